@@ -1,0 +1,13 @@
+//! DL/T 645-2007 and DL/T 645-1997, the protocol of China's electricity meters (多功能电能表通信协议).
+
+#![cfg_attr(test, allow(clippy::as_conversions))]
+
+pub mod address;
+pub mod bcd;
+pub mod control;
+pub mod data_id;
+pub mod decoder;
+pub mod edition;
+pub mod frame;
+pub mod meter_time;
+pub mod quantity;

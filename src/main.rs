@@ -1,0 +1,2 @@
+//! chaobiao.
+fn main() {}
