@@ -7,7 +7,7 @@
 //! | [`AddressPattern`] | leading digits wild (AAH) | reading only |
 //!
 //! A relay order, a write or a clear takes a [`MeterAddress`], so a wildcard or the broadcast address
-//! cannot be given to it at all. What this module leaves to others: who may be asked what ([`crate::request`]).
+//! cannot be given to it at all. What this module leaves to others: who may be asked what (`request`).
 
 use core::fmt;
 use core::str::FromStr;

@@ -1,7 +1,7 @@
 //! Packed decimal digits (BCD): two digits a byte, low byte first, and back.
 //!
 //! The decoder works on a whole word at a time, because this is the inner loop of everything. It leaves signs,
-//! decimals and fill bytes to [`crate::catalog`].
+//! decimals and fill bytes to `catalog`.
 
 /// Reads up to eight bytes of packed BCD, low byte first, as a number; `None` when a nibble is above nine or the
 /// slice is longer than eight bytes.

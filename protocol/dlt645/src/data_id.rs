@@ -7,7 +7,7 @@ use crate::edition::Edition;
 
 /// A data identifier (数据标识): DI3 DI2 DI1 DI0 in the 2007 edition, DI1 DI0 in that of 1997.
 ///
-/// Any number is allowed; [`crate::catalog`] knows which mean something.
+/// Any number is allowed; `catalog` knows which mean something.
 ///
 /// ```
 /// use dlt645::data_id::DataId;
