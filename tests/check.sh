@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Four tiers: quick (under 1 min warm), check (under 10 min), ci (check, nothing left out), nightly (hours).
+# Needs no network when the locked dependencies are already here.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() {
+    printf '\n== %s\n' "$*"
+    "$@"
+}
+
+# The packages with a change that is not committed, or else with one in the last commit.
+changed_packages() {
+    local files
+    files=$(git diff --name-only HEAD; git ls-files --others --exclude-standard)
+    [ -n "$files" ] || files=$(git show --name-only --format= HEAD)
+    sed -E 's,^protocol/([^/]+)/.*,\1,; t; s,^simulator/.*,simulator,; t; s,.*,chaobiao,' <<<"$files" | sort -u
+}
+
+lints() {
+    step cargo fmt --all --check
+    step cargo clippy --locked --workspace --all-targets -- -D warnings
+}
+
+quick() {
+    lints
+    local packages=()
+    for package in $(changed_packages); do
+        packages+=(--package "$package")
+    done
+    step cargo test --locked --lib --bins "${packages[@]}"
+}
+
+check() {
+    lints
+    step cargo test --workspace # as the README says it; holds the architecture and coverage tests
+    RUSTDOCFLAGS="-D warnings" step cargo doc --locked --workspace --no-deps
+    if cargo deny --version >/dev/null 2>&1; then
+        step cargo deny check
+    else
+        echo "cargo-deny is not installed: licences, advisories and sources were not checked"
+    fi
+}
+
+nightly() {
+    check
+    export PROPTEST_CASES="${PROPTEST_CASES:-20000}"
+    step cargo test --locked --workspace --release
+    step cargo test --locked --workspace --release -- --ignored --nocapture
+}
+
+rustc --version
+tier="${1:-check}"
+case "$tier" in
+    quick | check | nightly) "$tier" ;;
+    ci)
+        export CHAOBIAO_TEST_REQUIRE=postgres,chromium
+        check
+        ;;
+    *)
+        echo "usage: tests/check.sh [quick|check|ci|nightly]" >&2
+        exit 2
+        ;;
+esac
+printf '\n%s: passed in %s s\n' "$tier" "$SECONDS"
