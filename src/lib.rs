@@ -1,1 +1,5 @@
-//! chaobiao.
+//! chaobiao (抄表): an automatic meter reading head-end for DL/T 645 electricity meters.
+//!
+//! Begin with [`manual::architecture`] for the parts and the two paths through them; the README says what works today.
+
+pub mod manual;

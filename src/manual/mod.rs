@@ -1,0 +1,22 @@
+//! The manual: prose that is compiled with the code and read in `cargo doc`.
+//!
+//! What the parts are and where to add to them. It leaves the meaning of single items to the documentation of those
+//! items, and what a user meets to the README.
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("adding.md")]
+pub mod adding {}
+
+/// Why things are as they are: one question a note, never rewritten, only superseded by a later one.
+pub mod decisions {
+    #[doc = include_str!("decisions/0000-template.md")]
+    pub mod d0000_template {}
+
+    #[doc = include_str!("decisions/0001-no-lto-in-release.md")]
+    pub mod d0001_no_lto_in_release {}
+
+    #[doc = include_str!("decisions/0002-the-rust-version-is-the-tested-one.md")]
+    pub mod d0002_the_rust_version_is_the_tested_one {}
+}
