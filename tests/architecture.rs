@@ -229,6 +229,15 @@ fn a_planted_dependency_is_caught() {
     );
 }
 
+#[test]
+fn code_keeps_its_lines_and_loses_comments_and_literals() {
+    let text =
+        "a /* b /* c */ \n d */ e // f\n\"g\\\" h\" i 'j' '\\'' k<'l> r#\"m \" n\"# b'o' br\"p\" far\"q\" s";
+    let code = code_only(text);
+    assert_eq!(code.lines().count(), text.lines().count());
+    assert_eq!(code.split_whitespace().collect::<Vec<_>>(), ["a", "e", "i", "k<'l>", "b", "far", "s"]);
+}
+
 /// Everything wrong with one file, one sentence each.
 fn violations(path: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();

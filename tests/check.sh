@@ -29,6 +29,7 @@ quick() {
         packages+=(--package "$package")
     done
     step cargo test --locked --lib --bins "${packages[@]}"
+    step cargo test --locked --test architecture --test coverage
 }
 
 check() {

@@ -112,12 +112,3 @@ fn quoted_length(rest: &str, quote: char) -> usize {
     }
     rest.len()
 }
-
-#[test]
-fn code_keeps_its_lines_and_loses_comments_and_literals() {
-    let text =
-        "a /* b /* c */ \n d */ e // f\n\"g\\\" h\" i 'j' '\\'' k<'l> r#\"m \" n\"# b'o' br\"p\" far\"q\" s";
-    let code = code_only(text);
-    assert_eq!(code.lines().count(), text.lines().count());
-    assert_eq!(code.split_whitespace().collect::<Vec<_>>(), ["a", "e", "i", "k<'l>", "b", "far", "s"]);
-}
