@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod bcd;
+pub mod catalog;
 pub mod control;
 pub mod data_id;
 pub mod decoder;

@@ -1,0 +1,232 @@
+//! Every row can be read, and encoding is the inverse of decoding for every row with a layout.
+
+use proptest::prelude::*;
+
+use super::layout::{Layout, Times};
+use super::*;
+use crate::meter_time::{Civil, MeterTime, TimeFormat};
+use crate::quantity::Quantity;
+
+#[test]
+fn the_tables_are_sound() {
+    assert_eq!(check(), Ok(()));
+    assert_eq!(
+        (1..=6).filter_map(load_record_layout).map(|layout| layout.fixed).collect::<Vec<_>>(),
+        [17, 24, 8, 16, 16, 6]
+    );
+}
+
+#[test]
+fn every_identifier_of_every_row_finds_its_row_and_no_other() {
+    for row in rows() {
+        for id in row.ids() {
+            let entry = find(id).unwrap_or_else(|| panic!("{} of {} is not found", id, row.pattern));
+            assert_eq!(entry.row.pattern, row.pattern, "{id}");
+        }
+    }
+    assert!(find("FFFFFFFF".parse().unwrap()).is_none());
+    assert!(find("00010D00".parse().unwrap()).is_some(), "tariff 13");
+    assert!(find("0001400D".parse().unwrap()).is_none(), "no tariff 64, no 13th settlement day");
+    assert!(find("901F".parse().unwrap()).is_some());
+    assert!(find("9018".parse().unwrap()).is_some());
+}
+
+/// Owned bytes behind a generated value.
+#[derive(Clone, Debug)]
+enum Made {
+    Value(Value<'static>),
+    Digits(Vec<u8>),
+    Text(Vec<u8>),
+    Octets(Vec<u8>),
+}
+
+impl Made {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Value(value) => *value,
+            Self::Digits(bytes) => Value::Digits(bytes),
+            Self::Text(bytes) => Value::Text(bytes),
+            Self::Octets(bytes) => Value::Octets(bytes),
+        }
+    }
+}
+
+fn not_filled(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| *byte != bytes[0]) || !matches!(bytes[0], 0xFF | 0xEE)
+}
+
+/// Any value that can stand in a field of this format.
+fn value_of(format: Format) -> BoxedStrategy<Made> {
+    let filled = Just(Made::Value(Value::Absent(Absence::Filled)));
+    match format {
+        Format::Number { bytes, decimals, signed } => {
+            let most = if signed {
+                8 * 10_i64.pow(u32::from(bytes) * 2 - 1)
+            } else {
+                10_i64.pow(u32::from(bytes) * 2)
+            };
+            let least = if signed { 1 - most } else { 0 };
+            let number =
+                (least..most).prop_map(move |n| Made::Value(Value::Number(Quantity::new(n, decimals))));
+            prop_oneof![8 => number, 1 => filled].boxed()
+        }
+        Format::Binary { bytes, decimals } => (0..(1_i64 << (8 * bytes)) - 1)
+            .prop_map(move |n| Made::Value(Value::Number(Quantity::new(n, decimals))))
+            .boxed(),
+        Format::Time(format) => {
+            let day = |part| usize::from(format.parts().contains(&part));
+            let never = day(crate::meter_time::Part::Day) > 0;
+            (0..36_525_u32 * 86_400)
+                .prop_map(move |seconds| {
+                    let civil = Civil::from_seconds_since_2000(seconds).unwrap();
+                    let time = MeterTime::from_civil(format, civil);
+                    let value = match seconds % 9 {
+                        0 => Value::Absent(Absence::Filled),
+                        1 if never => Value::Absent(Absence::Never),
+                        _ => Value::Time(time),
+                    };
+                    Made::Value(value)
+                })
+                .boxed()
+        }
+        Format::Digits { bytes } => {
+            octets(bytes).prop_filter("a fill", |b| not_filled(b)).prop_map(Made::Digits).boxed()
+        }
+        Format::Text { bytes } => {
+            octets(bytes).prop_filter("a fill", |b| not_filled(b)).prop_map(Made::Text).boxed()
+        }
+        Format::Octets { bytes } => octets(bytes).prop_map(Made::Octets).boxed(),
+        Format::Operator => octets(4).prop_map(Made::Octets).boxed(),
+        Format::Bits { bytes, .. } => any::<u64>()
+            .prop_map(move |word| {
+                Made::Value(Value::Bits { word: word >> (64 - 8 * u32::from(bytes)), bytes })
+            })
+            .boxed(),
+        Format::DataId { bytes: 2 } => {
+            any::<u16>().prop_map(|code| Made::Value(Value::DataId(DataId::new_1997(code)))).boxed()
+        }
+        Format::DataId { .. } => {
+            any::<u32>().prop_map(|code| Made::Value(Value::DataId(DataId::new_2007(code)))).boxed()
+        }
+    }
+}
+
+fn octets(bytes: u8) -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(any::<u8>(), usize::from(bytes))
+}
+
+/// Values for a whole layout, a group repeated by length standing `times` times.
+fn values_of(layout: &'static Layout, times: usize) -> Vec<BoxedStrategy<Made>> {
+    layout
+        .groups
+        .iter()
+        .flat_map(|group| {
+            let times = if let Times::Exactly(times) = group.times { times } else { times };
+            std::iter::repeat_n(&group.fields, times).flatten().map(|field| value_of(field.format))
+        })
+        .collect()
+}
+
+#[test]
+fn encode_is_the_inverse_of_decode_for_every_row_with_a_layout() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut checked = 0;
+    for row in rows() {
+        let (Shape::Fields(layout) | Shape::Request(layout)) = &row.shape else { continue };
+        let entry = find(row.ids().next().unwrap()).unwrap();
+        for times in [1, 3, 5] {
+            let made = values_of(layout, times).new_tree(&mut runner).unwrap().current();
+            let values: Vec<Value<'_>> = made.iter().map(Made::value).collect();
+            let data = entry.encode(&values).unwrap_or_else(|e| panic!("{}: {e} {values:?}", row.pattern));
+            let Ok(Content::Values(read)) = entry.read_request(&data) else { panic!("{}", row.pattern) };
+            let again: Vec<Value<'_>> = read.map(|reading| reading.value).collect();
+            assert_eq!(again, values, "{} from {data:02X?}", row.pattern);
+            checked += 1;
+        }
+    }
+    assert!(checked > 3 * 200, "{checked} layouts were checked");
+}
+
+proptest! {
+    #[test]
+    fn any_data_can_be_read_under_any_row(place in 0..1222_usize, data in proptest::collection::vec(prop_oneof![any::<u8>(), Just(0xAA), 0..0x99_u8], 0..300)) {
+        let row = &rows()[place % rows().len()];
+        let entry = find(row.ids().last().unwrap()).unwrap();
+        match entry.read(&data) {
+            Ok(Content::Values(values)) => {
+                let used: usize = values.clone().map(|reading| reading.raw.len()).sum();
+                prop_assert!(data.len() - used <= 1, "all data are values but for one AA");
+                for reading in values {
+                    let _ = (reading.name_en(), reading.name_zh(), reading.value.to_string(), reading.item());
+                }
+            }
+            Ok(Content::LoadRecords(blocks)) => prop_assert!(blocks.count() <= data.len()),
+            Ok(Content::Freeze(block)) => prop_assert!(block.values().count() <= 12),
+            Ok(Content::Opaque(_) | Content::Nothing) | Err(_) => {}
+        }
+    }
+}
+
+#[test]
+fn a_load_record_block_reads_as_the_standard_draws_it() {
+    let block: Vec<u8> = "A0 A0 62 15 10 21 11 26 01 22 02 22 99 21 34 12 00 00 12 00 80 11 00 01 50 AA 50 79 00 00 27 00 40 26 00 10 26 00 00 08 00 70 02 00 65 02 00 65 02 00 AA 95 09 95 09 95 09 95 09 AA 56 34 12 00 12 00 00 00 67 45 00 00 03 00 00 00 AA 67 45 00 00 00 00 00 00 00 00 00 00 03 00 00 00 AA 00 79 00 90 07 00 AA BE E5"
+        .split(' ')
+        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+        .collect();
+    let entry = find("00010000".parse().unwrap()).unwrap();
+    let two = [&block[..], &block].concat();
+    let blocks: Vec<_> = load_record::LoadRecords::new(0, &two).collect::<Result<_, _>>().unwrap();
+    assert_eq!(blocks.len(), 2);
+    let first = &blocks[0];
+    assert_eq!(first.at.to_string(), "2026-11-21 10:15");
+    assert!(first.count_fits && first.sum_fits && !first.is_faulty);
+    let shown =
+        |kind| first.values(kind, entry).unwrap().map(|r| r.value.to_string()).collect::<Vec<_>>().join(" ");
+    assert_eq!(shown(1), "220.1 220.2 219.9 1.234 1.200 1.180 50.01");
+    assert_eq!(shown(4), "1234.56 0.12 45.67 0.03");
+    let mut out = Vec::new();
+    assert!(load_record::encode(first.at, &first.kinds, &mut out));
+    assert_eq!(out, block);
+}
+
+#[test]
+fn a_single_kind_is_read_in_the_full_and_in_the_short_form() {
+    let at = MeterTime::from_wire(TimeFormat::YYMMDDhhmm, &[0x15, 0x10, 0x21, 0x11, 0x26]).unwrap();
+    let energies = [0x56, 0x34, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut full = Vec::new();
+    assert!(load_record::encode(at, &[None, None, None, Some(&energies), None, None], &mut full));
+    let short = |tail: &[u8]| [&[0xA0, 0xA0, 0x16][..], at.wire(), &energies, tail].concat();
+    for data in [full, short(&[0xAA, 0x00, 0xE5]), short(&[0x00, 0xE5])] {
+        let blocks: Vec<_> = load_record::LoadRecords::new(4, &data).collect();
+        assert_eq!(blocks.len(), 1, "{data:02X?}");
+        assert_eq!(blocks[0].unwrap().kinds[3], Some(&energies[..]));
+        let broken = &data[..data.len() - 1];
+        assert!(load_record::LoadRecords::new(4, broken).any(|block| block.is_err()));
+    }
+}
+
+#[test]
+fn a_whole_freeze_is_read_with_and_without_separators() {
+    let entry = find("0506FF01".parse().unwrap()).unwrap();
+    let mut items: Vec<Vec<u8>> = vec![vec![0x00, 0x00, 0x21, 0x11, 0x26]];
+    items.extend((1..=8).map(|n| [n, 0, 0, 0].repeat(5)));
+    items.extend((0..2).map(|_| [0x34, 0x12, 0, 0x15, 0x10, 0x20, 0x11, 0x26].repeat(5)));
+    items.push(vec![0; 24]);
+    let joined = items.concat();
+    let separated: Vec<u8> = items.iter().flat_map(|item| [&item[..], &[0xAA]].concat()).collect();
+    for data in [&joined, &separated] {
+        let Ok(Content::Freeze(block)) = entry.read(data) else { panic!() };
+        let ids: Vec<String> = block.sections().map(|(entry, _)| entry.id.to_string()).collect();
+        assert_eq!((ids.len(), ids[1].as_str()), (12, "05060101"));
+        assert_eq!(
+            block.values().flatten().filter(|r| r.tariff() == Some(0) && r.item().is_some()).count(),
+            10
+        );
+    }
+    items.drain(2..11);
+    let some_left_out = [&items[0][..], &[0xAA], &items[1], &[0xAA; 10], &items[2], &[0xAA]].concat();
+    let Ok(Content::Freeze(block)) = entry.read(&some_left_out) else { panic!("{some_left_out:02X?}") };
+    assert_eq!(block.sections().count(), 3);
+    assert!(entry.read(&joined[1..]).is_err());
+}
