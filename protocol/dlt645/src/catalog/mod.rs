@@ -45,10 +45,11 @@ struct Catalog {
 }
 
 /// Every table of rows with its name and edition.
-const TABLES: [(&str, Edition, &str); 7] = [
+const TABLES: [(&str, Edition, &str); 8] = [
     ("energy", Edition::E2007, include_str!("data/energy.tsv")),
     ("demand", Edition::E2007, include_str!("data/demand.tsv")),
     ("variable", Edition::E2007, include_str!("data/variable.tsv")),
+    ("event", Edition::E2007, include_str!("data/event.tsv")),
     ("parameter", Edition::E2007, include_str!("data/parameter.tsv")),
     ("freeze", Edition::E2007, include_str!("data/freeze.tsv")),
     ("energy_1997", Edition::E1997, include_str!("data/energy_1997.tsv")),
