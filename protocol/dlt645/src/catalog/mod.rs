@@ -45,13 +45,15 @@ struct Catalog {
 }
 
 /// Every table of rows with its name and edition.
-const TABLES: [(&str, Edition, &str); 8] = [
+const TABLES: [(&str, Edition, &str); 10] = [
     ("energy", Edition::E2007, include_str!("data/energy.tsv")),
     ("demand", Edition::E2007, include_str!("data/demand.tsv")),
     ("variable", Edition::E2007, include_str!("data/variable.tsv")),
     ("event", Edition::E2007, include_str!("data/event.tsv")),
     ("parameter", Edition::E2007, include_str!("data/parameter.tsv")),
     ("freeze", Edition::E2007, include_str!("data/freeze.tsv")),
+    ("load_record", Edition::E2007, include_str!("data/load_record.tsv")),
+    ("security", Edition::E2007, include_str!("data/security.tsv")),
     ("energy_1997", Edition::E1997, include_str!("data/energy_1997.tsv")),
     ("demand_1997", Edition::E1997, include_str!("data/demand_1997.tsv")),
 ];
