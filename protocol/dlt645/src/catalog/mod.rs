@@ -45,7 +45,7 @@ struct Catalog {
 }
 
 /// Every table of rows with its name and edition.
-const TABLES: [(&str, Edition, &str); 10] = [
+const TABLES: [(&str, Edition, &str); 13] = [
     ("energy", Edition::E2007, include_str!("data/energy.tsv")),
     ("demand", Edition::E2007, include_str!("data/demand.tsv")),
     ("variable", Edition::E2007, include_str!("data/variable.tsv")),
@@ -56,6 +56,9 @@ const TABLES: [(&str, Edition, &str); 10] = [
     ("security", Edition::E2007, include_str!("data/security.tsv")),
     ("energy_1997", Edition::E1997, include_str!("data/energy_1997.tsv")),
     ("demand_1997", Edition::E1997, include_str!("data/demand_1997.tsv")),
+    ("variable_1997", Edition::E1997, include_str!("data/variable_1997.tsv")),
+    ("parameter_1997", Edition::E1997, include_str!("data/parameter_1997.tsv")),
+    ("load_record_1997", Edition::E1997, include_str!("data/load_record_1997.tsv")),
 ];
 
 fn load() -> Result<Catalog, DataError> {
