@@ -45,7 +45,7 @@ struct Catalog {
 }
 
 /// Every table of rows with its name and edition.
-const TABLES: [(&str, Edition, &str); 13] = [
+const TABLES: [(&str, Edition, &str); 14] = [
     ("energy", Edition::E2007, include_str!("data/energy.tsv")),
     ("demand", Edition::E2007, include_str!("data/demand.tsv")),
     ("variable", Edition::E2007, include_str!("data/variable.tsv")),
@@ -54,6 +54,7 @@ const TABLES: [(&str, Edition, &str); 13] = [
     ("freeze", Edition::E2007, include_str!("data/freeze.tsv")),
     ("load_record", Edition::E2007, include_str!("data/load_record.tsv")),
     ("security", Edition::E2007, include_str!("data/security.tsv")),
+    ("event_item", Edition::E2007, include_str!("data/event_item.tsv")),
     ("energy_1997", Edition::E1997, include_str!("data/energy_1997.tsv")),
     ("demand_1997", Edition::E1997, include_str!("data/demand_1997.tsv")),
     ("variable_1997", Edition::E1997, include_str!("data/variable_1997.tsv")),
