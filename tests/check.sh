@@ -45,9 +45,9 @@ check() {
 
 nightly() {
     check
-    export PROPTEST_CASES="${PROPTEST_CASES:-20000}"
+    export PROPTEST_CASES="${PROPTEST_CASES:-1000000}"
     step cargo test --locked --workspace --release
-    step cargo test --locked --workspace --release -- --ignored --nocapture
+    step cargo test --locked --workspace --release --tests -- --ignored --nocapture
 }
 
 rustc --version
