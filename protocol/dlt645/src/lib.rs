@@ -11,4 +11,8 @@ pub mod decoder;
 pub mod edition;
 pub mod frame;
 pub mod meter_time;
+pub mod password;
 pub mod quantity;
+pub mod relay;
+pub mod request;
+pub mod security;
