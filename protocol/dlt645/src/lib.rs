@@ -5,6 +5,7 @@
 pub mod address;
 pub mod bcd;
 pub mod catalog;
+pub mod commissioning;
 pub mod control;
 pub mod data_id;
 pub mod decoder;
