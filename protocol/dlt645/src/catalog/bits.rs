@@ -36,6 +36,13 @@ impl BitField {
     pub fn meaning(&self, value: u64) -> (&'static str, &'static str) {
         let nth = |list: &'static str, default: &'static str| {
             let list = if list.is_empty() { default } else { list };
+            let keyed = |entry: &'static str| {
+                let (key, meaning) = entry.split_once('=')?;
+                (u64::from_str_radix(key, 16) == Ok(value)).then_some(meaning)
+            };
+            if list.contains('=') {
+                return list.split('|').find_map(keyed).unwrap_or_default();
+            }
             usize::try_from(value).ok().and_then(|n| list.split('|').nth(n)).unwrap_or_default()
         };
         (nth(self.meanings_en, "no|yes"), nth(self.meanings_zh, "否|是"))
@@ -49,9 +56,9 @@ pub struct Words {
 }
 
 impl Words {
-    pub(super) fn parse(table: &'static str) -> Result<Self, DataError> {
+    pub(super) fn parse(tables: &[&'static str]) -> Result<Self, DataError> {
         let mut words: Vec<(&'static str, Vec<BitField>)> = Vec::new();
-        for (number, line) in super::table::lines(table) {
+        for (number, line) in tables.iter().flat_map(|table| super::table::lines(table)) {
             let mut columns = line.split('\t');
             let mut next = || columns.next().unwrap_or_default();
             let (word, bit, width) = (next(), next(), next());

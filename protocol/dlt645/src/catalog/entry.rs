@@ -168,7 +168,7 @@ impl Entry {
         let Some(repetitions) = layout.repetitions(data.len()) else {
             return self.read_layout_anyhow(layout, data);
         };
-        Ok(Values::new(*self, layout, repetitions, data))
+        Ok(Values::new(Some(*self), layout, repetitions, data))
     }
 
     #[cold]
@@ -178,7 +178,7 @@ impl Entry {
         data: &'a [u8],
     ) -> Result<Values<'a>, Deviation> {
         if layout.ends_early_at(data.len()) {
-            return Ok(Values::new(*self, layout, 0, data));
+            return Ok(Values::new(Some(*self), layout, 0, data));
         }
         // A block of the 1997 edition may end with a lone AAH, which no BCD digit pair can be. [645-1997 4]
         let block = layout.step > 0
@@ -186,10 +186,10 @@ impl Entry {
             || layout.groups.iter().any(|group| group.times != Times::Exactly(1));
         if let (Edition::E1997, true, Some((0xAA, rest))) = (self.id.edition(), block, data.split_last()) {
             if let Some(repetitions) = layout.repetitions(rest.len()) {
-                return Ok(Values::new(*self, layout, repetitions, rest));
+                return Ok(Values::new(Some(*self), layout, repetitions, rest));
             }
             if layout.ends_early_at(rest.len()) {
-                return Ok(Values::new(*self, layout, 0, rest));
+                return Ok(Values::new(Some(*self), layout, 0, rest));
             }
         }
         Err(self.deviation(data))
@@ -239,8 +239,8 @@ impl Entry {
 /// One value with what it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
-    /// The identifier it came under.
-    pub entry: Entry,
+    /// The identifier it came under; `None` for the fixed fields of a frame.
+    pub entry: Option<Entry>,
     /// Its field.
     pub field: &'static Field,
     /// What the repetitions of its group count.
@@ -261,10 +261,7 @@ impl Reading<'_> {
         match self.counter {
             Counter::TotalAndTariffs => place,
             Counter::Tariffs => place.and_then(|place| place.checked_add(1)),
-            _ => self
-                .entry
-                .variable('t')
-                .or_else(|| self.field.item.filter(|item| item.e.is_none()).map(|_| 0)),
+            _ => self.variable('t').or_else(|| self.field.item.filter(|item| item.e.is_none()).map(|_| 0)),
         }
     }
 
@@ -273,8 +270,12 @@ impl Reading<'_> {
     pub fn settlement_day(&self) -> Option<u8> {
         match self.counter {
             Counter::SettlementDays => u8::try_from(self.repetition).ok(),
-            _ => self.entry.variable('s'),
+            _ => self.variable('s'),
         }
+    }
+
+    fn variable(&self, letter: char) -> Option<u8> {
+        self.entry.as_ref()?.variable(letter)
     }
 
     /// The neutral item with its tariff, where the field has one.
@@ -286,7 +287,7 @@ impl Reading<'_> {
     /// The name in English.
     #[must_use]
     pub fn name_en(&self) -> String {
-        self.name(self.entry.name_en(), self.field.name_en, |text, number| match text {
+        self.name(Entry::name_en, self.field.name_en, |text, number| match text {
             Part::Total => ", total".to_owned(),
             Part::Tariff => format!(", tariff {number}"),
             Part::Now => ", now".to_owned(),
@@ -299,7 +300,7 @@ impl Reading<'_> {
     /// The name in Chinese.
     #[must_use]
     pub fn name_zh(&self) -> String {
-        self.name(self.entry.name_zh(), self.field.name_zh, |text, number| match text {
+        self.name(Entry::name_zh, self.field.name_zh, |text, number| match text {
             Part::Total => "(总)".to_owned(),
             Part::Tariff => format!("(费率{number})"),
             Part::Now => "(当前)".to_owned(),
@@ -309,9 +310,12 @@ impl Reading<'_> {
         })
     }
 
-    fn name(&self, row: String, field: &str, say: impl Fn(Part, usize) -> String) -> String {
+    fn name(&self, of_row: fn(&Entry) -> String, field: &str, say: impl Fn(Part, usize) -> String) -> String {
         let place = self.repetition;
-        let base = if field.is_empty() { strip_block(&row).to_owned() } else { field.to_owned() };
+        let base = match &self.entry {
+            Some(entry) if field.is_empty() => strip_block(&of_row(entry)).to_owned(),
+            _ => field.to_owned(),
+        };
         let part = match self.counter {
             Counter::None => return base,
             Counter::TotalAndTariffs if place == 0 => Part::Total,
@@ -349,7 +353,7 @@ fn strip_block(name: &str) -> &str {
 /// Walks over the values of an answer, without allocating.
 #[derive(Clone, Debug)]
 pub struct Values<'a> {
-    entry: Entry,
+    entry: Option<Entry>,
     groups: core::slice::Iter<'static, Group>,
     group: Option<&'static Group>,
     fields: core::slice::Iter<'static, Field>,
@@ -362,12 +366,12 @@ pub struct Values<'a> {
 
 impl<'a> Values<'a> {
     /// Walks over data of a layout that is not the row's own, as the kinds of a load record.
-    pub(super) fn of_layout(entry: Entry, layout: &'static Layout, data: &'a [u8]) -> Self {
+    pub(crate) fn of_layout(entry: Option<Entry>, layout: &'static Layout, data: &'a [u8]) -> Self {
         Self::new(entry, layout, layout.repetitions(data.len()).unwrap_or(0), data)
     }
 
     #[inline]
-    fn new(entry: Entry, layout: &'static Layout, by_length: usize, data: &'a [u8]) -> Self {
+    fn new(entry: Option<Entry>, layout: &'static Layout, by_length: usize, data: &'a [u8]) -> Self {
         let mut groups = layout.groups.iter();
         let group = groups.next();
         let mut values =

@@ -8,6 +8,7 @@ use super::Entry;
 use super::entry::{Deviation, Values};
 use super::table::Shape;
 use crate::data_id::DataId;
+use crate::meter_time::{MeterTime, TimeFormat};
 
 /// Behind each item, where the meter uses separators.
 const SEPARATOR: u8 = 0xAA;
@@ -78,6 +79,12 @@ impl<'a> FreezeBlock<'a> {
             let entry = super::find(DataId::new_2007(id | u32::from(di1) << 8))?;
             Some((entry, piece?))
         })
+    }
+
+    /// When the freeze was taken, by the meter's clock.
+    #[must_use]
+    pub fn at(&self) -> Option<MeterTime> {
+        MeterTime::from_wire(TimeFormat::YYMMDDhhmm, self.items.first().copied()??)
     }
 
     /// The values of the items that are there.

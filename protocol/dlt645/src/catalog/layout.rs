@@ -105,7 +105,7 @@ impl Layout {
 }
 
 impl Defaults {
-    const NONE: Self = Self { unit: "", item: None };
+    pub(super) const NONE: Self = Self { unit: "", item: None };
 }
 
 /// The named layouts, and how a text becomes a layout.

@@ -45,7 +45,7 @@ impl<'a> Block<'a> {
     #[must_use]
     pub fn values(&self, kind: u8, entry: Entry) -> Option<Values<'a>> {
         let data = (*self.kinds.get(usize::from(kind).checked_sub(1)?)?)?;
-        Some(Values::of_layout(entry, super::load_record_layout(kind)?, data))
+        Some(Values::of_layout(Some(entry), super::load_record_layout(kind)?, data))
     }
 }
 

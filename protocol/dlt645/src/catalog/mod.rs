@@ -18,6 +18,7 @@
 //! ```
 
 pub mod bits;
+pub mod body;
 pub mod entry;
 pub mod field;
 pub mod freeze;
@@ -42,6 +43,7 @@ struct Catalog {
     new: table::Index,
     old: table::Index,
     load_kinds: Vec<layout::Layout>,
+    bodies: Vec<body::Body>,
 }
 
 /// Every table of rows with its name and edition.
@@ -63,8 +65,12 @@ const TABLES: [(&str, Edition, &str); 14] = [
 ];
 
 fn load() -> Result<Catalog, DataError> {
-    let words = bits::Words::parse(include_str!("data/bits.tsv"))?;
-    let tables = [include_str!("data/layouts.tsv"), include_str!("data/load_kinds.tsv")];
+    let words = bits::Words::parse(&[include_str!("data/bits.tsv"), include_str!("data/frame_bits.tsv")])?;
+    let tables = [
+        include_str!("data/layouts.tsv"),
+        include_str!("data/load_kinds.tsv"),
+        include_str!("data/frame_parts.tsv"),
+    ];
     let layouts = layout::Layouts::parse(&tables, &words)?;
     let mut rows = Vec::new();
     for (name, edition, text) in TABLES {
@@ -72,7 +78,8 @@ fn load() -> Result<Catalog, DataError> {
     }
     let (new, old) = (table::Index::of(Edition::E2007, &rows), table::Index::of(Edition::E1997, &rows));
     let load_kinds = load_record::KINDS.iter().filter_map(|name| layouts.named(name).cloned()).collect();
-    Ok(Catalog { words, rows, new, old, load_kinds })
+    let bodies = body::parse(include_str!("data/functions.tsv"), &layouts, &words)?;
+    Ok(Catalog { words, rows, new, old, load_kinds, bodies })
 }
 
 #[inline]
@@ -93,6 +100,16 @@ pub fn check() -> Result<(), DataError> {
 #[must_use]
 pub fn rows() -> &'static [Row] {
     &catalog().rows
+}
+
+/// What the data of a frame with this control code and so many data bytes are made of.
+#[must_use]
+pub fn body(
+    edition: Edition,
+    control: crate::control::Control,
+    length: usize,
+) -> Option<&'static body::Body> {
+    catalog().bodies.iter().find(|body| body.fits(edition, control, length))
 }
 
 /// The fields of one kind of load record, 1 to 6.

@@ -1,0 +1,385 @@
+//! Names every field of one frame.
+
+use super::{FramePiece, Note, ShownBits, ShownRecord, ShownValue, hex, hint};
+use crate::address::AddressField;
+use crate::catalog::body::BodyPart;
+use crate::catalog::entry::Values;
+use crate::catalog::freeze::FreezeBlock;
+use crate::catalog::{self, Absence, Content, Entry, Format, Reading, Value};
+use crate::control::Control;
+use crate::data_id::DataId;
+use crate::edition::Edition;
+use crate::frame::{MAX_DATA, OFFSET, WireFrame};
+
+/// What can be told from the fixed part of a frame that is not sound, and from its identifier if it is there.
+pub(super) fn header(bytes: &[u8], edition: Option<Edition>) -> FramePiece {
+    let address = bytes.get(1..7).and_then(|address| <[u8; 6]>::try_from(address).ok());
+    let control = bytes.get(8).map(|control| Control(*control));
+    let plain: Vec<u8> =
+        bytes.get(10..).unwrap_or_default().iter().map(|byte| byte.wrapping_sub(OFFSET)).collect();
+    // The data without checksum and end byte, as far as they go by the length byte.
+    let length = bytes.get(9).map_or(0, |length| usize::from(*length)).min(plain.len());
+    let data = plain.get(..length).unwrap_or_default();
+    let edition = edition_of(control.unwrap_or(Control(0x11)), data, edition);
+    let mut piece = named(edition, address.map(AddressField::from_wire), control);
+    piece.length = bytes.len();
+    piece.bytes = bytes.to_vec();
+    let parts = control.and_then(|control| catalog::body(edition, control, data.len()));
+    let has_id = parts.is_some_and(|body| body.parts.first() == Some(&BodyPart::Id))
+        || control
+            .is_some_and(|control| control.function() == edition.read_function() && !control.is_refusal());
+    if has_id {
+        piece.di = DataId::split(edition, data).map(|(id, _)| id.to_string());
+    }
+    piece
+}
+
+/// All of a sound frame.
+pub(super) fn sound(frame: &WireFrame<'_>, edition: Option<Edition>) -> FramePiece {
+    let mut room = [0; MAX_DATA];
+    let data = frame.unmask(&mut room);
+    let control = frame.control();
+    let edition = edition_of(control, data, edition);
+    let mut piece = named(edition, Some(frame.address()), Some(control));
+    piece.ok = true;
+    piece.length = frame.bytes().len();
+    piece.bytes = frame.bytes().to_vec();
+    if control.is_refusal() && data.len() == 1 {
+        refusal(edition, data, &mut piece);
+    } else {
+        parts(edition, control, data, &mut piece);
+    }
+    piece.notes.extend(hint::of_sound(frame, edition, data, &piece));
+    piece
+}
+
+fn edition_of(control: Control, data: &[u8], given: Option<Edition>) -> Edition {
+    Edition::of(control, data).or(given).unwrap_or(Edition::E2007)
+}
+
+fn named(edition: Edition, address: Option<AddressField>, control: Option<Control>) -> FramePiece {
+    let names = control.map(|control| {
+        control.function().names_in(edition).unwrap_or(("maker's own function", "厂家自定义功能"))
+    });
+    FramePiece {
+        protocol: match edition {
+            Edition::E1997 => "dlt645-1997",
+            Edition::E2007 => "dlt645-2007",
+        },
+        offset: 0,
+        length: 0,
+        preamble: 0,
+        direction: control.map(|control| if control.is_response() { "response" } else { "request" }),
+        address: address.map(|address| address.to_string()),
+        control: control.map(|control| control.to_string()),
+        function: names.map(|(en, _)| en.to_owned()),
+        function_zh: names.map(|(_, zh)| zh.to_owned()),
+        ok: false,
+        more: control.is_some_and(|control| control.is_response() && control.has_more()),
+        sequence: None,
+        di: None,
+        values: Vec::new(),
+        records: Vec::new(),
+        error: None,
+        error_zh: None,
+        error_code: None,
+        notes: Vec::new(),
+        bytes: Vec::new(),
+    }
+}
+
+/// The error byte of a refusal, a set of bits.
+fn refusal(edition: Edition, data: &[u8], piece: &mut FramePiece) {
+    let word = if edition == Edition::E1997 { "err_1997" } else { "err_2007" };
+    let byte = data.first().copied().unwrap_or_default();
+    let fields = catalog::bit_fields_of(word).unwrap_or_default();
+    name_bits(fields, byte.into(), hex(data), piece);
+}
+
+fn name_bits(fields: &[catalog::bits::BitField], word: u64, code: String, piece: &mut FramePiece) {
+    let set = || fields.iter().filter(move |field| field.value_in(word) != 0);
+    let join =
+        |names: Vec<&str>, none: &str| if names.is_empty() { none.to_owned() } else { names.join("; ") };
+    piece.error = Some(join(set().map(|field| field.name_en).collect(), "refused without a reason"));
+    piece.error_zh = Some(join(set().map(|field| field.name_zh).collect(), "未说明原因"));
+    piece.error_code = Some(code);
+}
+
+/// The data part by part, as the table of functions says.
+fn parts(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece) {
+    let Some(body) = catalog::body(edition, control, data.len()) else {
+        unknown_body(edition, control, data, piece);
+        return;
+    };
+    let mut rest = data;
+    let mut id = None;
+    if let (Some(BodyPart::Sequence), Some((sequence, front))) = (body.parts.last(), rest.split_last()) {
+        piece.sequence = Some(*sequence);
+        rest = front;
+    }
+    for part in &body.parts {
+        match part {
+            BodyPart::Id => match DataId::split(edition, rest) {
+                Some((found, behind)) => {
+                    id = Some(found);
+                    piece.di = Some(found.to_string());
+                    rest = behind;
+                }
+                None => {
+                    raw(rest, "data too short for an identifier", "数据不足,缺数据标识", piece);
+                    return;
+                }
+            },
+            BodyPart::Content | BodyPart::Write => {
+                let is_piece = piece.more || piece.sequence.is_some();
+                if let Some(id) = id {
+                    content(id, rest, *part == BodyPart::Write, is_piece, piece);
+                }
+                rest = &[];
+            }
+            BodyPart::Fields(layout) => {
+                let Some((own, behind)) = rest.split_at_checked(layout.fixed) else {
+                    raw(rest, "data too short", "数据不足", piece);
+                    return;
+                };
+                piece.values.extend(shown(Values::of_layout(None, layout, own)));
+                rest = behind;
+            }
+            BodyPart::Rest if !rest.is_empty() => {
+                raw(core::mem::take(&mut rest), "bytes without a known layout", "未知格式数据", piece);
+            }
+            BodyPart::Rest | BodyPart::Sequence => {}
+        }
+    }
+    if control.is_refusal() {
+        two_byte_refusal(data, piece);
+    }
+}
+
+/// The two-byte error words: what the field showed becomes the reason.
+fn two_byte_refusal(data: &[u8], piece: &mut FramePiece) {
+    let set: Vec<ShownBits> =
+        piece.values.iter().flat_map(|value| &value.bits).filter(|bits| bits.value != 0).cloned().collect();
+    let join = |names: Vec<&str>| {
+        if names.is_empty() { "refused without a reason".into() } else { names.join("; ") }
+    };
+    piece.error = Some(join(set.iter().map(|bits| bits.name).collect()));
+    piece.error_zh = Some(join(set.iter().map(|bits| bits.name_zh).collect()));
+    piece.error_code = Some(data.iter().rev().map(|byte| format!("{byte:02x}")).collect());
+}
+
+/// Data where the function has no table line of that length.
+fn unknown_body(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece) {
+    if data.is_empty() {
+        return;
+    }
+    if control.function().names_in(edition).is_some() {
+        let (id_first, reads) = (DataId::split(edition, data), control.function());
+        let carries_id = [
+            crate::control::Function::READ,
+            crate::control::Function::READ_SUBSEQUENT,
+            crate::control::Function::READ_SUBSEQUENT_1997,
+        ];
+        if let (true, Some((id, rest))) = (carries_id.contains(&reads), id_first) {
+            piece.di = Some(id.to_string());
+            raw(rest, "bytes that do not belong here", "多余数据", piece);
+            return;
+        }
+        raw(data, "data of an unusual length", "数据长度异常", piece);
+        return;
+    }
+    raw(data, "data of a maker's own function", "厂家自定义数据", piece);
+}
+
+fn raw(bytes: &[u8], name: &str, name_zh: &str, piece: &mut FramePiece) {
+    if !bytes.is_empty() {
+        piece.values.push(ShownValue {
+            name: name.to_owned(),
+            name_zh: name_zh.to_owned(),
+            raw: Some(hex(bytes)),
+            ..ShownValue::default()
+        });
+    }
+}
+
+/// What stands under an identifier.
+fn content(id: DataId, data: &[u8], is_write: bool, is_part: bool, piece: &mut FramePiece) {
+    let Some(entry) = catalog::find(id) else {
+        piece.notes.push(Note::new(
+            format!("identifier {id} is in no table: a maker's own, or a wrong one"),
+            format!("数据标识{id}不在标准表中:厂家扩展或有误"),
+        ));
+        raw(data, "unknown identifier", "未知数据标识", piece);
+        return;
+    };
+    let read = if is_write { entry.read_request(data) } else { entry.read(data) };
+    match read {
+        Ok(Content::Values(values)) => piece.values.extend(shown(values)),
+        Ok(Content::Freeze(block)) => freeze(&block, piece),
+        Ok(Content::LoadRecords(blocks)) => records(entry, blocks, data, piece),
+        Ok(Content::Nothing) => {}
+        Ok(Content::Opaque(bytes)) => raw(bytes, &entry.name_en(), &entry.name_zh(), piece),
+        Err(_) if is_part => {
+            piece.notes.push(Note::new(
+                "part of a longer answer: values are split only when all frames are joined",
+                "后续帧未拼接,无法单独解析",
+            ));
+            raw(data, &entry.name_en(), &entry.name_zh(), piece);
+        }
+        Err(deviation) => deviating(&entry, deviation, data, piece),
+    }
+}
+
+/// A whole freeze: every value holds at the time the freeze itself gives.
+fn freeze(block: &FreezeBlock<'_>, piece: &mut FramePiece) {
+    let at = block.at().map(|at| at.to_string());
+    for mut value in block.values().flat_map(shown) {
+        value.at = value.at.or_else(|| at.clone());
+        piece.values.push(value);
+    }
+}
+
+/// Joins follow-on frames to the answer they belong to and reads the whole under the last of them. [645-2007 4]
+pub(super) fn join(frames: &[&FramePiece]) -> Option<FramePiece> {
+    let last = frames.last()?;
+    let mut data = Vec::new();
+    let mut id = None;
+    for frame in frames {
+        let wire = WireFrame::parse(&frame.bytes).ok()?;
+        let mut room = [0; MAX_DATA];
+        let plain = wire.unmask(&mut room);
+        let edition = edition_of(wire.control(), plain, None);
+        let (own, mut rest) = DataId::split(edition, plain)?;
+        if frame.sequence.is_some() {
+            rest = rest.split_last()?.1;
+        }
+        id = Some(own);
+        data.extend_from_slice(rest);
+    }
+    let mut whole =
+        FramePiece { values: Vec::new(), records: Vec::new(), notes: Vec::new(), ..(*last).clone() };
+    content(id?, &data, false, false, &mut whole);
+    whole.notes.push(Note::new(
+        format!("the values are those of {} frames joined", frames.len()),
+        format!("数值由{}帧拼接解析", frames.len()),
+    ));
+    Some(whole)
+}
+
+/// An answer of another length than the standard's: shown for what it is, never as the standard's value.
+fn deviating(entry: &Entry, deviation: catalog::Deviation, data: &[u8], piece: &mut FramePiece) {
+    piece.notes.push(Note::new(
+        format!("{deviation}: a maker's deviation, or a wrong profile; not to be booked"),
+        format!("数据{}字节,标准为{}:厂家偏差或表型有误,不得入账", deviation.found, deviation.expected),
+    ));
+    let digits = crate::bcd::decode(data).is_some() && !data.is_empty();
+    if digits {
+        let text: String = data.iter().rev().map(|byte| format!("{byte:02X}")).collect();
+        piece.notes.push(Note::new(
+            format!("its digits are {text}, where the point stands is not known"),
+            format!("数字为{text},小数位未知"),
+        ));
+    }
+    if data.is_empty() {
+        piece.values.push(ShownValue {
+            name: entry.name_en(),
+            name_zh: entry.name_zh(),
+            absent: Some("no data"),
+            absent_zh: Some("无数据"),
+            ..ShownValue::default()
+        });
+    }
+    raw(data, &entry.name_en(), &entry.name_zh(), piece);
+}
+
+fn records(entry: Entry, blocks: catalog::load_record::LoadRecords<'_>, data: &[u8], piece: &mut FramePiece) {
+    for block in blocks {
+        match block {
+            Ok(block) => {
+                let values = (1..=6).filter_map(|kind| block.values(kind, entry)).flat_map(shown).collect();
+                piece.records.push(ShownRecord { at: block.at.to_string(), ok: !block.is_faulty, values });
+                if !block.count_fits || !block.sum_fits {
+                    piece.notes.push(Note::new(
+                        format!("the block of {} has another count or sum than the standard's", block.at),
+                        format!("{}记录块的字节数或累加和与标准不符", block.at),
+                    ));
+                }
+            }
+            Err(not_a_block) => {
+                piece.notes.push(Note::new(
+                    not_a_block.to_string(),
+                    format!("第{}字节处不是负荷记录块", not_a_block.offset),
+                ));
+                raw(
+                    data.get(not_a_block.offset..).unwrap_or_default(),
+                    "bytes of no block",
+                    "非记录块数据",
+                    piece,
+                );
+            }
+        }
+    }
+}
+
+/// The values with the times that belong to them.
+fn shown(values: Values<'_>) -> Vec<ShownValue> {
+    let readings: Vec<Reading<'_>> = values.collect();
+    let alone = readings.iter().all(|reading| reading.field.is_at());
+    (0..readings.len())
+        .filter_map(|place| {
+            let reading = readings.get(place)?;
+            if alone {
+                return Some(show(reading, None));
+            }
+            (!reading.field.is_at()).then(|| show(reading, time_of(&readings, place)))
+        })
+        .collect()
+}
+
+/// The time a value holds at: the one right behind it (a maximum demand), else the one its repetition or the whole
+/// record begins with (a curve point, a record).
+fn time_of<'a>(readings: &[Reading<'a>], place: usize) -> Option<Value<'a>> {
+    let reading = readings.get(place)?;
+    let together =
+        |other: &Reading<'_>| other.repetition == reading.repetition && other.counter == reading.counter;
+    let behind = readings.get(place + 1).filter(|next| next.field.is_at() && together(next));
+    let first_together = readings.iter().find(|other| together(other)).filter(|first| first.field.is_at());
+    let first = readings.first().filter(|first| first.field.is_at());
+    behind.or(first_together).or(first).map(|at| at.value)
+}
+
+fn show(reading: &Reading<'_>, at: Option<Value<'_>>) -> ShownValue {
+    let absence = match reading.value {
+        Value::Absent(absence) => Some(absence),
+        _ => None,
+    };
+    ShownValue {
+        name: reading.name_en(),
+        name_zh: reading.name_zh(),
+        value: if absence.is_none() { Some(reading.value.to_string()) } else { None },
+        unit: Some(reading.field.unit).filter(|unit| !unit.is_empty()),
+        item: reading.item().map(|item| item.to_string()),
+        tariff: reading.tariff(),
+        at: at.map(|at| match at {
+            Value::Absent(Absence::Never) => "never".to_owned(),
+            value => value.to_string(),
+        }),
+        bits: bits(reading),
+        raw: absence.map(|_| hex(reading.raw)),
+        absent: absence.map(Absence::reason),
+        absent_zh: absence.map(Absence::reason_zh),
+    }
+}
+
+fn bits(reading: &Reading<'_>) -> Vec<ShownBits> {
+    let (Format::Bits { word: id, .. }, Value::Bits { word, .. }) = (reading.field.format, reading.value)
+    else {
+        return Vec::new();
+    };
+    let named = |field: &'static catalog::bits::BitField| {
+        let value = field.value_in(word);
+        let (meaning, meaning_zh) = field.meaning(value);
+        ShownBits { bit: field.bit, name: field.name_en, name_zh: field.name_zh, value, meaning, meaning_zh }
+    };
+    catalog::bit_fields(id).iter().map(named).collect()
+}

@@ -1,0 +1,171 @@
+//! What people are shown for good, bad and strange bytes.
+
+use super::*;
+use crate::edition::Edition;
+use proptest::prelude::*;
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(|byte| *byte != b' ').collect();
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+fn frames(hex: &str) -> Vec<FramePiece> {
+    pieces(&bytes(hex), None)
+        .into_iter()
+        .filter_map(|piece| match piece {
+            Piece::Frame(frame) => Some(*frame),
+            Piece::Garbage(_) => None,
+        })
+        .collect()
+}
+
+fn only(hex: &str) -> FramePiece {
+    let mut frames = frames(hex);
+    assert_eq!(frames.len(), 1, "{frames:?}");
+    frames.remove(0)
+}
+
+/// A frame of meter 123456789012 with these plain data.
+fn made(control: u8, plain: &str) -> String {
+    let address = "123456789012".parse::<crate::address::MeterAddress>().unwrap().field();
+    let data = bytes(plain);
+    let frame = crate::frame::Frame { address, control: crate::control::Control(control), data: &data };
+    hex(&frame.to_bytes().unwrap())
+}
+
+fn values(frame: &FramePiece) -> Vec<(&str, Option<&str>)> {
+    frame.values.iter().map(|value| (value.name.as_str(), value.value.as_deref())).collect()
+}
+
+fn notes(frame: &FramePiece) -> String {
+    frame.notes.iter().map(|note| note.en.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn a_demand_carries_its_time_and_a_block_its_tariffs() {
+    let demand = only(&made(0x91, "00 00 01 01 34 12 00 15 10 21 11 26"));
+    assert_eq!(values(&demand), [("forward active maximum demand, total", Some("0.1234"))]);
+    assert_eq!(demand.values[0].at.as_deref(), Some("2026-11-21 10:15"));
+    assert_eq!(demand.values[0].item.as_deref(), Some("1-0:1.6.0"));
+    let block = only("68010044235200689118 33323433BC3633333333333333333333BC3633333333333313 16");
+    let tariffs: Vec<_> =
+        block.values.iter().map(|value| (value.tariff, value.value.as_deref().unwrap())).collect();
+    assert_eq!(
+        tariffs,
+        [(Some(0), "3.89"), (Some(1), "0.00"), (Some(2), "0.00"), (Some(3), "3.89"), (Some(4), "0.00")]
+    );
+}
+
+#[test]
+fn a_refusal_names_its_bits_and_is_a_sound_frame() {
+    let refused = only("68 60 07 92 04 00 91 68 D1 01 37 67 16");
+    assert!(refused.ok);
+    assert_eq!(refused.error_code.as_deref(), Some("04"));
+    assert!(refused.error.unwrap().contains("password"), "04H is a bit, not the number four");
+    let relay = only("68 12 90 78 56 34 12 68 C3 02 3B 33 B9 16");
+    assert!(relay.error.unwrap().contains("identity"));
+}
+
+#[test]
+fn each_kind_of_broken_frame_has_its_word() {
+    let word = |hex| only(hex).error.unwrap();
+    assert_eq!(word("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 55 16"), "checksum");
+    assert_eq!(word("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 54 17"), "end byte");
+    assert_eq!(word("68 12 90 78 56 34 12 68 91 07 33 33 34 33 89 67 45 33 54 16"), "length");
+    assert_eq!(word("68 12 90 78 56 34 12 68 91 FF 33 33 34 33 89 67 45 33 54 16"), "length");
+    assert_eq!(word("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89"), "truncated");
+    let good = "68 12 90 78 56 34 12 68 94 00 1A 16";
+    for cut in 2..12 {
+        let cut_then_good = format!("{}{good}", &good[..cut * 3]);
+        let found = frames(&cut_then_good);
+        assert!(found.last().unwrap().ok, "{cut}");
+        assert_eq!(found.iter().filter(|frame| frame.ok).count(), 1);
+        assert!(
+            found.iter().filter(|frame| !frame.ok).all(|frame| frame.error.as_deref() == Some("truncated"))
+        );
+    }
+}
+
+#[test]
+fn causes_are_named() {
+    assert!(
+        notes(&only("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 55 16")).contains("should be 54")
+    );
+    assert!(notes(&only("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89")).contains("cut short by 5 bytes"));
+    let no_offset = only("68 12 90 78 56 34 12 68 11 04 00 00 01 00 9C 16");
+    assert!(notes(&no_offset).contains("33H seems not to have been added"), "{}", notes(&no_offset));
+    let turned =
+        frames("68 12 90 78 56 34 12 68 11 04 33 33 34 33 68 16 68 12 34 56 78 90 12 68 94 00 1A 16");
+    assert_eq!(turned.len(), 2);
+    let other = frames("68 12 90 78 56 34 00 68 11 04 33 33 34 33 56 16 68 00 34 56 78 90 12 68 94 00 08 16");
+    assert!(notes(&other[1]).contains("turned round"), "{other:?}");
+    let no_parity = pieces(&bytes("00 E8 12 90 78 56 B4 12 E8 11 84 33 33 B4 33 68 96"), None);
+    let Piece::Garbage(garbage) = &no_parity[0] else { panic!("{no_parity:?}") };
+    assert!(garbage.notes[0].en.contains("parity"));
+}
+
+#[test]
+fn what_deviates_is_marked_and_never_shown_as_the_standards_value() {
+    let five_bytes = only("68 01 00 00 00 00 00 68 91 09 33 33 34 33 6A 59 33 33 34 95 16");
+    assert_eq!(values(&five_bytes), [("forward active energy, total", None)]);
+    assert!(notes(&five_bytes).contains("5 data bytes where 4 are expected"));
+    assert!(notes(&five_bytes).contains("0100002637"));
+    let filled = only("68 12 90 78 56 34 12 68 91 08 33 33 34 33 32 32 32 32 B4 16");
+    assert_eq!((filled.values[0].value.clone(), filled.values[0].absent), (None, Some("filled with FF")));
+    let unknown = only(&made(0x91, "00 00 F0 00 65 19 00 00"));
+    assert_eq!(unknown.values[0].raw.as_deref(), Some("65190000"));
+    assert!(unknown.values[0].name.contains("unknown"));
+}
+
+#[test]
+fn follow_on_frames_are_joined() {
+    let mut record = "30 15 10 21 11 26 78 56 34 12".to_owned();
+    record.push_str(&"00".repeat(192));
+    let record = hex(&bytes(&record));
+    let (front, tail) = record.split_at(196 * 2);
+    let stream = [
+        made(0xB1, &format!("01023003{front}")),
+        made(0x12, "0102300301"),
+        made(0x92, &format!("01023003{tail}01")),
+    ];
+    let first = bytes(&stream.concat());
+    let found = pieces(&first, None);
+    let Piece::Frame(last) = found.last().unwrap() else { panic!() };
+    assert_eq!(last.sequence, Some(1));
+    assert!(notes(last).contains("2 frames joined"), "{last:?}");
+    assert_eq!(last.values.len(), 1 + 24, "the operator and the demands");
+    assert_eq!(last.values[0].at.as_deref(), Some("2026-11-21 10:15:30"));
+    assert_eq!(last.values[1].at.as_deref(), Some("never"));
+}
+
+#[test]
+fn the_edition_is_told_by_the_bytes_or_by_the_caller() {
+    let broadcast = bytes("68 99 99 99 99 99 99 68 08 06 63 48 43 54 44 59 53 16");
+    let protocol = |edition| match &pieces(&broadcast, edition)[0] {
+        Piece::Frame(frame) => frame.protocol,
+        Piece::Garbage(_) => "none",
+    };
+    assert_eq!(protocol(None), "dlt645-2007");
+    assert_eq!(protocol(Some(Edition::E1997)), "dlt645-1997");
+    assert_eq!(only("68 54 07 13 00 80 13 68 81 06 43 C3 34 33 33 33 2B 16").protocol, "dlt645-1997");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_explained_and_every_byte_is_in_one_piece(
+        input in proptest::collection::vec(prop_oneof![Just(0x68_u8), Just(0x16), Just(0xFE), Just(0x33), any::<u8>()], 0..400),
+    ) {
+        let found = pieces(&input, None);
+        let mut end = 0;
+        for piece in &found {
+            let (offset, length, preamble) = match piece {
+                Piece::Frame(frame) => (frame.offset, frame.length, frame.preamble),
+                Piece::Garbage(garbage) => (garbage.offset, garbage.length, 0),
+            };
+            prop_assert_eq!(offset - preamble, end);
+            prop_assert!(length > 0);
+            end = offset + length;
+        }
+        prop_assert_eq!(end, input.len());
+    }
+}
