@@ -2,4 +2,5 @@
 //!
 //! Begin with [`manual::architecture`] for the parts and the two paths through them; the README says what works today.
 
+pub mod cli;
 pub mod manual;

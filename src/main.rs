@@ -1,2 +1,7 @@
-//! chaobiao.
-fn main() {}
+//! The `chaobiao` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chaobiao::cli::run()
+}

@@ -1,0 +1,191 @@
+//! The explanation as people read it: a map of the bytes, then what they say, in both languages.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use dlt645::explain::{FramePiece, GarbagePiece, Note, ShownValue};
+use dlt645::frame::OFFSET;
+
+const FIXED: Style = Style::new().dimmed();
+const ADDRESS: Style = AnsiColor::Cyan.on_default();
+const CONTROL: Style = AnsiColor::Yellow.on_default();
+const IDENTIFIER: Style = AnsiColor::Green.on_default();
+const DATA: Style = AnsiColor::Blue.on_default();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// How many data bytes stand on one line of the map.
+const LINE: usize = 16;
+
+/// A stretch of bytes of one meaning.
+struct Stretch<'a> {
+    title: &'static str,
+    style: Style,
+    bytes: &'a [u8],
+    has_offset: bool,
+}
+
+/// One frame.
+pub(super) fn frame(out: &mut impl Write, frame: &FramePiece) -> io::Result<()> {
+    let (style, verdict) = if frame.ok { (GOOD, "frame  完整帧") } else { (BAD, "bad frame  坏帧") };
+    write!(out, "{style}{verdict}{style:#}  at byte {}, {} bytes", frame.offset, frame.length)?;
+    if frame.preamble > 0 {
+        write!(out, ", {} wake-up bytes FE in front", frame.preamble)?;
+    }
+    writeln!(out)?;
+    map(out, &stretches(frame))?;
+    writeln!(out, "  {} {}", frame.protocol, frame.direction.unwrap_or("(no control code)"))?;
+    if let Some(address) = &frame.address {
+        writeln!(out, "  address     通信地址   {ADDRESS}{address}{ADDRESS:#}")?;
+    }
+    if let (Some(control), Some(function)) = (&frame.control, &frame.function) {
+        let zh = frame.function_zh.as_deref().unwrap_or_default();
+        writeln!(out, "  control     控制码     {CONTROL}{control}{CONTROL:#}  {function}  {zh}")?;
+    }
+    if frame.more {
+        writeln!(
+            out,
+            "  more        后续       more frames follow, or the meter has new events  有后续帧或新事件"
+        )?;
+    }
+    if let Some(sequence) = frame.sequence {
+        writeln!(out, "  sequence    帧序号     {sequence}")?;
+    }
+    if let Some(di) = &frame.di {
+        writeln!(out, "  identifier  数据标识   {IDENTIFIER}{di}{IDENTIFIER:#}")?;
+    }
+    frame.values.iter().try_for_each(|shown| value(out, shown, "  "))?;
+    for record in &frame.records {
+        let faulty = if record.ok { "" } else { "  marked faulty by the meter  电表标记无效" };
+        writeln!(out, "  record  记录块  {}{faulty}", record.at)?;
+        record.values.iter().try_for_each(|shown| value(out, shown, "    "))?;
+    }
+    if let Some(error) = &frame.error {
+        let (style, what) =
+            if frame.ok { (CONTROL, "refused  异常应答") } else { (BAD, "wrong  错误") };
+        let code = frame.error_code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
+        let zh = frame.error_zh.as_deref().unwrap_or_default();
+        writeln!(out, "  {style}{what}{style:#}: {error}{code}  {zh}")?;
+    }
+    notes(out, &frame.notes)
+}
+
+/// Bytes of no frame.
+pub(super) fn garbage(out: &mut impl Write, garbage: &GarbagePiece) -> io::Result<()> {
+    writeln!(out, "{BAD}no frame  杂散字节{BAD:#}  at byte {}, {} bytes", garbage.offset, garbage.length)?;
+    for line in garbage.garbage.as_bytes().chunks(LINE * 4) {
+        let text = String::from_utf8_lossy(line);
+        let pairs: Vec<&str> = (0..LINE * 2).filter_map(|place| text.get(place * 2..place * 2 + 2)).collect();
+        writeln!(out, "  {FIXED}{}{FIXED:#}", pairs.join(" ").to_uppercase())?;
+    }
+    notes(out, &garbage.notes)
+}
+
+fn notes(out: &mut impl Write, notes: &[Note]) -> io::Result<()> {
+    notes.iter().try_for_each(|note| writeln!(out, "  - {}  {}", note.en, note.zh))
+}
+
+/// The bytes of a frame by meaning, as far as they go.
+fn stretches(frame: &FramePiece) -> Vec<Stretch<'_>> {
+    let bytes = frame.bytes.as_slice();
+    let data_len = bytes.get(9).map_or(0, |length| usize::from(*length));
+    let id_len = frame.di.as_ref().map_or(0, |di| di.len() / 2).min(data_len);
+    let parts = [
+        ("start", FIXED, 1, false),
+        ("address", ADDRESS, 6, false),
+        ("start", FIXED, 1, false),
+        ("control", CONTROL, 1, false),
+        ("length", FIXED, 1, false),
+        ("identifier", IDENTIFIER, id_len, true),
+        ("data", DATA, data_len - id_len, true),
+        ("sum", FIXED, 1, false),
+        ("end", FIXED, 1, false),
+        ("behind", BAD, usize::MAX, false),
+    ];
+    let mut rest = bytes;
+    let mut stretches = Vec::new();
+    for (title, style, length, has_offset) in parts {
+        let (own, behind) = rest.split_at(length.min(rest.len()));
+        rest = behind;
+        if !own.is_empty() {
+            stretches.push(Stretch { title, style, bytes: own, has_offset });
+        }
+    }
+    stretches
+}
+
+/// Titles, the bytes below them, and the data less 33H below that; long data go on on further lines.
+fn map(out: &mut impl Write, stretches: &[Stretch<'_>]) -> io::Result<()> {
+    let width = |stretch: &Stretch<'_>| (stretch.bytes.len().min(LINE) * 3 - 1).max(stretch.title.len());
+    let titles: Vec<String> =
+        stretches.iter().map(|stretch| format!("{:width$}", stretch.title, width = width(stretch))).collect();
+    writeln!(out, "  {FIXED}{}{FIXED:#}", titles.join("  ").trim_end())?;
+    let lines = stretches.iter().map(|stretch| stretch.bytes.len().div_ceil(LINE)).max().unwrap_or(0);
+    for line in 0..lines {
+        row(out, stretches, line, &width, |stretch, byte| Some((stretch.style, byte)))?;
+        row(out, stretches, line, &width, |stretch, byte| {
+            stretch.has_offset.then_some((FIXED, byte.wrapping_sub(OFFSET)))
+        })?;
+    }
+    Ok(())
+}
+
+fn row(
+    out: &mut impl Write,
+    stretches: &[Stretch<'_>],
+    line: usize,
+    width: &impl Fn(&Stretch<'_>) -> usize,
+    show: impl Fn(&Stretch<'_>, u8) -> Option<(Style, u8)>,
+) -> io::Result<()> {
+    let mut text = String::new();
+    let mut shown = 0;
+    for stretch in stretches {
+        let bytes: Vec<(Style, u8)> = stretch
+            .bytes
+            .chunks(LINE)
+            .nth(line)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|byte| show(stretch, *byte))
+            .collect();
+        let cells: Vec<String> =
+            bytes.iter().map(|(style, byte)| format!("{style}{byte:02X}{style:#}")).collect();
+        let blanks = width(stretch).saturating_sub((bytes.len() * 3).saturating_sub(1));
+        shown += bytes.len();
+        text.push_str(&cells.join(" "));
+        text.push_str(&" ".repeat(blanks + 2));
+    }
+    if shown == 0 {
+        return Ok(());
+    }
+    writeln!(out, "  {}", text.trim_end())
+}
+
+fn value(out: &mut impl Write, shown: &ShownValue, indent: &str) -> io::Result<()> {
+    let unit = shown.unit.map(|unit| format!(" {unit}")).unwrap_or_default();
+    let reading = match (&shown.value, shown.absent, &shown.raw) {
+        (Some(value), ..) => format!("{GOOD}{value}{GOOD:#}{unit}"),
+        (None, Some(why), raw) => {
+            let raw = raw.as_deref().unwrap_or_default();
+            format!("{CONTROL}no value{CONTROL:#} ({why} {}) {raw}", shown.absent_zh.unwrap_or_default())
+        }
+        (None, None, Some(raw)) => format!("raw {raw}"),
+        (None, None, None) => String::new(),
+    };
+    let at = shown.at.as_deref().map(|at| format!("  at {at}")).unwrap_or_default();
+    let names = if shown.name_zh == shown.name {
+        shown.name.clone()
+    } else {
+        format!("{}  {}", shown.name, shown.name_zh)
+    };
+    writeln!(out, "{indent}{names}: {reading}{at}")?;
+    for bits in shown.bits.iter().filter(|bits| !bits.meaning.is_empty() || bits.value != 0) {
+        let meaning = if bits.meaning.is_empty() { bits.value.to_string() } else { bits.meaning.to_owned() };
+        writeln!(
+            out,
+            "{indent}  b{:<2} {}: {meaning}  {} {}",
+            bits.bit, bits.name, bits.name_zh, bits.meaning_zh
+        )?;
+    }
+    Ok(())
+}

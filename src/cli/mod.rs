@@ -1,0 +1,69 @@
+//! The command line, one file per command. Data go to standard output, talk to standard error; exit code 0 is done, 1
+//! the thing asked did not work, 2 wrong usage or configuration.
+
+mod decode;
+mod di;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Automatic meter reading for DL/T 645 electricity meters (抄表).
+#[derive(Debug, Parser)]
+#[command(name = "chaobiao", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Explain bytes pasted from a serial tool: every frame, the garbage between, what is wrong with a bad one
+    Decode(decode::Decode),
+    /// Look up data identifiers by code or by words, in Chinese or English
+    Di(di::Di),
+}
+
+/// Why a command ended without doing what was asked.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    /// The command line or its input cannot be understood.
+    #[error("{0}")]
+    Usage(String),
+    /// It was understood and did not work.
+    #[error("{0}")]
+    Failed(String),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs the command the process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = anstream::stdout().lock();
+    let done = match cli.command {
+        Command::Decode(decode) => decode.run(&mut out),
+        Command::Di(di) => di.run(&mut out),
+    };
+    match done.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(CliError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut talk = anstream::stderr().lock();
+            // Nothing is left to do when standard error is gone, too.
+            let _ = writeln!(talk, "chaobiao: {error}");
+            ExitCode::from(if matches!(error, CliError::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+/// One JSON object on a line of its own.
+fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> Result<(), CliError> {
+    serde_json::to_writer(&mut *out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}
