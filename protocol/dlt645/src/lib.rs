@@ -17,4 +17,5 @@ pub mod password;
 pub mod quantity;
 pub mod relay;
 pub mod request;
+pub mod response;
 pub mod security;
