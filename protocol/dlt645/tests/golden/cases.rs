@@ -28,6 +28,9 @@ pub(crate) struct Case {
     /// Orders of 1CH only: `ok`, or `refused: ` and why.
     pub(crate) relay: Option<String>,
     pub(crate) deviation: Option<String>,
+    /// The catalogue does not know the identifier.
+    #[serde(default)]
+    pub(crate) unlisted: bool,
     #[serde(default)]
     pub(crate) expect: Expect,
 }

@@ -11,32 +11,58 @@
 mod cases;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cases::{Case, Direction, Refused};
 use dlt645::address::AddressField;
+use dlt645::catalog::{self, Content};
 use dlt645::control::Control;
 use dlt645::data_id::DataId;
 use dlt645::decoder::{Decoder, Dropped};
 use dlt645::edition::Edition;
 use dlt645::frame::{Fault, Frame, MAX_DATA, START, WAKE_UP, WireFrame};
+use dlt645::meter_time::{MeterTime, TimeFormat};
 use values::{Parts, check_values};
 
 #[test]
 fn golden_frames_say_what_their_case_says() {
     let mut counts = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    let mut values = 0;
     for case in cases::valid() {
         check_form(&case);
-        let function = check_frame(&case);
+        let control = check_frame(&case);
         let folder = format!("{} {}", case.edition, case.folder());
-        let functions = FOLDERS.iter().find(|(name, _)| *name == folder).map(|(_, functions)| *functions);
-        assert!(functions.is_some_and(|list| list.contains(&function)), "{}: folder", case.path.display());
+        values += case.expect.values.len();
+        seen.insert((folder.clone(), control.0));
         *counts.entry(folder).or_insert(0) += 1;
     }
-    for (folder, _) in FOLDERS {
-        assert!(counts.contains_key(folder), "no case of {folder}");
-    }
+    let wanted =
+        FOLDERS.iter().flat_map(|(folder, codes)| codes.iter().map(|code| ((*folder).to_owned(), *code)));
+    assert_eq!(seen, wanted.collect(), "the control codes of each folder");
     print_counts("valid frames", &counts);
+    println!("values: {values}");
+}
+
+#[test]
+fn a_golden_record_in_two_pieces_is_read_when_joined() {
+    let cases = cases::valid();
+    let piece = |file: &str| {
+        let case = cases.iter().find(|case| case.path.ends_with(file)).unwrap();
+        let mut room = [0; MAX_DATA];
+        let frame = WireFrame::parse(case.frame()).unwrap().frame(&mut room);
+        let parts = Parts::of(case.edition(), frame);
+        (parts.id.unwrap(), parts.rest.to_vec())
+    };
+    let (id, first) = piece("read/standard-demand-clear-record-first.toml");
+    let (id_again, last) = piece("subsequent/standard-demand-clear-record-last.toml");
+    assert_eq!(id, id_again);
+    let record = [first, last].concat();
+    let Ok(Content::Values(values)) = catalog::find(id).unwrap().read(&record) else { panic!("no record") };
+    let shown: Vec<_> = values.map(|reading| format!("{} {}", reading.value, reading.field.unit)).collect();
+    assert_eq!(shown.len(), 50, "time, operator, and 24 times a demand with its time");
+    assert_eq!(shown[..4], ["2026-11-21 10:15:30 ", "12345678 ", "0.0000 kW", "- "]);
+    assert!(shown[2..].chunks(2).all(|pair| pair[0].starts_with("0.0000 k") && pair[1] == "- "), "{shown:?}");
 }
 
 #[test]
@@ -170,8 +196,8 @@ fn check_form(case: &Case) {
     }
 }
 
-/// Every part of the frame, the same bytes again, and the decoder's view of it; gives the code of its function.
-fn check_frame(case: &Case) -> u8 {
+/// Every part of the frame, the same bytes again, and the decoder's view of it; gives its control code.
+fn check_frame(case: &Case) -> Control {
     let name = case.path.display();
     let (front, frame) = case.wire.0.split_at(case.expect.preamble);
     assert!(front.iter().all(|byte| *byte == WAKE_UP), "{name}: wake-up bytes");
@@ -188,8 +214,10 @@ fn check_frame(case: &Case) -> u8 {
 
     check_header(case, plain);
     check_data(case, plain);
+    check_length(case, plain);
+    check_relay(case, plain);
     check_values(case, plain);
-    plain.control.function().0
+    plain.control
 }
 
 /// Address, control code, direction and edition.
@@ -228,10 +256,40 @@ fn check_data(case: &Case, frame: Frame<'_>) {
     );
 }
 
+/// Where the function alone says how long the data are, a case tells when they are not.
+fn check_length(case: &Case, frame: Frame<'_>) {
+    let length = frame.data.len();
+    let fits = match frame.control.0 {
+        0x01 | 0x02 => length == 2,
+        0x11 => matches!(length, 4 | 5 | 10),
+        0x12 => length == 5,
+        0x13 => length == 0,
+        0x91 => length >= 4,
+        _ => return,
+    };
+    let is_excused = fits || case.deviation.is_some();
+    assert!(is_excused, "{}: {length} data bytes and no deviation told", case.path.display());
+}
+
+/// Whether a relay order is one a master may send: to one meter, with a deadline, and with a delay (N2) where and only
+/// where the command has one. [645-2007 6]
+fn check_relay(case: &Case, frame: Frame<'_>) {
+    let Some(word) = &case.relay else { return };
+    let &[_, _, _, _, _, _, _, _, command, delay, ref deadline @ ..] = frame.data else {
+        panic!("too short")
+    };
+    let has_deadline = MeterTime::from_wire(TimeFormat::YYMMDDhhmmss, deadline).and_then(MeterTime::civil);
+    let has_delay = matches!(command, 0x1D | 0x1E) == (delay != 0);
+    let may_be_sent = frame.address.as_meter().is_some() && has_deadline.is_some() && has_delay;
+    assert_eq!(may_be_sent, word == "ok", "{}: relay", case.path.display());
+}
+
 /// The head of a malformed frame, as far as the bytes go and its case tells.
 fn check_readable(case: &Case, bytes: &[u8]) {
     let name = case.path.display();
     let Some(address) = &case.expect.address else { return };
+    let front = case.wire.0.len() - bytes.len();
+    assert_eq!(front, case.expect.preamble, "{name}: wake-up bytes");
     let field = AddressField::from_wire(bytes[1..7].try_into().unwrap());
     assert_eq!(&field.to_string(), address, "{name}: address");
     let control = Control(bytes[8]);
@@ -250,26 +308,30 @@ fn print_counts(kind: &str, counts: &BTreeMap<String, usize>) {
     }
 }
 
-/// The folders of valid frames, each of which must hold a case (R2), with the functions whose frames lie there.
-const FOLDERS: [(&str, &[u8]); 20] = [
-    ("2007 read", &[0x11]),
-    ("2007 read-address", &[0x13]),
-    ("2007 subsequent", &[0x12]),
-    ("2007 write", &[0x14]),
-    ("2007 write-address", &[0x15]),
+/// The folders of valid frames with the control codes that lie there; each code must have a case (R2).
+const FOLDERS: [(&str, &[u8]); 24] = [
+    ("2007 read", &[0x11, 0x91, 0xB1, 0xD1]),
+    ("2007 subsequent", &[0x12, 0x92, 0xB2, 0xD2]),
+    ("2007 read-address", &[0x13, 0x93]),
+    ("2007 write", &[0x14, 0x94, 0xD4]),
+    ("2007 write-address", &[0x15, 0x95]),
     ("2007 time", &[0x08]),
-    ("2007 freeze", &[0x16]),
-    ("2007 rate", &[0x17]),
-    ("2007 password", &[0x18]),
-    ("2007 clear", &[0x19, 0x1A, 0x1B]),
-    ("2007 relay", &[0x1C]),
-    ("2007 output", &[0x1D]),
-    ("2007 security", &[0x03]),
+    ("2007 freeze", &[0x16, 0x96, 0xD6]),
+    ("2007 rate", &[0x17, 0x97, 0xD7]),
+    ("2007 password", &[0x18, 0x98, 0xD8]),
+    ("2007 clear", &[0x19, 0x99, 0xD9, 0x1A, 0x9A, 0xDA, 0x1B, 0x9B, 0xDB]),
+    ("2007 relay", &[0x1C, 0x9C, 0xDC]),
+    ("2007 output", &[0x1D, 0x9D, 0xDD]),
+    ("2007 security", &[0x03, 0x83, 0xC3]),
     ("2007 vendor", &[0x00]),
-    ("1997 read", &[0x01]),
-    ("1997 write", &[0x04]),
+    ("1997 read", &[0x01, 0x81, 0xA1, 0xC1]),
+    ("1997 subsequent", &[0x02, 0x82, 0xA2, 0xC2]),
+    ("1997 reread", &[0x03, 0x83, 0xC3]),
+    ("1997 write", &[0x04, 0x84, 0xC4]),
+    ("1997 write-address", &[0x0A, 0x8A]),
     ("1997 time", &[0x08]),
-    ("1997 rate", &[0x0C]),
-    ("1997 clear", &[0x10]),
-    ("1997 vendor", &[0x00, 0x03]),
+    ("1997 rate", &[0x0C, 0x8C, 0xCC]),
+    ("1997 password", &[0x0F, 0x8F, 0xCF]),
+    ("1997 clear", &[0x10, 0x90, 0xD0]),
+    ("1997 vendor", &[0x00, 0x23]),
 ];
