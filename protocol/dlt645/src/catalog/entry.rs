@@ -122,7 +122,27 @@ impl Entry {
         filled
     }
 
-    /// Which data lengths an answer may have.
+    /// True when data of this length can be read: by the layout, by one of its alternatives, or as a block that ends
+    /// early or with AAH.
+    #[must_use]
+    pub fn admits_length(&self, length: usize) -> bool {
+        match &self.row.shape {
+            Shape::Fields(layout) => {
+                let admits =
+                    |layout: &Layout| layout.repetitions(length).is_some() || layout.ends_early_at(length);
+                let separated = self.id.edition() == Edition::E1997 && layout.is_block() && length > 0;
+                admits(layout)
+                    || self.row.alternatives.iter().any(admits)
+                    || (separated && admits_before_separator(layout, length))
+            }
+            Shape::Nothing => length == 0,
+            Shape::Freeze | Shape::LoadRecord(_) => length > 0,
+            Shape::Opaque | Shape::Request(_) => true,
+        }
+    }
+
+    /// The data length the standard gives, where there is one rule; see [`Self::admits_length`] for all that can be
+    /// read.
     #[must_use]
     pub fn lengths(&self) -> LengthRule {
         match &self.row.shape {
@@ -180,11 +200,16 @@ impl Entry {
         if layout.ends_early_at(data.len()) {
             return Ok(Values::new(Some(*self), layout, 0, data));
         }
+        let fits =
+            |other: &&'static Layout| other.repetitions(data.len()).is_some() && other.separators_stand(data);
+        if let Some(other) = self.row.alternatives.iter().find(fits) {
+            let repetitions = other.repetitions(data.len()).unwrap_or(0);
+            return Ok(Values::new(Some(*self), other, repetitions, data));
+        }
         // A block of the 1997 edition may end with a lone AAH, which no BCD digit pair can be. [645-1997 4]
-        let block = layout.step > 0
-            || layout.may_end_early
-            || layout.groups.iter().any(|group| group.times != Times::Exactly(1));
-        if let (Edition::E1997, true, Some((0xAA, rest))) = (self.id.edition(), block, data.split_last()) {
+        if let (Edition::E1997, true, Some((0xAA, rest))) =
+            (self.id.edition(), layout.is_block(), data.split_last())
+        {
             if let Some(repetitions) = layout.repetitions(rest.len()) {
                 return Ok(Values::new(Some(*self), layout, repetitions, rest));
             }
@@ -234,6 +259,10 @@ impl Entry {
         let complete = values.next().is_none() && (layout.step == 0 || out.len() > layout.fixed);
         if complete { Ok(out) } else { Err(EncodeError::WrongCount) }
     }
+}
+
+fn admits_before_separator(layout: &Layout, length: usize) -> bool {
+    layout.repetitions(length - 1).is_some() || layout.ends_early_at(length - 1)
 }
 
 /// One value with what it is.
@@ -414,6 +443,9 @@ impl<'a> Iterator for Values<'a> {
         };
         let (raw, rest) = self.data.split_at_checked(field.format.width())?;
         self.data = rest;
+        if field.format == Format::Separator {
+            return self.next();
+        }
         let counter = self.group?.counter;
         let value = value::decode(field.format, raw);
         Some(Reading { entry: self.entry, field, counter, repetition: self.repetition, raw, value })

@@ -54,6 +54,8 @@ pub enum Format {
     },
     /// An operator code C0..C3, shown C3 first.
     Operator,
+    /// The byte AAH between items; no value.
+    Separator,
 }
 
 impl Format {
@@ -70,6 +72,7 @@ impl Format {
             | Self::Octets { bytes }
             | Self::DataId { bytes } => bytes.into(),
             Self::Operator => 4,
+            Self::Separator => 1,
             Self::Time(format) => format.width(),
         }
     }

@@ -10,6 +10,8 @@
 //! A,B   one after the other             @NAME    a named layout
 //! (A,B)*3     a group three times       *13      now and 12 settlement days
 //! *k+1        total, then tariffs, as many as the length gives
+//! A|B         A, or B where the length tells so
+//! AA          a separator, the byte AAH
 //! *k *N *h *p tariffs from 1, points, harmonics, entries, likewise
 //! ```
 
@@ -92,6 +94,25 @@ impl Layout {
                 end += field.format.width();
                 end == length
             })
+    }
+
+    /// True for several values of one kind, or a row of kinds.
+    #[must_use]
+    pub fn is_block(&self) -> bool {
+        self.step > 0
+            || self.may_end_early
+            || self.groups.iter().any(|group| group.times != Times::Exactly(1))
+    }
+
+    /// True when AAH stands wherever the layout has a separator.
+    #[must_use]
+    pub(super) fn separators_stand(&self, data: &[u8]) -> bool {
+        let mut end = 0;
+        self.groups.iter().flat_map(|group| &group.fields).all(|field| {
+            let begin = end;
+            end += field.format.width();
+            field.format != Format::Separator || data.get(begin) == Some(&0xAA)
+        })
     }
 
     /// The layout of one number or other single field.
@@ -286,6 +307,7 @@ fn atom(text: &str, words: &Words) -> Option<Format> {
         "hhmmss" => Format::Time(TimeFormat::hhmmss),
         "hhmm" => Format::Time(TimeFormat::hhmm),
         "OP" => Format::Operator,
+        "AA" => Format::Separator,
         "DI4" => Format::DataId { bytes: 4 },
         "DI2" => Format::DataId { bytes: 2 },
         _ => {

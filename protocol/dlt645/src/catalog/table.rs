@@ -17,6 +17,8 @@ pub struct Row {
     pub name_zh: &'static str,
     /// What the data look like.
     pub shape: Shape,
+    /// Other layouts that sources give for the same identifier; which one it is, the length tells.
+    pub alternatives: Vec<Layout>,
     /// The data length as the standard gives it: a number, `4*(k+1)`, `var`.
     pub bytes: &'static str,
     /// Unit of the values, empty for none or several.
@@ -175,7 +177,11 @@ pub(super) fn parse(
         let (unit, item, access, confidence) = (next(), next(), next(), next());
         let (name_en, name_zh, note) = (next(), next(), next());
         let item = if item.is_empty() { None } else { Some(Item::parse(item).ok_or_else(|| wrong("item"))?) };
-        let shape = shape(layout, Defaults { unit, item }, layouts, words).ok_or_else(|| wrong("layout"))?;
+        let defaults = Defaults { unit, item };
+        let mut texts = layout.split('|');
+        let first = texts.next().unwrap_or_default();
+        let shape = shape(first, defaults, layouts, words).ok_or_else(|| wrong("layout"))?;
+        let alternatives: Option<_> = texts.map(|text| layouts.read(text, defaults, words)).collect();
         let variables = variables(pattern, vars).ok_or_else(|| wrong("vars"))?;
         let code: String = pattern.chars().map(|c| if c.is_ascii_lowercase() { '0' } else { c }).collect();
         let low = u32::from_str_radix(&code, 16).map_err(|_| wrong("di"))?;
@@ -191,6 +197,7 @@ pub(super) fn parse(
             name_en,
             name_zh,
             shape,
+            alternatives: alternatives.ok_or_else(|| wrong("layout"))?,
             bytes,
             unit,
             access,

@@ -96,6 +96,7 @@ fn value_of(format: Format) -> BoxedStrategy<Made> {
             octets(bytes).prop_filter("a fill", |b| not_filled(b)).prop_map(Made::Text).boxed()
         }
         Format::Octets { bytes } => octets(bytes).prop_map(Made::Octets).boxed(),
+        Format::Separator => Just(Made::Octets(vec![0xAA])).boxed(),
         Format::Operator => octets(4).prop_map(Made::Octets).boxed(),
         Format::Bits { bytes, .. } => any::<u64>()
             .prop_map(move |word| {
@@ -204,6 +205,25 @@ fn a_single_kind_is_read_in_the_full_and_in_the_short_form() {
         let broken = &data[..data.len() - 1];
         assert!(load_record::LoadRecords::new(4, broken).any(|block| block.is_err()));
     }
+}
+
+#[test]
+fn where_sources_differ_the_length_decides() {
+    let read = |id: &str, data: &[u8]| match find(id.parse().unwrap()).unwrap().read(data) {
+        Ok(Content::Values(values)) => values.map(|reading| reading.value.to_string()).collect::<Vec<_>>(),
+        other => panic!("{id}: {other:?}"),
+    };
+    assert_eq!(read("03100101", &[0x11; 27])[1], "1111.11");
+    assert_eq!(read("03100101", &[0x11; 25])[1], "11.11");
+    assert_eq!((read("030E0101", &[0x01; 76]).len(), read("030E0101", &[0x01; 115]).len()), (18, 33));
+    let time = [0x00, 0x10, 0x21, 0x11, 0x26];
+    let (forward, reverse) = ([0x56, 0x34, 0x12, 0x00], [0x01, 0x00, 0x00, 0x00]);
+    let shown = ["2026-11-21 10:00", "1234.56", "0.01"];
+    assert_eq!(read("0504FF01", &[&time[..], &forward, &reverse].concat()), shown);
+    assert_eq!(read("0504FF01", &[&time[..], &[0xAA], &forward, &[0xAA], &reverse, &[0xAA]].concat()), shown);
+    let hourly = find("0504FF01".parse().unwrap()).unwrap();
+    assert!(hourly.read(&[0x01; 16]).is_err(), "as long, but without the separators");
+    assert!(hourly.admits_length(13) && hourly.admits_length(16) && !hourly.admits_length(14));
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn decode_other(format: Format, bytes: &[u8]) -> Value<'_> {
         Format::Digits { .. } => fill(bytes).map_or(Value::Digits(bytes), Value::Absent),
         Format::Bits { bytes: width, .. } => Value::Bits { word: little_endian(bytes), bytes: width },
         Format::Text { .. } => fill(bytes).map_or(Value::Text(bytes), Value::Absent),
-        Format::Octets { .. } | Format::Operator => Value::Octets(bytes),
+        Format::Octets { .. } | Format::Operator | Format::Separator => Value::Octets(bytes),
         Format::DataId { bytes: width } => {
             let code = u32::try_from(little_endian(bytes)).unwrap_or(u32::MAX);
             match u16::try_from(code) {
@@ -217,7 +217,7 @@ pub fn encode(format: Format, value: Value<'_>, out: &mut Vec<u8>) -> Result<(),
         }
         (Format::Digits { .. }, Value::Digits(bytes))
         | (Format::Text { .. }, Value::Text(bytes))
-        | (Format::Octets { .. } | Format::Operator, Value::Octets(bytes)) => {
+        | (Format::Octets { .. } | Format::Operator | Format::Separator, Value::Octets(bytes)) => {
             same_length(bytes)?;
             out.extend(bytes);
             Ok(())
@@ -259,9 +259,14 @@ fn encode_word(word: u64, width: usize, out: &mut Vec<u8>) -> Result<(), EncodeE
 
 fn encode_absence(format: Format, absence: Absence, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let fill = match (absence, format) {
-        (_, Format::Bits { .. } | Format::Octets { .. } | Format::Operator | Format::DataId { .. }) => {
-            return Err(EncodeError::WrongKind);
-        }
+        (
+            _,
+            Format::Bits { .. }
+            | Format::Octets { .. }
+            | Format::Operator
+            | Format::Separator
+            | Format::DataId { .. },
+        ) => return Err(EncodeError::WrongKind),
         (Absence::Filled, _) => 0xFF,
         (Absence::FilledEe, Format::Binary { .. }) => return Err(EncodeError::WrongKind),
         (Absence::FilledEe, _) => 0xEE,
