@@ -1,1 +1,6 @@
-//! Simulated meters and buses.
+//! Simulated meters and buses that know their own truth.
+
+#![cfg_attr(test, allow(clippy::as_conversions))]
+
+pub mod instant;
+pub mod seed;
