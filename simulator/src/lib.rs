@@ -4,3 +4,4 @@
 
 pub mod instant;
 pub mod seed;
+pub mod tariff;
