@@ -3,5 +3,6 @@
 #![cfg_attr(test, allow(clippy::as_conversions))]
 
 pub mod instant;
+pub mod load;
 pub mod seed;
 pub mod tariff;
