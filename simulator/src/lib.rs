@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::as_conversions))]
 
+pub mod clock;
 pub mod instant;
 pub mod load;
 pub mod seed;
