@@ -121,6 +121,12 @@ impl Clock {
         })
     }
 
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.turns.capacity() * size_of::<Turn>()
+    }
+
     fn turn_at(&self, at: At) -> &Turn {
         let begun = self.turns.partition_point(|turn| turn.from <= at);
         begun.checked_sub(1).and_then(|place| self.turns.get(place)).unwrap_or(&self.first)

@@ -17,7 +17,7 @@ pub const SLOTS_A_DAY: usize = 96;
 pub const DAYS: u32 = 36_525;
 
 /// A second of the simulated world.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct At(u32);
 
 impl At {

@@ -5,5 +5,7 @@
 pub mod clock;
 pub mod instant;
 pub mod load;
+#[cfg(test)]
+mod sample;
 pub mod seed;
 pub mod tariff;

@@ -24,11 +24,11 @@ use table::{LoadTable, MEAN_DAY_BITS};
 #[derive(Clone, Debug)]
 pub struct Load {
     table: Arc<LoadTable>,
-    mean_day_mwh: i64,
+    profile: Profile,
     days: Seed,
     fortnights: Seed,
     slots: Seed,
-    roughness: i64,
+    held_at: Option<At>,
 }
 
 impl Load {
@@ -38,11 +38,11 @@ impl Load {
     pub fn new(profile: Profile, table: Arc<LoadTable>, seed: Seed) -> Self {
         Self {
             table,
-            mean_day_mwh: profile.mean_day_on_the_meter(),
+            profile,
             days: seed.named("day"),
             fortnights: seed.named("fortnight"),
             slots: seed.named("slot"),
-            roughness: profile.roughness(),
+            held_at: None,
         }
     }
 
@@ -52,24 +52,50 @@ impl Load {
         &self.table
     }
 
-    /// What a mean day brings, in milliwatt-hours as the meter counts them.
+    /// The size of the customer.
     #[must_use]
-    pub const fn mean_day_mwh(&self) -> i64 {
-        self.mean_day_mwh
+    pub const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// Lets nothing pass any more from `at` on; with it the load does what it would have done without.
+    pub const fn hold(&mut self, at: At) {
+        self.held_at = Some(at);
+    }
+
+    /// The instant whose load is flowing at `at`: itself, unless the load is held.
+    #[must_use]
+    pub fn held(&self, at: At) -> At {
+        self.held_at.map_or(at, |held_at| held_at.min(at))
     }
 
     /// All that has passed from the start of 2000 to `at`.
     #[must_use]
     pub fn delivered(&self, at: At) -> Delivered {
+        self.unheld(self.held(at))
+    }
+
+    /// All that would have passed if the load were not held.
+    #[must_use]
+    pub fn unheld(&self, at: At) -> Delivered {
         let day = self.day(at.day());
         let slot = place(at.second_of_day() / SLOT_SECONDS);
         day.part_of(slot, i64::from(at.second_of_day() % SLOT_SECONDS))
     }
 
-    /// A whole day at once, for curves and demands.
-    #[must_use]
-    pub fn day(&self, day: u32) -> DayLoad {
+    /// The curve of a day: all that has passed when each of its 96 slots ends. Costs little more than one instant.
+    pub fn slot_ends(&self, day: u32) -> impl Iterator<Item = (At, Delivered)> {
+        let held = self.held_at.map(|at| (at, self.unheld(at)));
+        let ends = (1..).map(move |slot| At::midnight(day).plus(slot * i64::from(SLOT_SECONDS)));
+        ends.zip(self.day(day).into_ends()).map(move |(end, delivered)| match held {
+            Some((at, still)) if end > at => (end, still),
+            _ => (end, delivered),
+        })
+    }
+
+    fn day(&self, day: u32) -> DayLoad {
         let start = self.before(day);
+        let roughness = self.profile.roughness();
         let mut load = DayLoad {
             start,
             energy: self.before(day + 1).since(&start),
@@ -83,7 +109,7 @@ impl Load {
             if left == 0 {
                 (noise, left) = (self.slots.number((u64::from(day) << 8) | (place / 8)), 8);
             }
-            let weight = weight * self.noise(noise.to_le_bytes()[0]);
+            let weight = weight * noise_factor(noise.to_le_bytes()[0], roughness);
             (noise, left) = (noise >> 8, left - 1);
             *slot = (channel, weight);
             *load.weights.of_mut(channel) += weight;
@@ -102,6 +128,7 @@ impl Load {
         let length = i64::from(FORTNIGHT);
         let fortnights = [sum(-into - length), sum(-into), sum(-into + length), sum(-into + 2 * length)];
         let fortnight = u64::from(day / FORTNIGHT);
+        let mean_day = self.profile.mean_day_on_the_meter();
         let [from, to] = [fortnight, fortnight + 1].map(|node| self.fortnights.between(node, -SLOW, SLOW));
         let common = self.days.between(u64::from(day) << 4, -FAST, FAST);
         let mut own = u64::from(day) << 4;
@@ -118,21 +145,14 @@ impl Load {
             let low = (first - before).min(next - first) * from / WHOLE;
             let high = (next - first).min(after - next) * to / WHOLE;
             let slow = low + (high - low) * (here - first) / (next - first).max(1);
-            scale(self.mean_day_mwh, here + slow + fast)
+            scale(mean_day, here + slow + fast)
         })
-    }
-
-    /// Noise of a slot: a factor around 64, evenly spread by the roughness, and now and then a kettle or a motor.
-    fn noise(&self, byte: u8) -> i64 {
-        let byte = i64::from(byte);
-        let spike = if byte >= 248 { self.roughness * 2 } else { 0 };
-        64 + (byte - 128) * self.roughness / 128 + spike
     }
 }
 
 /// One day of a load.
 #[derive(Clone, Debug)]
-pub struct DayLoad {
+struct DayLoad {
     start: Delivered,
     energy: Delivered,
     weights: Delivered,
@@ -141,20 +161,14 @@ pub struct DayLoad {
 
 impl DayLoad {
     /// All that has passed when each of the 96 slots ends.
-    pub fn ends(&self) -> impl Iterator<Item = Delivered> {
+    fn into_ends(self) -> impl Iterator<Item = Delivered> {
         let mut run = Delivered::default();
         let mut sum = self.start;
-        self.slots.iter().map(move |(channel, weight)| {
-            *run.of_mut(*channel) += weight;
-            *sum.of_mut(*channel) = self.share(*channel, run.of(*channel) * i64::from(SLOT_SECONDS));
+        self.slots.into_iter().map(move |(channel, weight)| {
+            *run.of_mut(channel) += weight;
+            *sum.of_mut(channel) = self.share(channel, run.of(channel) * i64::from(SLOT_SECONDS));
             sum
         })
-    }
-
-    /// All that had passed when the day began.
-    #[must_use]
-    pub const fn start(&self) -> Delivered {
-        self.start
     }
 
     fn part_of(&self, slot: usize, seconds: i64) -> Delivered {
@@ -172,6 +186,13 @@ impl DayLoad {
         let energy = i128::from(self.energy.of(channel)) * i128::from(run) / i128::from(whole.max(1));
         self.start.of(channel) + i64::try_from(energy).unwrap_or(i64::MAX)
     }
+}
+
+/// Noise of a slot: a factor around 64, spread evenly by the roughness, and now and then a kettle or a motor.
+fn noise_factor(byte: u8, roughness: i64) -> i64 {
+    let byte = i64::from(byte);
+    let spike = if byte >= 248 { roughness * 2 } else { 0 };
+    64 + (byte - 128) * roughness / 128 + spike
 }
 
 /// `mean_day` times a weight of the table.

@@ -97,6 +97,12 @@ impl Delivered {
         self.tariffs(direction).iter().sum()
     }
 
+    /// Import and export exchanged.
+    #[must_use]
+    pub const fn turned(&self) -> Self {
+        Self { import: self.export, export: self.import }
+    }
+
     /// What was added since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {

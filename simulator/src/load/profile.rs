@@ -45,6 +45,18 @@ impl Profile {
         i64::from(self.mean_day_wh) * 1000 / i64::from(self.multiplier.max(1))
     }
 
+    /// Reactive to active energy in each quadrant, in parts of 1024. Where nothing is fed to the grid the export side
+    /// mirrors the import side, for that is what a current turned round shows.
+    #[must_use]
+    pub const fn reactive_ratios(self) -> [i64; 4] {
+        match self.shape {
+            Shape::Household => [330, 24, 330, 24],
+            Shape::Shop => [400, 18, 400, 18],
+            Shape::Factory => [500, 30, 500, 30],
+            Shape::SolarHousehold => [340, 70, 40, 30],
+        }
+    }
+
     /// How much one slot differs from the next, of 64.
     pub(crate) const fn roughness(self) -> i64 {
         match self.shape {

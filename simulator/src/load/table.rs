@@ -1,7 +1,7 @@
 //! How much weight each day of the century has, summed up so that any two days differ by one subtraction.
 //!
 //! A table belongs to a shape, a schedule and the weather of an area, and is shared by all the meters that have
-//! them in common: about 2.5 MB each, whatever the number of meters. A mean day of import weighs [`MEAN_DAY`].
+//! them in common: about 2.7 MB each, whatever the number of meters. A mean day of import weighs [`MEAN_DAY`].
 
 use dlt645::meter_time::Civil;
 
@@ -23,6 +23,7 @@ pub struct LoadTable {
     shape: Shape,
     template: Template,
     schedule: Schedule,
+    weather: Weather,
     days: Vec<Day>,
     sums: Vec<Delivered>,
 }
@@ -44,7 +45,8 @@ impl LoadTable {
             season: schedule.season(date),
         };
         let days = (0..DAYS).filter_map(|day| At::midnight(day).civil()).map(day).collect();
-        let mut table = Self { shape, template, schedule, days, sums: Vec::with_capacity(place(DAYS) + 1) };
+        let mut table =
+            Self { shape, template, schedule, weather, days, sums: Vec::with_capacity(place(DAYS) + 1) };
         let mut sum = Delivered::default();
         table.sums.push(sum);
         for day in 0..DAYS {
@@ -62,6 +64,12 @@ impl LoadTable {
     #[must_use]
     pub const fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// The weather of the area.
+    #[must_use]
+    pub const fn weather(&self) -> Weather {
+        self.weather
     }
 
     /// The schedule.
