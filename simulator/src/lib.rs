@@ -1,4 +1,8 @@
 //! Simulated meters and buses that know their own truth.
+//!
+//! [`truth`] is what one meter held in any register at any instant. It stands on [`load`] (what the customer
+//! used, a function of a [`seed`]), [`clock`] (what the meter believed the time was) and the sparse log of events;
+//! protocol, buses and faults are built on top of it and share none of its code with the head-end.
 
 #![cfg_attr(test, allow(clippy::as_conversions))]
 
@@ -9,3 +13,4 @@ pub mod load;
 mod sample;
 pub mod seed;
 pub mod tariff;
+pub mod truth;

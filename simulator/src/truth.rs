@@ -1,0 +1,5 @@
+//! The truth of one meter: what any register held at any instant, past ones too.
+
+pub mod event;
+pub mod register;
+pub mod settlement;
