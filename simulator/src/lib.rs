@@ -1,6 +1,6 @@
 //! Simulated meters and buses that know their own truth.
 //!
-//! [`truth`] is what one meter held in any register at any instant. It stands on [`load`] (what the customer
+//! [`truth::Truth`] is what one meter held in any register at any instant. It stands on [`load`] (what the customer
 //! used, a function of a [`seed`]), [`clock`] (what the meter believed the time was) and the sparse log of events;
 //! protocol, buses and faults are built on top of it and share none of its code with the head-end.
 

@@ -1,4 +1,4 @@
-//! Loads for the tests.
+//! Loads and meters for the tests.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,6 +12,8 @@ use crate::load::shape::Shape;
 use crate::load::table::LoadTable;
 use crate::seed::Seed;
 use crate::tariff::Schedule;
+use crate::truth::Truth;
+use crate::truth::installation::{Installation, Wiring};
 
 /// One table for each shape, shared by all tests.
 static TABLES: LazyLock<Vec<Arc<LoadTable>>> = LazyLock::new(|| {
@@ -24,6 +26,20 @@ pub(crate) fn load(shape: Shape, seed: u64) -> Load {
     let seed = Seed::new(seed);
     let table = TABLES.iter().find(|table| table.shape() == shape).unwrap();
     Load::new(Profile::drawn(shape, seed), Arc::clone(table), seed)
+}
+
+/// A new meter for that customer, of three phases where the load is large.
+pub(crate) fn installation(shape: Shape, seed: u64, installed_at: At) -> Installation {
+    let wiring = match shape {
+        Shape::Household | Shape::SolarHousehold => Wiring::SinglePhase,
+        Shape::Shop | Shape::Factory => Wiring::ThreePhase,
+    };
+    Installation::new(load(shape, seed), wiring, Seed::new(seed).named("meter"), installed_at)
+}
+
+/// That meter, installed on 2024-05-06 at 10:20.
+pub(crate) fn meter(shape: Shape, seed: u64) -> Truth {
+    Truth::install(installation(shape, seed, at(2024, 5, 6, 10, 20)))
 }
 
 /// Any shape.
