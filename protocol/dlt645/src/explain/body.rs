@@ -126,6 +126,9 @@ fn parts(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece
                     rest = behind;
                 }
                 None => {
+                    if rest.is_empty() {
+                        piece.notes.push(Note::new("no data, not even an identifier", "无数据域,缺数据标识"));
+                    }
                     raw(rest, "data too short for an identifier", "数据不足,缺数据标识", piece);
                     return;
                 }
