@@ -25,8 +25,10 @@ pub(crate) struct Case {
     pub(crate) frames: Vec<Hex>,
     /// Malformed ones only.
     pub(crate) refused: Option<Refused>,
-    /// Orders of 1CH only: `ok`, or `refused: ` and why.
+    /// Orders of 1CH only: `ok`, or `refused: ` and the kind of the error.
     pub(crate) relay: Option<String>,
+    /// Why no typed request or answer can be this frame: the kind of the error.
+    pub(crate) untyped: Option<String>,
     pub(crate) deviation: Option<String>,
     /// The catalogue does not know the identifier.
     #[serde(default)]

@@ -9,6 +9,7 @@
 )]
 
 mod cases;
+mod explained;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,12 +17,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use cases::{Case, Direction, Refused};
 use dlt645::address::AddressField;
 use dlt645::catalog::{self, Content};
+use dlt645::commissioning::WriteAddress;
 use dlt645::control::Control;
 use dlt645::data_id::DataId;
 use dlt645::decoder::{Decoder, Dropped};
 use dlt645::edition::Edition;
 use dlt645::frame::{Fault, Frame, MAX_DATA, START, WAKE_UP, WireFrame};
-use dlt645::meter_time::{MeterTime, TimeFormat};
+use dlt645::request::Request;
+use dlt645::response::{Response, ResponseError};
 use values::{Parts, check_values};
 
 #[test]
@@ -32,6 +35,7 @@ fn golden_frames_say_what_their_case_says() {
     for case in cases::valid() {
         check_form(&case);
         let control = check_frame(&case);
+        explained::check_frame(&case);
         let folder = format!("{} {}", case.edition, case.folder());
         values += case.expect.values.len();
         seen.insert((folder.clone(), control.0));
@@ -83,6 +87,7 @@ fn malformed_cases_are_refused_for_the_stated_reason() {
         assert_eq!(found, refused, "{}: {fault}", case.path.display());
         assert_eq!(frames(&[&case.wire.0]).0, [[0; 0]; 0], "{}", case.path.display());
         check_readable(&case, bytes);
+        explained::check_malformed(&case);
         *counts.entry(format!("{refused:?}")).or_insert(0) += 1;
     }
     assert_eq!(counts.len(), 5, "every reason has a case: {counts:?}");
@@ -215,7 +220,7 @@ fn check_frame(case: &Case) -> Control {
     check_header(case, plain);
     check_data(case, plain);
     check_length(case, plain);
-    check_relay(case, plain);
+    check_typed(case, plain);
     check_values(case, plain);
     plain.control
 }
@@ -271,17 +276,23 @@ fn check_length(case: &Case, frame: Frame<'_>) {
     assert!(is_excused, "{}: {length} data bytes and no deviation told", case.path.display());
 }
 
-/// Whether a relay order is one a master may send: to one meter, with a deadline, and with a delay (N2) where and only
-/// where the command has one. [645-2007 6]
-fn check_relay(case: &Case, frame: Frame<'_>) {
-    let Some(word) = &case.relay else { return };
-    let &[_, _, _, _, _, _, _, _, command, delay, ref deadline @ ..] = frame.data else {
-        panic!("too short")
+/// The typed request or answer it is, and the same bytes again; or why it is none.
+fn check_typed(case: &Case, frame: Frame<'_>) {
+    let edition = case.edition();
+    let emitted = if frame.control.is_response() {
+        let response = Response::parse(edition, &frame).map_err(ResponseError::kind);
+        response.map(|response| response.to_bytes().unwrap())
+    } else if let Some(order) = WriteAddress::parse(edition, &frame) {
+        Ok(order.to_bytes())
+    } else {
+        Request::parse(edition, &frame).map(|request| request.to_bytes()).map_err(|error| error.kind())
     };
-    let has_deadline = MeterTime::from_wire(TimeFormat::YYMMDDhhmmss, deadline).and_then(MeterTime::civil);
-    let has_delay = matches!(command, 0x1D | 0x1E) == (delay != 0);
-    let may_be_sent = frame.address.as_meter().is_some() && has_deadline.is_some() && has_delay;
-    assert_eq!(may_be_sent, word == "ok", "{}: relay", case.path.display());
+    let refused = match (case.relay.as_deref(), case.untyped.as_deref()) {
+        (None | Some("ok"), untyped) => untyped,
+        (Some(word), _) => word.strip_prefix("refused: "),
+    };
+    let expected = refused.map_or_else(|| Ok(case.frame()), Err);
+    assert_eq!(emitted.as_deref(), expected.as_ref().copied(), "{}: typed", case.path.display());
 }
 
 /// The head of a malformed frame, as far as the bytes go and its case tells.
