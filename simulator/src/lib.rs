@@ -9,6 +9,7 @@
 pub mod clock;
 pub mod instant;
 pub mod load;
+pub mod meter;
 #[cfg(test)]
 mod sample;
 pub mod seed;

@@ -83,6 +83,7 @@ fn value_of(format: Format) -> BoxedStrategy<Made> {
                     let value = match seconds % 9 {
                         0 => Value::Absent(Absence::Filled),
                         1 if never => Value::Absent(Absence::Never),
+                        2 => Value::Absent(Absence::Unused),
                         _ => Value::Time(time),
                     };
                     Made::Value(value)

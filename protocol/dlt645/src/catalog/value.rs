@@ -47,7 +47,9 @@ pub enum Absence {
     NotDecimal,
     /// A date of all zeros: it never happened.
     Never,
-    /// A month 13, a 31st of February, 99:99.
+    /// A time of all nines: not used.
+    Unused,
+    /// A month 13, a 31st of February, 24:60.
     NotATime,
 }
 
@@ -61,6 +63,7 @@ impl Absence {
             Self::MinusZero => "minus zero",
             Self::NotDecimal => "not BCD",
             Self::Never => "never happened",
+            Self::Unused => "not used",
             Self::NotATime => "not a time",
         }
     }
@@ -74,6 +77,7 @@ impl Absence {
             Self::MinusZero => "负零",
             Self::NotDecimal => "非BCD码",
             Self::Never => "未发生",
+            Self::Unused => "未使用",
             Self::NotATime => "非法时间",
         }
     }
@@ -135,6 +139,9 @@ fn time(format: TimeFormat, bytes: &[u8]) -> Value<'_> {
     let has_day = time.raw(Part::Day).is_some();
     if has_day && time.is_filled_with(0) {
         return Value::Absent(Absence::Never);
+    }
+    if time.is_filled_with(0x99) {
+        return Value::Absent(Absence::Unused);
     }
     if is_possible(time) { Value::Time(time) } else { Value::Absent(Absence::NotATime) }
 }
@@ -271,6 +278,7 @@ fn encode_absence(format: Format, absence: Absence, out: &mut Vec<u8>) -> Result
         (Absence::FilledEe, Format::Binary { .. }) => return Err(EncodeError::WrongKind),
         (Absence::FilledEe, _) => 0xEE,
         (Absence::Never, Format::Time(format)) if format.parts().contains(&Part::Day) => 0x00,
+        (Absence::Unused, Format::Time(_)) => 0x99,
         (Absence::MinusZero, Format::Number { signed: true, bytes, .. }) => {
             out.extend(core::iter::repeat_n(0, usize::from(bytes).saturating_sub(1)));
             out.push(0x80);
