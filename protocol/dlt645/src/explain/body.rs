@@ -1,11 +1,11 @@
 //! Names every field of one frame.
 
-use super::{FramePiece, Note, ShownBits, ShownRecord, ShownValue, hex, hint};
+use super::data::{named_values, understood};
+use super::{FramePiece, Note, Shown, ShownBits, hex, hint};
 use crate::address::AddressField;
+use crate::catalog;
 use crate::catalog::body::BodyPart;
 use crate::catalog::entry::Values;
-use crate::catalog::freeze::FreezeBlock;
-use crate::catalog::{self, Absence, Content, Entry, Format, Reading, Value};
 use crate::control::Control;
 use crate::data_id::DataId;
 use crate::edition::Edition;
@@ -145,7 +145,7 @@ fn parts(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece
                     raw(rest, "data too short", "数据不足", piece);
                     return;
                 };
-                piece.values.extend(shown(Values::of_layout(None, layout, own)));
+                piece.values.extend(named_values(Values::of_layout(None, layout, own)));
                 rest = behind;
             }
             BodyPart::Rest if !rest.is_empty() => {
@@ -195,51 +195,17 @@ fn unknown_body(edition: Edition, control: Control, data: &[u8], piece: &mut Fra
 }
 
 fn raw(bytes: &[u8], name: &str, name_zh: &str, piece: &mut FramePiece) {
-    if !bytes.is_empty() {
-        piece.values.push(ShownValue {
-            name: name.to_owned(),
-            name_zh: name_zh.to_owned(),
-            raw: Some(hex(bytes)),
-            ..ShownValue::default()
-        });
-    }
+    let mut shown = Shown::default();
+    shown.raw(bytes, name, name_zh);
+    piece.values.extend(shown.values);
 }
 
 /// What stands under an identifier.
 fn content(id: DataId, data: &[u8], is_write: bool, is_part: bool, piece: &mut FramePiece) {
-    let Some(entry) = catalog::find(id) else {
-        piece.notes.push(Note::new(
-            format!("identifier {id} is in no table: a maker's own, or a wrong one"),
-            format!("数据标识{id}不在标准表中:厂家扩展或有误"),
-        ));
-        raw(data, "unknown identifier", "未知数据标识", piece);
-        return;
-    };
-    let read = if is_write { entry.read_request(data) } else { entry.read(data) };
-    match read {
-        Ok(Content::Values(values)) => piece.values.extend(shown(values)),
-        Ok(Content::Freeze(block)) => freeze(&block, piece),
-        Ok(Content::LoadRecords(blocks)) => records(entry, blocks, data, piece),
-        Ok(Content::Nothing) => {}
-        Ok(Content::Opaque(bytes)) => raw(bytes, &entry.name_en(), &entry.name_zh(), piece),
-        Err(_) if is_part => {
-            piece.notes.push(Note::new(
-                "part of a longer answer: values are split only when all frames are joined",
-                "后续帧未拼接,无法单独解析",
-            ));
-            raw(data, &entry.name_en(), &entry.name_zh(), piece);
-        }
-        Err(deviation) => deviating(&entry, deviation, data, piece),
-    }
-}
-
-/// A whole freeze: every value holds at the time the freeze itself gives.
-fn freeze(block: &FreezeBlock<'_>, piece: &mut FramePiece) {
-    let at = block.at().map(|at| at.to_string());
-    for mut value in block.values().flat_map(shown) {
-        value.at = value.at.or_else(|| at.clone());
-        piece.values.push(value);
-    }
+    let shown = understood(id, data, is_write, is_part);
+    piece.values.extend(shown.values);
+    piece.records.extend(shown.records);
+    piece.notes.extend(shown.notes);
 }
 
 /// Joins follow-on frames to the answer they belong to and reads the whole under the last of them. [645-2007 4]
@@ -267,122 +233,4 @@ pub(super) fn join(frames: &[&FramePiece]) -> Option<FramePiece> {
         format!("数值由{}帧拼接解析", frames.len()),
     ));
     Some(whole)
-}
-
-/// An answer of another length than the standard's: shown for what it is, never as the standard's value.
-fn deviating(entry: &Entry, deviation: catalog::Deviation, data: &[u8], piece: &mut FramePiece) {
-    piece.notes.push(Note::new(
-        format!("{deviation}: a maker's deviation, or a wrong profile; not to be booked"),
-        format!("数据{}字节,标准为{}:厂家偏差或表型有误,不得入账", deviation.found, deviation.expected),
-    ));
-    let digits = crate::bcd::decode(data).is_some() && !data.is_empty();
-    if digits {
-        let text: String = data.iter().rev().map(|byte| format!("{byte:02X}")).collect();
-        piece.notes.push(Note::new(
-            format!("its digits are {text}, where the point stands is not known"),
-            format!("数字为{text},小数位未知"),
-        ));
-    }
-    if data.is_empty() {
-        piece.values.push(ShownValue {
-            name: entry.name_en(),
-            name_zh: entry.name_zh(),
-            absent: Some("no data"),
-            absent_zh: Some("无数据"),
-            ..ShownValue::default()
-        });
-    }
-    raw(data, &entry.name_en(), &entry.name_zh(), piece);
-}
-
-fn records(entry: Entry, blocks: catalog::load_record::LoadRecords<'_>, data: &[u8], piece: &mut FramePiece) {
-    for block in blocks {
-        match block {
-            Ok(block) => {
-                let values = (1..=6).filter_map(|kind| block.values(kind, entry)).flat_map(shown).collect();
-                piece.records.push(ShownRecord { at: block.at.to_string(), ok: !block.is_faulty, values });
-                if !block.count_fits || !block.sum_fits {
-                    piece.notes.push(Note::new(
-                        format!("the block of {} has another count or sum than the standard's", block.at),
-                        format!("{}记录块的字节数或累加和与标准不符", block.at),
-                    ));
-                }
-            }
-            Err(not_a_block) => {
-                piece.notes.push(Note::new(
-                    not_a_block.to_string(),
-                    format!("第{}字节处不是负荷记录块", not_a_block.offset),
-                ));
-                raw(
-                    data.get(not_a_block.offset..).unwrap_or_default(),
-                    "bytes of no block",
-                    "非记录块数据",
-                    piece,
-                );
-            }
-        }
-    }
-}
-
-/// The values with the times that belong to them.
-fn shown(values: Values<'_>) -> Vec<ShownValue> {
-    let readings: Vec<Reading<'_>> = values.collect();
-    let alone = readings.iter().all(|reading| reading.field.is_at());
-    (0..readings.len())
-        .filter_map(|place| {
-            let reading = readings.get(place)?;
-            if alone {
-                return Some(show(reading, None));
-            }
-            (!reading.field.is_at()).then(|| show(reading, time_of(&readings, place)))
-        })
-        .collect()
-}
-
-/// The time a value holds at: the one right behind it (a maximum demand), else the one its repetition or the whole
-/// record begins with (a curve point, a record).
-fn time_of<'a>(readings: &[Reading<'a>], place: usize) -> Option<Value<'a>> {
-    let reading = readings.get(place)?;
-    let together =
-        |other: &Reading<'_>| other.repetition == reading.repetition && other.counter == reading.counter;
-    let behind = readings.get(place + 1).filter(|next| next.field.is_at() && together(next));
-    let first_together = readings.iter().find(|other| together(other)).filter(|first| first.field.is_at());
-    let first = readings.first().filter(|first| first.field.is_at());
-    behind.or(first_together).or(first).map(|at| at.value)
-}
-
-fn show(reading: &Reading<'_>, at: Option<Value<'_>>) -> ShownValue {
-    let absence = match reading.value {
-        Value::Absent(absence) => Some(absence),
-        _ => None,
-    };
-    ShownValue {
-        name: reading.name_en(),
-        name_zh: reading.name_zh(),
-        value: if absence.is_none() { Some(reading.value.to_string()) } else { None },
-        unit: Some(reading.field.unit).filter(|unit| !unit.is_empty()),
-        item: reading.item().map(|item| item.to_string()),
-        tariff: reading.tariff(),
-        at: at.map(|at| match at {
-            Value::Absent(Absence::Never) => "never".to_owned(),
-            value => value.to_string(),
-        }),
-        bits: bits(reading),
-        raw: absence.map(|_| hex(reading.raw)),
-        absent: absence.map(Absence::reason),
-        absent_zh: absence.map(Absence::reason_zh),
-    }
-}
-
-fn bits(reading: &Reading<'_>) -> Vec<ShownBits> {
-    let (Format::Bits { word: id, .. }, Value::Bits { word, .. }) = (reading.field.format, reading.value)
-    else {
-        return Vec::new();
-    };
-    let named = |field: &'static catalog::bits::BitField| {
-        let value = field.value_in(word);
-        let (meaning, meaning_zh) = field.meaning(value);
-        ShownBits { bit: field.bit, name: field.name_en, name_zh: field.name_zh, value, meaning, meaning_zh }
-    };
-    catalog::bit_fields(id).iter().map(named).collect()
 }

@@ -14,11 +14,13 @@
 //! ```
 
 mod body;
+mod data;
 mod find;
 mod hint;
 #[cfg(test)]
 mod tests;
 
+pub use self::data::data;
 pub use self::find::pieces;
 
 /// A stretch of the bytes: a frame, sound or not, or garbage.
@@ -97,6 +99,20 @@ pub struct FramePiece {
     /// The bytes as they came.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub bytes: Vec<u8>,
+}
+
+/// What the data of an identifier say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Shown {
+    /// The values, field by field.
+    pub values: Vec<ShownValue>,
+    /// The blocks of load records.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub records: Vec<ShownRecord>,
+    /// What deviates.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub notes: Vec<Note>,
 }
 
 /// One value, named.

@@ -1,0 +1,188 @@
+//! Names the values under an identifier.
+
+use super::{Note, Shown, ShownBits, ShownRecord, ShownValue, hex};
+use crate::catalog::entry::Values;
+use crate::catalog::freeze::FreezeBlock;
+use crate::catalog::load_record::LoadRecords;
+use crate::catalog::{self, Absence, Content, Entry, Format, Reading, Value};
+use crate::data_id::DataId;
+
+/// Names the data that an answer holds under an identifier, the identifier taken off and follow-on frames joined.
+///
+/// ```
+/// use dlt645::explain;
+/// let shown = explain::data("02010100".parse()?, &[0x01, 0x22]);
+/// assert_eq!(shown.values[0].value.as_deref(), Some("220.1"));
+/// # Ok::<(), dlt645::data_id::DataIdError>(())
+/// ```
+#[must_use]
+pub fn data(id: DataId, payload: &[u8]) -> Shown {
+    understood(id, payload, false, false)
+}
+
+/// The data of an identifier, named. `is_write` for data that are written, `is_part` for one frame of a longer answer.
+pub(super) fn understood(id: DataId, data: &[u8], is_write: bool, is_part: bool) -> Shown {
+    let mut shown = Shown::default();
+    let Some(entry) = catalog::find(id) else {
+        shown.notes.push(Note::new(
+            format!("identifier {id} is in no table: a maker's own, or a wrong one"),
+            format!("数据标识{id}不在标准表中:厂家扩展或有误"),
+        ));
+        shown.raw(data, "unknown identifier", "未知数据标识");
+        return shown;
+    };
+    let read = if is_write { entry.read_request(data) } else { entry.read(data) };
+    match read {
+        Ok(Content::Values(values)) => shown.values = named_values(values),
+        Ok(Content::Freeze(block)) => shown.freeze(&block),
+        Ok(Content::LoadRecords(blocks)) => shown.blocks(entry, blocks, data),
+        Ok(Content::Nothing) => {}
+        Ok(Content::Opaque(bytes)) => shown.raw(bytes, &entry.name_en(), &entry.name_zh()),
+        Err(_) if is_part => {
+            shown.notes.push(Note::new(
+                "part of a longer answer: values are split only when all frames are joined",
+                "后续帧未拼接,无法单独解析",
+            ));
+            shown.raw(data, &entry.name_en(), &entry.name_zh());
+        }
+        Err(deviation) => shown.deviating(&entry, deviation, data),
+    }
+    shown
+}
+
+impl Shown {
+    pub(super) fn raw(&mut self, bytes: &[u8], name: &str, name_zh: &str) {
+        if !bytes.is_empty() {
+            self.values.push(ShownValue {
+                name: name.to_owned(),
+                name_zh: name_zh.to_owned(),
+                raw: Some(hex(bytes)),
+                ..ShownValue::default()
+            });
+        }
+    }
+
+    /// A whole freeze: every value holds at the time the freeze itself gives.
+    fn freeze(&mut self, block: &FreezeBlock<'_>) {
+        let at = block.at().map(|at| at.to_string());
+        for mut value in block.values().flat_map(named_values) {
+            value.at = value.at.or_else(|| at.clone());
+            self.values.push(value);
+        }
+    }
+
+    /// An answer of another length than the standard's: shown for what it is, never as the standard's value.
+    fn deviating(&mut self, entry: &Entry, deviation: catalog::Deviation, data: &[u8]) {
+        self.notes.push(Note::new(
+            format!("{deviation}: a maker's deviation, or a wrong profile; not to be booked"),
+            format!("数据{}字节,标准为{}:厂家偏差或表型有误,不得入账", deviation.found, deviation.expected),
+        ));
+        let digits = crate::bcd::decode(data).is_some() && !data.is_empty();
+        if digits {
+            let text: String = data.iter().rev().map(|byte| format!("{byte:02X}")).collect();
+            self.notes.push(Note::new(
+                format!("its digits are {text}, where the point stands is not known"),
+                format!("数字为{text},小数位未知"),
+            ));
+        }
+        if data.is_empty() {
+            self.values.push(ShownValue {
+                name: entry.name_en(),
+                name_zh: entry.name_zh(),
+                absent: Some("no data"),
+                absent_zh: Some("无数据"),
+                ..ShownValue::default()
+            });
+        }
+        self.raw(data, &entry.name_en(), &entry.name_zh());
+    }
+
+    fn blocks(&mut self, entry: Entry, blocks: LoadRecords<'_>, data: &[u8]) {
+        for block in blocks {
+            match block {
+                Ok(block) => {
+                    let values =
+                        (1..=6).filter_map(|kind| block.values(kind, entry)).flat_map(named_values).collect();
+                    self.records.push(ShownRecord { at: block.at.to_string(), ok: !block.is_faulty, values });
+                    if !block.count_fits || !block.sum_fits {
+                        self.notes.push(Note::new(
+                            format!("the block of {} has another count or sum than the standard's", block.at),
+                            format!("{}记录块的字节数或累加和与标准不符", block.at),
+                        ));
+                    }
+                }
+                Err(not_a_block) => {
+                    self.notes.push(Note::new(
+                        not_a_block.to_string(),
+                        format!("第{}字节处不是负荷记录块", not_a_block.offset),
+                    ));
+                    let rest = data.get(not_a_block.offset..).unwrap_or_default();
+                    self.raw(rest, "bytes of no block", "非记录块数据");
+                }
+            }
+        }
+    }
+}
+
+/// The values with the times that belong to them.
+pub(super) fn named_values(values: Values<'_>) -> Vec<ShownValue> {
+    let readings: Vec<Reading<'_>> = values.collect();
+    let alone = readings.iter().all(|reading| reading.field.is_at());
+    (0..readings.len())
+        .filter_map(|place| {
+            let reading = readings.get(place)?;
+            if alone {
+                return Some(show(reading, None));
+            }
+            (!reading.field.is_at()).then(|| show(reading, time_of(&readings, place)))
+        })
+        .collect()
+}
+
+/// The time a value holds at: the one right behind it (a maximum demand), else the one its repetition or the whole
+/// record begins with (a curve point, a record).
+fn time_of<'a>(readings: &[Reading<'a>], place: usize) -> Option<Value<'a>> {
+    let reading = readings.get(place)?;
+    let together =
+        |other: &Reading<'_>| other.repetition == reading.repetition && other.counter == reading.counter;
+    let behind = readings.get(place + 1).filter(|next| next.field.is_at() && together(next));
+    let first_together = readings.iter().find(|other| together(other)).filter(|first| first.field.is_at());
+    let first = readings.first().filter(|first| first.field.is_at());
+    behind.or(first_together).or(first).map(|at| at.value)
+}
+
+fn show(reading: &Reading<'_>, at: Option<Value<'_>>) -> ShownValue {
+    let absence = match reading.value {
+        Value::Absent(absence) => Some(absence),
+        _ => None,
+    };
+    ShownValue {
+        name: reading.name_en(),
+        name_zh: reading.name_zh(),
+        value: if absence.is_none() { Some(reading.value.to_string()) } else { None },
+        unit: Some(reading.field.unit).filter(|unit| !unit.is_empty()),
+        item: reading.item().map(|item| item.to_string()),
+        tariff: reading.tariff(),
+        at: at.map(|at| match at {
+            Value::Absent(Absence::Never) => "never".to_owned(),
+            value => value.to_string(),
+        }),
+        bits: bits(reading),
+        raw: absence.map(|_| hex(reading.raw)),
+        absent: absence.map(Absence::reason),
+        absent_zh: absence.map(Absence::reason_zh),
+    }
+}
+
+fn bits(reading: &Reading<'_>) -> Vec<ShownBits> {
+    let (Format::Bits { word: id, .. }, Value::Bits { word, .. }) = (reading.field.format, reading.value)
+    else {
+        return Vec::new();
+    };
+    let named = |field: &'static catalog::bits::BitField| {
+        let value = field.value_in(word);
+        let (meaning, meaning_zh) = field.meaning(value);
+        ShownBits { bit: field.bit, name: field.name_en, name_zh: field.name_zh, value, meaning, meaning_zh }
+    };
+    catalog::bit_fields(id).iter().map(named).collect()
+}
