@@ -15,3 +15,4 @@ mod sample;
 pub mod seed;
 pub mod tariff;
 pub mod truth;
+pub mod world;
