@@ -3,4 +3,6 @@
 //! Begin with [`manual::architecture`] for the parts and the two paths through them; the README says what works today.
 
 pub mod cli;
+pub mod clock;
+pub mod domain;
 pub mod manual;

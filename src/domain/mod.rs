@@ -1,0 +1,9 @@
+//! What the product talks about, and the rules that need nothing but their arguments.
+//!
+//! All arithmetic is exact and in whole numbers; nothing here does I/O or asks for the time.
+
+mod day;
+mod moment;
+
+pub use day::{Day, DayError};
+pub use moment::{InChina, Moment};
