@@ -5,6 +5,7 @@
 mod archive;
 mod cause;
 mod coded;
+mod curve;
 mod day;
 mod id;
 mod item;
@@ -12,6 +13,7 @@ mod moment;
 mod multiplier;
 mod quality;
 mod reading;
+pub mod version;
 
 pub use archive::{
     Customer, CustomerClass, Feeder, Installation, Line, Meter, MeterPath, MeterProtocol, MeteringPoint,
@@ -19,6 +21,7 @@ pub use archive::{
 };
 pub use cause::MissingCause;
 pub use coded::Coded;
+pub use curve::{DayCurve, SlotConflict, SlotValue, SlotsPerDay};
 pub use day::{Day, DayError};
 pub use id::Id;
 pub use item::{Item, ItemKey, ItemKind, Way};
