@@ -1,10 +1,14 @@
 //! What the product talks about, and the rules that need nothing but their arguments.
 //!
-//! All arithmetic is exact and in whole numbers; nothing here does I/O or asks for the time.
+//! Value types of time ([`Moment`], [`Day`]), of measurement ([`Item`], [`RegisterReading`], [`DayCurve`], [`Quality`])
+//! and of the archive, and rules over them: how a register may move ([`register`]), which version counts ([`version`]),
+//! what was used ([`consumption()`]). All arithmetic is exact and in whole numbers; nothing here does I/O or asks for the
+//! time. What a meter says in its frames is left to the protocol crates, keeping things to `store`.
 
 mod archive;
 mod cause;
 mod coded;
+mod consumption;
 mod curve;
 mod day;
 mod id;
@@ -13,6 +17,7 @@ mod moment;
 mod multiplier;
 mod quality;
 mod reading;
+pub mod register;
 pub mod version;
 
 pub use archive::{
@@ -21,6 +26,7 @@ pub use archive::{
 };
 pub use cause::MissingCause;
 pub use coded::Coded;
+pub use consumption::{Accepted, Consumption, MORE_DECIMALS, Open, Part, Piece, consumption, pieces};
 pub use curve::{DayCurve, SlotConflict, SlotValue, SlotsPerDay};
 pub use day::{Day, DayError};
 pub use id::Id;
