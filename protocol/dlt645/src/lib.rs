@@ -10,6 +10,7 @@ pub mod control;
 pub mod data_id;
 pub mod decoder;
 pub mod edition;
+pub mod exchange;
 pub mod explain;
 pub mod frame;
 pub mod meter_time;
