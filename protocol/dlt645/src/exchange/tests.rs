@@ -3,6 +3,7 @@
 mod faults;
 mod model;
 mod pieces;
+mod schedules;
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,12 @@ const ENERGY: [u8; 4] = [0x00, 0x00, 0x01, 0x00];
 #[expect(clippy::disallowed_methods, reason = "an instant can be had in no other way; nothing waits for it")]
 fn epoch() -> Instant {
     Instant::now()
+}
+
+/// At least so many cases; more where PROPTEST_CASES asks for them.
+fn cases(least: u32) -> proptest::test_runner::Config {
+    let usual = proptest::test_runner::Config::default();
+    proptest::test_runner::Config { cases: usual.cases.max(least), failure_persistence: None, ..usual }
 }
 
 const fn ms(milliseconds: u64) -> Duration {
