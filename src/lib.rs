@@ -2,7 +2,9 @@
 //!
 //! Begin with [`manual::architecture`] for the parts and the two paths through them; the README says what works today.
 
+pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod domain;
+pub mod link;
 pub mod manual;

@@ -9,7 +9,7 @@ use dlt645::explain::{self, Piece};
 use super::CliError;
 
 mod hex;
-mod show;
+pub(super) mod show;
 
 /// Explain bytes pasted from a serial tool
 #[derive(Debug, Args)]

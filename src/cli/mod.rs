@@ -3,6 +3,9 @@
 
 mod decode;
 mod di;
+mod duration;
+mod read;
+mod trace;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,6 +26,8 @@ enum Command {
     Decode(decode::Decode),
     /// Look up data identifiers by code or by words, in Chinese or English
     Di(di::Di),
+    /// Read one meter directly, without a database
+    Read(read::Read),
 }
 
 /// Why a command ended without doing what was asked.
@@ -47,6 +52,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Decode(decode) => decode.run(&mut out),
         Command::Di(di) => di.run(&mut out),
+        Command::Read(read) => block_on(read.run(&mut out)),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,6 +65,22 @@ pub fn run() -> ExitCode {
             ExitCode::from(if matches!(error, CliError::Usage(_)) { 2 } else { 1 })
         }
     }
+}
+
+/// Runs a command that waits for a line or for the network.
+fn block_on<T>(task: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
+}
+
+/// An error with its causes, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text.push_str(&format!(": {deeper}"));
+        cause = deeper.source();
+    }
+    text
 }
 
 /// One JSON object on a line of its own.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use dlt645::explain::{FramePiece, GarbagePiece, Note, ShownValue};
+use dlt645::explain::{FramePiece, GarbagePiece, Note, Shown, ShownRecord, ShownValue};
 use dlt645::frame::OFFSET;
 
 const FIXED: Style = Style::new().dimmed();
@@ -54,12 +54,7 @@ pub(super) fn frame(out: &mut impl Write, frame: &FramePiece) -> io::Result<()> 
     if let Some(di) = &frame.di {
         writeln!(out, "  identifier  数据标识   {IDENTIFIER}{di}{IDENTIFIER:#}")?;
     }
-    frame.values.iter().try_for_each(|shown| value(out, shown, "  "))?;
-    for record in &frame.records {
-        let faulty = if record.ok { "" } else { "  marked faulty by the meter  电表标记无效" };
-        writeln!(out, "  record  记录块  {}{faulty}", record.at)?;
-        record.values.iter().try_for_each(|shown| value(out, shown, "    "))?;
-    }
+    values(out, &frame.values, &frame.records, "  ")?;
     if let Some(error) = &frame.error {
         let (style, what) =
             if frame.ok { (CONTROL, "refused  异常应答") } else { (BAD, "wrong  错误") };
@@ -68,6 +63,27 @@ pub(super) fn frame(out: &mut impl Write, frame: &FramePiece) -> io::Result<()> 
         writeln!(out, "  {style}{what}{style:#}: {error}{code}  {zh}")?;
     }
     notes(out, &frame.notes)
+}
+
+/// The data of an identifier without a frame around them.
+pub(in crate::cli) fn shown(out: &mut impl Write, shown: &Shown, indent: &str) -> io::Result<()> {
+    values(out, &shown.values, &shown.records, indent)?;
+    notes(out, &shown.notes)
+}
+
+fn values(
+    out: &mut impl Write,
+    values: &[ShownValue],
+    records: &[ShownRecord],
+    indent: &str,
+) -> io::Result<()> {
+    values.iter().try_for_each(|shown| value(out, shown, indent))?;
+    for record in records {
+        let faulty = if record.ok { "" } else { "  marked faulty by the meter  电表标记无效" };
+        writeln!(out, "{indent}record  记录块  {}{faulty}", record.at)?;
+        record.values.iter().try_for_each(|shown| value(out, shown, &format!("{indent}  ")))?;
+    }
+    Ok(())
 }
 
 /// Bytes of no frame.

@@ -1,0 +1,128 @@
+//! Exchanges over memory, in paused time: what arrives, what does not, and what a broken path makes of it.
+
+use dlt645::address::MeterAddress;
+use dlt645::exchange::Timing;
+use dlt645::meter_time::Civil;
+use dlt645::password::{DigitOrder, Level, OperatorCode, Password};
+use dlt645::relay::{Command, Deadline, Order};
+use dlt645::request::Request;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+use super::*;
+
+const ANSWER: &[u8] = &[
+    0xFE, 0x68, 0x12, 0x90, 0x78, 0x56, 0x34, 0x12, 0x68, 0x91, 0x08, 0x33, 0x33, 0x34, 0x33, 0x89, 0x67,
+    0x45, 0x33, 0x54, 0x16,
+];
+
+fn meter() -> MeterAddress {
+    "123456789012".parse().unwrap()
+}
+
+fn energy(timing: Timing) -> Exchange {
+    Exchange::begin(Request::read(meter(), "00010000".parse().unwrap()), timing, now())
+}
+
+fn trip() -> Exchange {
+    let order = Order {
+        meter: meter(),
+        command: Command::Trip,
+        deadline: Deadline::at(Civil::new(2026, 11, 21, 17, 45, 0).unwrap()).unwrap(),
+        password: Password::new(Level::CONTROL, "000000", DigitOrder::default()).unwrap(),
+        operator: OperatorCode::from_wire([1, 0, 0, 0]),
+    };
+    Exchange::begin(Request::relay(order), Timing::serial(9600), now())
+}
+
+/// The request at the far end of the line.
+async fn request(far: &mut DuplexStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    far.read_exact(&mut bytes).await.unwrap();
+    bytes
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_answered_in_pieces_and_the_line_rests_afterwards() {
+    let mut deaf = ();
+    let (near, mut far) = tokio::io::duplex(1024);
+    let mut link = Link::Memory(near);
+    let side = async {
+        request(&mut far, 20).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        far.write_all(&ANSWER[..9]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(9)).await;
+        far.write_all(&ANSWER[9..]).await.unwrap();
+        // Rubbish in the quiet time behind the answer is not the next exchange's business.
+        far.write_all(&[0x00, 0xFF]).await.unwrap();
+        far
+    };
+    let begin = now();
+    let ((outcome, failure), mut far) =
+        tokio::join!(converse(&mut link, energy(Timing::serial(9600)), &mut deaf), side);
+    let Outcome::Answered(answer) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((answer.payload(), failure.is_none()), (&[0x56, 0x34, 0x12, 0x00][..], true));
+    assert!(now() - begin >= Duration::from_millis(50 + 9 + 30), "the line was kept quiet");
+    far.write_all(&[0x16]).await.unwrap();
+    let mut room = [0; 8];
+    assert_eq!(link.read(&mut room).await.unwrap(), 1, "the rubbish was swallowed, the next byte was not");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_in_time_and_a_cut_is_sent_once() {
+    let mut deaf = ();
+    let (near, mut far) = tokio::io::duplex(1024);
+    let mut link = Link::Memory(near);
+    let (outcome, _) = converse(&mut link, trip(), &mut deaf).await;
+    assert!(
+        matches!(outcome, Outcome::Unknown(_)),
+        "silence after a cut is not \"not done\" (R6): {outcome:?}"
+    );
+    drop(link);
+    let mut sent = Vec::new();
+    far.read_to_end(&mut sent).await.unwrap();
+    assert_eq!(sent.len(), 4 + 28, "one frame");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_breaks_leaves_no_doubt_about_what_left() {
+    let mut deaf = ();
+    let (near, far) = tokio::io::duplex(1024);
+    drop(far);
+    let mut link = Link::Memory(near);
+    let (outcome, failure) = converse(&mut link, trip(), &mut deaf).await;
+    assert!(matches!(outcome, Outcome::NotSent(_)), "nothing left: {outcome:?}");
+    assert!(failure.is_some());
+
+    let (near, mut far) = tokio::io::duplex(1024);
+    let mut link = Link::Memory(near);
+    let side = async move {
+        request(&mut far, 10).await;
+        drop(far);
+    };
+    let ((outcome, failure), ()) = tokio::join!(converse(&mut link, trip(), &mut deaf), side);
+    assert!(matches!(outcome, Outcome::Unknown(_)), "bytes have left: {outcome:?}");
+    assert!(failure.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn f11_a_line_that_never_stops_talking_is_left_in_bounded_time() {
+    let mut deaf = ();
+    let (near, mut far) = tokio::io::duplex(1024);
+    let mut link = Link::Memory(near);
+    let chatter = async {
+        loop {
+            if far.write_all(&[0x00; 8]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(8)).await;
+        }
+    };
+    let begin = now();
+    let timing = Timing { retries: 0, ..Timing::serial(9600) };
+    let outcome = tokio::select! {
+        (outcome, _) = converse(&mut link, energy(timing), &mut deaf) => outcome,
+        () = chatter => panic!("the line ended"),
+    };
+    assert!(!matches!(outcome, Outcome::Answered(_)));
+    assert!(now() - begin < Duration::from_secs(15), "{:?}", now() - begin);
+}
