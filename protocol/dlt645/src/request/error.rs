@@ -4,6 +4,7 @@ use crate::address::{AddressField, MeterAddress};
 use crate::control::Control;
 use crate::data_id::DataId;
 use crate::edition::Edition;
+use crate::frame::Fault;
 use crate::password::PasswordError;
 use crate::relay::OrderError;
 use crate::security::SecurityError;
@@ -52,6 +53,15 @@ pub(crate) fn one_meter(address: AddressField) -> Result<MeterAddress, NotOneMet
 /// Why something is no request that we would send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// The bytes are no frame.
+    #[error(transparent)]
+    Frame(#[from] Fault),
+    /// More bytes than wake-up bytes and one frame.
+    #[error("{length} bytes stand behind the frame")]
+    Trailing {
+        /// How many.
+        length: usize,
+    },
     /// A control code that no request of the edition on the allow-list has.
     #[error("control code {control} is no request of the {edition} edition that may be sent")]
     NotAllowed {
@@ -152,6 +162,8 @@ impl RequestError {
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
+            Self::Frame(_) => "frame",
+            Self::Trailing { .. } => "trailing",
             Self::NotAllowed { .. } => "not_allowed",
             Self::Edition { .. } => "edition",
             Self::Address(reason) => reason.kind(),

@@ -7,7 +7,7 @@ use super::{Authority, Blocks, Clearing, Events, Freeze, Output, Rate, Request, 
 use crate::address::{AddressField, AddressPattern, MeterAddress, Target};
 use crate::bcd::two_digits;
 use crate::edition::Edition;
-use crate::frame::Frame;
+use crate::frame::{Frame, MAX_DATA, WAKE_UP, WireFrame};
 use crate::meter_time::TimeFormat;
 use crate::password::{Credentials, OperatorCode, Password, SecurityClass};
 use crate::relay;
@@ -48,6 +48,22 @@ impl Request {
             Edition::E2007 => parse_2007(frame),
             Edition::E1997 => parse_1997(frame),
         }
+    }
+
+    /// Reads what is about to be written to a line, wake-up bytes and one frame and nothing else: the question that
+    /// the last gate before the line puts (T1).
+    ///
+    /// # Errors
+    /// [`RequestError::Frame`] and [`RequestError::Trailing`] when it is not that, otherwise as [`Self::parse`].
+    pub fn parse_wire(edition: Edition, bytes: &[u8]) -> Result<Self, RequestError> {
+        let wake_up = bytes.iter().take_while(|byte| **byte == WAKE_UP).count();
+        let bytes = bytes.get(wake_up..).unwrap_or_default();
+        let wire = WireFrame::parse(bytes)?;
+        let length = bytes.len() - wire.bytes().len();
+        if length > 0 {
+            return Err(RequestError::Trailing { length });
+        }
+        Self::parse(edition, &wire.frame(&mut [0; MAX_DATA]))
     }
 
     /// Reads a write of the 1997 edition that carries no password: a setting of some models, which the bytes

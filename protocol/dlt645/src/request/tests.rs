@@ -437,6 +437,22 @@ proptest! {
         }
     }
 
+    /// T1: wake-up bytes and one frame, and not a byte more or less.
+    #[test]
+    fn t01_the_gate_takes_one_whole_frame(request in any_request(), wake_up in 0..8_usize, cut in any::<prop::sample::Index>(),
+                                          tail in vec(any::<u8>(), 1..20)) {
+        let edition = request.edition;
+        let mut bytes = vec![0xFE; wake_up];
+        request.emit(&mut bytes);
+        let cut = &bytes[..cut.index(bytes.len())];
+        prop_assert_eq!(Request::parse_wire(edition, cut).unwrap_err().kind(), "frame");
+        prop_assert_eq!(Request::parse_wire(edition, &bytes), Ok(request.clone()));
+        for more in [&tail[..], &request.to_bytes()] {
+            let longer = [&bytes, more].concat();
+            prop_assert_eq!(Request::parse_wire(edition, &longer), Err(RequestError::Trailing { length: more.len() }));
+        }
+    }
+
     /// What the gate lets through is what the constructors make: it emits the very same bytes.
     #[test]
     fn t01_whatever_parses_emits_the_same_bytes(

@@ -359,6 +359,13 @@ fn f13_the_limit_is_sharp_whoever_calls_first() {
                 assert_eq!(line.count(Unfit::Late), u32::from(!in_time));
             }
         }
+        // A whole frame of another meter just before the limit does not move it.
+        for (after, in_time) in [(ms(0), true), (ms(2), false)] {
+            let foreign = framed(OTHER, 0x91, &[0, 0, 1, 0, 9, 9, 9, 0]);
+            let coming = vec![(limit - ms(1), foreign), (limit - ms(1) + after, answer.clone())];
+            let (outcome, _) = hear(request.clone(), coming);
+            assert_eq!(ends(outcome.kind()), in_time, "{}", outcome.kind());
+        }
         // The first byte in time is enough; wake-up bytes count.
         let slow = vec![(limit - ms(1), vec![0xFE]), (limit + ms(300), answer)];
         let (outcome, _) = hear(request, slow);
