@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::as_conversions))]
 
+pub mod bus;
 pub mod clock;
 pub mod instant;
 pub mod load;
@@ -13,6 +14,7 @@ pub mod meter;
 #[cfg(test)]
 mod sample;
 pub mod seed;
+pub mod station;
 pub mod tariff;
 pub mod truth;
 pub mod world;
