@@ -8,6 +8,7 @@
 
 pub mod bus;
 pub mod clock;
+pub mod fault;
 pub mod instant;
 pub mod load;
 pub mod meter;

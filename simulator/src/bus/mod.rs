@@ -8,7 +8,7 @@
 //! ```text
 //!  masters ── write ──> queue of each UART ──> wire ──> ear of each rate ──> stations that hear at it
 //!     ^                                        │ ^                                   │
-//!     └────── handed <── receiver of each <────┘ └────────── Td, own UART <──────────┘
+//!     └────── handed <── receiver of each <────┘ └──── faults <── Td, own UART <─────┘
 //! ```
 //!
 //! - A byte takes 11 bits at the rate of its talker; a master's bytes begin when they are written or when its last
@@ -17,7 +17,7 @@
 //! - A master hears everything but itself, or itself too when the bus has echo.
 //! - A sound request reaches every station of its rate that is not talking or turning round.
 //!
-//! It leaves to others: what stations answer ([`crate::station`]), sockets and
+//! It leaves to others: what stations answer ([`crate::station`]), what goes wrong ([`crate::fault`]), sockets and
 //! timers.
 
 mod ear;
@@ -38,6 +38,7 @@ use std::collections::VecDeque;
 use core::ops::Range;
 use core::time::Duration;
 
+use crate::fault::Injector;
 use crate::station::{Reply, Station};
 use ear::Ear;
 use moment::Moment;
@@ -66,6 +67,8 @@ pub struct Bus<S> {
     joined: u32,
     handed: VecDeque<Handed>,
     witness: Witness,
+    faults: Option<Box<Injector>>,
+    chatter: Chatter,
     requests: u64,
 }
 
@@ -111,8 +114,14 @@ struct Master {
     waits_since: Moment,
 }
 
+/// What is left of a line that does not stop talking.
+#[derive(Debug, Default)]
+struct Chatter {
+    bytes_left: usize,
+}
+
 impl<S: Station> Bus<S> {
-    /// A bus without masters; places of stations are counted from 0.
+    /// A bus without masters and faults; places of stations are counted from 0.
     #[must_use]
     pub fn new(settings: Settings, stations: impl IntoIterator<Item = S>) -> Self {
         let slot = |station: S| Slot {
@@ -134,10 +143,18 @@ impl<S: Station> Bus<S> {
             joined: 0,
             handed: VecDeque::new(),
             witness: Witness::default(),
+            faults: None,
+            chatter: Chatter::default(),
             requests: 0,
         };
         bus.tune_ears();
         bus
+    }
+
+    /// The same bus with faults.
+    #[must_use]
+    pub fn with_faults(self, faults: Injector) -> Self {
+        Self { faults: Some(Box::new(faults)), ..self }
     }
 
     /// The same bus with another witness.
@@ -247,6 +264,12 @@ impl<S: Station> Bus<S> {
     /// What crossed the bus, to be taken.
     pub const fn witness_mut(&mut self) -> &mut Witness {
         &mut self.witness
+    }
+
+    /// The faults that were injected, if there is a plan.
+    #[must_use]
+    pub fn faults(&self) -> Option<&Injector> {
+        self.faults.as_deref()
     }
 
     fn tempo(&self, rate: Rate) -> Tempo {

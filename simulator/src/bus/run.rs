@@ -12,6 +12,7 @@ use super::moment::Moment;
 use super::wire::Burst;
 use super::witness::{Crossing, Talker};
 use super::{Answer, Bus, Handed, Master};
+use crate::fault::Case;
 use crate::station::Station;
 
 impl<S: Station> Bus<S> {
@@ -120,7 +121,7 @@ impl<S: Station> Bus<S> {
         }
     }
 
-    /// Asks the stations and queues what they send.
+    /// Asks the stations and queues what they and the faults send.
     fn answer(&mut self, requests: Requests) {
         for bytes in &requests.frames {
             let Ok(wire) = WireFrame::parse(bytes) else { continue };
@@ -140,6 +141,14 @@ impl<S: Station> Bus<S> {
                 let reply = slot.station.hear(now, &frame).filter(|reply| !reply.bytes.is_empty());
                 answers.extend(reply.map(|reply| Answer { station, rate: slot.rate, reply }));
             }
+            if let Some(faults) = &mut self.faults {
+                let case =
+                    Case { number: self.requests, at: now, frame, wire: bytes, line: self.settings.rate };
+                let disturbed = faults.disturb(&case, answers);
+                answers = disturbed.answers;
+                self.chatter(disturbed.chatter);
+                self.return_part(bytes.get(disturbed.echo).unwrap_or_default());
+            }
             answers.into_iter().for_each(|answer| self.queue_answer(answer));
         }
     }
@@ -157,6 +166,33 @@ impl<S: Station> Bus<S> {
         let talks_from = if is_more { slot.talks.start.min(began) } else { began };
         slot.talks = talks_from..slot.free_at.plus(deaf);
         self.queue.push(burst);
+    }
+
+    /// Someone begins to talk who was not asked, or has more to say.
+    fn chatter(&mut self, more: usize) {
+        let was_quiet = self.chatter.bytes_left == 0;
+        self.chatter.bytes_left += more;
+        if was_quiet {
+            self.go_on_chattering();
+        }
+    }
+
+    fn go_on_chattering(&mut self) {
+        let length = self.chatter.bytes_left.min(CHATTER_CHUNK);
+        let Some(faults) = self.faults.as_mut().filter(|_| length > 0) else { return };
+        let bytes = faults.noise(length);
+        let rate = self.settings.rate;
+        let burst = Burst::new(Talker::Noise, rate, self.tempo(rate), self.now, bytes);
+        self.queue.push(burst);
+    }
+
+    /// The adapter of the master that has just sent hands back a part of it.
+    fn return_part(&mut self, bytes: &[u8]) {
+        let sent = self.wire.bursts().iter().rfind(|burst| !burst.ended && burst.began < self.now);
+        let Some(Talker::Master(id)) = sent.map(|burst| burst.talker) else { return };
+        if let Some(master) = self.masters.iter_mut().find(|master| master.id == id) {
+            master.take(self.now, bytes);
+        }
     }
 
     /// Does what follows from the end of a burst.
@@ -179,7 +215,11 @@ impl<S: Station> Bus<S> {
         for talker in ended {
             match talker {
                 Talker::Station(place) => self.take_new_rate(place),
-                Talker::Master(_) | Talker::Noise => {}
+                Talker::Noise => {
+                    self.chatter.bytes_left = self.chatter.bytes_left.saturating_sub(CHATTER_CHUNK);
+                    self.go_on_chattering();
+                }
+                Talker::Master(_) => {}
             }
         }
     }
@@ -238,3 +278,6 @@ impl Master {
         (!bytes.is_empty()).then_some(Handed { master: self.id, at, bytes })
     }
 }
+
+/// Chatter is made in pieces of so many bytes.
+const CHATTER_CHUNK: usize = 256;

@@ -4,11 +4,16 @@ use dlt645::address::{AddressField, MeterAddress};
 use dlt645::control::{Control, Function};
 use dlt645::frame::{Frame, WireFrame};
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::moment::Moment;
 use super::rate::{Parity, Rate};
 use super::settings::{Pace, Settings};
 use super::witness::{Crossing, MasterId, Talker, Witness};
 use super::{Bus, Handed};
+use crate::fault::{Injector, Plan};
+use crate::seed::Seed;
 use crate::station::PlainMeter;
 
 fn address(number: u64) -> MeterAddress {
@@ -370,4 +375,75 @@ fn a_master_can_write_only_so_much_ahead() {
     let now = bus.now();
     assert_eq!(bus.write(now, master, &read_block(1)), 0, "who has left cannot talk");
     assert_eq!(bus.next_at(), None);
+}
+
+/// Who writes what, how long after the one before; and at what rate from then on.
+type Doings = Vec<(u64, usize, Vec<u8>, u32)>;
+
+/// Everything that was handed on and crossed a bus where everything goes wrong.
+fn doings_on_a_bad_bus(
+    seed: u64,
+    settings: Settings,
+    doings: &Doings,
+    step: Option<u64>,
+) -> (Vec<Handed>, Vec<Crossing>) {
+    let mut plan = Plan::new(Seed::new(seed));
+    plan.add("all=20%").unwrap();
+    let stations = vec![meter(1), PlainMeter { delay: ms(73), deaf: ms(20), ..meter(2) }];
+    let mut bus =
+        Bus::new(settings, stations).with_faults(Injector::new(plan)).with_witness(Witness::keeping(10_000));
+    let masters = [bus.join(Moment::START), bus.join(Moment::START)];
+    let mut at = Moment::START;
+    let move_on = |bus: &mut Bus<PlainMeter>, until: Moment| {
+        while let Some(step) = step.filter(|_| bus.now() < until) {
+            let next = bus.now().plus(Duration::from_nanos(step)).min(until);
+            bus.advance(next);
+        }
+        bus.advance(until);
+    };
+    for (pause, who, bytes, baud) in doings {
+        at = at.plus(ms(*pause));
+        move_on(&mut bus, at);
+        bus.set_rate(at, masters[*who], Rate::new(*baud, Parity::Even).unwrap());
+        bus.write(at, masters[*who], bytes);
+    }
+    move_on(&mut bus, at.plus(ms(30_000)));
+    assert!(bus.next_at().is_none_or(|next| next > bus.now()));
+    let handed = core::iter::from_fn(|| bus.poll_handed()).collect();
+    (handed, bus.witness_mut().take())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.div_ceil(4), ..ProptestConfig::default() })]
+
+    /// Whatever masters do and whatever goes wrong, the bus comes to an end of it and how it is moved on shows nowhere.
+    #[test]
+    fn a_bad_bus_is_the_same_at_every_step(
+        seed in any::<u64>(),
+        echo in any::<bool>(),
+        turnaround in 0_u64..20,
+        packing in 0_u64..50,
+        step in 1_000_000_u64..40_000_000,
+        doings in vec((0_u64..900, 0_usize..2, request(), prop_oneof![9 => Just(2_400_u32), 1 => Just(9_600)]), 0..12),
+    ) {
+        let settings =
+            Settings { echo, turnaround: ms(turnaround), packing: ms(packing), ..Settings::default() };
+        let whole = doings_on_a_bad_bus(seed, settings, &doings, None);
+        let stepped = doings_on_a_bad_bus(seed, settings, &doings, Some(step));
+        for (stepped, whole) in stepped.1.iter().zip(&whole.1) {
+            prop_assert_eq!(stepped, whole, "crossings");
+        }
+        for (stepped, whole) in stepped.0.iter().zip(&whole.0) {
+            prop_assert_eq!(stepped, whole, "handed");
+        }
+        prop_assert_eq!((stepped.0.len(), stepped.1.len()), (whole.0.len(), whole.1.len()));
+    }
+}
+
+fn request() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        6 => (1_u64..3).prop_map(read_block),
+        1 => Just(read_address()),
+        1 => vec(any::<u8>(), 1..40),
+    ]
 }
