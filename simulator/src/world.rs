@@ -6,10 +6,12 @@
 //! What it leaves to others: how lines carry bytes ([`crate::bus`]) and how they are reached ([`crate::serve`]).
 
 pub mod file;
+pub mod fitted;
 pub mod generate;
 pub mod names;
 #[cfg(test)]
 mod tests;
+pub mod told;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
