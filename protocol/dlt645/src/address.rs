@@ -12,6 +12,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::bcd;
+
 /// The six address bytes A0..A5 exactly as they stand on the wire, low byte first, whatever they hold.
 ///
 /// Meters in the field answer with hexadecimal digits, with AAH kept from a wildcard, or under the broadcast
@@ -51,9 +53,9 @@ impl AddressField {
 
     /// The meter address, when these are twelve decimal digits and not the broadcast address.
     #[must_use]
+    #[inline]
     pub fn as_meter(self) -> Option<MeterAddress> {
-        let decimal = self.0.iter().all(|byte| byte & 0x0F <= 9 && byte >> 4 <= 9);
-        (decimal && !self.is_broadcast()).then_some(MeterAddress(self.0))
+        (bcd::is_decimal(word(self.0)) && !self.is_broadcast()).then_some(MeterAddress(self.0))
     }
 
     /// True when `other` may be the sender a request to `self` was meant for: equal byte by byte, an AAH in
@@ -107,11 +109,9 @@ impl MeterAddress {
 
     /// The twelve digits as a number, 0 to 999 999 999 998.
     #[must_use]
-    pub fn number(self) -> u64 {
-        self.0
-            .iter()
-            .rev()
-            .fold(0, |sum, byte| sum * 100 + u64::from(byte >> 4) * 10 + u64::from(byte & 0x0F))
+    #[inline]
+    pub const fn number(self) -> u64 {
+        bcd::from_digits(word(self.0))
     }
 
     /// The address with this number, if it has at most twelve digits and is not the broadcast address.
@@ -125,7 +125,7 @@ impl MeterAddress {
         let mut rest = number;
         let mut bytes = [0_u8; 6];
         for byte in &mut bytes {
-            *byte = crate::bcd::from_two_digits(rest % 100);
+            *byte = bcd::from_two_digits(rest % 100);
             rest /= 100;
         }
         AddressField(bytes).as_meter().ok_or(AddressError::Broadcast)
@@ -273,6 +273,11 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.field(), f)
     }
+}
+
+/// The six bytes as a number of sixteen hexadecimal digits.
+const fn word([a, b, c, d, e, f]: [u8; 6]) -> u64 {
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
 }
 
 /// Why a text or number is no meter address.

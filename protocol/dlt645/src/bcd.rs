@@ -14,32 +14,57 @@
 #[inline]
 pub fn decode(bytes: &[u8]) -> Option<u64> {
     if let Ok(four) = <[u8; 4]>::try_from(bytes) {
-        return decode_word(u32::from_le_bytes(four).into());
+        return decode_four(four).map(u64::from);
     }
     if bytes.len() > 8 {
         return None;
     }
-    let word = bytes.iter().rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-    decode_word(word)
+    decode_word(bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+}
+
+/// The same as [`decode`] for four bytes, the width of energies.
+#[must_use]
+#[inline]
+pub const fn decode_four(bytes: [u8; 4]) -> Option<u32> {
+    const SIX: u32 = 0x6666_6666;
+    const CARRY: u32 = 0x1111_1110;
+    let word = u32::from_le_bytes(bytes);
+    let (sum, overflow) = word.overflowing_add(SIX);
+    if overflow || (sum ^ word ^ SIX) & CARRY != 0 {
+        return None;
+    }
+    let pairs = word - 6 * (word >> 4 & 0x0F0F_0F0F);
+    let fours = (pairs & 0x00FF_00FF) + 100 * (pairs >> 8 & 0x00FF_00FF);
+    Some((fours & 0xFFFF) + 10_000 * (fours >> 16))
 }
 
 /// Reads the sixteen nibbles of `word` as decimal digits, the lowest nibble the lowest digit.
 #[must_use]
 #[inline]
 pub const fn decode_word(word: u64) -> Option<u64> {
+    if is_decimal(word) { Some(from_digits(word)) } else { None }
+}
+
+/// True when no nibble of `word` is above nine.
+#[must_use]
+#[inline]
+pub const fn is_decimal(word: u64) -> bool {
     // A nibble of ten or more carries into its neighbour when six is added; the carries are compared nibble by
     // nibble with what an addition without carry would give.
     const SIX: u64 = 0x6666_6666_6666_6666;
     const CARRY: u64 = 0x1111_1111_1111_1110;
     let (sum, overflow) = word.overflowing_add(SIX);
-    if overflow || (sum ^ word ^ SIX) & CARRY != 0 {
-        return None;
-    }
+    !overflow && (sum ^ word ^ SIX) & CARRY == 0
+}
+
+/// The number whose decimal digits are the nibbles of `word`, none of them above nine.
+#[inline]
+pub(crate) const fn from_digits(word: u64) -> u64 {
     // Digits pairwise to bytes, bytes pairwise to 16 bits, and so on upward.
     let pairs = word - 6 * (word >> 4 & 0x0F0F_0F0F_0F0F_0F0F);
     let fours = (pairs & 0x00FF_00FF_00FF_00FF) + 100 * (pairs >> 8 & 0x00FF_00FF_00FF_00FF);
     let eights = (fours & 0x0000_FFFF_0000_FFFF) + 10_000 * (fours >> 16 & 0x0000_FFFF_0000_FFFF);
-    Some((eights & 0xFFFF_FFFF) + 100_000_000 * (eights >> 32))
+    (eights & 0xFFFF_FFFF) + 100_000_000 * (eights >> 32)
 }
 
 /// Writes `number` as packed BCD, low byte first, over the whole of `out`; false (and `out` unchanged) when it
@@ -89,6 +114,8 @@ mod tests {
             for high in 0..=255_u8 {
                 let bytes = [low, high];
                 assert_eq!(decode(&bytes), plainly(&bytes), "{bytes:02X?}");
+                let four = [low, 0x10, high, low];
+                assert_eq!(decode(&four), plainly(&four), "{four:02X?}");
                 let eight = [0x99, low, 0, high, 0x12, high, 0x99, low];
                 assert_eq!(decode(&eight), plainly(&eight), "{eight:02X?}");
             }
