@@ -9,10 +9,6 @@
 //! found by its length byte, never by looking for 16H, which stands in addresses, data and checksums alike.
 //! [645-2007 2] [645-1997 1]
 
-use nom::Parser;
-use nom::bytes::complete::{tag, take};
-use nom::number::complete::u8 as byte;
-
 use crate::address::AddressField;
 use crate::control::Control;
 
@@ -24,6 +20,8 @@ pub const END: u8 = 0x16;
 pub const WAKE_UP: u8 = 0xFE;
 /// What is added to every data byte on the wire.
 pub const OFFSET: u8 = 0x33;
+/// Bytes up to and with the length byte.
+const HEAD: usize = 10;
 /// Bytes of a frame besides its data.
 pub const OVERHEAD: usize = 12;
 /// The most data bytes the length byte can announce. The standard ends at 200, makers do not. [645-2007 2]
@@ -45,8 +43,7 @@ pub const MAX_FRAME: usize = OVERHEAD + MAX_DATA;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireFrame<'a> {
-    address: AddressField,
-    control: Control,
+    head: &'a [u8; HEAD],
     masked: &'a [u8],
     bytes: &'a [u8],
 }
@@ -93,34 +90,47 @@ impl<'a> WireFrame<'a> {
     /// The [`Fault`] that makes it no frame; [`Fault::Truncated`] when more bytes could still make it one.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let (rest, (address, control, length)) = header(bytes)?;
-        let data = usize::from(length);
-        let Some((body, [sum, end])) = rest.get(..data + 2).and_then(<[u8]>::split_last_chunk::<2>) else {
-            return Err(Fault::Truncated { missing: data + 2 - rest.len() });
+        Self::split(bytes).map(|(frame, _)| frame).map_err(|miss| miss.fault(bytes))
+    }
+
+    /// The frame at the front of `bytes`, and what follows it. Of a fault no more is found out than was needed to see
+    /// that there is one: false starts in rubbish must not cost more than they have to.
+    #[inline]
+    pub(crate) fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Miss> {
+        let Some((head, body)) = bytes.split_first_chunk::<HEAD>() else {
+            return Err(Miss::short_head(bytes));
         };
-        let whole = bytes.get(..data + OVERHEAD).unwrap_or_default();
+        let [START, .., START, _, length] = *head else { return Err(Miss::NoStart) };
+        let data = usize::from(length);
+        let Some((whole, rest)) = bytes.split_at_checked(data + OVERHEAD) else {
+            return Err(Miss::Truncated { missing: data + OVERHEAD - bytes.len() });
+        };
+        let Some((summed, [sum, end])) = whole.split_last_chunk::<2>() else { return Err(Miss::NoStart) };
         // The end byte first: it costs nothing, and most false starts fail on it.
         if *end != END {
-            let fits = checksum(whole.get(..data + 10).unwrap_or_default()) == *sum;
-            return Err(if fits { Fault::EndByte { found: *end } } else { Fault::Length { length } });
+            return Err(Miss::End);
         }
-        let expected = checksum(whole.get(..data + 10).unwrap_or_default());
-        if expected != *sum {
-            return Err(Fault::Checksum { found: *sum, expected });
+        if checksum(summed) != *sum {
+            return Err(Miss::Checksum);
         }
-        Ok(Self { address, control, masked: body, bytes: whole })
+        let masked = body.get(..data).unwrap_or_default();
+        Ok((Self { head, masked, bytes: whole }, rest))
     }
 
     /// The address field.
     #[must_use]
+    #[inline]
     pub const fn address(&self) -> AddressField {
-        self.address
+        let [_, address @ .., _, _, _] = *self.head;
+        AddressField::from_wire(address)
     }
 
     /// The control code.
     #[must_use]
+    #[inline]
     pub const fn control(&self) -> Control {
-        self.control
+        let [.., control, _] = *self.head;
+        Control(control)
     }
 
     /// The whole frame as on the wire, without wake-up bytes.
@@ -139,60 +149,92 @@ impl<'a> WireFrame<'a> {
     #[must_use]
     #[inline]
     pub fn unmask<'p>(&self, plain: &'p mut [u8; MAX_DATA]) -> &'p [u8] {
-        let (plain, _) = plain.split_at_mut(self.masked.len().min(MAX_DATA));
-        let (mut to, from) = (plain.chunks_exact_mut(8), self.masked.chunks_exact(8));
-        let tail = from.remainder();
-        for (to, from) in to.by_ref().zip(from) {
-            to.copy_from_slice(&unmask_word(from));
-        }
-        for (to, from) in to.into_remainder().iter_mut().zip(tail) {
-            *to = from.wrapping_sub(OFFSET);
-        }
-        plain
+        unmask(self.masked, plain);
+        let [.., length] = *self.head;
+        plain.split_at(usize::from(length)).0
     }
 
     /// The frame with plain data, for which `plain` lends the room.
     #[must_use]
     #[inline]
     pub fn frame<'p>(&self, plain: &'p mut [u8; MAX_DATA]) -> Frame<'p> {
-        Frame { address: self.address, control: self.control, data: self.unmask(plain) }
+        Frame { address: self.address(), control: self.control(), data: self.unmask(plain) }
     }
 }
 
-/// Address, control code and length byte.
-type Header = (AddressField, Control, u8);
+/// Why bytes are no frame, as far as that is known at no cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// No two start bytes.
+    NoStart,
+    /// So many bytes are missing at least.
+    Truncated { missing: usize },
+    /// Another end byte, whatever the checksum.
+    End,
+    /// Another checksum, with the end byte in its place.
+    Checksum,
+}
 
-/// The fixed part of a frame, up to and with the length byte.
-#[inline]
-fn header(bytes: &[u8]) -> Result<(&[u8], Header), Fault> {
-    let parsed: Result<_, nom::Err<()>> =
-        (tag(&[START][..]), take(6_usize), tag(&[START][..]), byte, byte).parse(bytes);
-    match parsed {
-        Ok((rest, (_, address, _, control, length))) => {
-            let address = <[u8; 6]>::try_from(address).unwrap_or_default();
-            Ok((rest, (AddressField::from_wire(address), Control(control), length)))
+impl Miss {
+    /// For bytes that end before the length byte does.
+    #[cold]
+    fn short_head(bytes: &[u8]) -> Self {
+        let is_start = |place: usize| bytes.get(place).is_none_or(|byte| *byte == START);
+        if is_start(0) && is_start(7) {
+            Self::Truncated { missing: OVERHEAD - bytes.len().min(HEAD) }
+        } else {
+            Self::NoStart
         }
-        Err(_) if bytes.first().is_some_and(|byte| *byte != START) => Err(Fault::NoStart),
-        Err(_) if bytes.get(7).is_some_and(|byte| *byte != START) => Err(Fault::NoStart),
-        Err(_) => Err(Fault::Truncated { missing: OVERHEAD - bytes.len().min(OVERHEAD - 1) }),
+    }
+
+    /// All that can be told about it.
+    #[cold]
+    fn fault(self, bytes: &[u8]) -> Fault {
+        let length = bytes.get(HEAD - 1).copied().unwrap_or_default();
+        let (summed, behind) = bytes.split_at_checked(HEAD + usize::from(length)).unwrap_or_default();
+        let (found, end) = behind.first_chunk::<2>().map_or((0, 0), |[sum, end]| (*sum, *end));
+        match self {
+            Self::NoStart => Fault::NoStart,
+            Self::Truncated { missing } => Fault::Truncated { missing },
+            Self::Checksum => Fault::Checksum { found, expected: checksum(summed) },
+            Self::End if checksum(summed) == found => Fault::EndByte { found: end },
+            Self::End => Fault::Length { length },
+        }
     }
 }
 
-/// Eight bytes less 33H each, no borrow from one to the next.
-#[inline]
-fn unmask_word(bytes: &[u8]) -> [u8; 8] {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const OFFSETS: u64 = 0x3333_3333_3333_3333;
-    let word = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
-    // 33H has a clear top bit: set it in the word so that nothing borrows, then put the true top bits back.
-    let low = (word | HIGH) - OFFSETS;
-    (low ^ (!word & HIGH)).to_le_bytes()
+#[inline(never)] // only where it knows the two apart does the compiler take many bytes at a time
+fn unmask(masked: &[u8], plain: &mut [u8; MAX_DATA]) {
+    let (eights, rest) = masked.as_chunks::<8>();
+    let (to_eights, _) = plain.as_chunks_mut::<8>();
+    for (to, eight) in to_eights.iter_mut().zip(eights) {
+        to.iter_mut().zip(eight).for_each(|(to, masked)| *to = masked.wrapping_sub(OFFSET));
+    }
+    if !rest.is_empty() {
+        let to_rest = plain.get_mut(masked.len() - rest.len()..).unwrap_or_default();
+        to_rest.iter_mut().zip(rest).for_each(|(to, masked)| *to = masked.wrapping_sub(OFFSET));
+    }
 }
 
 /// The checksum over `bytes`: their sum modulo 256. [645-2007 2]
 #[must_use]
 #[inline]
 pub fn checksum(bytes: &[u8]) -> u8 {
+    if bytes.len() > 64 {
+        return long_sum(bytes);
+    }
+    let (eights, rest) = bytes.as_chunks::<8>();
+    eights.iter().fold(short_sum(rest), |total, eight| total.wrapping_add(short_sum(eight)))
+}
+
+/// Of many bytes the compiler adds up 32 at a time; kept apart so that short frames do without the preparations.
+#[cold]
+fn long_sum(bytes: &[u8]) -> u8 {
+    short_sum(bytes)
+}
+
+#[inline]
+fn short_sum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte))
 }
 

@@ -85,6 +85,24 @@ fn f03_glued_doubled_and_cut_frames() {
     }
 }
 
+/// In rubbish that begins a frame of the longest kind at three bytes of seven, each with its end byte in place, what is
+/// held never runs over and every byte is counted, however it comes.
+#[test]
+fn f01_nested_false_starts_in_pieces_of_any_size() {
+    let frame: Vec<u8> = vec![0x68, 0x12, 0x90, 0x78, 0x56, 0x34, 0x12, 0x68, 0x94, 0x00, 0x1A, 0x16];
+    let rubbish: Vec<u8> =
+        [0x68, 0x68, 0xFD, 0xFC, 0x68, 0x16, 0xF9].iter().copied().cycle().take(5000).collect();
+    let input = [&rubbish[..], &frame].concat();
+    let whole = frames(&input, &[]);
+    assert_eq!(whole.0, [frame]);
+    assert_eq!(whole.1.noise_bytes, 5000);
+    assert!(whole.1.bad_checksums > 2000, "{:?}", whole.1);
+    for size in [1, 2, 7, 64, 255, 266, 267, 268, 534, 535, 4999] {
+        let cuts: Vec<usize> = (1..).map(|piece| piece * size).take_while(|cut| *cut < input.len()).collect();
+        assert_eq!(frames(&input, &cuts), whole, "in pieces of {size}");
+    }
+}
+
 #[test]
 fn a_frame_waits_for_its_rest_and_then_is_given_up() {
     let mut decoder = Decoder::new();
