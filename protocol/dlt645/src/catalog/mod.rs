@@ -76,7 +76,10 @@ fn load() -> Result<Catalog, DataError> {
     for (name, edition, text) in TABLES {
         table::parse(text, name, edition, &layouts, &words, &mut rows)?;
     }
-    let (new, old) = (table::Index::of(Edition::E2007, &rows), table::Index::of(Edition::E1997, &rows));
+    let index = |edition| {
+        table::Index::of(edition, &rows).ok_or(DataError { table: "index", line: rows.len(), what: "row" })
+    };
+    let (new, old) = (index(Edition::E2007)?, index(Edition::E1997)?);
     let load_kinds = load_record::KINDS.iter().filter_map(|name| layouts.named(name).cloned()).collect();
     let bodies = body::parse(include_str!("data/functions.tsv"), &layouts, &words)?;
     Ok(Catalog { words, rows, new, old, load_kinds, bodies })
@@ -139,8 +142,7 @@ pub fn find(id: DataId) -> Option<Entry> {
         Edition::E2007 => &catalog.new,
         Edition::E1997 => &catalog.old,
     };
-    let row = catalog.rows.get(index.find(id)?)?;
-    row.matches(id).then_some(Entry { row, id })
+    catalog.rows.get(index.find(id)?).map(|row| Entry { row, id })
 }
 
 /// The rows whose names, in either language, contain every word of `words` (letters of either case), or whose

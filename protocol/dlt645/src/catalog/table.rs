@@ -119,28 +119,6 @@ impl Row {
             _ => DataId::new_2007(code),
         }
     }
-
-    pub(super) fn matches(&self, id: DataId) -> bool {
-        let mut fixed = id.code();
-        for variable in &self.variables {
-            if !(variable.first..=variable.last).contains(&variable.value_in(fixed)) {
-                return false;
-            }
-            fixed &= !(variable.mask << variable.shift);
-        }
-        fixed == self.low
-    }
-
-    /// Lowest and highest key of [`key`] that can be this row's.
-    fn range(&self) -> (u32, u32) {
-        let mut low = self.low;
-        let mut high = self.low;
-        for variable in &self.variables {
-            low |= u32::from(variable.first) << variable.shift;
-            high |= u32::from(variable.last) << variable.shift;
-        }
-        (key(self.edition, low), key(self.edition, high))
-    }
 }
 
 /// Why a table of the catalogue could not be read; a test sees to it that this never happens.
@@ -251,59 +229,83 @@ fn variables(pattern: &str, vars: &str) -> Option<Vec<Variable>> {
     (letters == named && variables.len() <= 2).then_some(variables)
 }
 
-/// The identifier with its tariff levelled, so that every row but a few is one range of numbers: in classes 00 and
-/// 01 the quantities 00 to 0A have a tariff in DI1.
-#[inline]
-fn key(edition: Edition, code: u32) -> u32 {
-    if matches!(edition, Edition::E2007) && code >> 16 & 0xFFFE_u32 << 8 == 0 && code >> 16 & 0xFF <= 0x0A {
-        let tariff = code >> 8 & 0xFF;
-        if (1..=0x3F).contains(&tariff) {
-            return code & 0xFFFF_00FF | 0x0100;
-        }
-    }
-    code
-}
-
-/// All rows of one edition, ordered so that a search by halves finds the row of an identifier.
+/// Which row each identifier of one edition belongs to: pages of lists of runs.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// Lowest key, highest key, row; ordered by the lowest key.
-    ranges: Vec<(u32, u32, u16)>,
-    /// Where each DI3 (2007) or DI1 (1997) begins in `ranges`.
-    classes: Vec<u16>,
+    /// The page of each DI3 and DI2, [`NONE`] where there is none; the 1997 edition has one page.
+    pages: Vec<u16>,
+    /// Where the list of each DI1 of a page begins.
+    lists: Vec<[u16; 256]>,
+    /// The lists one after the other, in each the runs by their DI0, and [`END`] behind them. An empty list comes first.
+    runs: Vec<Run>,
 }
+
+/// Identifiers of one row that differ in DI0 only.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    first: u8,
+    last: u8,
+    row: u16,
+}
+
+/// No page and no row.
+const NONE: u16 = u16::MAX;
+const END: Run = Run { first: 0xFF, last: 0xFF, row: NONE };
 
 impl Index {
-    pub(super) fn of(edition: Edition, rows: &[Row]) -> Self {
-        let mut ranges: Vec<_> = rows
-            .iter()
-            .zip(0..)
-            .filter(|(row, _)| row.edition == edition)
-            .map(|(row, place)| (row.range().0, row.range().1, place))
-            .collect();
-        ranges.sort_unstable();
-        let begin = |class: u32| ranges.partition_point(|(low, ..)| class_of(edition, *low) < class);
-        let classes = (0..=256).filter_map(|class| u16::try_from(begin(class)).ok()).collect();
-        Self { ranges, classes }
+    /// The index of the rows of `edition`; `None` when they are too many for it.
+    pub(super) fn of(edition: Edition, rows: &[Row]) -> Option<Self> {
+        let mut runs: Vec<(u32, Run)> = Vec::new();
+        for (row, place) in rows.iter().zip(0..).filter(|(row, _)| row.edition == edition) {
+            for id in row.ids() {
+                let (list, di0) = (id.code() >> 8, id.di0());
+                match runs.last_mut() {
+                    Some((last_list, run))
+                        if *last_list == list && run.row == place && run.last.checked_add(1) == Some(di0) =>
+                    {
+                        run.last = di0;
+                    }
+                    _ => runs.push((list, Run { first: di0, last: di0, row: place })),
+                }
+            }
+        }
+        runs.sort_unstable_by_key(|(list, run)| (*list, run.first));
+        let mut index = Self { pages: Vec::new(), lists: Vec::new(), runs: vec![END] };
+        for of_list in runs.chunk_by(|(list, _), (next, _)| list == next) {
+            let begin = u16::try_from(index.runs.len()).ok()?;
+            index.runs.extend(of_list.iter().map(|(_, run)| *run).chain([END]));
+            let [di1, page @ .., _] = of_list.first()?.0.to_le_bytes();
+            *index.page(u16::from_le_bytes(page).into())?.get_mut(usize::from(di1))? = begin;
+        }
+        Some(index)
     }
 
-    /// The row whose range holds `id`; rows with a stride are checked in full by the caller.
+    /// The page of this DI3 and DI2, made if it is not there.
+    fn page(&mut self, high: usize) -> Option<&mut [u16; 256]> {
+        if self.pages.len() <= high {
+            self.pages.resize(high + 1, NONE);
+        }
+        let page = self.pages.get_mut(high)?;
+        if *page == NONE {
+            *page = u16::try_from(self.lists.len()).ok()?;
+            self.lists.push([0; 256]);
+        }
+        self.lists.get_mut(usize::from(*page))
+    }
+
+    /// The place of the row that `id` belongs to.
     #[inline]
     pub(super) fn find(&self, id: DataId) -> Option<usize> {
-        let key = key(id.edition(), id.code());
-        let class = usize::try_from(class_of(id.edition(), key)).ok()?;
-        let (begin, end) = (*self.classes.get(class)?, *self.classes.get(class + 1)?);
-        let ranges = self.ranges.get(usize::from(begin)..usize::from(end))?;
-        let behind = ranges.partition_point(|(low, ..)| *low <= key);
-        let (_, high, row) = ranges.get(behind.checked_sub(1)?)?;
-        (key <= *high).then_some(usize::from(*row))
-    }
-}
-
-#[inline]
-const fn class_of(edition: Edition, code: u32) -> u32 {
-    match edition {
-        Edition::E2007 => code >> 24,
-        Edition::E1997 => code >> 8,
+        let [di0, di1, high @ ..] = id.code().to_le_bytes();
+        let page = self.pages.get(usize::from(u16::from_le_bytes(high)))?;
+        let begin = self.lists.get(usize::from(*page))?.get(usize::from(di1))?;
+        let mut place = usize::from(*begin);
+        loop {
+            let run = self.runs.get(place)?;
+            if di0 <= run.last {
+                return (run.first <= di0).then_some(usize::from(run.row));
+            }
+            place += 1;
+        }
     }
 }

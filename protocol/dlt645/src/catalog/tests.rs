@@ -31,6 +31,31 @@ fn every_identifier_of_every_row_finds_its_row_and_no_other() {
     assert!(find("9018".parse().unwrap()).is_some());
 }
 
+#[test]
+fn no_identifier_beside_those_of_the_rows_is_found() {
+    let known: std::collections::HashSet<DataId> = rows().iter().flat_map(Row::ids).collect();
+    let mut unknown = 0;
+    for id in &known {
+        let code = id.code();
+        // Every byte one up and one down, and both neighbours.
+        let steps = [1, 0x100, 0x1_0000, 0x100_0000_u32];
+        for near in steps.into_iter().flat_map(|step| [code.wrapping_add(step), code.wrapping_sub(step)]) {
+            let near = match (id.edition(), u16::try_from(near)) {
+                (Edition::E2007, _) => DataId::new_2007(near),
+                (Edition::E1997, Ok(near)) => DataId::new_1997(near),
+                (Edition::E1997, Err(_)) => continue,
+            };
+            assert_eq!(find(near).map(|entry| entry.id), known.contains(&near).then_some(near), "{near}");
+            unknown += usize::from(!known.contains(&near));
+        }
+    }
+    assert!(unknown > 10_000, "{unknown}");
+    for code in 0..=u16::MAX {
+        let id = DataId::new_1997(code);
+        assert_eq!(find(id).is_some(), known.contains(&id), "{id}");
+    }
+}
+
 /// Owned bytes behind a generated value.
 #[derive(Clone, Debug)]
 enum Made {
