@@ -2,12 +2,13 @@
 
 use core::fmt;
 
-use super::field::{Field, Format, ItemCode, Role};
+use super::field::{Field, ItemCode};
 use super::freeze::FreezeBlock;
 use super::layout::{Counter, Group, Layout, Times};
 use super::load_record::LoadRecords;
 use super::table::{Row, Shape, Variable};
 use super::value::{self, EncodeError, Value};
+use super::values::Values;
 use crate::data_id::DataId;
 use crate::edition::Edition;
 
@@ -145,15 +146,7 @@ impl Entry {
     /// read.
     #[must_use]
     pub fn lengths(&self) -> LengthRule {
-        match &self.row.shape {
-            Shape::Fields(layout) if layout.may_end_early => LengthRule::UpTo(layout.fixed),
-            Shape::Fields(layout) if layout.step > 0 => {
-                LengthRule::Steps { fixed: layout.fixed, step: layout.step }
-            }
-            Shape::Fields(layout) => LengthRule::Exactly(layout.fixed),
-            Shape::Nothing => LengthRule::Exactly(0),
-            _ => LengthRule::Any,
-        }
+        self.row.lengths()
     }
 
     /// Reads plain answer data, the identifier already taken off.
@@ -164,7 +157,9 @@ impl Entry {
     pub fn read<'a>(&self, data: &'a [u8]) -> Result<Content<'a>, Deviation> {
         match &self.row.shape {
             Shape::Fields(layout) => self.read_layout(layout, data).map(Content::Values),
-            Shape::Freeze => FreezeBlock::read(*self, data).map(Content::Freeze),
+            Shape::Freeze => {
+                FreezeBlock::read(self.id, data).map(Content::Freeze).ok_or_else(|| self.deviation(data))
+            }
             Shape::LoadRecord(kind) => Ok(Content::LoadRecords(LoadRecords::new(*kind, data))),
             Shape::Nothing if data.is_empty() => Ok(Content::Nothing),
             Shape::Nothing => Err(self.deviation(data)),
@@ -185,43 +180,15 @@ impl Entry {
 
     #[inline]
     fn read_layout<'a>(&self, layout: &'static Layout, data: &'a [u8]) -> Result<Values<'a>, Deviation> {
-        let Some(repetitions) = layout.repetitions(data.len()) else {
-            return self.read_layout_anyhow(layout, data);
+        let (layout, repetitions, data) = match layout.repetitions(data.len()) {
+            Some(repetitions) => (layout, repetitions, data),
+            None => fit_otherwise(self.row, layout, data).ok_or_else(|| self.deviation(data))?,
         };
         Ok(Values::new(Some(*self), layout, repetitions, data))
     }
 
-    #[cold]
-    fn read_layout_anyhow<'a>(
-        &self,
-        layout: &'static Layout,
-        data: &'a [u8],
-    ) -> Result<Values<'a>, Deviation> {
-        if layout.ends_early_at(data.len()) {
-            return Ok(Values::new(Some(*self), layout, 0, data));
-        }
-        let fits =
-            |other: &&'static Layout| other.repetitions(data.len()).is_some() && other.separators_stand(data);
-        if let Some(other) = self.row.alternatives.iter().find(fits) {
-            let repetitions = other.repetitions(data.len()).unwrap_or(0);
-            return Ok(Values::new(Some(*self), other, repetitions, data));
-        }
-        // A block of the 1997 edition may end with a lone AAH, which no BCD digit pair can be. [645-1997 4]
-        if let (Edition::E1997, true, Some((0xAA, rest))) =
-            (self.id.edition(), layout.is_block(), data.split_last())
-        {
-            if let Some(repetitions) = layout.repetitions(rest.len()) {
-                return Ok(Values::new(Some(*self), layout, repetitions, rest));
-            }
-            if layout.ends_early_at(rest.len()) {
-                return Ok(Values::new(Some(*self), layout, 0, rest));
-            }
-        }
-        Err(self.deviation(data))
-    }
-
-    pub(super) fn deviation(&self, data: &[u8]) -> Deviation {
-        Deviation { found: data.len(), expected: self.lengths() }
+    fn deviation(&self, data: &[u8]) -> Deviation {
+        Deviation { found: data.len(), expected: self.row.lengths() }
     }
 
     /// The data these values make, the inverse of [`Self::read`] for rows made of fields: as many values as the
@@ -258,6 +225,47 @@ impl Entry {
         }
         let complete = values.next().is_none() && (layout.step == 0 || out.len() > layout.fixed);
         if complete { Ok(out) } else { Err(EncodeError::WrongCount) }
+    }
+}
+
+impl Row {
+    fn lengths(&self) -> LengthRule {
+        match &self.shape {
+            Shape::Fields(layout) if layout.may_end_early => LengthRule::UpTo(layout.fixed),
+            Shape::Fields(layout) if layout.step > 0 => {
+                LengthRule::Steps { fixed: layout.fixed, step: layout.step }
+            }
+            Shape::Fields(layout) => LengthRule::Exactly(layout.fixed),
+            Shape::Nothing => LengthRule::Exactly(0),
+            _ => LengthRule::Any,
+        }
+    }
+}
+
+/// Another reading of data that are not as long as the layout says: which layout, how often its group repeated by
+/// length stands, and the data without the mark that ends a block.
+#[cold]
+fn fit_otherwise<'a>(
+    row: &'static Row,
+    layout: &'static Layout,
+    data: &'a [u8],
+) -> Option<(&'static Layout, usize, &'a [u8])> {
+    if layout.ends_early_at(data.len()) {
+        return Some((layout, 0, data));
+    }
+    let fits =
+        |other: &&'static Layout| other.repetitions(data.len()).is_some() && other.separators_stand(data);
+    if let Some(other) = row.alternatives.iter().find(fits) {
+        return Some((other, other.repetitions(data.len())?, data));
+    }
+    // A block of the 1997 edition may end with a lone AAH, which no BCD digit pair can be. [645-1997 4]
+    let (Edition::E1997, true, Some((0xAA, rest))) = (row.edition, layout.is_block(), data.split_last())
+    else {
+        return None;
+    };
+    match layout.repetitions(rest.len()) {
+        Some(repetitions) => Some((layout, repetitions, rest)),
+        None => layout.ends_early_at(rest.len()).then_some((layout, 0, rest)),
     }
 }
 
@@ -377,85 +385,4 @@ enum Part {
 fn strip_block(name: &str) -> &str {
     let ends = [", total and all tariffs", ", now and 12 settlement days", "数据块"];
     ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
-}
-
-/// Walks over the values of an answer, without allocating.
-#[derive(Clone, Debug)]
-pub struct Values<'a> {
-    entry: Option<Entry>,
-    groups: core::slice::Iter<'static, Group>,
-    group: Option<&'static Group>,
-    fields: core::slice::Iter<'static, Field>,
-    repetition: usize,
-    /// Repetitions of the current group still to come, this one included.
-    left: usize,
-    by_length: usize,
-    data: &'a [u8],
-}
-
-impl<'a> Values<'a> {
-    /// Walks over data of a layout that is not the row's own, as the kinds of a load record.
-    pub(crate) fn of_layout(entry: Option<Entry>, layout: &'static Layout, data: &'a [u8]) -> Self {
-        Self::new(entry, layout, layout.repetitions(data.len()).unwrap_or(0), data)
-    }
-
-    #[inline]
-    fn new(entry: Option<Entry>, layout: &'static Layout, by_length: usize, data: &'a [u8]) -> Self {
-        let mut groups = layout.groups.iter();
-        let group = groups.next();
-        let mut values =
-            Self { entry, groups, group, fields: [].iter(), repetition: 0, left: 0, by_length, data };
-        values.enter();
-        values
-    }
-
-    #[inline]
-    fn enter(&mut self) {
-        if let Some(group) = self.group {
-            self.repetition = 0;
-            self.left = match group.times {
-                Times::Exactly(times) => times,
-                Times::ByLength => self.by_length,
-            };
-            self.fields = if self.left > 0 { group.fields.iter() } else { [].iter() };
-        }
-    }
-}
-
-impl<'a> Iterator for Values<'a> {
-    type Item = Reading<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Reading<'a>> {
-        let field = loop {
-            if let Some(field) = self.fields.next() {
-                break field;
-            }
-            let group = self.group?;
-            if self.left > 1 {
-                self.left -= 1;
-                self.repetition += 1;
-                self.fields = group.fields.iter();
-            } else {
-                self.group = self.groups.next();
-                self.enter();
-            }
-        };
-        let (raw, rest) = self.data.split_at_checked(field.format.width())?;
-        self.data = rest;
-        if field.format == Format::Separator {
-            return self.next();
-        }
-        let counter = self.group?.counter;
-        let value = value::decode(field.format, raw);
-        Some(Reading { entry: self.entry, field, counter, repetition: self.repetition, raw, value })
-    }
-}
-
-impl Field {
-    /// True for a time that says when its neighbours hold.
-    #[must_use]
-    pub fn is_at(&self) -> bool {
-        self.role == Role::At && matches!(self.format, Format::Time(_))
-    }
 }

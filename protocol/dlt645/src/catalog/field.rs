@@ -59,9 +59,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// How many bytes the field has on the wire.
+    /// How many bytes the field has on the wire; at least one.
     #[must_use]
-    #[inline]
     pub fn width(self) -> usize {
         match self {
             Self::Number { bytes, .. }
@@ -74,6 +73,20 @@ impl Format {
             Self::Operator => 4,
             Self::Separator => 1,
             Self::Time(format) => format.width(),
+        }
+    }
+
+    /// True for four bytes of digits without a sign.
+    pub(super) const fn is_plain_four(self) -> bool {
+        matches!(self, Self::Number { bytes: 4, signed: false, .. })
+    }
+
+    /// Digits behind the point, of a number.
+    #[inline]
+    pub(super) const fn decimals(self) -> u8 {
+        match self {
+            Self::Number { decimals, .. } | Self::Binary { decimals, .. } => decimals,
+            _ => 0,
         }
     }
 }
@@ -106,6 +119,27 @@ pub struct Field {
     pub item: Option<Item>,
     /// What it is to its neighbours.
     pub role: Role,
+    /// Four bytes of digits without a sign, as energies have; see [`Format::is_plain_four`].
+    pub(super) is_plain_four: bool,
+}
+
+impl Field {
+    /// True for a time that says when its neighbours hold.
+    #[must_use]
+    pub fn is_at(&self) -> bool {
+        self.role == Role::At && matches!(self.format, Format::Time(_))
+    }
+
+    /// Stands for no field at all.
+    pub(super) const NONE: &'static Self = &Self {
+        name_en: "",
+        name_zh: "",
+        format: Format::Separator,
+        unit: "",
+        item: None,
+        role: Role::Value,
+        is_plain_four: false,
+    };
 }
 
 /// A neutral item as the catalogue names it: the C, D and E groups of an OBIS code (IEC 62056-61), E open where the

@@ -5,8 +5,8 @@
 //! follows from the length. Anything else is refused: reading item by item is always safe.
 
 use super::Entry;
-use super::entry::{Deviation, Values};
 use super::table::Shape;
+use super::values::Values;
 use crate::data_id::DataId;
 use crate::meter_time::{MeterTime, TimeFormat};
 
@@ -23,17 +23,11 @@ pub struct FreezeBlock<'a> {
 }
 
 impl<'a> FreezeBlock<'a> {
-    /// Cuts the data of `entry`, the identifier of a whole freeze.
-    ///
-    /// # Errors
-    /// [`Deviation`] when the pieces are not as long as the items may be.
-    pub(super) fn read(entry: Entry, data: &'a [u8]) -> Result<Self, Deviation> {
-        let block = if data.contains(&SEPARATOR) {
-            Self::separated(entry.id, data)
-        } else {
-            Self::joined(entry.id, data)
-        };
-        block.filter(Self::is_sound).ok_or_else(|| entry.deviation(data))
+    /// Cuts the data of a whole freeze; `None` when the pieces are not as long as the items may be.
+    pub(super) fn read(id: DataId, data: &'a [u8]) -> Option<Self> {
+        let block =
+            if data.contains(&SEPARATOR) { Self::separated(id, data) } else { Self::joined(id, data) };
+        block.filter(Self::is_sound)
     }
 
     fn separated(id: DataId, data: &'a [u8]) -> Option<Self> {

@@ -47,6 +47,17 @@ pub enum Times {
     ByLength,
 }
 
+impl Times {
+    /// The number of times, when the group repeated by length stands `by_length` times.
+    #[inline]
+    pub(super) const fn count(self, by_length: usize) -> usize {
+        match self {
+            Self::Exactly(times) => times,
+            Self::ByLength => by_length,
+        }
+    }
+}
+
 /// Fields that repeat together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
@@ -170,7 +181,8 @@ impl Layouts {
                 "end" => Role::End,
                 _ => return Err(wrong("role")),
             };
-            let field = Field { name_en, name_zh, format, unit, item, role };
+            let is_plain_four = format.is_plain_four();
+            let field = Field { name_en, name_zh, format, unit, item, role, is_plain_four };
             layout.push(Group {
                 width: format.width(),
                 fields: vec![field],
@@ -224,7 +236,8 @@ impl Layouts {
             let (text, role) = body.strip_prefix("at:").map_or((body, Role::Value), |time| (time, Role::At));
             let format = atom(text, words)?;
             let Defaults { unit, item } = if role == Role::At { Defaults::NONE } else { defaults };
-            let field = Field { name_en: "", name_zh: "", format, unit, item, role };
+            let is_plain_four = format.is_plain_four();
+            let field = Field { name_en: "", name_zh: "", format, unit, item, role, is_plain_four };
             vec![Group {
                 width: format.width(),
                 fields: vec![field],

@@ -9,7 +9,7 @@
 //! the E5 decide; `n` and `sum` are advice, because makers compute them differently.
 
 use super::Entry;
-use super::entry::Values;
+use super::values::Values;
 use crate::meter_time::{MeterTime, TimeFormat};
 
 /// How many kinds there are.

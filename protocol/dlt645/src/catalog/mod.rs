@@ -26,13 +26,15 @@ pub mod layout;
 pub mod load_record;
 pub mod table;
 pub mod value;
+pub mod values;
 
 use std::sync::OnceLock;
 
-pub use self::entry::{Content, Deviation, Entry, LengthRule, Reading, Values};
+pub use self::entry::{Content, Deviation, Entry, LengthRule, Reading};
 pub use self::field::{Field, Format, Item, ItemCode, Role};
 pub use self::table::{Access, DataError, Row, Shape};
 pub use self::value::{Absence, EncodeError, Value};
+pub use self::values::Values;
 use crate::data_id::DataId;
 use crate::edition::Edition;
 

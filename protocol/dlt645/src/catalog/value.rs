@@ -85,28 +85,7 @@ impl Absence {
 
 /// Reads one field. `bytes` are plain (33H taken off) and as many as the format is wide.
 #[must_use]
-#[inline]
 pub fn decode(format: Format, bytes: &[u8]) -> Value<'_> {
-    match format {
-        Format::Number { decimals, signed, .. } => number(bytes, decimals, signed),
-        other => decode_other(other, bytes),
-    }
-}
-
-#[inline]
-fn number(bytes: &[u8], decimals: u8, signed: bool) -> Value<'static> {
-    let word = little_endian(bytes);
-    let top = if bytes.is_empty() { 0 } else { 0x80_u64 << (8 * (bytes.len() - 1).min(7)) };
-    let negative = signed && word & top != 0;
-    let magnitude = if negative { word & !top } else { word };
-    match bcd::decode_word(magnitude).and_then(|number| i64::try_from(number).ok()) {
-        Some(0) if negative => Value::Absent(Absence::MinusZero),
-        Some(number) => Value::Number(Quantity::new(if negative { -number } else { number }, decimals)),
-        None => Value::Absent(fill(bytes).unwrap_or(Absence::NotDecimal)),
-    }
-}
-
-fn decode_other(format: Format, bytes: &[u8]) -> Value<'_> {
     match format {
         Format::Number { decimals, signed, .. } => number(bytes, decimals, signed),
         Format::Binary { decimals, .. } => match i64::try_from(little_endian(bytes)) {
@@ -126,6 +105,18 @@ fn decode_other(format: Format, bytes: &[u8]) -> Value<'_> {
                 _ => Value::DataId(DataId::new_2007(code)),
             }
         }
+    }
+}
+
+fn number(bytes: &[u8], decimals: u8, signed: bool) -> Value<'static> {
+    let word = little_endian(bytes);
+    let top = if bytes.is_empty() { 0 } else { 0x80_u64 << (8 * (bytes.len() - 1).min(7)) };
+    let negative = signed && word & top != 0;
+    let magnitude = if negative { word & !top } else { word };
+    match bcd::decode_word(magnitude).and_then(|number| i64::try_from(number).ok()) {
+        Some(0) if negative => Value::Absent(Absence::MinusZero),
+        Some(number) => Value::Number(Quantity::new(if negative { -number } else { number }, decimals)),
+        None => Value::Absent(fill(bytes).unwrap_or(Absence::NotDecimal)),
     }
 }
 

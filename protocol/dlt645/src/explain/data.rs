@@ -1,7 +1,7 @@
 //! Names the values under an identifier.
 
 use super::{Note, Shown, ShownBits, ShownRecord, ShownValue, hex};
-use crate::catalog::entry::Values;
+use crate::catalog::Values;
 use crate::catalog::freeze::FreezeBlock;
 use crate::catalog::load_record::LoadRecords;
 use crate::catalog::{self, Absence, Content, Entry, Format, Reading, Value};
