@@ -1,0 +1,155 @@
+//! `[database]`: where everything is kept.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::fault::FaultKind;
+use super::section::Section;
+use super::words::Words;
+
+/// `[database]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// Which.
+    pub place: DatabasePlace,
+    /// How many connections at most.
+    pub connections: u32,
+}
+
+/// Which database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabasePlace {
+    /// SQLite in this file.
+    Sqlite(PathBuf),
+    /// PostgreSQL at this address.
+    Postgres(DatabaseUrl),
+}
+
+/// The address of a PostgreSQL database, which may hold a password: it shows itself without.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The address with its password. Whoever takes it out answers for where it goes.
+    #[must_use]
+    pub fn with_password(&self) -> &str {
+        &self.0
+    }
+
+    /// `None` for what is no such address, or has a password with signs that must be written as %40 and the like: only
+    /// without them is it certain where the password ends.
+    fn read(text: &str) -> Option<Self> {
+        let url = Self(text.trim().to_owned());
+        let Parts { scheme, user, host, .. } = url.parts()?;
+        let user_fits = user.is_none_or(|user| !user.contains(['@', '#']) && !user.is_empty());
+        let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+        let host_fits = port.bytes().all(|byte| byte.is_ascii_digit() || byte == b']');
+        let fits = matches!(scheme, "postgres" | "postgresql") && user_fits && host_fits;
+        (fits && !url.0.contains(|c: char| c.is_whitespace() || c.is_control())).then_some(url)
+    }
+
+    fn parts(&self) -> Option<Parts<'_>> {
+        let (scheme, rest) = self.0.split_once("://")?;
+        let rest = rest.split('?').next()?;
+        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, authority),
+        };
+        Some(Parts { scheme, user, host, database })
+    }
+}
+
+/// What an address is made of; parameters, which may hold a password as well, are left out.
+struct Parts<'a> {
+    scheme: &'a str,
+    /// With the password.
+    user: Option<&'a str>,
+    /// With the port.
+    host: &'a str,
+    database: &'a str,
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Parts { scheme, user, host, database }) = self.parts() else { return Ok(()) };
+        write!(f, "{scheme}://")?;
+        if let Some(user) = user {
+            write!(f, "{}:******@", user.split(':').next().unwrap_or_default())?;
+        }
+        write!(f, "{host}/{database}")
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Database {
+    pub(super) fn read(section: &mut Section<'_>, base: &Path) -> Self {
+        let path = section.optional::<PathBuf>("path", ..);
+        let url_file = section.optional::<PathBuf>("url_file", ..);
+        for (key, given) in [("path", &path), ("url_file", &url_file)] {
+            if given.as_ref().is_some_and(|given| given.to_string_lossy().contains("://")) {
+                section.fault(key, FaultKind::SecretInPlace);
+            }
+        }
+        let is_one = section.has("path") != section.has("url_file");
+        section.check(is_one, &["path", "url_file"], FaultKind::OneOf(&["path", "url_file"]));
+        let url = url_file.and_then(|file| read_url(section, &base.join(file)));
+        let connections = section.value("connections", 1..=64, 8);
+        let sqlite = || DatabasePlace::Sqlite(base.join(path.unwrap_or_default()));
+        Self { place: url.map_or_else(sqlite, DatabasePlace::Postgres), connections }
+    }
+}
+
+/// Reads the file that holds the address.
+fn read_url(section: &mut Section<'_>, file: &Path) -> Option<DatabaseUrl> {
+    let kind = match std::fs::read_to_string(file) {
+        Ok(text) => match DatabaseUrl::read(&text) {
+            Some(url) => {
+                section.remark(format!("{url}"));
+                return Some(url);
+            }
+            None => FaultKind::Content(Words::of(
+                "one line, postgres://USER:PASSWORD@HOST/DATABASE",
+                "一行 postgres://用户:密码@主机/数据库",
+            )),
+        },
+        Err(error) => FaultKind::File(error.kind()),
+    };
+    section.check(false, &["url_file"], kind);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t24_an_address_shows_no_password() {
+        for text in [
+            "postgres://amr:canary@db.site:5432/amr",
+            "postgresql://amr:canary@db.site/amr?sslmode=require",
+            "postgres://amr@db.site/amr?password=canary",
+            "postgres:///amr?host=/run/postgresql&password=canary",
+            "postgresql://[::1]:5432/amr",
+        ] {
+            let url = DatabaseUrl::read(&format!("{text}\n")).unwrap();
+            assert_eq!(url.with_password(), text);
+            let shown = format!("{url} {url:?}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+        for text in [
+            "mysql://a@b/c",
+            "postgres://a b/c",
+            "postgres://amr:can@ary@db/amr",
+            "postgres://amr:a?b@db/amr",
+            "",
+        ] {
+            assert_eq!(DatabaseUrl::read(text), None, "{text}");
+        }
+    }
+}

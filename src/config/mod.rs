@@ -1,0 +1,161 @@
+//! The configuration file: TOML, one section a file here, read key by key into checked types.
+//!
+//! A configuration is used only when it has no fault. All faults of a file are told together, each with its line, its
+//! key, what stands there and what to do ([`Fault`]); a key or section that is not known is a fault. Secrets never stand
+//! in the file, which names files that hold them. What holds in the end, by the file or by default, is in
+//! [`Loaded::effective`]. Relative paths begin at the directory of the file.
+//!
+//! The only I/O is reading files: the configuration, what it names as a secret, and the meter profiles. Asking whether
+//! a database answers or a port exists is left to those who use them.
+
+mod address;
+mod billing;
+mod capture;
+mod collection;
+mod database;
+mod dtu;
+mod effective;
+mod fault;
+mod intervals;
+mod limit;
+mod line;
+mod log;
+mod nearest;
+mod section;
+mod setting;
+mod size;
+mod time;
+mod words;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use address::HostPort;
+pub use billing::Billing;
+pub use capture::Capture;
+pub use collection::Collection;
+pub use database::{Database, DatabasePlace, DatabaseUrl};
+pub use dtu::Dtu;
+pub use effective::{Effective, Listing};
+pub use fault::{Fault, FaultKind};
+pub use intervals::{IntervalMode, Intervals};
+pub use line::{Line, LinePlace};
+pub use log::{Log, LogFormat, LogLevel};
+pub use size::ByteSize;
+pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
+pub use words::Words;
+
+use section::{Section, Source};
+
+/// A checked configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where everything is kept.
+    pub database: Database,
+    /// The lines, in the order of the file.
+    pub lines: Vec<Line>,
+    /// The port that DTUs dial.
+    pub dtu: Dtu,
+    /// The nightly run.
+    pub collection: Collection,
+    /// Load curves.
+    pub intervals: Intervals,
+    /// The hand-off to the ledger.
+    pub billing: Billing,
+    /// What the program says about itself.
+    pub log: Log,
+    /// Files of frames.
+    pub capture: Capture,
+}
+
+/// A configuration and where each value comes from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Every key with what holds for it.
+    pub effective: Vec<Effective>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("configuration {} cannot be read (`chaobiao config example` prints one to begin with)", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It has faults.
+    #[error("{0}")]
+    Faulty(Faults),
+}
+
+impl ConfigError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "unreadable",
+            Self::Faulty(_) => "faulty",
+        }
+    }
+}
+
+/// All faults of a configuration, never none.
+#[derive(Debug)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        let noun = if count == 1 { "fault" } else { "faults" };
+        write!(f, "the configuration has {count} {noun}  配置有 {count} 处错误")?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n{fault}"))
+    }
+}
+
+impl Config {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every fault that the file has.
+    pub fn load(file: &Path) -> Result<Loaded, ConfigError> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::parse(file, &text),
+            Err(source) => Err(ConfigError::Unreadable { file: file.to_owned(), source }),
+        }
+    }
+
+    /// Checks the text of a file of this name.
+    ///
+    /// # Errors
+    /// [`ConfigError::Faulty`] with every fault in it.
+    pub fn parse(file: &Path, text: &str) -> Result<Loaded, ConfigError> {
+        let base = file.parent().unwrap_or_else(|| Path::new(""));
+        let (config, faults, effective) = Source::new(file, text).read(|root| Self::read(root, base));
+        if faults.is_empty() {
+            Ok(Loaded { config, effective })
+        } else {
+            Err(ConfigError::Faulty(Faults(faults)))
+        }
+    }
+
+    fn read(root: &mut Section<'_>, base: &Path) -> Self {
+        let database = root.section("database", |section| Database::read(section, base));
+        let dtu = root.section("dtu", Dtu::read);
+        let lines = line::read_all(root, dtu.listen.is_some());
+        let collection = root.section("collection", Collection::read);
+        let intervals = root.section("intervals", Intervals::read);
+        let billing = root.section("billing", Billing::read);
+        let log = root.section("log", Log::read);
+        let capture = root.section("capture", |section| Capture::read(section, base));
+        Self { database, lines, dtu, collection, intervals, billing, log, capture }
+    }
+}
+
+#[cfg(test)]
+mod tests;
