@@ -21,6 +21,7 @@ mod limit;
 mod line;
 mod log;
 mod nearest;
+pub mod profile;
 mod section;
 mod setting;
 mod size;
@@ -45,6 +46,7 @@ pub use size::ByteSize;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
 
+use profile::Profiles;
 use section::{Section, Source};
 
 /// A checked configuration.
@@ -62,6 +64,8 @@ pub struct Config {
     pub intervals: Intervals,
     /// The hand-off to the ledger.
     pub billing: Billing,
+    /// Meter profiles.
+    pub profiles: Profiles,
     /// What the program says about itself.
     pub log: Log,
     /// Files of frames.
@@ -136,7 +140,9 @@ impl Config {
     /// [`ConfigError::Faulty`] with every fault in it.
     pub fn parse(file: &Path, text: &str) -> Result<Loaded, ConfigError> {
         let base = file.parent().unwrap_or_else(|| Path::new(""));
-        let (config, faults, effective) = Source::new(file, text).read(|root| Self::read(root, base));
+        let source = Source::new(file, text);
+        let ((config, of_profiles), mut faults, effective) = source.read(|root| Self::read(root, base));
+        faults.extend(of_profiles);
         if faults.is_empty() {
             Ok(Loaded { config, effective })
         } else {
@@ -144,16 +150,18 @@ impl Config {
         }
     }
 
-    fn read(root: &mut Section<'_>, base: &Path) -> Self {
+    /// Reads all sections; the faults of the profiles, which are files of their own, come beside.
+    fn read(root: &mut Section<'_>, base: &Path) -> (Self, Vec<Fault>) {
         let database = root.section("database", |section| Database::read(section, base));
         let dtu = root.section("dtu", Dtu::read);
         let lines = line::read_all(root, dtu.listen.is_some());
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
         let billing = root.section("billing", Billing::read);
+        let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
-        Self { database, lines, dtu, collection, intervals, billing, log, capture }
+        (Self { database, lines, dtu, collection, intervals, billing, profiles, log, capture }, faults)
     }
 }
 

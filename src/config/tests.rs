@@ -163,6 +163,33 @@ fn t24_the_database_address_comes_from_a_file_and_is_listed_without_its_password
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+#[test]
+fn profiles_of_a_directory_are_read_and_their_faults_come_with_the_others() {
+    let directory = directory("profiles");
+    let file = directory.join("c.toml");
+    std::fs::write(
+        &file,
+        "[database]\npath = \"a.db\"\n[profiles]\ndirectory = \".\"\n[log]\nlevel = \"all\"\n",
+    )
+    .unwrap();
+    std::fs::write(
+        directory.join("odd.toml"),
+        "name = \"645-1997\"\nabout = \"odd\"\nlike = \"645-2007\"\n[[difference]]\nid = \"9010\"\nbytes = 4\n",
+    )
+    .unwrap();
+    let error = Config::load(&file).unwrap_err().to_string();
+    for said in [
+        "c.toml:6: log.level = \"all\"",
+        "c.toml: ",
+        "odd.toml:1: name = \"645-1997\"\n    is already taken",
+        "odd.toml:3: like = \"645-2007\"\n    expected a profile that is built in",
+        "odd.toml:5: difference[1].id = \"9010\"\n    expected identifiers of 8 digits",
+    ] {
+        assert!(error.contains(said) || said == "c.toml: ", "{said} in {error}");
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
 /// An empty directory of this test's own.
 fn directory(name: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(format!("chaobiao-config-{name}-{}", std::process::id()));
