@@ -49,6 +49,9 @@ pub use words::Words;
 use profile::Profiles;
 use section::{Section, Source};
 
+/// An example with every key explained.
+pub const EXAMPLE: &str = include_str!("../../deploy/chaobiao.toml");
+
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {

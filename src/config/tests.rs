@@ -1,5 +1,9 @@
 //! Whole files: what is said about a bad one, and what holds after a good one.
 
+mod example;
+
+use proptest::prelude::*;
+
 use super::*;
 
 const LEAST: &str = "[database]\npath = \"a.db\"\n";
@@ -188,6 +192,24 @@ fn profiles_of_a_directory_are_read_and_their_faults_come_with_the_others() {
         assert!(error.contains(said) || said == "c.toml: ", "{said} in {error}");
     }
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+proptest! {
+    #[test]
+    fn whatever_becomes_of_a_file_it_is_judged(
+        cuts in prop::collection::vec((0_usize..EXAMPLE.len(), 0_usize..40, "[a-z0-9=\\[\\]\".: #\n号-]{0,12}"), 1..6),
+    ) {
+        let mut bytes = EXAMPLE.replace("\n# ", "\n").into_bytes();
+        for (at, length, put) in cuts {
+            let at = at.min(bytes.len());
+            let end = (at + length).min(bytes.len());
+            bytes.splice(at..end, put.into_bytes());
+        }
+        match parse(&String::from_utf8_lossy(&bytes)) {
+            Ok(loaded) => prop_assert!(!loaded.effective.is_empty()),
+            Err(error) => prop_assert!(error.to_string().contains("fault")),
+        }
+    }
 }
 
 /// An empty directory of this test's own.
