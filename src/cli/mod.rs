@@ -1,9 +1,9 @@
 //! The command line, one file per command. Data go to standard output, talk to standard error; exit code 0 is done, 1
 //! the thing asked did not work, 2 wrong usage or configuration.
 
+mod config;
 mod decode;
 mod di;
-mod duration;
 mod read;
 mod trace;
 
@@ -28,6 +28,8 @@ enum Command {
     Di(di::Di),
     /// Read one meter directly, without a database
     Read(read::Read),
+    /// Check a configuration file, or print an example
+    Config(config::ConfigCommand),
 }
 
 /// Why a command ended without doing what was asked.
@@ -53,6 +55,7 @@ pub fn run() -> ExitCode {
         Command::Decode(decode) => decode.run(&mut out),
         Command::Di(di) => di.run(&mut out),
         Command::Read(read) => block_on(read.run(&mut out)),
+        Command::Config(config) => config.run(&mut out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,

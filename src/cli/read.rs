@@ -13,10 +13,11 @@ use dlt645::explain::{self, Shown};
 use dlt645::request::{Blocks, Request};
 use serde::Serialize;
 
+use super::CliError;
 use super::decode::{EditionArg, show};
 use super::trace::Trace;
-use super::{CliError, duration};
 use crate::channel::{Tap, converse};
+use crate::config;
 use crate::link::{Link, ParityBit, Place};
 
 /// Read one meter directly
@@ -34,7 +35,7 @@ pub(super) struct Read {
     #[arg(long, value_enum)]
     edition: Option<EditionArg>,
     /// How long to wait for the first byte of an answer
-    #[arg(long, default_value = "2s", value_parser = duration::parse)]
+    #[arg(long, default_value = "2s", value_parser = config::duration)]
     timeout: Duration,
     /// How often to ask again after silence
     #[arg(long, default_value_t = 2)]

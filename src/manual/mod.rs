@@ -19,4 +19,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0002-the-rust-version-is-the-tested-one.md")]
     pub mod d0002_the_rust_version_is_the_tested_one {}
+
+    #[doc = include_str!("decisions/0003-configuration-is-read-key-by-key.md")]
+    pub mod d0003_configuration_is_read_key_by_key {}
 }
