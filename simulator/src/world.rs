@@ -30,6 +30,7 @@ use crate::truth::Truth;
 use crate::truth::event::{Event, EventKind};
 use crate::truth::face::CAPACITY;
 use crate::truth::installation::Installation;
+use crate::truth::register::Phase;
 use file::{BusEntry, EventEntry, EventName, MeterEntry, WorldFile};
 
 /// The world as it begins: its lines, each with its meters.
@@ -168,26 +169,24 @@ impl Tables {
 
 /// Lets something of the file happen to a meter.
 fn happen(truth: &mut Truth, event: &EventEntry) {
-    match event.kind {
-        EventName::ClockJump => truth.clock_mut().jump(event.from.0, event.seconds),
-        EventName::ClockBatteryLost => truth.clock_mut().lose_battery(event.from.0),
-        EventName::ClockStops => truth.clock_mut().drift(event.from.0, crate::clock::STOPPED_PPM),
-        EventName::PowerCut => insert(truth, EventKind::PowerCut, event),
-        EventName::Removed => insert(truth, EventKind::Removed, event),
-        EventName::CoverOpen => insert(truth, EventKind::CoverOpen, event),
-        EventName::TerminalCoverOpen => insert(truth, EventKind::TerminalCoverOpen, event),
-        EventName::MagneticField => insert(truth, EventKind::MagneticField, event),
-        EventName::CurrentReversed => {
-            insert(truth, EventKind::CurrentReversed(crate::truth::register::Phase::A), event);
-        }
-        EventName::VoltageLoss => {
-            insert(truth, EventKind::VoltageLoss(crate::truth::register::Phase::A), event)
-        }
-    }
-}
-
-fn insert(truth: &mut Truth, kind: EventKind, event: &EventEntry) {
-    truth.insert(Event { kind, from: event.from.0, to: event.to.map(|to| to.0), operator: 0 });
+    let at = event.from.0;
+    let kind = match event.kind {
+        EventName::ClockJump => return truth.clock_mut().jump(at, event.seconds),
+        EventName::ClockBatteryLost => return truth.clock_mut().lose_battery(at),
+        EventName::ClockStops => return truth.clock_mut().drift(at, crate::clock::STOPPED_PPM),
+        EventName::Programming => return truth.record(EventKind::Programming, at, 0),
+        EventName::ClockSet => return truth.record(EventKind::ClockSet, at, 0),
+        EventName::DemandClear => return truth.record(EventKind::DemandClear, at, 0),
+        EventName::PowerCut => EventKind::PowerCut,
+        EventName::Removed => EventKind::Removed,
+        EventName::CoverOpen => EventKind::CoverOpen,
+        EventName::TerminalCoverOpen => EventKind::TerminalCoverOpen,
+        EventName::MagneticField => EventKind::MagneticField,
+        EventName::RelayOpen => EventKind::RelayOpen,
+        EventName::CurrentReversed => EventKind::CurrentReversed(Phase::A),
+        EventName::VoltageLoss => EventKind::VoltageLoss(Phase::A),
+    };
+    truth.insert(Event { kind, from: at, to: event.to.map(|to| to.0), operator: 0 });
 }
 
 fn manners(entry: &MeterEntry) -> Manners {

@@ -171,27 +171,31 @@ impl Meter {
 
     /// `1D` trips and `1E` closes: time, operator, six energies.
     fn switching(&self, now: At, is_trip: bool, item: u8, n: u8) -> Option<Vec<u8>> {
-        let switchings = self.relay.switchings(now, is_trip);
+        let openings = || self.truth.log().remembered(EventKind::RelayOpen, now);
+        let when = |event: Event| if is_trip { Some(event.from) } else { event.to.filter(|to| *to <= now) };
+        let switchings: Vec<(At, u32)> = openings()
+            .filter_map(|event| Some((when(event)?, event.operator)))
+            .take(RECORDS.into())
+            .collect();
         if (item, n) == (0x00, 0x01) {
-            let count = i64::try_from(switchings.len()).unwrap_or(i64::MAX);
+            let count = i64::try_from(openings().filter_map(when).count()).unwrap_or(i64::MAX);
             return Some(Data::new().number(count, 3).into_bytes());
         }
-        let nth = |n: u8| switchings.iter().rev().take(RECORDS.into()).nth(usize::from(n.checked_sub(1)?));
         if (item, n) == (0x01, ALL) {
-            let times = (1..=RECORDS).map(|n| nth(n).map(|switching| self.shown(switching.at)));
-            return Some(times.fold(Data::new(), Data::second).into_bytes());
+            let times = switchings.iter().map(|(at, _)| Some(self.shown(*at))).chain(std::iter::repeat(None));
+            return Some(times.take(RECORDS.into()).fold(Data::new(), Data::second).into_bytes());
         }
-        let switching = nth(n)?;
-        let time = |data: Data| data.second(Some(self.shown(switching.at)));
-        let operator = |data: Data| data.word(switching.operator.into(), 4);
+        let (at, operator) = *switchings.get(usize::from(n.checked_sub(1)?))?;
+        let time = |data: Data| data.second(Some(self.shown(at)));
+        let operator = |data: Data| data.word(operator.into(), 4);
         let data = match item {
             0x01 => time(Data::new()),
             0x02 => operator(Data::new()),
             0x03..=0x08 => {
                 let energy = SIX.get(usize::from(item) - 3)?;
-                self.register(Data::new(), Register::total(*energy), Some(switching.at))
+                self.register(Data::new(), Register::total(*energy), Some(at))
             }
-            ALL => self.energies(operator(time(Data::new())), &SIX, switching.at),
+            ALL => self.energies(operator(time(Data::new())), &SIX, at),
             _ => return None,
         };
         Some(data.into_bytes())

@@ -168,19 +168,9 @@ impl Relay {
         self.trips_at.is_some()
     }
 
-    /// Trips, or closes, up to an instant, oldest first.
-    #[must_use]
-    pub fn switchings(&self, until: At, opened: bool) -> Vec<Switching> {
-        self.switchings
-            .iter()
-            .filter(|switching| switching.opened == opened && switching.at <= until)
-            .copied()
-            .collect()
-    }
-
     /// Every movement, oldest first.
     #[must_use]
-    pub fn all_switchings(&self) -> &[Switching] {
+    pub fn switchings(&self) -> &[Switching] {
         &self.switchings
     }
 

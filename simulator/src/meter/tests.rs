@@ -195,7 +195,7 @@ fn a_trip_opens_and_a_permit_waits_for_the_customer() {
     assert_eq!(order(&mut meter, hour, 0x1B, 0, hour.plus(300)).0, ACCEPTED);
     assert_eq!(status_3(&mut meter, hour.plus(60)) & 0x50, 0x10, "permitted: ordered closed, still open");
     assert_eq!(status_3(&mut meter, hour.plus(121)) & 0x50, 0x00, "the key was pressed after two minutes");
-    let switchings = meter.relay().all_switchings();
+    let switchings = meter.relay().switchings();
     assert_eq!(
         switchings.iter().map(|s| (s.opened, s.cause)).collect::<Vec<_>>(),
         [(true, relay::Cause::Order), (false, relay::Cause::Customer)]

@@ -383,6 +383,14 @@ pub enum EventName {
     CurrentReversed,
     /// Phase A without voltage.
     VoltageLoss,
+    /// The relay is open.
+    RelayOpen,
+    /// Parameters were written.
+    Programming,
+    /// The clock was set; by itself it moves nothing.
+    ClockSet,
+    /// The maximum demands were cleared.
+    DemandClear,
     /// The clock moves by `seconds`.
     ClockJump,
     /// The clock starts again at 2000-01-01.

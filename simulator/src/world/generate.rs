@@ -3,7 +3,8 @@
 use dlt645::address::{AddressError, MeterAddress};
 
 use super::file::{
-    AbsentPhasesName, BusEntry, EditionName, Habits, LoadName, MeterEntry, Moment, WiringName, WorldFile,
+    AbsentPhasesName, BusEntry, EditionName, EventEntry, EventName, Habits, LoadName, MeterEntry, Moment,
+    WiringName, WorldFile,
 };
 use super::names;
 use crate::instant::At;
@@ -64,6 +65,7 @@ impl Plan {
         if self.is_varied {
             vary(&mut entry, seed);
         }
+        entry.event = first_weeks(entry.installed_at.0);
         self.customer(&mut entry, seed, number);
         entry
     }
@@ -93,6 +95,26 @@ impl Plan {
 /// No drawn meter was installed after this.
 fn newest_installation() -> At {
     Civil::new(2026, 1, 1, 0, 0, 0).map_or(At::START, At::from_civil)
+}
+
+/// What every meter has seen: the installer's test of relay, covers and parameters, and a first disturbance.
+fn first_weeks(installed_at: At) -> Vec<EventEntry> {
+    let day = 86_400;
+    let event = |kind, after: i64, lasts: Option<i64>| EventEntry {
+        kind,
+        from: Moment(installed_at.plus(after)),
+        to: lasts.map(|seconds| Moment(installed_at.plus(after + seconds))),
+        seconds: 0,
+    };
+    vec![
+        event(EventName::TerminalCoverOpen, 0, Some(1200)),
+        event(EventName::CoverOpen, 60, Some(300)),
+        event(EventName::Programming, 120, None),
+        event(EventName::ClockSet, 180, None),
+        event(EventName::RelayOpen, 600, Some(60)),
+        event(EventName::PowerCut, 30 * day, Some(2400)),
+        event(EventName::VoltageLoss, 45 * day, Some(600)),
+    ]
 }
 
 /// What a field has besides plain meters.
