@@ -45,7 +45,7 @@ check() {
 
 nightly() {
     check
-    export PROPTEST_CASES="${PROPTEST_CASES:-1000000}"
+    export PROPTEST_CASES="${PROPTEST_CASES:-1000000}" DLT645_FRAMES="${DLT645_FRAMES:-100000000}"
     step cargo test --locked --workspace --release
     step cargo test --locked --workspace --release --tests -- --ignored --nocapture
 }

@@ -309,3 +309,62 @@ fn write_text(f: &mut fmt::Formatter<'_>, wire: &[u8]) -> fmt::Result {
         other => write!(f, "\\x{other:02X}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn absence(format: Format, bytes: &[u8]) -> Option<Absence> {
+        match decode(format, bytes) {
+            Value::Absent(absence) => Some(absence),
+            _ => None,
+        }
+    }
+
+    // covers [645-2007 8]
+    #[test]
+    fn f09_what_is_no_number_is_said_to_be_none() {
+        let signed = Format::Number { bytes: 4, decimals: 2, signed: true };
+        for (bytes, expected) in [
+            ([0xFF; 4], Some(Absence::Filled)),
+            ([0xEE; 4], Some(Absence::FilledEe)),
+            ([0x00, 0x00, 0x00, 0x80], Some(Absence::MinusZero)),
+            ([0x00, 0x00, 0x00, 0x00], None),
+            ([0x01, 0x00, 0x00, 0x80], None),
+            ([0x0A, 0x00, 0x00, 0x00], Some(Absence::NotDecimal)),
+            ([0x00, 0x00, 0xA0, 0x80], Some(Absence::NotDecimal)),
+            ([0xFF, 0xFF, 0xFF, 0x7F], Some(Absence::NotDecimal)),
+        ] {
+            assert_eq!(absence(signed, &bytes), expected, "{bytes:02X?}");
+        }
+        // Whatever the width, one digit above nine anywhere and there is no number.
+        for bytes in 1..=8_u8 {
+            for place in 0..usize::from(bytes) * 2 {
+                let mut word = [0x12; 8];
+                word[place / 2] = if place % 2 == 0 { 0x1B } else { 0xB1 };
+                let plain = Format::Number { bytes, decimals: 0, signed: false };
+                let given = &word[..usize::from(bytes)];
+                assert_eq!(absence(plain, given), Some(Absence::NotDecimal), "{given:02X?}");
+            }
+        }
+    }
+
+    // covers [645-2007 9]
+    #[test]
+    fn f09_what_is_no_time_is_said_to_be_none() {
+        let minute = Format::Time(TimeFormat::YYMMDDhhmm);
+        for (bytes, expected) in [
+            ([0x15, 0x10, 0x21, 0x11, 0x26], None),
+            ([0x00; 5], Some(Absence::Never)),
+            ([0x99; 5], Some(Absence::Unused)),
+            ([0xFF; 5], Some(Absence::Filled)),
+            ([0x99, 0x99, 0x21, 0x11, 0x26], Some(Absence::NotATime)),
+            ([0x15, 0x10, 0x00, 0x00, 0x26], Some(Absence::NotATime)),
+            ([0x15, 0x10, 0x29, 0x02, 0x26], Some(Absence::NotATime)),
+            ([0x15, 0x24, 0x21, 0x11, 0x26], Some(Absence::NotATime)),
+            ([0x15, 0x1A, 0x21, 0x11, 0x26], Some(Absence::NotATime)),
+        ] {
+            assert_eq!(absence(minute, &bytes), expected, "{bytes:02X?}");
+        }
+    }
+}
