@@ -9,3 +9,4 @@ pub mod config;
 pub mod domain;
 pub mod link;
 pub mod manual;
+pub mod store;

@@ -22,4 +22,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0003-configuration-is-read-key-by-key.md")]
     pub mod d0003_configuration_is_read_key_by_key {}
+
+    #[doc = include_str!("decisions/0004-one-transaction-for-both-databases.md")]
+    pub mod d0004_one_transaction_for_both_databases {}
 }

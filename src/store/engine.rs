@@ -1,0 +1,186 @@
+//! The connections: one that writes and several that read (SQLite), or a pool (PostgreSQL), and the settings without
+//! which nothing may be called kept (F29).
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+use super::error::StoreError;
+use super::sql::Dialect;
+use super::transaction::Transaction;
+
+/// Where the database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A file, made when it is not there.
+    Sqlite(PathBuf),
+    /// A server, by its URL. May hold a password, and is therefore never shown.
+    Postgres(String),
+}
+
+impl FromStr for Address {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
+            _ => Err(StoreError::Address),
+        }
+    }
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres"),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Engine {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
+
+impl Engine {
+    pub(super) async fn open(address: &Address) -> Result<Self, StoreError> {
+        let engine = match address {
+            Address::Sqlite(path) => {
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .create_if_missing(true)
+                    .foreign_keys(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(PATIENCE)
+                    .page_size(8192)
+                    .pragma("cache_size", "-32768");
+                // A connection that is closed for its age would do so in the middle of paused time.
+                let pool = || {
+                    SqlitePoolOptions::new().acquire_timeout(PATIENCE).idle_timeout(None).max_lifetime(None)
+                };
+                let open = |error| StoreError::of("opening the database file", error);
+                let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
+                let readers = pool().max_connections(READERS).connect_with(options.read_only(true));
+                Self::Sqlite { writer, readers: readers.await.map_err(open)? }
+            }
+            Address::Postgres(url) => {
+                let options: PgConnectOptions = url.parse().map_err(|_| StoreError::Address)?;
+                let options = options.application_name("chaobiao").options([
+                    ("statement_timeout", "60s"),
+                    ("lock_timeout", "20s"),
+                    ("idle_in_transaction_session_timeout", "60s"),
+                ]);
+                let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(CONNECTIONS);
+                let open = |error| StoreError::of("connecting to the database", error);
+                Self::Postgres(pool.connect_with(options).await.map_err(open)?)
+            }
+        };
+        engine.check_settings().await?;
+        Ok(engine)
+    }
+
+    pub(super) const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite { .. } => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Refuses a database that may lose what it said it had kept.
+    async fn check_settings(&self) -> Result<(), StoreError> {
+        let mut asking = Transaction::write(self).await?;
+        let checks: &[Check] = match self {
+            Self::Sqlite { .. } => &SQLITE,
+            Self::Postgres(_) => &POSTGRES,
+        };
+        for check in checks {
+            let found: Vec<(String,)> = asking.rows(check.ask, &[]).await?;
+            let found = found.into_iter().next().map(|(found,)| found).unwrap_or_default();
+            if !(check.is_safe)(&found) {
+                let Check { setting, wanted, .. } = *check;
+                return Err(StoreError::UnsafeSetting { setting, found, wanted });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A setting that is looked at before anything is kept.
+struct Check {
+    setting: &'static str,
+    ask: &'static str,
+    is_safe: fn(&str) -> bool,
+    wanted: &'static str,
+}
+
+const SQLITE: [Check; 3] = [
+    Check {
+        setting: "journal_mode",
+        ask: "SELECT journal_mode FROM pragma_journal_mode()",
+        is_safe: |found| found == "wal",
+        wanted: "wal, which a network drive cannot give",
+    },
+    Check {
+        setting: "synchronous",
+        ask: "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous()",
+        is_safe: |found| matches!(found, "2" | "3"),
+        wanted: "full",
+    },
+    Check {
+        setting: "foreign_keys",
+        ask: "SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys()",
+        is_safe: |found| found == "1",
+        wanted: "on",
+    },
+];
+
+const POSTGRES: [Check; 4] = [
+    Check {
+        setting: "server_version",
+        ask: "SELECT CASE WHEN current_setting('server_version_num')::bigint >= 150000 THEN 'new enough' \
+              ELSE current_setting('server_version') END",
+        is_safe: |found| found == "new enough",
+        wanted: "15 or later",
+    },
+    Check {
+        setting: "fsync",
+        ask: "SELECT current_setting('fsync')",
+        is_safe: |found| found == "on",
+        wanted: "on",
+    },
+    Check {
+        setting: "full_page_writes",
+        ask: "SELECT current_setting('full_page_writes')",
+        is_safe: |found| found == "on",
+        wanted: "on",
+    },
+    Check {
+        setting: "synchronous_commit",
+        ask: "SELECT current_setting('synchronous_commit')",
+        is_safe: |found| found != "off",
+        wanted: "on, or a mode that waits for more",
+    },
+];
+
+/// How long a connection or a lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+const READERS: u32 = 4;
+const CONNECTIONS: u32 = 16;

@@ -1,0 +1,178 @@
+//! What can go wrong with the store, and what to do then.
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database does not answer, is full, read-only or restarting. What was asked may or may not have been done;
+    /// doing it again is harmless.
+    #[error("the database is not available for {doing}")]
+    Unavailable {
+        /// What was to be done.
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: Box<sqlx::Error>,
+    },
+    /// Something else stands where this wants to be.
+    #[error("{doing} meets what is there already")]
+    Conflict {
+        /// What was to be done.
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: Box<sqlx::Error>,
+    },
+    /// The database, or what it was asked, is not as this version knows it.
+    #[error("the database cannot be right: {doing}")]
+    Inconsistent {
+        /// What was to be done.
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: Box<sqlx::Error>,
+    },
+    /// A number that stands for a member of a closed list, and is none.
+    #[error("{list} holds {found}, which this version does not know")]
+    Unknown {
+        /// The list.
+        list: &'static str,
+        /// The number or text.
+        found: String,
+    },
+    /// A newer version has changed the tables.
+    #[error("the database has schema {found}, this version knows up to {known}: run the newer version")]
+    NewerSchema {
+        /// What the database has.
+        found: i64,
+        /// What this version has.
+        known: i64,
+    },
+    /// The tables are older than this version, which was told not to change them.
+    #[error(
+        "the database has schema {found}, this version needs {needed}: run the migrations with their own account"
+    )]
+    OlderSchema {
+        /// What the database has.
+        found: i64,
+        /// What this version needs.
+        needed: i64,
+    },
+    /// A migration that was applied is not the one of this version.
+    #[error("schema {version} was made by another text than that of this version")]
+    OtherSchema {
+        /// Which.
+        version: i64,
+    },
+    /// With this setting the database may lose what it said it had kept.
+    #[error("the database runs with {setting} = {found}, but must run with {wanted}")]
+    UnsafeSetting {
+        /// The setting.
+        setting: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// The address of the database is none.
+    #[error("a database is named as sqlite:PATH or postgres://USER@HOST/NAME")]
+    Address,
+    /// What was asked breaks a rule of the store.
+    #[error("{0}")]
+    Refused(Refusal),
+}
+
+/// A rule of the store that was broken by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A number of another exchange was used again.
+    #[error("the number of this fetch belongs to another one")]
+    FetchNumber,
+    /// A fetch spans more than a day.
+    #[error("a fetch may span one day at most")]
+    FetchSpan,
+    /// There is no such meter, point, run or row.
+    #[error("it is not there")]
+    NotThere,
+    /// The writer was stopped.
+    #[error("the writer has stopped")]
+    Stopped,
+}
+
+/// What a caller can do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Remedy {
+    /// Try again later.
+    Retry,
+    /// Ask, since something else stands there.
+    Ask,
+    /// Stop: trying again does not help.
+    Stop,
+}
+
+impl StoreError {
+    /// Its kind, for metrics and problem codes.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "store_unavailable",
+            Self::Conflict { .. } => "store_conflict",
+            Self::Inconsistent { .. } | Self::Unknown { .. } => "store_inconsistent",
+            Self::NewerSchema { .. } | Self::OlderSchema { .. } | Self::OtherSchema { .. } => "store_schema",
+            Self::UnsafeSetting { .. } => "store_unsafe_setting",
+            Self::Address => "store_address",
+            Self::Refused(_) => "store_refused",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(&self) -> Remedy {
+        match self {
+            Self::Unavailable { .. } => Remedy::Retry,
+            Self::Conflict { .. } | Self::Refused(_) => Remedy::Ask,
+            _ => Remedy::Stop,
+        }
+    }
+
+    /// Sorts an error of the database.
+    pub(super) fn of(doing: &'static str, source: sqlx::Error) -> Self {
+        let remedy = remedy_for(&source);
+        let source = Box::new(source);
+        match remedy {
+            Remedy::Retry => Self::Unavailable { doing, source },
+            Remedy::Ask => Self::Conflict { doing, source },
+            Remedy::Stop => Self::Inconsistent { doing, source },
+        }
+    }
+}
+
+fn remedy_for(error: &sqlx::Error) -> Remedy {
+    let database = match error {
+        sqlx::Error::Database(database) => database,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => return Remedy::Retry,
+        _ => return Remedy::Stop,
+    };
+    if database.is_unique_violation() {
+        return Remedy::Ask;
+    }
+    let code = database.code().unwrap_or_default();
+    if let Some(sqlite) = database.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
+        // Extended codes keep the plain one in their low byte.
+        let extended: i64 =
+            sqlx::error::DatabaseError::code(sqlite).and_then(|code| code.parse().ok()).unwrap_or(0);
+        return if SQLITE_PASSES.contains(&(extended & 0xFF)) { Remedy::Retry } else { Remedy::Stop };
+    }
+    if POSTGRES_PASSES.iter().any(|class| code.starts_with(class)) { Remedy::Retry } else { Remedy::Stop }
+}
+
+/// Busy, locked, read-only, input or output failed, full, cannot open.
+const SQLITE_PASSES: [i64; 6] = [5, 6, 8, 10, 13, 14];
+
+/// Connection, read-only transaction, serialisation and deadlock, resources, locks, shut down, system errors.
+const POSTGRES_PASSES: [&str; 7] = ["08", "25006", "40", "53", "55", "57", "58"];

@@ -1,0 +1,209 @@
+//! Migrations: forward only, one transaction each, run by themselves when the store is opened.
+//!
+//! A process that is killed in the middle leaves the schema before or after a migration, never between (F40). Two that
+//! start at once wait for each other. A database that a newer version has changed is refused, and so is one whose
+//! migrations are not those of this version.
+
+use super::engine::Engine;
+use super::error::StoreError;
+use super::sql::{Dialect, Sql};
+use super::transaction::Transaction;
+
+/// One step of the schema.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Migration {
+    pub(super) name: &'static str,
+    pub(super) text: Sql,
+}
+
+/// All of them, in order; the first has version 1. What was released is never changed here, only added to.
+pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+    name: "archive",
+    text: Sql {
+        sqlite: include_str!("migrations/sqlite/0001_archive.sql"),
+        postgres: include_str!("migrations/postgres/0001_archive.sql"),
+    },
+}];
+
+/// Whether the tables may be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Migrations {
+    /// Bring them up to this version.
+    Run,
+    /// Only look: another account does it (T28).
+    Check,
+}
+
+/// Brings the schema up to the last of `migrations`.
+pub(super) async fn migrate(
+    engine: &Engine,
+    migrations: &[Migration],
+    mode: Migrations,
+) -> Result<(), StoreError> {
+    let known = version_of(migrations.len());
+    loop {
+        let mut changing = Transaction::write(engine).await?.doing("migrating the database");
+        let applied = if mode == Migrations::Run {
+            lock(&mut changing).await?;
+            changing.execute(MADE, &[]).await?;
+            applied(&mut changing).await?
+        } else {
+            applied(&mut changing).await?
+        };
+        check(&applied, migrations)?;
+        let found = version_of(applied.len());
+        let Some(next) = migrations.get(applied.len()) else { return changing.commit().await };
+        if mode == Migrations::Check {
+            return Err(StoreError::OlderSchema { found, needed: known });
+        }
+        let text = next.text(changing.dialect());
+        changing.script(text).await?;
+        let done = "INSERT INTO schema_version (version, name, checksum) VALUES ($1, $2, $3)";
+        changing.execute(done, &[(found + 1).into(), next.name.into(), checksum(text).into()]).await?;
+        changing.commit().await?;
+    }
+}
+
+impl Migration {
+    const fn text(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.text.sqlite,
+            Dialect::Postgres => self.text.postgres,
+        }
+    }
+}
+
+/// The checksums of what was applied, in order, with the dialect they are of.
+struct Applied {
+    dialect: Dialect,
+    checksums: Vec<i64>,
+}
+
+impl Applied {
+    const fn len(&self) -> usize {
+        self.checksums.len()
+    }
+}
+
+async fn applied(changing: &mut Transaction) -> Result<Applied, StoreError> {
+    let dialect = changing.dialect();
+    let (is_there,): (i64,) = changing.row(IS_THERE, &[]).await?.unwrap_or_default();
+    let ask = "SELECT checksum FROM schema_version ORDER BY version";
+    let rows: Vec<(i64,)> = if is_there > 0 { changing.rows(ask, &[]).await? } else { Vec::new() };
+    Ok(Applied { dialect, checksums: rows.into_iter().map(|(checksum,)| checksum).collect() })
+}
+
+fn check(applied: &Applied, migrations: &[Migration]) -> Result<(), StoreError> {
+    if applied.len() > migrations.len() {
+        let (found, known) = (version_of(applied.len()), version_of(migrations.len()));
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for (version, (found, migration)) in (1..).zip(applied.checksums.iter().zip(migrations)) {
+        if *found != checksum(migration.text(applied.dialect)) {
+            return Err(StoreError::OtherSchema { version });
+        }
+    }
+    Ok(())
+}
+
+/// Lets one process at a time change the schema; SQLite has one writer anyway.
+async fn lock(changing: &mut Transaction) -> Result<(), StoreError> {
+    if changing.dialect() == Dialect::Postgres {
+        changing.execute("SELECT pg_advisory_xact_lock(645200719970001)", &[]).await?;
+    }
+    Ok(())
+}
+
+fn version_of(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// FNV-1a over the text, line ends left out, so that a checkout with other line ends is the same.
+fn checksum(text: &str) -> i64 {
+    let bytes = text.bytes().filter(|byte| *byte != b'\r');
+    let sum = bytes.fold(0xCBF2_9CE4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    });
+    i64::from_ne_bytes(sum.to_ne_bytes())
+}
+
+const MADE: &str = "CREATE TABLE IF NOT EXISTS schema_version \
+    (version bigint PRIMARY KEY, name text NOT NULL, checksum bigint NOT NULL)";
+
+const IS_THERE: Sql = Sql {
+    sqlite: "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'",
+    postgres: "SELECT count(to_regclass('schema_version'))",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::engine::Address;
+    use crate::store::postgres::Cluster;
+
+    /// An empty database of each kind.
+    async fn engines() -> Vec<(tempfile::TempDir, Engine)> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = Address::Sqlite(folder.path().join("store.db"));
+        let mut engines = vec![(folder, Engine::open(&file).await.unwrap())];
+        if let Some(cluster) = Cluster::shared() {
+            let server = Address::Postgres(cluster.new_database().await);
+            engines.push((tempfile::tempdir().unwrap(), Engine::open(&server).await.unwrap()));
+        }
+        engines
+    }
+
+    async fn tables(engine: &Engine) -> i64 {
+        let count = Sql {
+            sqlite: "SELECT count(*) FROM sqlite_schema",
+            postgres: "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                       WHERE n.nspname = 'public'",
+        };
+        let mut reading = Transaction::write(engine).await.unwrap();
+        reading.row::<(i64,)>(count, &[]).await.unwrap().unwrap().0
+    }
+
+    #[tokio::test]
+    async fn f40_a_migration_that_is_killed_anywhere_leaves_no_trace_and_runs_afterwards() {
+        for (_folder, engine) in engines().await {
+            for (place, migration) in MIGRATIONS.iter().enumerate() {
+                let before = tables(&engine).await;
+                let lines: Vec<&str> = migration.text(engine.dialect()).lines().collect();
+                for kept in (0..=lines.len()).step_by(9).chain([lines.len()]) {
+                    let cut = format!("{}\nSELECT killed_here();", lines[..kept].join("\n"));
+                    let cut: &'static str = cut.leak();
+                    let mut broken = MIGRATIONS[..=place].to_vec();
+                    broken[place].text = cut.into();
+                    migrate(&engine, &broken, Migrations::Run).await.unwrap_err();
+                    assert_eq!(tables(&engine).await, before, "{} cut after {kept} lines", migration.name);
+                }
+                migrate(&engine, &MIGRATIONS[..=place], Migrations::Run).await.unwrap();
+                assert!(tables(&engine).await > before);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn f40_a_newer_schema_and_another_one_are_refused() {
+        for (_folder, engine) in engines().await {
+            let known = version_of(MIGRATIONS.len());
+            let mut newer = MIGRATIONS.to_vec();
+            newer.push(Migration { name: "newer", text: "CREATE TABLE newer (id bigint)".into() });
+            migrate(&engine, &newer, Migrations::Run).await.unwrap();
+            let refused = migrate(&engine, MIGRATIONS, Migrations::Run).await.unwrap_err();
+            assert!(
+                matches!(refused, StoreError::NewerSchema { found, .. } if found == known + 1),
+                "{refused}"
+            );
+            newer[0].text = "CREATE TABLE other (id bigint)".into();
+            let refused = migrate(&engine, &newer, Migrations::Check).await.unwrap_err();
+            assert!(matches!(refused, StoreError::OtherSchema { version: 1 }), "{refused}");
+        }
+    }
+
+    #[test]
+    fn line_ends_make_no_other_text() {
+        assert_eq!(checksum("a\r\nb\r\n"), checksum("a\nb\n"));
+        assert_ne!(checksum("a\nb"), checksum("b\na"));
+    }
+}

@@ -1,0 +1,67 @@
+//! The store: everything that must survive a kill, in SQLite or PostgreSQL behind one concrete type.
+//!
+//! What was saved is durable when the call returns, and saving the same again changes nothing. Nothing that was read is
+//! overwritten: registers get versions, a slot of a curve keeps its first value, and triggers hold to that even for
+//! other programs. Quantities are whole numbers of their item's last decimal place, instants microseconds UTC; the
+//! views `interval_read`, `register_read` and `daily_consumption` show exact decimals to anyone with SQL. Unique keys of
+//! large tables begin with the meter and no large table refers to a small one, so that the tables can be spread over
+//! several machines.
+//!
+//! One file for each thing that is kept. Rules of what counts are left to [`crate::domain`], when to read what to `plan`
+//! and `collect`.
+
+mod engine;
+mod error;
+mod migrate;
+#[cfg(test)]
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
+mod seed;
+mod sql;
+mod transaction;
+
+pub use engine::Address;
+pub use error::{Refusal, Remedy, StoreError};
+pub use migrate::Migrations;
+pub use sql::Dialect;
+
+use engine::Engine;
+use transaction::Transaction;
+
+/// The database, opened. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    engine: Engine,
+}
+
+impl Store {
+    /// Opens the database, which is made when it is a file that is not there, and brings its tables up to this version.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be reached, runs with settings that may lose what it kept, or has been changed by
+    /// a newer version.
+    pub async fn open(address: &Address, migrations: Migrations) -> Result<Self, StoreError> {
+        let engine = Engine::open(address).await?;
+        migrate::migrate(&engine, migrate::MIGRATIONS, migrations).await?;
+        let store = Self { engine };
+        let mut writing = store.write("naming items and codes").await?;
+        seed::seed(&mut writing).await?;
+        writing.commit().await?;
+        Ok(store)
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.engine.dialect()
+    }
+
+    /// Closes all connections, when those in use have come back.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+
+    async fn write(&self, doing: &'static str) -> Result<Transaction, StoreError> {
+        Ok(Transaction::write(&self.engine).await?.doing(doing))
+    }
+}

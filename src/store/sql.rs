@@ -1,0 +1,210 @@
+//! Statements and the values bound to them, for both databases.
+//!
+//! Tables have the same columns in both, and all numbers are 64 bits wide, so most statements have one text. Where they
+//! differ, [`Sql`] holds both. Many rows are inserted by one statement that is made from the description of the table.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// SQLite, a file of our own.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// A statement, with a text for each database.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sql {
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
+
+impl From<&'static str> for Sql {
+    fn from(both: &'static str) -> Self {
+        Self { sqlite: both, postgres: both }
+    }
+}
+
+/// A value to bind.
+#[derive(Clone, Debug)]
+pub(super) enum Cell<'a> {
+    Int(Option<i64>),
+    Text(Option<Cow<'a, str>>),
+}
+
+impl From<i64> for Cell<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl From<Option<i64>> for Cell<'_> {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(Some(value.into()))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Cell<'a> {
+    fn from(value: Option<&'a str>) -> Self {
+        Self::Text(value.map(Cow::from))
+    }
+}
+
+impl From<String> for Cell<'_> {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value.into()))
+    }
+}
+
+impl From<Option<String>> for Cell<'_> {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value.map(Cow::from))
+    }
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Int,
+    Text,
+}
+
+/// What is inserted, and what becomes of a row that is there already.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) columns: &'static [(&'static str, Kind)],
+    /// What follows `ON CONFLICT`, such as `DO NOTHING`.
+    pub(super) on_conflict: &'static str,
+}
+
+impl Table {
+    fn names(&self) -> String {
+        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The statement for `rows` rows of SQLite; `returning` may be empty.
+    pub(super) fn sqlite(&self, rows: usize, returning: &str) -> String {
+        let width = self.columns.len();
+        let mut text = format!("INSERT INTO {} ({}) VALUES ", self.name, self.names());
+        for row in 0..rows {
+            let comma = if row == 0 { "" } else { ", " };
+            let places =
+                (0..width).map(|column| format!("${}", row * width + column + 1)).collect::<Vec<_>>();
+            // Writing into a string cannot fail.
+            let _ = write!(text, "{comma}({})", places.join(", "));
+        }
+        text + &self.ending(returning)
+    }
+
+    /// The statement for any number of rows of PostgreSQL, one array for each column.
+    pub(super) fn postgres(&self, returning: &str) -> String {
+        let array = |(place, (_, kind)): (usize, &(&str, Kind))| match kind {
+            Kind::Int => format!("${}::bigint[]", place + 1),
+            Kind::Text => format!("${}::text[]", place + 1),
+        };
+        let names = self.names();
+        let arrays = self.columns.iter().enumerate().map(array).collect::<Vec<_>>().join(", ");
+        let table = self.name;
+        format!("INSERT INTO {table} ({names}) SELECT {names} FROM unnest({arrays}) AS given ({names})")
+            + &self.ending(returning)
+    }
+
+    fn ending(&self, returning: &str) -> String {
+        let conflict = if self.on_conflict.is_empty() { "" } else { " ON CONFLICT " };
+        let returns = if returning.is_empty() { "" } else { " RETURNING " };
+        format!("{conflict}{}{returns}{returning}", self.on_conflict)
+    }
+}
+
+/// Rows to insert, one cell behind the other.
+#[derive(Debug)]
+pub(super) struct Rows<'a> {
+    width: usize,
+    cells: Vec<Cell<'a>>,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) const fn new(table: &Table) -> Self {
+        Self { width: table.columns.len(), cells: Vec::new() }
+    }
+
+    pub(super) fn push<const N: usize>(&mut self, row: [Cell<'a>; N]) {
+        debug_assert_eq!(N, self.width, "a row has a cell for each column");
+        self.cells.extend(row);
+    }
+
+    /// Row after row in portions the database takes at once.
+    pub(super) fn portions(&self, dialect: Dialect) -> impl Iterator<Item = &[Cell<'a>]> {
+        let mut left = self.cells.as_slice();
+        std::iter::from_fn(move || {
+            let rows = dialect.portion(left.len() / self.width)?;
+            let (portion, rest) = left.split_at_checked(rows * self.width)?;
+            left = rest;
+            Some(portion)
+        })
+    }
+
+    pub(super) const fn width(&self) -> usize {
+        self.width
+    }
+}
+
+impl Dialect {
+    /// How many of the rows that are left go into the next statement.
+    fn portion(self, rows: usize) -> Option<usize> {
+        let most = match self {
+            // Powers of two, so that a table has nine statements at most. Even 31 columns stay under the limit of values.
+            Self::Sqlite => 1 << rows.checked_ilog2()?,
+            Self::Postgres => rows,
+        };
+        let limit = match self {
+            Self::Sqlite => 256,
+            Self::Postgres => 20_000,
+        };
+        Some(most.min(limit)).filter(|most| *most > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: Table =
+        Table { name: "t", columns: &[("a", Kind::Int), ("b", Kind::Text)], on_conflict: "(a) DO NOTHING" };
+
+    #[test]
+    fn a_table_makes_its_statements() {
+        assert_eq!(
+            TABLE.sqlite(2, ""),
+            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT (a) DO NOTHING"
+        );
+        assert_eq!(
+            TABLE.postgres("a"),
+            "INSERT INTO t (a, b) SELECT a, b FROM unnest($1::bigint[], $2::text[]) AS given (a, b) \
+             ON CONFLICT (a) DO NOTHING RETURNING a"
+        );
+    }
+
+    #[test]
+    fn rows_are_cut_into_portions_that_hold_them_all() {
+        for count in [0_usize, 1, 2, 3, 255, 256, 257, 1000] {
+            let mut rows = Rows::new(&TABLE);
+            (0..count).for_each(|_| rows.push([Cell::from(1), Cell::from("x")]));
+            let portions: Vec<usize> =
+                rows.portions(Dialect::Sqlite).map(|portion| portion.len() / rows.width()).collect();
+            assert_eq!(portions.iter().sum::<usize>(), count);
+            assert!(portions.iter().all(|rows| rows.is_power_of_two() && *rows <= 256), "{portions:?}");
+            assert_eq!(rows.portions(Dialect::Postgres).count(), count.min(1));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! One transaction on either database: the only place that tells them apart when a statement runs.
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite};
+
+use super::engine::Engine;
+use super::error::StoreError;
+use super::sql::{Cell, Dialect, Kind, Rows, Sql, Table};
+
+/// A row that both databases can give: a tuple of numbers, texts and bytes.
+pub(super) trait Row:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// A transaction. What was not committed when it is dropped is undone.
+pub(super) struct Transaction {
+    inner: Inner,
+    /// What it is for, as errors tell.
+    doing: &'static str,
+}
+
+enum Inner {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// Runs one expression on whichever database it is.
+macro_rules! on_either {
+    ($transaction:expr, $inner:ident => $run:expr) => {
+        match &mut $transaction.inner {
+            Inner::Sqlite($inner) => $run,
+            Inner::Postgres($inner) => $run,
+        }
+    };
+}
+
+impl Transaction {
+    /// Begins to write. SQLite has one writer, which is waited for here.
+    pub(super) async fn write(engine: &Engine) -> Result<Self, StoreError> {
+        let begun = match engine {
+            Engine::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
+            Engine::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
+        };
+        Self::begun(begun)
+    }
+
+    fn begun(begun: Result<Inner, sqlx::Error>) -> Result<Self, StoreError> {
+        let doing = "beginning a transaction";
+        begun.map(|inner| Self { inner, doing }).map_err(|error| StoreError::of(doing, error))
+    }
+
+    /// Says what the following statements are for.
+    pub(super) const fn doing(mut self, doing: &'static str) -> Self {
+        self.doing = doing;
+        self
+    }
+
+    pub(super) const fn dialect(&self) -> Dialect {
+        match self.inner {
+            Inner::Sqlite(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        let committed = match self.inner {
+            Inner::Sqlite(inner) => inner.commit().await,
+            Inner::Postgres(inner) => inner.commit().await,
+        };
+        committed.map_err(|error| StoreError::of(self.doing, error))
+    }
+
+    /// The rows a statement gives.
+    pub(super) async fn rows<T: Row>(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: &[Cell<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        let text = self.text(sql);
+        let rows = on_either!(self, inner => {
+            let mut query = sqlx::query_as::<_, T>(text);
+            for arg in args {
+                query = match arg {
+                    Cell::Int(value) => query.bind(*value),
+                    Cell::Text(value) => query.bind(value.as_deref()),
+                };
+            }
+            query.fetch_all(&mut **inner).await
+        });
+        rows.map_err(|error| StoreError::of(self.doing, error))
+    }
+
+    /// The first row a statement gives.
+    pub(super) async fn row<T: Row>(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: &[Cell<'_>],
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.rows(sql, args).await?.into_iter().next())
+    }
+
+    /// How many rows a statement changed.
+    pub(super) async fn execute(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: &[Cell<'_>],
+    ) -> Result<u64, StoreError> {
+        let text = self.text(sql);
+        let changed = on_either!(self, inner => {
+            let mut query = sqlx::query(text);
+            for arg in args {
+                query = match arg {
+                    Cell::Int(value) => query.bind(*value),
+                    Cell::Text(value) => query.bind(value.as_deref()),
+                };
+            }
+            query.execute(&mut **inner).await.map(|done| done.rows_affected())
+        });
+        changed.map_err(|error| StoreError::of(self.doing, error))
+    }
+
+    /// Runs a script of several statements.
+    pub(super) async fn script(&mut self, text: &str) -> Result<(), StoreError> {
+        let script = || sqlx::raw_sql(AssertSqlSafe(text.to_owned()));
+        let done = on_either!(self, inner => script().execute(&mut **inner).await.map(|_| ()));
+        done.map_err(|error| StoreError::of(self.doing, error))
+    }
+
+    /// Inserts rows; says how many were inserted or changed.
+    pub(super) async fn insert(&mut self, table: &Table, rows: &Rows<'_>) -> Result<u64, StoreError> {
+        let mut changed = 0;
+        for chunk in rows.portions(self.dialect()) {
+            let done = match &mut self.inner {
+                Inner::Sqlite(inner) => {
+                    let mut query = sqlx::query(AssertSqlSafe(table.sqlite(chunk.len() / rows.width(), "")));
+                    for cell in chunk {
+                        query = match cell {
+                            Cell::Int(value) => query.bind(*value),
+                            Cell::Text(value) => query.bind(value.as_deref()),
+                        };
+                    }
+                    query.execute(&mut **inner).await.map(|done| done.rows_affected())
+                }
+                Inner::Postgres(inner) => {
+                    let mut query = sqlx::query(AssertSqlSafe(table.postgres("")));
+                    for (place, (_, kind)) in table.columns.iter().enumerate() {
+                        let column = chunk.iter().skip(place).step_by(rows.width());
+                        query = match kind {
+                            Kind::Int => query.bind(ints(column)),
+                            Kind::Text => query.bind(texts(column)),
+                        };
+                    }
+                    query.execute(&mut **inner).await.map(|done| done.rows_affected())
+                }
+            };
+            changed += done.map_err(|error| StoreError::of(self.doing, error))?;
+        }
+        Ok(changed)
+    }
+
+    fn text(&self, sql: impl Into<Sql>) -> &'static str {
+        let sql = sql.into();
+        match self.inner {
+            Inner::Sqlite(_) => sql.sqlite,
+            Inner::Postgres(_) => sql.postgres,
+        }
+    }
+}
+
+fn ints<'c, 'a: 'c>(column: impl Iterator<Item = &'c Cell<'a>>) -> Vec<Option<i64>> {
+    column.map(|cell| if let Cell::Int(value) = cell { *value } else { None }).collect()
+}
+
+fn texts<'c, 'a: 'c>(column: impl Iterator<Item = &'c Cell<'a>>) -> Vec<Option<&'c str>> {
+    column.map(|cell| if let Cell::Text(value) = cell { value.as_deref() } else { None }).collect()
+}
