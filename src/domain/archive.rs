@@ -180,6 +180,29 @@ impl Coded for Parity {
         &[(Self::None, 1, "none"), (Self::Even, 2, "even"), (Self::Odd, 3, "odd")];
 }
 
+/// All that one line of an archive file says (档案): a customer, a point and the meter that measures it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveEntry {
+    /// The customer.
+    pub customer: Customer,
+    /// The point. Its protection is `None` where nothing is said.
+    pub point: MeteringPoint,
+    /// Whether it is said that the point is not protected.
+    pub is_unprotected: bool,
+    /// The feeder of the point's transformer area.
+    pub feeder: Option<String>,
+    /// The reading day of the point's route.
+    pub reading_day: Option<u8>,
+    /// The meter.
+    pub meter: Meter,
+    /// The transformers of the point; `None` where nothing is said.
+    pub transformers: Option<Transformers>,
+    /// When the meter was installed; `None` where nothing is said.
+    pub installed_at: Option<Moment>,
+    /// What its forward active total showed then, in 0.0001 kWh.
+    pub first_reading: Option<i64>,
+}
+
 /// A stretch of time for which a meter measures a point (安装, 拆除). An exchange (换表) ends one and begins another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Installation {

@@ -21,8 +21,8 @@ pub mod register;
 pub mod version;
 
 pub use archive::{
-    Customer, CustomerClass, Feeder, Installation, Line, Meter, MeterPath, MeterProtocol, MeteringPoint,
-    Parity, PointRole, ReadingRoute, TransformerArea, TransformersFrom,
+    ArchiveEntry, Customer, CustomerClass, Feeder, Installation, Line, Meter, MeterPath, MeterProtocol,
+    MeteringPoint, Parity, PointRole, ReadingRoute, TransformerArea, TransformersFrom,
 };
 pub use cause::MissingCause;
 pub use coded::Coded;

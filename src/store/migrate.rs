@@ -159,7 +159,7 @@ mod tests {
             postgres: "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                        WHERE n.nspname = 'public'",
         };
-        let mut reading = Transaction::write(engine).await.unwrap();
+        let mut reading = Transaction::read(engine).await.unwrap();
         reading.row::<(i64,)>(count, &[]).await.unwrap().unwrap().0
     }
 

@@ -10,6 +10,7 @@
 //! One file for each thing that is kept. Rules of what counts are left to [`crate::domain`], when to read what to `plan`
 //! and `collect`.
 
+pub mod archive;
 mod engine;
 mod error;
 mod migrate;
@@ -25,6 +26,7 @@ pub use error::{Refusal, Remedy, StoreError};
 pub use migrate::Migrations;
 pub use sql::Dialect;
 
+use crate::domain::Coded;
 use engine::Engine;
 use transaction::Transaction;
 
@@ -64,4 +66,13 @@ impl Store {
     async fn write(&self, doing: &'static str) -> Result<Transaction, StoreError> {
         Ok(Transaction::write(&self.engine).await?.doing(doing))
     }
+
+    async fn read(&self, doing: &'static str) -> Result<Transaction, StoreError> {
+        Ok(Transaction::read(&self.engine).await?.doing(doing))
+    }
+}
+
+/// The member of a closed list that a stored number stands for.
+fn code<T: Coded>(list: &'static str, number: i64) -> Result<T, StoreError> {
+    T::from_code(number).ok_or_else(|| StoreError::Unknown { list, found: number.to_string() })
 }

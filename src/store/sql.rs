@@ -173,6 +173,27 @@ impl Dialect {
         };
         Some(most.min(limit)).filter(|most| *most > 0)
     }
+
+    /// Whole numbers with gaps, as the database reads and writes them.
+    pub(super) fn array(self, numbers: impl Iterator<Item = Option<i64>>) -> String {
+        let (open, gap, close) = match self {
+            Self::Sqlite => ('[', "null", ']'),
+            Self::Postgres => ('{', "NULL", '}'),
+        };
+        let mut text = String::from(open);
+        for (place, number) in numbers.enumerate() {
+            if place > 0 {
+                text.push(',');
+            }
+            match number {
+                // Writing into a string cannot fail.
+                Some(number) => drop(write!(text, "{number}")),
+                None => text.push_str(gap),
+            }
+        }
+        text.push(close);
+        text
+    }
 }
 
 #[cfg(test)]
@@ -206,5 +227,13 @@ mod tests {
             assert!(portions.iter().all(|rows| rows.is_power_of_two() && *rows <= 256), "{portions:?}");
             assert_eq!(rows.portions(Dialect::Postgres).count(), count.min(1));
         }
+    }
+
+    #[test]
+    fn arrays_are_written_as_each_database_reads_them() {
+        let numbers = || [Some(1), None, Some(-5)].into_iter();
+        assert_eq!(Dialect::Sqlite.array(numbers()), "[1,null,-5]");
+        assert_eq!(Dialect::Postgres.array(numbers()), "{1,NULL,-5}");
+        assert_eq!(Dialect::Postgres.array([].into_iter()), "{}");
     }
 }

@@ -47,6 +47,18 @@ impl Transaction {
         Self::begun(begun)
     }
 
+    /// Begins to read: all statements see the same state.
+    pub(super) async fn read(engine: &Engine) -> Result<Self, StoreError> {
+        let begun = match engine {
+            Engine::Sqlite { readers, .. } => readers.begin().await.map(Inner::Sqlite),
+            Engine::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                pool.begin_with(begin).await.map(Inner::Postgres)
+            }
+        };
+        Self::begun(begun)
+    }
+
     fn begun(begun: Result<Inner, sqlx::Error>) -> Result<Self, StoreError> {
         let doing = "beginning a transaction";
         begun.map(|inner| Self { inner, doing }).map_err(|error| StoreError::of(doing, error))

@@ -1,10 +1,12 @@
 //! What the store promises, tested on SQLite and on PostgreSQL alike.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
+mod archive;
 mod opening;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+use chaobiao::domain::{Day, Moment};
 use chaobiao::store::{Address, Migrations, Store};
 use postgres::Cluster;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -55,4 +57,9 @@ pub(crate) async fn empty_databases() -> Vec<(tempfile::TempDir, Address)> {
         found.push((folder(), Address::Postgres(cluster.new_database().await)));
     }
     found
+}
+
+/// The beginning of a day.
+pub(crate) fn midnight(day: &str) -> Moment {
+    day.parse::<Day>().unwrap().start()
 }

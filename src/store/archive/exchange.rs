@@ -1,0 +1,93 @@
+//! What changes from an instant on: the meter of a point, and its transformers.
+
+use dlt645::address::MeterAddress;
+
+use super::known::Known;
+use super::save::lock;
+use super::sites::{INSTALLATION, TRANSFORMERS};
+use crate::domain::{Id, Meter, MeteringPoint, Moment, TransformersFrom};
+use crate::store::Store;
+use crate::store::error::{Refusal, StoreError};
+use crate::store::sql::Rows;
+
+/// One meter takes the place of another (换表).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The point.
+    pub point: Id<MeteringPoint>,
+    /// The meter that is taken out.
+    pub removed: MeterAddress,
+    /// The meter that is put in; need not be in the archive yet.
+    pub installed: Meter,
+    /// When.
+    pub at: Moment,
+}
+
+impl Store {
+    /// Records that a meter was exchanged; gives the number of the new one. Recording the same again changes nothing.
+    /// Its closing and opening readings are saved as readings of both meters at that instant.
+    ///
+    /// # Errors
+    /// [`Refusal::NotThere`] when the meter taken out does not measure the point at that instant, or the other one
+    /// measures elsewhere; [`StoreError`] when the database cannot.
+    pub async fn exchange_meter(&self, exchange: &Exchange) -> Result<Id<Meter>, StoreError> {
+        let mut writing = self.write("recording the exchange of a meter").await?;
+        lock(&mut writing).await?;
+        let mut known = Known::load(&mut writing).await?;
+        let meter = known.take_only_meter(&exchange.installed);
+        let (point, at) = (exchange.point.number(), exchange.at.micros());
+        let there = [point.into(), meter.into(), at.into()];
+        let done: Option<(i64,)> = writing.row(DONE, &there).await?;
+        if done.is_some() {
+            return Ok(Id::new(meter));
+        }
+        let elsewhere: Option<(i64,)> = writing.row(BUSY, &[meter.into(), at.into()]).await?;
+        let removed = exchange.removed.to_string();
+        let ended = writing.execute(END, &[point.into(), at.into(), removed.into()]).await?;
+        if ended != 1 || elsewhere.is_some() {
+            return Err(StoreError::Refused(Refusal::NotThere));
+        }
+        known.save(&mut writing, exchange.at).await?;
+        let last: Option<(i64,)> = writing.row("SELECT max(id) FROM installation", &[]).await?;
+        let mut rows = Rows::new(&INSTALLATION);
+        rows.push([(last.unwrap_or_default().0 + 1).into(), point.into(), meter.into(), at.into()]);
+        writing.insert(&INSTALLATION, &rows).await?;
+        writing.commit().await?;
+        Ok(Id::new(meter))
+    }
+
+    /// Records the transformers of a point from an instant on, or corrects what was recorded for that instant.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when their multiplier is not exact; else when the database cannot.
+    pub async fn change_transformers(
+        &self,
+        point: Id<MeteringPoint>,
+        change: TransformersFrom,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let TransformersFrom { from, transformers } = change;
+        let (ct, vt) = (transformers.ct.to_string(), transformers.vt.to_string());
+        let multiplier =
+            transformers.multiplier().ok().and_then(|exact| i64::try_from(exact.hundredths()).ok());
+        let Some(multiplier) = multiplier else {
+            return Err(StoreError::Unknown { list: "ratio", found: format!("{ct} and {vt}") });
+        };
+        let mut writing = self.write("recording transformers").await?;
+        let mut rows = Rows::new(&TRANSFORMERS);
+        let (point, from) = (point.number().into(), from.micros().into());
+        rows.push([point, from, now.micros().into(), ct.into(), vt.into(), multiplier.into()]);
+        writing.insert(&TRANSFORMERS, &rows).await?;
+        writing.commit().await
+    }
+}
+
+const DONE: &str = "SELECT id FROM installation WHERE point_id = $1 AND meter_id = $2 AND installed_at = $3";
+
+/// Another stretch of the new meter that is open, or ended behind the instant.
+const BUSY: &str =
+    "SELECT id FROM installation WHERE meter_id = $1 AND (removed_at IS NULL OR removed_at > $2) LIMIT 1";
+
+const END: &str = "UPDATE installation SET removed_at = $2 \
+    WHERE point_id = $1 AND removed_at IS NULL AND installed_at <= $2 \
+    AND meter_id = (SELECT id FROM meter WHERE address = $3)";

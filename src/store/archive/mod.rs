@@ -1,0 +1,15 @@
+//! The archive (档案): customers, points, meters, where they are installed and how they are reached.
+//!
+//! It is saved whole or not at all. Saving adds and corrects; it never exchanges a meter, changes transformers or takes
+//! protection away, since these count from an instant on or need a second person, and have calls of their own.
+
+mod exchange;
+mod kept;
+mod known;
+mod load;
+mod save;
+mod sites;
+
+pub use exchange::Exchange;
+pub use load::{PointHistory, SiteMeter};
+pub use save::{ArchiveError, ArchiveProblem, ArchiveReport, Saving};

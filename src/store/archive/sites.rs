@@ -1,0 +1,152 @@
+//! Which meter measures which point, and behind which transformers, while entries are compared with it.
+
+use std::collections::HashMap;
+
+use super::save::ArchiveProblem;
+use crate::domain::{ArchiveEntry, Moment, Transformers};
+use crate::store::error::StoreError;
+use crate::store::sql::{Kind, Rows, Table};
+use crate::store::transaction::Transaction;
+
+/// Which meter is where, and behind what.
+#[derive(Default)]
+pub(super) struct Sites {
+    meter_of: HashMap<String, String>,
+    point_of: HashMap<String, String>,
+    /// When the last meter of a point was taken out, and a meter the last time.
+    point_left: HashMap<String, i64>,
+    meter_left: HashMap<String, i64>,
+    transformers: HashMap<String, (String, String)>,
+    next: i64,
+    installed: Vec<(i64, i64, Moment)>,
+    behind: Vec<(i64, Moment, Transformers, i64)>,
+}
+
+impl Sites {
+    pub(super) async fn load(reading: &mut Transaction) -> Result<Self, StoreError> {
+        let open: Vec<(String, String)> = reading.rows(OPEN, &[]).await?;
+        let behind: Vec<(String, String, String)> = reading.rows(BEHIND, &[]).await?;
+        let point_left: Vec<(String, i64)> = reading.rows(POINT_LEFT, &[]).await?;
+        let meter_left: Vec<(String, i64)> = reading.rows(METER_LEFT, &[]).await?;
+        let last: Option<(i64,)> = reading.row("SELECT coalesce(max(id), 0) FROM installation", &[]).await?;
+        Ok(Self {
+            meter_of: open.iter().map(|(point, meter)| (point.clone(), meter.clone())).collect(),
+            point_of: open.into_iter().map(|(point, meter)| (meter, point)).collect(),
+            // In order of time, so that the last one stays.
+            transformers: behind.into_iter().map(|(point, ct, vt)| (point, (ct, vt))).collect(),
+            point_left: point_left.into_iter().collect(),
+            meter_left: meter_left.into_iter().collect(),
+            next: last.unwrap_or_default().0 + 1,
+            ..Self::default()
+        })
+    }
+
+    /// How many meters are installed.
+    pub(super) fn count(&self) -> usize {
+        self.point_of.len()
+    }
+
+    pub(super) fn is_installed(&self, address: &str) -> bool {
+        self.point_of.contains_key(address)
+    }
+
+    /// What stands against measuring the entry's point with its meter, behind its transformers.
+    pub(super) fn problems(&self, entry: &ArchiveEntry, now: Moment) -> Vec<ArchiveProblem> {
+        let mut found = Vec::new();
+        let (address, point) = (entry.meter.address.to_string(), &entry.point.number);
+        if let Some(other) = self.meter_of.get(point).filter(|other| **other != address) {
+            found.push(ArchiveProblem::PointHasMeter { address: other.clone() });
+        }
+        if let Some(other) = self.point_of.get(&address).filter(|other| *other != point) {
+            found.push(ArchiveProblem::MeterElsewhere { point: other.clone() });
+        }
+        let last = self.point_left.get(point).max(self.meter_left.get(&address)).copied();
+        let at = entry.installed_at.unwrap_or(now).micros();
+        if !self.is_installed(&address) && last.is_some_and(|last| at < last) {
+            found.push(ArchiveProblem::Overlap);
+        }
+        if entry.transformers.is_some_and(|transformers| transformers.multiplier().is_err()) {
+            found.push(ArchiveProblem::Multiplier);
+        }
+        if let (Some(said), Some((ct, vt))) = (entry.transformers, self.transformers.get(point))
+            && (said.ct.to_string(), said.vt.to_string()) != (ct.clone(), vt.clone())
+        {
+            found.push(ArchiveProblem::OtherTransformers { ct: ct.clone(), vt: vt.clone() });
+        }
+        found
+    }
+
+    pub(super) fn install(&mut self, entry: &ArchiveEntry, (point_id, meter_id): (i64, i64), now: Moment) {
+        let (address, point) = (entry.meter.address.to_string(), entry.point.number.clone());
+        let at = entry.installed_at.unwrap_or(now);
+        self.installed.push((point_id, meter_id, at));
+        self.point_of.insert(address.clone(), point.clone());
+        self.meter_of.insert(point.clone(), address);
+        let Some(transformers) = entry.transformers.filter(|_| !self.transformers.contains_key(&point))
+        else {
+            return;
+        };
+        // What cannot be multiplied was told before.
+        if let Ok(multiplier) = transformers.multiplier() {
+            let hundredths = i64::try_from(multiplier.hundredths()).unwrap_or(i64::MAX);
+            self.behind.push((point_id, at, transformers, hundredths));
+        }
+    }
+
+    pub(super) async fn save(&self, writing: &mut Transaction, now: Moment) -> Result<(), StoreError> {
+        let mut rows = Rows::new(&INSTALLATION);
+        for (id, (point, meter, at)) in (self.next..).zip(&self.installed) {
+            rows.push([id.into(), (*point).into(), (*meter).into(), at.micros().into()]);
+        }
+        writing.insert(&INSTALLATION, &rows).await?;
+        let mut rows = Rows::new(&TRANSFORMERS);
+        for (point, from, transformers, multiplier) in &self.behind {
+            rows.push([
+                (*point).into(),
+                from.micros().into(),
+                now.micros().into(),
+                transformers.ct.to_string().into(),
+                transformers.vt.to_string().into(),
+                (*multiplier).into(),
+            ]);
+        }
+        writing.insert(&TRANSFORMERS, &rows).await?;
+        Ok(())
+    }
+}
+
+const OPEN: &str = "SELECT p.number, m.address FROM installation n JOIN metering_point p ON p.id = n.point_id \
+    JOIN meter m ON m.id = n.meter_id WHERE n.removed_at IS NULL";
+
+const BEHIND: &str = "SELECT p.number, t.ct, t.vt FROM transformers t JOIN metering_point p ON p.id = t.point_id \
+    ORDER BY t.from_at, t.entered_at";
+
+const POINT_LEFT: &str = "SELECT p.number, max(n.removed_at) FROM installation n \
+    JOIN metering_point p ON p.id = n.point_id WHERE n.removed_at IS NOT NULL GROUP BY p.number";
+
+const METER_LEFT: &str = "SELECT m.address, max(n.removed_at) FROM installation n \
+    JOIN meter m ON m.id = n.meter_id WHERE n.removed_at IS NOT NULL GROUP BY m.address";
+
+pub(super) const INSTALLATION: Table = Table {
+    name: "installation",
+    columns: &[
+        ("id", Kind::Int),
+        ("point_id", Kind::Int),
+        ("meter_id", Kind::Int),
+        ("installed_at", Kind::Int),
+    ],
+    on_conflict: "",
+};
+
+pub(super) const TRANSFORMERS: Table = Table {
+    name: "transformers",
+    columns: &[
+        ("point_id", Kind::Int),
+        ("from_at", Kind::Int),
+        ("entered_at", Kind::Int),
+        ("ct", Kind::Text),
+        ("vt", Kind::Text),
+        ("multiplier", Kind::Int),
+    ],
+    on_conflict: "",
+};
