@@ -163,7 +163,10 @@ impl Layouts {
             let mut next = || columns.next().unwrap_or_default();
             let (name, format, unit, item) = (next(), next(), next(), next());
             let (name_en, name_zh, role) = (next(), next(), next());
-            if !layouts.named.iter().any(|(have, _)| *have == name) {
+            if layouts.named.last().is_none_or(|(last, _)| *last != name) {
+                if layouts.named(name).is_some() {
+                    return Err(wrong("name that stands elsewhere already"));
+                }
                 layouts.named.push((name, Layout::default()));
             }
             let Some((_, layout)) = layouts.named.last_mut() else { continue };

@@ -16,6 +16,28 @@ fn the_tables_are_sound() {
     );
 }
 
+/// Two layouts of one name would run into each other, and every frame of those functions would be misread.
+#[test]
+fn the_parts_of_a_function_are_as_long_as_its_data() {
+    let mut checked = 0;
+    for edition in [Edition::E1997, Edition::E2007] {
+        for (code, length) in (0..=255).flat_map(|code| (0..=64).map(move |length| (code, length))) {
+            let Some(body) = body(edition, crate::control::Control(code), length) else { continue };
+            let width = |part: &body::BodyPart| match part {
+                body::BodyPart::Id => Some(edition.data_id_width()),
+                body::BodyPart::Sequence => Some(1),
+                body::BodyPart::Fields(layout) => Some(layout.fixed),
+                body::BodyPart::Content | body::BodyPart::Write | body::BodyPart::Rest => None,
+            };
+            if let Some(sum) = body.parts.iter().map(width).sum::<Option<usize>>() {
+                assert_eq!(sum, length, "{edition} {code:02X}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 30, "{checked}");
+}
+
 #[test]
 fn every_identifier_of_every_row_finds_its_row_and_no_other() {
     for row in rows() {

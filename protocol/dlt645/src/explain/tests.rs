@@ -67,6 +67,28 @@ fn a_refusal_names_its_bits_and_is_a_sound_frame() {
 }
 
 #[test]
+fn the_fixed_parts_of_orders_are_named() {
+    let said = |control, plain| {
+        let frame = only(&made(control, plain));
+        frame
+            .values
+            .iter()
+            .map(|value| format!("{} {}", value.name, value.value.as_deref().unwrap_or("-")))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(said(0x15, "12 90 78 56 34 12"), ["new address 123456789012"]);
+    assert_eq!(said(0x0A, "12 90 78 56 34 12"), ["new address 123456789012"]);
+    assert_eq!(said(0x98, "02 66 55 44"), ["new access level 02", "new password 445566"]);
+    assert_eq!(said(0x8F, "02 66 55 44"), ["new access level 02", "new password 445566"]);
+    assert_eq!(said(0x10, "02 56 34 12"), ["access level 02", "password 123456"]);
+    let clear = said(0x1B, "02 56 34 12 78 56 34 12 FF 00 01 03");
+    assert_eq!(
+        clear,
+        ["access level 02", "password 123456", "operator code 12345678", "events to clear 030100FF"]
+    );
+}
+
+#[test]
 fn each_kind_of_broken_frame_has_its_word() {
     let word = |hex| only(hex).error.unwrap();
     assert_eq!(word("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 55 16"), "checksum");
