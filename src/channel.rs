@@ -1,7 +1,9 @@
 //! One task per line drives exchanges over its link.
 //!
-//! [`converse`] is a single exchange, from the first byte to the quiet after it.
+//! [`Speaker::converse`] is a single exchange, from the first byte to the quiet after it.
 
 mod converse;
+mod question;
 
-pub use converse::{Direction, Tap, converse};
+pub use converse::{Failure, Speaker, Told};
+pub use question::Question;

@@ -1,15 +1,29 @@
-//! The path to a line: a serial port, a TCP connection to a serial server, or memory in tests.
+//! The path to a line: a serial port, a TCP connection either way, or memory in tests.
 //!
-//! A link carries bytes and knows nothing of frames. It guarantees that a serial port is opened for this process
-//! alone, and says in plain words why a path cannot be opened. What it leaves to others: when to send and what an
-//! answer is ([`crate::channel`]).
+//! A link carries bytes and knows frames in one place only, the [`Gate`] that every byte passes on its way out. It
+//! guarantees that a serial port is opened for this process alone, that a peer that vanished is noticed, and says in
+//! plain words why a path cannot be opened.
+//!
+//! What it leaves to others: when to send, what an answer is, and when to open a path again ([`crate::channel`]).
 
-use std::io;
+mod error;
+mod gate;
+mod place;
+mod serial;
+mod tap;
+mod tcp;
+
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
-use tokio_serial::{DataBits, Parity, SerialPortBuilderExt, SerialStream, StopBits};
+use tokio_serial::SerialStream;
+
+pub use error::LinkError;
+pub use gate::{Blocked, Cleared, Gate};
+pub use place::{ParityBit, Place};
+pub use tap::{Direction, Tap};
+pub use tcp::Liveness;
 
 /// An open path to one line.
 #[derive(Debug)]
@@ -22,87 +36,6 @@ pub enum Link {
     Memory(DuplexStream),
 }
 
-/// Where a line is to be found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A serial port and how it is set.
-    Serial {
-        /// Device file, by a stable name such as those below `/dev/serial/by-id`.
-        device: String,
-        /// Bits a second.
-        baud: u32,
-        /// Parity bit; meters use even. [645-2007 1]
-        parity: ParityBit,
-    },
-    /// Host and port of a serial server.
-    Tcp(String),
-}
-
-/// The parity bit of a serial port.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ParityBit {
-    /// Even, as the standard has it.
-    #[default]
-    Even,
-    /// Odd.
-    Odd,
-    /// None.
-    None,
-}
-
-/// Why a link cannot be opened or has failed.
-#[derive(Debug, thiserror::Error)]
-pub enum LinkError {
-    /// The serial port cannot be opened.
-    #[error("serial port {device} cannot be opened ({reason})")]
-    OpenSerial {
-        /// The port.
-        device: String,
-        /// What to look at.
-        reason: &'static str,
-        /// What the system said.
-        #[source]
-        source: tokio_serial::Error,
-    },
-    /// The TCP connection cannot be made.
-    #[error("no connection to {address}")]
-    Connect {
-        /// Host and port.
-        address: String,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Nobody answered the connection in time.
-    #[error("no connection to {address} within {} s", limit.as_secs())]
-    ConnectTimeout {
-        /// Host and port.
-        address: String,
-        /// How long it was tried.
-        limit: Duration,
-    },
-    /// The other side has closed the connection, or the adapter was unplugged.
-    #[error("the line is closed")]
-    Closed,
-    /// Reading or writing failed.
-    #[error("the line failed")]
-    Failed(#[source] io::Error),
-}
-
-impl LinkError {
-    /// A short name from a closed set.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::OpenSerial { .. } => "open_serial",
-            Self::Connect { .. } => "connect",
-            Self::ConnectTimeout { .. } => "connect_timeout",
-            Self::Closed => "closed",
-            Self::Failed(_) => "failed",
-        }
-    }
-}
-
 impl Link {
     /// Opens the path, within `limit` for a connection over the network.
     ///
@@ -110,15 +43,16 @@ impl Link {
     /// [`LinkError`] says what could not be opened and why.
     pub async fn open(place: &Place, limit: Duration) -> Result<Self, LinkError> {
         match place {
-            Place::Serial { device, baud, parity } => open_serial(device, *baud, *parity),
-            Place::Tcp(address) => connect(address, limit).await,
+            Place::Serial { device, baud, parity } => serial::open(device, *baud, *parity),
+            Place::Tcp(address) => tcp::connect(address, limit).await,
         }
     }
 
     /// Waits for bytes and gives how many came, at least one.
     ///
     /// # Errors
-    /// [`LinkError::Closed`] at the end of the stream, [`LinkError::Failed`] otherwise.
+    /// [`LinkError::Closed`] at the end of the stream, which is also what an unplugged adapter looks like;
+    /// [`LinkError::Failed`] otherwise. Either way the path has to be opened anew.
     pub async fn read(&mut self, room: &mut [u8]) -> Result<usize, LinkError> {
         let read = match self {
             Self::Serial(port) => port.read(room).await,
@@ -136,7 +70,8 @@ impl Link {
     ///
     /// # Errors
     /// [`LinkError::Closed`] when none can be, [`LinkError::Failed`] otherwise.
-    pub async fn write(&mut self, bytes: &[u8]) -> Result<usize, LinkError> {
+    pub async fn write(&mut self, cleared: Cleared<'_>) -> Result<usize, LinkError> {
+        let bytes = cleared.bytes();
         let written = match self {
             Self::Serial(port) => port.write(bytes).await,
             Self::Tcp(stream) => stream.write(bytes).await,
@@ -148,41 +83,4 @@ impl Link {
             Err(error) => Err(LinkError::Failed(error)),
         }
     }
-}
-
-fn open_serial(device: &str, baud: u32, parity: ParityBit) -> Result<Link, LinkError> {
-    let parity = match parity {
-        ParityBit::Even => Parity::Even,
-        ParityBit::Odd => Parity::Odd,
-        ParityBit::None => Parity::None,
-    };
-    let port = tokio_serial::new(device, baud)
-        .data_bits(DataBits::Eight)
-        .parity(parity)
-        .stop_bits(StopBits::One)
-        .open_native_async();
-    port.map(Link::Serial).map_err(|source| {
-        use tokio_serial::ErrorKind;
-        let reason = match source.kind() {
-            ErrorKind::NoDevice => "it is in use by another program, or gone",
-            ErrorKind::Io(io::ErrorKind::NotFound) => "there is no such device: is the adapter plugged in?",
-            ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
-                "no right to use it: the user must be in the group that owns the device, often dialout"
-            }
-            _ => "see the cause",
-        };
-        LinkError::OpenSerial { device: device.to_owned(), reason, source }
-    })
-}
-
-async fn connect(address: &str, limit: Duration) -> Result<Link, LinkError> {
-    let connected = tokio::time::timeout(limit, TcpStream::connect(address)).await;
-    let stream = match connected {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(source)) => return Err(LinkError::Connect { address: address.to_owned(), source }),
-        Err(_) => return Err(LinkError::ConnectTimeout { address: address.to_owned(), limit }),
-    };
-    // A request is one small packet that should leave at once; without it the exchange is slower, not wrong.
-    let _ = stream.set_nodelay(true);
-    Ok(Link::Tcp(stream))
 }

@@ -2,131 +2,228 @@
 
 use std::time::{Duration, Instant};
 
-use dlt645::exchange::{Exchange, Outcome};
+use dlt645::exchange::{Counters, Exchange, Outcome, Timing};
 
-use crate::link::{Link, LinkError};
+use super::Question;
+use crate::link::{Blocked, Direction, Gate, Link, LinkError, Tap};
 
-/// Which way bytes went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// To the meters.
-    Sent,
-    /// From the line.
-    Received,
+/// Who speaks on a line: the path, what may leave on it, and who listens.
+pub struct Speaker<'a> {
+    /// The path.
+    pub link: &'a mut Link,
+    /// What may leave.
+    pub gate: Gate,
+    /// Hears every byte.
+    pub tap: &'a mut (dyn Tap + Send),
 }
 
-/// Hears every byte that passes, for traces and captures.
-pub trait Tap {
-    /// Bytes passed at this time.
-    fn bytes(&mut self, at: Instant, direction: Direction, bytes: &[u8]);
+/// What came of a question.
+#[derive(Debug)]
+pub struct Told {
+    /// How the exchange ended.
+    pub outcome: Outcome,
+    /// What broke it off.
+    pub failure: Option<Failure>,
+    /// It was given up between two frames because something more urgent waits.
+    pub has_yielded: bool,
+    /// From the last byte of the last request on the wire to the first byte of what was taken as its answer.
+    pub answer_delay: Option<Duration>,
+    /// The longest pause between two reads of an answer.
+    pub widest_gap: Duration,
+    /// What was heard and not taken, the quiet time afterwards included.
+    pub counters: Counters,
 }
 
-/// A tap nobody listens to.
-impl Tap for () {
-    fn bytes(&mut self, _: Instant, _: Direction, _: &[u8]) {}
+/// What broke an exchange off.
+#[derive(Debug)]
+pub enum Failure {
+    /// The path failed; it has to be opened anew.
+    Link(LinkError),
+    /// The gate did not let the request pass; the path is as good as before.
+    Blocked(Blocked),
+}
+
+impl Speaker<'_> {
+    /// Drives one exchange to its outcome. Bytes that still come while the line has to be quiet are swallowed before it
+    /// returns, so the next exchange may begin at once.
+    ///
+    /// A path that fails before a byte of the request has left gives [`Outcome::NotSent`]; later the outcome is what
+    /// the exchange makes of it: unknown for what changes a meter (R6). `is_wanted` is asked before each further frame
+    /// of a question that changes nothing, a repetition or the next piece of a long answer; when it says no, the
+    /// exchange is given up.
+    pub async fn converse(
+        mut self,
+        question: &Question,
+        timing: Timing,
+        is_wanted: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Told {
+        let length = question.request.to_bytes().len() + usize::from(timing.wake_up_bytes);
+        // What was written has not yet passed over the line behind the port or the socket.
+        let on_the_wire = timing.wire_time(length);
+        let exchange = question.exchange(timing.with_path_delay(on_the_wire), now());
+        let mut talk = Talk { exchange, question, is_wanted, ear: Ear::default(), failure: None, sent: 0 };
+        let outcome = loop {
+            if let Some(outcome) = talk.exchange.poll() {
+                break outcome;
+            }
+            self.step(&mut talk).await;
+        };
+        if talk.failure.is_none() {
+            self.rest(&mut talk).await;
+        }
+        let delay = outcome.report().first_byte_delay;
+        Told {
+            has_yielded: talk.has_yielded(),
+            failure: talk.failure.and_then(Broken::failure),
+            answer_delay: delay.map(|delay| delay.saturating_sub(on_the_wire)),
+            widest_gap: talk.ear.widest_gap,
+            counters: talk.exchange.counters(),
+            outcome,
+        }
+    }
+
+    /// Sends what is to be sent, or waits for bytes or for the time to be over.
+    async fn step(&mut self, talk: &mut Talk<'_>) {
+        let to_send = talk.exchange.poll_transmit().map(<[u8]>::to_vec);
+        let Some(bytes) = to_send else { return self.receive(talk).await };
+        let done = if talk.sent > 0 && !(talk.is_wanted)() {
+            Err((0, Broken::Yielded))
+        } else {
+            self.send(talk, &bytes).await
+        };
+        match done {
+            Ok(()) => {
+                talk.sent += 1;
+                talk.ear.begin();
+                talk.exchange.transmitted(now());
+            }
+            Err((left, broken)) => {
+                talk.exchange.abandon(left, now());
+                talk.failure = Some(broken);
+            }
+        }
+    }
+
+    /// Sends a frame, or says how many bytes of it had left when that failed.
+    async fn send(&mut self, talk: &Talk<'_>, bytes: &[u8]) -> Result<(), (usize, Broken)> {
+        let edition = talk.question.request.edition();
+        let cleared = self.gate.clear(edition, bytes).map_err(|blocked| (0, Broken::Blocked(blocked)))?;
+        self.tap.bytes(now(), Direction::Sent, bytes);
+        let mut left = 0;
+        while left < bytes.len() {
+            match self.link.write(cleared.rest(left)).await {
+                Ok(count) => left += count,
+                Err(error) => return Err((left, Broken::Link(error))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for bytes until the exchange wants to be woken.
+    async fn receive(&mut self, talk: &mut Talk<'_>) {
+        let mut room = [0; ROOM];
+        let due = talk.exchange.poll_timeout().unwrap_or_else(|| now() + Duration::from_secs(1));
+        match self.heard(&mut room, due).await {
+            Some(Ok(count)) => {
+                talk.ear.hear(now());
+                talk.exchange.handle_bytes(room.get(..count).unwrap_or_default(), now());
+            }
+            Some(Err(error)) => {
+                talk.exchange.abandon(0, now());
+                talk.failure = Some(Broken::Link(error));
+            }
+            None => talk.exchange.handle_timeout(now()),
+        }
+    }
+
+    /// Keeps the line quiet until the exchange says that the next request may leave.
+    async fn rest(&mut self, talk: &mut Talk<'_>) {
+        let mut room = [0; ROOM];
+        while let Some(until) = talk.exchange.poll_quiet_until().filter(|until| now() < *until) {
+            match self.heard(&mut room, until).await {
+                Some(Ok(count)) => {
+                    talk.exchange.handle_bytes(room.get(..count).unwrap_or_default(), now());
+                }
+                Some(Err(error)) => {
+                    talk.failure = Some(Broken::Link(error));
+                    break;
+                }
+                None => break,
+            }
+        }
+    }
+
+    /// Reads until `due`; `None` when nothing came.
+    async fn heard(&mut self, room: &mut [u8], due: Instant) -> Option<Result<usize, LinkError>> {
+        let read = tokio::time::timeout_at(due.into(), self.link.read(room)).await.ok()?;
+        if let Ok(count) = &read {
+            self.tap.bytes(now(), Direction::Received, room.get(..*count).unwrap_or_default());
+        }
+        Some(read)
+    }
+}
+
+/// One exchange on its way.
+struct Talk<'a> {
+    exchange: Exchange,
+    question: &'a Question,
+    is_wanted: &'a (dyn Fn() -> bool + Send + Sync),
+    ear: Ear,
+    failure: Option<Broken>,
+    /// How many frames have left.
+    sent: u32,
+}
+
+impl Talk<'_> {
+    const fn has_yielded(&self) -> bool {
+        matches!(self.failure, Some(Broken::Yielded))
+    }
+}
+
+/// Why an exchange was broken off.
+enum Broken {
+    Link(LinkError),
+    Blocked(Blocked),
+    Yielded,
+}
+
+impl Broken {
+    fn failure(self) -> Option<Failure> {
+        match self {
+            Self::Link(error) => Some(Failure::Link(error)),
+            Self::Blocked(blocked) => Some(Failure::Blocked(blocked)),
+            Self::Yielded => None,
+        }
+    }
+}
+
+/// Measures the pauses inside answers.
+#[derive(Default)]
+struct Ear {
+    last: Option<Instant>,
+    widest_gap: Duration,
+}
+
+impl Ear {
+    /// A request has left: what comes next is no pause inside an answer.
+    const fn begin(&mut self) {
+        self.last = None;
+    }
+
+    fn hear(&mut self, at: Instant) {
+        if let Some(last) = self.last.replace(at) {
+            self.widest_gap = self.widest_gap.max(at.saturating_duration_since(last));
+        }
+    }
+}
+
+/// The monotonic time of tokio's clock, which tests can pause.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// Bytes read at a time; more than the longest frame.
 const ROOM: usize = 512;
-
-/// Drives one exchange to its outcome, and says how the path failed if it did; the link must then be opened anew.
-/// Bytes that still come while the line has to be quiet are swallowed before the function returns, so the next exchange
-/// may begin at once.
-///
-/// A path that fails before a byte of the request has left gives [`Outcome::NotSent`]; later the outcome is what the
-/// exchange makes of it: unknown for what changes a meter (R6).
-pub async fn converse(
-    link: &mut Link,
-    mut exchange: Exchange,
-    tap: &mut impl Tap,
-) -> (Outcome, Option<LinkError>) {
-    let mut failure = None;
-    let outcome = loop {
-        if let Some(outcome) = exchange.poll() {
-            break outcome;
-        }
-        if let Err(error) = step(link, &mut exchange, tap).await {
-            failure = Some(error);
-        }
-    };
-    if failure.is_none() {
-        failure = rest(link, &mut exchange, tap).await.err();
-    }
-    (outcome, failure)
-}
-
-/// Sends what is to be sent, or waits for bytes or for the time to be over.
-async fn step(link: &mut Link, exchange: &mut Exchange, tap: &mut impl Tap) -> Result<(), LinkError> {
-    let to_send = exchange.poll_transmit().map(<[u8]>::to_vec);
-    if let Some(bytes) = to_send {
-        return send(link, exchange, &bytes, tap).await;
-    }
-    receive(link, exchange, tap).await
-}
-
-async fn send(
-    link: &mut Link,
-    exchange: &mut Exchange,
-    bytes: &[u8],
-    tap: &mut impl Tap,
-) -> Result<(), LinkError> {
-    tap.bytes(now(), Direction::Sent, bytes);
-    let mut left = 0;
-    while left < bytes.len() {
-        match link.write(bytes.get(left..).unwrap_or_default()).await {
-            Ok(count) => left += count,
-            Err(error) => {
-                exchange.abandon(left, now());
-                return Err(error);
-            }
-        }
-    }
-    exchange.transmitted(now());
-    Ok(())
-}
-
-/// Waits for bytes until the exchange wants to be woken.
-async fn receive(link: &mut Link, exchange: &mut Exchange, tap: &mut impl Tap) -> Result<(), LinkError> {
-    let mut room = [0; ROOM];
-    let due = exchange.poll_timeout().unwrap_or_else(|| now() + Duration::from_secs(1));
-    match tokio::time::timeout_at(due.into(), link.read(&mut room)).await {
-        Ok(Ok(count)) => {
-            let bytes = room.get(..count).unwrap_or_default();
-            tap.bytes(now(), Direction::Received, bytes);
-            exchange.handle_bytes(bytes, now());
-            Ok(())
-        }
-        Ok(Err(error)) => {
-            exchange.abandon(0, now());
-            Err(error)
-        }
-        Err(_) => {
-            exchange.handle_timeout(now());
-            Ok(())
-        }
-    }
-}
-
-/// Keeps the line quiet until the exchange says that the next request may leave.
-async fn rest(link: &mut Link, exchange: &mut Exchange, tap: &mut impl Tap) -> Result<(), LinkError> {
-    let mut room = [0; ROOM];
-    while let Some(until) = exchange.poll_quiet_until().filter(|until| now() < *until) {
-        match tokio::time::timeout_at(until.into(), link.read(&mut room)).await {
-            Ok(count) => {
-                let bytes = room.get(..count?).unwrap_or_default();
-                tap.bytes(now(), Direction::Received, bytes);
-                exchange.handle_bytes(bytes, now());
-            }
-            Err(_) => break,
-        }
-    }
-    Ok(())
-}
-
-/// The monotonic time of tokio's clock, which tests can pause.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use dlt645::address::Target;
 use dlt645::catalog::{self, Shape};
 use dlt645::data_id::DataId;
 use dlt645::edition::Edition;
-use dlt645::exchange::{Exchange, Outcome, Timing};
+use dlt645::exchange::{Outcome, Timing};
 use dlt645::explain::{self, Shown};
 use dlt645::request::{Blocks, Request};
 use serde::Serialize;
@@ -16,9 +16,9 @@ use serde::Serialize;
 use super::CliError;
 use super::decode::{EditionArg, show};
 use super::trace::Trace;
-use crate::channel::{Tap, converse};
+use crate::channel::{Failure, Question, Speaker};
 use crate::config;
-use crate::link::{Link, ParityBit, Place};
+use crate::link::{Gate, Link, ParityBit, Place};
 
 /// Read one meter directly
 #[derive(Debug, Args)]
@@ -171,18 +171,21 @@ impl Read {
         link: &mut Link,
         item: DataId,
         request: Request,
-        trace: &mut impl Tap,
+        trace: &mut Trace,
     ) -> Result<Record, CliError> {
-        let line = Timing::serial(self.line.baud);
-        let sent = line.wire_time(usize::from(line.wake_up_bytes) + request.to_bytes().len());
-        // What is written to a socket has not yet passed over the line behind it.
-        let timing = Timing { first_byte: self.timeout, retries: self.retries, ..line }.with_path_delay(sent);
-        let exchange = Exchange::begin(request, timing, tokio::time::Instant::now().into_std());
-        let (outcome, failure) = converse(link, whole(exchange, item), trace).await;
-        if let Some(error) = failure {
-            *link = self.open().await.map_err(|_| CliError::Failed(super::with_causes(&error)))?;
+        let timing =
+            Timing { first_byte: self.timeout, retries: self.retries, ..Timing::serial(self.line.baud) };
+        let question = whole(request.into(), item);
+        let speaker = Speaker { link: &mut *link, gate: Gate::READS, tap: trace };
+        let told = speaker.converse(&question, timing, &|| true).await;
+        match told.failure {
+            Some(Failure::Link(error)) => {
+                *link = self.open().await.map_err(|_| CliError::Failed(super::with_causes(&error)))?;
+            }
+            Some(Failure::Blocked(blocked)) => return Err(CliError::Failed(blocked.to_string())),
+            None => {}
         }
-        Ok(self.record(item, &outcome))
+        Ok(self.record(item, &told.outcome))
     }
 
     fn record(&self, item: DataId, outcome: &Outcome) -> Record {
@@ -228,10 +231,10 @@ impl Read {
 }
 
 /// An answer of the standard's length is whole even when its frame says "more follows". [645-2007 4]
-fn whole(exchange: Exchange, item: DataId) -> Exchange {
+fn whole(question: Question, item: DataId) -> Question {
     match catalog::find(item).map(|entry| entry.lengths()) {
-        Some(catalog::LengthRule::Exactly(length)) => exchange.whole_at(length),
-        _ => exchange,
+        Some(catalog::LengthRule::Exactly(length)) => question.whole_at(length),
+        _ => question,
     }
 }
 

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use dlt645::decoder::Decoder;
 use dlt645::explain::{self, Piece};
 
-use crate::channel::{Direction, Tap};
+use crate::link::{Direction, Tap};
 
 const SENT: Style = AnsiColor::Cyan.on_default();
 const RECEIVED: Style = AnsiColor::Green.on_default();

@@ -1,7 +1,9 @@
 //! Exchanges over memory, in paused time: what arrives, what does not, and what a broken path makes of it.
 
 use dlt645::address::MeterAddress;
+use dlt645::control::Control;
 use dlt645::exchange::Timing;
+use dlt645::frame::Frame;
 use dlt645::meter_time::Civil;
 use dlt645::password::{DigitOrder, Level, OperatorCode, Password};
 use dlt645::relay::{Command, Deadline, Order};
@@ -19,11 +21,15 @@ fn meter() -> MeterAddress {
     "123456789012".parse().unwrap()
 }
 
-fn energy(timing: Timing) -> Exchange {
-    Exchange::begin(Request::read(meter(), "00010000".parse().unwrap()), timing, now())
+fn energy() -> Question {
+    Request::read(meter(), "00010000".parse().unwrap()).into()
 }
 
-fn trip() -> Exchange {
+async fn ask(link: &mut Link, question: Question, timing: Timing) -> Told {
+    Speaker { link, gate: Gate::CONTROL, tap: &mut () }.converse(&question, timing, &|| true).await
+}
+
+fn trip() -> Question {
     let order = Order {
         meter: meter(),
         command: Command::Trip,
@@ -31,7 +37,7 @@ fn trip() -> Exchange {
         password: Password::new(Level::CONTROL, "000000", DigitOrder::default()).unwrap(),
         operator: OperatorCode::from_wire([1, 0, 0, 0]),
     };
-    Exchange::begin(Request::relay(order), Timing::serial(9600), now())
+    Request::relay(order).into()
 }
 
 /// The request at the far end of the line.
@@ -43,7 +49,6 @@ async fn request(far: &mut DuplexStream, length: usize) -> Vec<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_is_answered_in_pieces_and_the_line_rests_afterwards() {
-    let mut deaf = ();
     let (near, mut far) = tokio::io::duplex(1024);
     let mut link = Link::Memory(near);
     let side = async {
@@ -57,10 +62,12 @@ async fn a_question_is_answered_in_pieces_and_the_line_rests_afterwards() {
         far
     };
     let begin = now();
-    let ((outcome, failure), mut far) =
-        tokio::join!(converse(&mut link, energy(Timing::serial(9600)), &mut deaf), side);
-    let Outcome::Answered(answer) = outcome else { panic!("{outcome:?}") };
-    assert_eq!((answer.payload(), failure.is_none()), (&[0x56, 0x34, 0x12, 0x00][..], true));
+    let (told, mut far) = tokio::join!(ask(&mut link, energy(), Timing::serial(9600)), side);
+    let Outcome::Answered(answer) = told.outcome else { panic!("{:?}", told.outcome) };
+    assert_eq!((answer.payload(), told.failure.is_none()), (&[0x56, 0x34, 0x12, 0x00][..], true));
+    let on_the_wire = Timing::serial(9600).wire_time(20);
+    assert_eq!(told.answer_delay, Some(Duration::from_millis(50) - on_the_wire));
+    assert_eq!(told.widest_gap, Duration::from_millis(9));
     assert!(now() - begin >= Duration::from_millis(50 + 9 + 30), "the line was kept quiet");
     far.write_all(&[0x16]).await.unwrap();
     let mut room = [0; 8];
@@ -69,10 +76,9 @@ async fn a_question_is_answered_in_pieces_and_the_line_rests_afterwards() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_ends_in_time_and_a_cut_is_sent_once() {
-    let mut deaf = ();
     let (near, mut far) = tokio::io::duplex(1024);
     let mut link = Link::Memory(near);
-    let (outcome, _) = converse(&mut link, trip(), &mut deaf).await;
+    let Told { outcome, .. } = ask(&mut link, trip(), Timing::serial(9600)).await;
     assert!(
         matches!(outcome, Outcome::Unknown(_)),
         "silence after a cut is not \"not done\" (R6): {outcome:?}"
@@ -85,11 +91,10 @@ async fn silence_ends_in_time_and_a_cut_is_sent_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_path_that_breaks_leaves_no_doubt_about_what_left() {
-    let mut deaf = ();
     let (near, far) = tokio::io::duplex(1024);
     drop(far);
     let mut link = Link::Memory(near);
-    let (outcome, failure) = converse(&mut link, trip(), &mut deaf).await;
+    let Told { outcome, failure, .. } = ask(&mut link, trip(), Timing::serial(9600)).await;
     assert!(matches!(outcome, Outcome::NotSent(_)), "nothing left: {outcome:?}");
     assert!(failure.is_some());
 
@@ -99,14 +104,14 @@ async fn a_path_that_breaks_leaves_no_doubt_about_what_left() {
         request(&mut far, 10).await;
         drop(far);
     };
-    let ((outcome, failure), ()) = tokio::join!(converse(&mut link, trip(), &mut deaf), side);
+    let (Told { outcome, failure, .. }, ()) =
+        tokio::join!(ask(&mut link, trip(), Timing::serial(9600)), side);
     assert!(matches!(outcome, Outcome::Unknown(_)), "bytes have left: {outcome:?}");
     assert!(failure.is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn f11_a_line_that_never_stops_talking_is_left_in_bounded_time() {
-    let mut deaf = ();
     let (near, mut far) = tokio::io::duplex(1024);
     let mut link = Link::Memory(near);
     let chatter = async {
@@ -120,9 +125,52 @@ async fn f11_a_line_that_never_stops_talking_is_left_in_bounded_time() {
     let begin = now();
     let timing = Timing { retries: 0, ..Timing::serial(9600) };
     let outcome = tokio::select! {
-        (outcome, _) = converse(&mut link, energy(timing), &mut deaf) => outcome,
+        told = ask(&mut link, energy(), timing) => told.outcome,
         () = chatter => panic!("the line ended"),
     };
     assert!(!matches!(outcome, Outcome::Answered(_)));
     assert!(now() - begin < Duration::from_secs(15), "{:?}", now() - begin);
+}
+
+/// The link is told what it may not send: nothing leaves, and the path is as good as before.
+#[tokio::test(start_paused = true)]
+async fn t01_the_gate_stands_at_the_writer() {
+    let (near, mut far) = tokio::io::duplex(1024);
+    let mut link = Link::Memory(near);
+    let speaker = Speaker { link: &mut link, gate: Gate::READS, tap: &mut () };
+    let told = speaker.converse(&trip(), Timing::serial(9600), &|| true).await;
+    assert!(matches!(told.outcome, Outcome::NotSent(_)), "{:?}", told.outcome);
+    assert!(matches!(told.failure, Some(Failure::Blocked(_))));
+    drop(link);
+    let mut sent = Vec::new();
+    far.read_to_end(&mut sent).await.unwrap();
+    assert!(sent.is_empty());
+}
+
+/// A long answer is given up between two frames, and never within one.
+#[tokio::test(start_paused = true)]
+async fn an_exchange_yields_between_frames_only() {
+    let (near, mut far) = tokio::io::duplex(1024);
+    let mut link = Link::Memory(near);
+    let first = Frame {
+        address: meter().field(),
+        control: Control(0xB1),
+        data: &[&[0, 0, 1, 0][..], &[7; 196]].concat(),
+    };
+    let first = first.to_bytes().unwrap();
+    let side = async {
+        request(&mut far, 20).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        far.write_all(&first).await.unwrap();
+        far
+    };
+    let speaker = Speaker { link: &mut link, gate: Gate::READS, tap: &mut () };
+    let question = energy();
+    let (told, mut far) = tokio::join!(speaker.converse(&question, Timing::serial(9600), &|| false), side);
+    assert!(told.has_yielded && told.failure.is_none());
+    assert!(matches!(told.outcome, Outcome::Incomplete { .. }), "{:?}", told.outcome);
+    drop(link);
+    let mut sent = Vec::new();
+    far.read_to_end(&mut sent).await.unwrap();
+    assert!(sent.is_empty(), "the next piece was not asked for");
 }

@@ -1,0 +1,88 @@
+//! Why a link cannot be opened or has failed.
+
+use std::io;
+use std::time::Duration;
+
+/// Why a link cannot be opened or has failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The serial port cannot be opened.
+    #[error("serial port {device} cannot be opened ({reason})")]
+    OpenSerial {
+        /// The port.
+        device: String,
+        /// What to look at.
+        reason: &'static str,
+        /// What the system said.
+        #[source]
+        source: tokio_serial::Error,
+    },
+    /// The TCP connection cannot be made.
+    #[error("no connection to {address}")]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Nobody answered the connection in time.
+    #[error("no connection to {address} within {} s", limit.as_secs())]
+    ConnectTimeout {
+        /// Host and port.
+        address: String,
+        /// How long it was tried.
+        limit: Duration,
+    },
+    /// The device that dials in is not there.
+    #[error("the device of line {line} has not dialled in")]
+    NotDialledIn {
+        /// The line.
+        line: String,
+    },
+    /// The other side has closed the connection, or the adapter was unplugged.
+    #[error("the line is closed")]
+    Closed,
+    /// The device has dialled in anew.
+    #[error("the device has dialled in anew")]
+    Replaced,
+    /// Not even a heart-beat came.
+    #[error("no heart-beat for {} s", limit.as_secs())]
+    NoHeartBeat {
+        /// How long it may be missing.
+        limit: Duration,
+    },
+    /// Reading or writing failed.
+    #[error("the line failed")]
+    Failed(#[source] io::Error),
+}
+
+impl LinkError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::OpenSerial { .. } => "open_serial",
+            Self::Connect { .. } => "connect",
+            Self::ConnectTimeout { .. } => "connect_timeout",
+            Self::NotDialledIn { .. } => "not_dialled_in",
+            Self::Closed => "closed",
+            Self::Replaced => "replaced",
+            Self::NoHeartBeat { .. } => "no_heart_beat",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// The error with its causes, in one line.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(deeper) = cause {
+            text.push_str(": ");
+            text.push_str(&deeper.to_string());
+            cause = deeper.source();
+        }
+        text
+    }
+}
