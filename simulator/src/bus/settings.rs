@@ -42,7 +42,7 @@ impl Default for Settings {
             echo: false,
             turnaround: Duration::ZERO,
             byte_gap: Duration::from_millis(500),
-            packing: Duration::from_millis(40),
+            packing: Duration::from_millis(100),
             masters_follow: true,
             pace: Pace::Paced,
         }
