@@ -15,6 +15,7 @@ pub mod meter;
 #[cfg(test)]
 mod sample;
 pub mod seed;
+pub mod serve;
 pub mod station;
 pub mod tariff;
 pub mod truth;
