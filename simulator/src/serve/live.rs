@@ -14,6 +14,7 @@ use super::Server;
 use super::port::Port;
 use crate::bus::Bus;
 use crate::bus::moment::Moment;
+use crate::bus::rate::Rate;
 use crate::bus::settings::Pace;
 use crate::bus::witness::MasterId;
 use crate::station::Station;
@@ -137,11 +138,20 @@ impl<S: Station + Send + 'static> LiveBus<S> {
 
     /// A master wrote something; not more than it has room for.
     pub(super) fn write(&self, master: MasterId, bytes: &[u8]) {
+        self.write_at(master, None, bytes);
+    }
+
+    /// A master wrote something, its port being set to a certain speed.
+    pub(super) fn write_at(&self, master: MasterId, baud: Option<u32>, bytes: &[u8]) {
         let mut inner = self.lock();
         let now = self.now();
         inner.move_on(now);
         let late = inner.connected(master).map_or(Duration::ZERO, |connected| mem::take(&mut connected.late));
         let at = Moment::START.plus(now.since(Moment::START).saturating_sub(late));
+        let parity = inner.bus.settings().rate.parity();
+        if let Some(Ok(rate)) = baud.map(|baud| Rate::new(baud, parity)) {
+            inner.bus.set_rate(at, master, rate);
+        }
         inner.bus.write(at, master, bytes);
         inner.move_on(now);
         self.wake_timer(&inner);

@@ -1,8 +1,8 @@
-//! Buses in real time, over TCP, or in paused time in memory: the only part with I/O and timers.
+//! Buses in real time, over TCP and pseudo-terminals, or in paused time in memory: the only part with I/O and timers.
 //!
 //! A [`Server`] owns the start of the world, the tasks and the stop signal; [`Server::run`] makes a [`LiveBus`] of a bus,
 //! and masters reach it by [`LiveBus::listen`] (a serial server: each TCP client is a master of its own),
-//! [`LiveBus::memory`] (a pair of streams, which works in tokio's paused time, so
+//! [`LiveBus::pty`] (a serial port) and [`LiveBus::memory`] (a pair of streams, which works in tokio's paused time, so
 //! that a night passes in seconds and the same bytes come at the same moments).
 //!
 //! - **Time.** A timer fires at its deadline or up to a millisecond and some later. Deadlines are the bus's own absolute
@@ -15,6 +15,8 @@
 mod live;
 mod memory;
 mod port;
+#[cfg(unix)]
+mod pty;
 mod tcp;
 
 #[cfg(test)]
@@ -27,6 +29,8 @@ use tokio_util::task::TaskTracker;
 use crate::bus::Bus;
 use crate::station::Station;
 pub use live::LiveBus;
+#[cfg(unix)]
+pub use pty::PtyError;
 
 /// Runs buses that count their time from one start.
 #[derive(Clone, Debug)]
@@ -48,7 +52,7 @@ impl Server {
         LiveBus::start(bus, self.clone())
     }
 
-    /// Ends all tasks and waits for them: listeners close, connections break.
+    /// Ends all tasks and waits for them: listeners close, connections break, links of pseudo-terminals are removed.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();

@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 pub(super) enum Port {
     Tcp(Arc<TcpStream>),
     Memory(WriteHalf<DuplexStream>),
+    #[cfg(unix)]
+    Pty(Arc<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>),
 }
 
 impl Port {
@@ -37,6 +39,10 @@ impl Port {
                     Poll::Pending => 0,
                 }
             }
+            #[cfg(unix)]
+            Self::Pty(master) => master
+                .try_io(tokio::io::Interest::WRITABLE, |fd| Ok(nix::unistd::write(fd, bytes)?))
+                .unwrap_or_default(),
         }
     }
 }
