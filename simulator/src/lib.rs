@@ -6,6 +6,9 @@
 
 #![cfg_attr(test, allow(clippy::as_conversions))]
 
+#[doc = include_str!("measured.md")]
+pub mod measured {}
+
 pub mod bus;
 pub mod clock;
 pub mod fault;
