@@ -120,14 +120,17 @@ pub fn judge(new: State, before: Option<State>, after: Option<State>, limits: Re
         .unwrap_or(Quality::Good)
 }
 
-/// Whether the tariffs add up to the total, each allowed a hundredth of the unit for its own rounding.
+/// Whether the tariffs add up to the total, each allowed a hundredth of the unit for its own rounding. A total that has
+/// passed its last digit is behind its tariffs by what it can show.
 #[must_use]
-pub fn tariffs_add_up(total: (Item, i64), tariffs: &[i64]) -> bool {
+pub fn tariffs_add_up(total: (Item, i64), tariffs: &[i64], limits: RegisterLimits) -> bool {
     let (item, total) = total;
     let hundredth = 10_i128.pow(u32::from(item.decimals().saturating_sub(2)));
     let sum: i128 = tariffs.iter().copied().map(i128::from).sum();
     let count = i128::try_from(tariffs.len()).unwrap_or(i128::MAX);
-    (i128::from(total) - sum).abs() <= hundredth.saturating_mul(count)
+    let capacity = i128::from(limits.capacity).max(1);
+    let behind = (sum - i128::from(total)).rem_euclid(capacity);
+    behind.min(capacity - behind) <= hundredth.saturating_mul(count)
 }
 
 /// Whether a register that moved by `amount` stood still although at least `least_watts` flowed all the time (停走). One
@@ -207,12 +210,21 @@ mod tests {
 
     #[test]
     fn f15_tariffs_may_differ_by_a_hundredth_each() {
-        let total = |value| (item(), value);
-        assert!(tariffs_add_up(total(40_000), &[10_000, 10_000, 10_000, 10_000]));
-        assert!(tariffs_add_up(total(40_400), &[10_000, 10_000, 10_000, 10_000]));
-        assert!(!tariffs_add_up(total(40_401), &[10_000, 10_000, 10_000, 10_000]));
-        assert!(!tariffs_add_up(total(39_599), &[10_000, 10_000, 10_000, 10_000]));
-        assert!(!tariffs_add_up(total(i64::MAX), &[i64::MIN; 4]));
+        let add_up = |total, tariffs: &[i64]| tariffs_add_up((item(), total), tariffs, limits());
+        assert!(add_up(40_000, &[10_000, 10_000, 10_000, 10_000]));
+        assert!(add_up(40_400, &[10_000, 10_000, 10_000, 10_000]));
+        assert!(!add_up(40_401, &[10_000, 10_000, 10_000, 10_000]));
+        assert!(!add_up(39_599, &[10_000, 10_000, 10_000, 10_000]));
+        assert!(!add_up(i64::MAX, &[i64::MIN; 4]));
+    }
+
+    #[test]
+    fn f15_a_total_that_rolled_over_is_behind_its_tariffs() {
+        let add_up = |total, tariffs: &[i64]| tariffs_add_up((item(), total), tariffs, limits());
+        assert!(add_up(500, &[9_000_000_000, 1_000_000_400]));
+        assert!(add_up(0, &[9_000_000_000, 999_999_900]));
+        assert!(!add_up(5_000_000, &[9_000_000_000, 1_000_000_400]));
+        assert!(add_up(1_000, &[9_000_000_000, 9_000_000_000, 2_000_001_000]), "twice over");
     }
 
     #[test]
