@@ -1,9 +1,10 @@
 //! What the product talks about, and the rules that need nothing but their arguments.
 //!
 //! Value types of time ([`Moment`], [`Day`]), of measurement ([`Item`], [`RegisterReading`], [`DayCurve`], [`Quality`])
-//! and of the archive, and rules over them: how a register may move ([`register`]), which version counts ([`version`]),
-//! what was used ([`consumption()`]). All arithmetic is exact and in whole numbers; nothing here does I/O or asks for the
-//! time. What a meter says in its frames is left to the protocol crates, keeping things to `store`.
+//! and of the archive, and rules over them: how a register may move ([`register`]), whether a meter's clock may be
+//! believed ([`meter_clock`]), which version counts ([`version`]), what was used ([`consumption()`]). All arithmetic is
+//! exact and in whole numbers; nothing here does I/O or asks for the time. What a meter says in its frames is left to the
+//! protocol crates, keeping things to `store`.
 
 mod archive;
 mod cause;
@@ -13,6 +14,7 @@ mod curve;
 mod day;
 mod id;
 mod item;
+pub mod meter_clock;
 mod moment;
 mod multiplier;
 mod quality;
@@ -31,6 +33,7 @@ pub use curve::{DayCurve, SlotConflict, SlotValue, SlotsPerDay};
 pub use day::{Day, DayError};
 pub use id::Id;
 pub use item::{Item, ItemKey, ItemKind, Way};
+pub use meter_clock::ClockOffset;
 pub use moment::{InChina, Moment};
 pub use multiplier::{Multiplier, Ratio, RatioError, Transformers};
 pub use quality::{Quality, Source, Suspicion};
