@@ -5,6 +5,8 @@ mod config;
 mod decode;
 mod di;
 mod read;
+#[cfg(feature = "simulator")]
+mod simulate;
 mod trace;
 
 use std::io::{self, Write};
@@ -28,6 +30,9 @@ enum Command {
     Di(di::Di),
     /// Read one meter directly, without a database
     Read(read::Read),
+    /// Simulated meters to read, on TCP ports and pseudo-terminals
+    #[cfg(feature = "simulator")]
+    Simulate(Box<simulate::Simulate>),
     /// Check a configuration file, or print an example
     Config(config::ConfigCommand),
 }
@@ -55,6 +60,8 @@ pub fn run() -> ExitCode {
         Command::Decode(decode) => decode.run(&mut out),
         Command::Di(di) => di.run(&mut out),
         Command::Read(read) => block_on(read.run(&mut out)),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(simulate) => block_on(simulate.run(&mut out)),
         Command::Config(config) => config.run(&mut out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {

@@ -99,10 +99,10 @@ impl<S: Station + Send + 'static> LiveBus<S> {
     }
 }
 
-/// The speed that the other side set, if it has a name.
+/// The speed that the other side set, one without a name included, as serial libraries set them all.
 fn speed_of(port: &AsyncFd<OwnedFd>) -> Option<u32> {
-    let speed = termios::cfgetospeed(&termios::tcgetattr(port).ok()?);
-    SPEEDS.iter().find(|(_, known)| *known == speed).map(|(baud, _)| *baud)
+    let speed = rustix::termios::tcgetattr(port.get_ref()).ok()?.output_speed();
+    (speed > 0).then_some(speed)
 }
 
 fn open(rate: Rate) -> io::Result<(AsyncFd<OwnedFd>, OwnedFd, PathBuf)> {

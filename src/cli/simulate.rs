@@ -1,0 +1,104 @@
+//! `chaobiao simulate`: meters to read, on TCP ports and pseudo-terminals.
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+use dlt645::address::MeterAddress;
+use simulator::world::file::{BusEntry, WorldFile};
+use simulator::world::generate::Plan;
+
+use super::CliError;
+
+mod run;
+
+/// Simulated meters to read, on TCP ports and pseudo-terminals
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = help())]
+pub(super) struct Simulate {
+    #[command(subcommand)]
+    command: Option<SimulateCommand>,
+    #[command(flatten)]
+    run: run::Run,
+}
+
+#[derive(Debug, Subcommand)]
+enum SimulateCommand {
+    /// Draw a world of lines, meters and customers from a seed and print it as a file for --world
+    World(World),
+}
+
+fn help() -> String {
+    format!(
+        "Examples:\n  \
+chaobiao simulate --tcp 127.0.0.1:7001 --meters 3 --first-address 202411110001 --seed 7 --json\n  \
+chaobiao simulate world --meters 200 --lines 4 > world.toml && chaobiao simulate --world world.toml\n\n\
+Kinds of --fault, each a share of the answers or requests (KIND=0.05 or KIND=5%):\n{}",
+        simulator::fault::Kind::list()
+    )
+}
+
+/// What is drawn.
+#[derive(Debug, Args)]
+pub(super) struct World {
+    /// How many meters
+    #[arg(long, default_value_t = 64)]
+    meters: usize,
+    /// Everything is drawn from this
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Address of the first meter; the others follow it
+    #[arg(long, value_name = "ADDR", default_value = "202411110001")]
+    first_address: MeterAddress,
+    /// How many lines the meters are spread over
+    #[arg(long, default_value_t = 2)]
+    lines: u16,
+    /// TCP port of the first line, on 127.0.0.1; the others follow it
+    #[arg(long, default_value_t = 7001)]
+    first_port: u16,
+    /// Speed of the lines, bits a second
+    #[arg(long, default_value_t = 2400)]
+    baud: u32,
+    /// Only plain 2007 meters: no old edition, no makers' habits, right clocks
+    #[arg(long)]
+    plain: bool,
+}
+
+impl Simulate {
+    pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        match self.command {
+            Some(SimulateCommand::World(world)) => world.run(out),
+            None => self.run.run(out).await,
+        }
+    }
+}
+
+impl World {
+    fn run(&self, out: &mut impl Write) -> Result<(), CliError> {
+        let line = |number: u16| {
+            let port = self.first_port.checked_add(number);
+            let port = port.ok_or_else(|| CliError::Usage("the ports of the lines run past 65535".into()))?;
+            Ok(BusEntry {
+                name: format!("bus-{}", number + 1),
+                tcp: Some(format!("127.0.0.1:{port}")),
+                pty: None,
+                baud: self.baud,
+                echo: false,
+            })
+        };
+        let lines = (0..self.lines.max(1)).map(line).collect::<Result<Vec<_>, CliError>>()?;
+        let plan = Plan {
+            meters: self.meters,
+            seed: self.seed,
+            first_address: self.first_address,
+            lines,
+            is_varied: !self.plain,
+        };
+        let file = plan.draw().map_err(|error| CliError::Usage(format!("--first-address: {error}")))?;
+        write!(out, "{}", text(&file)?)?;
+        Ok(())
+    }
+}
+
+fn text(file: &WorldFile) -> Result<String, CliError> {
+    file.to_text().map_err(|error| CliError::Failed(error.to_string()))
+}

@@ -1,0 +1,330 @@
+//! Runs a world in real time until it is told to stop.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dlt645::address::MeterAddress;
+use serde::Serialize;
+use simulator::bus::Bus;
+use simulator::bus::rate::{Parity, Rate};
+use simulator::bus::settings::{Pace, Settings};
+use simulator::fault::{Counts, Injector, Kind, Plan as Faults};
+use simulator::instant::At;
+use simulator::seed::Seed;
+use simulator::serve::{LiveBus, Server};
+use simulator::world::file::{BusEntry, WorldFile};
+use simulator::world::fitted::Shared;
+use simulator::world::generate::Plan;
+use simulator::world::{World, file, told};
+
+use super::super::CliError;
+use crate::clock::Clock;
+
+/// The most clients one line serves at once.
+const CLIENTS: usize = 64;
+
+/// What is simulated, and where it listens.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// A world file, as `simulate world` prints one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tcp", "pty", "meters", "first_address", "baud", "varied"])]
+    world: Option<PathBuf>,
+    /// Where a line listens as a serial server; several are several lines, meters spread evenly
+    #[arg(long, value_name = "HOST:PORT")]
+    tcp: Vec<SocketAddr>,
+    /// A line on a pseudo-terminal, under this stable name
+    #[arg(long, value_name = "LINK", num_args = 0..=1, default_missing_value = "chaobiao-pty")]
+    pty: Vec<PathBuf>,
+    /// How many meters
+    #[arg(long, default_value_t = 3)]
+    meters: usize,
+    /// Address of the first meter; the others follow it
+    #[arg(long, value_name = "ADDR", default_value = "202411110001")]
+    first_address: MeterAddress,
+    /// Speed of the lines, bits a second
+    #[arg(long, default_value_t = 2400)]
+    baud: u32,
+    /// Everything is drawn from this
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Mix in the 1997 edition, makers' habits and wrong clocks
+    #[arg(long)]
+    varied: bool,
+    /// A fault and how often it happens
+    #[arg(long, value_name = "KIND=RATE")]
+    fault: Vec<String>,
+    /// Registers stand still, so that the values told at the start stay true
+    #[arg(long)]
+    hold: bool,
+    /// No line times: answers at once, for load tests
+    #[arg(long)]
+    unpaced: bool,
+    /// The world's time at the start, such as 2026-11-21 10:15:00; the present by default
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<At>,
+    /// Print one JSON object a line: first where it listens and what is true, at the end what went wrong
+    #[arg(long)]
+    json: bool,
+}
+
+fn moment(text: &str) -> Result<At, String> {
+    file::moment(text)
+        .ok_or_else(|| format!("{text:?} is no moment: expected 2026-11-21 10:15:00, years 2000 to 2099"))
+}
+
+/// A line that runs.
+struct Running {
+    entry: BusEntry,
+    place: String,
+    meters: Vec<Shared>,
+    bus: LiveBus<Shared>,
+}
+
+/// The first line of output.
+#[derive(Serialize)]
+struct Start<'a> {
+    /// The addresses of the TCP lines.
+    listen: Vec<&'a str>,
+    /// The names of the pseudo-terminals.
+    pty: Vec<&'a str>,
+    at: String,
+    hold: bool,
+    seed: u64,
+    meters: Vec<StartMeter>,
+}
+
+/// What is true of one meter.
+#[derive(Serialize)]
+struct StartMeter {
+    address: String,
+    edition: &'static str,
+    bus: String,
+    listen: String,
+    baud: u32,
+    at: String,
+    values: Vec<StartValue>,
+}
+
+#[derive(Serialize)]
+struct StartValue {
+    di: String,
+    value: String,
+    unit: &'static str,
+}
+
+impl Run {
+    pub(super) async fn run(&self, out: &mut impl Write) -> Result<(), CliError> {
+        let file = self.file()?;
+        let mut faults = Faults::new(Seed::new(self.seed).named("faults"));
+        for text in &self.fault {
+            faults.add(text).map_err(|error| CliError::Usage(format!("--fault {text}: {error}")))?;
+        }
+        let start = self.at.map_or_else(present, Ok)?;
+        let mut world = World::build(&file).map_err(|error| CliError::Usage(error.to_string()))?;
+        if self.hold {
+            world.hold(start);
+        }
+        let server = Server::new();
+        let mut lines = Vec::new();
+        for (number, (entry, meters)) in (0..).zip(world.fit(start)) {
+            lines.push(self.start(&server, number, entry, meters, &faults).await?);
+        }
+        self.tell(out, &lines, start, file.seed)?;
+        out.flush()?;
+        stopped().await?;
+        server.stop().await;
+        self.sum_up(out, &lines)
+    }
+
+    /// The world of the file, or one drawn as the options say.
+    fn file(&self) -> Result<WorldFile, CliError> {
+        if let Some(path) = &self.world {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;
+            return WorldFile::parse(&text)
+                .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())));
+        }
+        let tcp = self.tcp.iter().map(|address| (Some(address.to_string()), None));
+        let pty = self.pty.iter().map(|link| (None, Some(link.display().to_string())));
+        let mut paths: Vec<_> = tcp.chain(pty).collect();
+        if paths.is_empty() {
+            paths.push((Some("127.0.0.1:7001".to_owned()), None));
+        }
+        let line = |(number, (tcp, pty)): (usize, _)| BusEntry {
+            name: format!("bus-{number}"),
+            tcp,
+            pty,
+            baud: self.baud,
+            echo: false,
+        };
+        let plan = Plan {
+            meters: self.meters,
+            seed: self.seed,
+            first_address: self.first_address,
+            lines: (1..).zip(paths).map(line).collect(),
+            is_varied: self.varied,
+        };
+        plan.draw().map_err(|error| CliError::Usage(format!("--first-address: {error}")))
+    }
+
+    async fn start(
+        &self,
+        server: &Server,
+        number: u64,
+        entry: BusEntry,
+        meters: Vec<Shared>,
+        faults: &Faults,
+    ) -> Result<Running, CliError> {
+        let rate = Rate::new(entry.baud, Parity::Even)
+            .map_err(|error| CliError::Usage(format!("line {}: {error}", entry.name)))?;
+        let pace = if self.unpaced { Pace::Unpaced } else { Pace::Paced };
+        let settings = Settings { rate, echo: entry.echo, pace, ..Settings::default() };
+        let bus =
+            Bus::new(settings, meters.iter().cloned()).with_faults(Injector::new(faults.of_bus(number)));
+        let bus = server.run(bus);
+        let place = reach(&bus, &entry).await?;
+        Ok(Running { entry, place, meters, bus })
+    }
+
+    /// Says where the lines listen and what is true.
+    fn tell(&self, out: &mut impl Write, lines: &[Running], start: At, seed: u64) -> Result<(), CliError> {
+        if self.json {
+            let of = |tcp: bool| lines.iter().filter(move |line| line.entry.tcp.is_some() == tcp);
+            let first = Start {
+                listen: of(true).map(|line| line.place.as_str()).collect(),
+                pty: of(false).map(|line| line.place.as_str()).collect(),
+                at: stamp(start),
+                hold: self.hold,
+                seed,
+                meters: lines
+                    .iter()
+                    .flat_map(|line| line.meters.iter().map(|meter| truth(line, meter, start)))
+                    .collect(),
+            };
+            return super::super::write_json(out, &first);
+        }
+        for line in lines {
+            let count = line.meters.len();
+            writeln!(out, "{}  {}  {} baud  {count} meters", line.entry.name, line.place, line.entry.baud)?;
+            for meter in line.meters.iter().take(SHOWN) {
+                let told = truth(line, meter, start);
+                let forward = told
+                    .values
+                    .first()
+                    .map(|value| format!("{} {}", value.value, value.unit))
+                    .unwrap_or_default();
+                writeln!(out, "  {}  {}  {forward} at {start}", told.address, told.edition)?;
+            }
+            if count > SHOWN {
+                writeln!(out, "  and {} more", count - SHOWN)?;
+            }
+        }
+        if let Some(line) = lines.iter().find(|line| line.entry.tcp.is_some()) {
+            let address =
+                line.meters.first().map(|meter| truth(line, meter, start).address).unwrap_or_default();
+            let Running { place, entry, .. } = line;
+            writeln!(
+                out,
+                "try: chaobiao read --tcp {place} --baud {} --meter {address} --trace 00010000",
+                entry.baud
+            )?;
+        }
+        writeln!(out, "stop with Ctrl-C")?;
+        Ok(())
+    }
+
+    /// Says which faults happened.
+    fn sum_up(&self, out: &mut impl Write, lines: &[Running]) -> Result<(), CliError> {
+        let counts = lines.iter().fold(Counts::default(), |sum, line| {
+            line.bus.with(|bus| bus.faults().map_or(sum, |faults| sum.plus(faults.counts())))
+        });
+        let happened = Kind::ALL.into_iter().filter(|kind| counts.of(*kind) > 0);
+        if self.json {
+            let faults: serde_json::Map<String, serde_json::Value> =
+                happened.map(|kind| (kind.name().to_owned(), counts.of(kind).into())).collect();
+            return super::super::write_json(out, &serde_json::json!({ "stopped": true, "faults": faults }));
+        }
+        for kind in happened {
+            writeln!(out, "{:>8} times {}", counts.of(kind), kind.name())?;
+        }
+        Ok(())
+    }
+}
+
+/// How many meters of a line are listed.
+const SHOWN: usize = 5;
+
+/// Makes the line reachable and says where.
+async fn reach(bus: &LiveBus<Shared>, entry: &BusEntry) -> Result<String, CliError> {
+    let failed = |place: &str, error: &dyn std::error::Error| {
+        CliError::Failed(format!("line {} at {place}: {}", entry.name, super::super::with_causes(error)))
+    };
+    match (&entry.tcp, &entry.pty) {
+        (Some(place), _) => {
+            let address: SocketAddr = place.parse().map_err(|_| {
+                CliError::Usage(format!(
+                    "line {}: {place:?} is no address: expected 127.0.0.1:7001",
+                    entry.name
+                ))
+            })?;
+            let bound = bus.listen(address, CLIENTS).await.map_err(|error| failed(place, &error))?;
+            Ok(bound.to_string())
+        }
+        (None, Some(link)) => {
+            bus.pty(Path::new(link)).map_err(|error| failed(link, &error))?;
+            Ok(link.clone())
+        }
+        (None, None) => Err(CliError::Usage(format!("line {} has neither tcp nor pty", entry.name))),
+    }
+}
+
+/// What is true of a meter at the start.
+fn truth(line: &Running, meter: &Shared, start: At) -> StartMeter {
+    let fitted = meter.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let editions = fitted.meter.editions();
+    let values = told::registers(&fitted.meter, start);
+    StartMeter {
+        address: fitted.meter.address().to_string(),
+        edition: match (editions.e2007, editions.e1997) {
+            (true, true) => "both",
+            (false, true) => "1997",
+            _ => "2007",
+        },
+        bus: line.entry.name.clone(),
+        listen: line.place.clone(),
+        baud: line.entry.baud,
+        at: stamp(start),
+        values: values
+            .into_iter()
+            .map(|told| StartValue {
+                di: told.id.to_string(),
+                value: told.value.to_string(),
+                unit: told.unit,
+            })
+            .collect(),
+    }
+}
+
+/// An instant with the offset of China.
+fn stamp(at: At) -> String {
+    format!("{}+08:00", at.to_string().replace(' ', "T"))
+}
+
+/// What the clock on the wall says in China.
+fn present() -> Result<At, CliError> {
+    let civil = Clock::system().now().civil();
+    civil
+        .map(At::from_civil)
+        .ok_or_else(|| CliError::Failed("this machine's clock is outside 2000 to 2099".into()))
+}
+
+/// Waits for Ctrl-C or a request to end.
+async fn stopped() -> Result<(), CliError> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminate.recv() => Ok(()),
+    }
+}
