@@ -186,6 +186,7 @@ async fn what_a_master_does_not_read_is_lost_and_counted() {
     assert_eq!(live.masters(), 0);
 }
 
+#[ignore = "real time: on a busy machine timers are late; paused time is judged to the nanosecond above"]
 #[tokio::test]
 async fn a_bus_behind_tcp_keeps_to_its_times() {
     let fast = rate(9_600);
