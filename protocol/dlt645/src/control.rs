@@ -187,6 +187,7 @@ mod tests {
         assert_eq!(Control::refusal(Function::RELAY).0, 0xDC);
     }
 
+    // covers [645-1997 2] [645-1997 6]
     #[test]
     fn the_edition_follows_from_code_and_data() {
         let of = |code, data: &[u8]| Edition::of(Control(code), data);

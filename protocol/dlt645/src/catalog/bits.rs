@@ -1,4 +1,4 @@
-//! The words of named bits: status words, mode words, error bytes.
+//! The words of named bits: status words, mode words, error bytes. [645-2007 7] [645-1997 5]
 
 use super::DataError;
 

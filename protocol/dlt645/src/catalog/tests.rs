@@ -255,6 +255,7 @@ fn a_single_kind_is_read_in_the_full_and_in_the_short_form() {
     }
 }
 
+// covers [645-2007 14]
 #[test]
 fn where_sources_differ_the_length_decides() {
     let read = |id: &str, data: &[u8]| match find(id.parse().unwrap()).unwrap().read(data) {
@@ -274,6 +275,7 @@ fn where_sources_differ_the_length_decides() {
     assert!(hourly.admits_length(13) && hourly.admits_length(16) && !hourly.admits_length(14));
 }
 
+// covers [645-2007 11]
 #[test]
 fn a_whole_freeze_is_read_with_and_without_separators() {
     let entry = find("0506FF01".parse().unwrap()).unwrap();

@@ -172,6 +172,34 @@ fn the_edition_is_told_by_the_bytes_or_by_the_caller() {
     assert_eq!(only("68 54 07 13 00 80 13 68 81 06 43 C3 34 33 33 33 2B 16").protocol, "dlt645-1997");
 }
 
+// covers [645-2007 7] [645-1997 5]
+#[test]
+fn words_are_shown_bit_by_bit() {
+    let set = |frame: &FramePiece| -> Vec<String> {
+        let bits = frame.values[0].bits.iter().filter(|bits| bits.value != 0);
+        bits.map(|bits| format!("{} {}", bits.name, bits.meaning)).collect()
+    };
+    let open = only(&made(0x91, "03 05 00 04 50 00"));
+    assert_eq!(open.values[0].value.as_deref(), Some("0050"));
+    assert_eq!(set(&open), ["relay state open", "relay command open"]);
+    let old = only(&made(0x81, "20 C0 14"));
+    assert_eq!(old.values[0].value.as_deref(), Some("14"));
+    assert_eq!(set(&old).len(), 2, "battery and direction: {:?}", set(&old));
+}
+
+// covers [645-1997 4] [645-1997 8]
+#[test]
+fn a_block_of_the_old_edition_may_end_with_aa_or_not() {
+    let tariffs = "56 34 12 00 00 00 01 00 00 00 05 00 00 00 06 00 56 34 00 00";
+    for end in ["", " AA"] {
+        let block = only(&made(0x81, &format!("1F 90 {tariffs}{end}")));
+        assert_eq!(block.values.len(), 5);
+        assert_eq!(block.values[4].value.as_deref(), Some("34.56"), "{end:?}");
+    }
+    let spoilt = only(&made(0x81, &format!("1F 90 {tariffs} AB")));
+    assert!(notes(&spoilt).contains("data bytes where"), "{}", notes(&spoilt));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_explained_and_every_byte_is_in_one_piece(
