@@ -222,6 +222,8 @@ impl Meter {
                 self.hear_time(now, frame);
                 None
             }
+            // 03H with data is the security function of 2007; there is no security module.
+            0x03 if !frame.data.is_empty() => None,
             0x01..=0x10 if self.editions.e1997 => self.answer_1997(now, frame),
             0x11..=0x1D if self.editions.e2007 => self.answer_2007(now, frame),
             _ => None,
