@@ -72,7 +72,8 @@
 //! - Orders: [`relay`] cuts and restores supply, [`password`] and [`security`] are what orders are signed with,
 //!   [`commissioning`] gives a meter its address. None of them can be addressed to a wildcard.
 //!
-//! Which clauses of the standards are covered is listed in the crate's `SPEC.md`.
+//! Which clauses of the standards are covered is listed in the crate's `SPEC.md`; what it costs and how it stood up to
+//! damaged frames in [`measured`].
 
 #![cfg_attr(test, allow(clippy::as_conversions))]
 
@@ -87,6 +88,8 @@ pub mod edition;
 pub mod exchange;
 pub mod explain;
 pub mod frame;
+#[doc = include_str!("measured.md")]
+pub mod measured {}
 pub mod meter_time;
 pub mod password;
 pub mod quantity;
