@@ -339,6 +339,9 @@ fn the_witness_sees_every_byte_with_its_time() {
     });
     assert_eq!(bus.witness().kept().collect::<Vec<_>>(), seen.each_ref());
 
+    let frames: Vec<_> = bus.witness().kept().flat_map(Crossing::frames).collect();
+    assert_eq!(frames.iter().map(|frame| frame[8]).collect::<Vec<_>>(), [0x11, 0x91]);
+
     let (told, listens) = std::sync::mpsc::sync_channel(8);
     let sink = Box::new(move |crossing: &Crossing| told.try_send(crossing.bytes.len()).unwrap());
     let mut bus = Bus::new(Settings::default(), [meter(1)]).with_witness(Witness::telling(sink));

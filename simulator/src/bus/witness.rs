@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use core::fmt;
 
+use dlt645::decoder::Decoder;
+
 use super::moment::Moment;
 use super::rate::Rate;
 
@@ -38,6 +40,21 @@ pub struct Crossing {
     pub bytes: Vec<u8>,
     /// Someone else sent at the same time.
     pub collided: bool,
+}
+
+impl Crossing {
+    /// The sound frames in it, without wake-up bytes and what else stands around them.
+    #[must_use]
+    pub fn frames(&self) -> Vec<Vec<u8>> {
+        let (mut decoder, mut rest, mut frames) = (Decoder::new(), self.bytes.as_slice(), Vec::new());
+        while let Some(found) = decoder.next_frame(&mut rest) {
+            frames.push(found.wire.to_vec());
+        }
+        while let Some(found) = decoder.quiet() {
+            frames.push(found.wire.to_vec());
+        }
+        frames
+    }
 }
 
 /// Keeps the last crossings, or hands each on as it ends.

@@ -16,6 +16,11 @@ use super::super::tests::{bus, crossings, rate, read, unpaced};
 use super::{PtyError, watch};
 use crate::bus::settings::Settings;
 
+/// An exchange takes 119 ms.
+const SOON: Duration = Duration::from_millis(200);
+/// Even on a very busy machine.
+const LATE: Duration = Duration::from_secs(10);
+
 /// A directory of this test's own, removed with what is in it.
 struct Place(PathBuf);
 
@@ -42,8 +47,9 @@ fn open(path: &Path, speed: BaudRate) -> AsyncFd<OwnedFd> {
     watch(port.into()).unwrap()
 }
 
-/// Asks and reads so many bytes, as far as they come within half a second.
-async fn ask(port: &AsyncFd<OwnedFd>, request: &[u8], length: usize) -> Vec<u8> {
+/// Asks and reads so many bytes, as far as they come in time.
+async fn ask(port: &AsyncFd<OwnedFd>, length: usize, wait: Duration) -> Vec<u8> {
+    let request = &read(1);
     assert_eq!(nix::unistd::write(port, request).unwrap(), request.len());
     let mut heard = Vec::new();
     let answer = async {
@@ -55,7 +61,7 @@ async fn ask(port: &AsyncFd<OwnedFd>, request: &[u8], length: usize) -> Vec<u8> 
             }
         }
     };
-    let _ = timeout(Duration::from_millis(500), answer).await;
+    let _ = timeout(wait, answer).await;
     heard
 }
 
@@ -70,7 +76,7 @@ async fn a_serial_port_under_a_stable_name() {
     assert_eq!(fs::read_link(&link).unwrap(), device);
 
     let port = open(&link, BaudRate::B9600);
-    let answer = ask(&port, &read(1), 40).await;
+    let answer = ask(&port, 40, LATE).await;
     assert_eq!((answer.len(), &answer[..5]), (40, &[0xFE, 0xFE, 0xFE, 0xFE, 0x68][..]));
     // Control characters pass as they are: the answer has its bytes and no other.
     let sent = crossings(&live).await;
@@ -78,10 +84,10 @@ async fn a_serial_port_under_a_stable_name() {
     drop(port);
 
     let port = open(&link, BaudRate::B4800);
-    assert_eq!(ask(&port, &read(1), 40).await, [0; 0], "a wrong speed is not understood");
+    assert_eq!(ask(&port, 1, 2 * SOON).await, [0; 0], "a wrong speed is not understood");
     drop(port);
     let port = open(&link, BaudRate::B9600);
-    assert_eq!(ask(&port, &read(1), 40).await.len(), 40, "closed and opened again");
+    assert_eq!(ask(&port, 40, LATE).await.len(), 40, "closed and opened again");
     server.stop().await;
     assert!(fs::symlink_metadata(&link).is_err(), "the link is gone");
 }
