@@ -164,7 +164,7 @@ async fn many_idle_connections() {
     while buses.iter().map(LiveBus::masters).sum::<usize>() < usize::try_from(clients).unwrap() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let (connected, bytes) = (began.elapsed(), (resident() - before) / clients);
+    let (connected, bytes) = (began.elapsed(), resident().saturating_sub(before) / clients);
     let mut last = TcpStream::connect((Ipv4Addr::LOCALHOST, ports[0])).await.unwrap();
     let asked = Instant::now();
     ask(&mut last, &read(address(1).field())).await;
