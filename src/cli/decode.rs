@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use clap::{Args, ValueEnum};
+use dlt645::decoder::Decoder;
 use dlt645::edition::Edition;
 use dlt645::explain::{self, Piece};
 
@@ -13,9 +14,13 @@ pub(super) mod show;
 
 /// Explain bytes pasted from a serial tool
 #[derive(Debug, Args)]
-#[command(after_help = "Spaces, commas, line breaks and 0x are tolerated between and in front of bytes.\n\
-Without HEX, or with -, the bytes are read from standard input.\n\n\
-Example: chaobiao decode FE FE 68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 54 16")]
+#[command(
+    after_help = "Paste what your tool shows: spaces, commas, line breaks, 0x and H may stand between bytes, times, TX: and RX:\n\
+in front, offsets and letters around as in a dump, comments, or a list as a program prints it. Words that are passed\n\
+over are named on standard error. Without HEX, or with -, standard input is read; it may be the raw bytes themselves.\n\n\
+Examples: chaobiao decode FE FE 68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 54 16\n          \
+chaobiao decode < serial.log        chaobiao decode --json - < capture.bin"
+)]
 pub(super) struct Decode {
     /// Print one JSON object a line, for each frame and each stretch of garbage
     #[arg(long)]
@@ -50,12 +55,7 @@ impl From<EditionArg> for Edition {
 
 impl Decode {
     pub(super) fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let text = match self.hex.as_slice() {
-            [] => from_stdin()?,
-            [dash] if dash == "-" => from_stdin()?,
-            given => given.join(" "),
-        };
-        let bytes = hex::parse(&text).map_err(|error| CliError::Usage(error.to_string()))?;
+        let bytes = self.bytes()?;
         if bytes.is_empty() {
             return Err(CliError::Usage("no bytes were given: expected hexadecimal digits".into()));
         }
@@ -77,8 +77,60 @@ impl Decode {
     }
 }
 
-fn from_stdin() -> Result<String, CliError> {
-    let mut text = Vec::new();
-    io::stdin().lock().read_to_end(&mut text)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+/// How many stretches of words are named before the rest is only counted.
+const NAMED: usize = 3;
+
+impl Decode {
+    fn bytes(&self) -> Result<Vec<u8>, CliError> {
+        let text = match self.hex.as_slice() {
+            [] => None,
+            [dash] if dash == "-" => None,
+            given => Some(given.join(" ")),
+        };
+        let text = match text {
+            Some(text) => text,
+            None => {
+                let mut input = Vec::new();
+                io::stdin().lock().read_to_end(&mut input)?;
+                if is_raw(&input) {
+                    return Ok(input);
+                }
+                text_of(&input)
+            }
+        };
+        let parsed = hex::parse(&text).map_err(|error| CliError::Usage(error.to_string()))?;
+        if !parsed.passed_over.is_empty() {
+            super::talk(&passed_over(&parsed.passed_over));
+        }
+        Ok(parsed.bytes)
+    }
+}
+
+/// True for raw bytes of a line: a whole frame is in them, which text cannot hold because 16H is no letter.
+fn is_raw(input: &[u8]) -> bool {
+    let mut rest = input;
+    Decoder::new().next_frame(&mut rest).is_some()
+}
+
+/// Text in UTF-8, or in UTF-16 as some systems save it. What is neither can only be in labels.
+fn text_of(input: &[u8]) -> String {
+    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok()).map(unit);
+        char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    };
+    match input {
+        [0xFF, 0xFE, text @ ..] => wide(text, u16::from_le_bytes),
+        [0xFE, 0xFF, text @ ..] => wide(text, u16::from_be_bytes),
+        text => String::from_utf8_lossy(text).into_owned(),
+    }
+}
+
+fn passed_over(stretches: &[(usize, String)]) -> String {
+    let named: Vec<String> =
+        stretches.iter().take(NAMED).map(|(line, text)| format!("{text:?} (line {line})")).collect();
+    let more = match stretches.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("passed over as no bytes: {}{more}", named.join(", "))
 }

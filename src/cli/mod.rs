@@ -82,6 +82,11 @@ fn block_on<T>(task: impl Future<Output = Result<T, CliError>>) -> Result<T, Cli
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
 }
 
+/// A line to whoever watches; nothing is left to do when standard error is gone.
+fn talk(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
 /// An error with its causes, in one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -1,12 +1,12 @@
 //! What `--trace` shows: every byte both ways with its time, and every frame with its meaning.
 
-use std::io::Write;
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
 use dlt645::decoder::Decoder;
 use dlt645::explain::{self, Piece};
 
+use super::talk;
 use crate::link::{Direction, Tap};
 
 const SENT: Style = AnsiColor::Cyan.on_default();
@@ -50,9 +50,11 @@ impl Trace {
                     let di = frame.di.as_deref().unwrap_or_default();
                     let what = frame.function.as_deref().unwrap_or_default();
                     let address = frame.address.as_deref().unwrap_or_default();
+                    let recorded = frame.records.iter().flat_map(|record| &record.values);
                     let values: Vec<String> = frame
                         .values
                         .iter()
+                        .chain(recorded)
                         .map(|value| {
                             let text = value
                                 .value
@@ -126,9 +128,4 @@ impl Drop for Trace {
             self.give_up_pending();
         }
     }
-}
-
-/// Standard error; when it is gone there is nobody left to tell.
-fn talk(line: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{line}");
 }

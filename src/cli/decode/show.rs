@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use dlt645::explain::{FramePiece, GarbagePiece, Note, Shown, ShownRecord, ShownValue};
+use dlt645::explain::{FramePiece, GarbagePiece, Note, Shown, ShownBits, ShownRecord, ShownValue};
 use dlt645::frame::OFFSET;
 
 const FIXED: Style = Style::new().dimmed();
@@ -28,9 +28,11 @@ struct Stretch<'a> {
 /// One frame.
 pub(super) fn frame(out: &mut impl Write, frame: &FramePiece) -> io::Result<()> {
     let (style, verdict) = if frame.ok { (GOOD, "frame  完整帧") } else { (BAD, "bad frame  坏帧") };
-    write!(out, "{style}{verdict}{style:#}  at byte {}, {} bytes", frame.offset, frame.length)?;
-    if frame.preamble > 0 {
-        write!(out, ", {} wake-up bytes FE in front", frame.preamble)?;
+    write!(out, "{style}{verdict}{style:#}  at byte {}, {}", frame.offset, bytes(frame.length))?;
+    match frame.preamble {
+        0 => {}
+        1 => write!(out, ", one wake-up byte FE in front")?,
+        more => write!(out, ", {more} wake-up bytes FE in front")?,
     }
     writeln!(out)?;
     map(out, &stretches(frame))?;
@@ -52,7 +54,10 @@ pub(super) fn frame(out: &mut impl Write, frame: &FramePiece) -> io::Result<()> 
         writeln!(out, "  sequence    帧序号     {sequence}")?;
     }
     if let Some(di) = &frame.di {
-        writeln!(out, "  identifier  数据标识   {IDENTIFIER}{di}{IDENTIFIER:#}")?;
+        let name = frame.di_name.as_deref().unwrap_or_default();
+        let zh = frame.di_name_zh.as_deref().unwrap_or_default();
+        let line = format!("  identifier  数据标识   {IDENTIFIER}{di}{IDENTIFIER:#}  {name}  {zh}");
+        writeln!(out, "{}", line.trim_end())?;
     }
     values(out, &frame.values, &frame.records, "  ")?;
     if let Some(error) = &frame.error {
@@ -80,7 +85,8 @@ fn values(
     values.iter().try_for_each(|shown| value(out, shown, indent))?;
     for record in records {
         let faulty = if record.ok { "" } else { "  marked faulty by the meter  电表标记无效" };
-        writeln!(out, "{indent}record  记录块  {}{faulty}", record.at)?;
+        let at = record.at.as_deref().unwrap_or("without a time  无时间");
+        writeln!(out, "{indent}record  记录  {at}{faulty}")?;
         record.values.iter().try_for_each(|shown| value(out, shown, &format!("{indent}  ")))?;
     }
     Ok(())
@@ -88,11 +94,9 @@ fn values(
 
 /// Bytes of no frame.
 pub(super) fn garbage(out: &mut impl Write, garbage: &GarbagePiece) -> io::Result<()> {
-    writeln!(out, "{BAD}no frame  杂散字节{BAD:#}  at byte {}, {} bytes", garbage.offset, garbage.length)?;
+    writeln!(out, "{BAD}no frame  杂散字节{BAD:#}  at byte {}, {}", garbage.offset, bytes(garbage.length))?;
     for line in garbage.garbage.as_bytes().chunks(LINE * 4) {
-        let text = String::from_utf8_lossy(line);
-        let pairs: Vec<&str> = (0..LINE * 2).filter_map(|place| text.get(place * 2..place * 2 + 2)).collect();
-        writeln!(out, "  {FIXED}{}{FIXED:#}", pairs.join(" ").to_uppercase())?;
+        writeln!(out, "  {FIXED}{}{FIXED:#}", spaced(&String::from_utf8_lossy(line)))?;
     }
     notes(out, &garbage.notes)
 }
@@ -178,30 +182,87 @@ fn row(
 }
 
 fn value(out: &mut impl Write, shown: &ShownValue, indent: &str) -> io::Result<()> {
-    let unit = shown.unit.map(|unit| format!(" {unit}")).unwrap_or_default();
-    let reading = match (&shown.value, shown.absent, &shown.raw) {
-        (Some(value), ..) => format!("{GOOD}{value}{GOOD:#}{unit}"),
-        (None, Some(why), raw) => {
-            let raw = raw.as_deref().unwrap_or_default();
-            format!("{CONTROL}no value{CONTROL:#} ({why} {}) {raw}", shown.absent_zh.unwrap_or_default())
-        }
-        (None, None, Some(raw)) => format!("raw {raw}"),
-        (None, None, None) => String::new(),
-    };
-    let at = shown.at.as_deref().map(|at| format!("  at {at}")).unwrap_or_default();
     let names = if shown.name_zh == shown.name {
         shown.name.clone()
     } else {
         format!("{}  {}", shown.name, shown.name_zh)
     };
-    writeln!(out, "{indent}{names}: {reading}{at}")?;
-    for bits in shown.bits.iter().filter(|bits| !bits.meaning.is_empty() || bits.value != 0) {
-        let meaning = if bits.meaning.is_empty() { bits.value.to_string() } else { bits.meaning.to_owned() };
-        writeln!(
-            out,
-            "{indent}  b{:<2} {}: {meaning}  {} {}",
-            bits.bit, bits.name, bits.name_zh, bits.meaning_zh
-        )?;
+    let line = format!("{indent}{names}: {}{}{}", reading(shown), whole_meaning(shown), time(shown));
+    writeln!(out, "{}", line.trim_end())?;
+    for bits in shown.bits.iter().filter(|_| !is_code(shown)) {
+        if bits.meaning.is_empty() && bits.value == 0 {
+            continue;
+        }
+        let place = format!("b{}", bits.bit);
+        let meaning = meaning(bits);
+        writeln!(out, "{indent}  {place:<3}  {}  {}: {meaning}", bits.name, bits.name_zh)?;
     }
     Ok(())
+}
+
+/// The value with its unit, or why there is none.
+fn reading(shown: &ShownValue) -> String {
+    let raw = || spaced(shown.raw.as_deref().unwrap_or_default());
+    match (&shown.value, shown.absent) {
+        (Some(value), _) => format!("{GOOD}{value}{GOOD:#} {}", shown.unit.map(unit).unwrap_or_default()),
+        (None, Some(why)) => {
+            let zh = shown.absent_zh.unwrap_or_default();
+            format!("{CONTROL}no value  无数值{CONTROL:#} ({why}  {zh}) {}", raw())
+        }
+        (None, None) => format!("bytes {}", raw()),
+    }
+    .trim_end()
+    .to_owned()
+}
+
+/// When the value held.
+fn time(shown: &ShownValue) -> String {
+    match (&shown.at, shown.at_absent) {
+        (Some(at), _) => format!("  at {at}"),
+        (None, Some(why)) => format!("  time: {why}  {}", shown.at_absent_zh.unwrap_or_default()),
+        (None, None) => String::new(),
+    }
+}
+
+/// A code and not a set of bits: one field over all of the byte.
+fn is_code(shown: &ShownValue) -> bool {
+    let digits = shown.value.as_ref().map_or(0, String::len);
+    matches!(shown.bits.as_slice(), [bits] if digits == 2 && shown.value == Some(format!("{:02X}", bits.value)))
+}
+
+/// What a code means.
+fn whole_meaning(shown: &ShownValue) -> String {
+    match shown.bits.first() {
+        Some(bits) if is_code(shown) && bits.meaning.is_empty() => "  unknown  未知".to_owned(),
+        Some(bits) if is_code(shown) => format!("  {}", meaning(bits)),
+        _ => String::new(),
+    }
+}
+
+fn meaning(bits: &ShownBits) -> String {
+    if bits.meaning.is_empty() {
+        return bits.value.to_string();
+    }
+    format!("{}  {}", bits.meaning, bits.meaning_zh)
+}
+
+/// The unit as people write it.
+fn unit(unit: &'static str) -> &'static str {
+    match unit {
+        "Cel" => "°C",
+        "deg" => "°",
+        other => other,
+    }
+}
+
+fn bytes(count: usize) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+}
+
+/// Hexadecimal digits in pairs.
+fn spaced(digits: &str) -> String {
+    let digits = digits.to_uppercase();
+    let pairs: Vec<&str> =
+        (0..digits.len()).step_by(2).filter_map(|place| digits.get(place..place + 2)).collect();
+    pairs.join(" ")
 }

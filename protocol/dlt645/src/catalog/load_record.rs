@@ -16,6 +16,10 @@ use crate::meter_time::{MeterTime, TimeFormat};
 const KIND_COUNT: usize = 6;
 /// The names of the layouts of the kinds, in order.
 pub(super) const KINDS: [&str; KIND_COUNT] = ["LOAD1", "LOAD2", "LOAD3", "LOAD4", "LOAD5", "LOAD6"];
+/// The kinds of a block in the standard.
+const STANDARD: [u8; KIND_COUNT] = [1, 2, 3, 4, 5, 6];
+/// One digest of the standard leaves kind 5 out, its separator too.
+const WITHOUT_QUADRANTS: [u8; KIND_COUNT - 1] = [1, 2, 3, 4, 6];
 /// Separator behind each kind.
 const SEPARATOR: u8 = 0xAA;
 /// Last byte of a block.
@@ -97,7 +101,9 @@ fn block(kind: u8, data: &[u8]) -> Option<Block<'_>> {
         _ => return None,
     };
     let at = MeterTime::from_wire(TimeFormat::YYMMDDhhmm, head.get(3..)?)?;
-    let (kinds, length) = all_kinds(kind, body).or_else(|| one_kind(kind, body))?;
+    let (kinds, length) = all_kinds(kind, body, &STANDARD)
+        .or_else(|| one_kind(kind, body))
+        .or_else(|| all_kinds(kind, body, &WITHOUT_QUADRANTS))?;
     let counted = head.len() - 3 + length;
     let (covered, [sum, _end]) = data.get(..HEAD + length + 2)?.split_last_chunk::<2>()?;
     Some(Block {
@@ -112,11 +118,11 @@ fn block(kind: u8, data: &[u8]) -> Option<Block<'_>> {
 
 type Kinds<'a> = [Option<&'a [u8]>; KIND_COUNT];
 
-/// The standard's form: six kinds, each with its separator, one or all of them present.
-fn all_kinds(asked: u8, body: &[u8]) -> Option<(Kinds<'_>, usize)> {
+/// The standard's form: every kind of `order` has its separator, one or all of them are present.
+fn all_kinds<'a>(asked: u8, body: &'a [u8], order: &[u8]) -> Option<(Kinds<'a>, usize)> {
     let mut kinds = [None; KIND_COUNT];
     let mut offset = 0;
-    for (kind, place) in (1..).zip(&mut kinds) {
+    for (kind, place) in (1..).zip(&mut kinds).filter(|(kind, _)| order.contains(kind)) {
         if body.get(offset) != Some(&SEPARATOR) {
             if asked != 0 && asked != kind {
                 return None;

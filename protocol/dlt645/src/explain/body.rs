@@ -1,7 +1,8 @@
 //! Names every field of one frame.
 
 use super::data::{named_values, understood};
-use super::{FramePiece, Note, Shown, ShownBits, hex, hint};
+use super::order::{MAC_LENGTH, Seal};
+use super::{FramePiece, Note, Shown, hint, order, refusal};
 use crate::address::AddressField;
 use crate::catalog;
 use crate::catalog::Values;
@@ -10,6 +11,9 @@ use crate::control::Control;
 use crate::data_id::DataId;
 use crate::edition::Edition;
 use crate::frame::{MAX_DATA, OFFSET, WireFrame};
+
+/// What some meters send unasked; no edition has it.
+const METER_REPORT: Control = Control(0x9F);
 
 /// What can be told from the fixed part of a frame that is not sound, and from its identifier if it is there.
 pub(super) fn header(bytes: &[u8], edition: Option<Edition>) -> FramePiece {
@@ -28,10 +32,18 @@ pub(super) fn header(bytes: &[u8], edition: Option<Edition>) -> FramePiece {
     let has_id = parts.is_some_and(|body| body.parts.first() == Some(&BodyPart::Id))
         || control
             .is_some_and(|control| control.function() == edition.read_function() && !control.is_refusal());
-    if has_id {
-        piece.di = DataId::split(edition, data).map(|(id, _)| id.to_string());
+    if let (true, Some((id, _))) = (has_id, DataId::split(edition, data)) {
+        identify(id, &mut piece);
     }
     piece
+}
+
+/// Notes the identifier and what it is called.
+fn identify(id: DataId, piece: &mut FramePiece) {
+    let entry = catalog::find(id);
+    piece.di = Some(id.to_string());
+    piece.di_name = entry.map(|entry| entry.name_en());
+    piece.di_name_zh = entry.map(|entry| entry.name_zh());
 }
 
 /// All of a sound frame.
@@ -44,11 +56,15 @@ pub(super) fn sound(frame: &WireFrame<'_>, edition: Option<Edition>) -> FramePie
     piece.ok = true;
     piece.length = frame.bytes().len();
     piece.bytes = frame.bytes().to_vec();
-    if control.is_refusal() && data.len() == 1 {
-        refusal(edition, data, &mut piece);
+    if control.is_response() && control.is_refusal() {
+        if data.len() == 2 && catalog::body(edition, control, 2).is_some() {
+            parts(edition, control, data, &mut piece);
+        }
+        refusal::explain(edition, control, data, &mut piece);
     } else {
         parts(edition, control, data, &mut piece);
     }
+    order::remark(edition, control, data, &mut piece);
     piece.notes.extend(hint::of_sound(frame, edition, data, &piece));
     piece
 }
@@ -58,8 +74,10 @@ fn edition_of(control: Control, data: &[u8], given: Option<Edition>) -> Edition 
 }
 
 fn named(edition: Edition, address: Option<AddressField>, control: Option<Control>) -> FramePiece {
-    let names = control.map(|control| {
-        control.function().names_in(edition).unwrap_or(("maker's own function", "厂家自定义功能"))
+    let names = control.map(|control| match control.function().names_in(edition) {
+        Some(names) => names,
+        None if control == METER_REPORT => ("report of the meter's own accord", "电表主动上报"),
+        None => ("maker's own function", "厂家自定义功能"),
     });
     FramePiece {
         protocol: match edition {
@@ -78,6 +96,8 @@ fn named(edition: Edition, address: Option<AddressField>, control: Option<Contro
         more: control.is_some_and(|control| control.is_response() && control.has_more()),
         sequence: None,
         di: None,
+        di_name: None,
+        di_name_zh: None,
         values: Vec::new(),
         records: Vec::new(),
         error: None,
@@ -86,23 +106,6 @@ fn named(edition: Edition, address: Option<AddressField>, control: Option<Contro
         notes: Vec::new(),
         bytes: Vec::new(),
     }
-}
-
-/// The error byte of a refusal, a set of bits.
-fn refusal(edition: Edition, data: &[u8], piece: &mut FramePiece) {
-    let word = if edition == Edition::E1997 { "err_1997" } else { "err_2007" };
-    let byte = data.first().copied().unwrap_or_default();
-    let fields = catalog::bit_fields_of(word).unwrap_or_default();
-    name_bits(fields, byte.into(), hex(data), piece);
-}
-
-fn name_bits(fields: &[catalog::bits::BitField], word: u64, code: String, piece: &mut FramePiece) {
-    let set = || fields.iter().filter(move |field| field.value_in(word) != 0);
-    let join =
-        |names: Vec<&str>, none: &str| if names.is_empty() { none.to_owned() } else { names.join("; ") };
-    piece.error = Some(join(set().map(|field| field.name_en).collect(), "refused without a reason"));
-    piece.error_zh = Some(join(set().map(|field| field.name_zh).collect(), "未说明原因"));
-    piece.error_code = Some(code);
 }
 
 /// The data part by part, as the table of functions says.
@@ -117,12 +120,19 @@ fn parts(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece
         piece.sequence = Some(*sequence);
         rest = front;
     }
+    let seal = order::seal(edition, control, data);
+    let has_password = order::has_password(edition, control, data);
+    let mut is_authorised = false;
     for part in &body.parts {
         match part {
+            _ if is_authorised && seal == Some(Seal::Cipher) => {
+                raw(core::mem::take(&mut rest), "cipher text and MAC", "密文及MAC", piece);
+            }
+            BodyPart::Fields(_) if !has_password => {}
             BodyPart::Id => match DataId::split(edition, rest) {
                 Some((found, behind)) => {
                     id = Some(found);
-                    piece.di = Some(found.to_string());
+                    identify(found, piece);
                     rest = behind;
                 }
                 None => {
@@ -135,9 +145,14 @@ fn parts(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece
             },
             BodyPart::Content | BodyPart::Write => {
                 let is_piece = piece.more || piece.sequence.is_some();
+                let (own, mac) = match (seal, rest.split_last_chunk::<MAC_LENGTH>()) {
+                    (Some(Seal::Mac), Some((own, mac))) => (own, mac.as_slice()),
+                    _ => (rest, [].as_slice()),
+                };
                 if let Some(id) = id {
-                    content(id, rest, *part == BodyPart::Write, is_piece, piece);
+                    content(id, own, *part == BodyPart::Write, is_piece, piece);
                 }
+                raw(mac, "MAC", "MAC", piece);
                 rest = &[];
             }
             BodyPart::Fields(layout) => {
@@ -146,6 +161,7 @@ fn parts(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece
                     return;
                 };
                 piece.values.extend(named_values(Values::of_layout(None, layout, own)));
+                is_authorised = true;
                 rest = behind;
             }
             BodyPart::Rest if !rest.is_empty() => {
@@ -154,21 +170,6 @@ fn parts(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece
             BodyPart::Rest | BodyPart::Sequence => {}
         }
     }
-    if control.is_refusal() {
-        two_byte_refusal(data, piece);
-    }
-}
-
-/// The two-byte error words: what the field showed becomes the reason.
-fn two_byte_refusal(data: &[u8], piece: &mut FramePiece) {
-    let set: Vec<ShownBits> =
-        piece.values.iter().flat_map(|value| &value.bits).filter(|bits| bits.value != 0).cloned().collect();
-    let join = |names: Vec<&str>| {
-        if names.is_empty() { "refused without a reason".into() } else { names.join("; ") }
-    };
-    piece.error = Some(join(set.iter().map(|bits| bits.name).collect()));
-    piece.error_zh = Some(join(set.iter().map(|bits| bits.name_zh).collect()));
-    piece.error_code = Some(data.iter().rev().map(|byte| format!("{byte:02x}")).collect());
 }
 
 /// Data where the function has no table line of that length.
@@ -184,7 +185,7 @@ fn unknown_body(edition: Edition, control: Control, data: &[u8], piece: &mut Fra
             crate::control::Function::READ_SUBSEQUENT_1997,
         ];
         if let (true, Some((id, rest))) = (carries_id.contains(&reads), id_first) {
-            piece.di = Some(id.to_string());
+            identify(id, piece);
             raw(rest, "bytes that do not belong here", "多余数据", piece);
             return;
         }
@@ -194,7 +195,7 @@ fn unknown_body(edition: Edition, control: Control, data: &[u8], piece: &mut Fra
     raw(data, "data of a maker's own function", "厂家自定义数据", piece);
 }
 
-fn raw(bytes: &[u8], name: &str, name_zh: &str, piece: &mut FramePiece) {
+pub(super) fn raw(bytes: &[u8], name: &str, name_zh: &str, piece: &mut FramePiece) {
     let mut shown = Shown::default();
     shown.raw(bytes, name, name_zh);
     piece.values.extend(shown.values);

@@ -1,10 +1,10 @@
 //! Names the values under an identifier.
 
-use super::{Note, Shown, ShownBits, ShownRecord, ShownValue, hex};
+use super::{Note, Shown, ShownBits, ShownRecord, ShownValue, hex, old_block, old_makers};
 use crate::catalog::Values;
 use crate::catalog::freeze::FreezeBlock;
 use crate::catalog::load_record::LoadRecords;
-use crate::catalog::{self, Absence, Content, Entry, Format, Reading, Value};
+use crate::catalog::{self, Absence, Content, Entry, Format, LengthRule, Reading, Role, Shape, Value};
 use crate::data_id::DataId;
 
 /// Names the data that an answer holds under an identifier, the identifier taken off and follow-on frames joined.
@@ -24,6 +24,9 @@ pub fn data(id: DataId, payload: &[u8]) -> Shown {
 pub(super) fn understood(id: DataId, data: &[u8], is_write: bool, is_part: bool) -> Shown {
     let mut shown = Shown::default();
     let Some(entry) = catalog::find(id) else {
+        if let Some(block) = old_block::read(id, data) {
+            return block;
+        }
         shown.notes.push(Note::new(
             format!("identifier {id} is in no table: a maker's own, or a wrong one"),
             format!("数据标识{id}不在标准表中:厂家扩展或有误"),
@@ -31,11 +34,20 @@ pub(super) fn understood(id: DataId, data: &[u8], is_write: bool, is_part: bool)
         shown.raw(data, "unknown identifier", "未知数据标识");
         return shown;
     };
+    // A request of class 07 may carry nothing but its identifier, whatever its answer holds.
+    if is_write && data.is_empty() {
+        return shown;
+    }
     let read = if is_write { entry.read_request(data) } else { entry.read(data) };
     match read {
-        Ok(Content::Values(values)) => shown.values = named_values(values),
+        Ok(Content::Values(values)) if is_event_record(&entry) => shown.event(&values.collect::<Vec<_>>()),
+        Ok(Content::Values(values)) => {
+            shown.values = named_values(values);
+            old_makers::amend(id, &mut shown);
+        }
         Ok(Content::Freeze(block)) => shown.freeze(&block),
-        Ok(Content::LoadRecords(blocks)) => shown.blocks(entry, blocks, data),
+        Ok(Content::LoadRecords(_)) if data.is_empty() => shown.no_record(&entry),
+        Ok(Content::LoadRecords(blocks)) => shown.blocks(entry, blocks, data, is_part),
         Ok(Content::Nothing) => {}
         Ok(Content::Opaque(bytes)) => shown.raw(bytes, &entry.name_en(), &entry.name_zh()),
         Err(_) if is_part => {
@@ -73,10 +85,7 @@ impl Shown {
 
     /// An answer of another length than the standard's: shown for what it is, never as the standard's value.
     fn deviating(&mut self, entry: &Entry, deviation: catalog::Deviation, data: &[u8]) {
-        self.notes.push(Note::new(
-            format!("{deviation}: a maker's deviation, or a wrong profile; not to be booked"),
-            format!("数据{}字节,标准为{}:厂家偏差或表型有误,不得入账", deviation.found, deviation.expected),
-        ));
+        self.notes.push(deviation_note(deviation));
         let digits = crate::bcd::decode(data).is_some() && !data.is_empty();
         if digits {
             let text: String = data.iter().rev().map(|byte| format!("{byte:02X}")).collect();
@@ -86,24 +95,52 @@ impl Shown {
             ));
         }
         if data.is_empty() {
-            self.values.push(ShownValue {
-                name: entry.name_en(),
-                name_zh: entry.name_zh(),
-                absent: Some("no data"),
-                absent_zh: Some("无数据"),
-                ..ShownValue::default()
-            });
+            self.nothing(entry);
         }
         self.raw(data, &entry.name_en(), &entry.name_zh());
     }
 
-    fn blocks(&mut self, entry: Entry, blocks: LoadRecords<'_>, data: &[u8]) {
+    fn nothing(&mut self, entry: &Entry) {
+        self.values.push(ShownValue {
+            name: entry.name_en(),
+            name_zh: entry.name_zh(),
+            absent: Some("no data"),
+            absent_zh: Some("无数据"),
+            ..ShownValue::default()
+        });
+    }
+
+    /// The identifier alone: the meter has no record of that time. [645-2007 12]
+    fn no_record(&mut self, entry: &Entry) {
+        self.nothing(entry);
+        self.notes.push(Note::new("the meter has no record of that time", "电表无该时刻的记录"));
+    }
+
+    /// The record of one event: its time, then its values.
+    fn event(&mut self, readings: &[Reading<'_>]) {
+        let begin = readings.iter().find(|reading| is_begin(reading));
+        let at = begin.and_then(|begin| time(begin.value));
+        let rest = readings.iter().enumerate().filter(|(_, reading)| reading.field.role != Role::At);
+        let values = rest.map(|(place, reading)| {
+            let mut value = show(reading, time_of(readings, place));
+            value.at = value.at.filter(|own| Some(own) != at.as_ref());
+            value
+        });
+        let values = values.collect();
+        self.records.push(ShownRecord { at, ok: true, values });
+    }
+
+    fn blocks(&mut self, entry: Entry, blocks: LoadRecords<'_>, data: &[u8], is_part: bool) {
         for block in blocks {
             match block {
                 Ok(block) => {
                     let values =
                         (1..=6).filter_map(|kind| block.values(kind, entry)).flat_map(named_values).collect();
-                    self.records.push(ShownRecord { at: block.at.to_string(), ok: !block.is_faulty, values });
+                    self.records.push(ShownRecord {
+                        at: Some(block.at.to_string()),
+                        ok: !block.is_faulty,
+                        values,
+                    });
                     if !block.count_fits || !block.sum_fits {
                         self.notes.push(Note::new(
                             format!("the block of {} has another count or sum than the standard's", block.at),
@@ -112,16 +149,63 @@ impl Shown {
                     }
                 }
                 Err(not_a_block) => {
-                    self.notes.push(Note::new(
-                        not_a_block.to_string(),
-                        format!("第{}字节处不是负荷记录块", not_a_block.offset),
-                    ));
+                    self.notes.push(if is_part {
+                        Note::new("the last block goes on in the next frame", "最后一个记录块在后续帧中继续")
+                    } else {
+                        let zh = format!("第{}字节起不是完整的负荷记录块", not_a_block.offset);
+                        Note::new(not_a_block.to_string(), zh)
+                    });
                     let rest = data.get(not_a_block.offset..).unwrap_or_default();
                     self.raw(rest, "bytes of no block", "非记录块数据");
                 }
             }
         }
     }
+}
+
+/// True for what a whole event record is read by: all its fields at once.
+fn is_event_record(entry: &Entry) -> bool {
+    let code = entry.id.code();
+    let is_record = match code >> 24 {
+        0x03 => entry.variable('n').is_some(),
+        0x10..=0x21 => code >> 8 & 0xFF == 0xFF,
+        _ => false,
+    };
+    let Shape::Fields(layout) = &entry.row.shape else { return false };
+    let fields = || layout.groups.iter().flat_map(|group| &group.fields);
+    is_record && fields().count() > 1 && fields().any(|field| matches!(field.role, Role::At | Role::Start))
+}
+
+/// True for the time a record begins with.
+fn is_begin(reading: &Reading<'_>) -> bool {
+    matches!(reading.field.role, Role::At | Role::Start) && matches!(reading.field.format, Format::Time(_))
+}
+
+fn deviation_note(deviation: catalog::Deviation) -> Note {
+    let found = deviation.found;
+    let expected = match deviation.expected {
+        LengthRule::Exactly(length) => format!("{length}字节"),
+        LengthRule::Steps { fixed: 0, step } => format!("{step}字节的整数倍"),
+        LengthRule::Steps { fixed, step } => format!("{fixed}字节加{step}字节的整数倍"),
+        LengthRule::UpTo(length) => format!("至多{length}字节"),
+        LengthRule::Any => {
+            return Note::new(
+                format!(
+                    "{found} data bytes that do not divide into the parts of this block: read it part by part"
+                ),
+                format!("数据{found}字节,无法按块结构拆分,请逐项抄读"),
+            );
+        }
+    };
+    Note::new(
+        format!("{deviation}: a maker's deviation, or a wrong profile; not to be booked"),
+        format!("数据{found}字节,标准为{expected}:厂家偏差或表型有误,不得入账"),
+    )
+}
+
+/// A time that is one.
+fn time(value: Value<'_>) -> Option<String> {
+    if matches!(value, Value::Absent(_)) { None } else { Some(value.to_string()) }
 }
 
 /// The values with the times that belong to them.
@@ -152,10 +236,7 @@ fn time_of<'a>(readings: &[Reading<'a>], place: usize) -> Option<Value<'a>> {
 }
 
 fn show(reading: &Reading<'_>, at: Option<Value<'_>>) -> ShownValue {
-    let absence = match reading.value {
-        Value::Absent(absence) => Some(absence),
-        _ => None,
-    };
+    let absence = absence_of(reading.value);
     ShownValue {
         name: reading.name_en(),
         name_zh: reading.name_zh(),
@@ -163,14 +244,20 @@ fn show(reading: &Reading<'_>, at: Option<Value<'_>>) -> ShownValue {
         unit: Some(reading.field.unit).filter(|unit| !unit.is_empty()),
         item: reading.item().map(|item| item.to_string()),
         tariff: reading.tariff(),
-        at: at.map(|at| match at {
-            Value::Absent(Absence::Never) => "never".to_owned(),
-            value => value.to_string(),
-        }),
+        at: at.and_then(time),
+        at_absent: at.and_then(absence_of).map(Absence::reason),
+        at_absent_zh: at.and_then(absence_of).map(Absence::reason_zh),
         bits: bits(reading),
         raw: absence.map(|_| hex(reading.raw)),
         absent: absence.map(Absence::reason),
         absent_zh: absence.map(Absence::reason_zh),
+    }
+}
+
+fn absence_of(value: Value<'_>) -> Option<Absence> {
+    match value {
+        Value::Absent(absence) => Some(absence),
+        _ => None,
     }
 }
 

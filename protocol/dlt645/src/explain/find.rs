@@ -4,6 +4,9 @@ use super::{FramePiece, GarbagePiece, Note, Piece, body, hex, hint};
 use crate::edition::Edition;
 use crate::frame::{END, Fault, MAX_DATA, OVERHEAD, START, WAKE_UP, WireFrame, checksum};
 
+/// Where the length byte stands.
+const LENGTH_AT: usize = 9;
+
 /// Explains `bytes` from front to end: every byte is in exactly one piece, or a wake-up byte right in front of a
 /// frame. `edition` is used where the bytes cannot tell; without it they count as 2007.
 #[must_use]
@@ -144,6 +147,8 @@ fn broken(rest: &[u8], fault: Fault, edition: Option<Edition>) -> FramePiece {
         (1..reach).find(|begin| rest.get(*begin..).is_some_and(|inner| WireFrame::parse(inner).is_ok()));
     let (word, note, reach) = match (inner, word) {
         (Some(begin), _) => {
+            // The length byte is this frame's own only when it was not cut off in front of it.
+            let stated = stated.filter(|_| begin > LENGTH_AT);
             let missing = stated.unwrap_or(OVERHEAD).saturating_sub(begin).max(1);
             ("truncated", cut_note(missing, stated.is_some()), begin)
         }
@@ -152,9 +157,19 @@ fn broken(rest: &[u8], fault: Fault, edition: Option<Edition>) -> FramePiece {
     let bytes = rest.get(..reach.max(1)).unwrap_or(rest);
     let mut piece = body::header(bytes, edition);
     piece.error = Some(word.to_owned());
+    piece.error_zh = Some(in_chinese(word).to_owned());
     piece.notes.push(note);
     piece.notes.extend(hint::of_broken(bytes));
     piece
+}
+
+fn in_chinese(word: &str) -> &'static str {
+    match word {
+        "checksum" => "校验码错",
+        "end byte" => "结束符错",
+        "length" => "数据长度错",
+        _ => "帧不完整",
+    }
 }
 
 fn stated_length(rest: &[u8]) -> u8 {
@@ -162,10 +177,11 @@ fn stated_length(rest: &[u8]) -> u8 {
 }
 
 fn cut_note(missing: usize, exact: bool) -> Note {
+    let bytes = if missing == 1 { "byte" } else { "bytes" };
     if exact {
-        Note::new(format!("cut short by {missing} bytes"), format!("缺少{missing}字节"))
+        Note::new(format!("cut short by {missing} {bytes}"), format!("缺少{missing}字节"))
     } else {
-        Note::new(format!("cut short by at least {missing} bytes"), format!("至少缺少{missing}字节"))
+        Note::new(format!("cut short by at least {missing} {bytes}"), format!("至少缺少{missing}字节"))
     }
 }
 

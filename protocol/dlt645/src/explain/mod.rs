@@ -17,6 +17,10 @@ mod body;
 mod data;
 mod find;
 mod hint;
+mod old_block;
+mod old_makers;
+mod order;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -80,14 +84,20 @@ pub struct FramePiece {
     pub sequence: Option<u8>,
     /// The data identifier.
     pub di: Option<String>,
+    /// What the identifier is called, where the catalogue knows it.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub di_name: Option<String>,
+    /// The same in Chinese.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub di_name_zh: Option<String>,
     /// What the data say, field by field.
     pub values: Vec<ShownValue>,
-    /// The blocks of load records.
+    /// The blocks of load records, the record of an event.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub records: Vec<ShownRecord>,
     /// Why the frame is not sound, or what the meter refuses.
     pub error: Option<String>,
-    /// The refusal in Chinese.
+    /// The same in Chinese.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub error_zh: Option<String>,
     /// The error byte or word of a refusal, hexadecimal.
@@ -107,7 +117,7 @@ pub struct FramePiece {
 pub struct Shown {
     /// The values, field by field.
     pub values: Vec<ShownValue>,
-    /// The blocks of load records.
+    /// The blocks of load records, the record of an event.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub records: Vec<ShownRecord>,
     /// What deviates.
@@ -136,6 +146,12 @@ pub struct ShownValue {
     /// The time at which the value held, by the meter's clock.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub at: Option<String>,
+    /// Why there is no such time where one belongs: it never happened, the digits are no time.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub at_absent: Option<&'static str>,
+    /// The same in Chinese.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub at_absent_zh: Option<&'static str>,
     /// The bits of a word, named.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub bits: Vec<ShownBits>,
@@ -168,15 +184,15 @@ pub struct ShownBits {
     pub meaning_zh: &'static str,
 }
 
-/// One block of load records.
+/// One block of load records, or the record of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ShownRecord {
-    /// When it was taken, by the meter's clock.
-    pub at: String,
+    /// When it was taken or the event began, by the meter's clock; `None` when the meter gives no time.
+    pub at: Option<String>,
     /// False when the meter marked the block as faulty.
     pub ok: bool,
-    /// The values of the kinds it holds.
+    /// The values it holds.
     pub values: Vec<ShownValue>,
 }
 

@@ -89,6 +89,143 @@ fn the_fixed_parts_of_orders_are_named() {
 }
 
 #[test]
+fn a_refusal_of_any_form_stays_one() {
+    let refused = |control, plain| {
+        let frame = only(&made(control, plain));
+        assert!(frame.ok);
+        (frame.error.unwrap(), frame.error_code)
+    };
+    assert_eq!(refused(0xD1, "80"), ("reserved bit 7".to_owned(), Some("80".to_owned())));
+    assert_eq!(refused(0xC3, "81 80").0, "other error; reserved bit 7; reserved bit 15");
+    assert_eq!(refused(0xC3, "08 00").1, Some("0008".to_owned()));
+    assert_eq!(refused(0xDC, "20 00").0, "trip failed: supply hold");
+    assert_eq!(refused(0xD1, "00").0, "refused without a reason");
+    for odd in ["", "02 00", "00 00 01 00 02"] {
+        assert_eq!(refused(0xD1, odd), ("refused, the reason cannot be read".to_owned(), None));
+    }
+}
+
+#[test]
+fn sealed_orders_keep_their_cipher_text_whole() {
+    let said = |control, plain: &str| {
+        let frame = only(&made(control, plain));
+        frame
+            .values
+            .iter()
+            .map(|value| {
+                format!("{} {}", value.name, value.value.as_deref().or(value.raw.as_deref()).unwrap_or("-"))
+            })
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let authority = "98 00 00 00 78 56 34 12";
+    let sealed = "access level 98, password 000000, operator code 12345678, cipher text and MAC";
+    let (short, long) =
+        ("11 22 33 44 55 66 77 88", "00 11 22 33 44 55 66 77 88 99 AA BB CC DD EE FF 01 02 03 04");
+    for control in [0x19, 0x1A, 0x1B, 0x1C] {
+        for cipher in [short, long] {
+            let expected = format!("{sealed} {}", cipher.replace(' ', "").to_lowercase());
+            assert_eq!(said(control, &format!("{authority} {cipher}")), expected);
+        }
+    }
+    assert_eq!(said(0x14, &format!("02 01 00 04 {authority} {short}")), format!("{sealed} 1122334455667788"));
+    let signed = said(0x14, "02 01 00 04 99 00 00 00 78 56 34 12 30 15 10 11 22 33 44");
+    assert!(signed.ends_with("operator code 12345678, time of day 10:15:30, MAC 11223344"), "{signed}");
+}
+
+#[test]
+fn authentication_is_laid_out_both_ways() {
+    let parts = "78 56 34 12 1111111111111111 2222222222222222 12 90 78 56 34 12 00 00";
+    let request = only(&made(0x03, &format!("FF 00 00 07 {parts}")));
+    let names: Vec<&str> = request.values.iter().map(|value| value.name.as_str()).collect();
+    assert_eq!(names, ["operator code", "cipher text 1", "random number 1", "dispersion factor"]);
+    assert_eq!(request.values[3].value.as_deref(), Some("0000123456789012"));
+    assert!(request.notes.is_empty(), "{:?}", request.notes);
+    let end = only(&made(0x03, "FF 02 00 07 78 56 34 12"));
+    assert_eq!((end.values.len(), end.notes.len()), (1, 0), "{end:?}");
+}
+
+#[test]
+fn some_meters_are_written_without_a_password() {
+    let bare = only(&made(0x04, "11 C0 30 15 10"));
+    assert_eq!(values(&bare), [("time of day", Some("10:15:30"))]);
+    assert!(notes(&bare).contains("without a password"));
+    let date = only(&made(0x04, "10 C0 03 21 11 26"));
+    assert_eq!(values(&date), [("date and weekday", Some("2026-11-21 weekday 03"))]);
+    assert_eq!(only(&made(0x04, "11 C0 02 56 34 12 30 15 10")).values.len(), 3);
+}
+
+#[test]
+fn a_freeze_order_says_when() {
+    for (plain, when) in [
+        ("99 99 99 99", "freeze at once"),
+        ("30 99 99 99", "freeze every hour at minute 30"),
+        ("00 00 99 99", "freeze every day at 00:00"),
+        ("00 12 01 99", "freeze every month on day 01 at 12:00"),
+        ("15 10 21 11", "freeze on 11-21 at 10:15"),
+    ] {
+        assert_eq!(notes(&only(&made(0x16, plain))), when);
+    }
+}
+
+#[test]
+fn a_request_names_what_it_asks_for() {
+    let read = only(&made(0x11, "00 01 01 02"));
+    assert_eq!(read.di_name.as_deref(), Some("phase A voltage"));
+    assert!(read.di_name_zh.unwrap().contains("A相电压"));
+    assert_eq!(only(&made(0x11, "78 56 34 F2")).di_name, None);
+}
+
+#[test]
+fn an_event_is_a_record_with_its_time() {
+    let loss = only(&made(0x91, "01 00 05 03 30 15 10 21 11 26 34 12 00 00 00 00 00 00 00"));
+    let [record] = loss.records.as_slice() else { panic!("{loss:?}") };
+    assert_eq!((record.at.as_deref(), record.ok), (Some("2026-11-21 10:15:30"), true));
+    let said: Vec<_> =
+        record.values.iter().map(|value| (value.name.as_str(), value.value.as_deref())).collect();
+    assert_eq!(said, [("start", Some("2026-11-21 10:15:30")), ("current", Some("1.234")), ("end", None)]);
+    let set = only(&made(0x91, "01 04 30 03 78 56 34 12 30 15 10 21 11 26 35 15 10 21 11 26"));
+    let said: Vec<_> = set.records[0].values.iter().map(|value| value.value.as_deref().unwrap()).collect();
+    assert_eq!(said, ["12345678", "2026-11-21 10:15:30", "2026-11-21 10:15:35"]);
+    assert!(only(&made(0x91, "00 00 11 03 05 00 00")).records.is_empty(), "a count is a value");
+}
+
+#[test]
+fn blocks_that_are_odd_are_read_as_far_as_they_go() {
+    let words = only(&made(0x91, "FF 05 00 04 00 00 00 00 50 00 00 00 00 00 00 00 00 00 01 02"));
+    assert_eq!((words.values.len(), words.values[7].value.as_deref()), (8, Some("0201")));
+    let freeze = only(&made(0x91, &format!("01 FF 06 05 00 00 21 11 26 {}", "56 34 12 00 ".repeat(10))));
+    assert!(notes(&freeze).contains("read it part by part"), "{}", notes(&freeze));
+    let none = only(&made(0x91, "01 00 00 06"));
+    assert!(notes(&none).contains("no record") && none.values[0].absent == Some("no data"));
+    let voltages = "01 22 02 22 99 21 34 12 00 00 12 00 80 11 00 01 50 AA AA AA AA AA";
+    let block = only(&made(0x91, &format!("01 00 00 06 A0 A0 1C 15 10 21 11 26 {voltages} 00 E5")));
+    assert_eq!(block.records.len(), 1, "five separators: {block:?}");
+    let cut = only(&made(0xB1, "01 00 01 06 A0 A0 1C 15 10 21 11 26 01 22"));
+    assert!(notes(&cut).contains("goes on in the next frame"), "{}", notes(&cut));
+}
+
+#[test]
+fn makers_of_the_old_edition_are_understood() {
+    let voltage = only(&made(0x81, "11 B6 01 22"));
+    assert_eq!(values(&voltage), [("phase A voltage", Some("220.1"))]);
+    assert!(notes(&voltage).contains("tenths"));
+    assert_eq!(values(&only(&made(0x81, "11 B6 23 02"))), [("phase A voltage", Some("223"))]);
+    let block = only(&made(0x81, "1F B6 01 22 00 00 99 21 AA"));
+    let said: Vec<_> = block.values.iter().map(|value| value.value.as_deref().unwrap()).collect();
+    assert_eq!(said, ["220.1", "0.0", "219.9"]);
+    let power = only(&made(0x81, "30 B6 50 79 80"));
+    assert_eq!(power.values[0].value.as_deref(), Some("80.7950"));
+    assert!(notes(&power).contains("-0.7950 kW"), "{}", notes(&power));
+    let both = only(&made(0x81, "FF 90 56 34 12 00 AA 00 00 01 00 AA"));
+    assert_eq!(
+        values(&both),
+        [("forward active energy, total", Some("1234.56")), ("reverse active energy, total", Some("100.00"))]
+    );
+    assert!(only(&made(0x81, "FF 90 56 34 12 00 01")).values[0].raw.is_some());
+}
+
+#[test]
 fn each_kind_of_broken_frame_has_its_word() {
     let word = |hex| only(hex).error.unwrap();
     assert_eq!(word("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 55 16"), "checksum");
@@ -113,7 +250,13 @@ fn causes_are_named() {
     assert!(
         notes(&only("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 55 16")).contains("should be 54")
     );
-    assert!(notes(&only("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89")).contains("cut short by 5 bytes"));
+    let cut = only("68 12 90 78 56 34 12 68 91 08 33 33 34 33 89");
+    assert!(notes(&cut).contains("cut short by 5 bytes"));
+    assert_eq!(cut.error_zh.as_deref(), Some("帧不完整"));
+    let by_one = only("68 12 90 78 56 34 12 68 94 00 1A");
+    assert!(notes(&by_one).ends_with("by 1 byte"));
+    let no_length = frames("68 12 90 78 56 34 12 68 12 90 78 56 34 12 68 94 00 1A 16");
+    assert_eq!(notes(&no_length[0]), "cut short by at least 5 bytes", "the length is the next frame's");
     let no_offset = only("68 12 90 78 56 34 12 68 11 04 00 00 01 00 9C 16");
     assert!(notes(&no_offset).contains("33H seems not to have been added"), "{}", notes(&no_offset));
     let turned =
@@ -155,9 +298,11 @@ fn follow_on_frames_are_joined() {
     let Piece::Frame(last) = found.last().unwrap() else { panic!() };
     assert_eq!(last.sequence, Some(1));
     assert!(notes(last).contains("2 frames joined"), "{last:?}");
-    assert_eq!(last.values.len(), 1 + 24, "the operator and the demands");
-    assert_eq!(last.values[0].at.as_deref(), Some("2026-11-21 10:15:30"));
-    assert_eq!(last.values[1].at.as_deref(), Some("never"));
+    let [record] = last.records.as_slice() else { panic!("{last:?}") };
+    assert_eq!(record.at.as_deref(), Some("2026-11-21 10:15:30"));
+    assert_eq!(record.values.len(), 1 + 24, "the operator and the demands");
+    assert_eq!(record.values[0].at, None, "the record says when");
+    assert_eq!((record.values[1].at.as_deref(), record.values[1].at_absent), (None, Some("never happened")));
 }
 
 #[test]
