@@ -17,14 +17,14 @@ use crate::bcd;
 /// The six address bytes A0..A5 exactly as they stand on the wire, low byte first, whatever they hold.
 ///
 /// Meters in the field answer with hexadecimal digits, with AAH kept from a wildcard, or under the broadcast
-/// address; all of that can be held and shown here. [645-2007 2]
+/// address; all of that can be held and shown here. [645-2007 2 address]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AddressField([u8; 6]);
 
 impl AddressField {
-    /// The broadcast address 99 99 99 99 99 99 (广播地址). [645-2007 2]
+    /// The broadcast address 99 99 99 99 99 99 (广播地址). [645-2007 2 broadcast]
     pub const BROADCAST: Self = Self([0x99; 6]);
-    /// The all-wild address AA AA AA AA AA AA. [645-2007 2]
+    /// The all-wild address AA AA AA AA AA AA. [645-2007 2 wildcards]
     pub const WILDCARD: Self = Self([0xAA; 6]);
 
     /// Takes the bytes in wire order, A0 first.
@@ -59,7 +59,7 @@ impl AddressField {
     }
 
     /// True when `other` may be the sender a request to `self` was meant for: equal byte by byte, an AAH in
-    /// `self` standing for any byte. [645-2007 2]
+    /// `self` standing for any byte. [645-2007 2 wildcards]
     #[must_use]
     pub fn admits(self, other: Self) -> bool {
         self.0.iter().zip(other.0).all(|(asked, given)| *asked == 0xAA || *asked == given)
@@ -88,7 +88,7 @@ impl fmt::Debug for AddressField {
 
 /// The address of one meter (通信地址): twelve decimal digits, never a wildcard, never the broadcast address.
 ///
-/// Written most significant digit first; a shorter number is padded with zeros on the high side. [645-2007 2]
+/// Written most significant digit first; a shorter number is padded with zeros on the high side. [645-2007 2 address]
 ///
 /// ```
 /// use dlt645::address::MeterAddress;
@@ -165,7 +165,7 @@ impl fmt::Debug for MeterAddress {
 }
 
 /// An address with its upper digits left open, for reading only (缩位寻址): the high bytes are AAH, the low ones
-/// are digits. All six open reaches the only meter on a line. [645-2007 2]
+/// are digits. All six open reaches the only meter on a line. [645-2007 2 wildcards]
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressPattern(AddressField);
 
@@ -309,6 +309,7 @@ pub enum AddressError {
 mod tests {
     use super::*;
 
+    // covers [645-2007 2 address]
     #[test]
     fn number_and_text_agree() {
         let meter: MeterAddress = "202411110001".parse().unwrap();
@@ -317,6 +318,7 @@ mod tests {
         assert_eq!(meter.field().wire(), [0x01, 0x00, 0x11, 0x11, 0x24, 0x20]);
     }
 
+    // covers [645-2007 2 broadcast]
     #[test]
     fn refuses_what_is_no_meter() {
         assert_eq!("".parse::<MeterAddress>(), Err(AddressError::Empty));
@@ -331,6 +333,7 @@ mod tests {
         assert!(AddressField::from_wire([0x0A, 0, 0, 0, 0, 0]).as_meter().is_none());
     }
 
+    // covers [645-2007 2 wildcards]
     #[test]
     fn a_pattern_is_wild_from_some_byte_upward() {
         let meter: MeterAddress = "123456789012".parse().unwrap();

@@ -3,7 +3,8 @@
 //! The order goes to the all-wild address by its nature and every meter that hears it takes the new address. So it
 //! is no [`Request`](crate::request::Request): nothing that sends requests can send it, and
 //! [`Request::parse`](crate::request::Request::parse) refuses its frames. Whoever makes one states that a single
-//! meter hears it and, for a meter of 1997, that its programming key has been pressed. [645-2007 2] [645-1997 3]
+//! meter hears it and, for a meter of 1997, that its programming key has been pressed.
+//! [645-2007 4 write address] [645-1997 3 write address]
 
 use crate::address::{AddressField, MeterAddress};
 use crate::control::{Control, Function};
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
     use crate::request::Request;
 
-    // covers [645-2007 13] [645-1997 3]
+    // covers [645-2007 4 write address] [645-1997 3 write address] [645-2007 13]
     #[test]
     fn t01_writing_an_address_is_no_request() {
         for edition in [Edition::E1997, Edition::E2007] {

@@ -45,7 +45,7 @@ impl Control {
         self.0 & 0x40 != 0
     }
 
-    /// D5: more frames follow, or, from a meter with event reporting on, "new events". [645-2007 4]
+    /// D5: more frames follow, or, from a meter with event reporting on, "new events". [645-2007 4 event flag]
     #[must_use]
     pub const fn has_more(self) -> bool {
         self.0 & 0x20 != 0

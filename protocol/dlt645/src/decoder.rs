@@ -3,7 +3,7 @@
 //! The decoder finds each 68H, trusts the length byte, and after a failure goes on one byte further, because a
 //! start byte may stand inside what looked like a frame. It counts what it dropped and why. It never decides by
 //! time: when the line has been quiet longer than the gap between bytes may last, the caller says so with
-//! [`Decoder::quiet`], and an unfinished start is given up. Faults F1 to F3 are met here.
+//! [`Decoder::quiet`], and an unfinished start is given up. Faults F1 to F3 are met here. [645-2007 2 scanner]
 
 use crate::frame::{Frame, MAX_DATA, MAX_FRAME, Miss, OVERHEAD, START, WAKE_UP, WireFrame};
 

@@ -56,7 +56,7 @@
 //!   starts anew.
 //! - A meter with event reporting on says "more follows" and means "I have events". The first frame is kept when
 //!   the caller's [`LengthRule`] or [`Exchange::whole_at`] says that it may be everything and asking for more
-//!   leads to nothing, and at once when nothing longer is possible. [645-2007 4]
+//!   leads to nothing, and at once when nothing longer is possible. [645-2007 4 event flag]
 //! - After silence the line is kept quiet until the latest possible answer would have ended, between repetitions
 //!   as well as afterwards (F5, F6): [`Exchange::poll_quiet_until`].
 //! - Time is bounded on a silent line and on one that never stops talking (F11), and memory is.
@@ -134,7 +134,7 @@ impl Exchange {
     }
 
     /// Takes data of this length for the whole answer even when its frame says that more follows: the hint for
-    /// meters with event reporting on, where the rule alone allows longer answers. [645-2007 4]
+    /// meters with event reporting on, where the rule alone allows longer answers. [645-2007 4 event flag]
     #[must_use]
     pub const fn whole_at(mut self, length: usize) -> Self {
         self.talk.expected.whole_at = Some(length);

@@ -7,7 +7,7 @@
 //!
 //! The offset of 33H and the checksum live here and nowhere else: everything above sees plain data. A frame is
 //! found by its length byte, never by looking for 16H, which stands in addresses, data and checksums alike.
-//! [645-2007 2] [645-1997 1]
+//! [645-2007 2 frame] [645-1997 1]
 
 use crate::address::AddressField;
 use crate::control::Control;
@@ -16,7 +16,7 @@ use crate::control::Control;
 pub const START: u8 = 0x68;
 /// The end byte.
 pub const END: u8 = 0x16;
-/// The wake-up byte (前导字节) sent before a frame; it belongs to no frame. [645-2007 1]
+/// The wake-up byte (前导字节) sent before a frame; it belongs to no frame. [645-2007 1 wake-up]
 pub const WAKE_UP: u8 = 0xFE;
 /// What is added to every data byte on the wire.
 pub const OFFSET: u8 = 0x33;
@@ -24,7 +24,7 @@ pub const OFFSET: u8 = 0x33;
 const HEAD: usize = 10;
 /// Bytes of a frame besides its data.
 pub const OVERHEAD: usize = 12;
-/// The most data bytes the length byte can announce. The standard ends at 200, makers do not. [645-2007 2]
+/// The most data bytes the length byte can announce. The standard ends at 200, makers do not. [645-2007 2 frame]
 pub const MAX_DATA: usize = 255;
 /// The longest frame there can be.
 pub const MAX_FRAME: usize = OVERHEAD + MAX_DATA;
@@ -216,7 +216,7 @@ fn unmask(masked: &[u8], plain: &mut [u8; MAX_DATA]) {
     }
 }
 
-/// The checksum over `bytes`: their sum modulo 256. [645-2007 2]
+/// The checksum over `bytes`: their sum modulo 256. [645-2007 2 frame]
 #[must_use]
 #[inline]
 pub fn checksum(bytes: &[u8]) -> u8 {
@@ -293,6 +293,7 @@ mod tests {
     const READ: [u8; 16] =
         [0x68, 0x12, 0x90, 0x78, 0x56, 0x34, 0x12, 0x68, 0x11, 0x04, 0x33, 0x33, 0x34, 0x33, 0x68, 0x16];
 
+    // covers [645-2007 2 frame]
     #[test]
     fn parse_and_emit_are_inverse() {
         let wire = WireFrame::parse(&READ).unwrap();

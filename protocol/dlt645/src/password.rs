@@ -11,7 +11,7 @@ use core::str::FromStr;
 use crate::control::Control;
 use crate::edition::Edition;
 
-/// An access level (密级, PA): 0, the highest, to 9. [645-2007 5] [645-1997 3]
+/// An access level (密级, PA): 0, the highest, to 9. [645-2007 5 levels] [645-1997 3 password]
 ///
 /// 98H and 99H in its place belong to the security module and are no level: [`SecurityClass`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,7 +46,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// What stands in the place of a level when a security module vouches for the order. [645-2007 5]
+/// What stands in the place of a level when a security module vouches for the order. [645-2007 5 classes]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SecurityClass {
     /// 99H, class-1 parameters (一类参数): plain data and a MAC of four bytes.
@@ -86,7 +86,7 @@ pub enum DigitOrder {
     AsWritten,
 }
 
-/// A password (密码) with its level, PA P0 P1 P2 on the wire. [645-2007 5]
+/// A password (密码) with its level, PA P0 P1 P2 on the wire. [645-2007 5 password]
 ///
 /// ```
 /// use dlt645::password::{DigitOrder, Level, Password};
@@ -181,7 +181,7 @@ impl fmt::Debug for SecretBytes {
 }
 
 /// An operator code (操作者代码, C0..C3): four bytes of free choice that the meter keeps in its logs. Written high
-/// byte first as eight hexadecimal digits. [645-2007 5]
+/// byte first as eight hexadecimal digits. [645-2007 5 operator]
 ///
 /// ```
 /// use dlt645::password::OperatorCode;
@@ -273,7 +273,7 @@ pub fn secret_places(edition: Edition, control: Control, length: usize) -> [Rang
 mod tests {
     use super::*;
 
-    // covers [645-2007 5]
+    // covers [645-2007 5 password] [645-2007 5 levels]
     #[test]
     fn digits_go_low_byte_first_unless_told_otherwise() {
         let level = Level::CONTROL;
@@ -318,6 +318,7 @@ mod tests {
         assert_eq!(secret_places(Edition::E1997, Control(0x0F), 8), [0..4, 4..8]);
     }
 
+    // covers [645-2007 5 operator]
     #[test]
     fn operator_codes_are_eight_digits() {
         assert_eq!("0000000A".parse::<OperatorCode>().unwrap().to_string(), "0000000A");

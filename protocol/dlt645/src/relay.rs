@@ -75,7 +75,7 @@ use crate::request::fields::{array, byte, operator, remainder, whole};
 use crate::request::{NotOneMeter, one_meter};
 use crate::security::CipherText;
 
-/// What the relay is told to do; N1 and N2 of the order. [645-2007 6]
+/// What the relay is told to do; N1 and N2 of the order. [645-2007 6 orders]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Open the relay (跳闸, 拉闸), 1AH.
@@ -174,7 +174,7 @@ impl Command {
 }
 
 /// How long a relay stays open before it recovers by itself: 5 minutes to 21 h 15 min in steps of 5 minutes.
-/// [645-2007 6]
+/// [645-2007 6 delay]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Delay(NonZeroU8);
 
@@ -206,7 +206,7 @@ impl Delay {
 }
 
 /// Until when a meter may obey an order (命令有效截止时间), by the meter's own clock. Always a date of the
-/// calendar: "none" cannot be said. [645-2007 6]
+/// calendar: "none" cannot be said. [645-2007 6 deadline]
 ///
 /// The year 2099 is refused as well: tools write 99-12-31 where they mean "for ever".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -272,7 +272,7 @@ pub struct Order {
 }
 
 /// A relay order in the enciphered form: what it says is known to the encryption machine and the meter only.
-/// Needs a live identity authentication. [645-2007 6]
+/// Needs a live identity authentication. [645-2007 6 enciphered]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncipheredOrder {
     meter: MeterAddress,
@@ -294,7 +294,7 @@ impl EncipheredOrder {
         Ok(Self { meter, operator, cipher, wants_word: false })
     }
 
-    /// Asks the meter for the two-byte execution word of the fourth supplement, by P2 = 01H. [645-2007 6]
+    /// Asks the meter for the two-byte execution word of the fourth supplement, by P2 = 01H. [645-2007 6 words]
     #[must_use]
     pub fn asking_for_word(self) -> Self {
         Self { wants_word: true, ..self }

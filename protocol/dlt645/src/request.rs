@@ -201,14 +201,14 @@ pub enum Authority {
         /// Who acts.
         operator: Option<OperatorCode>,
     },
-    /// The security module's MAC, behind plain data or cipher text. [645-2007 5]
+    /// The security module's MAC, behind plain data or cipher text. [645-2007 5 classes]
     SecurityModule {
         /// Which of the two.
         class: SecurityClass,
         /// Who acts.
         operator: OperatorCode,
     },
-    /// Nothing at all: some models of the 1997 edition. [645-1997 3]
+    /// Nothing at all: some models of the 1997 edition. [645-1997 3 bare write]
     Nothing,
 }
 

@@ -55,7 +55,8 @@ pub enum Content<'a> {
         item: DataId,
         /// The data after the identifier, in wire order.
         payload: &'a [u8],
-        /// More frames follow, or, from a meter with event reporting on, there are new events. [645-2007 4]
+        /// More frames follow, or, from a meter with event reporting on, there are new events.
+        /// [645-2007 4 event flag]
         more: bool,
     },
     /// A further piece, numbered: 92H and B2H.

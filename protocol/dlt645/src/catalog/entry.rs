@@ -258,7 +258,8 @@ fn fit_otherwise<'a>(
     if let Some(other) = row.alternatives.iter().find(fits) {
         return Some((other, other.repetitions(data.len())?, data));
     }
-    // A block of the 1997 edition may end with a lone AAH, which no BCD digit pair can be. [645-1997 4]
+    // A block of the 1997 edition may end with a lone AAH, which no BCD digit pair can be.
+    // [645-1997 4 blocks]
     let (Edition::E1997, true, Some((0xAA, rest))) = (row.edition, layout.is_block(), data.split_last())
     else {
         return None;

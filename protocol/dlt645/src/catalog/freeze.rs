@@ -1,4 +1,4 @@
-//! A whole freeze (冻结数据块), class 05 with DI1 = FF: the items of the freeze in turn. [645-2007 11]
+//! A whole freeze (冻结数据块), class 05 with DI1 = FF: the items of the freeze in turn. [645-2007 11 blocks]
 //!
 //! Sources do not agree whether AAH stands behind each item. BCD cannot hold AAH, so where one is seen they are taken
 //! as separators, an empty place as an item the meter does not freeze. Where none is seen, the number of tariffs

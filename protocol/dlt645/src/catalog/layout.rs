@@ -14,6 +14,8 @@
 //! AA          a separator, the byte AAH
 //! *k *N *h *p tariffs from 1, points, harmonics, entries, likewise
 //! ```
+//!
+//! [645-2007 8 formats]
 
 use super::bits::Words;
 use super::field::{Field, Format, Item, Role};

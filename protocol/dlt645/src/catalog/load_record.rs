@@ -1,4 +1,4 @@
-//! Blocks of load records (负荷记录), class 06. [645-2007 12]
+//! Blocks of load records (负荷记录), class 06. [645-2007 12 blocks]
 //!
 //! ```text
 //! A0 A0 | n | mm hh DD MM YY | kind 1 | AA | kind 2 | AA | .. | kind 6 | AA | sum | E5

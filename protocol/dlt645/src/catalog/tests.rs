@@ -38,6 +38,7 @@ fn the_parts_of_a_function_are_as_long_as_its_data() {
     assert!(checked > 30, "{checked}");
 }
 
+// covers [645-2007 8 identifiers]
 #[test]
 fn every_identifier_of_every_row_finds_its_row_and_no_other() {
     for row in rows() {
@@ -53,6 +54,7 @@ fn every_identifier_of_every_row_finds_its_row_and_no_other() {
     assert!(find("9018".parse().unwrap()).is_some());
 }
 
+// covers [645-2007 8 identifiers] [645-1997 4 identifiers]
 #[test]
 fn no_identifier_beside_those_of_the_rows_is_found() {
     let known: std::collections::HashSet<DataId> = rows().iter().flat_map(Row::ids).collect();
@@ -176,6 +178,7 @@ fn values_of(layout: &'static Layout, times: usize) -> Vec<BoxedStrategy<Made>> 
         .collect()
 }
 
+// covers [645-2007 8 formats] [645-2007 9 items] [645-2007 11 items]
 #[test]
 fn encode_is_the_inverse_of_decode_for_every_row_with_a_layout() {
     use proptest::strategy::ValueTree;
@@ -217,6 +220,7 @@ proptest! {
     }
 }
 
+// covers [645-2007 12 blocks]
 #[test]
 fn a_load_record_block_reads_as_the_standard_draws_it() {
     let block: Vec<u8> = "A0 A0 62 15 10 21 11 26 01 22 02 22 99 21 34 12 00 00 12 00 80 11 00 01 50 AA 50 79 00 00 27 00 40 26 00 10 26 00 00 08 00 70 02 00 65 02 00 65 02 00 AA 95 09 95 09 95 09 95 09 AA 56 34 12 00 12 00 00 00 67 45 00 00 03 00 00 00 AA 67 45 00 00 00 00 00 00 00 00 00 00 03 00 00 00 AA 00 79 00 90 07 00 AA BE E5"
@@ -275,7 +279,7 @@ fn where_sources_differ_the_length_decides() {
     assert!(hourly.admits_length(13) && hourly.admits_length(16) && !hourly.admits_length(14));
 }
 
-// covers [645-2007 11]
+// covers [645-2007 11 blocks]
 #[test]
 fn a_whole_freeze_is_read_with_and_without_separators() {
     let entry = find("0506FF01".parse().unwrap()).unwrap();

@@ -34,7 +34,7 @@ pub enum Value<'a> {
     Absent(Absence),
 }
 
-/// Why a field holds no value (F9). None of these is ever zero.
+/// Why a field holds no value (F9). None of these is ever zero. [645-2007 8 no value]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Absence {
     /// All FFH: the meter has no such value.
@@ -108,6 +108,7 @@ pub fn decode(format: Format, bytes: &[u8]) -> Value<'_> {
     }
 }
 
+/// Digits, and where the format has a sign the top bit of the last byte. [645-2007 8 signs]
 fn number(bytes: &[u8], decimals: u8, signed: bool) -> Value<'static> {
     let word = little_endian(bytes);
     let top = if bytes.is_empty() { 0 } else { 0x80_u64 << (8 * (bytes.len() - 1).min(7)) };
@@ -321,7 +322,7 @@ mod tests {
         }
     }
 
-    // covers [645-2007 8]
+    // covers [645-2007 8 no value] [645-2007 8 signs]
     #[test]
     fn f09_what_is_no_number_is_said_to_be_none() {
         let signed = Format::Number { bytes: 4, decimals: 2, signed: true };
@@ -349,7 +350,7 @@ mod tests {
         }
     }
 
-    // covers [645-2007 9]
+    // covers [645-2007 8 no value]
     #[test]
     fn f09_what_is_no_time_is_said_to_be_none() {
         let minute = Format::Time(TimeFormat::YYMMDDhhmm);

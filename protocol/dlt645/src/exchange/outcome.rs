@@ -76,7 +76,7 @@ pub struct Answer {
     /// What it said.
     pub reply: Reply,
     /// The "more follows" bit was set although the answer is whole: the meter has new events to read, `04001501`.
-    /// [645-2007 4]
+    /// [645-2007 4 event flag]
     pub has_events: bool,
     /// How it went.
     pub report: Report,

@@ -169,6 +169,7 @@ fn payload(outcome: &Outcome) -> Option<&[u8]> {
     }
 }
 
+// covers [645-2007 3] [645-1997 2]
 #[test]
 fn each_kind_of_request_takes_its_own_answer() {
     let new = Password::from_wire([2, 0x66, 0x55, 0x44]).unwrap();
@@ -259,7 +260,7 @@ fn a_broadcast_is_sent_and_nobody_is_waited_for() {
     assert_eq!((line.count(Unfit::Echo), line.count(Unfit::ForeignRequest)), (1, 0));
 }
 
-// covers [645-2007 13]
+// covers [645-2007 4 write address] [645-2007 13]
 #[test]
 fn a_meter_confirms_its_address_under_the_new_one() {
     let order = WriteAddress::new(Edition::E2007, meter(), OneMeterOnLine::promised());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The times of one line or meter; a profile may change each. The figures of the standard are the same in both
-/// editions. [645-2007 1] [645-1997 1]
+/// editions. [645-2007 1 timing] [645-1997 1]
 ///
 /// ```
 /// use dlt645::exchange::Timing;
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Bits a second; a byte is 11 bits on the line (start, eight, even parity, stop). Default 2400, the speed
+    /// Bits a second; a byte is 11 bits on the line (start, eight, even parity, stop) [645-2007 1 line]. Default 2400, the speed
     /// RS-485 meters are delivered with.
     pub baud: u32,
     /// How many FEH are sent before a request. Default 4, as the standard has it.
@@ -101,7 +101,7 @@ impl Timing {
 mod tests {
     use super::*;
 
-    // covers [645-2007 1]
+    // covers [645-2007 1 timing] [645-2007 1 line] [645-1997 1]
     #[test]
     fn the_defaults_are_those_of_the_standard() {
         let timing = Timing::default();

@@ -209,7 +209,8 @@ fn content(id: DataId, data: &[u8], is_write: bool, is_part: bool, piece: &mut F
     piece.notes.extend(shown.notes);
 }
 
-/// Joins follow-on frames to the answer they belong to and reads the whole under the last of them. [645-2007 4]
+/// Joins follow-on frames to the answer they belong to and reads the whole under the last of them.
+/// [645-2007 4 subsequent]
 pub(super) fn join(frames: &[&FramePiece]) -> Option<FramePiece> {
     let last = frames.last()?;
     let mut data = Vec::new();

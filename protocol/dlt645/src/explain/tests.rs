@@ -332,7 +332,7 @@ fn words_are_shown_bit_by_bit() {
     assert_eq!(set(&old).len(), 2, "battery and direction: {:?}", set(&old));
 }
 
-// covers [645-1997 4] [645-1997 8]
+// covers [645-1997 4 blocks] [645-1997 8]
 #[test]
 fn a_block_of_the_old_edition_may_end_with_aa_or_not() {
     let tariffs = "56 34 12 00 00 00 01 00 00 00 05 00 00 00 06 00 56 34 00 00";

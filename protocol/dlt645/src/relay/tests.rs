@@ -24,7 +24,7 @@ fn order(command: Command, password: [u8; 3], operator: &str, deadline: Civil) -
     }
 }
 
-// covers [645-2007 6] [645-2007 13]
+// covers [645-2007 6 orders] [645-2007 13]
 #[test]
 fn the_orders_of_the_text_are_built_and_read_byte_for_byte() {
     let delay = Delay::from_minutes(30).unwrap();
@@ -49,7 +49,7 @@ fn the_orders_of_the_text_are_built_and_read_byte_for_byte() {
     }
 }
 
-// covers [645-2007 6]
+// covers [645-2007 6 deadline] [645-2007 6 delay]
 #[test]
 fn captured_orders_that_we_would_not_give_are_refused_by_name() {
     let no_deadline = "68 61 10 01 30 12 15 68 1C 10 35 6A 39 35 34 33 33 33 4E 33 33 33 33 63 45 CC 2D 16";
@@ -102,7 +102,7 @@ fn each_reason_to_refuse_an_order_is_told_apart() {
     );
 }
 
-// covers [645-2007 6]
+// covers [645-2007 6 orders]
 #[test]
 fn i08_the_cut_class_is_what_may_take_supply_away() {
     let delay = Delay::from_minutes(5).unwrap();
@@ -123,7 +123,7 @@ fn i08_the_cut_class_is_what_may_take_supply_away() {
     assert!(!others.iter().any(|command| command.is_cut_class()));
 }
 
-// covers [645-2007 6]
+// covers [645-2007 6 delay] [645-2007 6 deadline]
 #[test]
 fn delays_are_whole_units_and_deadlines_lie_ahead() {
     assert_eq!(Delay::from_minutes(30).map(Delay::units), Some(6));
@@ -143,6 +143,7 @@ fn delays_are_whole_units_and_deadlines_lie_ahead() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
+    // covers [645-2007 6 enciphered]
     #[test]
     fn every_order_reads_back_as_itself(order in any_order()) {
         let mut room = Vec::new();

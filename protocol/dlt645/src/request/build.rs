@@ -14,12 +14,13 @@ use crate::relay::AnyOrder;
 use crate::security::{CipherText, SecurityData};
 
 impl Request {
-    /// Reads one identifier, in the edition it belongs to. [645-2007 4] [645-1997 3]
+    /// Reads one identifier, in the edition it belongs to. [645-2007 4 read] [645-1997 3 read]
     pub fn read(target: impl Into<Target>, item: DataId) -> Self {
         Self::to(item.edition(), target.into(), Kind::Read { item })
     }
 
-    /// Reads the earliest (`06dd0000`) or newest (`06dd0002`) load records. [645-2007 12]
+    /// Reads the earliest (`06dd0000`) or newest (`06dd0002`) load records. [645-2007 4 load records]
+    /// [645-2007 12 blocks]
     ///
     /// # Errors
     /// [`RequestError::Edition`] for an identifier of 1997.
@@ -33,7 +34,7 @@ impl Request {
     }
 
     /// Reads load records (`06dd0001`) or a curve (`0610ccii`) from `since` on, by the meter's clock; seconds are
-    /// dropped. [645-2007 12]
+    /// dropped. [645-2007 4 load records] [645-2007 12 curves]
     ///
     /// # Errors
     /// [`RequestError::Edition`] for an identifier of 1997.
@@ -50,18 +51,19 @@ impl Request {
     }
 
     /// Reads the next piece of a long answer. The 1997 edition does not number them and leaves `sequence` out.
-    /// An exchange does this by itself. [645-2007 4] [645-1997 3]
+    /// An exchange does this by itself. [645-2007 4 subsequent]
+    /// [645-1997 3 subsequent]
     pub fn read_subsequent(target: impl Into<Target>, item: DataId, sequence: NonZeroU8) -> Self {
         let sequence = (item.edition() == Edition::E2007).then_some(sequence);
         Self::to(item.edition(), target.into(), Kind::ReadSubsequent { item, sequence })
     }
 
-    /// Asks a meter of 1997 for its last answer again. [645-1997 3]
+    /// Asks a meter of 1997 for its last answer again. [645-1997 3 re-read]
     pub fn reread(target: impl Into<Target>) -> Self {
         Self::to(Edition::E1997, target.into(), Kind::Reread)
     }
 
-    /// Asks the only meter on a line for its address, 2007 only. [645-2007 4]
+    /// Asks the only meter on a line for its address, 2007 only. [645-2007 4 read address]
     #[must_use]
     pub fn read_address() -> Self {
         Self::read_address_of(AddressPattern::ANY)
@@ -72,7 +74,7 @@ impl Request {
         Self::to(Edition::E2007, target.into(), Kind::ReadAddress)
     }
 
-    /// Writes `value`, in wire order, to one identifier. [645-2007 4] [645-1997 3]
+    /// Writes `value`, in wire order, to one identifier. [645-2007 4 write] [645-1997 3 write]
     ///
     /// # Errors
     /// [`RequestError::Value`] when there is none or too much of it.
@@ -88,7 +90,7 @@ impl Request {
     }
 
     /// Writes `value` as the security module prepared it: plain data and MAC, or cipher text and MAC.
-    /// [645-2007 5]
+    /// [645-2007 5 classes]
     ///
     /// # Errors
     /// [`RequestError::Edition`] for an identifier of 1997, [`RequestError::Value`] when there is nothing but the
@@ -104,7 +106,8 @@ impl Request {
         Self::writing(meter, item, Authority::SecurityModule { class, operator }, value.into())
     }
 
-    /// Writes `value` with no password, as some models of the 1997 edition have it. [645-1997 3]
+    /// Writes `value` with no password, as some models of the 1997 edition have it.
+    /// [645-1997 3 bare write]
     ///
     /// # Errors
     /// [`RequestError::Edition`] for an identifier of 2007, [`RequestError::Value`] when there is none or too much.
@@ -136,13 +139,13 @@ impl Request {
         Ok(Self::to(item.edition(), meter.into(), Kind::Write { item, authority, value }))
     }
 
-    /// Sets the clocks of all meters on the line; nobody answers. [645-2007 4] [645-1997 3]
+    /// Sets the clocks of all meters on the line; nobody answers. [645-2007 4 time] [645-1997 3 time]
     #[must_use]
     pub const fn broadcast_time(edition: Edition, time: Civil) -> Self {
         Self { edition, address: AddressField::BROADCAST, kind: Kind::BroadcastTime { time } }
     }
 
-    /// Has one meter freeze its registers. [645-2007 4]
+    /// Has one meter freeze its registers. [645-2007 4 freeze]
     ///
     /// # Errors
     /// [`RequestError::FreezeMoment`] when clock or calendar lack the moment.
@@ -151,7 +154,7 @@ impl Request {
         Ok(Self::to(Edition::E2007, meter.into(), Kind::Freeze { moment }))
     }
 
-    /// Has all meters on the line freeze their registers; nobody answers. [645-2007 4]
+    /// Has all meters on the line freeze their registers; nobody answers. [645-2007 4 freeze]
     ///
     /// # Errors
     /// [`RequestError::FreezeMoment`] when clock or calendar lack the moment.
@@ -161,7 +164,7 @@ impl Request {
     }
 
     /// Changes the line speed of one meter until it loses power or hears nothing for about five minutes. The
-    /// answer comes at the old speed. [645-2007 4] [645-1997 3]
+    /// answer comes at the old speed. [645-2007 4 rate] [645-1997 3 rate]
     ///
     /// # Errors
     /// [`RequestError::Rate`] when the edition lacks the speed.
@@ -170,7 +173,8 @@ impl Request {
         Ok(Self::to(edition, meter.into(), Kind::ChangeRate { rate }))
     }
 
-    /// Changes the password of `new`'s level; `authority` is the old one or one of a higher level. [645-2007 5]
+    /// Changes the password of `new`'s level; `authority` is the old one or one of a higher level.
+    /// [645-2007 4 password] [645-1997 3 password]
     #[must_use]
     pub fn change_password(
         edition: Edition,
@@ -181,7 +185,7 @@ impl Request {
         Self::to(edition, meter.into(), Kind::ChangePassword { authority, new })
     }
 
-    /// Clears maximum demand. [645-2007 4] [645-1997 3]
+    /// Clears maximum demand. [645-2007 4 clear demand] [645-1997 3 clear demand]
     #[must_use]
     pub fn clear_demand(edition: Edition, meter: MeterAddress, credentials: Credentials) -> Self {
         let Credentials { password, operator } = credentials;
@@ -189,14 +193,14 @@ impl Request {
         Self::to(edition, meter.into(), Kind::ClearDemand { password, operator })
     }
 
-    /// Clears every register, 2007 only. [645-2007 4]
+    /// Clears every register, 2007 only. [645-2007 4 clear meter]
     #[must_use]
     pub fn clear_meter(meter: MeterAddress, credentials: Credentials) -> Self {
         let Credentials { password, operator } = credentials;
         Self::to(Edition::E2007, meter.into(), Kind::ClearMeter { password, operator })
     }
 
-    /// Clears event records, 2007 only. [645-2007 4]
+    /// Clears event records, 2007 only. [645-2007 4 clear events]
     ///
     /// # Errors
     /// [`RequestError::Edition`] for an identifier of 1997.
@@ -214,7 +218,7 @@ impl Request {
     }
 
     /// Clears something by cipher text of the security module, 2007 only. For demand and meter the form is
-    /// attested; for events it is taken to be the same. [645-2007 4]
+    /// attested; for events it is taken to be the same. [645-2007 4 clear meter]
     #[must_use]
     pub fn clear_secured(
         meter: MeterAddress,
@@ -231,13 +235,14 @@ impl Request {
         Self::to(Edition::E2007, order.meter().into(), Kind::Relay(order))
     }
 
-    /// Chooses what the multifunction terminal puts out, 2007 only. [645-2007 4]
+    /// Chooses what the multifunction terminal puts out, 2007 only. [645-2007 4 output]
     #[must_use]
     pub fn multifunction_output(meter: MeterAddress, output: Output) -> Self {
         Self::to(Edition::E2007, meter.into(), Kind::MultifunctionOutput { output })
     }
 
-    /// Carries bytes of the encryption machine to the meter's security chip, 2007 only. [645-2007 10]
+    /// Carries bytes of the encryption machine to the meter's security chip, 2007 only. [645-2007 4 security]
+    /// [645-2007 10]
     #[must_use]
     pub fn security(meter: MeterAddress, operator: OperatorCode, data: SecurityData) -> Self {
         Self::to(Edition::E2007, meter.into(), Kind::Security { operator, data })

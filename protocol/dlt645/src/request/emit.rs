@@ -110,7 +110,7 @@ fn put_authority(authority: &Authority, out: &mut Vec<u8>) {
     }
 }
 
-/// The identifier of the password of a level: 04000C01 for level 0, up to 04000C0A. [645-2007 4]
+/// The identifier of the password of a level: 04000C01 for level 0, up to 04000C0A. [645-2007 4 password]
 pub(super) fn password_item(new: &Password) -> DataId {
     DataId::new_2007(0x0400_0C01 + u32::from(new.level().number()))
 }

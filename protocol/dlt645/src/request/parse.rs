@@ -67,7 +67,7 @@ impl Request {
     }
 
     /// Reads a write of the 1997 edition that carries no password: a setting of some models, which the bytes
-    /// cannot tell. [645-1997 3]
+    /// cannot tell. [645-1997 3 bare write]
     ///
     /// # Errors
     /// The [`RequestError`] that makes it none.

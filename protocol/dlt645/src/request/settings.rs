@@ -27,7 +27,7 @@ impl Blocks {
     }
 }
 
-/// When a meter is to freeze its registers (冻结). [645-2007 4]
+/// When a meter is to freeze its registers (冻结). [645-2007 4 freeze]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Freeze {
     /// Now (瞬时冻结).
@@ -116,7 +116,7 @@ impl Freeze {
     }
 }
 
-/// A line speed (通信速率), with the rate word Z that each edition has for it. [645-2007 4] [645-1997 3]
+/// A line speed (通信速率), with the rate word Z that each edition has for it. [645-2007 4 rate] [645-1997 3 rate]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the name is the speed in bit/s")]
 pub enum Rate {
@@ -181,7 +181,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// What the multifunction terminal (多功能端子) puts out. [645-2007 4]
+/// What the multifunction terminal (多功能端子) puts out. [645-2007 4 output]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
     /// The clock's second pulse (时钟秒脉冲).
@@ -215,7 +215,7 @@ impl Output {
     }
 }
 
-/// Which events a meter is to forget (事件清零). [645-2007 4]
+/// Which events a meter is to forget (事件清零). [645-2007 4 clear events]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Events {
     /// All of them.
@@ -249,7 +249,7 @@ impl Events {
 mod tests {
     use super::*;
 
-    // covers [645-2007 4]
+    // covers [645-2007 4 freeze]
     #[test]
     fn freeze_moments_and_bytes_are_inverse() {
         let cases = [
@@ -268,7 +268,7 @@ mod tests {
         }
     }
 
-    // covers [645-2007 4] [645-1997 3]
+    // covers [645-2007 4 rate] [645-1997 3 rate]
     #[test]
     fn each_rate_word_has_one_bit_of_its_edition() {
         for edition in [Edition::E1997, Edition::E2007] {
@@ -287,6 +287,7 @@ mod tests {
         assert_eq!(Rate::from_word(Edition::E2007, 0x24), None, "two bits");
     }
 
+    // covers [645-2007 4 clear events]
     #[test]
     fn one_kind_of_events_is_named_by_three_bytes() {
         let item = DataId::new_2007(0x0330_0D00);

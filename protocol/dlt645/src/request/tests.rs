@@ -41,7 +41,10 @@ fn at(hour: u8, minute: u8, second: u8) -> Civil {
     Civil::new(2026, 11, 21, hour, minute, second).unwrap()
 }
 
-// covers [645-2007 2] [645-2007 4] [645-2007 5] [645-2007 12] [645-2007 13]
+// covers [645-2007 4 read] [645-2007 4 load records] [645-2007 4 subsequent] [645-2007 4 read address]
+// covers [645-2007 4 write] [645-2007 4 time] [645-2007 4 freeze] [645-2007 4 rate] [645-2007 4 password]
+// covers [645-2007 4 clear demand] [645-2007 4 clear events] [645-2007 4 output] [645-2007 4 security]
+// covers [645-2007 12 curves] [645-2007 13]
 #[test]
 fn the_requests_of_the_2007_text_are_built_byte_for_byte() {
     let write = Request::write(meter(), item("04000102"), credentials(), [0x30, 0x15, 0x10]).unwrap();
@@ -101,7 +104,8 @@ fn the_requests_of_the_2007_text_are_built_byte_for_byte() {
     }
 }
 
-// covers [645-1997 3] [645-1997 7]
+// covers [645-1997 3 read] [645-1997 3 write] [645-1997 3 bare write] [645-1997 3 rate] [645-1997 3 time]
+// covers [645-1997 3 clear demand] [645-1997 7]
 #[test]
 fn the_requests_of_the_1997_text_are_built_byte_for_byte() {
     let write = Request::write(meter(), item("C011"), credentials(), [0x30, 0x15, 0x10]).unwrap();
@@ -394,6 +398,7 @@ fn may_be_broadcast(request: &Request) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
+    // covers [645-2007 5 classes]
     #[test]
     fn parse_is_the_inverse_of_emit(request in any_request()) {
         let bytes = request.to_bytes();

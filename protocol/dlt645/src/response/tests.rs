@@ -14,7 +14,9 @@ fn says(edition: Edition, text: &str) -> String {
     format!("{:?}", response.content)
 }
 
-// covers [645-2007 3] [645-2007 4] [645-2007 6] [645-2007 10] [645-2007 13]
+// covers [645-2007 3] [645-2007 4 read] [645-2007 4 subsequent] [645-2007 4 read address] [645-2007 4 write]
+// covers [645-2007 4 freeze] [645-2007 4 rate] [645-2007 4 password] [645-2007 4 output] [645-2007 4 security]
+// covers [645-2007 10] [645-2007 13]
 #[test]
 fn the_answers_of_the_2007_text_read_and_emit() {
     let of = |tail: &str| says(Edition::E2007, &format!("68 12 90 78 56 34 12 68 {tail}"));
@@ -44,7 +46,7 @@ fn the_answers_of_the_2007_text_read_and_emit() {
     assert_eq!(of("9D 01 33 57 16"), "Output { code: 0 }");
 }
 
-// covers [645-1997 3] [645-1997 7]
+// covers [645-1997 3 read] [645-1997 3 write] [645-1997 7]
 #[test]
 fn the_answers_of_the_1997_text_read_and_emit() {
     let of = |text: &str| says(Edition::E1997, text);
@@ -59,6 +61,7 @@ fn the_answers_of_the_1997_text_read_and_emit() {
     );
 }
 
+// covers [645-2007 6 words]
 #[test]
 fn relay_answers_of_the_fourth_supplement_carry_a_word() {
     let content = |control: u8, data: &[u8]| {

@@ -61,8 +61,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The error word (错误信息字) of one byte, a set of bits that differs between the editions. [645-2007 4]
-/// [645-1997 3]
+/// The error word (错误信息字) of one byte, a set of bits that differs between the editions.
+/// [645-2007 4 errors] [645-1997 3 errors]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ErrorWord {
     edition: Edition,
@@ -96,7 +96,7 @@ impl ErrorWord {
     }
 }
 
-/// The error word of security authentication (安全认证错误信息字), two bytes. [645-2007 4]
+/// The error word of security authentication (安全认证错误信息字), two bytes. [645-2007 4 security errors]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SecurityErrorWord {
     bits: u16,
@@ -116,7 +116,7 @@ impl SecurityErrorWord {
     }
 }
 
-/// The error word of relay orders in the fourth supplement, two bytes. [645-2007 6]
+/// The error word of relay orders in the fourth supplement, two bytes. [645-2007 6 words]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RelayErrorWord {
     bits: u16,
@@ -137,7 +137,7 @@ impl RelayErrorWord {
 }
 
 /// What a relay order led to, in the fourth supplement: a set of bits. It tells what the meter set about, not that
-/// the relay moved. [645-2007 6]
+/// the relay moved. [645-2007 6 words]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExecutionWord {
     bits: u16,
@@ -234,7 +234,7 @@ const EXECUTION: [Name; 12] = [
 mod tests {
     use super::*;
 
-    // covers [645-2007 4] [645-1997 3]
+    // covers [645-2007 4 errors] [645-1997 3 errors]
     #[test]
     fn f10_the_error_word_is_a_set_of_bits_and_no_number() {
         let of = |edition, bits| Refusal::Error(ErrorWord::new(edition, bits));
@@ -260,7 +260,7 @@ mod tests {
         }
     }
 
-    // covers [645-2007 4] [645-2007 6]
+    // covers [645-2007 4 security errors] [645-2007 6 words]
     #[test]
     fn two_byte_words_have_their_own_names() {
         let failed = Refusal::Security(SecurityErrorWord::new(0x0008));

@@ -27,6 +27,8 @@ use dlt645::request::Request;
 use dlt645::response::{Response, ResponseError};
 use values::{Parts, check_values};
 
+// covers [645-2007 1 wake-up] [645-2007 4 clear meter] [645-2007 4 errors] [645-2007 12 curves] [645-2007 13]
+// covers [645-1997 3 password] [645-1997 3 errors] [645-1997 7]
 #[test]
 fn golden_frames_say_what_their_case_says() {
     let mut counts = BTreeMap::new();
@@ -48,6 +50,7 @@ fn golden_frames_say_what_their_case_says() {
     println!("values: {values}");
 }
 
+// covers [645-2007 4 subsequent] [645-2007 9 records]
 #[test]
 fn a_golden_record_in_two_pieces_is_read_when_joined() {
     let cases = cases::valid();

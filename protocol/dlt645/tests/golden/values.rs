@@ -210,7 +210,7 @@ fn hex(bytes: &[u8]) -> Shown {
     Shown::plain(bytes.iter().rev().map(|byte| format!("{byte:02X}")).collect::<String>())
 }
 
-/// The one bit of a rate word, told by the rates of b1, b2, .. [645-2007 4] [645-1997 3]
+/// The one bit of a rate word, told by the rates of b1, b2, .. [645-2007 4 rate] [645-1997 3 rate]
 fn rate(rates: [u32; 6], word: u8) -> Shown {
     let told = rates.iter().zip(1..).find(|(_, bit)| word == 1 << bit);
     Shown::with_unit(told.expect("one bit of the rate word").0, "bit/s")

@@ -292,7 +292,7 @@ fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-// covers [645-2007 2] [645-1997 1] [645-2007 8]
+// covers [645-2007 2 frame] [645-2007 2 scanner] [645-2007 8 signs] [645-2007 8 no value] [645-1997 1]
 #[test]
 fn f08_mutated_frames_are_taken_only_when_sound() {
     let tally = run(&Subject::OURS, &Stock::load(), 645, 100_000);

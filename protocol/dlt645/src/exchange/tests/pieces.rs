@@ -37,7 +37,7 @@ fn run(line: &mut Line, meter: &mut Meter, lose_request: &[usize], lose_answer: 
     })
 }
 
-// covers [645-2007 4]
+// covers [645-2007 4 subsequent]
 #[test]
 fn f08_pieces_are_joined_by_number() {
     for length in [1, 195, 196, 197, 202, 392, 393, 1026] {
@@ -153,7 +153,7 @@ fn f11_an_answer_without_end_ends() {
     assert!(outcome.report().duration() <= ms(700), "{:?}", outcome.report().duration());
 }
 
-// covers [645-2007 4]
+// covers [645-2007 4 event flag]
 #[test]
 fn the_event_flag_is_no_second_frame() {
     let mut meter = Meter::new(METER, &[(&ENERGY, vec![1, 2, 3, 4])]);
@@ -195,7 +195,7 @@ fn the_event_flag_is_no_second_frame() {
     );
 }
 
-// covers [645-1997 3]
+// covers [645-1997 3 subsequent]
 #[test]
 fn f08_the_old_edition_joins_without_numbers() {
     for length in [1, 196, 197, 600] {
@@ -207,7 +207,7 @@ fn f08_the_old_edition_joins_without_numbers() {
     }
 }
 
-// covers [645-1997 3]
+// covers [645-1997 3 re-read]
 #[test]
 fn f08_the_old_edition_asks_for_the_last_answer_again() {
     // The answer to the second or third request is lost: 03H brings it.
