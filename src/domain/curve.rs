@@ -143,6 +143,16 @@ impl DayCurve {
         (0..self.slots.0).filter(is_hole).map(|slot| self.instant(slot)).take_while(move |at| *at <= until)
     }
 
+    /// The same curve without the slots behind `limit`, and how many values that cost.
+    #[must_use]
+    pub fn up_to(&self, limit: Moment) -> (Self, usize) {
+        let is_kept = |slot: u16| self.instant(slot) <= limit;
+        let values = (0..).zip(&self.values).map(|(slot, value)| value.filter(|_| is_kept(slot))).collect();
+        let kept = Self::of_values(self.meter, self.item, self.day, self.slots, values);
+        let lost = self.filled().count() - kept.filled().count();
+        (kept, lost)
+    }
+
     /// Fills a slot; says false, and changes nothing, when `at` is not one of this day or is filled already.
     pub fn fill(&mut self, at: Moment, value: SlotValue) -> bool {
         let Some((day, slot)) = self.slots.slot_of(at) else { return false };
@@ -251,6 +261,16 @@ mod tests {
         assert_eq!(stored.holes(hour(4)).collect::<Vec<_>>(), [hour(1), hour(3), hour(4)]);
         assert_eq!(stored.holes(stored.day.next().start()).count(), 22);
         assert_eq!(stored.holes(stored.day.previous().start()).count(), 0);
+    }
+
+    #[test]
+    fn f18_slots_of_the_future_are_left_out() {
+        let curve = curve(24, &[Some(0), None, Some(2), Some(3)]);
+        let hour = |hour| curve.slots.instant(curve.day, hour);
+        let filled = |(curve, lost): (DayCurve, usize)| (curve.filled().count(), lost);
+        assert_eq!(filled(curve.up_to(hour(2))), (2, 1));
+        assert_eq!(filled(curve.up_to(hour(23))), (3, 0));
+        assert_eq!(filled(curve.up_to(curve.day.previous().start())), (0, 3));
     }
 
     #[test]

@@ -37,4 +37,4 @@ pub use meter_clock::ClockOffset;
 pub use moment::{InChina, Moment};
 pub use multiplier::{Multiplier, Ratio, RatioError, Transformers};
 pub use quality::{Quality, Source, Suspicion};
-pub use reading::{Fetch, RegisterReading};
+pub use reading::{Fetch, RegisterKey, RegisterReading};

@@ -49,3 +49,22 @@ pub struct RegisterReading {
     /// The exchange that brought it; `None` for what a person wrote down or a rule made.
     pub fetch: Option<Id<Fetch>>,
 }
+
+/// Which register at which instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RegisterKey {
+    /// The meter.
+    pub meter: Id<Meter>,
+    /// Which register, with its tariff.
+    pub item: Item,
+    /// The instant.
+    pub as_of: Moment,
+}
+
+impl RegisterReading {
+    /// Which register at which instant it is of.
+    #[must_use]
+    pub const fn key(&self) -> RegisterKey {
+        RegisterKey { meter: self.meter, item: self.item, as_of: self.as_of }
+    }
+}

@@ -25,4 +25,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0004-one-transaction-for-both-databases.md")]
     pub mod d0004_one_transaction_for_both_databases {}
+
+    #[doc = include_str!("decisions/0005-curves-are-day-rows.md")]
+    pub mod d0005_curves_are_day_rows {}
 }

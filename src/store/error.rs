@@ -93,9 +93,9 @@ pub enum Refusal {
     /// There is no such meter, point, run or row.
     #[error("it is not there")]
     NotThere,
-    /// The writer was stopped.
-    #[error("the writer has stopped")]
-    Stopped,
+    /// Other writers were faster again and again.
+    #[error("other writers were faster")]
+    Raced,
 }
 
 /// What a caller can do about an error.

@@ -17,13 +17,22 @@ pub(super) struct Migration {
 }
 
 /// All of them, in order; the first has version 1. What was released is never changed here, only added to.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "archive",
-    text: Sql {
-        sqlite: include_str!("migrations/sqlite/0001_archive.sql"),
-        postgres: include_str!("migrations/postgres/0001_archive.sql"),
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "archive",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0001_archive.sql"),
+            postgres: include_str!("migrations/postgres/0001_archive.sql"),
+        },
     },
-}];
+    Migration {
+        name: "readings",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0002_readings.sql"),
+            postgres: include_str!("migrations/postgres/0002_readings.sql"),
+        },
+    },
+];
 
 /// Whether the tables may be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

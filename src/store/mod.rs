@@ -11,29 +11,49 @@
 //! and `collect`.
 
 pub mod archive;
+mod batch;
 mod engine;
 mod error;
+mod fetch;
+mod interval;
+mod latest;
+mod ledger;
 mod migrate;
+mod number;
+mod partition;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+mod review;
 mod seed;
 mod sql;
 mod transaction;
 
+pub use batch::{Batch, Receipt};
 pub use engine::Address;
 pub use error::{Refusal, Remedy, StoreError};
+pub use interval::IntervalConflict;
+pub use latest::Latest;
+pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
+pub use partition::Large;
+pub use review::{Decided, Decision, Review};
 pub use sql::Dialect;
 
-use crate::domain::Coded;
+use std::sync::Arc;
+
+use crate::domain::{Coded, Item};
 use engine::Engine;
+use number::Numbers;
+use partition::KnownDays;
 use transaction::Transaction;
 
 /// The database, opened. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Store {
     engine: Engine,
+    numbers: Arc<Numbers>,
+    partitions: KnownDays,
 }
 
 impl Store {
@@ -45,11 +65,13 @@ impl Store {
     pub async fn open(address: &Address, migrations: Migrations) -> Result<Self, StoreError> {
         let engine = Engine::open(address).await?;
         migrate::migrate(&engine, migrate::MIGRATIONS, migrations).await?;
-        let store = Self { engine };
-        let mut writing = store.write("naming items and codes").await?;
+        let mut writing = Transaction::write(&engine).await?.doing("naming items and codes");
         seed::seed(&mut writing).await?;
+        let opening: Option<(i64,)> =
+            writing.row("UPDATE opening SET number = number + 1 RETURNING number", &[]).await?;
         writing.commit().await?;
-        Ok(store)
+        let numbers = Arc::new(Numbers::new(opening.map_or(0, |(number,)| number)));
+        Ok(Self { engine, numbers, partitions: KnownDays::default() })
     }
 
     /// Which database it is.
@@ -75,4 +97,9 @@ impl Store {
 /// The member of a closed list that a stored number stands for.
 fn code<T: Coded>(list: &'static str, number: i64) -> Result<T, StoreError> {
     T::from_code(number).ok_or_else(|| StoreError::Unknown { list, found: number.to_string() })
+}
+
+/// The item that a stored key stands for.
+fn item(key: i64) -> Result<Item, StoreError> {
+    Item::with_key(key).ok_or_else(|| StoreError::Unknown { list: "item", found: key.to_string() })
 }

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::domain::{Day, Id, Item, Moment};
+
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -33,6 +35,7 @@ impl From<&'static str> for Sql {
 pub(super) enum Cell<'a> {
     Int(Option<i64>),
     Text(Option<Cow<'a, str>>),
+    Bytes(Option<&'a [u8]>),
 }
 
 impl From<i64> for Cell<'_> {
@@ -44,6 +47,36 @@ impl From<i64> for Cell<'_> {
 impl From<Option<i64>> for Cell<'_> {
     fn from(value: Option<i64>) -> Self {
         Self::Int(value)
+    }
+}
+
+impl From<Moment> for Cell<'_> {
+    fn from(value: Moment) -> Self {
+        value.micros().into()
+    }
+}
+
+impl From<Day> for Cell<'_> {
+    fn from(value: Day) -> Self {
+        value.number().into()
+    }
+}
+
+impl From<Item> for Cell<'_> {
+    fn from(value: Item) -> Self {
+        i64::from(value.key().number()).into()
+    }
+}
+
+impl<T> From<Id<T>> for Cell<'_> {
+    fn from(value: Id<T>) -> Self {
+        value.number().into()
+    }
+}
+
+impl<T> From<Option<Id<T>>> for Cell<'_> {
+    fn from(value: Option<Id<T>>) -> Self {
+        value.map(Id::number).into()
     }
 }
 
@@ -71,11 +104,20 @@ impl From<Option<String>> for Cell<'_> {
     }
 }
 
+impl<'a> From<&'a [u8]> for Cell<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Int,
     Text,
+    Bytes,
+    /// Whole numbers with gaps: an array in PostgreSQL, JSON text in SQLite; bound as the text of [`Dialect::array`].
+    Array,
 }
 
 /// What is inserted, and what becomes of a row that is there already.
@@ -108,14 +150,20 @@ impl Table {
 
     /// The statement for any number of rows of PostgreSQL, one array for each column.
     pub(super) fn postgres(&self, returning: &str) -> String {
+        let name = |(name, kind): &(&str, Kind)| match kind {
+            Kind::Array => format!("{name}::bigint[]"),
+            _ => (*name).to_owned(),
+        };
         let array = |(place, (_, kind)): (usize, &(&str, Kind))| match kind {
             Kind::Int => format!("${}::bigint[]", place + 1),
-            Kind::Text => format!("${}::text[]", place + 1),
+            Kind::Text | Kind::Array => format!("${}::text[]", place + 1),
+            Kind::Bytes => format!("${}::bytea[]", place + 1),
         };
         let names = self.names();
+        let values = self.columns.iter().map(name).collect::<Vec<_>>().join(", ");
         let arrays = self.columns.iter().enumerate().map(array).collect::<Vec<_>>().join(", ");
         let table = self.name;
-        format!("INSERT INTO {table} ({names}) SELECT {names} FROM unnest({arrays}) AS given ({names})")
+        format!("INSERT INTO {table} ({names}) SELECT {values} FROM unnest({arrays}) AS given ({names})")
             + &self.ending(returning)
     }
 
@@ -141,6 +189,10 @@ impl<'a> Rows<'a> {
     pub(super) fn push<const N: usize>(&mut self, row: [Cell<'a>; N]) {
         debug_assert_eq!(N, self.width, "a row has a cell for each column");
         self.cells.extend(row);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cells.len() / self.width
     }
 
     /// Row after row in portions the database takes at once.
@@ -196,12 +248,45 @@ impl Dialect {
     }
 }
 
+impl Dialect {
+    /// Keys of several numbers, to be joined with: as many arrays as a key has numbers in PostgreSQL, in SQLite one JSON
+    /// text of all keys.
+    pub(super) fn keys<const N: usize>(self, keys: &[[i64; N]]) -> Vec<Cell<'static>> {
+        match self {
+            Self::Sqlite => {
+                let rows = keys.iter().map(|key| self.array(key.iter().copied().map(Some)));
+                vec![format!("[{}]", rows.collect::<Vec<_>>().join(",")).into()]
+            }
+            Self::Postgres => {
+                let column = |place| keys.iter().map(move |key| key.get(place).copied());
+                (0..N).map(|place| self.array(column(place)).into()).collect()
+            }
+        }
+    }
+}
+
+/// The inverse of [`Dialect::array`]; `None` for any other text.
+pub(super) fn parse_array(text: &str) -> Option<Vec<Option<i64>>> {
+    let inside = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .or_else(|| text.strip_prefix('{').and_then(|text| text.strip_suffix('}')))?;
+    if inside.is_empty() {
+        return Some(Vec::new());
+    }
+    let number = |text: &str| match text {
+        "null" | "NULL" => Some(None),
+        number => number.parse().ok().map(Some),
+    };
+    inside.split(',').map(number).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const TABLE: Table =
-        Table { name: "t", columns: &[("a", Kind::Int), ("b", Kind::Text)], on_conflict: "(a) DO NOTHING" };
+        Table { name: "t", columns: &[("a", Kind::Int), ("b", Kind::Array)], on_conflict: "(a) DO NOTHING" };
 
     #[test]
     fn a_table_makes_its_statements() {
@@ -211,7 +296,7 @@ mod tests {
         );
         assert_eq!(
             TABLE.postgres("a"),
-            "INSERT INTO t (a, b) SELECT a, b FROM unnest($1::bigint[], $2::text[]) AS given (a, b) \
+            "INSERT INTO t (a, b) SELECT a, b::bigint[] FROM unnest($1::bigint[], $2::text[]) AS given (a, b) \
              ON CONFLICT (a) DO NOTHING RETURNING a"
         );
     }
@@ -220,20 +305,25 @@ mod tests {
     fn rows_are_cut_into_portions_that_hold_them_all() {
         for count in [0_usize, 1, 2, 3, 255, 256, 257, 1000] {
             let mut rows = Rows::new(&TABLE);
-            (0..count).for_each(|_| rows.push([Cell::from(1), Cell::from("x")]));
+            (0..count).for_each(|_| rows.push([Cell::from(1), Cell::from("[]")]));
             let portions: Vec<usize> =
                 rows.portions(Dialect::Sqlite).map(|portion| portion.len() / rows.width()).collect();
-            assert_eq!(portions.iter().sum::<usize>(), count);
+            assert_eq!((rows.len(), portions.iter().sum::<usize>()), (count, count));
             assert!(portions.iter().all(|rows| rows.is_power_of_two() && *rows <= 256), "{portions:?}");
             assert_eq!(rows.portions(Dialect::Postgres).count(), count.min(1));
         }
     }
 
     #[test]
-    fn arrays_are_written_as_each_database_reads_them() {
-        let numbers = || [Some(1), None, Some(-5)].into_iter();
-        assert_eq!(Dialect::Sqlite.array(numbers()), "[1,null,-5]");
-        assert_eq!(Dialect::Postgres.array(numbers()), "{1,NULL,-5}");
-        assert_eq!(Dialect::Postgres.array([].into_iter()), "{}");
+    fn arrays_are_written_and_read_back() {
+        for numbers in [vec![], vec![Some(1)], vec![None, Some(-5), None, Some(i64::MAX)]] {
+            for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+                let text = dialect.array(numbers.iter().copied());
+                assert_eq!(parse_array(&text), Some(numbers.clone()), "{text}");
+            }
+        }
+        for text in ["", "[", "[1", "[1,]", "[1.5]", "[a]", "1"] {
+            assert_eq!(parse_array(text), None, "{text}");
+        }
     }
 }

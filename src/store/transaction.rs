@@ -98,6 +98,7 @@ impl Transaction {
                 query = match arg {
                     Cell::Int(value) => query.bind(*value),
                     Cell::Text(value) => query.bind(value.as_deref()),
+                    Cell::Bytes(value) => query.bind(*value),
                 };
             }
             query.fetch_all(&mut **inner).await
@@ -127,6 +128,7 @@ impl Transaction {
                 query = match arg {
                     Cell::Int(value) => query.bind(*value),
                     Cell::Text(value) => query.bind(value.as_deref()),
+                    Cell::Bytes(value) => query.bind(*value),
                 };
             }
             query.execute(&mut **inner).await.map(|done| done.rows_affected())
@@ -152,6 +154,7 @@ impl Transaction {
                         query = match cell {
                             Cell::Int(value) => query.bind(*value),
                             Cell::Text(value) => query.bind(value.as_deref()),
+                            Cell::Bytes(value) => query.bind(*value),
                         };
                     }
                     query.execute(&mut **inner).await.map(|done| done.rows_affected())
@@ -162,7 +165,8 @@ impl Transaction {
                         let column = chunk.iter().skip(place).step_by(rows.width());
                         query = match kind {
                             Kind::Int => query.bind(ints(column)),
-                            Kind::Text => query.bind(texts(column)),
+                            Kind::Text | Kind::Array => query.bind(texts(column)),
+                            Kind::Bytes => query.bind(bytes(column)),
                         };
                     }
                     query.execute(&mut **inner).await.map(|done| done.rows_affected())
@@ -188,4 +192,8 @@ fn ints<'c, 'a: 'c>(column: impl Iterator<Item = &'c Cell<'a>>) -> Vec<Option<i6
 
 fn texts<'c, 'a: 'c>(column: impl Iterator<Item = &'c Cell<'a>>) -> Vec<Option<&'c str>> {
     column.map(|cell| if let Cell::Text(value) = cell { value.as_deref() } else { None }).collect()
+}
+
+fn bytes<'c, 'a: 'c>(column: impl Iterator<Item = &'c Cell<'a>>) -> Vec<Option<&'c [u8]>> {
+    column.map(|cell| if let Cell::Bytes(value) = cell { *value } else { None }).collect()
 }

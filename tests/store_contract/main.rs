@@ -5,6 +5,9 @@ mod archive;
 mod opening;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod readings;
+mod rules;
+mod views;
 
 use chaobiao::domain::{Day, Moment};
 use chaobiao::store::{Address, Migrations, Store};
@@ -44,6 +47,42 @@ impl Fresh {
                 script.execute(&mut PgConnection::connect(url).await?).await.map(|_| ())
             }
         }
+    }
+
+    /// What a query says that gives one column of text.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let rows: Result<Vec<(String,)>, _> = match &self.address {
+            Address::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query_as(sql).fetch_all(&mut connection).await
+            }
+            Address::Postgres(url) => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                sqlx::query_as(sql).fetch_all(&mut connection).await
+            }
+        };
+        rows.unwrap().into_iter().map(|(text,)| text).collect()
+    }
+}
+
+impl Fresh {
+    /// All that is in some tables, as text.
+    pub(crate) async fn content(&self, tables: &[&str]) -> Vec<String> {
+        let mut content = Vec::new();
+        for table in tables {
+            let sql = match &self.address {
+                Address::Sqlite(_) => {
+                    let columns = format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')");
+                    let columns = self.texts(&columns).await.join(" || ' ' || ");
+                    format!("SELECT {columns} FROM {table} ORDER BY 1")
+                }
+                Address::Postgres(_) => format!("SELECT t::text FROM {table} t ORDER BY 1"),
+            };
+            content.extend(self.texts(&sql).await.into_iter().map(|row| format!("{table}: {row}")));
+        }
+        content
     }
 }
 

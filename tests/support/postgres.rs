@@ -107,8 +107,11 @@ fn has_initdb(path: &Path) -> bool {
     path.join("initdb").exists()
 }
 
-/// In memory where that is possible, so that waiting for the disk costs nothing.
+/// In memory where that is possible, so that waiting for the disk costs nothing; who measures names a folder on a disk.
 fn fast_folder() -> PathBuf {
+    if let Some(named) = std::env::var_os("CHAOBIAO_TEST_PG_FOLDER") {
+        return named.into();
+    }
     let memory = PathBuf::from("/dev/shm");
     if tempfile::tempfile_in(&memory).is_ok() { memory } else { std::env::temp_dir() }
 }

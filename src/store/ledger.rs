@@ -1,0 +1,278 @@
+//! The ledger of register reads: versions are added, none is changed (I4).
+
+use std::collections::HashMap;
+
+use super::error::StoreError;
+use super::sql::{Kind, Rows, Sql, Table};
+use super::transaction::Transaction;
+use super::{Store, code, item};
+use crate::domain::register::State;
+use crate::domain::version::{self, Booking, Held, Offered};
+use crate::domain::{Accepted, Coded, Id, Meter, Moment, RegisterKey, RegisterReading};
+
+/// A version in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// The reading.
+    pub reading: RegisterReading,
+    /// 1, 2, 3 ...
+    pub version: i64,
+    /// Whether it is the one that counts.
+    pub is_current: bool,
+    /// When it was written.
+    pub recorded_at: Moment,
+    /// Who decided that it counts; `None` for what the rules decided.
+    pub decided_by: Option<String>,
+    /// Why.
+    pub note: Option<String>,
+}
+
+/// The accepted states next to an instant in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Neighbours {
+    /// The last one before.
+    pub before: Option<State>,
+    /// The first one behind.
+    pub after: Option<State>,
+}
+
+impl Store {
+    /// The current accepted value of each key that has one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or holds what this version does not know.
+    pub async fn accepted(&self, keys: &[RegisterKey]) -> Result<HashMap<RegisterKey, Accepted>, StoreError> {
+        accepted(&mut self.read("reading accepted registers").await?, keys).await
+    }
+
+    /// The accepted states before and behind each key, for judging what is read for it.
+    ///
+    /// # Errors
+    /// As [`Self::accepted`].
+    pub async fn neighbours(
+        &self,
+        keys: &[RegisterKey],
+    ) -> Result<HashMap<RegisterKey, Neighbours>, StoreError> {
+        let mut reading = self.read("reading neighbouring registers").await?;
+        let numbers: Vec<[i64; 3]> = keys.iter().map(|key| numbers(*key)).collect();
+        let args = reading.dialect().keys(&numbers);
+        let found: Vec<(Option<i64>, Option<i64>, i64)> = reading.rows(BESIDE, &args).await?;
+        let mut beside = HashMap::new();
+        for (before, after, place) in found {
+            // Counted from 0 in SQLite, from 1 in PostgreSQL, and put right in the statement.
+            let Some(key) = usize::try_from(place).ok().and_then(|place| keys.get(place)) else { continue };
+            let at = |micros: i64| RegisterKey { as_of: Moment::from_micros(micros), ..*key };
+            beside.insert(*key, (before.map(at), after.map(at)));
+        }
+        let asked: Vec<RegisterKey> =
+            beside.values().flat_map(|(before, after)| [*before, *after]).flatten().collect();
+        let values = accepted(&mut reading, &asked).await?;
+        let state = |key: Option<RegisterKey>| {
+            key.and_then(|key| Some(State { at: key.as_of, value: values.get(&key)?.value }))
+        };
+        let both = |(key, (before, after))| (key, Neighbours { before: state(before), after: state(after) });
+        Ok(beside.into_iter().map(both).collect())
+    }
+
+    /// All versions of a meter's registers from `from` up to and with `until`, in order of time, item and version.
+    ///
+    /// # Errors
+    /// As [`Self::accepted`].
+    pub async fn ledger(
+        &self,
+        meter: Id<Meter>,
+        from: Moment,
+        until: Moment,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        let mut reading = self.read("reading the ledger").await?;
+        let rows: Vec<Row> = reading.rows(OF_METER, &[meter.into(), from.into(), until.into()]).await?;
+        let mut entries = rows.into_iter().map(|row| entry(meter, row)).collect::<Result<Vec<_>, _>>()?;
+        // From the back, since of the versions of one key the newest accepted one counts.
+        let mut counted = None;
+        for entry in entries.iter_mut().rev() {
+            let key = entry.reading.key();
+            entry.is_current = entry.reading.quality.is_accepted() && counted != Some(key);
+            if entry.is_current {
+                counted = Some(key);
+            }
+        }
+        Ok(entries)
+    }
+}
+
+fn numbers(key: RegisterKey) -> [i64; 3] {
+    [key.meter.number(), key.item.key().number().into(), key.as_of.micros()]
+}
+
+type Row =
+    (i64, i64, i64, i64, i64, i64, Option<String>, i64, Option<i64>, i64, Option<String>, Option<String>);
+
+fn entry(meter: Id<Meter>, row: Row) -> Result<LedgerEntry, StoreError> {
+    let (key, as_of, version, value, quality, source, meter_time, collected_at, fetch, recorded_at, by, note) =
+        row;
+    Ok(LedgerEntry {
+        reading: RegisterReading {
+            meter,
+            item: item(key)?,
+            as_of: Moment::from_micros(as_of),
+            value,
+            meter_time,
+            collected_at: Moment::from_micros(collected_at),
+            source: code("source", source)?,
+            quality: code("quality", quality)?,
+            fetch: fetch.map(Id::new),
+        },
+        version,
+        is_current: false,
+        recorded_at: Moment::from_micros(recorded_at),
+        decided_by: by,
+        note,
+    })
+}
+
+/// One version.
+pub(super) async fn version_of(
+    reading: &mut Transaction,
+    key: RegisterKey,
+    version: i64,
+) -> Result<Option<LedgerEntry>, StoreError> {
+    let [meter, item, as_of] = numbers(key);
+    let args = [meter.into(), item.into(), as_of.into(), version.into()];
+    let row: Option<Row> = reading.row(ONE, &args).await?;
+    row.map(|row| entry(key.meter, row)).transpose()
+}
+
+pub(super) async fn accepted(
+    reading: &mut Transaction,
+    keys: &[RegisterKey],
+) -> Result<HashMap<RegisterKey, Accepted>, StoreError> {
+    let held = held(reading, keys).await?;
+    let current = |(key, held): (RegisterKey, Vec<Held>)| {
+        let current = version::current(&held)?;
+        let Held { value, quality, version, .. } = *current;
+        Some((key, Accepted { value, quality, version }))
+    };
+    Ok(held.into_iter().filter_map(current).collect())
+}
+
+/// All versions of each key.
+async fn held(
+    reading: &mut Transaction,
+    keys: &[RegisterKey],
+) -> Result<HashMap<RegisterKey, Vec<Held>>, StoreError> {
+    let numbers: Vec<[i64; 3]> = keys.iter().map(|key| numbers(*key)).collect();
+    let args = reading.dialect().keys(&numbers);
+    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = reading.rows(HELD, &args).await?;
+    let mut held: HashMap<RegisterKey, Vec<Held>> = HashMap::new();
+    for (meter, key, as_of, version, value, quality, source) in rows {
+        let key = RegisterKey { meter: Id::new(meter), item: item(key)?, as_of: Moment::from_micros(as_of) };
+        let (quality, source) = (code("quality", quality)?, code("source", source)?);
+        held.entry(key).or_default().push(Held { version, value, quality, source });
+    }
+    Ok(held)
+}
+
+/// A reading on its way into the ledger.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer<'a> {
+    pub(super) reading: &'a RegisterReading,
+    /// Who decided that it counts, and why.
+    pub(super) decided: Option<(&'a str, &'a str)>,
+}
+
+/// What became of an offer, and which version counted before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Booked {
+    pub(super) booking: Booking,
+    pub(super) before: Option<i64>,
+}
+
+/// Adds versions for what is new. `None` when another writer took a version in the meantime: all must be tried again.
+pub(super) async fn book(
+    writing: &mut Transaction,
+    offers: &[Offer<'_>],
+    now: Moment,
+) -> Result<Option<Vec<Booked>>, StoreError> {
+    let mut keys: Vec<RegisterKey> = offers.iter().map(|offer| offer.reading.key()).collect();
+    keys.sort_unstable_by_key(|key| numbers(*key));
+    keys.dedup();
+    let mut held = held(writing, &keys).await?;
+    let mut booked = Vec::with_capacity(offers.len());
+    let mut rows = Rows::new(&LEDGER);
+    for Offer { reading, decided } in offers {
+        let held = held.entry(reading.key()).or_default();
+        let RegisterReading { value, quality, source, .. } = **reading;
+        let offered = Offered { value, quality, source, is_decided: decided.is_some() };
+        let before = version::current(held).map(|current| current.version);
+        let booking = version::book(held, offered);
+        booked.push(Booked { booking, before });
+        let Booking::New(version, quality) = booking else { continue };
+        held.push(Held { version, value, quality, source });
+        rows.push([
+            reading.meter.into(),
+            reading.item.into(),
+            reading.as_of.into(),
+            version.into(),
+            value.into(),
+            quality.code().into(),
+            source.code().into(),
+            reading.meter_time.as_deref().into(),
+            reading.collected_at.into(),
+            reading.fetch.into(),
+            now.into(),
+            decided.map(|(by, _)| by).into(),
+            decided.map(|(_, note)| note).into(),
+        ]);
+    }
+    let added = writing.insert(&LEDGER, &rows).await?;
+    Ok((usize::try_from(added).ok() == Some(rows.len())).then_some(booked))
+}
+
+const LEDGER: Table = Table {
+    name: "register_ledger",
+    columns: &[
+        ("meter_id", Kind::Int),
+        ("item", Kind::Int),
+        ("as_of", Kind::Int),
+        ("version", Kind::Int),
+        ("value", Kind::Int),
+        ("quality", Kind::Int),
+        ("source", Kind::Int),
+        ("meter_time", Kind::Text),
+        ("collected_at", Kind::Int),
+        ("fetch_id", Kind::Int),
+        ("recorded_at", Kind::Int),
+        ("decided_by", Kind::Text),
+        ("note", Kind::Text),
+    ],
+    on_conflict: "DO NOTHING",
+};
+
+const HELD: Sql = Sql {
+    sqlite: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source \
+        FROM json_each($1) k CROSS JOIN register_ledger l \
+        WHERE l.meter_id = k.value ->> 0 AND l.item = k.value ->> 1 AND l.as_of = k.value ->> 2",
+    postgres: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source \
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (meter_id, item, as_of) \
+        JOIN register_ledger l USING (meter_id, item, as_of)",
+};
+
+const BESIDE: Sql = Sql {
+    sqlite: "SELECT (SELECT max(l.as_of) FROM register_ledger l WHERE l.meter_id = k.value ->> 0 \
+            AND l.item = k.value ->> 1 AND l.as_of < k.value ->> 2 AND l.quality < 10), \
+        (SELECT min(l.as_of) FROM register_ledger l WHERE l.meter_id = k.value ->> 0 \
+            AND l.item = k.value ->> 1 AND l.as_of > k.value ->> 2 AND l.quality < 10), k.key FROM json_each($1) k",
+    postgres: "SELECT (SELECT max(l.as_of) FROM register_ledger l WHERE l.meter_id = k.meter_id \
+            AND l.item = k.item AND l.as_of < k.as_of AND l.quality < 10), \
+        (SELECT min(l.as_of) FROM register_ledger l WHERE l.meter_id = k.meter_id \
+            AND l.item = k.item AND l.as_of > k.as_of AND l.quality < 10), k.place - 1 \
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS k (meter_id, item, as_of, place)",
+};
+
+const ONE: &str = "SELECT item, as_of, version, value, quality, source, meter_time, collected_at, fetch_id, \
+    recorded_at, decided_by, note FROM register_ledger \
+    WHERE meter_id = $1 AND item = $2 AND as_of = $3 AND version = $4";
+
+const OF_METER: &str = "SELECT item, as_of, version, value, quality, source, meter_time, collected_at, fetch_id, \
+    recorded_at, decided_by, note FROM register_ledger WHERE meter_id = $1 AND as_of BETWEEN $2 AND $3 \
+    ORDER BY as_of, item, version";

@@ -1,0 +1,105 @@
+//! Partitions of PostgreSQL, made before they are needed, and retention on both databases.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use super::Store;
+use super::error::StoreError;
+use super::sql::Dialect;
+use crate::domain::{Coded, Day};
+
+/// The days whose partitions are known to be there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownDays(Arc<Mutex<HashSet<Day>>>);
+
+impl KnownDays {
+    fn missing(&self, days: impl Iterator<Item = Day>) -> HashSet<Day> {
+        let known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        days.filter(|day| !known.contains(day)).collect()
+    }
+
+    fn add(&self, day: Day) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(day);
+    }
+
+    fn clear(&self) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+}
+
+/// A large table whose old rows may be let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Large {
+    /// Exchanges with their frames.
+    Fetches,
+    /// Versions of register reads.
+    Registers,
+    /// Curves.
+    Intervals,
+}
+
+impl Coded for Large {
+    const TABLE: &'static [(Self, i64, &'static str)] = &[
+        (Self::Fetches, 1, "meter_fetch"),
+        (Self::Registers, 2, "register_ledger"),
+        (Self::Intervals, 3, "interval_day"),
+    ];
+}
+
+impl Store {
+    /// Makes the partitions that hold these days. Called by itself when something is saved; called ahead, it spares the
+    /// night the work.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot, or a day is not between 2000 and 2099.
+    pub async fn make_partitions(&self, days: impl Iterator<Item = Day>) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(());
+        }
+        let mut missing: Vec<Day> = self.partitions.missing(days).into_iter().collect();
+        missing.sort_unstable();
+        for day in missing {
+            let mut making = self.write("making partitions").await?;
+            making.execute("SELECT make_partitions($1)", &[day.into()]).await?;
+            making.commit().await?;
+            self.partitions.add(day);
+        }
+        Ok(())
+    }
+
+    /// Lets go what a table holds of the days before `keep_from`: whole partitions in PostgreSQL, rows in SQLite. Says how
+    /// many of these. Whether they were billed and backed up is for the caller to know.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot, or when later days were let go before.
+    pub async fn let_go(&self, large: Large, keep_from: Day) -> Result<u64, StoreError> {
+        let mut writing = self.write("letting old rows go").await?;
+        let name = large.name();
+        let gone = if writing.dialect() == Dialect::Postgres {
+            let dropped: Option<(i64,)> =
+                writing.row("SELECT drop_partitions($1, $2)", &[name.into(), keep_from.into()]).await?;
+            u64::try_from(dropped.map_or(0, |(dropped,)| dropped)).unwrap_or(0)
+        } else {
+            writing.execute(KEEP_FROM, &[name.into(), keep_from.into()]).await?;
+            match large {
+                Large::Registers => {
+                    writing
+                        .execute("DELETE FROM register_ledger WHERE as_of < $1", &[keep_from.start().into()])
+                        .await?
+                }
+                Large::Fetches => {
+                    writing.execute("DELETE FROM meter_fetch WHERE day < $1", &[keep_from.into()]).await?
+                }
+                Large::Intervals => {
+                    writing.execute("DELETE FROM interval_day WHERE day < $1", &[keep_from.into()]).await?
+                }
+            }
+        };
+        writing.commit().await?;
+        self.partitions.clear();
+        Ok(gone)
+    }
+}
+
+const KEEP_FROM: &str = "INSERT INTO retention (list, keep_from) VALUES ($1, $2) \
+    ON CONFLICT (list) DO UPDATE SET keep_from = excluded.keep_from";
