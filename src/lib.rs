@@ -10,3 +10,4 @@ pub mod domain;
 pub mod link;
 pub mod manual;
 pub mod store;
+pub mod telemetry;

@@ -6,8 +6,10 @@
 //!
 //! What it leaves to others: when to send, what an answer is, and when to open a path again ([`crate::channel`]).
 
+mod capture;
 mod error;
 mod gate;
+mod mask;
 mod place;
 mod serial;
 mod tap;
@@ -19,10 +21,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio_serial::SerialStream;
 
+pub use capture::{Capture, CaptureSettings, Captures};
 pub use error::LinkError;
 pub use gate::{Blocked, Cleared, Gate};
-pub use place::{ParityBit, Place};
-pub use tap::{Direction, Tap};
+pub use mask::{hex_without, secrets};
+pub use place::{Place, Rate};
+pub use tap::{Direction, Gathering, Tap};
 pub use tcp::Liveness;
 
 /// An open path to one line.
@@ -43,8 +47,19 @@ impl Link {
     /// [`LinkError`] says what could not be opened and why.
     pub async fn open(place: &Place, limit: Duration) -> Result<Self, LinkError> {
         match place {
-            Place::Serial { device, baud, parity } => serial::open(device, *baud, *parity),
+            Place::Serial { device, rate } => serial::open(device, *rate),
             Place::Tcp(address) => tcp::connect(address, limit).await,
+        }
+    }
+
+    /// Sets the line to another rate, where that is ours to set: a serial server has its own settings.
+    ///
+    /// # Errors
+    /// [`LinkError::Failed`] when the port refuses.
+    pub fn tune(&mut self, rate: Rate) -> Result<(), LinkError> {
+        match self {
+            Self::Serial(port) => serial::tune(port, rate),
+            Self::Tcp(_) | Self::Memory(_) => Ok(()),
         }
     }
 

@@ -18,7 +18,8 @@ use super::decode::{EditionArg, show};
 use super::trace::Trace;
 use crate::channel::{Failure, Question, Speaker};
 use crate::config;
-use crate::link::{Gate, Link, ParityBit, Place};
+use crate::domain::Parity;
+use crate::link::{Gate, Link, Place, Rate};
 
 /// Read one meter directly
 #[derive(Debug, Args)]
@@ -87,15 +88,14 @@ enum ParityArg {
 impl LineArgs {
     fn place(&self) -> Place {
         let parity = match self.parity {
-            ParityArg::Even => ParityBit::Even,
-            ParityArg::Odd => ParityBit::Odd,
-            ParityArg::None => ParityBit::None,
+            ParityArg::Even => Parity::Even,
+            ParityArg::Odd => Parity::Odd,
+            ParityArg::None => Parity::None,
         };
+        let rate = Rate { baud: self.baud, parity };
         match (&self.path.tcp, &self.path.serial) {
             (Some(address), _) => Place::Tcp(address.clone()),
-            (None, device) => {
-                Place::Serial { device: device.clone().unwrap_or_default(), baud: self.baud, parity }
-            }
+            (None, device) => Place::Serial { device: device.clone().unwrap_or_default(), rate },
         }
     }
 }

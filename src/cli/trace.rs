@@ -3,11 +3,10 @@
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use dlt645::decoder::Decoder;
 use dlt645::explain::{self, Piece};
 
 use super::talk;
-use crate::link::{Direction, Tap};
+use crate::link::{Direction, Gathering, Tap, hex_without, secrets};
 
 const SENT: Style = AnsiColor::Cyan.on_default();
 const RECEIVED: Style = AnsiColor::Green.on_default();
@@ -19,31 +18,30 @@ pub(super) struct Trace {
     began_at: Option<Instant>,
     last_at: Option<Instant>,
     /// Bytes received and not yet explained.
-    pending: Vec<u8>,
-    decoder: Decoder,
+    gathering: Gathering,
+    /// The last frame sent held a password: what comes back may be a part of it.
+    hides: bool,
 }
 
 impl Trace {
     pub(super) fn new(is_on: bool) -> Self {
-        Self { is_on, began_at: None, last_at: None, pending: Vec::new(), decoder: Decoder::new() }
+        Self { is_on, began_at: None, last_at: None, gathering: Gathering::new(), hides: false }
     }
 
-    fn line(&mut self, at: Instant, style: Style, arrow: &str, bytes: &[u8]) {
+    fn line(&mut self, at: Instant, style: Style, text: &str) {
         let began_at = *self.began_at.get_or_insert(at);
         let since_last =
             self.last_at.replace(at).map_or(0, |last| at.saturating_duration_since(last).as_millis());
         let elapsed = at.saturating_duration_since(began_at);
-        let text: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
         talk(&format!(
-            "{:>4}.{:03} +{since_last:<5} {style}{arrow} {}{style:#}",
+            "{:>4}.{:03} +{since_last:<5} {style}{text}{style:#}",
             elapsed.as_secs(),
             elapsed.subsec_millis(),
-            text.join(" ")
         ));
     }
 
     /// Explains what is pending as far as frames are complete.
-    fn explain(&mut self, bytes: &[u8]) {
+    fn explain(&self, bytes: &[u8]) {
         for piece in explain::pieces(bytes, None) {
             match piece {
                 Piece::Frame(frame) => {
@@ -55,6 +53,7 @@ impl Trace {
                         .values
                         .iter()
                         .chain(recorded)
+                        .filter(|value| !value.name.contains("password"))
                         .map(|value| {
                             let text = value
                                 .value
@@ -77,6 +76,7 @@ impl Trace {
                         talk(&format!("{MEANING}                 - {}{MEANING:#}", note.en));
                     }
                 }
+                Piece::Garbage(_) if self.hides => {}
                 Piece::Garbage(garbage) => {
                     talk(&format!("{MEANING}                 no frame: {}{MEANING:#}", garbage.garbage));
                 }
@@ -86,11 +86,11 @@ impl Trace {
 
     /// Explains what was received and never became a frame.
     fn give_up_pending(&mut self) {
-        if !self.pending.is_empty() {
-            let pending = std::mem::take(&mut self.pending);
-            self.explain(&pending);
+        if let Some(bytes) = self.gathering.give_up()
+            && !self.hides
+        {
+            self.explain(&bytes);
         }
-        self.decoder = Decoder::new();
     }
 }
 
@@ -102,20 +102,21 @@ impl Tap for Trace {
         match direction {
             Direction::Sent => {
                 self.give_up_pending();
-                self.line(at, SENT, "→", bytes);
+                let covered = secrets(bytes, &explain::pieces(bytes, None));
+                self.hides = !covered.is_empty();
+                self.line(at, SENT, &format!("→ {}", hex_without(bytes, &covered)));
                 self.explain(bytes);
             }
             Direction::Received => {
-                self.line(at, RECEIVED, "←", bytes);
-                self.pending.extend_from_slice(bytes);
-                let mut rest = bytes;
-                let mut is_whole = false;
-                while self.decoder.next_frame(&mut rest).is_some() {
-                    is_whole = true;
-                }
-                if is_whole && !self.decoder.is_unfinished() {
-                    let pending = std::mem::take(&mut self.pending);
-                    self.explain(&pending);
+                // A piece of a frame cannot be covered as a whole one is.
+                let text = if self.hides {
+                    format!("← {} bytes, which may hold the password", bytes.len())
+                } else {
+                    format!("← {}", hex_without(bytes, &[]))
+                };
+                self.line(at, RECEIVED, &text);
+                if let Some(whole) = self.gathering.add(bytes) {
+                    self.explain(&whole);
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::domain::Parity;
+
 /// Where a line is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -10,10 +12,8 @@ pub enum Place {
         /// Device file, by a stable name such as those below `/dev/serial/by-id`: an adapter that is pulled out and put
         /// in again is found by it.
         device: String,
-        /// Bits a second.
-        baud: u32,
-        /// Parity bit; meters use even. [645-2007 1]
-        parity: ParityBit,
+        /// Speed and parity; meters use even. [645-2007 1]
+        rate: Rate,
     },
     /// Host and port of a serial server.
     Tcp(String),
@@ -22,32 +22,28 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Serial { device, baud, parity } => write!(f, "{device} at {baud} 8{}1", parity.letter()),
+            Self::Serial { device, rate } => write!(f, "{device} at {rate}"),
             Self::Tcp(address) => f.write_str(address),
         }
     }
 }
 
-/// The parity bit of a serial port.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ParityBit {
-    /// Even, as the standard has it.
-    #[default]
-    Even,
-    /// Odd.
-    Odd,
-    /// None.
-    None,
+/// How bytes look on a bus (速率与校验); eight data bits and one stop bit always. [645-2007 1]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Bits a second.
+    pub baud: u32,
+    /// The parity bit.
+    pub parity: Parity,
 }
 
-impl ParityBit {
-    /// The letter that stands for it, as in 8E1.
-    #[must_use]
-    pub const fn letter(self) -> char {
-        match self {
-            Self::Even => 'E',
-            Self::Odd => 'O',
-            Self::None => 'N',
-        }
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parity = match self.parity {
+            Parity::Even => 'E',
+            Parity::Odd => 'O',
+            Parity::None => 'N',
+        };
+        write!(f, "{} 8{parity}1", self.baud)
     }
 }

@@ -1,0 +1,90 @@
+//! What the process counts about itself: the names of its metrics, each with what it says.
+//!
+//! Labels come from closed sets; no address, name of a line or message is ever one. What belongs to one line is told by
+//! the status of that line. Facts about the service, such as a backlog, are not counted here: they are asked of the
+//! database when somebody wants to know.
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+
+/// Exchanges that ended, by `function` (of the protocol) and `outcome`.
+pub const EXCHANGES: &str = "amr_exchange_total";
+/// How long exchanges took, from the first byte sent to the last byte taken, by `outcome`.
+pub const EXCHANGE_SECONDS: &str = "amr_exchange_duration_seconds";
+/// How long jobs waited in their lane before their first byte left, by `lane`.
+pub const WAIT_SECONDS: &str = "amr_channel_wait_seconds";
+/// Jobs that wait, by `lane`, all lines together.
+pub const QUEUE_DEPTH: &str = "amr_channel_queue_depth";
+/// Jobs that were not taken because their lane was full, by `lane`.
+pub const BUSY: &str = "amr_channel_busy_total";
+/// Jobs that ended, by `lane` and `end`.
+pub const JOBS: &str = "amr_channel_job_total";
+/// Jobs put back for another try, by `lane` and `reason`.
+pub const REQUEUED: &str = "amr_channel_requeued_total";
+/// Sound frames that were heard and not taken, by `reason`.
+pub const REFUSED_FRAMES: &str = "amr_channel_refused_frame_total";
+/// Bytes and false starts that were no frame, by `reason`.
+pub const DROPPED: &str = "amr_decoder_dropped_total";
+/// Frames that the last gate kept from leaving, by `reason`: each is a mistake in the program, and an alarm.
+pub const BLOCKED: &str = "amr_gate_blocked_total";
+/// Requests of another master heard on a line. (T3)
+pub const FOREIGN_REQUESTS: &str = "amr_channel_foreign_request_total";
+/// Lines that did not stop talking. (F11)
+pub const CHATTER: &str = "amr_channel_chatter_total";
+/// Tasks of lines that broke off and were begun anew. (R9)
+pub const PANICS: &str = "amr_channel_panic_total";
+/// Paths opened, by `result`.
+pub const DIALS: &str = "amr_link_dial_total";
+/// Paths that failed or were given up, by `reason`.
+pub const LOST: &str = "amr_link_lost_total";
+/// Lines that are up.
+pub const LINES_UP: &str = "amr_link_up";
+/// Connections of devices that dial in, by `outcome`.
+pub const DIALLED_IN: &str = "amr_link_dial_in_total";
+/// Heart-beat and registration packets taken out of the stream.
+pub const HEART_BEATS: &str = "amr_link_heart_beat_total";
+/// Records of captures that were lost, because the disk was too slow or refused them.
+pub const CAPTURE_LOST: &str = "amr_capture_lost_total";
+
+/// Tells the recorder what each metric says. Call it once, after the recorder is installed.
+pub fn describe() {
+    for (name, says) in COUNTERS {
+        describe_counter!(*name, *says);
+    }
+    describe_gauge!(QUEUE_DEPTH, "jobs that wait, by lane");
+    describe_gauge!(LINES_UP, "lines that are up");
+    describe_histogram!(EXCHANGE_SECONDS, metrics::Unit::Seconds, "how long exchanges took");
+    describe_histogram!(WAIT_SECONDS, metrics::Unit::Seconds, "how long jobs waited before their first byte");
+}
+
+const COUNTERS: &[(&str, &str)] = &[
+    (EXCHANGES, "exchanges that ended, by function and outcome"),
+    (BUSY, "jobs not taken because their lane was full"),
+    (JOBS, "jobs that ended, by lane and end"),
+    (REQUEUED, "jobs put back for another try"),
+    (REFUSED_FRAMES, "sound frames heard and not taken, by reason"),
+    (DROPPED, "bytes and false starts that were no frame"),
+    (BLOCKED, "frames kept from leaving by the last gate"),
+    (FOREIGN_REQUESTS, "requests of another master heard on a line"),
+    (CHATTER, "lines that did not stop talking"),
+    (PANICS, "tasks of lines that broke off and were begun anew"),
+    (DIALS, "paths opened, by result"),
+    (LOST, "paths that failed or were given up"),
+    (DIALLED_IN, "connections of devices that dial in, by outcome"),
+    (HEART_BEATS, "heart-beat and registration packets taken out"),
+    (CAPTURE_LOST, "records of captures that were lost"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_their_form_and_are_their_own() {
+        let mut names: Vec<&str> = COUNTERS.iter().map(|(name, _)| *name).collect();
+        assert!(names.iter().all(|name| name.starts_with("amr_") && name.ends_with("_total")));
+        names.extend([QUEUE_DEPTH, LINES_UP, EXCHANGE_SECONDS, WAIT_SECONDS]);
+        let distinct: std::collections::HashSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len());
+        describe();
+    }
+}
