@@ -105,7 +105,14 @@ impl World {
             if !taken.insert((place, entry.address)) {
                 return Err(WorldError::DoubledAddress { bus: entry.bus.clone(), meter });
             }
-            line.meters.push((entry.clone(), tables.meter(entry)));
+            let mut meter = tables.meter(entry);
+            let area = &entry.customer.transformer_area;
+            for cut in file.power_cut.iter().filter(|cut| cut.transformer_area == *area) {
+                let event =
+                    Event { kind: EventKind::PowerCut, from: cut.from.0, to: Some(cut.to.0), operator: 0 };
+                meter.truth_mut().insert(event);
+            }
+            line.meters.push((entry.clone(), meter));
         }
         Ok(Self { seed, lines })
     }

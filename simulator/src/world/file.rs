@@ -24,6 +24,21 @@ pub struct WorldFile {
     /// The meters.
     #[serde(default)]
     pub meter: Vec<MeterEntry>,
+    /// Times without supply of whole transformer areas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub power_cut: Vec<AreaPowerCut>,
+}
+
+/// A transformer area without supply: all its meters at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AreaPowerCut {
+    /// Which area, as customers name it.
+    pub transformer_area: String,
+    /// When it begins.
+    pub from: Moment,
+    /// When it is over.
+    pub to: Moment,
 }
 
 impl WorldFile {

@@ -46,7 +46,12 @@ impl Plan {
             let bus = self.lines.get(number / each).map_or("bus-1", |line| line.name.as_str());
             Ok(self.meter(seed.named("draw").numbered(address.number()), address, bus, number))
         });
-        Ok(WorldFile { seed: self.seed, bus: self.lines.clone(), meter: meter.collect::<Result<_, _>>()? })
+        Ok(WorldFile {
+            seed: self.seed,
+            bus: self.lines.clone(),
+            meter: meter.collect::<Result<_, _>>()?,
+            power_cut: Vec::new(),
+        })
     }
 
     fn meter(&self, seed: Seed, address: MeterAddress, bus: &str, number: usize) -> MeterEntry {

@@ -69,6 +69,24 @@ fn a_hand_written_file_may_be_short() {
 }
 
 #[test]
+fn an_area_loses_its_supply_as_a_whole() {
+    let text = r#"
+        seed = 1
+        bus = [{ name = "yard" }]
+        power_cut = [{ transformer_area = "east", from = "2026-11-20 01:00:00", to = "2026-11-20 02:00:00" }]
+        meter = [
+            { address = "1", bus = "yard", customer = { transformer_area = "east" } },
+            { address = "2", bus = "yard", customer = { transformer_area = "east" } },
+            { address = "3", bus = "yard", customer = { transformer_area = "west" } },
+        ]
+    "#;
+    let world = World::build(&WorldFile::parse(text).unwrap()).unwrap();
+    let powered = |at| world.meters().map(|meter| meter.truth().is_powered(at)).collect::<Vec<_>>();
+    assert_eq!(powered(sample::at(2026, 11, 20, 1, 30)), [false, false, true]);
+    assert_eq!(powered(sample::at(2026, 11, 20, 2, 0)), [true; 3]);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_place() {
     let error = |text: &str| WorldFile::parse(text).unwrap_err().to_string();
     assert!(error("seed = 1\n[[bus]]\nname = \"a\"\nbaudrate = 9600\n").contains("line 4"));
