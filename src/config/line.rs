@@ -32,6 +32,10 @@ pub struct Line {
     pub dial_within: Duration,
     /// How long to wait at most before dialling again.
     pub redial_most: Duration,
+    /// What a DTU sends to show that it is still there; taken out of what the bus says.
+    pub heart_beat: Option<Vec<u8>>,
+    /// How long nothing may come from a DTU that dials in before its connection counts as dead.
+    pub silent_within: Option<Duration>,
     /// Whether its frames are captured.
     pub capture: bool,
 }
@@ -100,6 +104,8 @@ impl Line {
             budget_percent: section.value("budget_percent", 1..=100, 90),
             dial_within: section.value("dial_within", millis(500)..=millis(60_000), millis(10_000)),
             redial_most: section.value("redial_most", millis(1000)..=millis(3_600_000), millis(60_000)),
+            heart_beat: read_heart_beat(section),
+            silent_within: section.optional("silent_within", millis(1000)..=millis(3_600_000)),
             capture: section.value("capture", .., false),
         }
     }
@@ -161,6 +167,17 @@ fn read_place(section: &mut Section<'_>) -> Option<LinePlace> {
     }
     places.into_iter().next()
 }
+
+fn read_heart_beat(section: &mut Section<'_>) -> Option<Vec<u8>> {
+    let text = section.optional::<String>("heart_beat", ..).map(String::into_bytes);
+    let hex = section.optional::<Hex>("heart_beat_hex", ..).map(|hex| hex.0);
+    if text.is_some() && hex.is_some() {
+        section.fault("heart_beat_hex", FaultKind::OneOf(HEART_BEATS));
+    }
+    text.or(hex)
+}
+
+const HEART_BEATS: &[&str] = &["heart_beat", "heart_beat_hex"];
 
 const PLACES: &[&str] = &["serial", "tcp", "registration", "registration_hex", "source"];
 
