@@ -6,7 +6,10 @@
 //!
 //! What it leaves to others: when to send, what an answer is, and when to open a path again ([`crate::channel`]).
 
+mod backoff;
 mod capture;
+mod dial_in;
+mod dialler;
 mod error;
 mod gate;
 mod mask;
@@ -21,7 +24,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio_serial::SerialStream;
 
+pub use backoff::Backoff;
 pub use capture::{Capture, CaptureSettings, Captures};
+pub use dial_in::{DialIn, DialInError, DialInLine, DialInSettings, DialledIn, Incoming, Registration};
+pub use dialler::Dialler;
 pub use error::LinkError;
 pub use gate::{Blocked, Cleared, Gate};
 pub use mask::{hex_without, secrets};
@@ -36,6 +42,8 @@ pub enum Link {
     Serial(SerialStream),
     /// A TCP connection to a serial server or a simulator.
     Tcp(TcpStream),
+    /// A TCP connection that a device has dialled in.
+    Incoming(Box<Incoming>),
     /// Memory: the other end is in this process.
     Memory(DuplexStream),
 }
@@ -59,7 +67,7 @@ impl Link {
     pub fn tune(&mut self, rate: Rate) -> Result<(), LinkError> {
         match self {
             Self::Serial(port) => serial::tune(port, rate),
-            Self::Tcp(_) | Self::Memory(_) => Ok(()),
+            Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) => Ok(()),
         }
     }
 
@@ -72,6 +80,7 @@ impl Link {
         let read = match self {
             Self::Serial(port) => port.read(room).await,
             Self::Tcp(stream) => stream.read(room).await,
+            Self::Incoming(stream) => return stream.read(room).await,
             Self::Memory(stream) => stream.read(room).await,
         };
         match read {
@@ -90,6 +99,7 @@ impl Link {
         let written = match self {
             Self::Serial(port) => port.write(bytes).await,
             Self::Tcp(stream) => stream.write(bytes).await,
+            Self::Incoming(stream) => stream.write(bytes).await,
             Self::Memory(stream) => stream.write(bytes).await,
         };
         match written {
