@@ -20,6 +20,7 @@ mod multiplier;
 mod quality;
 mod reading;
 pub mod register;
+mod run;
 pub mod version;
 
 pub use archive::{
@@ -38,3 +39,4 @@ pub use moment::{InChina, Moment};
 pub use multiplier::{Multiplier, Ratio, RatioError, Transformers};
 pub use quality::{Quality, Source, Suspicion};
 pub use reading::{Fetch, RegisterKey, RegisterReading};
+pub use run::{Run, RunKind, RunMeter, RunOutcome, RunState};

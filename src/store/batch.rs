@@ -7,10 +7,11 @@ use super::error::{Refusal, StoreError};
 use super::interval::{self, IntervalConflict};
 use super::latest::{self, Latest};
 use super::ledger::{self, Offer};
+use super::session::{self, Notes};
 use super::transaction::Transaction;
-use super::{Store, fetch, review};
+use super::{Store, fetch, review, run};
 use crate::domain::version::Booking;
-use crate::domain::{Day, DayCurve, Fetch, Id, Moment, Quality, RegisterReading, Source};
+use crate::domain::{Day, DayCurve, Fetch, Id, Moment, Quality, RegisterReading, RunMeter, Source};
 
 /// What was collected and is to be saved together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,10 @@ pub struct Batch {
     pub registers: Vec<RegisterReading>,
     /// Curves or parts of them, each with the fetch that brought it.
     pub curves: Vec<(Id<Fetch>, DayCurve)>,
+    /// What is noted beside.
+    pub notes: Notes,
+    /// What became of meters in their runs.
+    pub outcomes: Vec<RunMeter>,
 }
 
 /// What became of a batch.
@@ -68,6 +73,8 @@ async fn save(writing: &mut Transaction, batch: &Batch, now: Moment) -> Result<O
     let Some(registers) = save_offers(writing, &offers, now).await? else { return Ok(None) };
     let Some(saved) = interval::save(writing, &curves, now).await? else { return Ok(None) };
     latest::save(writing, newest_slots(&batch.fetches, &curves)).await?;
+    session::save(writing, &batch.notes).await?;
+    run::save_outcomes(writing, &batch.outcomes, now).await?;
     Ok(Some(Receipt { registers, filled: saved.filled, conflicts: saved.conflicts, future }))
 }
 
@@ -103,7 +110,11 @@ impl Batch {
     /// Whether there is nothing in it.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.fetches.is_empty() && self.registers.is_empty() && self.curves.is_empty()
+        self.fetches.is_empty()
+            && self.registers.is_empty()
+            && self.curves.is_empty()
+            && self.notes.is_empty()
+            && self.outcomes.is_empty()
     }
 
     /// The days its rows are kept under.

@@ -32,6 +32,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0002_readings.sql"),
         },
     },
+    Migration {
+        name: "runs",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0003_runs.sql"),
+            postgres: include_str!("migrations/postgres/0003_runs.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.

@@ -25,7 +25,9 @@ mod partition;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod review;
+mod run;
 mod seed;
+mod session;
 mod sql;
 mod transaction;
 
@@ -38,6 +40,8 @@ pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
 pub use partition::Large;
 pub use review::{Decided, Decision, Review};
+pub use run::RunPlan;
+pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
 
 use std::sync::Arc;

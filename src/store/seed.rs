@@ -9,7 +9,8 @@ use super::error::StoreError;
 use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
 use crate::domain::{
-    Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole, Quality, Source,
+    Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole, Quality, RunKind, RunState,
+    Source,
 };
 
 /// Adds what is missing, and refuses what differs.
@@ -19,7 +20,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
     let held: HashMap<(String, i64), String> =
         held.into_iter().map(|(list, code, name)| ((list, code), name)).collect();
     let mut rows = Rows::new(&CODED);
-    let lists: [(&str, Vec<(i64, &str)>); 7] = [
+    let lists: [(&str, Vec<(i64, &str)>); 9] = [
         ("quality", members::<Quality>()),
         ("source", members::<Source>()),
         ("cause", members::<MissingCause>()),
@@ -27,6 +28,8 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("role", members::<PointRole>()),
         ("protocol", members::<MeterProtocol>()),
         ("parity", members::<Parity>()),
+        ("run_kind", members::<RunKind>()),
+        ("run_state", members::<RunState>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {

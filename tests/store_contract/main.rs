@@ -7,6 +7,7 @@ mod opening;
 mod postgres;
 mod readings;
 mod rules;
+mod runs;
 mod views;
 
 use chaobiao::domain::{Day, Moment};

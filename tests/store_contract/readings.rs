@@ -59,7 +59,7 @@ pub(crate) fn frozen(fresh: &Fresh, meter: i64, value: i64, quality: Quality) ->
         quality,
         fetch: Some(fetch.id),
     };
-    Batch { fetches: vec![fetch], registers: vec![reading], curves: Vec::new() }
+    Batch { fetches: vec![fetch], registers: vec![reading], ..Batch::default() }
 }
 
 pub(crate) fn curve(meter: i64, code: &str, slots: i64, values: &[Option<i64>]) -> DayCurve {
@@ -73,7 +73,7 @@ pub(crate) fn brought(fresh: &Fresh, curve: DayCurve) -> Batch {
     let span = (day(DAY).start(), day(DAY).next().start());
     let code = curve.item.code().to_string();
     let fetch = fetch(fresh, curve.meter.number(), &code, span, Source::LoadRecord);
-    Batch { curves: vec![(fetch.id, curve)], fetches: vec![fetch], registers: Vec::new() }
+    Batch { curves: vec![(fetch.id, curve)], fetches: vec![fetch], ..Batch::default() }
 }
 
 pub(crate) async fn curves(fresh: &Fresh, meter: i64, code: &str) -> Vec<DayCurve> {

@@ -1,0 +1,264 @@
+//! What is noted of a meter beside its values: how its clock stood, its status words, its events.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use super::Store;
+use super::error::StoreError;
+use super::sql::{Kind, Rows, Sql, Table};
+use super::transaction::Transaction;
+use crate::domain::{ClockOffset, Day, Id, Meter, Moment};
+
+/// The status words (运行状态字) of a meter on one day, as JSON of identifier and word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusWords {
+    /// The meter.
+    pub meter: Id<Meter>,
+    /// The day on which they were read.
+    pub day: Day,
+    /// `{"04000501":"0000",..}`
+    pub words: String,
+    /// When.
+    pub collected_at: Moment,
+}
+
+/// How many events of a kind a meter has counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventCount {
+    /// The meter.
+    pub meter: Id<Meter>,
+    /// The identifier of the count, such as `03110000`.
+    pub kind: String,
+    /// How many.
+    pub count: i64,
+    /// When it was read.
+    pub at: Moment,
+}
+
+/// An event that a meter has recorded (事件记录).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeterEvent {
+    /// The meter.
+    pub meter: Id<Meter>,
+    /// The identifier of its count.
+    pub kind: String,
+    /// When it began, as the meter wrote it.
+    pub began: String,
+    /// All that the record says, as JSON.
+    pub record: String,
+    /// When it was read.
+    pub collected_at: Moment,
+}
+
+/// What is noted of meters together with a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// How clocks stood.
+    pub clocks: Vec<(Id<Meter>, ClockOffset)>,
+    /// Status words.
+    pub status_words: Vec<StatusWords>,
+    /// Counts of events.
+    pub event_counts: Vec<EventCount>,
+    /// Events.
+    pub events: Vec<MeterEvent>,
+}
+
+impl Notes {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.clocks.is_empty()
+            && self.status_words.is_empty()
+            && self.event_counts.is_empty()
+            && self.events.is_empty()
+    }
+}
+
+impl Store {
+    /// How the clock of each meter stood in its last session before an instant, where there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn clocks_before(
+        &self,
+        meters: &[Id<Meter>],
+        before: Moment,
+    ) -> Result<HashMap<Id<Meter>, ClockOffset>, StoreError> {
+        let mut reading = self.read("reading clocks").await?;
+        let keys: Vec<[i64; 1]> = meters.iter().map(|meter| [meter.number()]).collect();
+        let mut args = reading.dialect().keys(&keys);
+        args.push(before.into());
+        let rows: Vec<(i64, i64, i64, i64)> = reading.rows(CLOCKS, &args).await?;
+        Ok(rows
+            .into_iter()
+            .map(|(meter, at, fast, wrong)| (Id::new(meter), offset(at, fast, wrong)))
+            .collect())
+    }
+
+    /// How the clock of a meter stood, in order of time.
+    ///
+    /// # Errors
+    /// As [`Self::clocks_before`].
+    pub async fn clocks_of(&self, meter: Id<Meter>) -> Result<Vec<ClockOffset>, StoreError> {
+        let mut reading = self.read("reading the clock of a meter").await?;
+        let rows: Vec<(i64, i64, i64)> = reading.rows(CLOCKS_OF, &[meter.into()]).await?;
+        Ok(rows.into_iter().map(|(at, fast, wrong)| offset(at, fast, wrong)).collect())
+    }
+
+    /// How many events of each kind these meters had counted.
+    ///
+    /// # Errors
+    /// As [`Self::clocks_before`].
+    pub async fn event_counts(
+        &self,
+        meters: &[Id<Meter>],
+    ) -> Result<HashMap<(Id<Meter>, String), i64>, StoreError> {
+        let mut reading = self.read("reading counts of events").await?;
+        let keys: Vec<[i64; 1]> = meters.iter().map(|meter| [meter.number()]).collect();
+        let args = reading.dialect().keys(&keys);
+        let rows: Vec<(i64, String, i64)> = reading.rows(COUNTS, &args).await?;
+        Ok(rows.into_iter().map(|(meter, kind, count)| ((Id::new(meter), kind), count)).collect())
+    }
+
+    /// The events of a meter, the newest first by its own clock.
+    ///
+    /// # Errors
+    /// As [`Self::clocks_before`].
+    pub async fn events_of(&self, meter: Id<Meter>) -> Result<Vec<MeterEvent>, StoreError> {
+        let mut reading = self.read("reading the events of a meter").await?;
+        let rows: Vec<(String, String, String, i64)> = reading.rows(EVENTS_OF, &[meter.into()]).await?;
+        let event = |(kind, began, record, at)| MeterEvent {
+            meter,
+            kind,
+            began,
+            record,
+            collected_at: Moment::from_micros(at),
+        };
+        Ok(rows.into_iter().map(event).collect())
+    }
+
+    /// The status words of a meter on its last day, if they were read.
+    ///
+    /// # Errors
+    /// As [`Self::clocks_before`].
+    pub async fn status_words_of(&self, meter: Id<Meter>) -> Result<Option<StatusWords>, StoreError> {
+        let mut reading = self.read("reading status words").await?;
+        let row: Option<(i64, String, i64)> = reading.row(STATUS_OF, &[meter.into()]).await?;
+        let Some((day, words, at)) = row else { return Ok(None) };
+        let unknown = || StoreError::Unknown { list: "day", found: day.to_string() };
+        let day = Day::from_number(day).ok_or_else(unknown)?;
+        Ok(Some(StatusWords { meter, day, words, collected_at: Moment::from_micros(at) }))
+    }
+}
+
+fn offset(at: i64, fast_us: i64, uncertainty_us: i64) -> ClockOffset {
+    let uncertainty = Duration::from_micros(u64::try_from(uncertainty_us).unwrap_or(0));
+    ClockOffset { at: Moment::from_micros(at), fast_us, uncertainty }
+}
+
+/// Keeps notes; the same again changes nothing.
+pub(super) async fn save(writing: &mut Transaction, notes: &Notes) -> Result<(), StoreError> {
+    let mut clocks = Rows::new(&CLOCK);
+    for (meter, ClockOffset { at, fast_us, uncertainty }) in &notes.clocks {
+        let uncertainty = i64::try_from(uncertainty.as_micros()).unwrap_or(i64::MAX);
+        clocks.push([(*meter).into(), (*at).into(), (*fast_us).into(), uncertainty.into()]);
+    }
+    writing.insert(&CLOCK, &clocks).await?;
+    // One statement may change a row once only: the newest of each.
+    let mut newest: BTreeMap<(i64, i64), &StatusWords> = BTreeMap::new();
+    for status in &notes.status_words {
+        newest.insert((status.meter.number(), status.day.number()), status);
+    }
+    let mut words = Rows::new(&STATUS);
+    for status in newest.into_values() {
+        let StatusWords { meter, day, collected_at, .. } = *status;
+        words.push([meter.into(), day.into(), status.words.as_str().into(), collected_at.into()]);
+    }
+    writing.insert(&STATUS, &words).await?;
+    let mut newest: BTreeMap<(i64, &str), &EventCount> = BTreeMap::new();
+    for count in &notes.event_counts {
+        newest.insert((count.meter.number(), &count.kind), count);
+    }
+    let mut counts = Rows::new(&COUNT);
+    for EventCount { meter, kind, count, at } in newest.into_values() {
+        counts.push([(*meter).into(), kind.as_str().into(), (*count).into(), (*at).into()]);
+    }
+    writing.insert(&COUNT, &counts).await?;
+    let mut events = Rows::new(&EVENT);
+    for MeterEvent { meter, kind, began, record, collected_at } in &notes.events {
+        let (kind, began, record) = (kind.as_str().into(), began.as_str().into(), record.as_str().into());
+        events.push([(*meter).into(), kind, began, record, (*collected_at).into()]);
+    }
+    writing.insert(&EVENT, &events).await?;
+    Ok(())
+}
+
+const CLOCK: Table = Table {
+    name: "clock_ledger",
+    columns: &[
+        ("meter_id", Kind::Int),
+        ("at", Kind::Int),
+        ("fast_us", Kind::Int),
+        ("uncertainty_us", Kind::Int),
+    ],
+    on_conflict: "DO NOTHING",
+};
+
+const STATUS: Table = Table {
+    name: "status_word",
+    columns: &[
+        ("meter_id", Kind::Int),
+        ("day", Kind::Int),
+        ("words", Kind::Text),
+        ("collected_at", Kind::Int),
+    ],
+    on_conflict: "(meter_id, day) DO UPDATE SET words = excluded.words, collected_at = excluded.collected_at \
+        WHERE excluded.collected_at > status_word.collected_at",
+};
+
+const COUNT: Table = Table {
+    name: "event_count",
+    columns: &[
+        ("meter_id", Kind::Int),
+        ("kind", Kind::Text),
+        ("count", Kind::Int),
+        ("counted_at", Kind::Int),
+    ],
+    on_conflict: "(meter_id, kind) DO UPDATE SET count = excluded.count, counted_at = excluded.counted_at \
+        WHERE excluded.counted_at > event_count.counted_at",
+};
+
+const EVENT: Table = Table {
+    name: "meter_event",
+    columns: &[
+        ("meter_id", Kind::Int),
+        ("kind", Kind::Text),
+        ("began", Kind::Text),
+        ("record", Kind::Text),
+        ("collected_at", Kind::Int),
+    ],
+    on_conflict: "DO NOTHING",
+};
+
+const CLOCKS: Sql = Sql {
+    sqlite: "SELECT c.meter_id, c.at, c.fast_us, c.uncertainty_us FROM json_each($1) k CROSS JOIN clock_ledger c \
+        WHERE c.meter_id = k.value ->> 0 AND c.at = (SELECT max(e.at) FROM clock_ledger e \
+        WHERE e.meter_id = c.meter_id AND e.at < $2)",
+    postgres: "SELECT c.meter_id, c.at, c.fast_us, c.uncertainty_us FROM unnest($1::bigint[]) AS k (meter_id) \
+        CROSS JOIN LATERAL (SELECT * FROM clock_ledger e WHERE e.meter_id = k.meter_id AND e.at < $2 \
+        ORDER BY e.at DESC LIMIT 1) c",
+};
+
+const CLOCKS_OF: &str =
+    "SELECT at, fast_us, uncertainty_us FROM clock_ledger WHERE meter_id = $1 ORDER BY at";
+
+const COUNTS: Sql = Sql {
+    sqlite: "SELECT c.meter_id, c.kind, c.count FROM json_each($1) k CROSS JOIN event_count c \
+        WHERE c.meter_id = k.value ->> 0",
+    postgres: "SELECT c.meter_id, c.kind, c.count FROM unnest($1::bigint[]) AS k (meter_id) \
+        JOIN event_count c USING (meter_id)",
+};
+
+const EVENTS_OF: &str =
+    "SELECT kind, began, record, collected_at FROM meter_event WHERE meter_id = $1 ORDER BY began DESC, kind";
+
+const STATUS_OF: &str =
+    "SELECT day, words, collected_at FROM status_word WHERE meter_id = $1 ORDER BY day DESC LIMIT 1";

@@ -1,0 +1,175 @@
+//! Runs, and what is noted of meters beside their values.
+
+use std::time::Duration;
+
+use chaobiao::domain::{
+    ClockOffset, Id, Meter, MissingCause, Moment, Run, RunKind, RunMeter, RunOutcome, RunState,
+};
+use chaobiao::store::archive::Saving;
+use chaobiao::store::{Batch, EventCount, MeterEvent, Notes, RunPlan, StatusWords, Store};
+
+use crate::archive::entry;
+use crate::readings::{day, minutes};
+use crate::{midnight, on_both};
+
+const DAY: &str = "2026-11-22";
+
+fn meters() -> Vec<Id<Meter>> {
+    (1..=3).map(Id::new).collect()
+}
+
+fn start() -> Moment {
+    midnight(DAY).plus(minutes(5))
+}
+
+async fn begin(store: &Store, now: Moment) -> Run {
+    let meters = meters();
+    let deadline = midnight(DAY).plus(minutes(360));
+    let plan = RunPlan { scope: "site", day: day(DAY), kind: RunKind::Nightly, meters: &meters, deadline };
+    store.begin_run(&plan, now).await.unwrap()
+}
+
+fn said(run: &Run, meter: i64, outcome: RunOutcome) -> RunMeter {
+    RunMeter { run: run.id, meter: Id::new(meter), outcome, detail: None, holes: None }
+}
+
+async fn save(store: &Store, outcomes: Vec<RunMeter>, now: Moment) {
+    store.save(&Batch { outcomes, ..Batch::default() }, now).await.unwrap();
+}
+
+async fn outcomes(store: &Store, run: &Run) -> Vec<RunOutcome> {
+    store.run_meters(run.id).await.unwrap().into_iter().map(|meter| meter.outcome).collect()
+}
+
+#[tokio::test]
+async fn f35_a_run_is_begun_once_and_goes_on_where_it_stopped() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let run = begin(store, start()).await;
+        assert_eq!((run.planned, run.state, run.started_at), (3, RunState::Running, start()));
+        let again = begin(store, start().plus(minutes(1))).await;
+        assert_eq!(again, run, "a second start is the first run");
+        let silent = RunOutcome::Missing(MissingCause::Silent);
+        save(store, vec![said(&run, 1, RunOutcome::Read), said(&run, 2, silent)], start()).await;
+        assert_eq!(store.unfinished_runs().await.unwrap(), std::slice::from_ref(&run));
+        assert_eq!(outcomes(store, &run).await, [RunOutcome::Read, silent, RunOutcome::Waiting]);
+        // The same again, and another word on what was read, change nothing.
+        save(store, vec![said(&run, 1, silent), said(&run, 2, silent)], start()).await;
+        assert_eq!(outcomes(store, &run).await, [RunOutcome::Read, silent, RunOutcome::Waiting]);
+        let ended = store.end_run(run.id, MissingCause::OutOfTime, start().plus(minutes(9))).await.unwrap();
+        assert_eq!(ended, RunState::Partial);
+        let late = RunOutcome::Missing(MissingCause::OutOfTime);
+        assert_eq!(outcomes(store, &run).await, [RunOutcome::Read, silent, late]);
+        assert!(store.unfinished_runs().await.unwrap().is_empty());
+        // Somebody asks for the rest.
+        let reopened = begin(store, start().plus(minutes(20))).await;
+        assert_eq!((reopened.id, reopened.state, reopened.ended_at), (run.id, RunState::Running, None));
+        save(store, vec![said(&run, 2, RunOutcome::Read), said(&run, 3, RunOutcome::Read)], start()).await;
+        let ended = store.end_run(run.id, MissingCause::OutOfTime, start().plus(minutes(30))).await.unwrap();
+        assert_eq!(ended, RunState::Done);
+        let done = begin(store, start().plus(minutes(40))).await;
+        assert_eq!(done.state, RunState::Done, "what is done is not begun again");
+        assert_eq!(store.newest_runs(5).await.unwrap(), [done]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn i19_what_is_missing_answers_plain_sql_with_its_cause() {
+    on_both(async |fresh| {
+        let entries = [entry(1), entry(2)];
+        fresh.store.save_archive(&entries, start(), Saving::Save).await.unwrap();
+        let run = begin(&fresh.store, start()).await;
+        let mut missing = said(&run, 1, RunOutcome::Missing(MissingCause::Silent));
+        missing.detail = Some("no answer in 3 attempts".to_owned());
+        missing.holes = Some((96, Some(MissingCause::Silent)));
+        // Of one meter several things may be said at once.
+        let both = vec![missing.clone(), said(&run, 2, RunOutcome::Waiting), said(&run, 2, RunOutcome::Read)];
+        save(&fresh.store, both, start()).await;
+        let held = fresh.store.run_meters(run.id).await.unwrap();
+        assert_eq!(held[0], missing);
+        assert_eq!(held[1].outcome, RunOutcome::Read);
+        let seen = fresh
+            .texts("SELECT day || ' ' || meter_address || ' ' || cause || ', ' || detail FROM missing_read")
+            .await;
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert!(seen[0].starts_with("2026-11-22 "), "{seen:?}");
+        assert!(seen[0].ends_with(" silent, no answer in 3 attempts"), "{seen:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f14_the_clock_of_a_meter_is_kept_for_each_session() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let offset = |at: u64, fast_us| ClockOffset {
+            at: start().plus(minutes(at)),
+            fast_us,
+            uncertainty: Duration::from_millis(620),
+        };
+        let of = |meter: i64, offsets: &[ClockOffset]| {
+            offsets.iter().map(|offset| (Id::new(meter), *offset)).collect::<Vec<_>>()
+        };
+        let clocks =
+            [of(1, &[offset(0, -5_000_000), offset(10, -6_000_000)]), of(2, &[offset(5, 1)])].concat();
+        let batch = Batch { notes: Notes { clocks, ..Notes::default() }, ..Batch::default() };
+        store.save(&batch, start()).await.unwrap();
+        store.save(&batch, start()).await.unwrap();
+        assert_eq!(
+            store.clocks_of(Id::new(1)).await.unwrap(),
+            [offset(0, -5_000_000), offset(10, -6_000_000)]
+        );
+        let before = store.clocks_before(&meters(), start().plus(minutes(6))).await.unwrap();
+        assert_eq!(before.len(), 2);
+        assert_eq!(before[&Id::new(1)], offset(0, -5_000_000));
+        assert_eq!(before[&Id::new(2)], offset(5, 1));
+        let changed = fresh.run("UPDATE clock_ledger SET fast_us = 0").await.unwrap_err();
+        assert!(changed.to_string().contains("is not changed"), "{changed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_is_kept_once_and_the_newest_words_of_a_day_count() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let meter = Id::new(1);
+        let event = |began: &str| MeterEvent {
+            meter,
+            kind: "03110000".to_owned(),
+            began: began.to_owned(),
+            record: "{}".to_owned(),
+            collected_at: start(),
+        };
+        let words = |words: &str, at| StatusWords {
+            meter,
+            day: day(DAY),
+            words: words.to_owned(),
+            collected_at: start().plus(minutes(at)),
+        };
+        let count = |count, at| EventCount {
+            meter,
+            kind: "03110000".to_owned(),
+            count,
+            at: start().plus(minutes(at)),
+        };
+        let notes = Notes {
+            status_words: vec![words("{\"04000501\":\"0000\"}", 0), words("{\"04000501\":\"0010\"}", 1)],
+            event_counts: vec![count(1, 0), count(2, 1)],
+            events: vec![event("2026-11-20 10:00:00"), event("2026-11-21 10:00:00")],
+            ..Notes::default()
+        };
+        for _ in 0..2 {
+            store.save(&Batch { notes: notes.clone(), ..Batch::default() }, start()).await.unwrap();
+        }
+        assert_eq!(
+            store.events_of(meter).await.unwrap(),
+            [event("2026-11-21 10:00:00"), event("2026-11-20 10:00:00")]
+        );
+        assert_eq!(store.status_words_of(meter).await.unwrap(), Some(words("{\"04000501\":\"0010\"}", 1)));
+        let counts = store.event_counts(&[meter]).await.unwrap();
+        assert_eq!(counts[&(meter, "03110000".to_owned())], 2);
+    })
+    .await;
+}
