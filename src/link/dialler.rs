@@ -1,9 +1,9 @@
 //! Where a line gets its path from, again and again.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
 
 use super::{DialledIn, Link, LinkError, Place, Rate};
 use crate::config::{Line, LinePlace};
@@ -15,11 +15,23 @@ pub struct Dialler {
     limit: Duration,
 }
 
-#[derive(Debug)]
 enum Source {
     Place(Place),
     DialledIn(DialledIn),
-    Memory { ends: mpsc::Receiver<DuplexStream>, forgets: bool },
+    Memory { open: Opener, reopens: bool },
+}
+
+/// Makes ends of paths within this process.
+type Opener = Box<dyn FnMut() -> Option<DuplexStream> + Send>;
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Place(place) => write!(f, "{place}"),
+            Self::DialledIn(path) => write!(f, "the device of {}", path.line()),
+            Self::Memory { .. } => f.write_str("memory"),
+        }
+    }
 }
 
 impl Dialler {
@@ -35,11 +47,11 @@ impl Dialler {
         Self { source: Source::DialledIn(path), limit }
     }
 
-    /// Takes ends of paths within this process, one each time, and waits up to `limit` for it. `forgets` says that
-    /// nothing of what is under way survives a silence, as on a wire.
+    /// Opens paths within this process; `open` gives an end, or nothing when there is none now. `reopens` says that the
+    /// path is opened anew where a dialled connection would be.
     #[must_use]
-    pub const fn memory(ends: mpsc::Receiver<DuplexStream>, forgets: bool, limit: Duration) -> Self {
-        Self { source: Source::Memory { ends, forgets }, limit }
+    pub fn memory(open: impl FnMut() -> Option<DuplexStream> + Send + 'static, reopens: bool) -> Self {
+        Self { source: Source::Memory { open: Box::new(open), reopens }, limit: Duration::ZERO }
     }
 
     /// The dialler of a line that the configuration describes, when the line is not one that is dialled in.
@@ -64,22 +76,19 @@ impl Dialler {
         match &mut self.source {
             Source::Place(place) => Link::open(place, self.limit).await,
             Source::DialledIn(path) => path.newest(self.limit).await,
-            Source::Memory { ends, .. } => match tokio::time::timeout(self.limit, ends.recv()).await {
-                Ok(Some(end)) => Ok(Link::Memory(end)),
-                Ok(None) => Err(LinkError::Closed),
-                Err(_) => Err(LinkError::NotDialledIn { line: "memory".to_owned() }),
-            },
+            Source::Memory { open, .. } => open().map(Link::Memory).ok_or(LinkError::Closed),
         }
     }
 
-    /// True when a line that was quiet long enough holds no answer any more. On a network one may still be under way,
-    /// held up behind a lost segment; there the path has to be opened anew before a question is put again (F6).
+    /// True when the path has to be opened anew before a question that was left unanswered is put again. On a wire that
+    /// was quiet long enough no answer is left; in a connection one may still be under way, held up behind a lost
+    /// segment (F6). A device that has dialled in cannot be called back, so its connection is kept.
     #[must_use]
-    pub const fn forgets(&self) -> bool {
+    pub const fn reopens(&self) -> bool {
         match &self.source {
-            Source::Place(Place::Serial { .. }) => true,
-            Source::Place(Place::Tcp(_)) | Source::DialledIn(_) => false,
-            Source::Memory { forgets, .. } => *forgets,
+            Source::Place(Place::Tcp(_)) => true,
+            Source::Place(Place::Serial { .. }) | Source::DialledIn(_) => false,
+            Source::Memory { reopens, .. } => *reopens,
         }
     }
 }

@@ -52,6 +52,12 @@ pub enum LinkError {
         /// How long it may be missing.
         limit: Duration,
     },
+    /// The other side takes no more bytes.
+    #[error("the line has taken no byte for {} s", limit.as_secs())]
+    Stuck {
+        /// For how long.
+        limit: Duration,
+    },
     /// Reading or writing failed.
     #[error("the line failed")]
     Failed(#[source] io::Error),
@@ -69,6 +75,7 @@ impl LinkError {
             Self::Closed => "closed",
             Self::Replaced => "replaced",
             Self::NoHeartBeat { .. } => "no_heart_beat",
+            Self::Stuck { .. } => "stuck",
             Self::Failed(_) => "failed",
         }
     }
