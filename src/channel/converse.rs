@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dlt645::exchange::{Counters, Exchange, Outcome, Timing};
+use dlt645::exchange::{Counters, Exchange, Outcome, Timing, Unfit};
 
 use super::Question;
 use crate::link::{Blocked, Direction, Gate, Link, LinkError, Tap};
@@ -28,8 +28,16 @@ pub struct Told {
     pub has_yielded: bool,
     /// From the last byte of the last request on the wire to the first byte of what was taken as its answer.
     pub answer_delay: Option<Duration>,
+    /// When the last byte of the last request had passed over the line, as reckoned from its speed.
+    pub asked_at: Option<Instant>,
+    /// When the first byte came of what was taken as its answer.
+    pub answered_at: Option<Instant>,
+    /// How long after the question an answer to it was heard that came too late, or behind the one that was taken.
+    pub late_after: Option<Duration>,
     /// The longest pause between two reads of an answer.
     pub widest_gap: Duration,
+    /// The line did not stop talking, before or after. (F11)
+    pub is_chattering: bool,
     /// What was heard and not taken, the quiet time afterwards included.
     pub counters: Counters,
 }
@@ -61,7 +69,8 @@ impl Speaker<'_> {
         // What was written has not yet passed over the line behind the port or the socket.
         let on_the_wire = timing.wire_time(length);
         let exchange = question.exchange(timing.with_path_delay(on_the_wire), now());
-        let mut talk = Talk { exchange, question, is_wanted, ear: Ear::default(), failure: None, sent: 0 };
+        let ear = Ear::default();
+        let mut talk = Talk { exchange, question, is_wanted, ear, failure: None, sent: 0, late_at: None };
         let outcome = loop {
             if let Some(outcome) = talk.exchange.poll() {
                 break outcome;
@@ -71,12 +80,20 @@ impl Speaker<'_> {
         if talk.failure.is_none() {
             self.rest(&mut talk).await;
         }
-        let delay = outcome.report().first_byte_delay;
+        let (sent_at, delay) = (outcome.report().sent_at, outcome.report().first_byte_delay);
+        let answered_at = sent_at.zip(delay).map(|(at, delay)| at + delay);
+        let asked_at = sent_at.map(|at| at + on_the_wire);
+        let late = talk.late_at.zip(asked_at).map(|(at, asked)| at.saturating_duration_since(asked));
         Told {
             has_yielded: talk.has_yielded(),
             failure: talk.failure.and_then(Broken::failure),
             answer_delay: delay.map(|delay| delay.saturating_sub(on_the_wire)),
+            // A path that is quicker than its speed says.
+            asked_at: asked_at.map(|asked| answered_at.map_or(asked, |answered| asked.min(answered))),
+            answered_at,
+            late_after: late,
             widest_gap: talk.ear.widest_gap,
+            is_chattering: talk.exchange.is_chattering(),
             counters: talk.exchange.counters(),
             outcome,
         }
@@ -111,9 +128,10 @@ impl Speaker<'_> {
         self.tap.bytes(now(), Direction::Sent, bytes);
         let mut left = 0;
         while left < bytes.len() {
-            match self.link.write(cleared.rest(left)).await {
-                Ok(count) => left += count,
-                Err(error) => return Err((left, Broken::Link(error))),
+            match tokio::time::timeout(WRITE_WITHIN, self.link.write(cleared.rest(left))).await {
+                Ok(Ok(count)) => left += count,
+                Ok(Err(error)) => return Err((left, Broken::Link(error))),
+                Err(_) => return Err((left, Broken::Link(LinkError::Stuck { limit: WRITE_WITHIN }))),
             }
         }
         Ok(())
@@ -142,7 +160,11 @@ impl Speaker<'_> {
         while let Some(until) = talk.exchange.poll_quiet_until().filter(|until| now() < *until) {
             match self.heard(&mut room, until).await {
                 Some(Ok(count)) => {
+                    let before = talk.exchange.counters().of(Unfit::Late);
                     talk.exchange.handle_bytes(room.get(..count).unwrap_or_default(), now());
+                    if talk.exchange.counters().of(Unfit::Late) > before {
+                        talk.late_at.get_or_insert_with(now);
+                    }
                 }
                 Some(Err(error)) => {
                     talk.failure = Some(Broken::Link(error));
@@ -172,6 +194,8 @@ struct Talk<'a> {
     failure: Option<Broken>,
     /// How many frames have left.
     sent: u32,
+    /// When an answer to it came that was not taken any more.
+    late_at: Option<Instant>,
 }
 
 impl Talk<'_> {
@@ -222,6 +246,8 @@ pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// So long a path may take no byte before it counts as failed.
+const WRITE_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes read at a time; more than the longest frame.
 const ROOM: usize = 512;
 

@@ -1,0 +1,96 @@
+//! What the rest of the program sees of a line.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::shared::Shared;
+use super::status::{LinePhase, LineStatus};
+use super::{Job, Lane, Pending};
+
+/// A line that takes jobs. Cheap to clone; the line goes on when all handles are gone, until it is stopped.
+#[derive(Clone, Debug)]
+pub struct ChannelHandle {
+    name: Arc<str>,
+    shared: Arc<Shared>,
+}
+
+impl ChannelHandle {
+    pub(super) const fn new(name: Arc<str>, shared: Arc<Shared>) -> Self {
+        Self { name, shared }
+    }
+
+    /// The name of the line.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Gives the line a job, or says at once why it is not taken.
+    ///
+    /// # Errors
+    /// [`NotTaken`] with the job: its lane is full, the line was closed, or what it asks may not leave from its lane.
+    pub fn offer(&self, job: Job) -> Result<Pending, NotTaken> {
+        self.shared.offer(job)
+    }
+
+    /// Returns when a lane has room, or the line was closed. Whoever comes first gets it.
+    pub async fn room(&self, lane: Lane) {
+        loop {
+            let room = self.shared.room.notified();
+            if self.shared.has_room(lane) {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// How the line stands.
+    #[must_use]
+    pub fn status(&self) -> LineStatus {
+        self.shared.status()
+    }
+
+    /// Tells whenever the line is about something else, and since when.
+    #[must_use]
+    pub fn phases(&self) -> watch::Receiver<(LinePhase, Instant)> {
+        self.shared.phase.subscribe()
+    }
+}
+
+/// A job that a line has not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct NotTaken {
+    /// Why.
+    pub reason: Refusal,
+    /// The job.
+    pub job: Box<Job>,
+}
+
+/// Why a line does not take a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+    /// Its lane is full.
+    #[error("the line is busy: its lane is full")]
+    Busy,
+    /// The line was closed.
+    #[error("the line is closed")]
+    Stopped,
+    /// What it asks may not leave from its lane. (T1)
+    #[error("what is asked may not leave from this lane")]
+    NotAllowed,
+}
+
+impl Refusal {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Stopped => "stopped",
+            Self::NotAllowed => "not_allowed",
+        }
+    }
+}

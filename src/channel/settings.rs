@@ -1,0 +1,78 @@
+//! How a line is treated.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Capacities, Probing};
+use crate::config::{Collection, Line, LinePlace};
+use crate::link::Rate;
+
+/// How a line is treated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelSettings {
+    /// Its name, for people.
+    pub name: Arc<str>,
+    /// Speed and parity for meters that say nothing else; `None` where they are not ours to set.
+    pub rate: Option<Rate>,
+    /// How many jobs may wait.
+    pub capacities: Capacities,
+    /// When a meter counts as dead.
+    pub probing: Probing,
+    /// The longest that a meter heard to answer late is waited for. Default 5 s.
+    pub slowest_answer: Duration,
+    /// How long jobs wait for a path that cannot be opened before they end as line down. Default 15 s.
+    pub patience: Duration,
+    /// How long jobs wait for a line that does not stop talking. Default 10 s.
+    pub chatter_patience: Duration,
+    /// How long to wait before dialling again at first. Default 500 ms.
+    pub redial_first: Duration,
+    /// And at most. Default 60 s.
+    pub redial_most: Duration,
+    /// Whether the clocks of all meters may be set at once. Default no. (F14)
+    pub broadcast_time: bool,
+    /// Decides how waits are drawn. Lines that failed together should not have the same.
+    pub seed: u64,
+}
+
+impl ChannelSettings {
+    /// The defaults for a line of this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let second = Duration::from_secs(1);
+        Self {
+            name: name.into(),
+            rate: None,
+            capacities: Capacities::default(),
+            probing: Probing::default(),
+            slowest_answer: second * 5,
+            patience: second * 15,
+            chatter_patience: second * 10,
+            redial_first: second / 2,
+            redial_most: second * 60,
+            broadcast_time: false,
+            seed: hasher.finish(),
+        }
+    }
+
+    /// As the configuration has it. Lines of one seed draw different waits all the same.
+    #[must_use]
+    pub fn of(line: &Line, collection: &Collection, seed: u64) -> Self {
+        let defaults = Self::new(&line.name);
+        let is_ours = matches!(line.place, LinePlace::Serial(_));
+        Self {
+            rate: is_ours.then_some(Rate { baud: line.baud, parity: line.parity }),
+            probing: Probing {
+                dead_after: u32::from(collection.dead_after),
+                first: collection.probe_first,
+                most: collection.probe_most,
+            },
+            slowest_answer: defaults.slowest_answer + line.path_delay,
+            redial_most: line.redial_most,
+            seed: defaults.seed ^ seed,
+            ..defaults
+        }
+    }
+}
