@@ -7,6 +7,7 @@
 //! protocol crates, keeping things to `store`.
 
 mod archive;
+mod archive_problem;
 mod cause;
 mod coded;
 mod consumption;
@@ -27,6 +28,7 @@ pub use archive::{
     ArchiveEntry, Customer, CustomerClass, Feeder, Installation, Line, Meter, MeterPath, MeterProtocol,
     MeteringPoint, Parity, PointRole, ReadingRoute, TransformerArea, TransformersFrom,
 };
+pub use archive_problem::{ArchiveProblem, repeated};
 pub use cause::MissingCause;
 pub use coded::Coded;
 pub use consumption::{Accepted, Consumption, MORE_DECIMALS, Open, Part, Piece, consumption, pieces};

@@ -30,6 +30,14 @@ impl Ratio {
     pub const ONE: Self = Self { over: 100, under: 1 };
 }
 
+impl Ratio {
+    /// Whether both are the same number, however they are written.
+    #[must_use]
+    pub fn equals(self, other: Self) -> bool {
+        u128::from(self.over) * u128::from(other.under) == u128::from(other.over) * u128::from(self.under)
+    }
+}
+
 impl FromStr for Ratio {
     type Err = RatioError;
 
@@ -66,6 +74,14 @@ pub struct Transformers {
 impl Transformers {
     /// None at all.
     pub const NONE: Self = Self { ct: Ratio::ONE, vt: Ratio::ONE };
+
+    /// Whether these say what `recorded` says: the same ratios, or, where only one ratio is given, the same product.
+    #[must_use]
+    pub fn agrees_with(self, recorded: Self) -> bool {
+        let is_same = self.ct.equals(recorded.ct) && self.vt.equals(recorded.vt);
+        let is_product = self.vt.equals(Ratio::ONE) && self.multiplier() == recorded.multiplier();
+        is_same || is_product
+    }
 
     /// What a reading of the meter is multiplied by.
     ///
@@ -141,6 +157,16 @@ mod tests {
         assert_eq!(multiplier("1/3", "3"), Ok("1".to_owned()));
         assert_eq!(multiplier("1/3", "1"), Err(RatioError::NotExact));
         assert_eq!(multiplier("9999999", "9999999"), Err(RatioError::NotExact));
+    }
+
+    #[test]
+    fn transformers_agree_by_their_ratios_or_by_the_product_alone() {
+        let of = |ct: &str, vt: &str| Transformers { ct: ct.parse().unwrap(), vt: vt.parse().unwrap() };
+        let recorded = of("200/5", "10000/100");
+        assert!(of("40", "100").agrees_with(recorded));
+        assert!(of("4000", "1").agrees_with(recorded), "a multiplier alone");
+        assert!(!of("80", "50").agrees_with(recorded), "other transformers of the same product");
+        assert!(!of("200/5", "1").agrees_with(recorded));
     }
 
     #[test]

@@ -145,4 +145,4 @@ fn newest_slots<'a>(
 /// How far a meter's clock may be ahead before its slots count as future ones.
 const AHEAD: Duration = Duration::from_secs(600);
 /// How often a batch is tried again when other writers are faster.
-const RACES: usize = 5;
+pub(super) const RACES: usize = 5;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use chaobiao::domain::{
-    ArchiveEntry, Customer, CustomerClass, Installation, Meter, MeterPath, MeterProtocol, MeteringPoint,
-    Parity, PointRole, Transformers, TransformersFrom,
+    ArchiveEntry, ArchiveProblem, Customer, CustomerClass, Installation, Item, Meter, MeterPath,
+    MeterProtocol, MeteringPoint, Parity, PointRole, Quality, RegisterReading, Source, Transformers,
+    TransformersFrom,
 };
-use chaobiao::store::StoreError;
-use chaobiao::store::archive::{ArchiveError, ArchiveProblem, ArchiveReport, Exchange, Saving};
+use chaobiao::store::archive::{ArchiveError, ArchiveReport, Exchange, Saving};
+use chaobiao::store::{Batch, StoreError};
 
 use crate::{Fresh, midnight, on_both};
 
@@ -48,7 +49,20 @@ pub(crate) fn meter(number: u32) -> Meter {
 }
 
 async fn save(fresh: &Fresh, entries: &[ArchiveEntry]) -> Result<ArchiveReport, ArchiveError> {
-    fresh.store.save_archive(entries, midnight("2026-11-21"), Saving::Save).await
+    fresh.store.save_archive(entries, midnight("2026-11-21"), Saving::Confirmed).await
+}
+
+/// An entry behind a terminal.
+fn behind(number: u32, measuring_point: u16) -> ArchiveEntry {
+    let mut entry = entry(number);
+    entry.meter.path = MeterPath::Terminal {
+        terminal: "1100-3039".to_owned(),
+        measuring_point,
+        port: Some(31),
+        baud: None,
+        parity: None,
+    };
+    entry
 }
 
 async fn problems(fresh: &Fresh, entries: &[ArchiveEntry]) -> Vec<(usize, ArchiveProblem)> {
@@ -64,13 +78,9 @@ async fn an_archive_is_read_back_as_it_was_saved() {
         let mut entries: Vec<_> = (1..=300).map(entry).collect();
         entries[0].point.protection = Some("医院".to_owned());
         entries[0].is_unprotected = false;
-        entries[1].meter.path = MeterPath::Terminal {
-            terminal: "1100-3039".to_owned(),
-            measuring_point: 7,
-            port: Some(31),
-            baud: None,
-            parity: None,
-        };
+        entries[1] = behind(2, 7);
+        entries[4].first_reading = Some(12_345_600);
+        entries[5].first_reading = Some(0);
         entries[2].transformers =
             Some(Transformers { ct: "200/5".parse().unwrap(), vt: "10000/100".parse().unwrap() });
         let report = save(fresh, &entries).await.unwrap();
@@ -133,6 +143,7 @@ async fn f38_one_wrong_entry_and_nothing_is_saved() {
                 (2, ArchiveProblem::OtherFeeder { first: 0 }),
                 (2, ArchiveProblem::OtherReadingDay { first: 0 }),
                 (3, ArchiveProblem::RepeatedMeter { first: 0 }),
+                (3, ArchiveProblem::RepeatedAsset { first: 0 }),
                 (4, ArchiveProblem::Multiplier),
             ]
         );
@@ -228,6 +239,136 @@ async fn what_is_recorded_of_installations_and_transformers_is_not_taken_back() 
         ] {
             fresh.run(sql).await.unwrap_err();
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f38_much_change_needs_a_confirmation() {
+    on_both(async |fresh| {
+        let now = midnight("2026-11-21");
+        let entries: Vec<_> = (1..=10).map(entry).collect();
+        let save =
+            async |entries: &[ArchiveEntry], saving| fresh.store.save_archive(entries, now, saving).await;
+        let first = save(&entries, Saving::Save).await.unwrap();
+        assert_eq!((first.added, first.is_large()), (10, false), "there was nothing that could be lost");
+        let mut changed = entries.clone();
+        changed[0].customer.name = "改名".to_owned();
+        changed.truncate(2);
+        changed.push(entry(11));
+        let report = save(&changed, Saving::Save).await.unwrap();
+        let expected = ArchiveReport { before: 10, added: 1, changed: 1, same: 1 };
+        assert_eq!((report, report.absent()), (expected, 8), "a fifth is not much");
+        assert_eq!(fresh.store.site_meters().await.unwrap().len(), 11, "those not named stay");
+        let more: Vec<_> = (12..=14).map(entry).collect();
+        let large = save(&more, Saving::Save).await.unwrap_err();
+        assert!(
+            matches!(large, ArchiveError::Large(report) if report.added == 3 && report.before == 11),
+            "{large}"
+        );
+        assert_eq!(fresh.store.site_meters().await.unwrap().len(), 11);
+        assert!(save(&more, Saving::DryRun).await.unwrap().is_large());
+        assert_eq!(save(&more, Saving::Confirmed).await.unwrap().added, 3);
+        assert_eq!(save(&[], Saving::Confirmed).await.unwrap().absent(), 14, "an empty list means none");
+        assert_eq!(fresh.store.site_meters().await.unwrap().len(), 14);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_first_reading_goes_into_the_ledger_with_a_new_installation_only() {
+    on_both(async |fresh| {
+        let mut said = entry(1);
+        said.first_reading = Some(12_345_600);
+        save(fresh, &[said.clone(), entry(2)]).await.unwrap();
+        let site = fresh.store.site_meter("1".parse().unwrap()).await.unwrap().unwrap();
+        let ledger = fresh.store.ledger(site.meter_id, midnight("2020-01-01"), midnight("2027-01-01")).await;
+        let ledger = ledger.unwrap();
+        let reading = &ledger[0].reading;
+        assert_eq!((ledger.len(), reading.value, reading.source), (1, 12_345_600, Source::Manual));
+        assert_eq!(
+            (reading.as_of, reading.item.code().to_string()),
+            (midnight("2026-01-01"), "1-0:1.8.0".to_owned())
+        );
+        assert_eq!(save(fresh, &[said.clone(), entry(2)]).await.unwrap().same, 2, "the same again");
+        assert_eq!(fresh.store.archive_entries().await.unwrap(), [said.clone(), entry(2)]);
+
+        let other = ArchiveEntry { first_reading: Some(1), ..said.clone() };
+        let late = ArchiveEntry { first_reading: Some(1), ..entry(2) };
+        let undated = ArchiveEntry { first_reading: Some(1), installed_at: None, ..entry(3) };
+        assert_eq!(
+            problems(fresh, &[other, late, undated]).await,
+            [
+                (0, ArchiveProblem::OtherFirstReading { recorded: 12_345_600 }),
+                (1, ArchiveProblem::LateFirstReading),
+                (2, ArchiveProblem::UndatedFirstReading),
+            ]
+        );
+        let mut redated = entry(2);
+        redated.installed_at = Some(midnight("2026-01-02"));
+        let installed_at = midnight("2026-01-01");
+        assert_eq!(
+            problems(fresh, &[redated]).await,
+            [(0, ArchiveProblem::OtherInstallation { installed_at })]
+        );
+        // A freeze of that midnight counts more; the file that said otherwise is still the same file.
+        let freeze = RegisterReading {
+            meter: site.meter_id,
+            item: Item::parse("1.8.0").unwrap(),
+            as_of: midnight("2026-01-01"),
+            value: 12_345_700,
+            meter_time: None,
+            collected_at: midnight("2026-11-22"),
+            source: Source::Freeze,
+            quality: Quality::Good,
+            fetch: None,
+        };
+        let batch = Batch { registers: vec![freeze], ..Batch::default() };
+        fresh.store.save(&batch, midnight("2026-11-22")).await.unwrap();
+        assert_eq!(save(fresh, &[said]).await.unwrap().same, 1);
+        assert_eq!(fresh.store.archive_entries().await.unwrap()[0].first_reading, Some(12_345_700));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_two_meters_share_a_measuring_point_or_an_asset_number() {
+    on_both(async |fresh| {
+        save(fresh, &[behind(1, 7), behind(2, 8)]).await.unwrap();
+        let twice = [behind(3, 9), behind(4, 9)];
+        assert_eq!(problems(fresh, &twice).await, [(1, ArchiveProblem::RepeatedMeasuringPoint { first: 0 })]);
+        let mut same_asset = behind(3, 9);
+        same_asset.meter.asset_number = Some("A1".to_owned());
+        let address = || "000000000001".to_owned();
+        assert_eq!(
+            problems(fresh, &[behind(3, 7)]).await,
+            [(0, ArchiveProblem::MeasuringPointTaken { address: address() })]
+        );
+        assert_eq!(
+            problems(fresh, &[same_asset]).await,
+            [(0, ArchiveProblem::AssetTaken { address: address() })]
+        );
+        let swapped = [behind(1, 8), behind(2, 7)];
+        assert_eq!(save(fresh, &swapped).await.unwrap().changed, 2, "a list may swap them");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn transformers_written_otherwise_are_the_same() {
+    on_both(async |fresh| {
+        let of = |ct: &str, vt: &str| {
+            let transformers = Transformers { ct: ct.parse().unwrap(), vt: vt.parse().unwrap() };
+            ArchiveEntry { transformers: Some(transformers), ..entry(1) }
+        };
+        save(fresh, &[of("200/5", "100")]).await.unwrap();
+        for same in [of("40", "10000/100"), of("4000", "1")] {
+            assert_eq!(save(fresh, &[same]).await.unwrap().same, 1);
+        }
+        let found = problems(fresh, &[of("40", "1")]).await;
+        let recorded = ArchiveProblem::OtherTransformers { ct: "200/5".to_owned(), vt: "100".to_owned() };
+        assert_eq!(found, [(0, recorded)]);
+        assert_eq!(fresh.store.archive_entries().await.unwrap(), [of("200/5", "100")]);
     })
     .await;
 }

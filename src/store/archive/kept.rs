@@ -22,6 +22,11 @@ impl<V: PartialEq> Kept<V> {
         self.held.get(key).map(|(_, value)| value)
     }
 
+    /// Everything, with its keys.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &V)> {
+        self.held.iter().map(|(key, (_, value))| (key.as_str(), value))
+    }
+
     /// Sets the value under a key; gives its number and what that changed.
     pub(super) fn put(&mut self, key: &str, value: V) -> (i64, Taken) {
         let (id, taken) = match self.held.get_mut(key) {

@@ -1,9 +1,12 @@
 //! The archive in memory, while entries are compared with it.
 
+use std::collections::HashMap;
+
 use super::kept::Kept;
-use super::save::ArchiveProblem;
 use super::sites::Sites;
-use crate::domain::{ArchiveEntry, Coded, Customer, Meter, MeterPath, Moment};
+use crate::domain::{
+    ArchiveEntry, ArchiveProblem, Coded, Customer, Meter, MeterPath, Moment, RegisterReading,
+};
 use crate::store::error::StoreError;
 use crate::store::sql::{Cell, Kind, Rows, Table};
 use crate::store::transaction::Transaction;
@@ -98,6 +101,44 @@ impl Known {
             found.push(ArchiveProblem::Protected);
         }
         found
+    }
+
+    /// Of all that was taken over, what another installed meter has as well. Asked at the end, since a list may move
+    /// things from one meter to another.
+    pub(super) fn rivals(&self, entries: &[ArchiveEntry]) -> Vec<(usize, ArchiveProblem)> {
+        let mut terminals: HashMap<(&str, i64), Vec<&str>> = HashMap::new();
+        let mut assets: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (address, row) in self.meters.all().filter(|(address, _)| self.sites.is_installed(address)) {
+            if let (Some(terminal), Some(place)) = (&row.terminal, row.measuring_point) {
+                terminals.entry((terminal, place)).or_default().push(address);
+            }
+            if let Some(asset) = &row.asset_number {
+                assets.entry(asset).or_default().push(address);
+            }
+        }
+        let mut found = Vec::new();
+        for (place, entry) in entries.iter().enumerate() {
+            let own = entry.meter.address.to_string();
+            let other = |all: Option<&Vec<&str>>| {
+                all.and_then(|all| all.iter().find(|address| **address != own))
+                    .map(|other| (*other).to_owned())
+            };
+            let Some(row) = self.meters.held(&own) else { continue };
+            let path = row.terminal.as_deref().zip(row.measuring_point);
+            if let Some(address) = other(path.and_then(|path| terminals.get(&path))) {
+                found.push((place, ArchiveProblem::MeasuringPointTaken { address }));
+            }
+            let asset = row.asset_number.as_deref();
+            if let Some(address) = other(asset.and_then(|asset| assets.get(asset))) {
+                found.push((place, ArchiveProblem::AssetTaken { address }));
+            }
+        }
+        found
+    }
+
+    /// What the meters that were installed showed then.
+    pub(super) fn first_readings(&self, now: Moment) -> Vec<RegisterReading> {
+        self.sites.first_readings(now)
     }
 
     /// Takes over an entry that nothing stands against. What it does not say stays as it was.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use dlt645::address::MeterAddress;
 
+use super::sites::first_readings_of;
 use crate::domain::{
     ArchiveEntry, Customer, Feeder, Id, Installation, Line, Meter, MeterPath, MeteringPoint, Moment,
     ReadingRoute, TransformerArea, Transformers, TransformersFrom,
@@ -66,7 +67,8 @@ impl Store {
         histories(&mut self.read("reading the history of points").await?, points).await
     }
 
-    /// What a file of the archive says: one entry for each installed meter. First readings are left out.
+    /// What a file of the archive says: one entry for each installed meter, with what it showed then
+    /// where that is known.
     ///
     /// # Errors
     /// As [`Self::site_meters`].
@@ -76,6 +78,8 @@ impl Store {
         let points: Vec<_> = meters.iter().map(|site| site.point_id).collect();
         let histories = histories(&mut reading, &points).await?;
         let customers = customers(&mut reading).await?;
+        // In the order of versions, so that the last one stays.
+        let shown: HashMap<String, i64> = first_readings_of(&mut reading).await?.into_iter().collect();
         let feeders: HashMap<String, Option<String>> =
             areas(&mut reading).await?.into_iter().map(|area| (area.name, area.feeder)).collect();
         let days: HashMap<String, Option<u8>> =
@@ -83,6 +87,7 @@ impl Store {
         let entry = |site: SiteMeter| {
             let last = histories.get(&site.point_id).and_then(|history| history.transformers.last());
             let customer = customers.get(&site.point.customer)?.clone();
+            let first_reading = shown.get(&site.meter.address.to_string()).copied();
             Some(ArchiveEntry {
                 customer,
                 feeder: site.point.area.as_ref().and_then(|area| feeders.get(area).cloned().flatten()),
@@ -92,7 +97,7 @@ impl Store {
                 meter: site.meter,
                 transformers: Some(last.map_or(Transformers::NONE, |last| last.transformers)),
                 installed_at: Some(site.installed_at),
-                first_reading: None,
+                first_reading,
             })
         };
         Ok(meters.into_iter().filter_map(entry).collect())

@@ -12,4 +12,4 @@ mod sites;
 
 pub use exchange::Exchange;
 pub use load::{PointHistory, SiteMeter};
-pub use save::{ArchiveError, ArchiveProblem, ArchiveReport, Saving};
+pub use save::{ArchiveError, ArchiveReport, Saving};

@@ -3,79 +3,16 @@
 //! What is there is read first, the entries are compared with it in memory, and what is new or differs is written by
 //! few statements, so that fifty thousand meters take seconds.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::HashSet;
 
 use super::known::{Known, Taken};
-use crate::domain::{ArchiveEntry, Customer, Moment};
+use crate::domain::{ArchiveEntry, ArchiveProblem, Day, Moment, repeated};
 use crate::store::Store;
-use crate::store::error::StoreError;
+use crate::store::batch;
+use crate::store::error::{Refusal, StoreError};
+use crate::store::ledger::Offer;
 use crate::store::sql::Dialect;
 use crate::store::transaction::Transaction;
-
-/// What is wrong with an entry.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ArchiveProblem {
-    /// The meter stands in an earlier entry as well.
-    #[error("the meter stands in entry {first} already")]
-    RepeatedMeter {
-        /// Which, counted from 0.
-        first: usize,
-    },
-    /// The point stands in an earlier entry as well.
-    #[error("the metering point stands in entry {first} already")]
-    RepeatedPoint {
-        /// Which, counted from 0.
-        first: usize,
-    },
-    /// An earlier entry says something else of the same customer.
-    #[error("entry {first} names this customer otherwise")]
-    OtherCustomer {
-        /// Which, counted from 0.
-        first: usize,
-    },
-    /// An earlier entry hangs the same transformer area on another feeder.
-    #[error("entry {first} hangs this transformer area on another feeder")]
-    OtherFeeder {
-        /// Which, counted from 0.
-        first: usize,
-    },
-    /// An earlier entry gives the same route another reading day.
-    #[error("entry {first} gives this reading route another reading day")]
-    OtherReadingDay {
-        /// Which, counted from 0.
-        first: usize,
-    },
-    /// Another meter measures the point: that is an exchange, which has a date and two readings.
-    #[error("the metering point is measured by meter {address}: record an exchange")]
-    PointHasMeter {
-        /// Address of that meter.
-        address: String,
-    },
-    /// The meter measures another point.
-    #[error("the meter measures point {point}")]
-    MeterElsewhere {
-        /// Number of that point.
-        point: String,
-    },
-    /// The meter was installed before the last one was taken out, or before it was itself taken out elsewhere.
-    #[error("the installation overlaps an earlier one of the point or of the meter")]
-    Overlap,
-    /// The transformers differ from those recorded, which change only from an instant on and by two persons.
-    #[error("the recorded transformers are {ct} and {vt}: record their change")]
-    OtherTransformers {
-        /// The recorded ratio of the current.
-        ct: String,
-        /// The recorded ratio of the voltage.
-        vt: String,
-    },
-    /// The multiplier of the transformers cannot be applied exactly.
-    #[error("the multiplier has more than two decimals or is too large")]
-    Multiplier,
-    /// The point is protected; taking that away needs a second person.
-    #[error("the metering point is protected, which a file cannot take away")]
-    Protected,
-}
 
 /// Why an archive was not saved.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +23,21 @@ pub enum ArchiveError {
     /// Entries are wrong; nothing was changed. Each with its place, counted from 0.
     #[error("{} entries are wrong", .0.len())]
     Problems(Vec<(usize, ArchiveProblem)>),
+    /// More than a fifth of the archive would change, and nobody said that this is meant; nothing was changed (F38).
+    #[error("{} of {} meters would be added or changed", .0.added + .0.changed, .0.before)]
+    Large(ArchiveReport),
+}
+
+impl ArchiveError {
+    /// Its kind, for metrics and problem codes.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.kind(),
+            Self::Problems(_) => "archive_problems",
+            Self::Large(_) => "archive_large_change",
+        }
+    }
 }
 
 /// What saving an archive changed, or would.
@@ -101,56 +53,97 @@ pub struct ArchiveReport {
     pub same: usize,
 }
 
+impl ArchiveReport {
+    /// Meters in the archive that no entry names. They stay as they are.
+    #[must_use]
+    pub const fn absent(&self) -> usize {
+        self.before.saturating_sub(self.changed + self.same)
+    }
+
+    /// Whether so much changes that somebody must confirm it: more than a fifth of what was there (F38).
+    #[must_use]
+    pub const fn is_large(&self) -> bool {
+        self.before > 0 && (self.added + self.changed) * 100 > self.before * LARGE_PERCENT
+    }
+}
+
 /// Whether an archive is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saving {
-    /// Yes.
+    /// Yes, unless so much would change that somebody must confirm it.
     Save,
+    /// Yes, however much changes: somebody has confirmed it.
+    Confirmed,
     /// No: only say what it would change.
     DryRun,
 }
 
 impl Store {
-    /// Saves entries, whole or not at all. Things are known again by their numbers, addresses and names.
+    /// Saves entries, whole or not at all. Things are known again by their numbers, addresses and names. What is not
+    /// named stays. The first reading of a new installation goes into the ledger with it.
     ///
     /// # Errors
-    /// [`ArchiveError::Problems`] names every wrong entry; [`ArchiveError::Store`] when the database cannot.
+    /// [`ArchiveError::Problems`] names every wrong entry, [`ArchiveError::Large`] asks for a confirmation;
+    /// [`ArchiveError::Store`] when the database cannot.
     pub async fn save_archive(
         &self,
         entries: &[ArchiveEntry],
         now: Moment,
         saving: Saving,
     ) -> Result<ArchiveReport, ArchiveError> {
-        let mut writing = self.write("saving the archive").await?;
-        lock(&mut writing).await?;
-        let mut known = Known::load(&mut writing).await?;
-        let mut seen = Seen::default();
-        let mut report = ArchiveReport { before: known.meter_count(), ..ArchiveReport::default() };
-        let mut problems = Vec::new();
-        for (place, entry) in entries.iter().enumerate() {
-            let mut wrong = seen.problems(place, entry);
-            if wrong.is_empty() {
-                wrong = known.problems(entry, now);
+        let mut has_partitions = false;
+        for _ in 0..batch::RACES {
+            let mut writing = self.write("saving the archive").await?;
+            lock(&mut writing).await?;
+            let mut known = Known::load(&mut writing).await?;
+            let report = compare(&mut known, entries, now)?;
+            match saving {
+                Saving::DryRun => return Ok(report),
+                Saving::Save if report.is_large() => return Err(ArchiveError::Large(report)),
+                Saving::Save | Saving::Confirmed => {}
             }
-            if !wrong.is_empty() {
-                problems.extend(wrong.into_iter().map(|problem| (place, problem)));
+            let readings = known.first_readings(now);
+            if !readings.is_empty() && !has_partitions && writing.dialect() == Dialect::Postgres {
+                // Partitions are made beside, and would wait for this transaction.
+                drop(writing);
+                self.make_partitions(readings.iter().map(|reading| Day::of(reading.as_of))).await?;
+                has_partitions = true;
                 continue;
             }
-            match known.take(entry, now) {
-                Taken::Added => report.added += 1,
-                Taken::Changed => report.changed += 1,
-                Taken::Same => report.same += 1,
+            known.save(&mut writing, now).await?;
+            let offer = |reading| Offer { reading, decided: None };
+            let offers: Vec<Offer<'_>> = readings.iter().map(offer).collect();
+            if batch::save_offers(&mut writing, &offers, now).await?.is_some() {
+                writing.commit().await?;
+                return Ok(report);
             }
         }
-        if !problems.is_empty() {
-            return Err(ArchiveError::Problems(problems));
-        }
-        if saving == Saving::Save {
-            known.save(&mut writing, now).await?;
-            writing.commit().await?;
-        }
-        Ok(report)
+        Err(StoreError::Refused(Refusal::Raced).into())
     }
+}
+
+/// Takes all entries over in memory, or says what stands against them.
+fn compare(known: &mut Known, entries: &[ArchiveEntry], now: Moment) -> Result<ArchiveReport, ArchiveError> {
+    let mut report = ArchiveReport { before: known.meter_count(), ..ArchiveReport::default() };
+    let mut problems = repeated(entries);
+    let wrong: HashSet<usize> = problems.iter().map(|(place, _)| *place).collect();
+    for (place, entry) in entries.iter().enumerate().filter(|(place, _)| !wrong.contains(place)) {
+        let found = known.problems(entry, now);
+        if !found.is_empty() {
+            problems.extend(found.into_iter().map(|problem| (place, problem)));
+            continue;
+        }
+        match known.take(entry, now) {
+            Taken::Added => report.added += 1,
+            Taken::Changed => report.changed += 1,
+            Taken::Same => report.same += 1,
+        }
+    }
+    if problems.is_empty() {
+        problems = known.rivals(entries);
+    }
+    problems.sort_by_key(|(place, _)| *place);
+    if problems.is_empty() { Ok(report) } else { Err(ArchiveError::Problems(problems)) }
 }
 
 /// One writer of the archive at a time, since numbers are given out here.
@@ -163,50 +156,5 @@ pub(super) async fn lock(writing: &mut Transaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What earlier entries of the same file said.
-#[derive(Default)]
-struct Seen<'a> {
-    addresses: HashMap<dlt645::address::MeterAddress, usize>,
-    points: HashMap<&'a str, usize>,
-    customers: HashMap<&'a str, (usize, &'a Customer)>,
-    feeders: HashMap<&'a str, (usize, Option<&'a str>)>,
-    reading_days: HashMap<&'a str, (usize, Option<u8>)>,
-}
-
-impl<'a> Seen<'a> {
-    fn problems(&mut self, place: usize, entry: &'a ArchiveEntry) -> Vec<ArchiveProblem> {
-        let mut found = Vec::new();
-        if let Some(first) = first(&mut self.addresses, entry.meter.address, place) {
-            found.push(ArchiveProblem::RepeatedMeter { first });
-        }
-        if let Some(first) = first(&mut self.points, entry.point.number.as_str(), place) {
-            found.push(ArchiveProblem::RepeatedPoint { first });
-        }
-        let customer = &entry.customer;
-        let (first, other) = *self.customers.entry(&customer.number).or_insert((place, customer));
-        if other != customer {
-            found.push(ArchiveProblem::OtherCustomer { first });
-        }
-        if let Some(area) = &entry.point.area {
-            let said = (place, entry.feeder.as_deref());
-            let (first, feeder) = *self.feeders.entry(area).or_insert(said);
-            if feeder != said.1 {
-                found.push(ArchiveProblem::OtherFeeder { first });
-            }
-        }
-        if let Some(route) = &entry.point.route {
-            let said = (place, entry.reading_day);
-            let (first, day) = *self.reading_days.entry(route).or_insert(said);
-            if day != said.1 {
-                found.push(ArchiveProblem::OtherReadingDay { first });
-            }
-        }
-        found
-    }
-}
-
-/// Remembers where a thing was seen first; says where, when that was earlier.
-fn first<K: Eq + Hash>(seen: &mut HashMap<K, usize>, key: K, place: usize) -> Option<usize> {
-    let first = *seen.entry(key).or_insert(place);
-    (first != place).then_some(first)
-}
+/// Which share of the archive may change without a confirmation.
+const LARGE_PERCENT: usize = 20;

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::save::ArchiveProblem;
-use crate::domain::{ArchiveEntry, Moment, Transformers};
+use crate::domain::{
+    ArchiveEntry, ArchiveProblem, Day, Id, Item, Moment, Quality, RegisterReading, Source, Transformers,
+};
 use crate::store::error::StoreError;
 use crate::store::sql::{Kind, Rows, Table};
 use crate::store::transaction::Transaction;
@@ -13,27 +14,41 @@ use crate::store::transaction::Transaction;
 pub(super) struct Sites {
     meter_of: HashMap<String, String>,
     point_of: HashMap<String, String>,
+    installed_at: HashMap<String, i64>,
+    /// The accepted readings of a meter at the instant it was installed, by version.
+    first_readings: HashMap<String, Vec<i64>>,
     /// When the last meter of a point was taken out, and a meter the last time.
     point_left: HashMap<String, i64>,
     meter_left: HashMap<String, i64>,
-    transformers: HashMap<String, (String, String)>,
+    transformers: HashMap<String, Transformers>,
     next: i64,
     installed: Vec<(i64, i64, Moment)>,
     behind: Vec<(i64, Moment, Transformers, i64)>,
+    /// What meters showed when they were installed.
+    shown: Vec<(i64, Moment, i64)>,
 }
 
 impl Sites {
     pub(super) async fn load(reading: &mut Transaction) -> Result<Self, StoreError> {
-        let open: Vec<(String, String)> = reading.rows(OPEN, &[]).await?;
+        let open: Vec<(String, String, i64)> = reading.rows(OPEN, &[]).await?;
         let behind: Vec<(String, String, String)> = reading.rows(BEHIND, &[]).await?;
         let point_left: Vec<(String, i64)> = reading.rows(POINT_LEFT, &[]).await?;
         let meter_left: Vec<(String, i64)> = reading.rows(METER_LEFT, &[]).await?;
         let last: Option<(i64,)> = reading.row("SELECT coalesce(max(id), 0) FROM installation", &[]).await?;
+        let mut first_readings: HashMap<String, Vec<i64>> = HashMap::new();
+        for (meter, value) in first_readings_of(reading).await? {
+            first_readings.entry(meter).or_default().push(value);
+        }
+        let ratio =
+            |text: String| text.parse().map_err(|_| StoreError::Unknown { list: "ratio", found: text });
+        let both = |(point, ct, vt)| Ok((point, Transformers { ct: ratio(ct)?, vt: ratio(vt)? }));
         Ok(Self {
-            meter_of: open.iter().map(|(point, meter)| (point.clone(), meter.clone())).collect(),
-            point_of: open.into_iter().map(|(point, meter)| (meter, point)).collect(),
+            meter_of: open.iter().map(|(point, meter, _)| (point.clone(), meter.clone())).collect(),
+            installed_at: open.iter().map(|(_, meter, at)| (meter.clone(), *at)).collect(),
+            point_of: open.into_iter().map(|(point, meter, _)| (meter, point)).collect(),
+            first_readings,
             // In order of time, so that the last one stays.
-            transformers: behind.into_iter().map(|(point, ct, vt)| (point, (ct, vt))).collect(),
+            transformers: behind.into_iter().map(both).collect::<Result<_, StoreError>>()?,
             point_left: point_left.into_iter().collect(),
             meter_left: meter_left.into_iter().collect(),
             next: last.unwrap_or_default().0 + 1,
@@ -68,18 +83,64 @@ impl Sites {
         if entry.transformers.is_some_and(|transformers| transformers.multiplier().is_err()) {
             found.push(ArchiveProblem::Multiplier);
         }
-        if let (Some(said), Some((ct, vt))) = (entry.transformers, self.transformers.get(point))
-            && (said.ct.to_string(), said.vt.to_string()) != (ct.clone(), vt.clone())
+        if let (Some(said), Some(recorded)) = (entry.transformers, self.transformers.get(point))
+            && !said.agrees_with(*recorded)
         {
-            found.push(ArchiveProblem::OtherTransformers { ct: ct.clone(), vt: vt.clone() });
+            let (ct, vt) = (recorded.ct.to_string(), recorded.vt.to_string());
+            found.push(ArchiveProblem::OtherTransformers { ct, vt });
+        }
+        if found.is_empty() {
+            found.extend(self.installation_problem(entry, &address));
+            found.extend(self.reading_problem(entry, &address));
         }
         found
+    }
+
+    fn installation_problem(&self, entry: &ArchiveEntry, address: &str) -> Option<ArchiveProblem> {
+        let recorded = Moment::from_micros(*self.installed_at.get(address)?);
+        let is_other = Day::of(entry.installed_at?) != Day::of(recorded);
+        is_other.then_some(ArchiveProblem::OtherInstallation { installed_at: recorded })
+    }
+
+    fn reading_problem(&self, entry: &ArchiveEntry, address: &str) -> Option<ArchiveProblem> {
+        let said = entry.first_reading?;
+        if entry.installed_at.is_none() {
+            return Some(ArchiveProblem::UndatedFirstReading);
+        }
+        if !self.is_installed(address) {
+            return None;
+        }
+        match self.first_readings.get(address) {
+            Some(values) if values.contains(&said) => None,
+            Some(values) => {
+                let recorded = values.last().copied().unwrap_or(0);
+                Some(ArchiveProblem::OtherFirstReading { recorded })
+            }
+            None => Some(ArchiveProblem::LateFirstReading),
+        }
+    }
+
+    pub(super) fn first_readings(&self, now: Moment) -> Vec<RegisterReading> {
+        let Some(item) = Item::parse(FORWARD) else { return Vec::new() };
+        let reading = |(meter, as_of, value): &(i64, Moment, i64)| RegisterReading {
+            meter: Id::new(*meter),
+            item,
+            as_of: *as_of,
+            value: *value,
+            meter_time: None,
+            collected_at: now,
+            source: Source::Manual,
+            quality: Quality::Good,
+            fetch: None,
+        };
+        self.shown.iter().map(reading).collect()
     }
 
     pub(super) fn install(&mut self, entry: &ArchiveEntry, (point_id, meter_id): (i64, i64), now: Moment) {
         let (address, point) = (entry.meter.address.to_string(), entry.point.number.clone());
         let at = entry.installed_at.unwrap_or(now);
         self.installed.push((point_id, meter_id, at));
+        self.shown.extend(entry.first_reading.map(|value| (meter_id, at, value)));
         self.point_of.insert(address.clone(), point.clone());
         self.meter_of.insert(point.clone(), address);
         let Some(transformers) = entry.transformers.filter(|_| !self.transformers.contains_key(&point))
@@ -115,7 +176,20 @@ impl Sites {
     }
 }
 
-const OPEN: &str = "SELECT p.number, m.address FROM installation n JOIN metering_point p ON p.id = n.point_id \
+/// What a meter showed at the instant it was installed, as far as it is accepted, by version: meter and value.
+pub(super) async fn first_readings_of(reading: &mut Transaction) -> Result<Vec<(String, i64)>, StoreError> {
+    let Some(item) = Item::parse(FORWARD) else { return Ok(Vec::new()) };
+    reading.rows(FIRST_READINGS, &[item.into()]).await
+}
+
+/// What a first reading is of: forward active energy, total.
+const FORWARD: &str = "1.8.0";
+
+const FIRST_READINGS: &str = "SELECT m.address, l.value FROM installation n JOIN meter m ON m.id = n.meter_id \
+    JOIN register_ledger l ON l.meter_id = n.meter_id AND l.item = $1 AND l.as_of = n.installed_at \
+    WHERE n.removed_at IS NULL AND l.quality < 10 ORDER BY l.version";
+
+const OPEN: &str = "SELECT p.number, m.address, n.installed_at FROM installation n JOIN metering_point p ON p.id = n.point_id \
     JOIN meter m ON m.id = n.meter_id WHERE n.removed_at IS NULL";
 
 const BEHIND: &str = "SELECT p.number, t.ct, t.vt FROM transformers t JOIN metering_point p ON p.id = t.point_id \
