@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("domain", ""),
     ("clock", "domain"),
     ("config", "domain clock"),
+    ("archive", "domain config"),
     ("telemetry", "domain clock config"),
     ("link", "domain clock config telemetry"),
     ("channel", "domain clock config telemetry link"),
@@ -22,12 +23,15 @@ const LAYERS: &[(&str, &str)] = &[
     ("collect", "domain clock config telemetry plan channel store"),
     ("billing", "domain clock config telemetry plan channel store"),
     ("supply", "domain clock config telemetry plan channel store"),
-    ("http", "domain clock config telemetry plan channel store collect billing supply"),
-    ("app", "domain clock config telemetry link plan channel store collect billing supply http"),
-    ("cli", "domain clock config telemetry link plan channel store collect billing supply http app manual"),
+    ("http", "domain clock config archive telemetry plan channel store collect billing supply"),
+    ("app", "domain clock config archive telemetry link plan channel store collect billing supply http"),
+    (
+        "cli",
+        "domain clock config archive telemetry link plan channel store collect billing supply http app manual",
+    ),
     (
         "main",
-        "domain clock config telemetry link plan channel store collect billing supply http app manual cli",
+        "domain clock config archive telemetry link plan channel store collect billing supply http app manual cli",
     ),
 ];
 

@@ -160,8 +160,9 @@ impl FaultKind {
     }
 }
 
-/// A value on one line, and not all of it when it is long.
-fn shortened(value: &str) -> String {
+/// A value on one line with its control characters escaped, and not all of it when it is long.
+#[must_use]
+pub fn shortened(value: &str) -> String {
     let mut short: String = value.chars().take(LONGEST_VALUE).flat_map(char::escape_debug).collect();
     if value.chars().nth(LONGEST_VALUE).is_some() {
         short.push('…');

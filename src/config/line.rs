@@ -54,7 +54,7 @@ pub enum LinePlace {
 }
 
 /// The rates a meter may be set to, and those of serial servers. [645-2007 7.5]
-pub(super) const RATES: &[u32] = &[300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200];
+pub const RATES: &[u32] = &[300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200];
 
 impl Choice for Parity {
     fn choices() -> Vec<(Self, &'static str)> {

@@ -10,11 +10,15 @@ pub struct Words {
 }
 
 impl Words {
-    pub(super) const fn new(en: String, zh: String) -> Self {
+    /// Both.
+    #[must_use]
+    pub const fn new(en: String, zh: String) -> Self {
         Self { en, zh }
     }
 
-    pub(super) fn of(en: &str, zh: &str) -> Self {
+    /// Both.
+    #[must_use]
+    pub fn of(en: &str, zh: &str) -> Self {
         Self { en: en.to_owned(), zh: zh.to_owned() }
     }
 }

@@ -1,0 +1,220 @@
+//! One line of the table to one entry.
+
+use super::cell::{self, Read, TextKind};
+use super::column::{Column, Header};
+use super::fault::{Fault, FaultKind, Faults};
+use super::table::Record;
+use crate::config::{Words, shortened};
+use crate::domain::{
+    ArchiveEntry, Customer, Meter, MeterPath, MeteringPoint, Moment, Multiplier, PointRole, Ratio,
+    Transformers,
+};
+
+/// A line that is being read, and where its faults go.
+pub(super) struct Row<'a> {
+    header: &'a Header,
+    record: &'a Record,
+    faults: &'a mut Faults,
+    is_faulty: bool,
+}
+
+impl<'a> Row<'a> {
+    pub(super) const fn new(header: &'a Header, record: &'a Record, faults: &'a mut Faults) -> Self {
+        Self { header, record, faults, is_faulty: false }
+    }
+
+    /// What the line says, if it is without fault.
+    pub(super) fn entry(&mut self) -> Option<ArchiveEntry> {
+        let (found, expected) = (self.record.cells.len(), self.header.width());
+        if found != expected {
+            self.push(None, None, FaultKind::Cells { found, expected });
+            return None;
+        }
+        let customer = Customer {
+            number: self.required(Column::CustomerNumber, number).unwrap_or_default(),
+            name: self.optional(Column::CustomerName, prose).unwrap_or_default(),
+            class: self.optional(Column::CustomerClass, cell::word),
+        };
+        let (protection, is_unprotected) = self.protection();
+        let point = MeteringPoint {
+            number: self.required(Column::PointNumber, number).unwrap_or_default(),
+            customer: customer.number.clone(),
+            role: self.optional(Column::Role, cell::word).unwrap_or(PointRole::Customer),
+            area: self.optional(Column::TransformerArea, label),
+            route: self.optional(Column::Route, label),
+            protection,
+        };
+        let meter = self.meter();
+        let (installed_at, first_reading) = self.installation();
+        let feeder = self.optional(Column::Feeder, label);
+        self.needs(Column::Feeder, Column::TransformerArea);
+        let reading_day = self.optional(Column::ReadingDay, |cell| cell::whole(cell, 1, 28));
+        self.needs(Column::ReadingDay, Column::Route);
+        let transformers = self.transformers();
+        let meter = meter.filter(|_| !self.is_faulty)?;
+        Some(ArchiveEntry {
+            customer,
+            point,
+            is_unprotected,
+            feeder,
+            reading_day,
+            meter,
+            transformers,
+            installed_at,
+            first_reading,
+        })
+    }
+
+    fn meter(&mut self) -> Option<Meter> {
+        let address = self.required(Column::MeterAddress, cell::address);
+        let asset_number = self.optional(Column::AssetNumber, number);
+        let protocol = self.required(Column::Protocol, cell::word);
+        let profile = self.optional(Column::Profile, number);
+        let path = self.path();
+        Some(Meter { address: address?, asset_number, protocol: protocol?, profile, path: path? })
+    }
+
+    fn path(&mut self) -> Option<MeterPath> {
+        let line = self.optional(Column::Line, label);
+        let terminal = self.optional(Column::Terminal, cell::terminal);
+        let measuring_point = self.optional(Column::MeasuringPoint, |cell| cell::whole(cell, 1, 2040));
+        let port = self.optional(Column::TerminalPort, |cell| cell::whole(cell, 1, 31));
+        let baud = self.optional(Column::Baud, cell::rate);
+        let parity = self.optional(Column::Parity, cell::word);
+        match (self.cell(Column::Line), self.cell(Column::Terminal)) {
+            (Some(_), Some(_)) => {
+                let other = self.header.name(Column::Line);
+                self.fault(Column::Terminal, FaultKind::Excludes { other });
+            }
+            (None, None) => {
+                let column = if self.header.has(Column::Line) { Column::Line } else { Column::Terminal };
+                self.fault(column, FaultKind::NoPath);
+            }
+            (Some(_), None) => {
+                self.needs(Column::MeasuringPoint, Column::Terminal);
+                self.needs(Column::TerminalPort, Column::Terminal);
+            }
+            (None, Some(_)) => self.needs(Column::Terminal, Column::MeasuringPoint),
+        }
+        match (line, terminal) {
+            (Some(line), None) => Some(MeterPath::Line { line, baud, parity }),
+            (None, Some(terminal)) => {
+                let measuring_point = measuring_point?;
+                Some(MeterPath::Terminal { terminal, measuring_point, port, baud, parity })
+            }
+            _ => None,
+        }
+    }
+
+    fn transformers(&mut self) -> Option<Transformers> {
+        let ct = self.optional(Column::Ct, cell::ratio);
+        let vt = self.optional(Column::Vt, cell::ratio);
+        let multiplier: Option<Multiplier> = self.optional(Column::Multiplier, cell::multiplier);
+        let is_read = self.cell(Column::Ct).is_some() == ct.is_some()
+            && self.cell(Column::Vt).is_some() == vt.is_some()
+            && self.cell(Column::Multiplier).is_some() == multiplier.is_some();
+        if !is_read || (ct, vt, multiplier) == (None, None, None) {
+            return None;
+        }
+        let (Some(one), true) = (multiplier, (ct, vt) == (None, None)) else {
+            let transformers = Transformers { ct: ct.unwrap_or(Ratio::ONE), vt: vt.unwrap_or(Ratio::ONE) };
+            let column = if ct.is_some() { Column::Ct } else { Column::Vt };
+            match (transformers.multiplier(), multiplier) {
+                (Err(_), _) => self.fault(column, FaultKind::Inexact),
+                (Ok(product), Some(given)) if product != given => {
+                    self.fault(Column::Multiplier, FaultKind::Product { product: product.to_string() });
+                }
+                _ => {}
+            }
+            return Some(transformers);
+        };
+        match one.to_string().parse() {
+            Ok(ct) => Some(Transformers { ct, vt: Ratio::ONE }),
+            Err(_) => {
+                self.fault(Column::Multiplier, FaultKind::Inexact);
+                None
+            }
+        }
+    }
+
+    /// The reason why the point is protected, and whether it is said that it is not.
+    fn protection(&mut self) -> (Option<String>, bool) {
+        let protected = self.optional(Column::Protected, cell::yes_or_no);
+        let reason = self.optional(Column::ProtectionReason, prose);
+        if reason.is_some() && protected != Some(true) && self.cell(Column::Protected).is_none() {
+            self.needs(Column::ProtectionReason, Column::Protected);
+        } else if reason.is_some() && protected == Some(false) {
+            let words = Words::of("yes, since a reason is given", "“是”，因为填写了保护原因");
+            self.fault(Column::Protected, FaultKind::Expected(words));
+        }
+        ((protected == Some(true)).then(|| reason.unwrap_or_default()), protected == Some(false))
+    }
+
+    fn installation(&mut self) -> (Option<Moment>, Option<i64>) {
+        let installed_at: Option<Moment> = self.optional(Column::InstalledAt, cell::moment);
+        let first_reading = self.optional(Column::FirstReading, cell::energy);
+        self.needs(Column::FirstReading, Column::InstalledAt);
+        // Readings are kept for these years.
+        if installed_at.is_some_and(|at| first_reading.is_some() && at.civil().is_none()) {
+            let words = Words::of(
+                "a day from 2000 on, since a first reading is given",
+                "2000 年及以后的日期，因为填写了起度",
+            );
+            self.fault(Column::InstalledAt, FaultKind::Expected(words));
+        }
+        (installed_at, first_reading)
+    }
+
+    /// Notes a fault where a cell is filled and the one it needs is not.
+    fn needs(&mut self, column: Column, needed: Column) {
+        if self.cell(column).is_some() && self.cell(needed).is_none() {
+            let other = self.header.name(needed);
+            self.fault(column, FaultKind::Needs { other });
+        }
+    }
+
+    /// What stands in a column, without blanks around it; `None` for nothing.
+    fn cell(&self, column: Column) -> Option<&'a str> {
+        let cell = self.record.cells.get(self.header.place(column)?)?;
+        Some(cell.trim()).filter(|cell| !cell.is_empty())
+    }
+
+    fn optional<T>(&mut self, column: Column, read: impl FnOnce(&str) -> Read<T>) -> Option<T> {
+        match read(self.cell(column)?) {
+            Ok(value) => Some(value),
+            Err(kind) => {
+                self.fault(column, kind);
+                None
+            }
+        }
+    }
+
+    fn required<T>(&mut self, column: Column, read: impl FnOnce(&str) -> Read<T>) -> Option<T> {
+        if self.cell(column).is_none() {
+            self.fault(column, FaultKind::Missing);
+        }
+        self.optional(column, read)
+    }
+
+    /// Notes a fault of a cell.
+    pub(super) fn fault(&mut self, column: Column, kind: FaultKind) {
+        self.push(Some(self.header.name(column)), self.cell(column).map(shortened), kind);
+    }
+
+    fn push(&mut self, column: Option<String>, found: Option<String>, kind: FaultKind) {
+        self.is_faulty = true;
+        self.faults.push(Fault { line: Some(self.record.line), column, found, kind });
+    }
+}
+
+fn number(cell: &str) -> Read<String> {
+    cell::text(cell, TextKind::Number)
+}
+
+fn label(cell: &str) -> Read<String> {
+    cell::text(cell, TextKind::Label)
+}
+
+fn prose(cell: &str) -> Read<String> {
+    cell::text(cell, TextKind::Prose)
+}
