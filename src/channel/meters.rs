@@ -56,7 +56,9 @@ struct Meter {
 struct Owed {
     request: Request,
     since: Instant,
+    /// It is owed until then, and until so many questions have been put on the line.
     until: Instant,
+    until_question: u64,
 }
 
 #[derive(Debug)]
@@ -65,11 +67,19 @@ pub(super) struct Meters {
     probing: Probing,
     /// No answer is waited for longer than this, unless the job itself says so.
     slowest_answer: Duration,
+    /// How many questions were put on the line.
+    questions: u64,
+}
+
+impl Owed {
+    fn is_over(&self, now: Instant, questions: u64) -> bool {
+        now >= self.until && questions >= self.until_question
+    }
 }
 
 impl Meters {
     pub(super) fn new(probing: Probing, slowest_answer: Duration) -> Self {
-        Self { known: HashMap::new(), probing, slowest_answer }
+        Self { known: HashMap::new(), probing, slowest_answer, questions: 0 }
     }
 
     pub(super) fn standing(&self, address: AddressField, now: Instant) -> Standing {
@@ -91,6 +101,7 @@ impl Meters {
 
     /// It is being asked.
     pub(super) fn asked(&mut self, address: AddressField, now: Instant) {
+        self.questions = self.questions.wrapping_add(1);
         self.meter(address, now).asked_at = now;
     }
 
@@ -112,25 +123,21 @@ impl Meters {
 
     /// It left this question unanswered, which was put at `asked_at`.
     pub(super) fn owes(&mut self, address: AddressField, request: &Request, asked_at: Instant, now: Instant) {
-        let until = now + OWED_FOR;
+        let (questions, until) = (self.questions, now + OWED_FOR);
+        let until_question = questions + OWED_QUESTIONS;
         let meter = self.meter(address, now);
-        meter.owes.retain(|owed| now < owed.until);
+        meter.owes.retain(|owed| !owed.is_over(now, questions));
         if let Some(owed) = meter.owes.iter_mut().find(|owed| owed.request == *request) {
-            owed.until = until;
+            (owed.until, owed.until_question) = (until, until_question);
         } else if meter.owes.len() < MOST_OWED {
-            meter.owes.push(Owed { request: request.clone(), since: asked_at, until });
+            meter.owes.push(Owed { request: request.clone(), since: asked_at, until, until_question });
         }
     }
 
     /// Since when an answer to this question may be under way.
-    pub(super) fn owed_since(
-        &self,
-        address: AddressField,
-        request: &Request,
-        now: Instant,
-    ) -> Option<Instant> {
+    pub(super) fn owed_since(&self, address: AddressField, request: &Request, now: Instant) -> Option<Instant> {
         let owed = self.known.get(&address)?.owes.iter().find(|owed| owed.request == *request)?;
-        (now < owed.until).then_some(owed.since)
+        (!owed.is_over(now, self.questions)).then_some(owed.since)
     }
 
     /// It has not answered, or not to the end.
@@ -178,8 +185,10 @@ impl Meters {
     }
 }
 
-/// So long an answer is looked for that did not come; what holds answers back for longer is no line.
+/// So long an answer is looked for that did not come.
 const OWED_FOR: Duration = Duration::from_secs(60);
+/// And for so many questions: what a converter holds back comes with the traffic.
+const OWED_QUESTIONS: u64 = 16;
 /// So many questions of one meter are remembered.
 const MOST_OWED: usize = 16;
 /// Meters remembered at most; the one asked longest ago is forgotten.

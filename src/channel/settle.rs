@@ -38,6 +38,11 @@ impl Driver {
         match next {
             Next::End(end) => self.finish(entry, end),
             Next::First => self.put_again("line", entry, false),
+            // Its meter is dead now: it is not asked again, and neither is the rest.
+            Next::Again(end) if entry.lane().is_automatic() && self.is_dead(&entry) => {
+                entry.keep(end.clone(), times);
+                self.finish(entry, end);
+            }
             Next::Again(end) => {
                 entry.tries_left = entry.tries_left.saturating_sub(1);
                 entry.keep(end, times);
@@ -136,11 +141,16 @@ impl Driver {
     fn finish(&self, entry: Entry, end: End) {
         let (asked, is_automatic) = (entry.asked(), entry.lane().is_automatic());
         let is_silent = matches!(end, End::Done(Outcome::Silent(_)));
+        let is_dead = self.is_dead(&entry);
         entry.end(end);
-        let standing = self.shared.with_meters(|meters| meters.standing(asked, Instant::now()));
-        if is_automatic && is_silent && standing == Standing::Dead {
+        if is_automatic && is_silent && is_dead {
             self.shared.with_queues(|queues| queues.end_automatic_of(asked));
         }
+    }
+
+    fn is_dead(&self, entry: &Entry) -> bool {
+        let standing = self.shared.with_meters(|meters| meters.standing(entry.asked(), Instant::now()));
+        standing == Standing::Dead
     }
 
     fn put_again(&self, reason: &'static str, entry: Entry, behind: bool) {

@@ -5,5 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails must end its test")]
 
+mod late;
+mod order;
 mod rig;
 mod smoke;

@@ -6,16 +6,19 @@ use chaobiao::channel::{
     Channel, ChannelHandle, ChannelSettings, End, Job, JobReport, Lane, Pending, Question,
 };
 use chaobiao::link::{Dialler, Tap};
-use dlt645::address::MeterAddress;
+use dlt645::address::{AddressField, MeterAddress};
+use dlt645::control::Control;
 use dlt645::exchange::{LengthRule, Outcome, Timing};
+use dlt645::frame::Frame;
 use dlt645::request::Request;
 use simulator::bus::Bus;
+use simulator::bus::moment::Moment;
 use simulator::bus::rate::{Parity, Rate};
 use simulator::bus::settings::Settings;
-use simulator::bus::witness::Witness;
-use simulator::fault::{Injector, Plan};
+use simulator::bus::witness::{Crossing, Talker, Witness};
+use simulator::fault::{Counts, Injector, Plan};
 use simulator::serve::{LiveBus, Server};
-use simulator::station::{PlainMeter, Station};
+use simulator::station::{PlainMeter, Reply, Station};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -105,6 +108,27 @@ impl<S: Station + Send + 'static> Rig<S> {
         self.line.offer(job).unwrap()
     }
 
+    /// Returns once a job is being asked.
+    pub(crate) async fn until_asking(&self) {
+        while self.line.status().asking.is_none() {
+            tokio::time::sleep(ms(1)).await;
+        }
+    }
+
+    /// Stops when a kind that was planned never struck (R2), and says how often each did.
+    pub(crate) fn every_fault_struck(&self) -> Counts {
+        self.bus.with(|bus| {
+            let faults = bus.faults().unwrap();
+            assert_eq!(faults.missing().collect::<Vec<_>>(), [], "these never happened");
+            faults.counts().clone()
+        })
+    }
+
+    /// What crossed the bus since this was asked last.
+    pub(crate) fn crossings(&self) -> Vec<Crossing> {
+        self.bus.with(|bus| bus.witness_mut().take())
+    }
+
     /// Reads one item of one meter.
     pub(crate) async fn read(&self, number: u64, item: &str, lane: Lane) -> JobReport {
         self.offer(self.job(read(number, item), lane)).await
@@ -118,8 +142,78 @@ impl<S: Station + Send + 'static> Rig<S> {
     }
 }
 
+/// A station made of a closure: the frame that was heard, and the meter that was asked, as a number.
+pub(crate) struct Scripted {
+    rate: Rate,
+    hear: Box<dyn FnMut(u64, &Frame<'_>) -> Option<Reply> + Send>,
+}
+
+impl Scripted {
+    pub(crate) fn new(
+        baud: u32,
+        hear: impl FnMut(u64, &Frame<'_>) -> Option<Reply> + Send + 'static,
+    ) -> Self {
+        Self { rate: rate(baud), hear: Box::new(hear) }
+    }
+}
+
+impl Station for Scripted {
+    fn hear(&mut self, _: Moment, request: &Frame<'_>) -> Option<Reply> {
+        (self.hear)(number(request.address), request)
+    }
+
+    fn rate(&self, _: Moment) -> Rate {
+        self.rate
+    }
+}
+
+/// The answer of a meter to a read: its number as the value.
+pub(crate) fn valued(number: u64, request: &Frame<'_>, delay: Duration) -> Option<Reply> {
+    let value = [u8::try_from(number).unwrap(), 0, 0, 0];
+    let data = [request.data, &value[..]].concat();
+    let control = Control::answer(request.control.function());
+    Reply::frame(&Frame { address: request.address, control, data: &data }, 0, delay).ok()
+}
+
+/// A refusal with this error word.
+pub(crate) fn refused(word: u8, request: &Frame<'_>) -> Option<Reply> {
+    let control = Control::refusal(request.control.function());
+    Reply::frame(&Frame { address: request.address, control, data: &[word] }, 0, ms(30)).ok()
+}
+
+/// Meters here have numbers below 100.
+pub(crate) fn number(field: AddressField) -> u64 {
+    let [low, ..] = field.wire();
+    u64::from(low >> 4) * 10 + u64::from(low & 15)
+}
+
+/// Which meters were asked, in order.
+pub(crate) fn asked(crossings: &[Crossing]) -> Vec<u64> {
+    let requests = crossings.iter().filter(|crossing| matches!(crossing.talker, Talker::Master(_)));
+    let frames = requests.flat_map(Crossing::frames);
+    frames.map(|frame| number(AddressField::from_wire(frame[1..7].try_into().unwrap()))).collect()
+}
+
 /// The registers of an answer, in 0.01 kWh.
 pub(crate) fn values(report: &JobReport) -> Option<Vec<u64>> {
     let End::Done(Outcome::Answered(answer)) = &report.end else { return None };
     answer.payload().chunks(4).map(dlt645::bcd::decode).collect()
+}
+
+/// The judge of I16: no request leaves while the one before is open. It is closed by its answer, or by the time that the
+/// longest answer to it could have taken: 500 ms, and the wire. Says how many requests there were.
+pub(crate) fn one_request_at_a_time(crossings: &[Crossing], longest_answer: usize) -> usize {
+    let is_request = |crossing: &&Crossing| matches!(crossing.talker, Talker::Master(_));
+    let requests: Vec<&Crossing> = crossings.iter().filter(is_request).collect();
+    for pair in requests.windows(2) {
+        let (first, second) = (pair[0], pair[1]);
+        let answered = crossings.iter().any(|crossing| {
+            matches!(crossing.talker, Talker::Station(_))
+                && crossing.began >= first.ended
+                && crossing.ended <= second.began
+        });
+        let latest = first.ended.plus(ms(500)).plus(first.rate.span(longest_answer));
+        assert!(answered || second.began >= latest, "open: {first:?}\nnext: {second:?}");
+    }
+    requests.len()
 }
