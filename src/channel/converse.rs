@@ -69,7 +69,7 @@ impl Speaker<'_> {
         // What was written has not yet passed over the line behind the port or the socket.
         let on_the_wire = timing.wire_time(length);
         let exchange = question.exchange(timing.with_path_delay(on_the_wire), now());
-        let ear = Ear::default();
+        let ear = Ear { longest: longest_talk(&timing), ..Ear::default() };
         let mut talk = Talk { exchange, question, is_wanted, ear, failure: None, sent: 0, late_at: None };
         let outcome = loop {
             if let Some(outcome) = talk.exchange.poll() {
@@ -77,7 +77,7 @@ impl Speaker<'_> {
             }
             self.step(&mut talk).await;
         };
-        if talk.failure.is_none() {
+        if talk.failure.is_none() && !talk.ear.is_chattering {
             self.rest(&mut talk).await;
         }
         let (sent_at, delay) = (outcome.report().sent_at, outcome.report().first_byte_delay);
@@ -93,7 +93,7 @@ impl Speaker<'_> {
             answered_at,
             late_after: late,
             widest_gap: talk.ear.widest_gap,
-            is_chattering: talk.exchange.is_chattering(),
+            is_chattering: talk.exchange.is_chattering() || talk.ear.is_chattering,
             counters: talk.exchange.counters(),
             outcome,
         }
@@ -145,6 +145,9 @@ impl Speaker<'_> {
             Some(Ok(count)) => {
                 talk.ear.hear(now());
                 talk.exchange.handle_bytes(room.get(..count).unwrap_or_default(), now());
+                if talk.ear.is_chattering {
+                    talk.exchange.abandon(0, now());
+                }
             }
             Some(Err(error)) => {
                 talk.exchange.abandon(0, now());
@@ -160,10 +163,14 @@ impl Speaker<'_> {
         while let Some(until) = talk.exchange.poll_quiet_until().filter(|until| now() < *until) {
             match self.heard(&mut room, until).await {
                 Some(Ok(count)) => {
+                    talk.ear.hear(now());
                     let before = talk.exchange.counters().of(Unfit::Late);
                     talk.exchange.handle_bytes(room.get(..count).unwrap_or_default(), now());
                     if talk.exchange.counters().of(Unfit::Late) > before {
                         talk.late_at.get_or_insert_with(now);
+                    }
+                    if talk.ear.is_chattering {
+                        break;
                     }
                 }
                 Some(Err(error)) => {
@@ -221,11 +228,16 @@ impl Broken {
     }
 }
 
-/// Measures the pauses inside answers.
+/// Measures the pauses inside answers, and how long the line talks on.
 #[derive(Default)]
 struct Ear {
     last: Option<Instant>,
     widest_gap: Duration,
+    /// Since when it has been talking without a pause.
+    talking_since: Option<Instant>,
+    /// Nothing that is an answer talks so long.
+    longest: Duration,
+    is_chattering: bool,
 }
 
 impl Ear {
@@ -235,12 +247,24 @@ impl Ear {
     }
 
     fn hear(&mut self, at: Instant) {
-        if let Some(last) = self.last.replace(at) {
-            self.widest_gap = self.widest_gap.max(at.saturating_duration_since(last));
+        let pause = self.last.replace(at).map(|last| at.saturating_duration_since(last));
+        if pause.is_none_or(|pause| pause >= BREATH) {
+            self.talking_since = Some(at);
         }
+        self.widest_gap = self.widest_gap.max(pause.unwrap_or_default());
+        let talked = self.talking_since.map(|since| at.saturating_duration_since(since));
+        self.is_chattering |= talked.is_some_and(|talked| talked >= self.longest);
     }
 }
 
+/// How long a line may talk without a pause: the limit, or more where an answer may take longer. (F11)
+fn longest_talk(timing: &Timing) -> Duration {
+    let answer = timing.wire_time(timing.longest_answer);
+    timing.chatter_limit.max(answer + answer / 4)
+}
+
+/// A shorter pause is none for a line that does not stop talking.
+pub(super) const BREATH: Duration = Duration::from_millis(500);
 /// The monotonic time of tokio's clock, which tests can pause.
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()

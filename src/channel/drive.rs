@@ -89,12 +89,20 @@ impl Driver {
             self.reopen();
             return self.put_back();
         }
-        if let Err(error) = self.make_ready(rate, timing, lane).await {
-            if let Some(error) = error {
-                self.lose(&error);
-                return self.put_back_lost();
+        match self.make_ready(rate, timing, lane).await {
+            Ok(()) => {}
+            Err(NotReady::Chatter) => {
+                self.set_chattering();
+                return self.put_back();
             }
-            return self.put_back();
+            Err(NotReady::Lost(error)) => {
+                self.lose(&error);
+                return self.put_back();
+            }
+            Err(NotReady::NotTuned(error)) => {
+                self.lose(&error);
+                return self.put_back_not_tuned();
+            }
         }
         let now = Instant::now();
         // The line may have been waited for.
@@ -105,28 +113,20 @@ impl Driver {
         self.converse(now).await;
     }
 
-    /// Sets the port and hears what has come, so that it is not taken for what comes next. Without a path there is an
-    /// error; without one the line does not stop talking.
-    async fn make_ready(
-        &mut self,
-        rate: Option<Rate>,
-        timing: Timing,
-        lane: Lane,
-    ) -> Result<(), Option<LinkError>> {
-        let Some(open) = &mut self.path.open else { return Err(None) };
+    /// Sets the port and hears what has come, so that it is not taken for what comes next.
+    async fn make_ready(&mut self, rate: Option<Rate>, timing: Timing, lane: Lane) -> Result<(), NotReady> {
+        let Some(open) = &mut self.path.open else { return Err(NotReady::Lost(LinkError::Closed)) };
         if open.rate != rate {
             if let Some(rate) = rate {
-                open.link.tune(rate)?;
+                open.link.tune(rate).map_err(NotReady::NotTuned)?;
             }
             open.rate = rate;
         }
-        let is_quiet = self.ear.settle(&mut open.link, &mut *self.tap, timing.chatter_limit).await?;
+        let limit = timing.chatter_limit;
+        let is_quiet =
+            self.ear.settle(&mut open.link, &mut *self.tap, limit).await.map_err(NotReady::Lost)?;
         // An order goes out all the same: it may get through.
-        if is_quiet || lane <= Lane::Control {
-            return Ok(());
-        }
-        self.set_chattering();
-        Err(None)
+        if is_quiet || lane <= Lane::Control { Ok(()) } else { Err(NotReady::Chatter) }
     }
 
     async fn converse(&mut self, now: Instant) {
@@ -168,8 +168,8 @@ impl Driver {
         self.shared.asked();
     }
 
-    /// The path failed before the job in hand was asked: it is the next one again, but not for ever.
-    fn put_back_lost(&mut self) {
+    /// The port does not take the speed of the job in hand: that job is not tried for ever.
+    fn put_back_not_tuned(&mut self) {
         if let Some(entry) = &mut self.asking {
             entry.broken = entry.broken.saturating_add(1);
             if entry.broken > MOST_BREAKS {
@@ -255,6 +255,16 @@ impl Driver {
         self.shared.set_phase(LinePhase::Stopped);
         self.shared.end_all(&End::Stopped, true);
     }
+}
+
+/// Why a question cannot be put now.
+enum NotReady {
+    /// The line does not stop talking.
+    Chatter,
+    /// The path has failed.
+    Lost(LinkError),
+    /// The port cannot be set as the meter needs it.
+    NotTuned(LinkError),
 }
 
 async fn at(moment: Option<Instant>) {

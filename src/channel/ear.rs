@@ -9,7 +9,7 @@ use dlt645::address::AddressField;
 use dlt645::decoder::{Decoder, Dropped};
 use tokio::time::{Instant, timeout_at};
 
-use super::converse::now;
+use super::converse::{BREATH, now};
 use crate::link::{Direction, Link, LinkError, Tap};
 
 /// The ear of a line between its exchanges.
@@ -145,7 +145,5 @@ async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 
 /// So long a pause ends what is being said; serial servers hand bytes on in packets.
 const PAUSE: Duration = Duration::from_millis(100);
-/// A shorter pause is none for a line that does not stop talking.
-const BREATH: Duration = Duration::from_millis(500);
 /// Answers remembered at most.
 const MOST: usize = 64;

@@ -135,7 +135,12 @@ impl Meters {
     }
 
     /// Since when an answer to this question may be under way.
-    pub(super) fn owed_since(&self, address: AddressField, request: &Request, now: Instant) -> Option<Instant> {
+    pub(super) fn owed_since(
+        &self,
+        address: AddressField,
+        request: &Request,
+        now: Instant,
+    ) -> Option<Instant> {
         let owed = self.known.get(&address)?.owes.iter().find(|owed| owed.request == *request)?;
         (!owed.is_over(now, self.questions)).then_some(owed.since)
     }

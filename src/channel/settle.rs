@@ -17,7 +17,7 @@ use crate::telemetry;
 enum Next {
     /// It has ended.
     End(End),
-    /// It is the next one again: it made room, the path failed under it, or its answer is in doubt.
+    /// It is the next one again: it made room, the path failed under it or was never quiet, or its answer is in doubt.
     First,
     /// It is tried again: at once, or behind the rest of its lane.
     Again(End),
@@ -83,6 +83,11 @@ impl Driver {
             matches!(told.outcome, Outcome::Silent(_) | Outcome::Incomplete { .. } | Outcome::NotSent(_));
         let may_repeat = is_open && !entry.changes_meter() && wanted != Wanted::Cancelled;
         let end = End::Done(told.outcome);
+        if may_repeat && told.is_chattering && entry.broken == 0 {
+            entry.broken += 1;
+            entry.keep(End::LineChatter, times);
+            return Next::First;
+        }
         if may_repeat && is_lost && entry.broken < MOST_BREAKS {
             entry.broken += 1;
             entry.keep(end, times);
@@ -115,7 +120,8 @@ impl Driver {
         let is_answer = matches!(told.outcome, Outcome::Answered(_) | Outcome::Refused { .. });
         let is_lost = told.failure.is_some() || told.has_yielded;
         let request = &entry.job.question.request;
-        let was_silent = !is_answer && !is_lost && request.expects_answer();
+        // Nobody could be heard while the line talked on.
+        let was_silent = !is_answer && !is_lost && !told.is_chattering && request.expects_answer();
         if is_answer {
             self.path.unproven.clear();
             self.shared.with_meters(|meters| meters.answered(asked, told.answer_delay, told.widest_gap, now));

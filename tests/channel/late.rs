@@ -98,7 +98,7 @@ async fn late_answers(seed: u64, faults: &[(Kind, u32)], reopens: bool, schedule
         u8::try_from(numbers.between(drawn, 0, most)).unwrap()
     };
     let came = |rig: &Rig<_>| {
-        let counts = rig.bus.with(|bus| bus.faults().unwrap().counts().clone());
+        let counts = rig.with(|bus| *bus.faults().unwrap().counts());
         faults.iter().map(|(kind, _)| counts.of(*kind)).sum::<u64>()
     };
     while came(&rig) < schedules {

@@ -3,9 +3,17 @@
 //! Nothing here waits for real time but the test of an unplugged port. Every test that injects faults says how many
 //! there were and fails when a kind never struck (R2).
 
-#![expect(clippy::unwrap_used, reason = "a step that fails must end its test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a step that fails must end its test"
+)]
 
+mod faults;
 mod late;
 mod order;
+mod pace;
 mod rig;
+mod share;
 mod smoke;

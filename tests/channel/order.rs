@@ -110,8 +110,9 @@ async fn nothing_waits_behind_a_dead_meter() {
     let rig = Rig::new(meters(3..=10, 2400), Plans::default());
     let begin = Instant::now();
     let jobs = (1..=10).flat_map(|number| [number; 6]);
-    let all: Vec<_> =
-        jobs.map(|number| (number, rig.offer(rig.job(read(number, TOTAL), Lane::Nightly).retried(1)))).collect();
+    let all: Vec<_> = jobs
+        .map(|number| (number, rig.offer(rig.job(read(number, TOTAL), Lane::Nightly).retried(1))))
+        .collect();
     let (mut living, mut dead) = (ms(0), Vec::new());
     for (number, job) in all.into_iter().rev() {
         let report = job.await;
@@ -211,7 +212,8 @@ async fn deadlines_and_expiry_are_kept() {
     assert_eq!(asked(&rig.crossings()), [1, 2, 3, 4, 5, 8]);
 
     // Silence until the deadline: what the last try gave is what counts.
-    let silent = rig.offer(rig.job(read(50, TOTAL), Lane::OnDemand).retried(9).until(Instant::now() + ms(2000)));
+    let silent =
+        rig.offer(rig.job(read(50, TOTAL), Lane::OnDemand).retried(9).until(Instant::now() + ms(2000)));
     let report = silent.await;
     assert_eq!((report.end.kind(), report.tries), ("silent", 3));
     rig.stop().await;
@@ -220,8 +222,7 @@ async fn deadlines_and_expiry_are_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_line_that_is_closed_ends_its_work() {
     let rig = Rig::new(meters(1..=9, 2400), Plans::default());
-    let all: Vec<_> =
-        (1..=9).map(|number| rig.offer(rig.job(read(number, TOTAL), Lane::Nightly))).collect();
+    let all: Vec<_> = (1..=9).map(|number| rig.offer(rig.job(read(number, TOTAL), Lane::Nightly))).collect();
     rig.until_asking().await;
     let (line, job) = (rig.line.clone(), rig.job(read(1, TOTAL), Lane::Nightly));
     rig.stop().await;
@@ -229,7 +230,11 @@ async fn a_line_that_is_closed_ends_its_work() {
     for pending in all {
         ends.push(pending.await.end.kind());
     }
-    assert_eq!((ends[0], &ends[1..]), ("answered", &["stopped"; 8][..]), "the exchange in hand is brought to its end");
+    assert_eq!(
+        (ends[0], &ends[1..]),
+        ("answered", &["stopped"; 8][..]),
+        "the exchange in hand is brought to its end"
+    );
     assert_eq!(line.offer(job).unwrap_err().reason, Refusal::Stopped);
     line.room(Lane::Nightly).await;
     assert_eq!(line.status().phase.name(), "stopped");

@@ -19,6 +19,7 @@ use simulator::bus::witness::{Crossing, Talker, Witness};
 use simulator::fault::{Counts, Injector, Plan};
 use simulator::serve::{LiveBus, Server};
 use simulator::station::{PlainMeter, Reply, Station};
+use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -56,10 +57,10 @@ pub(crate) fn prompt(baud: u32) -> Settings {
 }
 
 pub(crate) struct Rig<S> {
-    pub(crate) bus: LiveBus<S>,
+    /// The bus and its server, unless the path is the test's own.
+    bus: Option<(LiveBus<S>, Server)>,
     pub(crate) line: ChannelHandle,
     pub(crate) timing: Timing,
-    pub(crate) server: Server,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -97,7 +98,11 @@ impl<S: Station + Send + 'static> Rig<S> {
         let dialler = Dialler::memory(move || Some(ends.memory()), plans.reopens);
         let line = Channel::spawn(plans.channel, dialler, plans.tap, &tasks, stop.clone());
         let timing = Timing::serial(plans.settings.rate.baud());
-        Self { bus, line, timing, server, tasks, stop }
+        Self { bus: Some((bus, server)), line, timing, tasks, stop }
+    }
+
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Bus<S>) -> T) -> T {
+        self.bus.as_ref().unwrap().0.with(look)
     }
 
     pub(crate) fn job(&self, question: Question, lane: Lane) -> Job {
@@ -117,16 +122,16 @@ impl<S: Station + Send + 'static> Rig<S> {
 
     /// Stops when a kind that was planned never struck (R2), and says how often each did.
     pub(crate) fn every_fault_struck(&self) -> Counts {
-        self.bus.with(|bus| {
+        self.with(|bus| {
             let faults = bus.faults().unwrap();
             assert_eq!(faults.missing().collect::<Vec<_>>(), [], "these never happened");
-            faults.counts().clone()
+            *faults.counts()
         })
     }
 
     /// What crossed the bus since this was asked last.
     pub(crate) fn crossings(&self) -> Vec<Crossing> {
-        self.bus.with(|bus| bus.witness_mut().take())
+        self.with(|bus| bus.witness_mut().take())
     }
 
     /// Reads one item of one meter.
@@ -138,15 +143,19 @@ impl<S: Station + Send + 'static> Rig<S> {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        self.server.stop().await;
+        if let Some((_, server)) = self.bus {
+            server.stop().await;
+        }
     }
 }
 
 /// A station made of a closure: the frame that was heard, and the meter that was asked, as a number.
 pub(crate) struct Scripted {
     rate: Rate,
-    hear: Box<dyn FnMut(u64, &Frame<'_>) -> Option<Reply> + Send>,
+    hear: Box<Hear>,
 }
+
+type Hear = dyn FnMut(u64, &Frame<'_>) -> Option<Reply> + Send;
 
 impl Scripted {
     pub(crate) fn new(
@@ -192,6 +201,19 @@ pub(crate) fn asked(crossings: &[Crossing]) -> Vec<u64> {
     let requests = crossings.iter().filter(|crossing| matches!(crossing.talker, Talker::Master(_)));
     let frames = requests.flat_map(Crossing::frames);
     frames.map(|frame| number(AddressField::from_wire(frame[1..7].try_into().unwrap()))).collect()
+}
+
+impl Rig<PlainMeter> {
+    /// A line of 2400 baud over paths of the test's own.
+    pub(crate) fn over(
+        channel: ChannelSettings,
+        open: impl FnMut() -> Option<DuplexStream> + Send + 'static,
+    ) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let dialler = Dialler::memory(open, false);
+        let line = Channel::spawn(channel, dialler, Box::new(()), &tasks, stop.clone());
+        Self { bus: None, line, timing: Timing::serial(2400), tasks, stop }
+    }
 }
 
 /// The registers of an answer, in 0.01 kWh.

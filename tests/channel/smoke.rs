@@ -24,7 +24,7 @@ async fn jobs_are_answered_and_say_when() {
     assert_eq!((none.end.kind(), none.tries, none.answered_at), ("silent", 1, None));
     let status = rig.line.status();
     assert_eq!((status.phase.name(), status.tally.exchanges, status.tally.answered), ("up", 4, 3));
-    let heard = rig.bus.with(|bus| bus.requests());
+    let heard = rig.with(|bus| bus.requests());
     assert_eq!(heard, 4);
     rig.stop().await;
 }
