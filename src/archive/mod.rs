@@ -61,9 +61,7 @@ pub fn read(bytes: &[u8], told: Option<Encoding>, site: &Site<'_>) -> Result<Arc
     let mut is_empty = true;
     for record in records {
         is_empty = false;
-        let mut row = Row::new(&header, &record, &mut faults);
-        let entry = row.entry().filter(|entry| site.check(entry, &mut row));
-        if let Some(entry) = entry {
+        if let Some(entry) = Row::new(site, &header, &record, &mut faults).entry() {
             entries.push(entry);
             lines.push(record.line);
         }

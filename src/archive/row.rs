@@ -3,6 +3,7 @@
 use super::cell::{self, Read, TextKind};
 use super::column::{Column, Header};
 use super::fault::{Fault, FaultKind, Faults};
+use super::site::Site;
 use super::table::Record;
 use crate::config::{Words, shortened};
 use crate::domain::{
@@ -12,6 +13,7 @@ use crate::domain::{
 
 /// A line that is being read, and where its faults go.
 pub(super) struct Row<'a> {
+    site: &'a Site<'a>,
     header: &'a Header,
     record: &'a Record,
     faults: &'a mut Faults,
@@ -19,8 +21,13 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) const fn new(header: &'a Header, record: &'a Record, faults: &'a mut Faults) -> Self {
-        Self { header, record, faults, is_faulty: false }
+    pub(super) const fn new(
+        site: &'a Site<'a>,
+        header: &'a Header,
+        record: &'a Record,
+        faults: &'a mut Faults,
+    ) -> Self {
+        Self { site, header, record, faults, is_faulty: false }
     }
 
     /// What the line says, if it is without fault.
@@ -70,12 +77,17 @@ impl<'a> Row<'a> {
         let asset_number = self.optional(Column::AssetNumber, number);
         let protocol = self.required(Column::Protocol, cell::word);
         let profile = self.optional(Column::Profile, number);
+        let is_read = profile.is_some() == self.cell(Column::Profile).is_some();
+        if let Some(protocol) = protocol.filter(|_| is_read) {
+            self.note(Column::Profile, self.site.profile(profile.as_deref(), protocol));
+        }
         let path = self.path();
         Some(Meter { address: address?, asset_number, protocol: protocol?, profile, path: path? })
     }
 
     fn path(&mut self) -> Option<MeterPath> {
         let line = self.optional(Column::Line, label);
+        self.note(Column::Line, line.as_deref().and_then(|line| self.site.line(line)));
         let terminal = self.optional(Column::Terminal, cell::terminal);
         let measuring_point = self.optional(Column::MeasuringPoint, |cell| cell::whole(cell, 1, 2040));
         let port = self.optional(Column::TerminalPort, |cell| cell::whole(cell, 1, 31));
@@ -152,13 +164,14 @@ impl<'a> Row<'a> {
 
     fn installation(&mut self) -> (Option<Moment>, Option<i64>) {
         let installed_at: Option<Moment> = self.optional(Column::InstalledAt, cell::moment);
+        self.note(Column::InstalledAt, installed_at.and_then(|at| self.site.installed_at(at)));
         let first_reading = self.optional(Column::FirstReading, cell::energy);
         self.needs(Column::FirstReading, Column::InstalledAt);
         // Readings are kept for these years.
         if installed_at.is_some_and(|at| first_reading.is_some() && at.civil().is_none()) {
             let words = Words::of(
                 "a day from 2000 on, since a first reading is given",
-                "2000 年及以后的日期，因为填写了起度",
+                " 2000 年及以后的日期，因为填写了起度",
             );
             self.fault(Column::InstalledAt, FaultKind::Expected(words));
         }
@@ -196,8 +209,14 @@ impl<'a> Row<'a> {
         self.optional(column, read)
     }
 
-    /// Notes a fault of a cell.
-    pub(super) fn fault(&mut self, column: Column, kind: FaultKind) {
+    /// Notes a fault of a cell, if there is one.
+    fn note(&mut self, column: Column, kind: Option<FaultKind>) {
+        if let Some(kind) = kind {
+            self.fault(column, kind);
+        }
+    }
+
+    fn fault(&mut self, column: Column, kind: FaultKind) {
         self.push(Some(self.header.name(column)), self.cell(column).map(shortened), kind);
     }
 

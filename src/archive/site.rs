@@ -1,13 +1,11 @@
-//! What the configuration knows of a site, and whether an entry fits it.
+//! What the configuration knows of a site, and whether a line fits it.
 
-use super::column::Column;
 use super::fault::FaultKind;
-use super::row::Row;
 use crate::config::Line;
 use crate::config::profile::Profiles;
-use crate::domain::{ArchiveEntry, Coded, MeterPath, Moment};
+use crate::domain::{Coded, MeterProtocol, Moment};
 
-/// What entries must fit. What is `None` is not checked.
+/// What the lines must fit. What is `None` is not checked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Site<'a> {
     /// The lines of the configuration.
@@ -19,30 +17,15 @@ pub struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Notes what does not fit; says whether all does.
-    pub(super) fn check(&self, entry: &ArchiveEntry, row: &mut Row<'_>) -> bool {
-        let found = [
-            self.line(entry).map(|kind| (Column::Line, kind)),
-            self.profile(entry).map(|kind| (Column::Profile, kind)),
-            self.installed_at(entry).map(|kind| (Column::InstalledAt, kind)),
-        ];
-        let fits = found.iter().all(Option::is_none);
-        found.into_iter().flatten().for_each(|(column, kind)| row.fault(column, kind));
-        fits
+    /// What is wrong with the name of a line.
+    pub(super) fn line(&self, name: &str) -> Option<FaultKind> {
+        let known: Vec<String> = self.lines?.iter().map(|line| line.name.clone()).collect();
+        (!known.iter().any(|known| known == name)).then_some(FaultKind::UnknownLine { known })
     }
 
-    fn line(&self, entry: &ArchiveEntry) -> Option<FaultKind> {
-        let (Some(lines), MeterPath::Line { line, .. }) = (self.lines, &entry.meter.path) else {
-            return None;
-        };
-        let known: Vec<String> = lines.iter().map(|line| line.name.clone()).collect();
-        (!known.contains(line)).then_some(FaultKind::UnknownLine { known })
-    }
-
-    fn profile(&self, entry: &ArchiveEntry) -> Option<FaultKind> {
+    /// What is wrong with the name of a profile, or with having none.
+    pub(super) fn profile(&self, name: Option<&str>, protocol: MeterProtocol) -> Option<FaultKind> {
         let profiles = self.profiles?;
-        let protocol = entry.meter.protocol;
-        let name = entry.meter.profile.as_deref();
         if profiles.of(name, protocol).is_some() {
             return None;
         }
@@ -56,8 +39,8 @@ impl Site<'_> {
         })
     }
 
-    fn installed_at(&self, entry: &ArchiveEntry) -> Option<FaultKind> {
-        let is_later = entry.installed_at > self.now && self.now.is_some();
-        is_later.then_some(FaultKind::Future)
+    /// What is wrong with the time of an installation.
+    pub(super) fn installed_at(&self, at: Moment) -> Option<FaultKind> {
+        (at > self.now?).then_some(FaultKind::Future)
     }
 }

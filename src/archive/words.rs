@@ -107,13 +107,20 @@ impl FaultKind {
                 format!("the configuration has no such line; it has {}", listed(known, ", ", "none")),
                 format!("配置中没有这条线路；已有：{}", listed(known, "、", "无")),
             ),
+            Self::UnknownProfile { protocol, known } if known.is_empty() => Words::new(
+                format!(
+                    "there is no profile for {protocol}; name one, and give -c with the configuration that has it"
+                ),
+                format!("没有规约 {protocol} 的表型；请填写表型，并用 -c 指定含有该表型的配置"),
+            ),
             Self::UnknownProfile { protocol, known } => Words::new(
                 format!(
-                    "there is no such profile for {protocol}, only {}; give -c with the configuration that has it",
+                    "there is no such profile for {protocol}; correct the name, or give -c with the configuration that \
+                     has it; known are {}",
                     listed(known, ", ", "none")
                 ),
                 format!(
-                    "规约 {protocol} 没有这个表型，已有：{}；请用 -c 指定含有该表型的配置",
+                    "规约 {protocol} 没有这个表型，请更正名称，或用 -c 指定含有该表型的配置；已有：{}",
                     listed(known, "、", "无")
                 ),
             ),
