@@ -2,8 +2,10 @@
 //! the thing asked did not work, 2 wrong usage or configuration.
 
 mod config;
+mod database;
 mod decode;
 mod di;
+mod meters;
 mod read;
 #[cfg(feature = "simulator")]
 mod simulate;
@@ -28,6 +30,8 @@ enum Command {
     Decode(decode::Decode),
     /// Look up data identifiers by code or by words, in Chinese or English
     Di(di::Di),
+    /// Bring the archive of meters in from a file, or write it to one
+    Meters(meters::Meters),
     /// Read one meter directly, without a database
     Read(read::Read),
     /// Simulated meters to read, on TCP ports and pseudo-terminals
@@ -59,6 +63,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Decode(decode) => decode.run(&mut out),
         Command::Di(di) => di.run(&mut out),
+        Command::Meters(meters) => block_on(meters.run(&mut out)),
         Command::Read(read) => block_on(read.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),

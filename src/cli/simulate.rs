@@ -1,6 +1,7 @@
 //! `chaobiao simulate`: meters to read, on TCP ports and pseudo-terminals.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use dlt645::address::MeterAddress;
@@ -9,6 +10,7 @@ use simulator::world::generate::Plan;
 
 use super::CliError;
 
+mod archive;
 mod run;
 
 /// Simulated meters to read, on TCP ports and pseudo-terminals
@@ -61,6 +63,12 @@ pub(super) struct World {
     /// Only plain 2007 meters: no old edition, no makers' habits, right clocks
     #[arg(long)]
     plain: bool,
+    /// Also write the archive of its meters to this file, for `meters import`; lines are named as the buses
+    #[arg(long, value_name = "FILE.csv")]
+    archive: Option<PathBuf>,
+    /// Also write a configuration with a line for each bus to this file
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
 }
 
 impl Simulate {
@@ -94,6 +102,12 @@ impl World {
             is_varied: !self.plain,
         };
         let file = plan.draw().map_err(|error| CliError::Usage(format!("--first-address: {error}")))?;
+        if let Some(path) = &self.archive {
+            archive::write_archive(&file, path)?;
+        }
+        if let Some(path) = &self.config {
+            archive::write_config(&file, path)?;
+        }
         write!(out, "{}", text(&file)?)?;
         Ok(())
     }

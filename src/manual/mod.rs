@@ -28,4 +28,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0005-curves-are-day-rows.md")]
     pub mod d0005_curves_are_day_rows {}
+
+    #[doc = include_str!("decisions/0006-archive-files-hold-no-formulas.md")]
+    pub mod d0006_archive_files_hold_no_formulas {}
 }

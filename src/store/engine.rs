@@ -12,6 +12,7 @@ use sqlx::{PgPool, SqlitePool};
 use super::error::StoreError;
 use super::sql::Dialect;
 use super::transaction::Transaction;
+use crate::config::DatabasePlace;
 
 /// Where the database is.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +21,15 @@ pub enum Address {
     Sqlite(PathBuf),
     /// A server, by its URL. May hold a password, and is therefore never shown.
     Postgres(String),
+}
+
+impl From<&DatabasePlace> for Address {
+    fn from(place: &DatabasePlace) -> Self {
+        match place {
+            DatabasePlace::Sqlite(path) => Self::Sqlite(path.clone()),
+            DatabasePlace::Postgres(url) => Self::Postgres(url.with_password().to_owned()),
+        }
+    }
 }
 
 impl FromStr for Address {

@@ -1,0 +1,71 @@
+//! Which configuration and which database a command works on.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CliError, with_causes};
+use crate::config::Config;
+use crate::store::{Address, Migrations, Store, StoreError};
+
+/// Which configuration and which database.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The configuration, chaobiao.toml where neither this nor --database is given
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// An SQLite database instead of that of the configuration
+    #[arg(long, value_name = "PATH")]
+    database: Option<PathBuf>,
+}
+
+/// What was found there.
+pub(super) struct Found {
+    /// `None` where only a database was given.
+    pub(super) config: Option<Config>,
+    pub(super) address: Address,
+}
+
+impl Place {
+    pub(super) fn find(&self) -> Result<Found, CliError> {
+        let file = match (&self.config, &self.database) {
+            (None, Some(_)) => None,
+            (None, None) => Some(PathBuf::from("chaobiao.toml")),
+            (Some(file), _) => Some(file.clone()),
+        };
+        let config = file.map(|file| Config::load(&file)).transpose();
+        let config = config.map_err(|error| super::config::config_error(&error))?.map(|loaded| loaded.config);
+        let address = match (&self.database, &config) {
+            (Some(path), _) if path.to_string_lossy().contains("://") => {
+                return Err(CliError::Usage(
+                    "--database takes the path of an SQLite file; a PostgreSQL database is named in a configuration \
+                     (url_file), so that its password is not seen  \
+                     --database 只接受 SQLite 文件路径；PostgreSQL 请在配置的 url_file 中指定"
+                        .into(),
+                ));
+            }
+            (Some(path), _) => Address::Sqlite(path.clone()),
+            (None, Some(config)) => Address::from(&config.database.place),
+            // Without a database there was a configuration.
+            (None, None) => return Err(CliError::Usage("no database is named".into())),
+        };
+        Ok(Found { config, address })
+    }
+}
+
+impl Found {
+    /// Whether the database is a file that is not there yet.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(&self.address, Address::Sqlite(path) if !path.exists())
+    }
+
+    /// Opens the database; a file that is not there is made.
+    pub(super) async fn open(&self, migrations: Migrations) -> Result<Store, CliError> {
+        Store::open(&self.address, migrations).await.map_err(|error| store_error(&error))
+    }
+}
+
+/// An error of the store as the end of a command.
+pub(super) fn store_error(error: &StoreError) -> CliError {
+    CliError::Failed(with_causes(error))
+}

@@ -1,0 +1,220 @@
+//! `chaobiao meters import`.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::EncodingName;
+use crate::archive::{self, ArchiveFile, Encoding, Fault, Faults, MOST_BYTES, Site, Told};
+use crate::cli::database::{Found, Place, store_error};
+use crate::cli::{CliError, talk, write_json};
+use crate::clock::Clock;
+use crate::config::profile::Profiles;
+use crate::domain::Moment;
+use crate::store::Migrations;
+use crate::store::archive::{ArchiveError, ArchiveReport, Saving};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Columns have Chinese or English names and stand in any order; README.md lists them, and \
+fixtures/archive/ holds a file in each language. What the file does not name stays as it is.\n\n\
+Exit code: 0 taken over, 1 refused by what is kept or for want of --confirm, 2 faults in the file, wrong usage or \
+configuration.\n\n\
+Example: chaobiao meters import meters.csv -c chaobiao.toml --dry-run"
+)]
+pub(super) struct Import {
+    /// The file: CSV with commas, UTF-8 or GBK
+    file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// Only say what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Take over also when more than a fifth of the archive is added or changed
+    #[arg(long)]
+    confirm: bool,
+    /// How the file is written, where its bytes cannot tell
+    #[arg(long)]
+    encoding: Option<EncodingName>,
+    /// Print one JSON object a line, for the result or for each fault
+    #[arg(long)]
+    json: bool,
+}
+
+/// How many faults are told on a terminal.
+const TOLD: usize = 50;
+
+/// The result as JSON.
+#[derive(Serialize)]
+struct Piece<'a> {
+    file: String,
+    encoding: &'static str,
+    ignored_columns: &'a [String],
+    meters: usize,
+    before: usize,
+    added: usize,
+    changed: usize,
+    same: usize,
+    absent: usize,
+    is_saved: bool,
+    needs_confirmation: bool,
+}
+
+/// A fault as JSON.
+#[derive(Serialize)]
+struct FaultPiece<'a> {
+    file: String,
+    line: Option<u64>,
+    column: Option<&'a str>,
+    value: Option<&'a str>,
+    kind: &'static str,
+    message: String,
+    message_zh: String,
+}
+
+impl Import {
+    pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        let found = self.place.find()?;
+        let now = Clock::system().now();
+        let bytes = self.bytes()?;
+        let built_in = Profiles::default();
+        let site = Site {
+            lines: found.config.as_ref().map(|config| config.lines.as_slice()),
+            profiles: Some(found.config.as_ref().map_or(&built_in, |config| &config.profiles)),
+            now: Some(now),
+        };
+        let file = match archive::read(&bytes, self.encoding.map(Encoding::from), &site) {
+            Ok(file) => file,
+            Err(faults) => {
+                let told = self.tell_faults(out, &faults)?;
+                return Err(CliError::Usage(told));
+            }
+        };
+        if found.config.is_none() {
+            talk("without -c the lines are not checked  未指定 -c，未核对线路");
+        }
+        match self.save(&found, &file, now).await? {
+            Ok(report) => self.tell(out, &file, report, !self.dry_run),
+            Err(ArchiveError::Problems(problems)) => {
+                let told = self.tell_faults(out, &file.faults(&problems))?;
+                Err(CliError::Failed(told))
+            }
+            Err(ArchiveError::Large(report)) => {
+                if self.json {
+                    self.tell(out, &file, report, false)?;
+                    out.flush()?;
+                }
+                let (much, before) = (report.added + report.changed, report.before);
+                Err(CliError::Failed(format!(
+                    "{much} meters would be added or changed where there are {before}, more than a fifth; look with \
+                     --dry-run, then say --confirm  \
+                     将新增或变更 {much} 只电能表，超过现有 {before} 只的五分之一；请先用 --dry-run 查看，再加 --confirm 确认"
+                )))
+            }
+            Err(ArchiveError::Store(error)) => Err(store_error(&error)),
+        }
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, CliError> {
+        let mut bytes = Vec::new();
+        let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+        let read = std::fs::File::open(&self.file).and_then(|file| file.take(most).read_to_end(&mut bytes));
+        read.map_err(|error| CliError::Usage(format!("{}: {error}", self.file.display())))?;
+        Ok(bytes)
+    }
+
+    async fn save(
+        &self,
+        found: &Found,
+        file: &ArchiveFile,
+        now: Moment,
+    ) -> Result<Result<ArchiveReport, ArchiveError>, CliError> {
+        let (saving, migrations) = match (self.dry_run, self.confirm) {
+            // Nothing is changed, so nothing is made either.
+            (true, _) if found.is_missing() => {
+                return Ok(Ok(ArchiveReport { added: file.entries.len(), ..ArchiveReport::default() }));
+            }
+            (true, _) => (Saving::DryRun, Migrations::Check),
+            (false, true) => (Saving::Confirmed, Migrations::Run),
+            (false, false) => (Saving::Save, Migrations::Run),
+        };
+        let store = found.open(migrations).await?;
+        let saved = store.save_archive(&file.entries, now, saving).await;
+        store.close().await;
+        Ok(saved)
+    }
+
+    fn tell(
+        &self,
+        out: &mut impl Write,
+        file: &ArchiveFile,
+        report: ArchiveReport,
+        is_saved: bool,
+    ) -> Result<(), CliError> {
+        let ArchiveReport { before, added, changed, same } = report;
+        let (meters, absent) = (file.entries.len(), report.absent());
+        if self.json {
+            let piece = Piece {
+                file: self.file.display().to_string(),
+                encoding: file.encoding.name(),
+                ignored_columns: &file.ignored,
+                meters,
+                before,
+                added,
+                changed,
+                same,
+                absent,
+                is_saved,
+                needs_confirmation: report.is_large() && !self.confirm,
+            };
+            return write_json(out, &piece);
+        }
+        let (name, encoding) = (self.file.display(), file.encoding.name());
+        writeln!(out, "{name}  {encoding}  {meters} meters  {meters} 只电能表")?;
+        if !file.ignored.is_empty() {
+            writeln!(out, "  columns not read    未识别的列  {}", file.ignored.join(", "))?;
+        }
+        for (en, zh, count) in [
+            ("new", "新增    ", added),
+            ("changed", "有变更  ", changed),
+            ("unchanged", "无变化  ", same),
+            ("not named, kept", "未列保留", absent),
+        ] {
+            writeln!(out, "  {en:<18}  {zh}  {count:>8}")?;
+        }
+        match (is_saved, report.is_large() && !self.confirm) {
+            (true, _) => writeln!(out, "saved  已保存")?,
+            (false, false) => writeln!(out, "nothing was changed (--dry-run)  试运行，未做更改")?,
+            (false, true) => writeln!(
+                out,
+                "nothing was changed (--dry-run); more than a fifth changes, so this needs --confirm  \
+                 试运行，未做更改；变更超过五分之一，正式导入须加 --confirm"
+            )?,
+        }
+        Ok(())
+    }
+
+    /// Gives the faults as the words with which the command ends.
+    fn tell_faults(&self, out: &mut impl Write, faults: &Faults) -> Result<String, CliError> {
+        if self.json {
+            faults.iter().try_for_each(|fault| write_json(out, &self.piece(fault)))?;
+            out.flush()?;
+        }
+        Ok(Told { faults, file: &self.file, most: if self.json { 0 } else { TOLD } }.to_string())
+    }
+
+    fn piece<'a>(&self, fault: &'a Fault) -> FaultPiece<'a> {
+        let words = fault.kind.words();
+        FaultPiece {
+            file: self.file.display().to_string(),
+            line: fault.line,
+            column: fault.column.as_deref(),
+            value: fault.found.as_deref(),
+            kind: fault.kind(),
+            message: words.en,
+            message_zh: words.zh,
+        }
+    }
+}
