@@ -61,7 +61,7 @@ pub fn read(bytes: &[u8], told: Option<Encoding>, site: &Site<'_>) -> Result<Arc
     let mut is_empty = true;
     for record in records {
         is_empty = false;
-        if let Some(entry) = Row::new(site, &header, &record, &mut faults).entry() {
+        if let Some(entry) = Row::new(site, &header, &record).read(&mut faults) {
             entries.push(entry);
             lines.push(record.line);
         }

@@ -11,30 +11,34 @@ use crate::domain::{
     Transformers,
 };
 
-/// A line that is being read, and where its faults go.
+/// A line that is being read.
 pub(super) struct Row<'a> {
     site: &'a Site<'a>,
     header: &'a Header,
     record: &'a Record,
-    faults: &'a mut Faults,
-    is_faulty: bool,
+    /// Each with the place of its column.
+    faults: Vec<(Option<usize>, Fault)>,
 }
 
 impl<'a> Row<'a> {
-    pub(super) const fn new(
-        site: &'a Site<'a>,
-        header: &'a Header,
-        record: &'a Record,
-        faults: &'a mut Faults,
-    ) -> Self {
-        Self { site, header, record, faults, is_faulty: false }
+    pub(super) const fn new(site: &'a Site<'a>, header: &'a Header, record: &'a Record) -> Self {
+        Self { site, header, record, faults: Vec::new() }
+    }
+
+    /// What the line says, or its faults in the order of the columns.
+    pub(super) fn read(mut self, faults: &mut Faults) -> Option<ArchiveEntry> {
+        let entry = self.entry();
+        self.faults.sort_by_key(|(place, _)| *place);
+        self.faults.into_iter().for_each(|(_, fault)| faults.push(fault));
+        entry
     }
 
     /// What the line says, if it is without fault.
-    pub(super) fn entry(&mut self) -> Option<ArchiveEntry> {
+    fn entry(&mut self) -> Option<ArchiveEntry> {
         let (found, expected) = (self.record.cells.len(), self.header.width());
         if found != expected {
-            self.push(None, None, FaultKind::Cells { found, expected });
+            let kind = FaultKind::Cells { found, expected };
+            self.faults.push((None, Fault::of_line(self.record.line, kind)));
             return None;
         }
         let customer = Customer {
@@ -58,7 +62,7 @@ impl<'a> Row<'a> {
         let reading_day = self.optional(Column::ReadingDay, |cell| cell::whole(cell, 1, 28));
         self.needs(Column::ReadingDay, Column::Route);
         let transformers = self.transformers();
-        let meter = meter.filter(|_| !self.is_faulty)?;
+        let meter = meter.filter(|_| self.faults.is_empty())?;
         Some(ArchiveEntry {
             customer,
             point,
@@ -217,12 +221,9 @@ impl<'a> Row<'a> {
     }
 
     fn fault(&mut self, column: Column, kind: FaultKind) {
-        self.push(Some(self.header.name(column)), self.cell(column).map(shortened), kind);
-    }
-
-    fn push(&mut self, column: Option<String>, found: Option<String>, kind: FaultKind) {
-        self.is_faulty = true;
-        self.faults.push(Fault { line: Some(self.record.line), column, found, kind });
+        let (line, found) = (Some(self.record.line), self.cell(column).map(shortened));
+        let fault = Fault { line, column: Some(self.header.name(column)), found, kind };
+        self.faults.push((self.header.place(column), fault));
     }
 }
 
