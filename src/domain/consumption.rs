@@ -34,6 +34,8 @@ pub struct Accepted {
     pub quality: Quality,
     /// Its version in the ledger.
     pub version: i64,
+    /// The instant it holds for. Only a stand-in has another one than was asked for.
+    pub read_at: Moment,
 }
 
 /// A piece with its two readings: where a consumption comes from.
@@ -84,9 +86,29 @@ pub enum Open {
         /// How it moved.
         step: Step,
     },
+    /// Nothing says what the registers of a meter can show.
+    #[error("meter {meter} has no profile that is known")]
+    NoProfile {
+        /// The meter.
+        meter: Id<Meter>,
+    },
     /// A multiplier is not exact, or an amount too large to be kept.
     #[error("the amount cannot be kept exactly")]
     NotExact,
+}
+
+impl Open {
+    /// Its kind, as it is stored and shown.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NoMeter => "no_meter",
+            Self::NoReading { .. } => "no_reading",
+            Self::Implausible { .. } => "implausible",
+            Self::NoProfile { .. } => "no_profile",
+            Self::NotExact => "not_exact",
+        }
+    }
 }
 
 /// Cuts the time from `from` to `until` into pieces. Pieces do not overlap, and are in order of time.
@@ -130,14 +152,19 @@ fn multiplier_at(transformers: &[TransformersFrom], at: Moment) -> Result<Multip
 pub fn consumption(
     pieces: &[Piece],
     reading: impl Fn(Id<Meter>, Moment) -> Option<Accepted>,
-    limits: impl Fn(Id<Meter>) -> RegisterLimits,
+    limits: impl Fn(Id<Meter>) -> Option<RegisterLimits>,
 ) -> Result<Consumption, Open> {
     let mut sum = Consumption { amount: 0, quality: Quality::Good, parts: Vec::new() };
     for piece in pieces {
         let read = |at| reading(piece.meter, at).ok_or(Open::NoReading { meter: piece.meter, at });
         let (opening, closing) = (read(piece.from)?, read(piece.until)?);
-        let state = |at, reading: Accepted| State { at, value: reading.value };
-        let step = step(state(piece.from, opening), state(piece.until, closing), limits(piece.meter));
+        // A stand-in that was read behind the end of its own piece says nothing of its beginning.
+        if opening.read_at > closing.read_at {
+            return Err(Open::NoReading { meter: piece.meter, at: piece.from });
+        }
+        let limits = limits(piece.meter).ok_or(Open::NoProfile { meter: piece.meter })?;
+        let state = |reading: Accepted| State { at: reading.read_at, value: reading.value };
+        let step = step(state(opening), state(closing), limits);
         let moved =
             step.amount().ok_or(Open::Implausible { meter: piece.meter, until: piece.until, step })?;
         let factor = i64::try_from(piece.multiplier.hundredths()).map_err(|_| Open::NotExact)?;
@@ -182,8 +209,8 @@ mod tests {
         TransformersFrom { from: hour(from), transformers }
     }
 
-    fn limits(_: Id<Meter>) -> RegisterLimits {
-        RegisterLimits::new(Item::parse("1.8.0").unwrap(), 6, MOST_WATTS).unwrap()
+    fn limits(_: Id<Meter>) -> Option<RegisterLimits> {
+        RegisterLimits::new(Item::parse("1.8.0").unwrap(), 6, MOST_WATTS)
     }
 
     fn readings(list: &[(i64, u64, i64)]) -> impl Fn(Id<Meter>, Moment) -> Option<Accepted> + use<> {
@@ -191,7 +218,7 @@ mod tests {
             list.iter().map(|(meter, at, value)| ((Id::new(*meter), hour(*at)), *value)).collect();
         move |meter, at| {
             let value = *map.get(&(meter, at))?;
-            Some(Accepted { value, quality: Quality::Good, version: 1 })
+            Some(Accepted { value, quality: Quality::Good, version: 1, read_at: at })
         }
     }
 
@@ -249,11 +276,37 @@ mod tests {
     }
 
     #[test]
+    fn f15_what_can_flow_is_judged_by_when_the_readings_were_read() {
+        let pieces = pieces(&[installed(1, 0, None)], &[], hour(0), hour(24)).unwrap();
+        let read_at = |opening, closing| {
+            move |_, at| {
+                let is_opening = at == hour(0);
+                let (value, read_at) = if is_opening { (0, opening) } else { (17_000_000, closing) };
+                Some(Accepted { value, quality: Quality::Good, version: 1, read_at: hour(read_at) })
+            }
+        };
+        assert!(consumption(&pieces, read_at(0, 29), limits).is_ok(), "29 hours at 60 kW");
+        assert!(matches!(
+            consumption(&pieces, read_at(0, 24), limits),
+            Err(Open::Implausible { step: Step::TooLarge(_), .. })
+        ));
+        let open = Open::NoReading { meter: Id::new(1), at: hour(0) };
+        assert_eq!(consumption(&pieces, read_at(25, 24), limits), Err(open), "the wrong way round");
+    }
+
+    #[test]
+    fn a_meter_without_profile_leaves_the_day_open() {
+        let pieces = pieces(&[installed(1, 0, None)], &[], hour(0), hour(24)).unwrap();
+        let open = consumption(&pieces, readings(&[(1, 0, 1), (1, 24, 2)]), |_| None).unwrap_err();
+        assert_eq!((open, open.kind()), (Open::NoProfile { meter: Id::new(1) }, "no_profile"));
+    }
+
+    #[test]
     fn an_estimate_marks_what_is_made_of_it() {
         let pieces = pieces(&[installed(1, 0, None)], &[], hour(0), hour(24)).unwrap();
         let read = |_, at| {
             let quality = if at == hour(0) { Quality::Estimated } else { Quality::Good };
-            Some(Accepted { value: 5, quality, version: 1 })
+            Some(Accepted { value: 5, quality, version: 1, read_at: at })
         };
         assert_eq!(consumption(&pieces, read, limits).unwrap().quality, Quality::Estimated);
     }

@@ -2,12 +2,13 @@
 //!
 //! Value types of time ([`Moment`], [`Day`]), of measurement ([`Item`], [`RegisterReading`], [`DayCurve`], [`Quality`])
 //! and of the archive, and rules over them: how a register may move ([`register`]), whether a meter's clock may be
-//! believed ([`meter_clock`]), which version counts ([`version`]), what was used ([`consumption()`]). All arithmetic is
-//! exact and in whole numbers; nothing here does I/O or asks for the time. What a meter says in its frames is left to the
-//! protocol crates, keeping things to `store`.
+//! believed ([`meter_clock`]), which version counts ([`version`]), which reading stands for a midnight ([`Standing`]),
+//! what was used ([`consumption()`]). All arithmetic is exact and in whole numbers; nothing here does I/O or asks for the
+//! time. What a meter says in its frames is left to the protocol crates, keeping things to `store`.
 
 mod archive;
 mod archive_problem;
+mod billing;
 mod cause;
 mod coded;
 mod consumption;
@@ -22,6 +23,7 @@ mod quality;
 mod reading;
 pub mod register;
 mod run;
+mod standing;
 pub mod version;
 
 pub use archive::{
@@ -29,6 +31,7 @@ pub use archive::{
     MeteringPoint, Parity, PointRole, ReadingRoute, TransformerArea, TransformersFrom,
 };
 pub use archive_problem::{ArchiveProblem, repeated};
+pub use billing::{BillingContent, BillingKey, BillingKind, BillingVersion};
 pub use cause::MissingCause;
 pub use coded::Coded;
 pub use consumption::{Accepted, Consumption, MORE_DECIMALS, Open, Part, Piece, consumption, pieces};
@@ -42,3 +45,4 @@ pub use multiplier::{Multiplier, Ratio, RatioError, Transformers};
 pub use quality::{Quality, Source, Suspicion};
 pub use reading::{Fetch, RegisterKey, RegisterReading};
 pub use run::{Run, RunKind, RunMeter, RunOutcome, RunState};
+pub use standing::{Readings, Standing};

@@ -150,7 +150,7 @@ pub(super) async fn accepted(
     let current = |(key, held): (RegisterKey, Vec<Held>)| {
         let current = version::current(&held)?;
         let Held { value, quality, version, .. } = *current;
-        Some((key, Accepted { value, quality, version }))
+        Some((key, Accepted { value, quality, version, read_at: key.as_of }))
     };
     Ok(held.into_iter().filter_map(current).collect())
 }
