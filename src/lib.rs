@@ -3,6 +3,7 @@
 //! Begin with [`manual::architecture`] for the parts and the two paths through them; the README says what works today.
 
 pub mod archive;
+pub mod billing;
 pub mod channel;
 pub mod cli;
 pub mod clock;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::billing::{self, Due};
 use super::error::{Refusal, StoreError};
 use super::interval::{self, IntervalConflict};
 use super::latest::{self, Latest};
@@ -78,7 +79,7 @@ async fn save(writing: &mut Transaction, batch: &Batch, now: Moment) -> Result<O
     Ok(Some(Receipt { registers, filled: saved.filled, conflicts: saved.conflicts, future }))
 }
 
-/// Books register reads, queues the suspect ones for review and keeps the newest values.
+/// Books register reads, queues the suspect ones for review, keeps the newest values and notes what billing is due.
 pub(super) async fn save_offers(
     writing: &mut Transaction,
     offers: &[Offer<'_>],
@@ -97,6 +98,8 @@ pub(super) async fn save_offers(
         }
     }
     review::open(writing, suspects.into_iter(), now).await?;
+    let due = newest.iter().map(|latest| Due { meter: latest.meter, as_of: latest.at });
+    billing::note(writing, due).await?;
     latest::save(writing, newest.into_iter()).await?;
     Ok(Some(booked.into_iter().map(|booked| booked.booking).collect()))
 }

@@ -39,6 +39,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0003_runs.sql"),
         },
     },
+    Migration {
+        name: "billing",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0004_billing.sql"),
+            postgres: include_str!("migrations/postgres/0004_billing.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.

@@ -12,6 +12,7 @@
 
 pub mod archive;
 mod batch;
+pub mod billing;
 mod engine;
 mod error;
 mod fetch;

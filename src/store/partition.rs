@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::Dialect;
+use super::sql::{Cell, Dialect};
 use crate::domain::{Coded, Day};
 
 /// The days whose partitions are known to be there.
@@ -36,6 +36,12 @@ pub enum Large {
     Registers,
     /// Curves.
     Intervals,
+    /// Versions of what billing was given.
+    BillingValues,
+    /// Which version is with which receiver.
+    Outbox,
+    /// Entries of the built-in ledger.
+    BillingLedger,
 }
 
 impl Coded for Large {
@@ -43,6 +49,9 @@ impl Coded for Large {
         (Self::Fetches, 1, "meter_fetch"),
         (Self::Registers, 2, "register_ledger"),
         (Self::Intervals, 3, "interval_day"),
+        (Self::BillingValues, 4, "billing_value"),
+        (Self::Outbox, 5, "outbox"),
+        (Self::BillingLedger, 6, "billing_ledger"),
     ];
 }
 
@@ -81,23 +90,27 @@ impl Store {
             u64::try_from(dropped.map_or(0, |(dropped,)| dropped)).unwrap_or(0)
         } else {
             writing.execute(KEEP_FROM, &[name.into(), keep_from.into()]).await?;
-            match large {
-                Large::Registers => {
-                    writing
-                        .execute("DELETE FROM register_ledger WHERE as_of < $1", &[keep_from.start().into()])
-                        .await?
-                }
-                Large::Fetches => {
-                    writing.execute("DELETE FROM meter_fetch WHERE day < $1", &[keep_from.into()]).await?
-                }
-                Large::Intervals => {
-                    writing.execute("DELETE FROM interval_day WHERE day < $1", &[keep_from.into()]).await?
-                }
-            }
+            let (statement, edge) = large.deletion(keep_from);
+            writing.execute(statement, &[edge]).await?
         };
         writing.commit().await?;
         self.partitions.clear();
         Ok(gone)
+    }
+}
+
+impl Large {
+    /// The statement that deletes rows before an edge in SQLite, and the edge for a day.
+    fn deletion(self, keep_from: Day) -> (&'static str, Cell<'static>) {
+        let start = || keep_from.start().into();
+        match self {
+            Self::Fetches => ("DELETE FROM meter_fetch WHERE day < $1", keep_from.into()),
+            Self::Registers => ("DELETE FROM register_ledger WHERE as_of < $1", start()),
+            Self::Intervals => ("DELETE FROM interval_day WHERE day < $1", keep_from.into()),
+            Self::BillingValues => ("DELETE FROM billing_value WHERE at < $1", start()),
+            Self::Outbox => ("DELETE FROM outbox WHERE at < $1", start()),
+            Self::BillingLedger => ("DELETE FROM billing_ledger WHERE at < $1", start()),
+        }
     }
 }
 

@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 
+use super::billing::OutboxState;
 use super::error::StoreError;
 use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
 use crate::domain::{
-    Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole, Quality, RunKind, RunState,
-    Source,
+    BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole, Quality,
+    RunKind, RunState, Source,
 };
 
 /// Adds what is missing, and refuses what differs.
@@ -20,7 +21,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
     let held: HashMap<(String, i64), String> =
         held.into_iter().map(|(list, code, name)| ((list, code), name)).collect();
     let mut rows = Rows::new(&CODED);
-    let lists: [(&str, Vec<(i64, &str)>); 9] = [
+    let lists: [(&str, Vec<(i64, &str)>); 11] = [
         ("quality", members::<Quality>()),
         ("source", members::<Source>()),
         ("cause", members::<MissingCause>()),
@@ -30,6 +31,8 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("parity", members::<Parity>()),
         ("run_kind", members::<RunKind>()),
         ("run_state", members::<RunState>()),
+        ("billing_kind", members::<BillingKind>()),
+        ("outbox_state", members::<OutboxState>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {

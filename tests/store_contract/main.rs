@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
 mod archive;
+mod billing;
 mod opening;
 #[path = "../support/postgres.rs"]
 mod postgres;
@@ -33,6 +34,16 @@ pub(crate) async fn on_both(test: impl AsyncFn(&Fresh)) {
         test(&fresh).await;
         fresh.store.close().await;
     }
+}
+
+/// Runs a test on a new SQLite store only, for one that is run on both often enough besides.
+pub(crate) async fn on_sqlite(test: impl AsyncFn(&Fresh)) {
+    let folder = tempfile::tempdir().unwrap();
+    let address = Address::Sqlite(folder.path().join("store.db"));
+    let store = Store::open(&address, Migrations::Run).await.unwrap();
+    let fresh = Fresh { store, address, _folder: folder };
+    test(&fresh).await;
+    fresh.store.close().await;
 }
 
 impl Fresh {

@@ -7,8 +7,10 @@ use super::save::lock;
 use super::sites::{INSTALLATION, TRANSFORMERS};
 use crate::domain::{Id, Meter, MeteringPoint, Moment, TransformersFrom};
 use crate::store::Store;
+use crate::store::billing::{self, Due, Since};
 use crate::store::error::{Refusal, StoreError};
 use crate::store::sql::Rows;
+use crate::store::transaction::Transaction;
 
 /// One meter takes the place of another (换表).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,7 @@ impl Store {
         let mut rows = Rows::new(&INSTALLATION);
         rows.push([(last.unwrap_or_default().0 + 1).into(), point.into(), meter.into(), at.into()]);
         writing.insert(&INSTALLATION, &rows).await?;
+        note_exchange(&mut writing, &exchange.removed.to_string(), Id::new(meter), exchange.at).await?;
         writing.commit().await?;
         Ok(Id::new(meter))
     }
@@ -75,11 +78,29 @@ impl Store {
         };
         let mut writing = self.write("recording transformers").await?;
         let mut rows = Rows::new(&TRANSFORMERS);
-        let (point, from) = (point.number().into(), from.micros().into());
-        rows.push([point, from, now.micros().into(), ct.into(), vt.into(), multiplier.into()]);
+        rows.push([point.into(), from.into(), now.into(), ct.into(), vt.into(), multiplier.into()]);
         writing.insert(&TRANSFORMERS, &rows).await?;
+        let meters: Vec<(i64,)> = writing.rows(SINCE, &[point.into(), from.into()]).await?;
+        let meters: Vec<Id<Meter>> = meters.into_iter().map(|(meter,)| Id::new(meter)).collect();
+        billing::note(&mut writing, meters.iter().map(|meter| Due { meter: *meter, as_of: from })).await?;
+        let since = |meter: &Id<Meter>| Since { read: *meter, noted: *meter, from };
+        billing::note_since(&mut writing, meters.iter().map(since)).await?;
         writing.commit().await
     }
+}
+
+/// The days since may have been billed by the old meter.
+async fn note_exchange(
+    writing: &mut Transaction,
+    removed: &str,
+    installed: Id<Meter>,
+    at: Moment,
+) -> Result<(), StoreError> {
+    billing::note(writing, [Due { meter: installed, as_of: at }]).await?;
+    let removed: Option<(i64,)> =
+        writing.row("SELECT id FROM meter WHERE address = $1", &[removed.into()]).await?;
+    let meters = removed.map(|(removed,)| Id::new(removed)).into_iter().chain([installed]);
+    billing::note_since(writing, meters.map(|read| Since { read, noted: installed, from: at })).await
 }
 
 const DONE: &str = "SELECT id FROM installation WHERE point_id = $1 AND meter_id = $2 AND installed_at = $3";
@@ -87,6 +108,9 @@ const DONE: &str = "SELECT id FROM installation WHERE point_id = $1 AND meter_id
 /// Another stretch of the new meter that is open, or ended behind the instant.
 const BUSY: &str =
     "SELECT id FROM installation WHERE meter_id = $1 AND (removed_at IS NULL OR removed_at > $2) LIMIT 1";
+
+/// The meters that measured a point from an instant on.
+const SINCE: &str = "SELECT DISTINCT meter_id FROM installation WHERE point_id = $1 AND (removed_at IS NULL OR removed_at > $2)";
 
 const END: &str = "UPDATE installation SET removed_at = $2 \
     WHERE point_id = $1 AND removed_at IS NULL AND installed_at <= $2 \

@@ -197,7 +197,7 @@ fn path_of(
     }
 }
 
-pub(super) async fn histories(
+pub(in crate::store) async fn histories(
     reading: &mut Transaction,
     points: &[Id<MeteringPoint>],
 ) -> Result<HashMap<Id<MeteringPoint>, PointHistory>, StoreError> {

@@ -11,5 +11,6 @@ mod save;
 mod sites;
 
 pub use exchange::Exchange;
+pub(super) use load::histories;
 pub use load::{PointHistory, SiteMeter};
 pub use save::{ArchiveError, ArchiveReport, Saving};

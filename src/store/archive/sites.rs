@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::domain::{
     ArchiveEntry, ArchiveProblem, Day, Id, Item, Moment, Quality, RegisterReading, Source, Transformers,
 };
+use crate::store::billing::{self, Since};
 use crate::store::error::StoreError;
 use crate::store::sql::{Kind, Rows, Table};
 use crate::store::transaction::Transaction;
@@ -172,7 +173,10 @@ impl Sites {
             ]);
         }
         writing.insert(&TRANSFORMERS, &rows).await?;
-        Ok(())
+        // A meter may have been read before it was said since when it is there.
+        let meters = self.installed.iter().map(|(_, meter, at)| (Id::new(*meter), *at));
+        let since = meters.map(|(meter, from)| Since { read: meter, noted: meter, from });
+        billing::note_since(writing, since).await
     }
 }
 

@@ -1,0 +1,24 @@
+//! The hand-off to billing: registers of midnights and consumptions of days, each version once and in order.
+//!
+//! [`settle_due`] makes versions of what was accepted or recorded since; [`push_once`] offers them to a receiver and
+//! takes its receipts; [`run()`] does both for as long as the program runs. A kill between any two steps loses nothing:
+//! what was not settled is due as before, and what was offered without word is offered again under the same key (F27).
+//! Nothing is handed over that is not accepted and current, and a day that cannot be computed stays open with its reason
+//! ([`open_days`]). Where values are kept is left to [`crate::store::billing`], which readings count to
+//! [`crate::domain`].
+
+mod compute;
+mod lineage;
+mod open;
+mod push;
+mod rules;
+mod run;
+mod settle;
+mod sink;
+
+pub use open::{OpenDay, open_days};
+pub use push::{Pushed, Settings, push_once};
+pub use rules::Rules;
+pub use run::run;
+pub use settle::{Settled, settle_due};
+pub use sink::{BillingSink, KeyReceipt, LedgerSink, SinkError, Taken};

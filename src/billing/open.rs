@@ -1,0 +1,113 @@
+//! Which days cannot be billed yet, and why.
+
+use std::collections::HashMap;
+
+use super::compute::{self, Facts};
+use super::rules::Rules;
+use crate::domain::{BillingKind, Day, Id, Item, Meter, MeteringPoint, Moment, Open, Readings};
+use crate::store::archive::PointHistory;
+use crate::store::billing::{MeterType, Span};
+use crate::store::{Store, StoreError};
+
+/// A day whose consumption cannot be said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenDay {
+    /// Number of the point, as people know it.
+    pub point_number: String,
+    /// What is measured.
+    pub item: Item,
+    /// The day.
+    pub day: Day,
+    /// Why.
+    pub why: Open,
+    /// The address of the meter it is for, where it is for one.
+    pub meter: Option<String>,
+}
+
+/// The days from `first` to `last` that are over and have no consumption, of one point or of all, by point, day and
+/// item. Tariffs are told only where one of both readings is there, since a meter may count fewer.
+///
+/// # Errors
+/// [`StoreError`] when the database cannot.
+pub async fn open_days(
+    store: &Store,
+    rules: &Rules,
+    (first, last): (Day, Day),
+    point: Option<&str>,
+    now: Moment,
+) -> Result<Vec<OpenDay>, StoreError> {
+    let last = last.min(Day::of(now).previous());
+    let mut points = store.points_between(first.start(), last.next().start()).await?;
+    points.retain(|(_, number)| point.is_none_or(|point| point == number));
+    let mut open = Vec::new();
+    if first > last {
+        return Ok(open);
+    }
+    for some in points.chunks(AT_A_TIME) {
+        let known = Known::load(store, rules, some, (first, last)).await?;
+        for (point, number) in some {
+            known.look_at(rules, (*point, number), (first, last), &mut open);
+        }
+    }
+    Ok(open)
+}
+
+struct Known {
+    histories: HashMap<Id<MeteringPoint>, PointHistory>,
+    readings: Readings,
+    types: HashMap<Id<Meter>, MeterType>,
+}
+
+impl Known {
+    async fn load(
+        store: &Store,
+        rules: &Rules,
+        points: &[(Id<MeteringPoint>, String)],
+        (first, last): (Day, Day),
+    ) -> Result<Self, StoreError> {
+        let ids: Vec<Id<MeteringPoint>> = points.iter().map(|(point, _)| *point).collect();
+        let histories = store.point_histories(&ids).await?;
+        let spans: Vec<Span<Meter>> =
+            histories.values().flat_map(|history| compute::spans(rules, history, first, last)).collect();
+        let meters: Vec<Id<Meter>> = spans.iter().map(|span| span.of).collect();
+        let readings = store.readings_between(&spans, &rules.items).await?;
+        Ok(Self { histories, readings, types: store.meter_types(&meters).await? })
+    }
+
+    fn look_at(
+        &self,
+        rules: &Rules,
+        (point, number): (Id<MeteringPoint>, &str),
+        (first, last): (Day, Day),
+        open: &mut Vec<OpenDay>,
+    ) {
+        let Some(history) = self.histories.get(&point) else { return };
+        let facts = Facts { rules, types: &self.types, readings: &self.readings, history };
+        let days = std::iter::successors(Some(first), |day| Some(day.next())).take_while(|day| *day <= last);
+        let items = rules.items.iter().filter(|item| compute::has(**item, BillingKind::Consumption));
+        let read: Vec<_> = items.map(|item| (*item, facts.days_read(*item))).collect();
+        for day in days {
+            for (item, read) in &read {
+                let is_expected = item.tariff() == 0 || read.contains(&day);
+                let value = facts.value(*item, BillingKind::Consumption, day);
+                let Some(why) = value.err().filter(|why| is_expected && *why != Open::NoMeter) else {
+                    continue;
+                };
+                let meter = self.meter_of(&why);
+                open.push(OpenDay { point_number: number.to_owned(), item: *item, day, why, meter });
+            }
+        }
+    }
+
+    fn meter_of(&self, why: &Open) -> Option<String> {
+        let (Open::NoReading { meter, .. } | Open::Implausible { meter, .. } | Open::NoProfile { meter }) =
+            why
+        else {
+            return None;
+        };
+        self.types.get(meter).map(|known| known.address.to_string())
+    }
+}
+
+/// How many points are looked at together.
+const AT_A_TIME: usize = 1000;

@@ -1,0 +1,141 @@
+//! Settling what is due: values are computed anew, and what says something else becomes the next version.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::compute::{self, Facts};
+use super::lineage;
+use super::rules::Rules;
+use crate::domain::{
+    BillingKey, BillingKind, BillingVersion, Day, Id, Installation, Item, Meter, MeteringPoint, Moment,
+};
+use crate::store::archive::PointHistory;
+use crate::store::billing::{Change, Settling, Span};
+use crate::store::{Store, StoreError};
+
+/// What settling did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// New versions of registers.
+    pub registers: usize,
+    /// New versions of consumptions.
+    pub consumptions: usize,
+    /// Consumptions of days that are over and could not be computed; [`super::open_days`] says why.
+    pub open: usize,
+}
+
+/// Settles all that is due. Doing it again changes nothing.
+///
+/// # Errors
+/// [`StoreError`] when the database cannot; what was settled before stays, the rest is due as before.
+pub async fn settle_due(store: &Store, rules: &Rules, now: Moment) -> Result<Settled, StoreError> {
+    let mut all = Settled::default();
+    while let Some(settling) = store.settling(AT_A_TIME).await? {
+        let settled = settle(settling, rules, now).await?;
+        all.registers += settled.registers;
+        all.consumptions += settled.consumptions;
+        all.open += settled.open;
+    }
+    Ok(all)
+}
+
+async fn settle(mut settling: Settling, rules: &Rules, now: Moment) -> Result<Settled, StoreError> {
+    let histories = settling.histories().await?;
+    let mut affected = affected(settling.affected(), &histories);
+    if let Some(kept) = settling.keep_from().await? {
+        affected.values_mut().for_each(|days| days.retain(|day| *day >= kept));
+    }
+    let ends = |days: &BTreeSet<Day>| days.first().copied().zip(days.last().copied());
+    let mut meters = Vec::new();
+    let mut points = Vec::new();
+    for (point, days) in &affected {
+        let Some(((first, last), history)) = ends(days).zip(histories.get(point)) else { continue };
+        meters.extend(compute::spans(rules, history, first, last));
+        points.push(Span { of: *point, from: first.start(), until: last.start() });
+    }
+    let readings = settling.readings(&meters, &rules.items).await?;
+    let ids: Vec<Id<Meter>> = meters.iter().map(|span| span.of).collect();
+    let types = settling.meter_types(&ids).await?;
+    let newest = settling.values(&points, &rules.items).await?;
+    let mut found = Found { newest: &newest, changes: Vec::new(), settled: Settled::default(), now };
+    for (point, days) in &affected {
+        let Some(history) = histories.get(point) else { continue };
+        let facts = Facts { rules, types: &types, readings: &readings, history };
+        for item in &rules.items {
+            found.look_at(&facts, *point, *item, days);
+        }
+    }
+    let Found { changes, settled, .. } = found;
+    let receivers: Vec<&str> = rules.receivers.iter().map(String::as_str).collect();
+    settling.book(&changes, &receivers, now).await?;
+    Ok(settled)
+}
+
+/// The days to be computed anew, by point, in order.
+fn affected(
+    days: impl Iterator<Item = (Id<Meter>, Day)>,
+    histories: &HashMap<Id<MeteringPoint>, PointHistory>,
+) -> BTreeMap<Id<MeteringPoint>, BTreeSet<Day>> {
+    let mut of_meter: HashMap<Id<Meter>, Vec<&Installation>> = HashMap::new();
+    for installation in histories.values().flat_map(|history| &history.installations) {
+        of_meter.entry(installation.meter).or_default().push(installation);
+    }
+    let mut affected: BTreeMap<Id<MeteringPoint>, BTreeSet<Day>> = BTreeMap::new();
+    for (meter, day) in days {
+        let (from, until) = (day.start(), day.next().start());
+        for installation in of_meter.get(&meter).into_iter().flatten() {
+            let is_there = installation.installed_at <= until
+                && installation.removed_at.is_none_or(|removed| from <= removed);
+            if is_there {
+                affected.entry(installation.point).or_default().insert(day);
+            }
+        }
+    }
+    affected
+}
+
+/// What was found so far.
+struct Found<'a> {
+    newest: &'a HashMap<BillingKey, BillingVersion>,
+    changes: Vec<Change>,
+    settled: Settled,
+    now: Moment,
+}
+
+impl Found<'_> {
+    /// Compares what is said of an item with what can be said now. Days of which nothing was ever said or read are
+    /// passed over.
+    fn look_at(&mut self, facts: &Facts<'_>, point: Id<MeteringPoint>, item: Item, days: &BTreeSet<Day>) {
+        let read = facts.days_read(item);
+        for kind in [BillingKind::Register, BillingKind::Consumption] {
+            if !compute::has(item, kind) {
+                continue;
+            }
+            for day in days {
+                let key = BillingKey { point, item, kind, day: *day };
+                if read.contains(day) || self.newest.contains_key(&key) {
+                    self.compare(facts, key);
+                }
+            }
+        }
+    }
+
+    fn compare(&mut self, facts: &Facts<'_>, key: BillingKey) {
+        let content = facts.value(key.item, key.kind, key.day).unwrap_or_else(|open| {
+            let is_over = key.day.next().start() <= self.now;
+            if key.kind == BillingKind::Consumption && is_over {
+                self.settled.open += 1;
+            }
+            lineage::open(facts.types, &open)
+        });
+        if let Some(version) = content.version_after(self.newest.get(&key)) {
+            match key.kind {
+                BillingKind::Register => self.settled.registers += 1,
+                BillingKind::Consumption => self.settled.consumptions += 1,
+            }
+            self.changes.push(Change { key, version, content });
+        }
+    }
+}
+
+/// How many notes are settled in one transaction: a few thousand values, so that other writers wait well below a second.
+const AT_A_TIME: u32 = 250;

@@ -1,0 +1,106 @@
+//! Receivers of billing values: the seam, and the built-in ledger behind it.
+
+use std::future::Future;
+
+use super::rules::LEDGER;
+use crate::clock::Clock;
+use crate::store::billing::{Entered, OutboxRecord};
+use crate::store::{Remedy, Store, StoreError};
+
+/// Who is given billing values. It must know keys it has seen: what comes again under a key is the same effect.
+pub trait BillingSink: Send {
+    /// Its name, as the outbox has it.
+    fn receiver(&self) -> &str;
+
+    /// Offers a batch. The receipt names the key of every record it speaks of; what it leaves out is offered again.
+    fn push(
+        &mut self,
+        batch: &[OutboxRecord],
+    ) -> impl Future<Output = Result<Vec<KeyReceipt>, SinkError>> + Send;
+}
+
+/// What a receiver says of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyReceipt {
+    /// The key.
+    pub key: String,
+    /// Whether it was taken.
+    pub taken: Taken,
+}
+
+/// Whether a receiver took a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Now, or before.
+    Yes,
+    /// Never: offering it again does not help.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why nothing is known of a batch: it may have been taken or not, and is offered again under the same keys.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The receiver does not answer, or not so that it could be understood.
+    #[error("the receiver does not answer: {reason}")]
+    Unavailable {
+        /// What it, or the way to it, said.
+        reason: String,
+    },
+    /// The database of the built-in ledger could not.
+    #[error("the ledger could not take the batch")]
+    Ledger(#[source] StoreError),
+}
+
+impl SinkError {
+    /// Its kind, for metrics and the list of what waits.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "unavailable",
+            Self::Ledger(error) => error.kind(),
+        }
+    }
+
+    /// Whether only a person can help.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        matches!(self, Self::Ledger(error) if matches!(error.remedy(), Remedy::Stop))
+    }
+}
+
+/// The built-in ledger.
+#[derive(Clone, Debug)]
+pub struct LedgerSink {
+    store: Store,
+    clock: Clock,
+}
+
+impl LedgerSink {
+    /// The ledger in this database.
+    #[must_use]
+    pub const fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+}
+
+impl BillingSink for LedgerSink {
+    fn receiver(&self) -> &str {
+        LEDGER
+    }
+
+    async fn push(&mut self, batch: &[OutboxRecord]) -> Result<Vec<KeyReceipt>, SinkError> {
+        let entered = self.store.enter_billing(batch, self.clock.now()).await.map_err(SinkError::Ledger)?;
+        let receipt = |(record, entered): (&OutboxRecord, Entered)| {
+            let reason = || "the key has taken effect with other content".to_owned();
+            let taken = match entered {
+                Entered::Same => Taken::Yes,
+                Entered::Other => Taken::Refused { reason: reason() },
+            };
+            KeyReceipt { key: record.text.clone(), taken }
+        };
+        Ok(batch.iter().zip(entered).map(receipt).collect())
+    }
+}

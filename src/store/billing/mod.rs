@@ -1,0 +1,62 @@
+//! What is handed to billing: what is due, the values with their versions, the outbox, and the built-in ledger.
+//!
+//! What is due is noted in the transaction that accepted a reading or recorded a change, so a kill loses none of it.
+//! Settling takes what is due, adds versions and their outbox rows and takes the notes away in one transaction; one at a
+//! time settles, leases or takes receipts. What the values are is computed by `crate::billing`.
+
+mod due;
+mod ledger;
+mod list;
+mod load;
+mod outbox;
+mod settling;
+
+pub(super) use due::{Since, note, note_since};
+
+pub use due::Due;
+pub use ledger::Entered;
+pub use list::{BillingLine, Delivery, Which};
+pub use load::{MeterType, Span};
+pub use outbox::{Lease, LeaseEnd, OutboxRecord, OutboxState};
+pub use settling::{Change, Settling};
+
+use super::error::StoreError;
+use super::sql::Dialect;
+use super::transaction::Transaction;
+use super::{code, item};
+use crate::domain::{BillingContent, BillingKey, Day, Id, Moment};
+
+/// Lets one at a time change what billing is given; SQLite has one writer anyway.
+async fn lock(writing: &mut Transaction) -> Result<(), StoreError> {
+    if writing.dialect() == Dialect::Postgres {
+        writing.execute("SELECT pg_advisory_xact_lock(645200719970003)", &[]).await?;
+    }
+    Ok(())
+}
+
+/// Point, item, kind, beginning, version: what a row is of.
+type KeyRow = (i64, i64, i64, i64, i64);
+
+/// The numbers of a version's key, as the tables have them.
+fn numbers(key: BillingKey, version: i64) -> [i64; 5] {
+    let item = i64::from(key.item.key().number());
+    [key.point.number(), item, crate::domain::Coded::code(key.kind), key.day.start().micros(), version]
+}
+
+fn key((point, of, kind, at, version): KeyRow) -> Result<(BillingKey, i64), StoreError> {
+    let day = Day::of(Moment::from_micros(at));
+    Ok((
+        BillingKey { point: Id::new(point), item: item(of)?, kind: code("billing_kind", kind)?, day },
+        version,
+    ))
+}
+
+fn content(
+    value: Option<i64>,
+    quality: Option<i64>,
+    read_at: Option<i64>,
+    lineage: String,
+) -> Result<BillingContent, StoreError> {
+    let quality = quality.map(|quality| code("quality", quality)).transpose()?;
+    Ok(BillingContent { value: value.zip(quality), read_at: read_at.map(Moment::from_micros), lineage })
+}
