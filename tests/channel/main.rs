@@ -12,8 +12,10 @@
 
 mod faults;
 mod late;
+mod lines;
 mod order;
 mod pace;
+mod port;
 mod rig;
 mod share;
 mod smoke;
