@@ -24,6 +24,7 @@ pub(super) struct Path {
     pub(super) unproven: Unproven,
     /// Since when there is no path that lasts.
     without_since: Instant,
+    dialled_at: Instant,
     redial_at: Instant,
     /// What went wrong last: its kind, and in words.
     trouble: Option<(&'static str, String)>,
@@ -33,6 +34,8 @@ pub(super) struct Path {
 pub(super) struct Open {
     pub(super) link: Link,
     since: Instant,
+    /// A meter has answered on it.
+    pub(super) is_proven: bool,
     /// How it is set; `None` for how the line is.
     pub(super) rate: Option<Rate>,
 }
@@ -46,6 +49,7 @@ impl Path {
             open: None,
             unproven: Unproven::default(),
             without_since: now,
+            dialled_at: now,
             redial_at: now,
             trouble: None,
         }
@@ -90,18 +94,23 @@ impl Driver {
 
     /// False when the line is to be closed.
     async fn wait_to_dial(&mut self, stop: &CancellationToken) -> bool {
-        let until = self.path.redial_at;
-        while Instant::now() < until {
+        while Instant::now() < self.path.redial_at {
             self.lose_patience();
             let (is_down, patience) = (self.is_down(), self.path.without_since + self.settings.patience);
+            let redial_at = self.path.redial_at;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return false,
-                () = sleep_until(until.min(if is_down { until } else { patience })) => {}
-                () = self.shared.work.notified(), if is_down => {}
+                () = sleep_until(if is_down { redial_at } else { redial_at.min(patience) }) => {}
+                () = self.shared.work.notified() => {}
+            }
+            if !is_down && self.shared.with_queues(|queues| queues.is_urgent()) {
+                // Somebody waits: not so long.
+                self.path.redial_at = redial_at.min(self.path.dialled_at + self.settings.redial_first);
             }
         }
         self.lose_patience();
+        self.path.dialled_at = Instant::now();
         true
     }
 
@@ -110,7 +119,8 @@ impl Driver {
     }
 
     fn opened(&mut self, link: Link) {
-        self.path.open = Some(Open { link, since: Instant::now(), rate: self.settings.rate });
+        self.path.open =
+            Some(Open { link, since: Instant::now(), is_proven: false, rate: self.settings.rate });
         self.path.unproven.clear();
         self.ear = Ear::new();
         if self.shared.set_phase(LinePhase::Up) {
@@ -155,23 +165,28 @@ impl Driver {
     pub(super) fn reopen(&mut self) {
         counter!(telemetry::LOST, "reason" => "old_answer").increment(1);
         self.shared.with_tally(|tally| tally.reopened += 1);
-        self.drop_path();
+        self.close_path();
         (self.path.without_since, self.path.redial_at) = (Instant::now(), Instant::now());
     }
 
-    /// Gives the path up. One that lasted is opened again at once, another after a while.
+    /// Gives the path up. One that was good is opened again at once, another after a while.
     pub(super) fn drop_path(&mut self) {
-        let Some(open) = self.path.open.take() else { return };
+        let Some(open) = self.close_path() else { return };
         let now = Instant::now();
         self.path.redial_at = now;
-        if now.saturating_duration_since(open.since) >= STEADY {
+        if open.is_proven || now.saturating_duration_since(open.since) >= STEADY {
             self.path.backoff.reset();
             self.path.without_since = now;
         } else {
             self.path.redial_at += self.path.backoff.wait();
         }
+    }
+
+    fn close_path(&mut self) -> Option<Open> {
+        let open = self.path.open.take()?;
         gauge!(telemetry::LINES_UP).decrement(1.0);
         self.shared.set_phase(LinePhase::Connecting);
+        Some(open)
     }
 }
 

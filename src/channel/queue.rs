@@ -152,6 +152,11 @@ impl Queues {
         Lane::ALL.iter().filter(|other| other.interrupts(lane)).any(waits)
     }
 
+    /// True when somebody waits for what is to be asked.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.interrupts(Lane::Housekeeping)
+    }
+
     /// When something happens by itself: a job is due, or a dead meter's turn comes.
     pub(super) fn next_at(&self, meters: &Meters) -> Option<Instant> {
         let probes = self.parked.iter().filter_map(|entry| meters.probe_at(entry.asked()));

@@ -124,6 +124,7 @@ impl Driver {
         let was_silent = !is_answer && !is_lost && !told.is_chattering && request.expects_answer();
         if is_answer {
             self.path.unproven.clear();
+            self.path.open.iter_mut().for_each(|open| open.is_proven = true);
             self.shared.with_meters(|meters| meters.answered(asked, told.answer_delay, told.widest_gap, now));
             self.shared.with_queues(|queues| queues.unpark(asked));
         } else if was_silent {

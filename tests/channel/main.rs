@@ -19,3 +19,4 @@ mod port;
 mod rig;
 mod share;
 mod smoke;
+mod storm;

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use chaobiao::channel::{End, Lane};
-use dlt645::exchange::Outcome;
+use chaobiao::channel::{Channel, ChannelSettings, End, Job, Lane};
+use chaobiao::link::{Dialler, Place};
+use dlt645::exchange::{Outcome, Timing};
+use simulator::bus::Bus;
 use simulator::bus::settings::Settings;
 use simulator::fault::{Kind, Plan, Share};
 use simulator::seed::Seed;
+use simulator::serve::Server;
 use simulator::station::PlainMeter;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::rig::{BLOCK, Plans, Rig, asked, meters, ms, rate, read, values};
 
@@ -153,4 +158,35 @@ async fn who_asks_in_the_middle_of_a_run_waits_for_one_exchange() {
     assert!(late <= bound, "{late:?} of {bound:?}");
     drop(run);
     rig.stop().await;
+}
+
+#[ignore = "real time, for measured.md: on a busy machine timers are late"]
+#[tokio::test]
+async fn a_bus_behind_tcp_in_real_time() {
+    for (baud, delay, items) in [(2400, 50, 2), (9600, 50, 6), (115_200, 20, 12)] {
+        let server = Server::new();
+        let stations = meters(1..=32, baud).into_iter().map(|meter| PlainMeter { delay: ms(delay), ..meter });
+        let live = server.run(Bus::new(bus(baud), stations));
+        let address = live.listen("127.0.0.1:0".parse().unwrap(), 4).await.unwrap();
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let dialler = Dialler::to(Place::Tcp(address.to_string()), ms(1000));
+        let line = Channel::spawn(ChannelSettings::new("line"), dialler, Box::new(()), &tasks, stop.clone());
+        let timing = Timing::serial(baud);
+        let job = |number| Job::new(read(number, BLOCK), Lane::Nightly, timing);
+        line.offer(job(1)).unwrap().await;
+        let begin = Instant::now();
+        let questions = (1..=32).flat_map(|number| std::iter::repeat_n(number, items));
+        let all: Vec<_> = questions.map(|number| line.offer(job(number)).unwrap()).collect();
+        let count = u32::try_from(all.len()).unwrap();
+        for job in all {
+            assert!(values(&job.await).is_some());
+        }
+        let each = timing.wire_time(20) + ms(delay) + timing.wire_time(40) + timing.quiet_after_answer;
+        let used = share(each * count, begin.elapsed());
+        println!("{baud} baud, real time: {count} exchanges in {:?}, {used} per thousand", begin.elapsed());
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+        server.stop().await;
+    }
 }
