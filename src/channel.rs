@@ -53,6 +53,7 @@ use drive::Driver;
 use meters::Meters;
 use shared::Shared;
 
+pub use crate::link::Rate;
 pub use budget::{Asked, Forecast, LineBudget};
 pub use converse::{Failure, Speaker, Told};
 pub use handle::{ChannelHandle, NotTaken, Refusal};

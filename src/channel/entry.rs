@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dlt645::address::AddressField;
+use dlt645::exchange::Counters;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -41,6 +42,7 @@ pub(super) struct Times {
     pub(super) asked_at: Option<Instant>,
     pub(super) answered_at: Option<Instant>,
     pub(super) perhaps_since: Option<Instant>,
+    pub(super) heard: Counters,
 }
 
 impl Entry {
@@ -117,9 +119,10 @@ impl Entry {
         counter!(telemetry::JOBS, "lane" => lane, "end" => kind).increment(1);
         let until = self.began_at.unwrap_or_else(Instant::now);
         let waited = until.saturating_duration_since(self.offered_at);
-        let Times { answer_delay, asked_at, answered_at, perhaps_since } = self.times;
+        let Times { answer_delay, asked_at, answered_at, perhaps_since, heard } = self.times;
         let tries = self.tries;
-        let told = JobReport { end, tries, waited, answer_delay, asked_at, answered_at, perhaps_since };
+        let told =
+            JobReport { end, tries, waited, answer_delay, asked_at, answered_at, perhaps_since, heard };
         // Nobody may be waiting for it any more.
         let _ = report.send(told);
     }

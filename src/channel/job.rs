@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use dlt645::exchange::{Outcome, Timing};
+use dlt645::exchange::{Counters, Outcome, Timing};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -137,6 +137,8 @@ pub struct JobReport {
     /// answered that one: then what the answer says held since this moment, no later than `asked_at`. A clock is not to
     /// be judged by such an answer. (F6)
     pub perhaps_since: Option<Instant>,
+    /// What else was heard during the last try and the quiet time behind it, and not taken.
+    pub heard: Counters,
 }
 
 /// A job that was taken. Waiting for it gives its report; dropping it does not take the job back.
@@ -199,6 +201,7 @@ impl Future for Pending {
             asked_at: None,
             answered_at: None,
             perhaps_since: None,
+            heard: Counters::default(),
         };
         Pin::new(&mut self.report).poll(context).map(|report| report.unwrap_or_else(|_| lost()))
     }

@@ -110,6 +110,7 @@ impl Driver {
             asked_at,
             answered_at: told.answered_at.map(Instant::from_std),
             perhaps_since: told.answered_at.and_then(|_| owed_since()),
+            heard: told.counters,
         }
     }
 

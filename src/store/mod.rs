@@ -16,6 +16,7 @@ pub mod billing;
 mod engine;
 mod error;
 mod fetch;
+mod held_time;
 mod interval;
 mod latest;
 mod ledger;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 
 use crate::domain::{Coded, Item};
 use engine::Engine;
+use held_time::HeldTime;
 use number::Numbers;
 use partition::KnownDays;
 use transaction::Transaction;
@@ -59,6 +61,7 @@ pub struct Store {
     engine: Engine,
     numbers: Arc<Numbers>,
     partitions: KnownDays,
+    holds_time: bool,
 }
 
 impl Store {
@@ -76,7 +79,7 @@ impl Store {
             writing.row("UPDATE opening SET number = number + 1 RETURNING number", &[]).await?;
         writing.commit().await?;
         let numbers = Arc::new(Numbers::new(opening.map_or(0, |(number,)| number)));
-        Ok(Self { engine, numbers, partitions: KnownDays::default() })
+        Ok(Self { engine, numbers, partitions: KnownDays::default(), holds_time: false })
     }
 
     /// Which database it is.
@@ -90,12 +93,21 @@ impl Store {
         self.engine.close().await;
     }
 
+    /// The same store, for a process whose time is simulated: tokio's paused clock stands still while it works. Nothing
+    /// else changes.
+    #[must_use]
+    pub fn in_simulated_time(self) -> Self {
+        Self { holds_time: true, ..self }
+    }
+
     async fn write(&self, doing: &'static str) -> Result<Transaction, StoreError> {
-        Ok(Transaction::write(&self.engine).await?.doing(doing))
+        let held = self.holds_time.then(HeldTime::begin);
+        Ok(Transaction::write(&self.engine).await?.doing(doing).holding(held))
     }
 
     async fn read(&self, doing: &'static str) -> Result<Transaction, StoreError> {
-        Ok(Transaction::read(&self.engine).await?.doing(doing))
+        let held = self.holds_time.then(HeldTime::begin);
+        Ok(Transaction::read(&self.engine).await?.doing(doing).holding(held))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is noted of a meter beside its values: how its clock stood, its status words, its events.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::Store;
@@ -147,6 +147,21 @@ impl Store {
         let day = Day::from_number(day).ok_or_else(unknown)?;
         Ok(Some(StatusWords { meter, day, words, collected_at: Moment::from_micros(at) }))
     }
+
+    /// Which of these meters have told their status words on a day.
+    ///
+    /// # Errors
+    /// As [`Self::clocks_before`].
+    pub async fn with_status_words(
+        &self,
+        meters: &[Id<Meter>],
+        day: Day,
+    ) -> Result<HashSet<Id<Meter>>, StoreError> {
+        let mut reading = self.read("reading who told status words").await?;
+        let meters = reading.dialect().array(meters.iter().map(|meter| Some(meter.number())));
+        let rows: Vec<(i64,)> = reading.rows(WITH_WORDS, &[meters.into(), day.into()]).await?;
+        Ok(rows.into_iter().map(|(meter,)| Id::new(meter)).collect())
+    }
 }
 
 fn offset(at: i64, fast_us: i64, uncertainty_us: i64) -> ClockOffset {
@@ -259,6 +274,11 @@ const COUNTS: Sql = Sql {
 
 const EVENTS_OF: &str =
     "SELECT kind, began, record, collected_at FROM meter_event WHERE meter_id = $1 ORDER BY began DESC, kind";
+
+const WITH_WORDS: Sql = Sql {
+    sqlite: "SELECT meter_id FROM status_word WHERE meter_id IN (SELECT value FROM json_each($1)) AND day = $2",
+    postgres: "SELECT meter_id FROM status_word WHERE meter_id = ANY ($1::bigint[]) AND day = $2",
+};
 
 const STATUS_OF: &str =
     "SELECT day, words, collected_at FROM status_word WHERE meter_id = $1 ORDER BY day DESC LIMIT 1";

@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite};
 
 use super::engine::Engine;
 use super::error::StoreError;
+use super::held_time::HeldTime;
 use super::sql::{Cell, Dialect, Kind, Rows, Sql, Table};
 
 /// A row that both databases can give: a tuple of numbers, texts and bytes.
@@ -20,6 +21,8 @@ pub(super) struct Transaction {
     inner: Inner,
     /// What it is for, as errors tell.
     doing: &'static str,
+    /// Keeps a paused clock from running ahead.
+    held: Option<HeldTime>,
 }
 
 enum Inner {
@@ -61,12 +64,18 @@ impl Transaction {
 
     fn begun(begun: Result<Inner, sqlx::Error>) -> Result<Self, StoreError> {
         let doing = "beginning a transaction";
-        begun.map(|inner| Self { inner, doing }).map_err(|error| StoreError::of(doing, error))
+        begun.map(|inner| Self { inner, doing, held: None }).map_err(|error| StoreError::of(doing, error))
     }
 
     /// Says what the following statements are for.
     pub(super) const fn doing(mut self, doing: &'static str) -> Self {
         self.doing = doing;
+        self
+    }
+
+    /// Holds time until it ends.
+    pub(super) fn holding(mut self, held: Option<HeldTime>) -> Self {
+        self.held = held;
         self
     }
 

@@ -1,0 +1,263 @@
+//! Asking one meter: a question goes through the line's lanes, and what comes back is an answer or a cause.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dlt645::catalog;
+use dlt645::data_id::DataId;
+use dlt645::edition::Edition;
+use dlt645::exchange::{Counters, LengthRule, Outcome, Report, Timing, Unfit};
+use dlt645::request::Request;
+use tokio::time::Instant;
+
+use crate::channel::{ChannelHandle, End, Job, JobReport, Lane, Question, Refusal};
+use crate::clock::Clock;
+use crate::config::profile::MeterProfile;
+use crate::domain::{MeterProtocol, MissingCause, Moment};
+use crate::store::archive::SiteMeter;
+
+/// Asks one meter on its line.
+#[derive(Debug)]
+pub(super) struct Asker<'a> {
+    pub(super) site: &'a SiteMeter,
+    pub(super) profile: &'a MeterProfile,
+    pub(super) line: &'a ChannelHandle,
+    pub(super) timing: Timing,
+    pub(super) rate: Option<crate::channel::Rate>,
+    pub(super) lane: Lane,
+    pub(super) retries: u8,
+    /// No question is begun from then on.
+    pub(super) deadline: Instant,
+    pub(super) clock: &'a Clock,
+    /// It has answered in this visit: what goes wrong now is worth another try at once.
+    pub(super) is_there: AtomicBool,
+}
+
+/// What a meter said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// The identifier asked for.
+    pub(super) id: DataId,
+    /// The data behind the identifier.
+    pub(super) payload: Vec<u8>,
+    /// The frames of the answer, one behind the other.
+    pub(super) frames: Vec<u8>,
+    /// When the question had left, by our clock.
+    pub(super) asked_at: Moment,
+    /// When the answer was there.
+    pub(super) answered_at: Moment,
+    /// Nothing else was heard, before or behind it, that could have been an answer too: then it is no old one (F6).
+    pub(super) is_alone: bool,
+    /// The same was not asked before without an answer. If it was, it may be that one's, and `asked_at` is when.
+    pub(super) is_surely_new: bool,
+}
+
+/// Why there is no answer, or none that may be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Missed {
+    pub(super) cause: MissingCause,
+    pub(super) detail: String,
+}
+
+impl Missed {
+    pub(super) fn new(cause: MissingCause, detail: impl Into<String>) -> Self {
+        Self { cause, detail: detail.into() }
+    }
+
+    /// True for what a bad moment of the line does.
+    const fn may_pass(&self) -> bool {
+        matches!(
+            self.cause,
+            MissingCause::Silent
+                | MissingCause::Damaged
+                | MissingCause::WrongAddress
+                | MissingCause::WrongForm
+        )
+    }
+
+    /// True when the meter answered and does not have what was asked for: something else may be asked for instead.
+    pub(super) const fn is_not_there(&self) -> bool {
+        matches!(self.cause, MissingCause::NoSuchData)
+    }
+}
+
+impl Asker<'_> {
+    /// What the meter speaks.
+    pub(super) const fn edition(&self) -> Edition {
+        match self.profile.protocol {
+            MeterProtocol::Dlt1997 => Edition::E1997,
+            _ => Edition::E2007,
+        }
+    }
+
+    /// Reads an identifier.
+    pub(super) async fn read(&self, id: DataId, length: LengthRule) -> Result<Heard, Missed> {
+        if self.profile.lacks(id) {
+            let detail = format!("{id}: the profile {} says that it has none", self.profile.name);
+            return Err(Missed::new(MissingCause::NoSuchData, detail));
+        }
+        let question = Question::new(Request::read(self.site.meter.address, id)).expecting(length);
+        // An answer of the standard's length is whole even when its frame says that more follows. [645-2007 4]
+        let whole = match catalog::find(id).map(|entry| entry.lengths()) {
+            Some(catalog::LengthRule::Exactly(length)) => Some(length),
+            _ => None,
+        };
+        self.ask(id, Question { whole_at: whole, ..question }).await
+    }
+
+    /// Reads an identifier until two answers say the same, beside neither of which anything was heard that could have been
+    /// an answer, too. A bit that was turned over under a checksum that was turned over as well is one answer's and not the
+    /// next one's (F8); an answer of yesterday comes with that of today behind it (F6).
+    pub(super) async fn read_twice(&self, id: DataId, length: &LengthRule) -> Result<Heard, Missed> {
+        let mut before: Vec<Heard> = Vec::new();
+        for _ in 0..MOST_READS {
+            let next = self.read(id, length.clone()).await?;
+            if !next.is_alone {
+                continue;
+            }
+            if before.iter().any(|before| before.payload == next.payload) {
+                return Ok(next);
+            }
+            before.push(next);
+        }
+        let detail = format!("{id}: no two answers of {MOST_READS} were the same and undisturbed");
+        Err(Missed::new(MissingCause::Damaged, detail))
+    }
+
+    /// Asks a question about an identifier. A meter that has answered others is asked again when the line was bad; one
+    /// that has not is left to a later pass, so that no dead meter holds up the rest.
+    pub(super) async fn ask(&self, id: DataId, question: Question) -> Result<Heard, Missed> {
+        let mut tries = 1;
+        loop {
+            let asked = self.ask_once(id, question.clone()).await;
+            match asked {
+                Ok(heard) => {
+                    self.is_there.store(true, Ordering::Relaxed);
+                    return Ok(heard);
+                }
+                Err(missed) => {
+                    let is_there = self.is_there.load(Ordering::Relaxed);
+                    if !(is_there && missed.may_pass() && tries < MOST_TRIES) {
+                        return Err(missed);
+                    }
+                    tries += 1;
+                }
+            }
+        }
+    }
+
+    async fn ask_once(&self, id: DataId, question: Question) -> Result<Heard, Missed> {
+        let mut job = Job::new(question, self.lane, self.timing).retried(self.retries).until(self.deadline);
+        job.rate = self.rate;
+        let pending = loop {
+            match self.line.offer(job) {
+                Ok(pending) => break pending,
+                Err(refused) if refused.reason == Refusal::Busy => {
+                    job = *refused.job;
+                    self.line.room(self.lane).await;
+                }
+                Err(refused) => return Err(Missed::new(MissingCause::Stopped, format!("{id}: {refused}"))),
+            }
+        };
+        let report = pending.await;
+        match report.end.clone() {
+            End::Done(outcome) => self.outcome(id, outcome, &report),
+            end => Err(Missed::new(cause_of(&end), format!("{id}: {}", end.kind().replace('_', " ")))),
+        }
+    }
+
+    fn outcome(&self, id: DataId, outcome: Outcome, job: &JobReport) -> Result<Heard, Missed> {
+        match outcome {
+            Outcome::Answered(answer) => {
+                let ended_at = Instant::from_std(answer.report.ended_at);
+                Ok(Heard {
+                    id,
+                    payload: answer.payload().to_vec(),
+                    frames: answer.report.frames.concat(),
+                    asked_at: self.moment(job.perhaps_since.or(job.asked_at).unwrap_or(ended_at)),
+                    answered_at: self.moment(job.answered_at.unwrap_or(ended_at)),
+                    is_alone: is_quiet(&job.heard),
+                    is_surely_new: job.perhaps_since.is_none(),
+                })
+            }
+            Outcome::Refused { refusal, .. } => {
+                let cause = match refusal {
+                    refusal if refusal.is_not_authorised() => MissingCause::NotAuthorised,
+                    refusal if refusal.is_no_data() => MissingCause::NoSuchData,
+                    _ => MissingCause::Refused,
+                };
+                Err(Missed::new(cause, format!("{id}: refused, {refusal}")))
+            }
+            Outcome::NotSent(_) => {
+                Err(Missed::new(MissingCause::LineDown, format!("{id}: nothing was sent")))
+            }
+            Outcome::Incomplete { .. } => {
+                Err(Missed::new(MissingCause::Damaged, format!("{id}: the answer broke off")))
+            }
+            Outcome::Silent(report) | Outcome::Unknown(report) | Outcome::Sent(report) => {
+                Err(silence(id, &report))
+            }
+        }
+    }
+
+    /// The moment by our clock of an instant that is past.
+    fn moment(&self, at: Instant) -> Moment {
+        self.clock.now().minus(at.elapsed())
+    }
+}
+
+/// True when nothing was heard beside an answer but our own words and a few stray bytes.
+fn is_quiet(heard: &Counters) -> bool {
+    let frames: u32 = heard.iter().filter(|(reason, _)| *reason != Unfit::Echo).map(|(_, count)| count).sum();
+    let dropped = heard.dropped;
+    frames == 0
+        && dropped.bad_checksums + dropped.bad_ends + dropped.cut_short == 0
+        && dropped.noise_bytes <= NOISE
+}
+
+/// Silence, and what was heard in it.
+fn silence(id: DataId, report: &Report) -> Missed {
+    let heard = |reasons: &[Unfit]| reasons.iter().map(|reason| report.counters.of(*reason)).sum::<u32>();
+    let others = heard(&[Unfit::ForeignAnswer, Unfit::Contradiction]);
+    let wrong_form = heard(&[Unfit::WrongLength, Unfit::Malformed, Unfit::WrongSequence]);
+    let dropped = report.counters.dropped;
+    let broken = dropped.bad_checksums + dropped.bad_ends + dropped.cut_short;
+    let (cause, what) = if wrong_form > 0 {
+        (MissingCause::WrongForm, format!("{wrong_form} answers have not the length that they should"))
+    } else if others > 0 {
+        (MissingCause::WrongAddress, format!("{others} answers of another address"))
+    } else if broken > 0 || dropped.noise_bytes > NOISE {
+        (MissingCause::Damaged, format!("{broken} broken frames and {} bytes of noise", dropped.noise_bytes))
+    } else {
+        (MissingCause::Silent, format!("no answer in {} attempts", report.attempts))
+    };
+    Missed::new(cause, format!("{id}: {what}"))
+}
+
+const fn cause_of(end: &End) -> MissingCause {
+    match end {
+        End::LineDown => MissingCause::LineDown,
+        End::LineChatter => MissingCause::LineChatter,
+        End::MeterSilent => MissingCause::Silent,
+        End::Doubtful => MissingCause::WrongAddress,
+        End::OutOfTime | End::Expired => MissingCause::OutOfTime,
+        End::Done(_) | End::Cancelled | End::Stopped | End::NotAllowed(_) | End::Broken { .. } => {
+            MissingCause::Stopped
+        }
+    }
+}
+
+/// The monotonic instant at which our clock will show `moment`, if it is not set in between.
+pub(super) fn instant_of(clock: &Clock, moment: Moment) -> Instant {
+    let left = moment.since(clock.now()).min(FAR);
+    Instant::now() + left
+}
+
+/// How often a meter that is there is asked one thing.
+const MOST_TRIES: u32 = 4;
+/// How often something is read at most until two answers are the same.
+const MOST_READS: u32 = 12;
+/// So few stray bytes are no attempt at an answer.
+const NOISE: u64 = 4;
+/// Nothing that is asked for lies farther ahead.
+const FAR: Duration = Duration::from_secs(400 * 86_400);

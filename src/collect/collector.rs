@@ -1,0 +1,322 @@
+//! A night: the run as a row, one task for each line, and the end with a cause for everything that is missing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::line::{LineNight, LineRun, poll_line};
+use super::progress::Progress;
+use super::writer::Writer;
+use crate::channel::Lines;
+use crate::clock::Clock;
+use crate::config::profile::Profiles;
+use crate::config::{Collection, Config, Intervals, Line};
+use crate::domain::{Day, MeterPath, MissingCause, Moment, Run, RunKind, RunMeter, RunOutcome, RunState};
+use crate::plan::{Night, night_of};
+use crate::store::archive::SiteMeter;
+use crate::store::{Batch, RunPlan, Store, StoreError};
+
+/// What collection goes by: the parts of a configuration that it needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The nightly run.
+    pub collection: Collection,
+    /// Load curves.
+    pub intervals: Intervals,
+    /// Meter profiles.
+    pub profiles: Profiles,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+impl Settings {
+    /// Those of a configuration.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self {
+            collection: config.collection.clone(),
+            intervals: config.intervals.clone(),
+            profiles: config.profiles.clone(),
+            lines: config.lines.clone(),
+        }
+    }
+}
+
+/// Why a night could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The database.
+    #[error("the run of {day} cannot be kept")]
+    Store {
+        /// Its day.
+        day: Day,
+        /// What the database said.
+        #[source]
+        source: StoreError,
+    },
+    /// The day has not begun.
+    #[error("{day} has not begun: its midnight cannot be read before")]
+    NotYet {
+        /// The day.
+        day: Day,
+    },
+}
+
+impl CollectError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Store { .. } => "store",
+            Self::NotYet { .. } => "not_yet",
+        }
+    }
+}
+
+/// How a night ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NightReport {
+    /// The run.
+    pub run: Run,
+    /// How far it came.
+    pub progress: Progress,
+    /// It was stopped before its end, and goes on when it is started again.
+    pub was_stopped: bool,
+}
+
+/// How a poll of one slot went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PollReport {
+    /// Meters that were to be asked.
+    pub planned: usize,
+    /// Those of which every value came in time.
+    pub read: usize,
+}
+
+/// Runs nights on the lines of a site. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Collector {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) lines: Lines,
+    pub(super) settings: Settings,
+    pub(super) writer: Writer,
+    pub(super) progress: watch::Sender<Progress>,
+}
+
+impl Collector {
+    /// A collector whose writer is a task of `tasks`; it keeps what it has when `stop` comes, and takes no more.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        lines: Lines,
+        settings: Settings,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
+        let progress = watch::Sender::new(Progress::default());
+        Self { inner: Arc::new(Inner { store, clock, lines, settings, writer, progress }) }
+    }
+
+    /// How far the run of now has come.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.inner.progress.subscribe()
+    }
+
+    /// The night of a day as the settings have it.
+    #[must_use]
+    pub fn night(&self, day: Day) -> Night {
+        let collection = &self.inner.settings.collection;
+        night_of(day, collection.start, collection.deadline)
+    }
+
+    /// Runs the night of a day to its end: until every meter was read, nothing more can be tried, or the deadline has
+    /// come. One that was begun goes on where it stopped. Asked for behind its deadline, it gets as long as it has by day.
+    ///
+    /// # Errors
+    /// [`CollectError`] when the day has not begun, or the database does not say what there is to do.
+    pub async fn run_night(&self, day: Day, stop: &CancellationToken) -> Result<NightReport, CollectError> {
+        let store_error = |source| CollectError::Store { day, source };
+        let now = self.inner.clock.now();
+        let night = self.night(day);
+        if now < day.start() {
+            return Err(CollectError::NotYet { day });
+        }
+        let length = night.deadline.since(night.start).max(SHORTEST);
+        let deadline = if now < night.deadline { night.deadline } else { now.plus(length) };
+        let sites = self.inner.store.site_meters().await.map_err(store_error)?;
+        let meters: Vec<_> = sites.iter().map(|site| site.meter_id).collect();
+        let plan = RunPlan { scope: SITE, day, kind: RunKind::Nightly, meters: &meters, deadline };
+        let run = self.inner.store.begin_run(&plan, now).await.map_err(store_error)?;
+        let known = self.inner.store.run_meters(run.id).await.map_err(store_error)?;
+        self.begin_progress(&run, &known, &sites);
+        if run.state == RunState::Done {
+            return Ok(NightReport { run, progress: self.now(), was_stopped: false });
+        }
+        self.work(&run, known, sites, stop).await.map_err(store_error)?;
+        if stop.is_cancelled() {
+            return Ok(NightReport { run, progress: self.now(), was_stopped: true });
+        }
+        let now = self.inner.clock.now();
+        let state =
+            self.inner.store.end_run(run.id, MissingCause::OutOfTime, now).await.map_err(store_error)?;
+        let run = Run { state, ended_at: Some(now), ..run };
+        let progress = self.now();
+        tracing::info!(run.day = %day, read = progress.read, planned = progress.planned,
+            "the run of {day} has ended: {} of {} meters were read", progress.read, progress.planned);
+        Ok(NightReport { run, progress, was_stopped: false })
+    }
+
+    fn now(&self) -> Progress {
+        self.inner.progress.borrow().clone()
+    }
+
+    /// Asks every meter for the values of one slot. What does not come within a third of the period leaves a hole.
+    ///
+    /// # Errors
+    /// [`CollectError::Store`] when the database does not say which meters there are.
+    pub async fn poll_slot(
+        &self,
+        slot: Moment,
+        stop: &CancellationToken,
+    ) -> Result<PollReport, CollectError> {
+        let day = Day::of(slot);
+        let sites = self.inner.store.site_meters().await;
+        let sites = sites.map_err(|source| CollectError::Store { day, source })?;
+        let latest = slot.plus(self.inner.settings.intervals.slots.period() / 3);
+        let mut by_line: BTreeMap<String, Vec<SiteMeter>> = BTreeMap::new();
+        for site in sites {
+            if let Ok(line) = self.line_of(&site) {
+                by_line.entry(line).or_default().push(site);
+            }
+        }
+        let mut report = PollReport::default();
+        let mut tasks = JoinSet::new();
+        for (line, sites) in by_line {
+            report.planned += sites.len();
+            let (inner, stop) = (Arc::clone(&self.inner), stop.clone());
+            tasks.spawn(async move { poll_line(inner, &line, sites, (slot, latest), stop).await });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            match ended {
+                Ok(read) => report.read += read,
+                Err(error) => tracing::error!("a poll broke off: {error}"),
+            }
+        }
+        Ok(report)
+    }
+
+    /// One task for each line; what has no line is told at once.
+    async fn work(
+        &self,
+        run: &Run,
+        known: Vec<RunMeter>,
+        sites: Vec<SiteMeter>,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let mut sites: HashMap<_, _> = sites.into_iter().map(|site| (site.meter_id, site)).collect();
+        let mut by_line: BTreeMap<String, Vec<(SiteMeter, RunMeter)>> = BTreeMap::new();
+        let mut unreachable = Vec::new();
+        for meter in known {
+            let Some(site) = sites.remove(&meter.meter) else {
+                unreachable.push(missing(
+                    meter,
+                    MissingCause::NoPath,
+                    "the meter was taken out of the archive",
+                ));
+                continue;
+            };
+            match self.line_of(&site) {
+                Ok(line) => by_line.entry(line).or_default().push((site, meter)),
+                Err(why) => unreachable.push(missing(meter, MissingCause::NoPath, &why)),
+            }
+        }
+        self.tell(unreachable).await;
+        let mut tasks = JoinSet::new();
+        for (line, meters) in by_line {
+            let night = LineNight { run: run.clone(), line, meters, stop: stop.clone() };
+            let line = LineRun::new(Arc::clone(&self.inner), night);
+            tasks.spawn(line.work());
+        }
+        let mut done = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            match ended {
+                Ok(result) => done = done.and(result),
+                Err(error) => tracing::error!("the night of a line broke off: {error}"),
+            }
+        }
+        done
+    }
+
+    /// The line a meter hangs on, or why it cannot be asked.
+    fn line_of(&self, site: &SiteMeter) -> Result<String, String> {
+        let MeterPath::Line { line, .. } = &site.meter.path else {
+            return Err("concentrators are not collected from yet".to_owned());
+        };
+        let settings = &self.inner.settings;
+        if self.inner.lines.get(line).is_none() || !settings.lines.iter().any(|known| known.name == *line) {
+            return Err(format!("the configuration has no line {line}"));
+        }
+        let profile = settings.profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
+        match profile {
+            Some(_) => Ok(line.clone()),
+            None => Err(format!(
+                "there is no profile {}",
+                site.meter.profile.as_deref().unwrap_or("of its protocol")
+            )),
+        }
+    }
+
+    async fn tell(&self, outcomes: Vec<RunMeter>) {
+        if outcomes.is_empty() {
+            return;
+        }
+        self.inner.progress.send_modify(|progress| {
+            for outcome in &outcomes {
+                progress.changed("", RunOutcome::Waiting, outcome.outcome);
+            }
+        });
+        self.inner.writer.save(Batch { outcomes, ..Batch::default() }).await;
+    }
+
+    fn begin_progress(&self, run: &Run, known: &[RunMeter], sites: &[SiteMeter]) {
+        let lines: HashMap<_, _> = sites
+            .iter()
+            .filter_map(|site| match &site.meter.path {
+                MeterPath::Line { line, .. } => Some((site.meter_id, line.clone())),
+                MeterPath::Terminal { .. } => None,
+            })
+            .collect();
+        let mut progress = Progress { planned: run.planned, ..Progress::default() };
+        for meter in known {
+            let line = lines.get(&meter.meter).map_or("", String::as_str);
+            progress.lines.entry(line.to_owned()).or_default().planned += 1;
+            if meter.outcome.is_read() {
+                progress.changed(line, RunOutcome::Waiting, RunOutcome::Read);
+            }
+        }
+        self.inner.progress.send_replace(progress);
+    }
+}
+
+fn missing(meter: RunMeter, cause: MissingCause, detail: &str) -> RunMeter {
+    RunMeter { outcome: RunOutcome::Missing(cause), detail: Some(detail.to_owned()), ..meter }
+}
+
+/// The scope of a run for all meters.
+const SITE: &str = "site";
+/// A run that is asked for by day lasts so long at least.
+const SHORTEST: Duration = Duration::from_secs(3600);

@@ -1,0 +1,259 @@
+//! The night of one line: registers of all its meters first, then curves, events, gaps of earlier days, and passes over
+//! what is still missing until the deadline.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::ask::{Asker, instant_of};
+use super::collector::Inner;
+use super::phase::{Facts, Step};
+use super::visit::poll;
+use crate::channel::{ChannelHandle, Lane, LinePhase, Rate};
+use crate::config::Line;
+use crate::config::profile::MeterProfile;
+use crate::domain::{Id, Meter, MeterPath, MissingCause, Moment, Run, RunMeter, RunOutcome};
+use crate::store::StoreError;
+use crate::store::archive::SiteMeter;
+
+/// The meters of one line in a run.
+#[derive(Debug)]
+pub(super) struct LineNight {
+    pub(super) run: Run,
+    pub(super) line: String,
+    pub(super) meters: Vec<(SiteMeter, RunMeter)>,
+    pub(super) stop: CancellationToken,
+}
+
+/// A line at work.
+#[derive(Debug)]
+pub(super) struct LineRun {
+    pub(super) inner: Arc<Inner>,
+    pub(super) run: Run,
+    pub(super) name: String,
+    handle: Option<ChannelHandle>,
+    line: Option<Line>,
+    sites: Vec<Arc<SiteMeter>>,
+    outcomes: HashMap<Id<Meter>, RunMeter>,
+    deadline: Instant,
+    stop: CancellationToken,
+}
+
+impl LineRun {
+    pub(super) fn new(inner: Arc<Inner>, night: LineNight) -> Self {
+        let LineNight { run, line: name, meters, stop } = night;
+        let handle = inner.lines.get(&name).cloned();
+        let line = inner.settings.lines.iter().find(|line| line.name == name).cloned();
+        let deadline = instant_of(&inner.clock, run.deadline);
+        let outcomes = meters.iter().map(|(site, outcome)| (site.meter_id, outcome.clone())).collect();
+        let sites = meters.into_iter().map(|(site, _)| Arc::new(site)).collect();
+        Self { inner, run, name, handle, line, sites, outcomes, deadline, stop }
+    }
+
+    /// Works until nothing more can be done.
+    pub(super) async fn work(mut self) -> Result<(), StoreError> {
+        let facts = Arc::new(Facts::load(&self.inner, &self.run, &self.sites).await?);
+        let waiting = self.pending(|_| true);
+        self.phase(Step::Registers, waiting, &facts).await;
+        for step in [Step::Curves, Step::Events, Step::Gaps] {
+            let answering = self.answering();
+            self.phase(step, answering, &facts).await;
+        }
+        for _ in 0..self.inner.settings.collection.passes {
+            let again = self.pending(may_be_better);
+            if again.is_empty() || !self.pause().await {
+                break;
+            }
+            self.phase(Step::Registers, again.clone(), &facts).await;
+            let came: HashSet<Id<Meter>> = again.iter().map(|site| site.meter_id).collect();
+            let came: Vec<_> =
+                self.answering().into_iter().filter(|site| came.contains(&site.meter_id)).collect();
+            for step in [Step::Curves, Step::Events, Step::Gaps] {
+                self.phase(step, came.clone(), &facts).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does one thing for each of these meters, a few at a time so that the line never waits for us.
+    async fn phase(&mut self, step: Step, sites: Vec<Arc<SiteMeter>>, facts: &Arc<Facts>) {
+        let (Some(handle), Some(line)) = (self.handle.clone(), self.line.clone()) else { return };
+        let context =
+            Arc::new(Context { inner: Arc::clone(&self.inner), handle, line, deadline: self.deadline });
+        let count = u64::try_from(sites.len()).unwrap_or(0);
+        self.inner.progress.send_modify(|progress| progress.steps.1 += count);
+        let mut sites = sites.into_iter();
+        let mut visits = JoinSet::new();
+        loop {
+            while visits.len() < AT_ONCE && !self.stop.is_cancelled() {
+                let Some(site) = sites.next() else { break };
+                let Some(outcome) = self.outcomes.get(&site.meter_id).cloned() else { continue };
+                let (context, facts) = (Arc::clone(&context), Arc::clone(facts));
+                visits.spawn(async move { step.visit(&context, &site, outcome, &facts).await });
+            }
+            match visits.join_next().await {
+                None => return,
+                Some(Ok(done)) => self.settle(done),
+                Some(Err(error)) => tracing::error!(channel.name = %self.name, "a visit broke off: {error}"),
+            }
+        }
+    }
+
+    /// Takes in what a visit has kept.
+    fn settle(&mut self, done: Done) {
+        let Done { outcome, slots } = done;
+        let before = self.outcomes.insert(outcome.meter, outcome.clone());
+        let before = before.map_or(RunOutcome::Waiting, |before| before.outcome);
+        self.inner.progress.send_modify(|progress| {
+            progress.changed(&self.name, before, outcome.outcome);
+            progress.slots += slots;
+            progress.steps.0 += 1;
+        });
+    }
+
+    /// The meters whose registers are not read, as far as `is_wanted` says.
+    fn pending(&self, is_wanted: fn(MissingCause) -> bool) -> Vec<Arc<SiteMeter>> {
+        let is_pending = |site: &&Arc<SiteMeter>| match self.outcomes.get(&site.meter_id).map(|o| o.outcome) {
+            Some(RunOutcome::Read) | None => false,
+            Some(RunOutcome::Waiting) => true,
+            Some(RunOutcome::Missing(cause)) => is_wanted(cause),
+        };
+        self.sites.iter().filter(is_pending).cloned().collect()
+    }
+
+    /// The meters that have answered.
+    fn answering(&self) -> Vec<Arc<SiteMeter>> {
+        let answers = |site: &&Arc<SiteMeter>| match self.outcomes.get(&site.meter_id).map(|o| o.outcome) {
+            Some(RunOutcome::Read) => true,
+            Some(RunOutcome::Missing(cause)) => has_answered(cause),
+            Some(RunOutcome::Waiting) | None => false,
+        };
+        self.sites.iter().filter(answers).cloned().collect()
+    }
+
+    /// Waits before the next pass, and for a line that is down until it is up; false when there is no time left.
+    async fn pause(&self) -> bool {
+        let Some(handle) = &self.handle else { return false };
+        let until = (Instant::now() + self.inner.settings.collection.pass_pause).min(self.deadline);
+        let mut phases = handle.phases();
+        let is_up = async {
+            sleep_until(until).await;
+            // A closed line is not waited for.
+            let _ = phases.wait_for(|(phase, _)| !matches!(phase, LinePhase::Down { .. })).await;
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = sleep_until(self.deadline) => false,
+            () = is_up => Instant::now() < self.deadline,
+        }
+    }
+}
+
+/// Asks the meters of a line for the values of one slot, one after the other; says how many gave all of them in time.
+pub(super) async fn poll_line(
+    inner: Arc<Inner>,
+    name: &str,
+    sites: Vec<SiteMeter>,
+    (slot, latest): (Moment, Moment),
+    stop: CancellationToken,
+) -> usize {
+    let line = inner.settings.lines.iter().find(|line| line.name == name).cloned();
+    let (Some(handle), Some(line)) = (inner.lines.get(name).cloned(), line) else { return 0 };
+    let deadline = instant_of(&inner.clock, latest);
+    let context = Context { inner, handle, line, deadline };
+    let settings = &context.inner.settings.intervals;
+    let mut read = 0;
+    for site in &sites {
+        let Some(profile) = context.profile(site).filter(|_| !stop.is_cancelled()) else { continue };
+        let asker = context.asker(site, profile, Lane::Interval);
+        let store = &context.inner.store;
+        let brought = poll(&asker, store, &settings.items, settings.slots, (slot, latest)).await;
+        let is_kept = context.inner.writer.save(brought.batch).await.is_some();
+        read += usize::from(is_kept && brought.missed.is_none());
+    }
+    read
+}
+
+/// What visits on one line have in common.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) inner: Arc<Inner>,
+    handle: ChannelHandle,
+    line: Line,
+    deadline: Instant,
+}
+
+impl Context {
+    /// The profile of a meter; meters without one were told of before.
+    pub(super) fn profile(&self, site: &SiteMeter) -> Option<&MeterProfile> {
+        self.inner.settings.profiles.of(site.meter.profile.as_deref(), site.meter.protocol)
+    }
+
+    pub(super) fn asker<'a>(
+        &'a self,
+        site: &'a SiteMeter,
+        profile: &'a MeterProfile,
+        lane: Lane,
+    ) -> Asker<'a> {
+        let (MeterPath::Line { baud, parity, .. } | MeterPath::Terminal { baud, parity, .. }) =
+            &site.meter.path;
+        let own = Rate {
+            baud: baud.or(profile.baud).unwrap_or(self.line.baud),
+            parity: parity.or(profile.parity).unwrap_or(self.line.parity),
+        };
+        let usual = Rate { baud: self.line.baud, parity: self.line.parity };
+        Asker {
+            site,
+            profile,
+            line: &self.handle,
+            timing: profile.timing(&self.line, *baud),
+            rate: (own != usual).then_some(own),
+            lane,
+            retries: self.inner.settings.collection.retries,
+            deadline: self.deadline,
+            clock: &self.inner.clock,
+            is_there: AtomicBool::new(false),
+        }
+    }
+}
+
+/// What a visit has kept: how the meter stands, and how many values of curves it filled in.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) outcome: RunMeter,
+    pub(super) slots: u64,
+}
+
+/// Whether another try may bring it.
+const fn may_be_better(cause: MissingCause) -> bool {
+    !matches!(
+        cause,
+        MissingCause::NoSuchData
+            | MissingCause::NotAuthorised
+            | MissingCause::NoPath
+            | MissingCause::Implausible
+            | MissingCause::OutOfTime
+            | MissingCause::Stopped
+    )
+}
+
+/// Whether the meter is there, so that more may be asked of it.
+const fn has_answered(cause: MissingCause) -> bool {
+    matches!(
+        cause,
+        MissingCause::NoSuchData
+            | MissingCause::NoFreeze
+            | MissingCause::NoValue
+            | MissingCause::Clock
+            | MissingCause::Implausible
+            | MissingCause::WrongForm
+            | MissingCause::Refused
+    )
+}
+
+/// How many meters of a line are visited at once. One is asked at a time; the others have their next question ready.
+const AT_ONCE: usize = 3;

@@ -1,0 +1,35 @@
+//! Runs due work on the lines, turns answers into readings, judges them and keeps them.
+//!
+//! ```text
+//!  plan ── what is missing ──> night ── line by line, meter by meter ──> visit ── questions ──> channel
+//!                                │                                        │
+//!                                └──── outcome of each meter ────> writer <┘ readings, judged
+//!                                                                    └──> store, one transaction
+//! ```
+//!
+//! What is promised:
+//!
+//! - **A run is a row**: one for each scope, day and kind; a second start is the first run, and one that was killed goes
+//!   on with the meters that were not read (F26, F35).
+//! - **Every meter that is missing has a cause** (I19). A value that is not a number, has another length or another time
+//!   than was asked for is no value.
+//! - **What may reach a bill is read twice** and is taken when both answers are the same: a checksum of one byte lets one
+//!   turned bit in 256 pass when a second one turns, too (F8).
+//! - **A freeze counts for the midnight it is dated**, and only when the meter's clock was right in the session before and
+//!   is right now (F14). What stands in for it keeps the instant at which it was read.
+//! - **Kept means committed** (I1): a meter counts as read when the transaction with its readings has ended.
+
+mod ask;
+mod collector;
+mod identifier;
+mod interpret;
+mod judge;
+mod line;
+mod phase;
+mod progress;
+mod visit;
+mod writer;
+
+pub use collector::{CollectError, Collector, NightReport, PollReport, Settings};
+pub use judge::limits;
+pub use progress::{LineProgress, Progress};

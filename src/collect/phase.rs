@@ -1,0 +1,300 @@
+//! The steps of a night for one meter, with what is known before.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::ask::Missed;
+use super::collector::Inner;
+use super::judge::judge;
+use super::line::{Context, Done};
+use super::visit::{
+    Brought, ClockReading, CurveWanted, Registers, read_clock, read_curve, read_events, read_registers,
+};
+use crate::channel::Lane;
+use crate::config::IntervalMode;
+use crate::config::profile::MeterProfile;
+use crate::domain::{
+    Accepted, ClockOffset, Day, DayCurve, Id, Item, Meter, MissingCause, RegisterKey, Run, RunMeter,
+    RunOutcome,
+};
+use crate::plan::{CurveGap, Midnight, curve_gaps, register_gaps};
+use crate::store::archive::SiteMeter;
+use crate::store::{Batch, StoreError};
+
+/// What is done with a meter at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Its clock, and the registers of the midnight.
+    Registers,
+    /// The curves of the day before.
+    Curves,
+    /// Status words and events.
+    Events,
+    /// Registers and curves of earlier days.
+    Gaps,
+}
+
+/// What is known of the meters of a line when their night begins.
+#[derive(Debug)]
+pub(super) struct Facts {
+    day: Day,
+    accepted: HashMap<RegisterKey, Accepted>,
+    curves: HashMap<Id<Meter>, HashMap<(Item, Day), DayCurve>>,
+    /// The clock of each meter in its last session before each midnight that may be read.
+    clocks: HashMap<(Id<Meter>, Day), ClockOffset>,
+    /// What each meter had counted of its events.
+    counted: HashMap<Id<Meter>, HashMap<String, i64>>,
+    /// Meters whose status words of the day are there.
+    has_words: HashSet<Id<Meter>>,
+}
+
+impl Facts {
+    pub(super) async fn load(inner: &Inner, run: &Run, sites: &[Arc<SiteMeter>]) -> Result<Self, StoreError> {
+        let (store, settings, day) = (&inner.store, &inner.settings, run.day);
+        let meters: Vec<Id<Meter>> = sites.iter().map(|site| site.meter_id).collect();
+        let days: Vec<Day> =
+            (0..=settings.collection.repair_days).map(|back| day.plus(-i64::from(back))).collect();
+        let key = |meter: &Id<Meter>, item: &Item, day: &Day| RegisterKey {
+            meter: *meter,
+            item: *item,
+            as_of: day.start(),
+        };
+        let items = &settings.collection.registers;
+        let keys: Vec<RegisterKey> = meters
+            .iter()
+            .flat_map(|meter| items.iter().flat_map(|item| days.iter().map(|day| key(meter, item, day))))
+            .collect();
+        let accepted = store.accepted(&keys).await?;
+        let mut curves: HashMap<_, HashMap<_, _>> = HashMap::new();
+        if settings.intervals.mode == IntervalMode::LoadRecord {
+            let (from, until) = (day.plus(-i64::from(settings.intervals.repair_days.max(1))), day.previous());
+            for curve in store.curves(&meters, &settings.intervals.items, from, until).await? {
+                curves.entry(curve.meter).or_default().insert((curve.item, curve.day), curve);
+            }
+        }
+        let mut clocks = HashMap::new();
+        for day in days {
+            let before = store.clocks_before(&meters, day.start()).await?;
+            clocks.extend(before.into_iter().map(|(meter, offset)| ((meter, day), offset)));
+        }
+        let mut counted: HashMap<_, HashMap<_, _>> = HashMap::new();
+        let mut has_words = HashSet::new();
+        if settings.collection.events {
+            for ((meter, kind), count) in store.event_counts(&meters).await? {
+                counted.entry(meter).or_default().insert(kind, count);
+            }
+            has_words = store.with_status_words(&meters, day).await?;
+        }
+        Ok(Self { day, accepted, curves, clocks, counted, has_words })
+    }
+
+    fn clock(&self, meter: Id<Meter>, day: Day) -> Option<ClockOffset> {
+        self.clocks.get(&(meter, day)).copied()
+    }
+}
+
+impl Step {
+    /// Does the step and keeps what it brought; the outcome is that of the meter afterwards.
+    pub(super) async fn visit(
+        self,
+        context: &Context,
+        site: &SiteMeter,
+        outcome: RunMeter,
+        facts: &Facts,
+    ) -> Done {
+        let Some(profile) = context.profile(site) else { return Done { outcome, slots: 0 } };
+        let visit = Visit { context, site, profile, facts };
+        match self {
+            Self::Registers => visit.registers(outcome).await,
+            Self::Curves => visit.curves(outcome).await,
+            Self::Events => visit.events(outcome).await,
+            Self::Gaps => visit.gaps(outcome).await,
+        }
+    }
+}
+
+struct Visit<'a> {
+    context: &'a Context,
+    site: &'a SiteMeter,
+    profile: &'a MeterProfile,
+    facts: &'a Facts,
+}
+
+impl Visit<'_> {
+    async fn registers(&self, mut outcome: RunMeter) -> Done {
+        let inner = &self.context.inner;
+        let asker = self.context.asker(self.site, self.profile, Lane::Nightly);
+        let day = self.facts.day;
+        let before = self.facts.clock(self.site.meter_id, day);
+        let clock_now = match read_clock(&asker, before).await {
+            Ok(reading) => reading,
+            // A meter that keeps its clock to itself has no freeze that could be believed.
+            Err(missed) if does_not_say(&missed) => ClockReading::Absurd,
+            Err(missed) => return self.missing(outcome, missed).await,
+        };
+        let midnight = Midnight { day, items: inner.settings.collection.registers.clone() };
+        let wanted = Registers {
+            midnight: &midnight,
+            may_read_live: true,
+            tolerance: inner.settings.collection.freeze_tolerance,
+            clock_before: before,
+            clock_now,
+        };
+        let mut brought = read_registers(&asker, &inner.store, wanted).await;
+        if let ClockReading::Off(offset) = clock_now {
+            brought.batch.notes.clocks.push((self.site.meter_id, offset));
+        }
+        if let Err(missed) = self.judge(&mut brought.batch).await {
+            return self.missing(outcome, missed).await;
+        }
+        let missed = brought.missed.or_else(|| implausible(&brought.batch));
+        outcome.outcome =
+            missed.as_ref().map_or(RunOutcome::Read, |missed| RunOutcome::Missing(missed.cause));
+        outcome.detail = missed.map(|missed| missed.detail);
+        self.keep(brought.batch, outcome, 0).await
+    }
+
+    async fn curves(&self, mut outcome: RunMeter) -> Done {
+        let settings = &self.context.inner.settings.intervals;
+        if settings.mode != IntervalMode::LoadRecord || !self.profile.load_record {
+            return Done { outcome, slots: 0 };
+        }
+        let gaps = self.curve_gaps(self.facts.day.previous(), 1);
+        let (mut brought, missed) = self.read_curves(&gaps, Lane::Interval).await;
+        let slots = filled(&brought);
+        let wanted: u64 = gaps.iter().map(|gap| u64::from(gap.slots)).sum();
+        let left = u32::try_from(wanted.saturating_sub(slots)).unwrap_or(u32::MAX);
+        // What no record holds was not recorded: the meter was without supply, or keeps no such record.
+        let cause = (left > 0).then(|| missed.as_ref().map_or(MissingCause::NoValue, |missed| missed.cause));
+        outcome.holes = Some((left, cause));
+        brought.outcomes.clear();
+        self.keep(brought, outcome, slots).await
+    }
+
+    async fn events(&self, outcome: RunMeter) -> Done {
+        let is_wanted = self.context.inner.settings.collection.events;
+        if !is_wanted || self.facts.has_words.contains(&self.site.meter_id) {
+            return Done { outcome, slots: 0 };
+        }
+        let asker = self.context.asker(self.site, self.profile, Lane::Housekeeping);
+        let none = HashMap::new();
+        let counted = self.facts.counted.get(&self.site.meter_id).unwrap_or(&none);
+        let Brought { batch, .. } = read_events(&asker, self.facts.day, counted).await;
+        self.keep(batch, outcome, 0).await
+    }
+
+    /// Registers and curves of earlier days that the meter may still hold. Each day is kept by itself.
+    async fn gaps(&self, outcome: RunMeter) -> Done {
+        let inner = &self.context.inner;
+        let (meter, today) = (self.site.meter_id, self.facts.day);
+        let collection = &inner.settings.collection;
+        let depth = collection.repair_days.min(self.profile.daily_freezes.saturating_sub(1));
+        let span = (today, depth);
+        let gaps =
+            register_gaps(meter, &collection.registers, span, self.site.installed_at, &self.facts.accepted);
+        let asker = self.context.asker(self.site, self.profile, Lane::Nightly);
+        if !gaps.is_empty()
+            && let Ok(clock_now) = read_clock(&asker, self.facts.clock(meter, today)).await
+        {
+            for midnight in &gaps {
+                let wanted = Registers {
+                    midnight,
+                    may_read_live: false,
+                    tolerance: collection.freeze_tolerance,
+                    clock_before: self.facts.clock(meter, midnight.day),
+                    clock_now,
+                };
+                let mut brought = read_registers(&asker, &inner.store, wanted).await;
+                if self.judge(&mut brought.batch).await.is_ok() && !brought.batch.is_empty() {
+                    inner.writer.save(brought.batch).await;
+                }
+                if brought.missed.is_some_and(|missed| missed.cause == MissingCause::Silent) {
+                    return Done { outcome, slots: 0 };
+                }
+            }
+        }
+        let mut slots = 0;
+        let intervals = &inner.settings.intervals;
+        if intervals.mode == IntervalMode::LoadRecord && self.profile.load_record {
+            let earlier = self.curve_gaps(today.plus(-2), intervals.repair_days.saturating_sub(1));
+            let (batch, _) = self.read_curves(&earlier, Lane::Interval).await;
+            slots = filled(&batch);
+            if !batch.is_empty() {
+                inner.writer.save(batch).await;
+            }
+        }
+        Done { outcome, slots }
+    }
+
+    fn curve_gaps(&self, newest: Day, days: u8) -> Vec<CurveGap> {
+        let settings = &self.context.inner.settings.intervals;
+        let none = HashMap::new();
+        let curves = self.facts.curves.get(&self.site.meter_id).unwrap_or(&none);
+        let span = (self.site.installed_at, self.facts.day.start());
+        curve_gaps(&settings.items, settings.slots, (newest, days), span, curves)
+    }
+
+    async fn read_curves(&self, gaps: &[CurveGap], lane: Lane) -> (Batch, Option<Missed>) {
+        let inner = &self.context.inner;
+        let asker = self.context.asker(self.site, self.profile, lane);
+        let (mut batch, mut first) = (Batch::default(), None);
+        for wanted in gaps.iter().flat_map(|gap| CurveWanted::by_kind(gap, inner.settings.intervals.slots)) {
+            let brought = read_curve(&asker, &inner.store, &wanted).await;
+            batch.curves.extend(brought.batch.curves);
+            batch.fetches.extend(brought.batch.fetches);
+            let is_silent = brought.missed.as_ref().is_some_and(|missed| !missed.is_not_there());
+            first = first.or(brought.missed);
+            if is_silent {
+                break;
+            }
+        }
+        (batch, first)
+    }
+
+    async fn judge(&self, batch: &mut Batch) -> Result<(), Missed> {
+        let judged = judge(&self.context.inner.store, self.profile, &mut batch.registers).await;
+        judged.map_err(|error| {
+            tracing::error!(kind = error.kind(), "readings cannot be judged: {error}");
+            Missed::new(MissingCause::Stopped, "the database does not answer")
+        })
+    }
+
+    async fn missing(&self, mut outcome: RunMeter, missed: Missed) -> Done {
+        outcome.outcome = RunOutcome::Missing(missed.cause);
+        outcome.detail = Some(missed.detail);
+        self.keep(Batch::default(), outcome, 0).await
+    }
+
+    /// Keeps a batch with the outcome of the meter, in one transaction.
+    async fn keep(&self, mut batch: Batch, outcome: RunMeter, slots: u64) -> Done {
+        batch.outcomes.push(outcome.clone());
+        if self.context.inner.writer.save(batch).await.is_some() {
+            return Done { outcome, slots };
+        }
+        // Not kept: it has to be read again.
+        let detail = Some("what was read could not be kept".to_owned());
+        let lost = RunOutcome::Missing(MissingCause::Stopped);
+        Done { outcome: RunMeter { outcome: lost, detail, ..outcome }, slots: 0 }
+    }
+}
+
+/// A register that has no accepted reading, if there is one.
+fn implausible(batch: &Batch) -> Option<Missed> {
+    let mut best: HashMap<Item, bool> = HashMap::new();
+    for reading in &batch.registers {
+        *best.entry(reading.item).or_default() |= reading.quality.is_accepted();
+    }
+    let reading = batch.registers.iter().find(|reading| best.get(&reading.item) == Some(&false))?;
+    let (item, value) = (reading.item, reading.item.quantity(reading.value));
+    let why = crate::domain::Coded::name(reading.quality);
+    Some(Missed::new(MissingCause::Implausible, format!("{} {value}: {why}", item.code())))
+}
+
+const fn does_not_say(missed: &Missed) -> bool {
+    matches!(missed.cause, MissingCause::NoSuchData | MissingCause::Refused | MissingCause::NotAuthorised)
+}
+
+fn filled(batch: &Batch) -> u64 {
+    let slots: usize = batch.curves.iter().map(|(_, curve)| curve.filled().count()).sum();
+    u64::try_from(slots).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,95 @@
+//! How far the clock of a meter is off (F14).
+
+use dlt645::exchange::LengthRule;
+
+use super::super::ask::{Asker, Missed};
+use super::super::{identifier, interpret};
+use crate::domain::{ClockOffset, MissingCause};
+
+/// What a session learned of a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::collect) enum ClockReading {
+    /// It is so far off.
+    Off(ClockOffset),
+    /// It shows no time at all: a battery that is empty, digits that are none.
+    Absurd,
+}
+
+/// Reads the clock of a meter. `last` is what was known of it: where the new one is far from that, it is asked again, so
+/// that no single answer makes a clock wrong.
+pub(in crate::collect) async fn read_clock(
+    asker: &Asker<'_>,
+    last: Option<ClockOffset>,
+) -> Result<ClockReading, Missed> {
+    let first = read_once(asker).await?;
+    if is_expected(first, last) {
+        return Ok(first);
+    }
+    let mut before = first;
+    for _ in 0..MOST_TRIES {
+        let next = read_once(asker).await?;
+        if agree(before, next) {
+            return Ok(next);
+        }
+        before = next;
+    }
+    Err(Missed::new(MissingCause::Damaged, "the clock: no two readings agree"))
+}
+
+/// Date and time are two answers: the date is asked again when midnight may have been between them.
+async fn read_once(asker: &Asker<'_>) -> Result<ClockReading, Missed> {
+    let (date_id, time_id) = identifier::clock(asker.edition());
+    let time = |result| match result {
+        Ok(heard) => interpret::time(&heard).map(|time| (time, heard)),
+        Err(missed) => Err(missed),
+    };
+    for _ in 0..MOST_TRIES {
+        let date = time(asker.read(date_id, LengthRule::exact([4])).await);
+        let of_day = time(asker.read(time_id, LengthRule::exact([3])).await);
+        let ((date, _), (of_day, heard)) = match (date, of_day) {
+            (Ok(date), Ok(of_day)) => (date, of_day),
+            (Err(missed), _) | (_, Err(missed)) if missed.cause == MissingCause::NoValue => {
+                return Ok(ClockReading::Absurd);
+            }
+            (Err(missed), _) | (_, Err(missed)) => return Err(missed),
+        };
+        if !(heard.is_surely_new && heard.is_alone) {
+            continue;
+        }
+        let Some(civil) = interpret::date_and_time(date, of_day) else { return Ok(ClockReading::Absurd) };
+        if (civil.hour(), civil.minute()) == (0, 0) {
+            // The date may be that of yesterday: once more, both of today.
+            let again = time(asker.read(date_id, LengthRule::exact([4])).await)?.0;
+            if again != date {
+                continue;
+            }
+        }
+        return Ok(ClockReading::Off(ClockOffset::measured(civil, heard.asked_at, heard.answered_at)));
+    }
+    Err(Missed::new(MissingCause::Damaged, "the clock: every answer may have been an old one"))
+}
+
+fn is_expected(reading: ClockReading, last: Option<ClockOffset>) -> bool {
+    match (reading, last) {
+        (ClockReading::Off(now), Some(last)) => {
+            let moved = now.fast_us.abs_diff(last.fast_us);
+            let days = now.at.since(last.at).as_secs() / 86_400 + 1;
+            moved <= DRIFT_US.saturating_mul(days)
+        }
+        _ => false,
+    }
+}
+
+fn agree(one: ClockReading, other: ClockReading) -> bool {
+    match (one, other) {
+        (ClockReading::Off(one), ClockReading::Off(other)) => one.fast_us.abs_diff(other.fast_us) <= SAME_US,
+        (ClockReading::Absurd, ClockReading::Absurd) => true,
+        _ => false,
+    }
+}
+
+/// A clock drifts less than this in a day; a standard one half a second. [645-2007 4]
+const DRIFT_US: u64 = 5_000_000;
+/// Two readings of one clock differ by less than this.
+const SAME_US: u64 = 2_000_000;
+const MOST_TRIES: u32 = 8;

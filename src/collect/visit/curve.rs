@@ -1,0 +1,229 @@
+//! The load curve of a day from the load records that a meter keeps (F18).
+
+use std::collections::BTreeMap;
+
+use dlt645::catalog::{self, Content, Value};
+use dlt645::exchange::LengthRule;
+use dlt645::request::{Blocks, Request};
+
+use super::super::ask::{Asker, Heard, Missed};
+use super::super::{identifier, interpret};
+use super::{Brought, fetch};
+use crate::channel::Question;
+use crate::domain::{DayCurve, Item, MissingCause, Moment, Quality, SlotValue, SlotsPerDay, Source};
+use crate::plan::CurveGap;
+use crate::store::Store;
+
+/// The slots of one day that are missing, of items that one kind of load record holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::collect) struct CurveWanted {
+    pub(in crate::collect) gap: CurveGap,
+    pub(in crate::collect) slots: SlotsPerDay,
+    /// The kind of load record, 1 to 6.
+    pub(in crate::collect) kind: u8,
+}
+
+impl CurveWanted {
+    /// A gap by kinds of load record; what no record holds is left out. [645-2007 12]
+    pub(in crate::collect) fn by_kind(gap: &CurveGap, slots: SlotsPerDay) -> Vec<Self> {
+        let mut kinds: BTreeMap<u8, Self> = BTreeMap::new();
+        for item in &gap.items {
+            let Some(kind) = kind_of(*item) else { continue };
+            let new = || Self { gap: CurveGap { items: Vec::new(), ..gap.clone() }, slots, kind };
+            kinds.entry(kind).or_insert_with(new).gap.items.push(*item);
+        }
+        kinds.into_values().collect()
+    }
+}
+
+/// The kind of load record that holds an item.
+fn kind_of(item: Item) -> Option<u8> {
+    let holds = |kind: &u8| {
+        let layout = catalog::load_record_layout(*kind);
+        let fields = layout.into_iter().flat_map(|layout| &layout.groups).flat_map(|group| &group.fields);
+        fields.filter_map(|field| field.item).any(|code| Item::of(code.with_tariff(0)) == Some(item))
+    };
+    (1..=6).find(holds)
+}
+
+/// A record, checked: when it was taken and what it holds of the items wanted.
+struct Record {
+    at: Moment,
+    values: Vec<(Item, i64)>,
+}
+
+/// Reads the records of a day between two instants, answer by answer, each beginning behind the last record of the one
+/// before.
+pub(in crate::collect) async fn read_curve(
+    asker: &Asker<'_>,
+    store: &Store,
+    wanted: &CurveWanted,
+) -> Brought {
+    let mut brought = Brought::default();
+    let mut since = wanted.gap.from;
+    let mut bad = 0;
+    while since <= wanted.gap.until {
+        let answer = read_records(asker, wanted, since).await;
+        let (heard, records) = match answer {
+            Ok(answer) => answer,
+            // An answer to an earlier question of the kind, or a broken block: the next one may be better.
+            Err(missed) if missed.cause == MissingCause::WrongForm && bad < MOST_BAD => {
+                bad += 1;
+                continue;
+            }
+            // Behind the last record there is none.
+            Err(missed) if missed.is_not_there() && since > wanted.gap.from => break,
+            Err(missed) => {
+                brought.missed = Some(missed);
+                break;
+            }
+        };
+        let Some(last) = records.last().map(|record| record.at) else { break };
+        keep(asker, store, wanted, &heard, records, &mut brought);
+        since = last.plus(wanted.slots.period());
+    }
+    brought
+}
+
+/// The records from `since` on, as many as one frame holds.
+async fn read_records(
+    asker: &Asker<'_>,
+    wanted: &CurveWanted,
+    since: Moment,
+) -> Result<(Heard, Vec<Record>), Missed> {
+    let id = identifier::load_record(wanted.kind);
+    let left = wanted.gap.until.since(since).as_secs() / wanted.slots.period().as_secs() + 1;
+    let number = usize::try_from(left).unwrap_or(usize::MAX).min(in_one_frame(wanted.kind));
+    let blocks = u8::try_from(number).ok().and_then(Blocks::new).unwrap_or(Blocks::ONE);
+    let civil = since.civil().ok_or_else(|| interpret::wrong_form(id, "a time no meter can write"))?;
+    let request = Request::read_since(asker.site.meter.address, id, blocks, civil)
+        .map_err(|error| interpret::wrong_form(id, &error.to_string()))?;
+    let longest = number * block_length(wanted.kind) + SPARE;
+    let rule = LengthRule::Multiple { of: 1, at_least: 1, at_most: longest.min(MOST_DATA) };
+    let question = Question::new(request).expecting(rule);
+    let heard = asker.ask(id, question.clone()).await?;
+    match records(&heard, wanted, since)? {
+        Records::Sealed(records) => Ok((heard, records)),
+        // A meter whose own sum is another: then two answers must be the same.
+        Records::Unsealed(records) => {
+            let again = asker.ask(id, question).await?;
+            if again.payload == heard.payload {
+                return Ok((again, records));
+            }
+            Err(interpret::wrong_form(id, "a record whose sum is wrong"))
+        }
+    }
+}
+
+enum Records {
+    /// Every block has the sum that it should.
+    Sealed(Vec<Record>),
+    /// One has not.
+    Unsealed(Vec<Record>),
+}
+
+fn records(heard: &Heard, wanted: &CurveWanted, since: Moment) -> Result<Records, Missed> {
+    let wrong = |what: &str| interpret::wrong_form(heard.id, what);
+    let entry = catalog::find(heard.id).ok_or_else(|| wrong("not in the catalogue"))?;
+    let Ok(Content::LoadRecords(blocks)) = entry.read(&heard.payload) else {
+        return Err(wrong("no load records"));
+    };
+    let (mut records, mut is_sealed) = (Vec::new(), true);
+    let mut last = None;
+    for block in blocks {
+        let block = block.map_err(|error| wrong(&error.to_string()))?;
+        let at = interpret::moment(block.at).ok_or_else(|| wrong("a record without a time"))?;
+        // What begins earlier answers an earlier question (F6); what does not rise is no curve.
+        if at < since || last.is_some_and(|last| at <= last) {
+            return Err(wrong("a record of another time"));
+        }
+        last = Some(at);
+        is_sealed &= block.sum_fits && block.count_fits;
+        let is_of_slot = wanted.slots.slot_of(at).is_some_and(|(day, _)| day == wanted.gap.day);
+        if block.is_faulty || !is_of_slot || at > wanted.gap.until || at > heard.asked_at {
+            continue;
+        }
+        let mut values = Vec::new();
+        for reading in block.values(wanted.kind, entry).into_iter().flatten() {
+            let Some(item) = reading.item().and_then(Item::of).filter(|item| wanted.gap.items.contains(item))
+            else {
+                continue;
+            };
+            if let Value::Number(quantity) = reading.value {
+                let value = item.scaled(quantity).ok_or_else(|| wrong("more digits than the item has"))?;
+                values.push((item, value));
+            }
+        }
+        records.push(Record { at, values });
+    }
+    if last.is_none() {
+        return Err(Missed::new(MissingCause::NoSuchData, format!("{}: no record", heard.id)));
+    }
+    // The last one says how far the answer went, wanted or not.
+    if let Some(last) = last.filter(|last| records.last().is_none_or(|record| record.at < *last)) {
+        records.push(Record { at: last, values: Vec::new() });
+    }
+    Ok(if is_sealed { Records::Sealed(records) } else { Records::Unsealed(records) })
+}
+
+fn keep(
+    asker: &Asker<'_>,
+    store: &Store,
+    wanted: &CurveWanted,
+    heard: &Heard,
+    records: Vec<Record>,
+    brought: &mut Brought,
+) {
+    let mut curves: BTreeMap<i32, DayCurve> = BTreeMap::new();
+    let mut span: Option<(Moment, Moment)> = None;
+    for Record { at, values } in records {
+        for (item, value) in values {
+            let new = || DayCurve::new(asker.site.meter_id, item, wanted.gap.day, wanted.slots);
+            let curve = curves.entry(item.key().number()).or_insert_with(new);
+            curve.fill(at, SlotValue { value, quality: Quality::Good });
+            span = Some(span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        }
+    }
+    let Some(span) = span else { return };
+    let items = wanted.gap.items.clone();
+    let fetch = fetch(store, asker.site.meter_id, heard, items, span, Source::LoadRecord);
+    brought.batch.curves.extend(curves.into_values().map(|curve| (fetch.id, curve)));
+    brought.batch.fetches.push(fetch);
+}
+
+/// How many bytes a block with one kind has: marks, count and time, the kind, six separators, sum and end.
+fn block_length(kind: u8) -> usize {
+    let width = catalog::load_record_layout(kind).map_or(MOST_DATA, |layout| layout.fixed);
+    8 + width + 6 + 2
+}
+
+fn in_one_frame(kind: u8) -> usize {
+    (MOST_DATA / block_length(kind)).max(1)
+}
+
+/// What one frame holds behind the identifier.
+const MOST_DATA: usize = 196;
+/// Some meters put more around their blocks.
+const SPARE: usize = 16;
+/// How many unfit answers in a row of one curve are borne.
+const MOST_BAD: u32 = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_of_a_load_record_is_found_in_its_kind() {
+        for (item, kind) in
+            [("1.8.0", 4), ("4.8.0", 4), ("5.8.0", 5), ("32.7.0", 1), ("16.7.0", 2), ("13.7.0", 3)]
+        {
+            assert_eq!(kind_of(Item::parse(item).unwrap()), Some(kind), "{item}");
+        }
+        assert_eq!(kind_of(Item::parse("1.8.1").unwrap()), None, "records hold totals");
+    }
+
+    #[test]
+    fn a_frame_holds_six_records_of_energies() {
+        assert_eq!((block_length(4), in_one_frame(4)), (32, 6));
+    }
+}

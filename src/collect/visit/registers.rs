@@ -1,0 +1,210 @@
+//! The registers of a midnight: the daily freeze of it, or what the meter shows now, marked as such.
+//!
+//! Everything that may reach a bill is read twice and must be the same both times; the time of a freeze is read before
+//! and behind its values, so that no new freeze can have come between (F6, F14).
+
+use std::time::Duration;
+
+use dlt645::exchange::LengthRule;
+use dlt645::meter_time::MeterTime;
+
+use super::super::ask::{Asker, Heard, Missed};
+use super::super::{identifier, interpret};
+use super::{Brought, ClockReading, add, fetch, whole_second};
+use crate::domain::{ClockOffset, Day, Item, MissingCause, Moment, Quality, Source, Suspicion, meter_clock};
+use crate::plan::Midnight;
+use crate::store::{Batch, Store};
+
+/// What is known when the registers of a midnight are read.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::collect) struct Registers<'a> {
+    pub(in crate::collect) midnight: &'a Midnight,
+    /// Whether the registers of now may stand in where there is no freeze.
+    pub(in crate::collect) may_read_live: bool,
+    /// How far the time of a freeze may be from midnight.
+    pub(in crate::collect) tolerance: Duration,
+    /// The clock of the meter in its last session before the midnight.
+    pub(in crate::collect) clock_before: Option<ClockOffset>,
+    /// The clock now.
+    pub(in crate::collect) clock_now: ClockReading,
+}
+
+/// Reads the registers of a midnight.
+pub(in crate::collect) async fn read_registers(
+    asker: &Asker<'_>,
+    store: &Store,
+    wanted: Registers<'_>,
+) -> Brought {
+    let mut batch = Batch::default();
+    let frozen = if asker.profile.daily_freezes == 0 {
+        Err(Missed::new(
+            MissingCause::NoSuchData,
+            format!("the profile {} has no daily freeze", asker.profile.name),
+        ))
+    } else {
+        read_freeze(asker, store, wanted, &mut batch).await
+    };
+    let Err(missed) = frozen else { return Brought { batch, missed: None } };
+    let may_stand_in =
+        matches!(missed.cause, MissingCause::NoSuchData | MissingCause::NoFreeze | MissingCause::Clock);
+    if !(may_stand_in && wanted.may_read_live) {
+        return Brought { batch, missed: Some(missed) };
+    }
+    match read_live(asker, store, &wanted.midnight.items, &mut batch).await {
+        Ok(()) => Brought { batch, missed: None },
+        Err(missed) => Brought { batch, missed: Some(missed) },
+    }
+}
+
+/// The daily freeze of the midnight. Where the meter's clock may have been wrong then, what it froze is kept as suspect,
+/// and does not count.
+async fn read_freeze(
+    asker: &Asker<'_>,
+    store: &Store,
+    wanted: Registers<'_>,
+    batch: &mut Batch,
+) -> Result<(), Missed> {
+    let as_of = wanted.midnight.day.start();
+    let now = asker.clock.now();
+    let midnights_since = Day::of(now).number() - wanted.midnight.day.number() + 1;
+    let guess =
+        u8::try_from(midnights_since).ok().filter(|back| (1..=asker.profile.daily_freezes).contains(back));
+    let Some(guess) = guess else {
+        let detail = format!("the meter keeps {} daily freezes", asker.profile.daily_freezes);
+        return Err(Missed::new(MissingCause::NoFreeze, detail));
+    };
+    let (back, dated) = locate(asker, as_of, guess, wanted.tolerance).await?;
+    let mut answers = Vec::new();
+    for total in &wanted.midnight.items {
+        let Some(id) = identifier::daily_freeze(*total, back) else { continue };
+        let rule = interpret::length_of_block(*total, id, asker.profile);
+        match asker.read_twice(id, &rule).await {
+            Ok(heard) => answers.push((*total, interpret::block(*total, &heard, asker.profile)?, heard)),
+            // What a meter does not have is left out for it.
+            Err(missed) if missed.is_not_there() => {}
+            Err(missed) => return Err(missed),
+        }
+    }
+    if answers.is_empty() {
+        return Err(Missed::new(MissingCause::NoSuchData, "none of the registers is in the daily freeze"));
+    }
+    let again = read_time(asker, back).await?;
+    if again != dated {
+        return Err(Missed::new(
+            MissingCause::NoFreeze,
+            format!("freeze {back} was of {dated}, then of {again}"),
+        ));
+    }
+    let trust = trust(wanted, as_of);
+    for (total, values, heard) in answers {
+        let items = values.iter().map(|value| value.item).collect();
+        let fetch = fetch(store, asker.site.meter_id, &heard, items, (as_of, as_of), Source::Freeze);
+        let first = batch.registers.len();
+        add(batch, fetch, values, as_of, Some(&dated.to_string()));
+        if trust.is_err() {
+            let suspect = Quality::Suspect(Suspicion::Clock);
+            batch.registers.iter_mut().skip(first).for_each(|reading| reading.quality = suspect);
+        }
+        debug_assert_eq!(total.tariff(), 0, "tariffs come with their total");
+    }
+    trust
+}
+
+/// Whether the clock of the meter was right at midnight.
+fn trust(wanted: Registers<'_>, as_of: Moment) -> Result<(), Missed> {
+    let ClockReading::Off(now) = wanted.clock_now else {
+        return Err(Missed::new(MissingCause::Clock, "the meter's clock shows no time"));
+    };
+    if meter_clock::was_right(as_of, wanted.clock_before, now, wanted.tolerance) {
+        return Ok(());
+    }
+    let seconds = now.fast_us / 1_000_000;
+    let detail = match wanted.clock_before {
+        _ if !now.is_within(wanted.tolerance) => format!("the meter's clock is off by {seconds} s"),
+        Some(before) => {
+            let seconds = before.fast_us / 1_000_000;
+            format!("the meter's clock was off by {seconds} s in the session before midnight")
+        }
+        None => "the meter's clock was not known to be right at midnight".to_owned(),
+    };
+    Err(Missed::new(MissingCause::Clock, detail))
+}
+
+/// The freeze of an instant. A meter that was without supply at a midnight has no freeze of it, so that the one looked
+/// for may be nearer than the calendar says, and never farther.
+async fn locate(
+    asker: &Asker<'_>,
+    as_of: Moment,
+    guess: u8,
+    tolerance: Duration,
+) -> Result<(u8, MeterTime), Missed> {
+    let mut seen = String::new();
+    for back in (1..=guess).rev().take(MOST_STEPS) {
+        let dated = match read_time(asker, back).await {
+            Ok(dated) => dated,
+            Err(missed) if missed.is_not_there() && back > 1 => continue,
+            Err(missed) => return Err(missed),
+        };
+        let Some(at) = interpret::moment(dated) else {
+            return Err(Missed::new(
+                MissingCause::NoValue,
+                format!("freeze {back} is of {dated}, which is no day"),
+            ));
+        };
+        if dated.civil().is_some_and(|dated| meter_clock::claims(dated, as_of, tolerance)) {
+            return Ok((back, dated));
+        }
+        seen = format!(", freeze {back} is of {dated}");
+        if at > as_of {
+            break;
+        }
+    }
+    let asked = as_of.in_china();
+    Err(Missed::new(MissingCause::NoFreeze, format!("no freeze of {asked}{seen}")))
+}
+
+async fn read_time(asker: &Asker<'_>, back: u8) -> Result<MeterTime, Missed> {
+    let id = identifier::daily_freeze_time(back);
+    interpret::time(&asker.read_twice(id, &LengthRule::exact([5])).await?)
+}
+
+/// The registers as they stand now, each with the instant it was read.
+async fn read_live(
+    asker: &Asker<'_>,
+    store: &Store,
+    items: &[Item],
+    batch: &mut Batch,
+) -> Result<(), Missed> {
+    let mut last = None;
+    let mut is_any = false;
+    for total in items {
+        let Some(id) = identifier::live(*total, asker.edition()) else { continue };
+        let rule = interpret::length_of_block(*total, id, asker.profile);
+        let heard: Heard = match asker.read_twice(id, &rule).await {
+            Ok(heard) => heard,
+            Err(missed) if missed.is_not_there() => {
+                last = Some(missed);
+                continue;
+            }
+            Err(missed) => return Err(missed),
+        };
+        let values = interpret::block(*total, &heard, asker.profile)?;
+        let at = whole_second(heard.asked_at);
+        let items = values.iter().map(|value| value.item).collect();
+        add(
+            batch,
+            fetch(store, asker.site.meter_id, &heard, items, (at, at), Source::Live),
+            values,
+            at,
+            None,
+        );
+        is_any = true;
+    }
+    match last {
+        Some(missed) if !is_any => Err(missed),
+        _ => Ok(()),
+    }
+}
+
+/// How many freezes are looked at for one.
+const MOST_STEPS: usize = 4;

@@ -1,0 +1,137 @@
+//! Group commit: what visits bring within a moment is saved in one transaction, and nobody is told that it is kept
+//! before it is (I1).
+
+use std::mem;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::domain::version::Booking;
+use crate::store::{Batch, Remedy, Store, StoreError};
+
+/// Saves batches together. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Writer(mpsc::Sender<Entry>);
+
+/// A batch, and who waits for it.
+#[derive(Debug)]
+struct Entry {
+    batch: Batch,
+    kept: oneshot::Sender<Kept>,
+}
+
+/// What became of the registers of a batch, in their order; `None` when it could not be kept.
+pub(super) type Kept = Option<Vec<Booking>>;
+
+impl Writer {
+    /// A writer that works until all its clones are gone.
+    pub(super) fn spawn(store: Store, clock: Clock, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+        let (sender, entries) = mpsc::channel(WAITING);
+        tasks.spawn(run(store, clock, entries, stop));
+        Self(sender)
+    }
+
+    /// Returns when the batch is kept. While the database is away it waits, and so does whoever brought the batch: lines
+    /// go on only as far as a bounded number of batches reaches (F31).
+    pub(super) async fn save(&self, batch: Batch) -> Kept {
+        let (kept, answer) = oneshot::channel();
+        if self.0.send(Entry { batch, kept }).await.is_err() {
+            return None;
+        }
+        answer.await.ok().flatten()
+    }
+}
+
+async fn run(store: Store, clock: Clock, mut entries: mpsc::Receiver<Entry>, stop: CancellationToken) {
+    while let Some(first) = entries.recv().await {
+        let mut group = vec![first];
+        let until = Instant::now() + GATHER;
+        while group.len() < MOST {
+            match timeout_at(until, entries.recv()).await {
+                Ok(Some(entry)) => group.push(entry),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        save(&store, &clock, group, &stop).await;
+    }
+}
+
+/// Saves a group. What the database refuses as a whole is tried one by one, so that one bad batch costs only itself.
+async fn save(store: &Store, clock: &Clock, group: Vec<Entry>, stop: &CancellationToken) {
+    let (batches, waiting): (Vec<Batch>, Vec<_>) =
+        group.into_iter().map(|entry| (entry.batch, entry.kept)).unzip();
+    match save_until_kept(store, clock, &merged(&batches), stop).await {
+        Ok(bookings) => {
+            let mut bookings = bookings.into_iter();
+            for (batch, kept) in batches.iter().zip(waiting) {
+                let own = bookings.by_ref().take(batch.registers.len()).collect();
+                // Whoever waited may have been stopped.
+                let _ = kept.send(Some(own));
+            }
+        }
+        Err(error) if batches.len() == 1 => refuse(&error, waiting),
+        Err(_) => {
+            for (batch, kept) in batches.iter().zip(waiting) {
+                match save_until_kept(store, clock, batch, stop).await {
+                    Ok(bookings) => drop(kept.send(Some(bookings))),
+                    Err(error) => refuse(&error, vec![kept]),
+                }
+            }
+        }
+    }
+}
+
+fn refuse(error: &StoreError, waiting: Vec<oneshot::Sender<Kept>>) {
+    tracing::error!(kind = error.kind(), "what was collected could not be kept: {error}");
+    waiting.into_iter().for_each(|kept| drop(kept.send(None)));
+}
+
+/// Tries as long as trying again may help.
+async fn save_until_kept(
+    store: &Store,
+    clock: &Clock,
+    batch: &Batch,
+    stop: &CancellationToken,
+) -> Result<Vec<Booking>, StoreError> {
+    let mut wait = FIRST_WAIT;
+    loop {
+        match store.save(batch, clock.now()).await {
+            Ok(receipt) => return Ok(receipt.registers),
+            Err(error) if error.remedy() == Remedy::Retry && !stop.is_cancelled() => {
+                tracing::warn!(kind = error.kind(), "the database does not take what was collected: {error}");
+                tokio::select! { () = sleep(wait) => {} () = stop.cancelled() => {} }
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn merged(batches: &[Batch]) -> Batch {
+    let mut all = Batch::default();
+    for batch in batches.iter().cloned() {
+        let Batch { fetches, registers, curves, mut notes, outcomes } = batch;
+        all.fetches.extend(fetches);
+        all.registers.extend(registers);
+        all.curves.extend(curves);
+        all.notes.clocks.extend(mem::take(&mut notes.clocks));
+        all.notes.status_words.extend(mem::take(&mut notes.status_words));
+        all.notes.event_counts.extend(mem::take(&mut notes.event_counts));
+        all.notes.events.extend(mem::take(&mut notes.events));
+        all.outcomes.extend(outcomes);
+    }
+    all
+}
+
+/// How long batches are gathered for one commit. A commit costs about 3 ms, so ten a second are none too many.
+const GATHER: Duration = Duration::from_millis(150);
+/// How many batches one commit takes at most.
+const MOST: usize = 512;
+/// How many may wait.
+const WAITING: usize = 1024;
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);

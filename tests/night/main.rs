@@ -1,0 +1,7 @@
+//! Nights over simulated neighbourhoods, in paused time: what is kept is compared with what the meters held.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
+
+mod month;
+mod one_night;
+mod rig;
+mod truth;

@@ -1,0 +1,99 @@
+//! One night, and what goes wrong in it.
+
+use std::time::Duration;
+
+use chaobiao::domain::{RunOutcome, RunState};
+use chaobiao::store::Address;
+
+use crate::rig::{Town, TownPlan, config, day, world};
+use crate::truth::held;
+
+#[tokio::test]
+async fn a_quiet_night_is_complete_and_true() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(24, 3, 9600, 7, false);
+    let plan = TownPlan {
+        config: config(&world, ""),
+        world,
+        faults: None,
+        start: day("2026-11-22").start().minus(Duration::from_secs(600)),
+        address: Address::Sqlite(folder.path().join("town.db")),
+    };
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    let begun = tokio::time::Instant::now();
+    let report = town.night(&head_end, day("2026-11-22")).await;
+    println!("{report:?} in {:?}", begun.elapsed());
+    assert_eq!((report.run.state, report.progress.read), (RunState::Done, 24), "{:?}", report.progress);
+    let outcomes = town.store.run_meters(report.run.id).await.unwrap();
+    assert!(outcomes.iter().all(|meter| meter.outcome == RunOutcome::Read), "{outcomes:?}");
+    let findings = town.judge(day("2026-11-14"), day("2026-11-22")).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    // Two registers with four tariffs, tonight and seven midnights before; two curves of seven days.
+    assert_eq!(findings.registers, 24 * 10 * 8, "{findings:?}");
+    assert_eq!(findings.slots, 24 * 2 * 96 * 7, "{findings:?}");
+    assert_eq!(findings.suspect.len(), 0, "{findings:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f35_a_night_that_was_done_is_not_done_again_and_a_day_to_come_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(4, 1, 9600, 3, false);
+    let plan = TownPlan {
+        config: config(&world, "[intervals]\nmode = \"off\"\n[collection]\nrepair_days = 0\nevents = false"),
+        world,
+        faults: None,
+        start: day("2026-11-22").start().minus(Duration::from_secs(600)),
+        address: Address::Sqlite(folder.path().join("town.db")),
+    };
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    let refused = head_end.collector.run_night(day("2026-11-22"), &head_end.stop).await.unwrap_err();
+    assert_eq!(refused.kind(), "not_yet");
+    let first = town.night(&head_end, day("2026-11-22")).await;
+    let requests = town.requests();
+    let again = town.night(&head_end, day("2026-11-22")).await;
+    assert_eq!((again.run.id, again.run.state), (first.run.id, RunState::Done));
+    assert_eq!(town.requests(), requests, "no meter was asked again");
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn slots_are_polled_where_meters_keep_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(6, 2, 2400, 5, true);
+    let plan = TownPlan {
+        config: config(&world, "[intervals]\nmode = \"poll\""),
+        world,
+        faults: None,
+        start: day("2026-11-21").start(),
+        address: Address::Sqlite(folder.path().join("town.db")),
+    };
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    let slots = town.config.intervals.slots;
+    for number in 1..=8 {
+        let slot = slots.instant(day("2026-11-21"), number);
+        town.clock.sleep_until(slot).await;
+        let report = head_end.collector.poll_slot(slot, &head_end.stop).await.unwrap();
+        assert_eq!((report.planned, report.read), (6, 6));
+    }
+    for (id, address) in town.numbers().await {
+        let items = &town.config.intervals.items;
+        let today = day("2026-11-21");
+        for curve in town.store.curves(&[id], items, today, today).await.unwrap() {
+            assert_eq!(curve.filled().count(), 8, "{address}");
+            for (instant, slot) in curve.filled() {
+                let meter = town.shared(address);
+                let (from, until) = (instant, instant.plus(Duration::from_secs(60)));
+                let truth = [from, until].map(|moment| held(meter, curve.item, moment).unwrap());
+                assert!((truth[0]..=truth[1]).contains(&slot.value), "{address} {instant}");
+            }
+        }
+    }
+    head_end.close().await;
+    town.close().await;
+}

@@ -1,0 +1,222 @@
+//! A town: its meters on their lines, a store, and the head-end between them, in one process and in paused time.
+
+use chaobiao::channel::{Channel, ChannelSettings, Lines};
+use chaobiao::clock::{Clock, ManualClock};
+use chaobiao::collect::{Collector, NightReport, Settings};
+use chaobiao::config::Config;
+use chaobiao::domain::{
+    ArchiveEntry, Coded, Customer, CustomerClass, Day, Meter, MeterPath, MeterProtocol, MeteringPoint,
+    Moment, PointRole,
+};
+use chaobiao::link::Dialler;
+use chaobiao::store::archive::Saving;
+use chaobiao::store::{Address, Migrations, Store};
+use dlt645::address::MeterAddress;
+use simulator::bus::Bus;
+use simulator::bus::rate::{Parity, Rate};
+use simulator::bus::settings::Settings as BusSettings;
+use simulator::fault::{Counts, Injector, Plan as Faults};
+use simulator::instant::At;
+use simulator::seed::Seed;
+use simulator::serve::{LiveBus, Server};
+use simulator::world::World;
+use simulator::world::file::{BusEntry, EditionName, LoadName, MeterEntry, WorldFile};
+use simulator::world::fitted::Shared;
+use simulator::world::generate::Plan;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What a town is made of.
+pub(crate) struct TownPlan {
+    pub(crate) world: WorldFile,
+    pub(crate) faults: Option<Faults>,
+    /// The first moment.
+    pub(crate) start: Moment,
+    pub(crate) config: Config,
+    pub(crate) address: Address,
+}
+
+pub(crate) struct Town {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) config: Config,
+    /// The meters with their settings.
+    pub(crate) meters: Vec<(MeterEntry, Shared)>,
+    pub(crate) buses: Vec<LiveBus<Shared>>,
+    pub(crate) lines: Lines,
+    server: Server,
+    _manual: ManualClock,
+}
+
+/// The head-end in a town. It may be killed and begun again; the town goes on.
+pub(crate) struct HeadEnd {
+    pub(crate) collector: Collector,
+    tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+/// A drawn neighbourhood.
+pub(crate) fn world(meters: usize, lines: usize, baud: u32, seed: u64, is_varied: bool) -> WorldFile {
+    let bus = |number| BusEntry { name: format!("line {number}"), tcp: None, pty: None, baud, echo: false };
+    let plan = Plan {
+        meters,
+        seed,
+        first_address: "202411110001".parse().unwrap(),
+        lines: (1..=lines).map(bus).collect(),
+        is_varied,
+    };
+    plan.draw().unwrap()
+}
+
+/// The configuration of a town: its lines, and a few words more.
+pub(crate) fn config(world: &WorldFile, more: &str) -> Config {
+    let mut text = format!("[database]\npath = \"unused.db\"\n{more}\n");
+    for (number, bus) in world.bus.iter().enumerate() {
+        text.push_str(&format!("[[line]]\nname = \"{}\"\ntcp = \"127.0.0.1:{}\"\n", bus.name, 7001 + number));
+        text.push_str(&format!("baud = {}\n", bus.baud));
+    }
+    Config::parse("town.toml".as_ref(), &text).unwrap().config
+}
+
+pub(crate) fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+/// The world's time of a moment.
+pub(crate) fn at(moment: Moment) -> At {
+    At::from_civil(moment.civil().unwrap())
+}
+
+impl Town {
+    /// Opens the store and lets the town live. Time is paused from then on.
+    pub(crate) async fn new(plan: TownPlan) -> Self {
+        let TownPlan { world, faults, start, config, address } = plan;
+        let store = Store::open(&address, Migrations::Run).await.unwrap().in_simulated_time();
+        let entries: Vec<ArchiveEntry> = world.meter.iter().map(entry).collect();
+        store.save_archive(&entries, start, Saving::Save).await.unwrap();
+        tokio::time::pause();
+        let server = Server::new();
+        let manual = ManualClock::running(start);
+        let mut meters = Vec::new();
+        let mut buses = Vec::new();
+        let mut handles = Vec::new();
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let entries = world.meter.clone();
+        for (number, (entry, fitted)) in (0..).zip(World::build(&world).unwrap().fit(at(start))) {
+            let rate = Rate::new(entry.baud, Parity::Even).unwrap();
+            let settings = BusSettings { rate, echo: entry.echo, ..BusSettings::default() };
+            let mut bus = Bus::new(settings, fitted.clone());
+            if let Some(plan) = &faults {
+                bus = bus.with_faults(Injector::new(plan.of_bus(number)));
+            }
+            let own = entries.iter().filter(|meter| meter.bus == entry.name).cloned();
+            meters.extend(own.zip(fitted));
+            let bus = server.run(bus);
+            let line = config.lines.iter().find(|line| line.name == entry.name).unwrap();
+            let ends = bus.clone();
+            let dialler = Dialler::memory(move || Some(ends.memory()), true);
+            let settings = ChannelSettings::of(line, &config.collection, number);
+            handles.push(Channel::spawn(settings, dialler, Box::new(()), &tasks, stop.clone()));
+            buses.push(bus);
+        }
+        let lines = Lines::of(handles);
+        Self { store, clock: manual.clock(), config, meters, buses, lines, server, _manual: manual }
+    }
+
+    /// Starts the head-end.
+    pub(crate) fn head_end(&self) -> HeadEnd {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let settings = Settings::of(&self.config);
+        let (store, clock, lines) = (self.store.clone(), self.clock.clone(), self.lines.clone());
+        let collector = Collector::new(store, clock, lines, settings, &tasks, stop.clone());
+        HeadEnd { collector, tasks, stop }
+    }
+
+    /// Waits for the night of a day and runs it.
+    pub(crate) async fn night(&self, head_end: &HeadEnd, day: Day) -> NightReport {
+        self.clock.sleep_until(head_end.collector.night(day).start).await;
+        head_end.collector.run_night(day, &head_end.stop).await.unwrap()
+    }
+
+    /// How many requests the meters have heard on all lines.
+    pub(crate) fn requests(&self) -> u64 {
+        self.buses.iter().map(|bus| bus.with(|bus| bus.requests())).sum()
+    }
+
+    /// How often each fault happened.
+    pub(crate) fn faults(&self) -> Counts {
+        let count = |bus: &LiveBus<Shared>| bus.with(|bus| *bus.faults().unwrap().counts());
+        self.buses.iter().map(count).fold(Counts::default(), |all, own| all.plus(&own))
+    }
+
+    /// The meter with this address.
+    pub(crate) fn shared(&self, address: MeterAddress) -> &Shared {
+        self.meters.iter().find(|(entry, _)| entry.address == address).map(|(_, meter)| meter).unwrap()
+    }
+
+    pub(crate) async fn close(self) {
+        self.server.stop().await;
+        tokio::time::resume();
+        self.store.close().await;
+    }
+}
+
+impl HeadEnd {
+    pub(crate) async fn close(self) {
+        self.stop.cancel();
+        drop(self.collector);
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// The archive's entry of a meter.
+fn entry(meter: &MeterEntry) -> ArchiveEntry {
+    let customer = &meter.customer;
+    let is_three_phase = matches!(meter.load, LoadName::Shop | LoadName::Factory);
+    let (protocol, profile) = match meter.edition {
+        EditionName::E1997 => (MeterProtocol::Dlt1997, "645-1997"),
+        _ if is_three_phase => (MeterProtocol::Dlt2007, "645-2007-three-phase"),
+        _ => (MeterProtocol::Dlt2007, "645-2007-single-phase"),
+    };
+    let civil = meter.installed_at.0.civil().unwrap();
+    let ratio = customer.multiplier.to_string().parse().unwrap();
+    ArchiveEntry {
+        customer: Customer {
+            number: customer.number.clone(),
+            name: customer.name.clone(),
+            class: CustomerClass::from_name(&customer.class),
+        },
+        point: MeteringPoint {
+            number: customer.point.clone(),
+            customer: customer.number.clone(),
+            role: PointRole::Customer,
+            area: Some(customer.transformer_area.clone()),
+            route: Some(customer.route.clone()),
+            protection: None,
+        },
+        is_unprotected: true,
+        feeder: Some(customer.feeder.clone()),
+        reading_day: Some(customer.reading_day),
+        meter: Meter {
+            address: meter.address,
+            asset_number: None,
+            protocol,
+            profile: Some(profile.to_owned()),
+            path: MeterPath::Line { line: meter.bus.clone(), baud: None, parity: None },
+        },
+        transformers: Some(chaobiao::domain::Transformers {
+            ct: ratio,
+            ..chaobiao::domain::Transformers::NONE
+        }),
+        installed_at: Some(Moment::from_civil(civil)),
+        first_reading: None,
+    }
+}
+
+/// Faults of every kind, each as often.
+pub(crate) fn all_faults(share: &str, seed: u64) -> Faults {
+    let mut faults = Faults::new(Seed::new(seed).named("faults"));
+    faults.add(&format!("all={share}")).unwrap();
+    faults
+}
