@@ -372,3 +372,29 @@ async fn transformers_written_otherwise_are_the_same() {
     })
     .await;
 }
+
+#[tokio::test]
+#[ignore = "a minute: fifty thousand meters"]
+async fn fifty_thousand_meters_are_taken_over_at_once() {
+    on_both(async |fresh| {
+        let entry = |number: u32| {
+            let days = Duration::from_secs(86_400 * u64::from(number % 3600));
+            ArchiveEntry {
+                installed_at: Some(midnight("2026-11-20").minus(days)),
+                first_reading: Some(i64::from(number)),
+                ..entry(number)
+            }
+        };
+        let entries: Vec<_> = (1..=50_000).map(entry).collect();
+        for (added, same) in [(50_000, 0), (0, 50_000)] {
+            let begin = tokio::time::Instant::now();
+            let report = save(fresh, &entries).await.unwrap();
+            println!("{:?}: {added} new, {same} as before: {:?}", fresh.store.dialect(), begin.elapsed());
+            assert_eq!((report.added, report.same), (added, same));
+        }
+        let begin = tokio::time::Instant::now();
+        assert_eq!(fresh.store.archive_entries().await.unwrap(), entries);
+        println!("{:?}: read back: {:?}", fresh.store.dialect(), begin.elapsed());
+    })
+    .await;
+}

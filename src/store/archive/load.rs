@@ -278,13 +278,14 @@ const POINTS: &str = "SELECT m.id, p.number, c.number, p.role, a.name, r.name, p
 const INSTALLATIONS: Sql = Sql {
     sqlite: "SELECT point_id, meter_id, installed_at, removed_at FROM installation \
         WHERE point_id IN (SELECT value FROM json_each($1)) ORDER BY installed_at, id",
-    postgres: "SELECT point_id, meter_id, installed_at, removed_at FROM installation \
-        WHERE point_id = ANY ($1::bigint[]) ORDER BY installed_at, id",
+    // Not `= ANY`, which compares every row with every number.
+    postgres: "SELECT point_id, meter_id, installed_at, removed_at FROM unnest($1::bigint[]) AS k (point_id) \
+        JOIN installation USING (point_id) ORDER BY installed_at, id",
 };
 
 const TRANSFORMERS: Sql = Sql {
     sqlite: "SELECT point_id, from_at, ct, vt FROM transformers \
         WHERE point_id IN (SELECT value FROM json_each($1)) ORDER BY entered_at",
-    postgres: "SELECT point_id, from_at, ct, vt FROM transformers \
-        WHERE point_id = ANY ($1::bigint[]) ORDER BY entered_at",
+    postgres: "SELECT point_id, from_at, ct, vt FROM unnest($1::bigint[]) AS k (point_id) \
+        JOIN transformers USING (point_id) ORDER BY entered_at",
 };

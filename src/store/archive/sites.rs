@@ -7,7 +7,7 @@ use crate::domain::{
 };
 use crate::store::billing::{self, Since};
 use crate::store::error::StoreError;
-use crate::store::sql::{Kind, Rows, Table};
+use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
 
 /// Which meter is where, and behind what.
@@ -189,9 +189,16 @@ pub(super) async fn first_readings_of(reading: &mut Transaction) -> Result<Vec<(
 /// What a first reading is of: forward active energy, total.
 const FORWARD: &str = "1.8.0";
 
-const FIRST_READINGS: &str = "SELECT m.address, l.value FROM installation n JOIN meter m ON m.id = n.meter_id \
-    JOIN register_ledger l ON l.meter_id = n.meter_id AND l.item = $1 AND l.as_of = n.installed_at \
-    WHERE n.removed_at IS NULL AND l.quality < 10 ORDER BY l.version";
+/// One look into the ledger for each meter, whatever else it holds: by its key, and in one partition.
+const FIRST_READINGS: Sql = Sql {
+    sqlite: "SELECT m.address, l.value FROM installation n CROSS JOIN meter m ON m.id = n.meter_id \
+        CROSS JOIN register_ledger l ON l.meter_id = n.meter_id AND l.item = $1 AND l.as_of = n.installed_at \
+        WHERE n.removed_at IS NULL AND l.quality < 10 ORDER BY l.version",
+    postgres: "SELECT m.address, l.value FROM installation n JOIN meter m ON m.id = n.meter_id \
+        CROSS JOIN LATERAL (SELECT l.value, l.version FROM register_ledger l WHERE l.meter_id = n.meter_id \
+            AND l.item = $1 AND l.as_of = n.installed_at AND l.quality < 10 OFFSET 0) AS l \
+        WHERE n.removed_at IS NULL ORDER BY l.version",
+};
 
 const OPEN: &str = "SELECT p.number, m.address, n.installed_at FROM installation n JOIN metering_point p ON p.id = n.point_id \
     JOIN meter m ON m.id = n.meter_id WHERE n.removed_at IS NULL";
