@@ -97,7 +97,8 @@ mod tests {
     fn i20_a_midnight_without_an_accepted_freeze_is_a_gap_as_long_as_the_meter_was_there() {
         let meter = Id::new(7);
         let (forward, reverse) = (item("1.8.0"), item("2.8.0"));
-        let accepted = Accepted { value: 1, quality: Quality::Good, version: 1 };
+        let read_at = day("2026-11-20").start();
+        let accepted = Accepted { value: 1, quality: Quality::Good, version: 1, read_at };
         let held: HashMap<RegisterKey, Accepted> =
             [(forward, "2026-11-20"), (reverse, "2026-11-20"), (forward, "2026-11-19")]
                 .into_iter()
