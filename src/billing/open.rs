@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use super::compute::{self, Facts};
 use super::rules::Rules;
+use crate::config::Words;
+use crate::domain::register::Step;
 use crate::domain::{BillingKind, Day, Id, Item, Meter, MeteringPoint, Moment, Open, Readings};
 use crate::store::archive::PointHistory;
 use crate::store::billing::{MeterType, Span};
@@ -22,6 +24,55 @@ pub struct OpenDay {
     pub why: Open,
     /// The address of the meter it is for, where it is for one.
     pub meter: Option<String>,
+}
+
+impl OpenDay {
+    /// Why, for people.
+    #[must_use]
+    pub fn words(&self) -> Words {
+        let meter = self.meter.as_deref().unwrap_or("?");
+        let shown = |scaled: i64| format!("{} {}", self.item.quantity(scaled), self.item.unit());
+        match self.why {
+            Open::NoMeter => Words::of("no meter measured", "无电能表计量"),
+            Open::NoReading { at, .. } => {
+                let at = at.in_china();
+                let en = format!("no accepted reading of meter {meter} at {at}");
+                Words { en, zh: format!("电能表 {meter} 在 {at} 无有效示值") }
+            }
+            Open::Implausible { until, step: Step::Backward(by), .. } => {
+                let (until, by) = (until.in_china(), shown(by));
+                let en = format!("the register of meter {meter} fell by {by} up to {until}");
+                Words { en, zh: format!("电能表 {meter} 至 {until} 示值倒走 {by}") }
+            }
+            Open::Implausible { until, step, .. } => {
+                let by = match step {
+                    Step::Plain(by) | Step::Rollover(by) | Step::Backward(by) | Step::TooLarge(by) => {
+                        shown(by)
+                    }
+                };
+                let until = until.in_china();
+                let en =
+                    format!("the register of meter {meter} moved by {by} up to {until}, more than can flow");
+                Words {
+                    en, zh: format!("电能表 {meter} 至 {until} 示值飞走 {by}，超出可能用量")
+                }
+            }
+            Open::NoProfile { .. } => Words {
+                en: format!("meter {meter} has no profile that is known"),
+                zh: format!("电能表 {meter} 的表型未知"),
+            },
+            Open::NotExact => Words::of("the amount cannot be kept exactly", "电量无法精确表示"),
+        }
+    }
+
+    /// The instant it is about, where it is about one.
+    #[must_use]
+    pub const fn at(&self) -> Option<Moment> {
+        match self.why {
+            Open::NoReading { at, .. } | Open::Implausible { until: at, .. } => Some(at),
+            Open::NoMeter | Open::NoProfile { .. } | Open::NotExact => None,
+        }
+    }
 }
 
 /// The days from `first` to `last` that are over and have no consumption, of one point or of all, by point, day and

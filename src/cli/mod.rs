@@ -1,6 +1,7 @@
 //! The command line, one file per command. Data go to standard output, talk to standard error; exit code 0 is done, 1
 //! the thing asked did not work, 2 wrong usage or configuration.
 
+mod billing;
 mod config;
 mod database;
 mod decode;
@@ -37,6 +38,8 @@ enum Command {
     /// Simulated meters to read, on TCP ports and pseudo-terminals
     #[cfg(feature = "simulator")]
     Simulate(Box<simulate::Simulate>),
+    /// Show what was handed to billing, what waits and what is open
+    Billing(Box<billing::BillingCommand>),
     /// Check a configuration file, or print an example
     Config(config::ConfigCommand),
 }
@@ -67,6 +70,7 @@ pub fn run() -> ExitCode {
         Command::Read(read) => block_on(read.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),
+        Command::Billing(billing) => block_on(billing.run(&mut out)),
         Command::Config(config) => config.run(&mut out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {

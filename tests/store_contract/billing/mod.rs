@@ -3,6 +3,7 @@
 mod kill;
 mod property;
 mod push;
+mod run;
 mod settle;
 
 use std::time::Duration;

@@ -1,0 +1,129 @@
+//! `chaobiao billing`: what was handed to billing, what waits, and what is open.
+
+mod show;
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+
+use super::CliError;
+use super::database::{Found, Place, store_error};
+use crate::billing::{OpenDay, Rules, open_days};
+use crate::clock::Clock;
+use crate::domain::{Day, Moment};
+use crate::store::billing::{BillingLine, Which};
+use crate::store::{Migrations, Store};
+
+/// Show what was handed to billing, what waits and what is open
+#[derive(Debug, Args)]
+pub(super) struct BillingCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List registers and daily consumptions with their versions and where they are, and days that are open with the
+    /// reason
+    List(List),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --day and --point: the newest day that has a consumption. A day lists the registers of its \
+beginning, 00:00, and what was used in it.\nStates: waiting 等待, leased 在途 (offered, no answer yet), delivered 已送达, \
+superseded 已被取代 (a later version took its place), parked 待处理 (refused).\n\n\
+Exit code: 0 listed, 1 not, 2 wrong usage or configuration.\n\n\
+Examples: chaobiao billing list -c chaobiao.toml --day 2026-11-21\n          \
+chaobiao billing list -c chaobiao.toml --open        chaobiao billing list --point P000000001 --json"
+)]
+struct List {
+    #[command(flatten)]
+    place: Place,
+    /// Only this day
+    #[arg(long, value_name = "DAY")]
+    day: Option<Day>,
+    /// Only this metering point
+    #[arg(long, value_name = "NUMBER")]
+    point: Option<String>,
+    /// Only days that have no consumption, with the reason; of the last week where no day is given
+    #[arg(long)]
+    open: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is listed.
+struct Listed {
+    lines: Vec<BillingLine>,
+    open: Vec<OpenDay>,
+}
+
+impl BillingCommand {
+    pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        match self.what {
+            What::List(list) => list.run(out).await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        let found = self.place.find()?;
+        if found.is_missing() {
+            return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
+        }
+        let rules = found.config.as_ref().map(Rules::of);
+        if self.open && rules.is_none() {
+            return Err(CliError::Usage(
+                "--open goes by the rules of a configuration: name it with -c  --open 需要配置文件，请用 -c 指定".into(),
+            ));
+        }
+        let store = Found::open(&found, Migrations::Check).await?;
+        let listed = self.listed(&store, rules.as_ref(), Clock::system().now()).await;
+        store.close().await;
+        let Listed { lines, open } = listed?;
+        if self.json {
+            show::json(out, &lines, &open)?;
+        } else {
+            show::table(out, &lines, &open)?;
+        }
+        out.flush()?;
+        super::talk(&show::summary(&lines, &open));
+        Ok(())
+    }
+
+    async fn listed(&self, store: &Store, rules: Option<&Rules>, now: Moment) -> Result<Listed, CliError> {
+        let failed = |error| store_error(&error);
+        let point = self.point.as_deref();
+        if let Some(point) = point {
+            let all = (Moment::from_micros(i64::MIN), Moment::from_micros(i64::MAX));
+            let known = store.points_between(all.0, all.1).await.map_err(failed)?;
+            if !known.iter().any(|(_, number)| number == point) {
+                return Err(CliError::Failed(format!(
+                    "no meter ever measured a point {point}  没有计量点 {point} 的电能表"
+                )));
+            }
+        }
+        let yesterday = Day::of(now).previous();
+        let week = (yesterday.plus(1 - WEEK), yesterday);
+        let (which, days) = match (self.day, point) {
+            (Some(day), point) => (Which::OfDay(day, point), (day, day)),
+            (None, Some(point)) => (Which::OfPoint(point), week),
+            (None, None) => {
+                let newest = store.newest_billing_day().await.map_err(failed)?.unwrap_or(yesterday);
+                (Which::OfDay(newest, None), if self.open { week } else { (newest, newest) })
+            }
+        };
+        let lines = if self.open { Vec::new() } else { store.billing_lines(which).await.map_err(failed)? };
+        let open = match rules {
+            Some(rules) => open_days(store, rules, days, point, now).await.map_err(failed)?,
+            None => Vec::new(),
+        };
+        Ok(Listed { lines, open })
+    }
+}
+
+/// How many days back open ones are looked for.
+const WEEK: i64 = 7;
