@@ -2,15 +2,24 @@
 //! the thing asked did not work, 2 wrong usage or configuration.
 
 mod billing;
+mod asker;
+mod audit;
+mod change;
+mod clock_reading;
 mod config;
 mod database;
 mod decode;
 mod di;
 mod meters;
+mod line;
+mod progress;
 mod read;
+mod scan;
 #[cfg(feature = "simulator")]
 mod simulate;
+mod time;
 mod trace;
+mod trouble;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -35,6 +44,10 @@ enum Command {
     Meters(meters::Meters),
     /// Read one meter directly, without a database
     Read(read::Read),
+    /// Find out who is on this bus: addresses, edition, rate, clock and energy
+    Scan(scan::Scan),
+    /// Read a meter's clock and say how far it is off; with --set, set it
+    Time(Box<time::Time>),
     /// Simulated meters to read, on TCP ports and pseudo-terminals
     #[cfg(feature = "simulator")]
     Simulate(Box<simulate::Simulate>),
@@ -68,6 +81,8 @@ pub fn run() -> ExitCode {
         Command::Di(di) => di.run(&mut out),
         Command::Meters(meters) => block_on(meters.run(&mut out)),
         Command::Read(read) => block_on(read.run(&mut out)),
+        Command::Scan(scan) => block_on(scan.run(&mut out)),
+        Command::Time(time) => block_on(time.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),
         Command::Billing(billing) => block_on(billing.run(&mut out)),

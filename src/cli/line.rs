@@ -1,0 +1,97 @@
+//! What every command that asks a meter directly is told: which line, how long to wait, what to show.
+
+use std::time::Duration;
+
+use clap::Args;
+use dlt645::exchange::Timing;
+
+use crate::config;
+use crate::domain::Parity;
+use crate::link::{Place, Rate};
+
+/// The flags of every command that asks a meter directly.
+#[derive(Debug, Args)]
+pub(super) struct AskArgs {
+    #[command(flatten)]
+    line: LineArgs,
+    /// How long to wait for the first byte of an answer
+    #[arg(long, default_value = "2s", value_parser = config::duration)]
+    timeout: Duration,
+    /// How often to ask again after silence
+    #[arg(long, default_value_t = 2)]
+    retries: u8,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show both directions in hexadecimal with times and meaning, on standard error
+    #[arg(long)]
+    pub(super) trace: bool,
+}
+
+/// Which line, and how it is set.
+#[derive(Debug, Args)]
+struct LineArgs {
+    #[command(flatten)]
+    path: PathArgs,
+    /// Speed of the line, bits a second
+    #[arg(long, default_value_t = 2400, value_parser = clap::value_parser!(u32).range(300..=115_200))]
+    baud: u32,
+    /// Parity of the serial port
+    #[arg(long, value_enum, default_value = "even")]
+    parity: ParityArg,
+}
+
+/// The path to a line: one of the two.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct PathArgs {
+    /// Host and port of a serial server or a simulator
+    #[arg(long, value_name = "HOST:PORT")]
+    tcp: Option<String>,
+    /// Serial port
+    #[arg(long, value_name = "DEV")]
+    serial: Option<String>,
+}
+
+/// A parity on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ParityArg {
+    Even,
+    Odd,
+    None,
+}
+
+impl From<ParityArg> for Parity {
+    fn from(parity: ParityArg) -> Self {
+        match parity {
+            ParityArg::Even => Self::Even,
+            ParityArg::Odd => Self::Odd,
+            ParityArg::None => Self::None,
+        }
+    }
+}
+
+impl AskArgs {
+    pub(super) fn place(&self) -> Place {
+        self.line.path.place(Rate { baud: self.line.baud, parity: self.line.parity.into() })
+    }
+
+    pub(super) fn timing(&self) -> Timing {
+        Timing { first_byte: self.timeout, retries: self.retries, ..Timing::serial(self.line.baud) }
+    }
+}
+
+impl PathArgs {
+    /// The line, set to a rate where that is ours to set.
+    pub(super) fn place(&self, rate: Rate) -> Place {
+        match (&self.tcp, &self.serial) {
+            (Some(address), _) => Place::Tcp(address.clone()),
+            (None, device) => Place::Serial { device: device.clone().unwrap_or_default(), rate },
+        }
+    }
+
+    /// True for a port whose rate is ours to set.
+    pub(super) const fn is_serial(&self) -> bool {
+        self.serial.is_some()
+    }
+}

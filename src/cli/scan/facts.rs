@@ -1,0 +1,58 @@
+//! What a meter that was found says of itself.
+
+use dlt645::address::{MeterAddress, Target};
+use dlt645::edition::Edition;
+use dlt645::exchange::Timing;
+use dlt645::explain;
+
+use super::super::CliError;
+use super::super::asker::{Asker, payload, strict};
+use super::super::clock_reading;
+use super::super::time::tenths;
+use super::{Found, probe};
+use crate::domain::Parity;
+use crate::link::Rate;
+
+/// Reads clock and energy; what the meter does not say stays open.
+pub(super) async fn read(
+    asker: &mut Asker,
+    edition: Edition,
+    meter: MeterAddress,
+    rate: Rate,
+) -> Result<Found, CliError> {
+    let searching = asker.timing();
+    // By its own address one meter answers: no need to listen for others.
+    asker.set_timing(Timing {
+        retries: 1,
+        quiet_after_answer: Timing::default().quiet_after_answer,
+        ..searching
+    });
+    let clock = clock_reading::read(asker, Target::Meter(meter), Some(edition)).await;
+    let energy = asker.ask(strict(meter, probe::energy(edition))).await;
+    asker.set_timing(searching);
+    let (clock, energy) = (clock?.ok(), energy?);
+    let shown = payload(&energy.outcome).map(|data| explain::data(probe::energy(edition), data));
+    let value = shown.and_then(|shown| shown.values.into_iter().next());
+    Ok(Found {
+        address: meter.to_string(),
+        edition: year(edition),
+        baud: rate.baud,
+        parity: match rate.parity {
+            Parity::Even => "8E1",
+            Parity::Odd => "8O1",
+            Parity::None => "8N1",
+        }
+        .to_owned(),
+        clock: clock.as_ref().map(|clock| clock.shown.to_string()),
+        fast_seconds: clock.as_ref().map(|clock| tenths(clock.offset.fast_us)),
+        unit: value.as_ref().and_then(|value| value.unit),
+        forward_active: value.and_then(|value| value.value),
+    })
+}
+
+pub(super) const fn year(edition: Edition) -> &'static str {
+    match edition {
+        Edition::E2007 => "2007",
+        Edition::E1997 => "1997",
+    }
+}

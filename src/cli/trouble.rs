@@ -1,0 +1,58 @@
+//! Why there is no answer, in words of both languages.
+
+use dlt645::exchange::{Outcome, Report};
+use serde::Serialize;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Trouble {
+    #[serde(rename = "error")]
+    pub(super) en: String,
+    #[serde(rename = "error_zh")]
+    pub(super) zh: String,
+}
+
+impl Trouble {
+    pub(super) fn new(en: impl Into<String>, zh: impl Into<String>) -> Self {
+        Self { en: en.into(), zh: zh.into() }
+    }
+
+    /// Why an exchange gave no answer; `None` when it did.
+    pub(super) fn of(outcome: &Outcome) -> Option<Self> {
+        Some(match outcome {
+            Outcome::Answered(_) => return None,
+            Outcome::Refused { refusal, .. } => {
+                let names: Vec<_> = refusal.names().map(|(_, zh)| zh).collect();
+                Self::new(format!("refused: {refusal}"), format!("拒绝: {}", names.join("; ")))
+            }
+            Outcome::Incomplete { .. } => {
+                Self::new("the answer broke off: nothing of it is used", "应答不完整，未采用")
+            }
+            Outcome::NotSent(_) => Self::new("nothing was sent: the line failed", "未发送：线路故障"),
+            Outcome::Silent(report) | Outcome::Unknown(report) | Outcome::Sent(report) => {
+                Self::new(silence(report), "无应答")
+            }
+        })
+    }
+}
+
+/// Silence in words: what was heard instead, if anything.
+fn silence(report: &Report) -> String {
+    let heard: Vec<String> = report
+        .counters
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| format!("{count} {}", reason.kind().replace('_', " ")))
+        .collect();
+    let dropped = report.counters.dropped;
+    let bad = dropped.bad_checksums + dropped.bad_ends + dropped.cut_short;
+    let noise = dropped.noise_bytes;
+    let mut text = format!("no answer in {} attempts", report.attempts);
+    if !heard.is_empty() {
+        text.push_str(&format!("; heard and not taken: {}", heard.join(", ")));
+    }
+    if bad > 0 || noise > 0 {
+        text.push_str(&format!("; {bad} broken frames and {noise} bytes of noise were heard"));
+    }
+    text
+}
