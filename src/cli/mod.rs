@@ -11,6 +11,7 @@ mod database;
 mod decode;
 mod di;
 mod meters;
+mod freeze;
 mod line;
 mod progress;
 mod read;
@@ -53,6 +54,8 @@ enum Command {
     Simulate(Box<simulate::Simulate>),
     /// Show what was handed to billing, what waits and what is open
     Billing(Box<billing::BillingCommand>),
+    /// Read what a meter froze, such as the registers of midnight; with --now, have it freeze
+    Freeze(Box<freeze::Freeze>),
     /// Check a configuration file, or print an example
     Config(config::ConfigCommand),
 }
@@ -82,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Meters(meters) => block_on(meters.run(&mut out)),
         Command::Read(read) => block_on(read.run(&mut out)),
         Command::Scan(scan) => block_on(scan.run(&mut out)),
+        Command::Freeze(freeze) => block_on(freeze.run(&mut out)),
         Command::Time(time) => block_on(time.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),

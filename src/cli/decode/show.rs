@@ -181,7 +181,8 @@ fn row(
     writeln!(out, "  {}", text.trim_end())
 }
 
-fn value(out: &mut impl Write, shown: &ShownValue, indent: &str) -> io::Result<()> {
+/// One value with its name.
+pub(in crate::cli) fn value(out: &mut impl Write, shown: &ShownValue, indent: &str) -> io::Result<()> {
     let names = if shown.name_zh == shown.name {
         shown.name.clone()
     } else {
