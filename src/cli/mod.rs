@@ -13,6 +13,7 @@ mod di;
 mod meters;
 mod freeze;
 mod line;
+mod load_profile;
 mod progress;
 mod read;
 mod scan;
@@ -56,6 +57,8 @@ enum Command {
     Billing(Box<billing::BillingCommand>),
     /// Read what a meter froze, such as the registers of midnight; with --now, have it freeze
     Freeze(Box<freeze::Freeze>),
+    /// Read the load records between two times, holes shown as holes
+    LoadProfile(load_profile::LoadProfile),
     /// Check a configuration file, or print an example
     Config(config::ConfigCommand),
 }
@@ -86,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Read(read) => block_on(read.run(&mut out)),
         Command::Scan(scan) => block_on(scan.run(&mut out)),
         Command::Freeze(freeze) => block_on(freeze.run(&mut out)),
+        Command::LoadProfile(load_profile) => block_on(load_profile.run(&mut out)),
         Command::Time(time) => block_on(time.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),
