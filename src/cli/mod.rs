@@ -11,6 +11,7 @@ mod database;
 mod decode;
 mod di;
 mod meters;
+mod events;
 mod freeze;
 mod line;
 mod load_profile;
@@ -59,6 +60,8 @@ enum Command {
     Freeze(Box<freeze::Freeze>),
     /// Read the load records between two times, holes shown as holes
     LoadProfile(load_profile::LoadProfile),
+    /// Read what happened to a meter: how often each kind of event did, and the last records
+    Events(events::Events),
     /// Check a configuration file, or print an example
     Config(config::ConfigCommand),
 }
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::Scan(scan) => block_on(scan.run(&mut out)),
         Command::Freeze(freeze) => block_on(freeze.run(&mut out)),
         Command::LoadProfile(load_profile) => block_on(load_profile.run(&mut out)),
+        Command::Events(events) => block_on(events.run(&mut out)),
         Command::Time(time) => block_on(time.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),
