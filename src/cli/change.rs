@@ -64,13 +64,13 @@ enum OrderArg {
 /// What became of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(super) enum Done {
+pub(super) enum Fate {
     Done,
     NotDone,
     Unknown,
 }
 
-impl Done {
+impl Fate {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Done => "DONE",
@@ -195,8 +195,8 @@ impl Changer {
         };
         let (word, reason) = match &said {
             Said::Accepted => (None, Some("accepted".to_owned())),
-            Said::Not(trouble) => (Some(Done::NotDone), Some(trouble.en.clone())),
-            Said::Nothing(trouble) => (Some(Done::Unknown), Some(trouble.en.clone())),
+            Said::Not(trouble) => (Some(Fate::NotDone), Some(trouble.en.clone())),
+            Said::Nothing(trouble) => (Some(Fate::Unknown), Some(trouble.en.clone())),
         };
         let answer = Entry {
             at: asker.clock().now().to_string(),
@@ -212,7 +212,7 @@ impl Changer {
     }
 
     /// Writes down how an order ended.
-    pub(super) fn ended(&mut self, asker: &Asker, intent: &Entry, done: Done, reason: &str) {
+    pub(super) fn ended(&mut self, asker: &Asker, intent: &Entry, done: Fate, reason: &str) {
         self.note(&Entry {
             at: asker.clock().now().to_string(),
             event: "outcome".to_owned(),

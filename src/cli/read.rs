@@ -89,7 +89,7 @@ impl Read {
         let row = catalog::find(item).map(|entry| &entry.row.shape);
         match row {
             Some(Shape::LoadRecord(_)) if item.di0() == 0x01 => Err(CliError::Usage(format!(
-                "{item} wants a time to begin at: read {:08X} for the newest record",
+                "{item} wants a time to begin at: that is load-profile --from; {:08X} reads the newest record",
                 item.code() | 0x03 & !0x01
             ))),
             Some(Shape::LoadRecord(_)) => Request::read_blocks(self.meter, item, Blocks::ONE)

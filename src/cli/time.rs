@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::CliError;
 use super::asker::Asker;
-use super::change::{ChangeArgs, Done, PasswordArgs};
+use super::change::{ChangeArgs, Fate, PasswordArgs};
 use super::clock_reading::{self, ClockReading};
 use super::decode::EditionArg;
 use super::line::AskArgs;
@@ -66,7 +66,7 @@ struct Record {
     not_before: Option<String>,
     /// What became of the order to set it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<Done>,
+    outcome: Option<Fate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     was: Option<Shown>,
     #[serde(flatten)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::super::CliError;
 use super::super::asker::Asker;
-use super::super::change::{Done, Order, Said, one_meter};
+use super::super::change::{Fate, Order, Said, one_meter};
 use super::super::trouble::Trouble;
 use super::read::Taken;
 use super::{Freeze, KindArg};
@@ -18,7 +18,7 @@ use super::{Freeze, KindArg};
 struct Outcome {
     meter: String,
     ok: bool,
-    outcome: Done,
+    outcome: Fate,
     /// The newest instant freeze before and after, by the meter's clock.
     before: Option<String>,
     at: Option<String>,
@@ -77,7 +77,7 @@ impl Freeze {
             }
         }
         match (&outcome.trouble, outcome.outcome) {
-            (_, Done::Done) => Ok(()),
+            (_, Fate::Done) => Ok(()),
             (Some(trouble), done) => {
                 Err(CliError::Failed(format!("{}: {}  {}", done.told(), trouble.en, trouble.zh)))
             }
@@ -91,22 +91,35 @@ fn judged(
     said: Said,
     before: Option<&str>,
     after: &Result<Option<String>, Trouble>,
-) -> (Done, Option<Trouble>) {
+) -> (Fate, Option<Trouble>) {
     let is_new = matches!(after, Ok(Some(after)) if Some(after.as_str()) != before);
     match said {
-        Said::Accepted => (Done::Done, None),
-        Said::Not(why) => (Done::NotDone, Some(why)),
-        Said::Nothing(_) if is_new => (Done::Done, None),
-        Said::Nothing(why) => (Done::Unknown, Some(why)),
+        Said::Accepted => match after {
+            Ok(Some(_)) => (Fate::Done, None),
+            Ok(None) => {
+                let why = Trouble::new(
+                    "the meter accepted the order and has no such freeze",
+                    "已接受，但无瞬时冻结数据",
+                );
+                (Fate::Unknown, Some(why))
+            }
+            Err(why) => {
+                let en = format!("the meter accepted the order, and reading it back failed: {}", why.en);
+                (Fate::Unknown, Some(Trouble::new(en, format!("已接受，复读失败: {}", why.zh))))
+            }
+        },
+        Said::Not(why) => (Fate::NotDone, Some(why)),
+        Said::Nothing(_) if is_new => (Fate::Done, None),
+        Said::Nothing(why) => (Fate::Unknown, Some(why)),
     }
 }
 
 fn outcome(
     meter: MeterAddress,
-    done: Done,
+    done: Fate,
     before: Option<String>,
     at: Option<String>,
     trouble: Option<Trouble>,
 ) -> Outcome {
-    Outcome { meter: meter.to_string(), ok: done == Done::Done, outcome: done, before, at, trouble }
+    Outcome { meter: meter.to_string(), ok: done == Fate::Done, outcome: done, before, at, trouble }
 }

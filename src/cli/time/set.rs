@@ -13,7 +13,7 @@ use dlt645::request::Request;
 use super::super::CliError;
 use super::super::asker::Asker;
 use super::super::audit::Entry;
-use super::super::change::{Changer, Done, Order, Said, one_meter};
+use super::super::change::{Changer, Fate, Order, Said, one_meter};
 use super::super::clock_reading::{self, ClockReading, DATE, DATE_1997, DATE_AND_TIME, TIME, TIME_1997};
 use super::super::trouble::Trouble;
 use super::{Record, Shown, Time};
@@ -22,7 +22,7 @@ use crate::domain::meter_clock::{Correction, correction};
 
 /// How setting ended.
 struct Ended {
-    done: Done,
+    done: Fate,
     why: Trouble,
     after: Option<ClockReading>,
 }
@@ -77,11 +77,11 @@ impl Time {
             self.fill(&mut record, after, asker);
         }
         record.outcome = Some(ended.done);
-        record.ok = ended.done == Done::Done;
+        record.ok = ended.done == Fate::Done;
         record.trouble = (!record.ok).then(|| ended.why.clone());
         self.print(out, &record)?;
         match ended.done {
-            Done::Done => Ok(()),
+            Fate::Done => Ok(()),
             done => Err(CliError::Failed(format!("{}: {}  {}", done.told(), ended.why.en, ended.why.zh))),
         }
     }
@@ -123,7 +123,7 @@ impl Time {
                 changer.ended(
                     asker,
                     &earlier,
-                    Done::Done,
+                    Fate::Done,
                     "accepted; read back with the order that followed",
                 );
             }
@@ -147,8 +147,8 @@ impl Time {
         intent: &Entry,
     ) -> Result<Ended, CliError> {
         if let Said::Not(why) = said {
-            changer.ended(asker, intent, Done::NotDone, &why.en);
-            return Ok(Ended { done: Done::NotDone, why, after: None });
+            changer.ended(asker, intent, Fate::NotDone, &why.en);
+            return Ok(Ended { done: Fate::NotDone, why, after: None });
         }
         // Whatever happens from here on, the order has left: an error is no reason to forget it.
         let after = clock_reading::read(asker, self.meter, Some(edition)).await;
@@ -157,25 +157,25 @@ impl Time {
             reading.offset.is_within(RIGHT.max(reading.offset.uncertainty.saturating_add(RIGHT)))
         };
         let (done, why) = match (&said, &after) {
-            (Said::Accepted, Ok(after)) if is_right(after) => (Done::Done, Trouble::new("done", "已执行")),
+            (Said::Accepted, Ok(after)) if is_right(after) => (Fate::Done, Trouble::new("done", "已执行")),
             (_, Ok(after)) if is_right(after) => {
                 let why = Trouble::new("no answer came, and the clock reads right", "无应答，但时钟已正确");
-                (Done::Done, why)
+                (Fate::Done, why)
             }
             (Said::Accepted, Ok(_)) => {
                 let why = "the meter accepted the time and its clock is not right: read it again before another order";
-                (Done::Unknown, Trouble::new(why, "电表已接受，但时钟仍不正确"))
+                (Fate::Unknown, Trouble::new(why, "电表已接受，但时钟仍不正确"))
             }
             (Said::Nothing(why), Ok(_)) => {
                 let en = format!("{}; its clock is not right now: look again before another order", why.en);
-                (Done::Unknown, Trouble::new(en, format!("{}；时钟尚未正确，请先复读", why.zh)))
+                (Fate::Unknown, Trouble::new(en, format!("{}；时钟尚未正确，请先复读", why.zh)))
             }
             (Said::Accepted, Err(why)) => {
                 let en = format!("the meter accepted the time, and reading it back failed: {}", why.en);
-                (Done::Unknown, Trouble::new(en, format!("已接受，复读失败: {}", why.zh)))
+                (Fate::Unknown, Trouble::new(en, format!("已接受，复读失败: {}", why.zh)))
             }
-            (Said::Nothing(why) | Said::Not(why), Err(_)) => (Done::Unknown, why.clone()),
-            (Said::Not(why), Ok(_)) => (Done::NotDone, why.clone()),
+            (Said::Nothing(why) | Said::Not(why), Err(_)) => (Fate::Unknown, why.clone()),
+            (Said::Not(why), Ok(_)) => (Fate::NotDone, why.clone()),
         };
         changer.ended(asker, intent, done, &why.en);
         Ok(Ended { done, why, after: after.ok() })
