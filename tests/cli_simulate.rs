@@ -2,58 +2,13 @@
 //! pseudo-terminal, real time.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a failing step must end its test")]
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Output, Stdio};
+#[path = "support/simulator.rs"]
+mod simulator;
+
+use std::process::{Command, Output};
 
 use serde_json::Value;
-
-/// A simulator that runs until it is dropped, and the first line it printed.
-struct Simulator {
-    child: Child,
-    output: BufReader<std::process::ChildStdout>,
-    first: Value,
-}
-
-impl Simulator {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chaobiao"))
-            .args(["simulate", "--json", "--seed", "7"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        Self { child, output, first: serde_json::from_str(&line).unwrap() }
-    }
-
-    fn listen(&self, line: usize) -> &str {
-        self.first["listen"][line].as_str().unwrap()
-    }
-
-    fn meter(&self, place: usize) -> &Value {
-        &self.first["meters"][place]
-    }
-
-    /// Asks it to end and gives its last line.
-    fn stop(mut self) -> Value {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let mut rest = String::new();
-        self.output.read_to_string(&mut rest).unwrap();
-        assert!(self.child.wait().unwrap().success(), "it ends well when asked to");
-        serde_json::from_str(rest.lines().last().unwrap()).unwrap()
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use simulator::Simulator;
 
 fn read(path: [&str; 2], meter: &str, more: &[&str]) -> (Output, Vec<Value>) {
     let output = Command::new(env!("CARGO_BIN_EXE_chaobiao"))
