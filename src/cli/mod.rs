@@ -10,11 +10,11 @@ mod config;
 mod database;
 mod decode;
 mod di;
-mod meters;
 mod events;
 mod freeze;
 mod line;
 mod load_profile;
+mod meters;
 mod progress;
 mod read;
 mod scan;
@@ -62,6 +62,9 @@ enum Command {
     LoadProfile(load_profile::LoadProfile),
     /// Read what happened to a meter: how often each kind of event did, and the last records
     Events(events::Events),
+    /// Simulated meters to read, on TCP ports and pseudo-terminals
+    #[cfg(feature = "simulator")]
+    Simulate(Box<simulate::Simulate>),
     /// Check a configuration file, or print an example
     Config(config::ConfigCommand),
 }
