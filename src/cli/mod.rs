@@ -1,9 +1,9 @@
 //! The command line, one file per command. Data go to standard output, talk to standard error; exit code 0 is done, 1
 //! the thing asked did not work, 2 wrong usage or configuration.
 
-mod billing;
 mod asker;
 mod audit;
+mod billing;
 mod change;
 mod clock_reading;
 mod config;
@@ -51,17 +51,14 @@ enum Command {
     Scan(scan::Scan),
     /// Read a meter's clock and say how far it is off; with --set, set it
     Time(Box<time::Time>),
-    /// Simulated meters to read, on TCP ports and pseudo-terminals
-    #[cfg(feature = "simulator")]
-    Simulate(Box<simulate::Simulate>),
-    /// Show what was handed to billing, what waits and what is open
-    Billing(Box<billing::BillingCommand>),
     /// Read what a meter froze, such as the registers of midnight; with --now, have it freeze
     Freeze(Box<freeze::Freeze>),
     /// Read the load records between two times, holes shown as holes
     LoadProfile(load_profile::LoadProfile),
     /// Read what happened to a meter: how often each kind of event did, and the last records
     Events(events::Events),
+    /// Show what was handed to billing, what waits and what is open
+    Billing(Box<billing::BillingCommand>),
     /// Simulated meters to read, on TCP ports and pseudo-terminals
     #[cfg(feature = "simulator")]
     Simulate(Box<simulate::Simulate>),
