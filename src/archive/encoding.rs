@@ -44,7 +44,8 @@ pub(super) fn decode(bytes: &[u8], told: Option<Encoding>) -> Result<(Cow<'_, st
         return Err(Fault::of_line(line_at(bytes, offset), FaultKind::Nul).into());
     }
     let marked = bytes.strip_prefix(MARK);
-    let told = told.or_else(|| marked.map(|_| Encoding::Utf8));
+    // The mark is certain, whatever was told.
+    let told = marked.map(|_| Encoding::Utf8).or(told);
     let bytes = marked.unwrap_or(bytes);
     let as_utf8 = || std::str::from_utf8(bytes).map_err(|error| line_at(bytes, error.valid_up_to()));
     match told {
@@ -128,6 +129,11 @@ mod tests {
         assert_eq!(decoded(cow), Err("either encoding"));
         assert_eq!(decode(cow, Some(Encoding::Gbk)).unwrap().0, "name\n牛\n");
         assert_eq!(decode(cow, Some(Encoding::Utf8)).unwrap().0, "name\nţ\n");
+        assert_eq!(
+            decode("\u{FEFF}ţ".as_bytes(), Some(Encoding::Gbk)).unwrap().0,
+            "ţ",
+            "the mark is certain"
+        );
     }
 
     #[test]

@@ -353,6 +353,32 @@ proptest! {
     }
 
     #[test]
+    fn damaged_files_are_read_or_refused(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        is_gbk: bool,
+        cut in any::<prop::sample::Index>(),
+        is_cut: bool,
+    ) {
+        let file: &[u8] = if is_gbk {
+            include_bytes!("../../fixtures/archive/chinese-gbk.csv")
+        } else {
+            include_bytes!("../../fixtures/archive/english-utf8.csv")
+        };
+        let mut bytes = file.to_vec();
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if is_cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        match read(&bytes, None, &Site::default()) {
+            Ok(file) => prop_assert!((1..=5).contains(&file.entries.len())),
+            Err(faults) => prop_assert!(faults.iter().all(|fault| fault.line.is_none_or(|line| line <= 8))),
+        }
+    }
+
+    #[test]
     fn any_cells_are_read_or_refused(cells in prop::collection::vec("[\\PC\n\"]{0,20}", 26..27), quoted: bool) {
         let all: Vec<&str> = Column::ALL.iter().map(|(_, en, _)| *en).collect();
         let cells: Vec<String> =

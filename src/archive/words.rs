@@ -38,9 +38,8 @@ impl FaultKind {
                 of("this is text in UTF-16; save it as CSV UTF-8", "文件编码为 UTF-16，请另存为“CSV UTF-8”")
             }
             Self::NotUtf8 => of(
-                "not UTF-8 from this line on, though the file is marked or told to be; save it again as CSV UTF-8, or \
-                 say --encoding gbk",
-                "从此行起不是 UTF-8 编码，与文件标记或指定的编码不符；请重新另存为“CSV UTF-8”，或使用 --encoding gbk",
+                "not UTF-8 from this line on, though the file is marked or told to be; save it again as CSV UTF-8",
+                "从此行起不是 UTF-8 编码，与文件标记或指定的编码不符；请重新另存为“CSV UTF-8”",
             ),
             Self::NeitherEncoding => of(
                 "neither UTF-8 nor GBK from this line on; save the file again as CSV UTF-8",

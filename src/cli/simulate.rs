@@ -10,7 +10,7 @@ use simulator::world::generate::Plan;
 
 use super::CliError;
 
-mod archive;
+pub(super) mod archive;
 mod run;
 
 /// Simulated meters to read, on TCP ports and pseudo-terminals

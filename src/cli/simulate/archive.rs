@@ -16,15 +16,16 @@ use crate::domain::{
     Moment, PointRole, Ratio, Transformers,
 };
 
-/// Writes the archive file of a world; each line is named as its bus.
-pub(super) fn write_archive(world: &WorldFile, file: &Path) -> Result<(), CliError> {
+/// The archive of a world; each line is named as its bus.
+pub(in crate::cli) fn entries(world: &WorldFile) -> Result<Vec<ArchiveEntry>, CliError> {
     let built = World::build(world).map_err(|error| CliError::Usage(error.to_string()))?;
-    let entries: Vec<ArchiveEntry> = built
-        .lines
-        .iter()
-        .flat_map(|line| &line.meters)
-        .map(|(entry, meter)| archive_entry(entry, meter))
-        .collect();
+    let meters = built.lines.iter().flat_map(|line| &line.meters);
+    Ok(meters.map(|(entry, meter)| archive_entry(entry, meter)).collect())
+}
+
+/// Writes the archive file of a world.
+pub(super) fn write_archive(world: &WorldFile, file: &Path) -> Result<(), CliError> {
+    let entries = entries(world)?;
     // Everything can be written in UTF-8.
     let bytes = write(&entries, Headings::Chinese, Encoding::Utf8).unwrap_or_default();
     write_new(file, &bytes)
