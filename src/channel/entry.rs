@@ -17,7 +17,7 @@ use crate::telemetry;
 pub(super) struct Entry {
     pub(super) id: JobId,
     pub(super) job: Job,
-    report: Option<oneshot::Sender<JobReport>>,
+    report: Option<oneshot::Sender<Box<JobReport>>>,
     offered_at: Instant,
     /// When its first byte left.
     pub(super) began_at: Option<Instant>,
@@ -31,7 +31,7 @@ pub(super) struct Entry {
     /// How often two answers came.
     pub(super) doubted: u8,
     /// What its last try gave.
-    last: Option<End>,
+    last: Option<Box<End>>,
     times: Times,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Times {
 }
 
 impl Entry {
-    pub(super) fn new(id: JobId, job: Job, report: oneshot::Sender<JobReport>, now: Instant) -> Self {
+    pub(super) fn new(id: JobId, job: Job, report: oneshot::Sender<Box<JobReport>>, now: Instant) -> Self {
         gauge!(telemetry::QUEUE_DEPTH, "lane" => job.lane.name()).increment(1.0);
         Self {
             id,
@@ -88,22 +88,21 @@ impl Entry {
 
     /// Keeps what a try gave, for the case that no other follows.
     pub(super) fn keep(&mut self, end: End, times: Times) {
-        self.last = Some(end);
+        self.last = Some(Box::new(end));
         self.times = times;
     }
 
     /// How it ends when its time is over; `None` while it is not.
     pub(super) fn overdue(&self, now: Instant) -> Option<End> {
         let is_over = |at: Option<Instant>| at.is_some_and(|at| now >= at);
-        if is_over(self.job.expires_at) {
-            return Some(self.last.clone().unwrap_or(End::Expired));
-        }
-        is_over(self.job.deadline).then(|| self.last.clone().unwrap_or(End::OutOfTime))
+        let end = if is_over(self.job.expires_at) { End::Expired } else { End::OutOfTime };
+        let last = || self.last.as_deref().cloned();
+        self.job.due().is_some_and(|due| now >= due).then(|| last().unwrap_or(end))
     }
 
     /// Ends with what the last try gave, or with `end` when there was none.
     pub(super) fn end_or_last(mut self, end: End) {
-        let end = self.last.take().unwrap_or(end);
+        let end = self.last.take().map_or(end, |last| *last);
         self.end(end);
     }
 
@@ -124,12 +123,24 @@ impl Entry {
         let told =
             JobReport { end, tries, waited, answer_delay, asked_at, answered_at, perhaps_since, heard };
         // Nobody may be waiting for it any more.
-        let _ = report.send(told);
+        let _ = report.send(Box::new(told));
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         self.send(End::Broken { may_have_left: self.began_at.is_some() && self.changes_meter() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_waits_is_small() {
+        let of_the_report = size_of::<Option<Box<JobReport>>>() + 64;
+        let bytes = size_of::<Entry>() + of_the_report;
+        assert!(bytes <= 512, "{bytes} bytes");
     }
 }

@@ -145,7 +145,7 @@ pub struct JobReport {
 pub struct Pending {
     pub(super) id: JobId,
     pub(super) line: Arc<Shared>,
-    pub(super) report: oneshot::Receiver<JobReport>,
+    pub(super) report: oneshot::Receiver<Box<JobReport>>,
 }
 
 /// The number of a job on its line.
@@ -203,7 +203,9 @@ impl Future for Pending {
             perhaps_since: None,
             heard: Counters::default(),
         };
-        Pin::new(&mut self.report).poll(context).map(|report| report.unwrap_or_else(|_| lost()))
+        Pin::new(&mut self.report)
+            .poll(context)
+            .map(|report| report.map_or_else(|_| lost(), |report| *report))
     }
 }
 

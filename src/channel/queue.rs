@@ -107,9 +107,8 @@ impl Queues {
         let mut at = 0;
         while let Some(entry) = self.parked.get(at) {
             let is_its_turn = meters.standing(entry.asked(), now) != Standing::Dead;
-            let is_tried =
-                self.lanes.iter().any(|lane| lane.again.iter().any(|e| e.asked() == entry.asked()));
-            if is_its_turn && !is_tried {
+            let is_of_it = |other: &Entry| other.asked() == entry.asked();
+            if is_its_turn && !self.lanes.iter().any(|lane| lane.again.iter().any(is_of_it)) {
                 let entry = self.parked.remove(at);
                 self.push_again(entry);
             } else {

@@ -72,6 +72,36 @@ async fn an_order_without_an_answer_is_unknown_and_is_not_given_twice() {
     rig.stop().await;
 }
 
+// --- echoes and doubles ---
+
+#[tokio::test(start_paused = true)]
+async fn f04_an_adapter_that_echoes_changes_nothing() {
+    let settings = Settings { echo: true, ..prompt(2400) };
+    let rig = Rig::new(meters(1..=4, 2400), Plans { settings, ..Plans::default() });
+    let begin = Instant::now();
+    for number in (1..=4).cycle().take(40) {
+        assert!(values(&rig.read(number, BLOCK, Lane::Nightly).await).is_some());
+    }
+    assert!(begin.elapsed() <= (ms(325) + ms(30 + 3)) * 40, "{:?}", begin.elapsed());
+    let tally = rig.line.status().tally;
+    assert_eq!((tally.echoes, tally.late, tally.foreign_requests), (40, 0, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f12_two_meters_with_one_address_are_not_believed() {
+    // They talk at once, or the second directly behind the first.
+    let answer = ms(50) + rate(2400).span(40);
+    for (delay, end) in [(ms(50), "silent"), (ms(70), "silent"), (answer + ms(10), "doubtful")] {
+        let mut both = meters([1, 1], 2400);
+        (both[1].delay, both[1].first_energy) = (delay, 77_777);
+        let rig = Rig::new(both, Plans::default());
+        let report = rig.offer(rig.job(read(1, BLOCK), Lane::OnDemand).retried(2)).await;
+        assert_eq!((report.end.kind(), report.tries, report.answered_at), (end, 3, None), "{delay:?}");
+        rig.stop().await;
+    }
+}
+
 // --- silence ---
 
 #[tokio::test(start_paused = true)]

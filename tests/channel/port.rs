@@ -84,3 +84,30 @@ async fn f25_an_adapter_that_is_pulled_out_returns_by_its_stable_name() {
     tasks.wait().await;
     adapter.stop().await;
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn meters_of_other_speeds_are_asked_at_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().join("usb-adapter-2");
+    let server = Server::new();
+    let settings = Settings { rate: rate(9600), ..Settings::default() };
+    let all = [meters([1], 9600), meters([2], 4800), meters([3], 19_200)].concat();
+    server.run(Bus::new(settings, all)).pty(&name).unwrap();
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let device = name.to_string_lossy().into_owned();
+    let of_the_line = Rate { baud: 9600, parity: Parity::Even };
+    let dialler = Dialler::to(Place::Serial { device, rate: of_the_line }, ms(1000));
+    let settings = ChannelSettings { rate: Some(of_the_line), ..ChannelSettings::new("line") };
+    let line = Channel::spawn(settings, dialler, Box::new(()), &tasks, stop.clone());
+    for (number, baud) in [(1, 9600), (2, 4800), (1, 9600), (3, 19_200), (2, 4800), (3, 19_200), (1, 9600)] {
+        let mut job = Job::new(read(number, BLOCK), Lane::OnDemand, Timing::serial(baud)).retried(2);
+        job.rate = (number > 1).then_some(Rate { baud, ..of_the_line });
+        let report = line.offer(job).unwrap().await;
+        assert!(values(&report).is_some(), "{number} at {baud}: {report:?}");
+    }
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    server.stop().await;
+}
