@@ -19,8 +19,13 @@
 //!   a meter is never reported as not done (R6) and never sent twice.
 //! - **Nothing leaves that the gate of its lane did not clear** (T1, I17).
 //!
+//! What it costs and how it stood up to faults is in [`measured`].
+//!
 //! What is left to others: what to ask and when (`plan`, `collect`, `supply`), what an answer means, and any promise
 //! that has to survive the process.
+
+#[doc = include_str!("channel/measured.md")]
+pub mod measured {}
 
 mod budget;
 mod converse;

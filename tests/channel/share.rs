@@ -190,3 +190,66 @@ async fn a_bus_behind_tcp_in_real_time() {
         server.stop().await;
     }
 }
+
+/// Many lines with their buses in one process, each asked without a pause, and somebody who asks in between.
+#[ignore = "real time, for measured.md: on a busy machine timers are late"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_lines_in_real_time() {
+    for lines in [1, 1000] {
+        let server = Server::new();
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let timing = Timing::serial(2400);
+        let all: Vec<_> = (0..lines)
+            .map(|line| {
+                let live = server.run(Bus::new(bus(2400), meters(1..=8, 2400)));
+                let dialler = Dialler::memory(move || Some(live.memory()), false);
+                let settings = ChannelSettings::new(&format!("line {line}"));
+                Channel::spawn(settings, dialler, Box::new(()), &tasks, stop.clone())
+            })
+            .collect();
+        let job = |number, lane| Job::new(read(number, BLOCK), lane, timing);
+        let begin = Instant::now();
+        let mut run: Vec<Vec<_>> = Vec::new();
+        for line in &all {
+            let jobs =
+                (1..=8).cycle().take(150).map(|number| line.offer(job(number, Lane::Nightly)).unwrap());
+            run.push(jobs.collect());
+        }
+        let numbers = Seed::new(lines);
+        let mut waits = Vec::new();
+        for index in 0..100 {
+            let line = usize::try_from(numbers.between(index, 0, 1 << 20).unsigned_abs() % lines).unwrap();
+            let asked = Instant::now();
+            let report = all[line].offer(job(index % 8 + 1, Lane::OnDemand)).unwrap().await;
+            let End::Done(Outcome::Answered(answer)) = &report.end else { panic!("{report:?}") };
+            waits.push(answer.report.ended_at - asked.into_std());
+        }
+        waits.sort();
+        let each = timing.wire_time(20) + ms(50) + timing.wire_time(40) + timing.quiet_after_answer;
+        let (mut shares, mut exchanges) = (Vec::new(), 0);
+        for (line, jobs) in all.iter().zip(run) {
+            let mut last = Duration::ZERO;
+            for job in jobs {
+                let End::Done(Outcome::Answered(answer)) = job.await.end else { panic!("not answered") };
+                last = last.max(answer.report.ended_at - begin.into_std());
+            }
+            let number = u32::try_from(line.status().tally.exchanges).unwrap();
+            exchanges += number;
+            shares.push(share(each * number, last + timing.quiet_after_answer));
+        }
+        shares.sort();
+        println!(
+            "{lines} lines: {exchanges} exchanges in {:?}; the worst line {}, median {} per thousand; on demand median \
+             {:?}, 99 of 100 within {:?}",
+            begin.elapsed(),
+            shares[0],
+            shares[shares.len() / 2],
+            waits[50],
+            waits[98]
+        );
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+        server.stop().await;
+    }
+}
