@@ -372,6 +372,71 @@ fn i09_silence_after_an_order_is_unknown_and_it_is_not_repeated() {
     }
 }
 
+/// An order that is on its way is not forgotten because somebody loses patience.
+#[test]
+fn i09_an_order_that_is_given_up_by_hand_is_unknown() {
+    if is_near_midnight() {
+        return;
+    }
+    let bench = Bench::new();
+    let password = bench.file("password", "314159\n");
+    let fake = fake::Meter::start(METER, 100, false);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_chaobiao"))
+        .args(["time", "--tcp", &fake.place(), "--baud", "9600", "--meter", METER, "--timeout", "30s"])
+        .args([
+            "--set",
+            "--i-am-the-only-master",
+            "--password-file",
+            &password,
+            "--audit-file",
+            &bench.audit(),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let talk = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut lines = std::io::BufRead::lines(talk).map(Result::unwrap);
+    fake.wait_for_order();
+    let pid = child.id().to_string();
+    let interrupt = || assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    interrupt();
+    assert!(lines.any(|line| line.contains("press Ctrl-C again")));
+    interrupt();
+    assert!(lines.any(|line| line.contains("UNKNOWN")));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(bench.audited().last().unwrap()["outcome"], "UNKNOWN");
+    assert_eq!(fake.orders(), 1);
+}
+
+#[test]
+fn whoever_is_there_is_named_and_several_are_told_apart_by_scan() {
+    let bench = Bench::new();
+    // One that says "more follows" and means "I have events".
+    let one = bench.world(&meter("[meter.habits]\nflags_events = true\n"));
+    let day = yesterday();
+    let wild = |place: &str, command: &str, more: &[&str]| {
+        at(place, command, &[&["--meter", "AAAAAAAAAAAA", "--json"][..], more].concat())
+    };
+    let noon = format!("{day} 12:00");
+    let span = ["--from", noon.as_str(), "--to", noon.as_str()];
+    for (command, more) in [
+        ("freeze", &["--day", day.as_str(), "--all"][..]),
+        ("load-profile", &span),
+        ("events", &["--kind", "trip"]),
+        ("time", &[]),
+    ] {
+        let said = wild(one.listen(0), command, more);
+        assert_eq!(said.code, Some(0), "{command}: {}{}", said.out, said.talk);
+        let name = if command == "time" { "address" } else { "meter" };
+        assert_eq!(said.json()[0][name], METER, "{command}");
+    }
+    let two = Simulator::start(&["--tcp", "127.0.0.1:0", "--meters", "2", "--baud", "9600", "--unpaced"]);
+    let said = wild(two.listen(0), "events", &["--timeout", "200ms", "--retries", "0"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.talk.contains("scan tells who is there"), "{}", said.talk);
+}
+
 #[test]
 fn f14_a_daily_freeze_is_found_by_its_time_and_agrees_with_the_load_record() {
     let simulator = unpaced(&[]);

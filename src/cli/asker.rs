@@ -11,6 +11,7 @@ use dlt645::request::Request;
 use super::CliError;
 use super::line::AskArgs;
 use super::trace::Trace;
+use super::trouble::Trouble;
 use crate::channel::{Failure, Question, Speaker, Told};
 use crate::clock::Clock;
 use crate::domain::Moment;
@@ -81,6 +82,25 @@ impl Asker {
             Some(Failure::Blocked(blocked)) => Err(CliError::Failed(blocked.to_string())),
             _ => Ok(told),
         }
+    }
+
+    /// Whom a question of 2007 goes to: where a pattern was given, the one meter that answers it, so that nobody else is
+    /// taken for it afterwards.
+    pub(super) async fn the_one(&mut self, target: Target) -> Result<Target, CliError> {
+        let Target::Pattern(pattern) = target else { return Ok(target) };
+        let told = self.ask(tolerant(target, ENERGY)).await?;
+        let address = match &told.outcome {
+            Outcome::Answered(answer) => answer.address.as_meter(),
+            Outcome::Refused { address, .. } => address.as_meter(),
+            _ => None,
+        };
+        address.map(Target::Meter).ok_or_else(|| {
+            let told = Trouble::of(&told.outcome).unwrap_or_else(|| Trouble::new("no address", "无地址"));
+            CliError::Failed(format!(
+                "{pattern}: {}; scan tells who is there  {}，可用 scan 搜表",
+                told.en, told.zh
+            ))
+        })
     }
 
     /// Gives an order. Whatever becomes of it is told in the outcome; an error says that nothing was sent.
@@ -163,5 +183,7 @@ pub(super) fn monotonic() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// What every meter has.
+const ENERGY: DataId = DataId::new_2007(0x0001_0000);
 /// Data bytes behind the identifier that one frame holds. [645-2007 2]
 const LONGEST_PIECE: usize = 196;

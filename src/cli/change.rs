@@ -188,10 +188,15 @@ impl Changer {
             ..Entry::default()
         };
         self.audit.write(&intent)?;
-        let told = asker.order(order.request.clone()).await;
-        let (said, not_authorised) = match &told {
-            Err(error) => (Said::Not(Trouble::new(error.to_string(), "未发送：线路故障")), false),
-            Ok(told) => judged(&told.outcome),
+        let (said, not_authorised) = tokio::select! {
+            told = asker.order(order.request.clone()) => match &told {
+                Err(error) => (Said::Not(Trouble::new(error.to_string(), "未发送：线路故障")), false),
+                Ok(told) => judged(&told.outcome),
+            },
+            () = insisted() => {
+                let why = "given up by hand: it may have been obeyed or not";
+                (Said::Nothing(Trouble::new(why, "已手工中止，结果未知")), false)
+            }
         };
         let (word, reason) = match &said {
             Said::Accepted => (None, Some("accepted".to_owned())),
@@ -232,6 +237,19 @@ impl Changer {
                 serde_json::to_string(entry).unwrap_or_default()
             ));
         }
+    }
+}
+
+/// Ctrl-C a second time: the first only says that an order is on its way.
+async fn insisted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return std::future::pending().await;
+    }
+    super::talk(
+        "an order is on its way: wait for its outcome, or press Ctrl-C again  命令已发出，请等待结果",
+    );
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -83,7 +83,7 @@ struct Numbered {
 }
 
 impl Events {
-    pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+    pub(super) async fn run(mut self, out: &mut impl Write) -> Result<(), CliError> {
         if matches!(self.edition, Some(EditionArg::E1997)) {
             return Err(CliError::Usage(
                 "the 1997 edition has no event records: its counters are B210 to B34x  1997版无事件记录"
@@ -92,6 +92,7 @@ impl Events {
         }
         let kinds = self.kinds()?;
         let mut asker = Asker::open(&self.ask).await?;
+        self.meter = asker.the_one(self.meter).await?;
         self.is_there(&mut asker).await?;
         let (mut tally, mut last) = (Tally::default(), None);
         for kind in &kinds {

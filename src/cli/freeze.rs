@@ -187,7 +187,7 @@ struct Missing {
 }
 
 impl Freeze {
-    pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+    pub(super) async fn run(mut self, out: &mut impl Write) -> Result<(), CliError> {
         if matches!(self.edition, Some(EditionArg::E1997)) {
             return Err(CliError::Usage(
                 "the 1997 edition has no freezes: read 9010 now, 9410 for the end of last month  1997版无冻结功能".into(),
@@ -208,6 +208,7 @@ impl Freeze {
             )));
         }
         let mut asker = Asker::open(&self.ask).await?;
+        self.meter = asker.the_one(self.meter).await?;
         let mut failed = 0;
         for record in self.records(&mut asker).await? {
             failed += usize::from(!record.ok);

@@ -82,7 +82,7 @@ fn moment(text: &str, of_day: (u8, u8)) -> Result<Civil, String> {
 }
 
 impl LoadProfile {
-    pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+    pub(super) async fn run(mut self, out: &mut impl Write) -> Result<(), CliError> {
         if matches!(self.edition, Some(EditionArg::E1997)) {
             return Err(CliError::Usage(
                 "the 1997 edition leaves load records to the makers: read the identifiers of this one, D1x0 for instance  \
@@ -93,6 +93,7 @@ impl LoadProfile {
         let mut asker = Asker::open(&self.ask).await?;
         let now = asker.clock().now();
         let span = self.span(now)?;
+        self.meter = asker.the_one(self.meter).await?;
         let interval = match self.interval {
             Some(minutes) => Some(minutes),
             None => self.interval_of(&mut asker).await?,

@@ -121,6 +121,7 @@ impl Scan {
                     rate: *rate,
                     deadline,
                     retries: self.retries,
+                    answered: 0,
                 };
                 if search.run(findings).await? == Stop::Limit {
                     return Ok(Stop::Limit);

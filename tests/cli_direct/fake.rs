@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use chaobiao::clock::Clock;
 use chaobiao::domain::Moment;
@@ -17,6 +18,7 @@ use dlt645::meter_time::{MeterTime, TimeFormat};
 pub(crate) struct Meter {
     place: SocketAddr,
     state: Arc<State>,
+    heard: Receiver<()>,
 }
 
 struct State {
@@ -26,6 +28,7 @@ struct State {
     /// It obeys an order to set its clock, without a word.
     obeys: bool,
     orders: AtomicU32,
+    tell: SyncSender<()>,
 }
 
 impl Meter {
@@ -33,7 +36,9 @@ impl Meter {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let place = listener.local_addr().unwrap();
         let address = address.parse::<MeterAddress>().unwrap().field();
-        let state = Arc::new(State { address, fast: AtomicI64::new(fast), obeys, orders: AtomicU32::new(0) });
+        let (tell, heard) = sync_channel(8);
+        let state =
+            Arc::new(State { address, fast: AtomicI64::new(fast), obeys, orders: AtomicU32::new(0), tell });
         let own = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -41,11 +46,16 @@ impl Meter {
                 let _ = own.converse(stream.unwrap());
             }
         });
-        Self { place, state }
+        Self { place, state, heard }
     }
 
     pub(crate) fn place(&self) -> String {
         self.place.to_string()
+    }
+
+    /// Waits until it has heard one more order.
+    pub(crate) fn wait_for_order(&self) {
+        self.heard.recv().unwrap();
     }
 
     /// How many orders it has heard.
@@ -76,6 +86,8 @@ impl State {
         let clock = [0x0C, 0x01, 0x00, 0x04];
         if request.control.0 == 0x14 {
             self.orders.fetch_add(1, Ordering::SeqCst);
+            // Nobody may be waiting.
+            let _ = self.tell.try_send(());
             if self.obeys {
                 self.fast.store(0, Ordering::SeqCst);
             }

@@ -3,12 +3,14 @@
 use std::io::Write;
 
 use dlt645::address::MeterAddress;
+use dlt645::edition::Edition;
 use dlt645::request::{Freeze as Moment, Request};
 use serde::Serialize;
 
 use super::super::CliError;
 use super::super::asker::Asker;
 use super::super::change::{Fate, Order, Said, one_meter};
+use super::super::clock_reading;
 use super::super::trouble::Trouble;
 use super::read::Taken;
 use super::{Freeze, KindArg};
@@ -62,7 +64,13 @@ impl Freeze {
         Ok(match self.time(asker, KindArg::Instant, 1).await? {
             Taken::At(at) => Ok(Some(at.to_string())),
             Taken::None(_) => Ok(None),
-            Taken::Untold(trouble) => Err(trouble),
+            // Some meters do not answer what they do not have: then the clock tells that it is there.
+            Taken::Untold(trouble) => {
+                match clock_reading::read(asker, self.meter, Some(Edition::E2007)).await? {
+                    Ok(_) => Ok(None),
+                    Err(_) => Err(trouble),
+                }
+            }
         })
     }
 

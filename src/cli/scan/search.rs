@@ -28,6 +28,8 @@ pub(super) struct Search<'a> {
     pub(super) rate: Rate,
     pub(super) deadline: Instant,
     pub(super) retries: u8,
+    /// How many meters have answered, and doubts: what grows when a branch leads anywhere.
+    pub(super) answered: usize,
 }
 
 /// The low bytes of an address, in wire order, as many as are known.
@@ -42,7 +44,8 @@ impl Search<'_> {
             let tail = match step {
                 Step::Ask(tail) => tail,
                 Step::Look(tail, known) => {
-                    if self.heard_so_far(findings) == known {
+                    if self.answered == known {
+                        self.answered += 1;
                         findings.unclear.push(format!("{} ({}, {})", shown(&tail), self.rate, self.edition));
                     }
                     continue;
@@ -62,6 +65,7 @@ impl Search<'_> {
             match heard {
                 Some(Heard::One(meter)) => self.found(meter, findings).await?,
                 Some(Heard::Several) if tail.len() == ADDRESS => {
+                    self.answered += 1;
                     let place = format!("{} ({}, {})", shown(&tail), self.rate, self.edition);
                     findings.unclear.push(place);
                 }
@@ -72,7 +76,7 @@ impl Search<'_> {
                         shown(&tail),
                         self.edition
                     ));
-                    open.push(Step::Look(tail.clone(), self.heard_so_far(findings)));
+                    open.push(Step::Look(tail.clone(), self.answered));
                     open.extend((0..100).rev().map(|pair: u8| {
                         let mut longer = tail.clone();
                         longer.push(pair / 10 * 16 + pair % 10);
@@ -98,6 +102,7 @@ impl Search<'_> {
 
     /// A meter that answered a pattern is asked by its own address before it counts.
     async fn found(&mut self, meter: MeterAddress, findings: &mut Findings) -> Result<(), CliError> {
+        self.answered += 1;
         let address = meter.to_string();
         if let Some(known) = findings.found.iter_mut().find(|found| found.address == address) {
             let year = facts::year(self.edition);
@@ -115,13 +120,6 @@ impl Search<'_> {
             _ => findings.unclear.push(format!("{address} ({}, {})", self.rate, self.edition)),
         }
         Ok(())
-    }
-
-    /// How many meters of this edition and rate are known, and doubts: what grows when a branch leads anywhere.
-    fn heard_so_far(&self, findings: &Findings) -> usize {
-        let year = facts::year(self.edition);
-        let known = findings.found.iter().filter(|found| found.edition == year || found.edition == "both");
-        known.count() + findings.unclear.len()
     }
 }
 
