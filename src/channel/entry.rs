@@ -30,8 +30,14 @@ pub(super) struct Entry {
     pub(super) broken: u8,
     /// How often two answers came.
     pub(super) doubted: u8,
-    /// What its last try gave.
-    last: Option<Box<End>>,
+    /// What its last try gave, which most never need.
+    last: Option<Box<Last>>,
+}
+
+/// What a try gave.
+#[derive(Debug)]
+struct Last {
+    end: End,
     times: Times,
 }
 
@@ -60,7 +66,6 @@ impl Entry {
             broken: 0,
             doubted: 0,
             last: None,
-            times: Times::default(),
         }
     }
 
@@ -88,21 +93,20 @@ impl Entry {
 
     /// Keeps what a try gave, for the case that no other follows.
     pub(super) fn keep(&mut self, end: End, times: Times) {
-        self.last = Some(Box::new(end));
-        self.times = times;
+        self.last = Some(Box::new(Last { end, times }));
     }
 
     /// How it ends when its time is over; `None` while it is not.
     pub(super) fn overdue(&self, now: Instant) -> Option<End> {
         let is_over = |at: Option<Instant>| at.is_some_and(|at| now >= at);
         let end = if is_over(self.job.expires_at) { End::Expired } else { End::OutOfTime };
-        let last = || self.last.as_deref().cloned();
+        let last = || self.last.as_ref().map(|last| last.end.clone());
         self.job.due().is_some_and(|due| now >= due).then(|| last().unwrap_or(end))
     }
 
     /// Ends with what the last try gave, or with `end` when there was none.
-    pub(super) fn end_or_last(mut self, end: End) {
-        let end = self.last.take().map_or(end, |last| *last);
+    pub(super) fn end_or_last(self, end: End) {
+        let end = self.last.as_ref().map_or(end, |last| last.end.clone());
         self.end(end);
     }
 
@@ -118,7 +122,8 @@ impl Entry {
         counter!(telemetry::JOBS, "lane" => lane, "end" => kind).increment(1);
         let until = self.began_at.unwrap_or_else(Instant::now);
         let waited = until.saturating_duration_since(self.offered_at);
-        let Times { answer_delay, asked_at, answered_at, perhaps_since, heard } = self.times;
+        let Times { answer_delay, asked_at, answered_at, perhaps_since, heard } =
+            self.last.as_ref().map(|last| last.times).unwrap_or_default();
         let tries = self.tries;
         let told =
             JobReport { end, tries, waited, answer_delay, asked_at, answered_at, perhaps_since, heard };
