@@ -4,6 +4,8 @@
 //! the status of that line. Facts about the service, such as a backlog, are not counted here: they are asked of the
 //! database when somebody wants to know.
 
+pub mod log;
+
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
 /// Exchanges that ended, by `function` (of the protocol) and `outcome`.

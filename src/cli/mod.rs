@@ -6,9 +6,12 @@ mod audit;
 mod billing;
 mod change;
 mod clock_reading;
+mod collect;
 mod config;
 mod database;
 mod decode;
+#[cfg(feature = "simulator")]
+mod demo;
 mod di;
 mod events;
 mod freeze;
@@ -18,8 +21,11 @@ mod meters;
 mod progress;
 mod read;
 mod scan;
+mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
+mod stop;
+mod summary;
 mod time;
 mod trace;
 mod trouble;
@@ -39,12 +45,17 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Explain bytes pasted from a serial tool: every frame, the garbage between, what is wrong with a bad one
-    Decode(decode::Decode),
-    /// Look up data identifiers by code or by words, in Chinese or English
-    Di(di::Di),
+    /// A simulated neighbourhood and its night: collected, judged, stored and handed to billing while you watch
+    #[cfg(feature = "simulator")]
+    Demo(demo::Demo),
+    /// Serve a site: nights, curves and the hand-off to billing, until it is stopped
+    Serve(serve::Serve),
+    /// Collect the night of a day now, and hand it to billing
+    Collect(collect::Collect),
     /// Bring the archive of meters in from a file, or write it to one
     Meters(meters::Meters),
+    /// Show what was handed to billing, what waits and what is open
+    Billing(Box<billing::BillingCommand>),
     /// Read one meter directly, without a database
     Read(read::Read),
     /// Find out who is on this bus: addresses, edition, rate, clock and energy
@@ -57,8 +68,10 @@ enum Command {
     LoadProfile(load_profile::LoadProfile),
     /// Read what happened to a meter: how often each kind of event did, and the last records
     Events(events::Events),
-    /// Show what was handed to billing, what waits and what is open
-    Billing(Box<billing::BillingCommand>),
+    /// Explain bytes pasted from a serial tool: every frame, the garbage between, what is wrong with a bad one
+    Decode(decode::Decode),
+    /// Look up data identifiers by code or by words, in Chinese or English
+    Di(di::Di),
     /// Simulated meters to read, on TCP ports and pseudo-terminals
     #[cfg(feature = "simulator")]
     Simulate(Box<simulate::Simulate>),
@@ -89,6 +102,10 @@ pub fn run() -> ExitCode {
         Command::Decode(decode) => decode.run(&mut out),
         Command::Di(di) => di.run(&mut out),
         Command::Meters(meters) => block_on(meters.run(&mut out)),
+        #[cfg(feature = "simulator")]
+        Command::Demo(demo) => block_on_all(demo.run(&mut out)),
+        Command::Collect(collect) => block_on_all(collect.run(&mut out)),
+        Command::Serve(serve) => block_on_all(serve.run(&mut out)),
         Command::Read(read) => block_on(read.run(&mut out)),
         Command::Scan(scan) => block_on(scan.run(&mut out)),
         Command::Freeze(freeze) => block_on(freeze.run(&mut out)),
@@ -116,6 +133,11 @@ pub fn run() -> ExitCode {
 /// Runs a command that waits for a line or for the network.
 fn block_on<T>(task: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
+}
+
+/// Runs a command that has many lines, on all cores.
+fn block_on_all<T>(task: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(task)
 }
 
 /// A line to whoever watches; nothing is left to do when standard error is gone.

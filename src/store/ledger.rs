@@ -100,6 +100,18 @@ impl Store {
     }
 }
 
+impl Store {
+    /// How many accepted versions were written since an instant.
+    ///
+    /// # Errors
+    /// As [`Self::accepted`].
+    pub async fn count_registers(&self, since: Moment) -> Result<u64, StoreError> {
+        let mut reading = self.read("counting register reads").await?;
+        let (count,): (i64,) = reading.row(COUNT_SINCE, &[since.into()]).await?.unwrap_or_default();
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+}
+
 fn numbers(key: RegisterKey) -> [i64; 3] {
     [key.meter.number(), key.item.key().number().into(), key.as_of.micros()]
 }
@@ -227,6 +239,8 @@ pub(super) async fn book(
     let added = writing.insert(&LEDGER, &rows).await?;
     Ok((usize::try_from(added).ok() == Some(rows.len())).then_some(booked))
 }
+
+const COUNT_SINCE: &str = "SELECT count(*) FROM register_ledger WHERE recorded_at >= $1 AND quality < 10";
 
 const LEDGER: Table = Table {
     name: "register_ledger",

@@ -33,6 +33,11 @@ pub(super) fn write_archive(world: &WorldFile, file: &Path) -> Result<(), CliErr
 
 /// Writes a configuration with a line for each bus of a world.
 pub(super) fn write_config(world: &WorldFile, file: &Path) -> Result<(), CliError> {
+    write_new(file, config_text(world)?.as_bytes())
+}
+
+/// The text of a configuration with a line for each bus of a world.
+pub(in crate::cli) fn config_text(world: &WorldFile) -> Result<String, CliError> {
     let mut text = CONFIG.to_owned();
     for bus in &world.bus {
         let (key, place) = match (&bus.tcp, &bus.pty) {
@@ -50,7 +55,7 @@ pub(super) fn write_config(world: &WorldFile, file: &Path) -> Result<(), CliErro
         // Writing into a string cannot fail.
         let _ = write!(text, "\n[[line]]\nname = {name}\n{key} = {place}\nbaud = {baud}\n");
     }
-    write_new(file, text.as_bytes())
+    Ok(text)
 }
 
 /// Writes a file that is not there yet, so that nobody's own is lost.

@@ -20,6 +20,7 @@ use simulator::world::generate::Plan;
 use simulator::world::{World, file, told};
 
 use super::super::CliError;
+use super::super::stop::stopped;
 use crate::clock::Clock;
 
 /// The most clients one line serves at once.
@@ -318,13 +319,4 @@ fn present() -> Result<At, CliError> {
     civil
         .map(At::from_civil)
         .ok_or_else(|| CliError::Failed("this machine's clock is outside 2000 to 2099".into()))
-}
-
-/// Waits for Ctrl-C or a request to end.
-async fn stopped() -> Result<(), CliError> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
-        _ = terminate.recv() => Ok(()),
-    }
 }

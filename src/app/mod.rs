@@ -1,0 +1,216 @@
+//! Puts the parts together, starts and stops them.
+//!
+//! [`Site::start`] opens the database and every line; [`Site::serve`] runs nights, polls and the hand-off to billing by the
+//! clock until it is told to stop. Stopping takes no more work, lets the exchange on each line come to its end, keeps
+//! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
+//! on with the run where it stopped.
+
+mod lock;
+mod schedule;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::billing::{self, LedgerSink, Rules};
+use crate::channel::{ChannelHandle, Lines};
+use crate::clock::Clock;
+use crate::collect::{self, CollectError, Collector, NightReport};
+use crate::config::Config;
+use crate::domain::Day;
+use crate::link::{CaptureSettings, Captures, DialInError};
+use crate::store::{Address, Migrations, Store, StoreError};
+use lock::SiteLock;
+
+/// Why a site cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The database.
+    #[error("the database cannot be used")]
+    Store(#[from] StoreError),
+    /// The port that DTUs dial.
+    #[error("the port for devices that dial in cannot be opened")]
+    DialIn(#[from] DialInError),
+    /// Files of frames.
+    #[error("frames cannot be captured")]
+    Capture(#[source] io::Error),
+    /// Another process serves the site.
+    #[error("the site is in use by another process, which holds {}", path.display())]
+    InUse {
+        /// The file that is locked.
+        path: PathBuf,
+    },
+    /// The file that shows that a process serves the site.
+    #[error("{} cannot be made", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A run.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+}
+
+impl AppError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.kind(),
+            Self::DialIn(_) => "dial_in",
+            Self::Capture(_) => "capture",
+            Self::InUse { .. } => "in_use",
+            Self::Lock { .. } => "lock",
+            Self::Collect(error) => error.kind(),
+        }
+    }
+}
+
+/// A site at work.
+#[derive(Debug)]
+pub struct Site {
+    /// Where everything is kept.
+    pub store: Store,
+    /// The lines.
+    pub lines: Lines,
+    /// Runs the nights.
+    pub collector: Collector,
+    config: Config,
+    clock: Clock,
+    captures: Captures,
+    tasks: TaskTracker,
+    /// Ends the lines.
+    stop_lines: CancellationToken,
+    /// Ends waiting for a database that is away.
+    stop_waiting: CancellationToken,
+    /// Something may be due for billing.
+    billing_wake: Arc<Notify>,
+    _lock: Option<SiteLock>,
+}
+
+/// What was handed to billing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandedOff {
+    /// New versions of registers.
+    pub registers: usize,
+    /// New versions of consumptions of days.
+    pub consumptions: usize,
+    /// Consumptions that could not be computed yet.
+    pub open: usize,
+    /// Versions that the ledger took.
+    pub delivered: usize,
+}
+
+impl Site {
+    /// Opens the database, brings it up to this version, and opens every line. `seed` decides how waits are drawn.
+    ///
+    /// # Errors
+    /// [`AppError`] when the database cannot be used, another process serves the site, or the port for devices that dial
+    /// in cannot be opened. A line that is down is no error.
+    pub async fn start(config: Config, clock: Clock, seed: u64) -> Result<Self, AppError> {
+        let address = Address::from(&config.database.place);
+        let lock = SiteLock::of(&address)?;
+        let store = Store::open(&address, Migrations::Run).await?;
+        let captures = Captures::start(CaptureSettings::of(&config.capture), clock.clone())
+            .map_err(AppError::Capture)?;
+        let (tasks, stop_lines, stop_waiting) =
+            (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let lines = Lines::open(&config, &captures, seed, &tasks, &stop_lines).await?;
+        let settings = collect::Settings::of(&config);
+        let collector = Collector::new(
+            store.clone(),
+            clock.clone(),
+            lines.clone(),
+            settings,
+            &tasks,
+            stop_waiting.clone(),
+        );
+        let billing_wake = Arc::new(Notify::new());
+        Ok(Self {
+            store,
+            lines,
+            collector,
+            config,
+            clock,
+            captures,
+            tasks,
+            stop_lines,
+            stop_waiting,
+            billing_wake,
+            _lock: lock,
+        })
+    }
+
+    /// Works by the clock until `stop`.
+    pub async fn serve(&self, stop: &CancellationToken) {
+        let billing = billing::run(
+            self.store.clone(),
+            self.clock.clone(),
+            Rules::of(&self.config),
+            self.config.billing,
+            stop.clone(),
+            Arc::clone(&self.billing_wake),
+        );
+        tokio::join!(billing, self.nights(stop), self.polls(stop));
+    }
+
+    /// Runs the night of a day now.
+    ///
+    /// # Errors
+    /// [`CollectError`] when the day has not begun or the database does not say what there is to do.
+    pub async fn run_night(&self, day: Day, stop: &CancellationToken) -> Result<NightReport, CollectError> {
+        let report = self.collector.run_night(day, stop).await;
+        self.billing_wake.notify_one();
+        report
+    }
+
+    /// Settles all that is due for billing and hands it to the built-in ledger now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot; what was handed over before stays.
+    pub async fn hand_off(&self) -> Result<HandedOff, StoreError> {
+        let rules = Rules::of(&self.config);
+        let settled = billing::settle_due(&self.store, &rules, self.clock.now()).await?;
+        let mut handed = HandedOff {
+            registers: settled.registers,
+            consumptions: settled.consumptions,
+            open: settled.open,
+            delivered: 0,
+        };
+        let settings = self.config.billing;
+        let mut sink = LedgerSink::new(self.store.clone(), self.clock.clone());
+        loop {
+            let pushed = billing::push_once(&self.store, &mut sink, &settings, self.clock.now()).await?;
+            handed.delivered += pushed.delivered;
+            if pushed.delivered == 0 {
+                return Ok(handed);
+            }
+        }
+    }
+
+    /// Stops: lets the exchange on each line come to its end, keeps what was brought, and closes.
+    pub async fn close(self) {
+        let Self { store, lines, collector, captures, tasks, stop_lines, stop_waiting, .. } = self;
+        stop_lines.cancel();
+        stop_waiting.cancel();
+        drop((lines, collector));
+        tasks.close();
+        tasks.wait().await;
+        captures.flush();
+        store.close().await;
+    }
+
+    /// Lines that are not up, with what is wrong with them.
+    #[must_use]
+    pub fn lines_down(&self) -> Vec<String> {
+        let is_up = |line: &&ChannelHandle| line.status().phase.name() != "up";
+        self.lines.iter().filter(is_up).map(|line| line.name().to_owned()).collect()
+    }
+}

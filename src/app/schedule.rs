@@ -1,0 +1,131 @@
+//! What happens by the clock: a night each day, polls of slots, and room made for new days.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Site;
+use crate::config::IntervalMode;
+use crate::domain::{Day, MissingCause, Moment};
+use crate::plan::{Night, night_to_come};
+use crate::store::{Large, StoreError};
+
+impl Site {
+    /// Runs one night after the other.
+    pub(super) async fn nights(&self, stop: &CancellationToken) {
+        self.until_done(stop, "ending runs that were cut off", || self.end_old_runs()).await;
+        while !stop.is_cancelled() {
+            let (start, deadline) = (self.config.collection.start, self.config.collection.deadline);
+            let night = night_to_come(self.clock.now(), start, deadline);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock.sleep_until(night.start) => {}
+            }
+            self.until_done(stop, "making room for new days", || self.make_room(night.day)).await;
+            self.night(night, stop).await;
+            // Its deadline ends a night; until then it would be the one to come again.
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock.sleep_until(night.deadline) => {}
+            }
+        }
+    }
+
+    async fn night(&self, night: Night, stop: &CancellationToken) {
+        loop {
+            match self.run_night(night.day, stop).await {
+                Ok(_) => return,
+                Err(error) => tracing::error!(run.day = %night.day, kind = error.kind(), "{}", told(&error)),
+            }
+            let again = self.clock.now().plus(AGAIN);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock.sleep_until(again) => {}
+            }
+            if again >= night.deadline {
+                return;
+            }
+        }
+    }
+
+    /// Asks for the values of each slot when it comes, where that is how curves are come by.
+    pub(super) async fn polls(&self, stop: &CancellationToken) {
+        if self.config.intervals.mode != IntervalMode::Poll {
+            return;
+        }
+        while !stop.is_cancelled() {
+            let slot = self.next_slot(self.clock.now());
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock.sleep_until(slot) => {}
+            }
+            match self.collector.poll_slot(slot, stop).await {
+                Ok(report) => {
+                    tracing::info!(
+                        read = report.read,
+                        planned = report.planned,
+                        "the slot {slot} was polled"
+                    );
+                }
+                Err(error) => tracing::error!(kind = error.kind(), "{}", told(&error)),
+            }
+        }
+    }
+
+    fn next_slot(&self, now: Moment) -> Moment {
+        let slots = self.config.intervals.slots;
+        let today = Day::of(now);
+        let next = (0..slots.count()).map(|slot| slots.instant(today, slot)).find(|at| *at > now);
+        next.unwrap_or_else(|| today.next().start())
+    }
+
+    /// A run whose deadline passed while nobody was there is ended: what is missing has its cause, and gaps are filled by
+    /// the nights to come.
+    async fn end_old_runs(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for run in self.store.unfinished_runs().await?.into_iter().filter(|run| run.deadline <= now) {
+            self.store.end_run(run.id, MissingCause::OutOfTime, now).await?;
+            tracing::warn!(run.day = %run.day, "the run of {} was cut off and is ended", run.day);
+        }
+        Ok(())
+    }
+
+    /// Partitions of the days to come, and an end to what is kept no longer.
+    async fn make_room(&self, today: Day) -> Result<(), StoreError> {
+        self.store.make_partitions((0..AHEAD).map(|ahead| today.plus(ahead))).await?;
+        if let Some(days) = self.config.intervals.keep_days {
+            let keep_from = today.plus(-i64::from(days));
+            self.store.let_go(Large::Intervals, keep_from).await?;
+        }
+        Ok(())
+    }
+
+    async fn until_done<F>(&self, stop: &CancellationToken, doing: &'static str, act: impl Fn() -> F)
+    where
+        F: Future<Output = Result<(), StoreError>>,
+    {
+        while let Err(error) = act().await {
+            tracing::error!(kind = error.kind(), "{doing}: {}", told(&error));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock.sleep_until(self.clock.now().plus(AGAIN)) => {}
+            }
+        }
+    }
+}
+
+/// An error with its causes.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text.push_str(&format!(": {deeper}"));
+        cause = deeper.source();
+    }
+    text
+}
+
+/// When what the database refused is tried again.
+const AGAIN: Duration = Duration::from_secs(30);
+/// How many days have their partitions made ahead.
+const AHEAD: i64 = 35;

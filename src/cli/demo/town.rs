@@ -1,0 +1,144 @@
+//! The neighbourhood of the demonstration: buses behind TCP and one on a pseudo-terminal.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use simulator::bus::Bus;
+use simulator::bus::rate::{Parity, Rate};
+use simulator::bus::settings::Settings;
+use simulator::instant::At;
+use simulator::serve::{LiveBus, Server};
+use simulator::world::World;
+use simulator::world::file::{BusEntry, WorldFile};
+use simulator::world::fitted::Shared;
+use simulator::world::generate::Plan;
+
+use super::Demo;
+use super::share::Wire;
+use crate::cli::CliError;
+use crate::cli::simulate::archive;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::ArchiveEntry;
+
+/// The neighbourhood, alive.
+pub(super) struct Town {
+    pub(super) config: Config,
+    pub(super) entries: Vec<ArchiveEntry>,
+    /// What crosses each bus.
+    pub(super) wires: Vec<Wire>,
+    server: Server,
+    somebody: (String, String),
+}
+
+impl Town {
+    /// Starts it and writes the configuration that fits it.
+    pub(super) async fn start(demo: &Demo, directory: &Path, clock: &Clock) -> Result<Self, CliError> {
+        let mut world = draw(demo)?;
+        let start = clock.now().civil().map(At::from_civil);
+        let start =
+            start.ok_or_else(|| CliError::Failed("this machine's clock is outside 2000 to 2099".into()))?;
+        let server = Server::new();
+        let built = World::build(&world).map_err(|error| CliError::Failed(error.to_string()))?;
+        // What was read before the first night is nobody's to bill.
+        let entries = archive::entries(&world)?.into_iter();
+        let entries = entries.map(|entry| ArchiveEntry { first_reading: None, ..entry }).collect();
+        let mut wires = Vec::new();
+        for (entry, fitted) in world.bus.iter_mut().zip(built.fit(start)) {
+            let rate = Rate::new(BAUD, Parity::Even).map_err(|error| CliError::Failed(error.to_string()))?;
+            let wire = Wire::default();
+            let bus =
+                Bus::new(Settings { rate, ..Settings::default() }, fitted.1).with_witness(wire.witness());
+            let bus = server.run(bus);
+            wires.push(wire);
+            reach(&bus, entry, demo, directory).await?;
+        }
+        let file = directory.join(CONFIG);
+        let text = archive::config_text(&world)? + MORE;
+        std::fs::write(&file, &text)
+            .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
+        let config =
+            Config::parse(&file, &text).map_err(|error| super::super::config::config_error(&error))?.config;
+        let somebody = somebody(&world);
+        Ok(Self { config, entries, wires, server, somebody })
+    }
+
+    /// Where one of the meters is to be found, and its address.
+    pub(super) const fn somebody(&self) -> (&String, &String) {
+        (&self.somebody.0, &self.somebody.1)
+    }
+
+    pub(super) async fn close(self) {
+        self.server.stop().await;
+    }
+}
+
+fn somebody(world: &WorldFile) -> (String, String) {
+    let on_tcp = world.meter.iter().find_map(|meter| {
+        let bus = world.bus.iter().find(|bus| bus.name == meter.bus)?;
+        Some((bus.tcp.clone()?, meter.address.to_string()))
+    });
+    on_tcp.unwrap_or_default()
+}
+
+/// Few meters on many lines, so that the night is over in a minute.
+fn draw(demo: &Demo) -> Result<WorldFile, CliError> {
+    let meters = usize::try_from(demo.meters).unwrap_or(usize::MAX);
+    let lines = meters.div_ceil(METERS_A_LINE).clamp(1, MOST_LINES);
+    let line = |number: usize| BusEntry {
+        name: format!("line {number}"),
+        // The last one is on a pseudo-terminal, when there are several.
+        tcp: (number < lines || lines == 1).then(|| SocketAddr::new(demo.listen, 0).to_string()),
+        pty: None,
+        baud: BAUD,
+        echo: false,
+    };
+    let first_address = "202411110001".parse();
+    let plan = Plan {
+        meters,
+        seed: demo.seed,
+        first_address: first_address.map_err(|_| CliError::Failed("the first address".into()))?,
+        lines: (1..=lines).map(line).collect(),
+        is_varied: false,
+    };
+    plan.draw().map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// Makes a bus reachable, and notes where.
+async fn reach(
+    bus: &LiveBus<Shared>,
+    entry: &mut BusEntry,
+    demo: &Demo,
+    directory: &Path,
+) -> Result<(), CliError> {
+    let failed = |error: &dyn std::error::Error| {
+        CliError::Failed(format!("{}: {}", entry.name, super::super::with_causes(error)))
+    };
+    if entry.tcp.is_some() {
+        let bound =
+            bus.listen(SocketAddr::new(demo.listen, 0), CLIENTS).await.map_err(|error| failed(&error))?;
+        entry.tcp = Some(bound.to_string());
+    } else {
+        let link = directory.join("pty");
+        bus.pty(&link).map_err(|error| failed(&error))?;
+        entry.pty = Some(link.display().to_string());
+    }
+    Ok(())
+}
+
+pub(super) const DATABASE: &str = "chaobiao.db";
+pub(super) const CONFIG: &str = "chaobiao.toml";
+pub(super) const BAUD: u32 = 9600;
+const METERS_A_LINE: usize = 2;
+const MOST_LINES: usize = 64;
+const CLIENTS: usize = 8;
+
+/// Gaps of earlier days would take as long as their nights would have.
+const MORE: &str = "
+# A demonstration begins today. 演示从今天开始，不补采历史。
+[collection]
+repair_days = 1
+
+[intervals]
+repair_days = 1
+";

@@ -1,0 +1,95 @@
+//! `chaobiao serve`: the head-end at work.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::CliError;
+use super::stop::stopped;
+use crate::app::{AppError, Site};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::telemetry;
+
+/// Serve a site: nights, curves and the hand-off to billing, until it is stopped
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Stops on Ctrl-C and SIGTERM: the exchange on each line comes to its end and what was read is kept. A \
+second one stops at once, which loses nothing either."
+)]
+pub(super) struct Serve {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE", default_value = "chaobiao.toml")]
+    config: PathBuf,
+}
+
+impl Serve {
+    pub(super) async fn run(self, _out: &mut impl Write) -> Result<(), CliError> {
+        let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
+        let config = loaded.config;
+        telemetry::log::start(config.log);
+        telemetry::describe();
+        let clock = Clock::system();
+        let site = Site::start(config.clone(), clock.clone(), seed(&clock)).await;
+        let site = site.map_err(|error| app_error(&error))?;
+        let meters =
+            site.store.site_meters().await.map_err(|error| super::database::store_error(&error))?.len();
+        tracing::info!(
+            lines = site.lines.len(),
+            meters,
+            "serving {} lines with {meters} meters; nights begin at {} and end at {}",
+            site.lines.len(),
+            config.collection.start,
+            config.collection.deadline
+        );
+        let stop = CancellationToken::new();
+        let is_idle = {
+            let serving = site.serve(&stop);
+            tokio::pin!(serving);
+            tokio::select! {
+                () = &mut serving => {}
+                signal = stopped() => signal?,
+            }
+            tracing::info!("stopping: the exchange on each line comes to its end");
+            stop.cancel();
+            tokio::select! {
+                () = serving => true,
+                signal = stopped() => signal.map(|()| false)?,
+            }
+        };
+        let closed = async {
+            if is_idle {
+                site.close().await;
+            }
+            is_idle
+        };
+        let is_closed = tokio::select! {
+            is_closed = closed => is_closed,
+            signal = stopped() => signal.map(|()| false)?,
+        };
+        if is_closed {
+            tracing::info!("stopped");
+        } else {
+            tracing::warn!("stopped at once");
+        }
+        Ok(())
+    }
+}
+
+/// Draws differ from one start to the next.
+pub(super) fn seed(clock: &Clock) -> u64 {
+    clock.now().micros().unsigned_abs()
+}
+
+/// An error of the site as the end of a command.
+pub(super) fn app_error(error: &AppError) -> CliError {
+    let text = super::with_causes(error);
+    match error {
+        AppError::InUse { .. } => CliError::Failed(format!(
+            "{text}; is `chaobiao serve` running?  该站点正由另一进程使用，是否已在运行 chaobiao serve？"
+        )),
+        _ => CliError::Failed(text),
+    }
+}

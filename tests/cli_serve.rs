@@ -1,0 +1,226 @@
+//! The head-end as a process of its own: served, stopped, killed and begun again, against simulated meters in another.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use chaobiao::domain::{RunKind, RunState};
+use chaobiao::store::{Address, Migrations, Store};
+
+/// Simulated meters in a process of their own, ended with the test.
+struct Meters {
+    child: Child,
+}
+
+impl Drop for Meters {
+    fn drop(&mut self) {
+        // Gone already, or to be gone now.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A site in a folder: the world, the archive, the configuration.
+struct Office {
+    folder: tempfile::TempDir,
+    _meters: Meters,
+}
+
+fn chaobiao() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_chaobiao"))
+}
+
+fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{command:?}: {talk}{}", String::from_utf8_lossy(&output.stdout));
+    output
+}
+
+/// A port that was free a moment ago, with room for some more behind it.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+impl Office {
+    /// Draws a world of a few meters on two lines, lets it live, and brings its archive in, as the README says.
+    fn open(meters: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let port = free_port().min(60_000);
+        let (world, archive, config) = (path("world.toml"), path("archive.csv"), path("chaobiao.toml"));
+        let drawn = succeed(chaobiao().args([
+            "simulate",
+            "world",
+            "--meters",
+            &meters.to_string(),
+            "--lines",
+            "2",
+            "--seed",
+            "5",
+            "--plain",
+            "--first-port",
+            &port.to_string(),
+            "--archive",
+            &archive,
+            "--config",
+            &config,
+        ]));
+        std::fs::write(&world, drawn.stdout).unwrap();
+        let more = "\n[collection]\nstart = \"00:00\"\ndeadline = \"23:59\"\nrepair_days = 1\npasses = 0\n\
+                    events = false\n[intervals]\nrepair_days = 1\n";
+        let text = std::fs::read_to_string(&config).unwrap() + more;
+        std::fs::write(&config, text).unwrap();
+        let mut child = chaobiao()
+            .args(["simulate", "--world", &world, "--unpaced", "--json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        assert!(first.contains("listen"), "{first}");
+        let office = Self { folder, _meters: Meters { child } };
+        succeed(chaobiao().args(["meters", "import", &archive, "-c", &config]));
+        office
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn serve(&self) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.path("serve.log")).unwrap();
+        let config = self.path("chaobiao.toml");
+        chaobiao().arg("serve").arg("-c").arg(config).stderr(log).spawn().unwrap()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("serve.log")).unwrap_or_default()
+    }
+
+    async fn store(&self) -> Store {
+        let address = Address::Sqlite(self.path("chaobiao.db"));
+        Store::open(&address, Migrations::Check).await.unwrap()
+    }
+
+    /// Waits until the only run has ended, and says how; fails when the night takes far too long.
+    async fn wait_for_end(&self) -> RunState {
+        let store = self.store().await;
+        for _ in 0..1200 {
+            let runs = store.newest_runs(1).await.unwrap();
+            if let Some(run) = runs.iter().find(|run| run.state != RunState::Running) {
+                assert_eq!(run.kind, RunKind::Nightly);
+                store.close().await;
+                return run.state;
+            }
+            // Another process works: there is no event to wait for here.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the night does not end\n{}", self.log());
+    }
+
+    /// All that counts in the end, as text.
+    async fn content(&self) -> Vec<String> {
+        let store = self.store().await;
+        let mut content = Vec::new();
+        for site in store.site_meters().await.unwrap() {
+            let from = chaobiao::domain::Moment::from_micros(0);
+            let until = chaobiao::domain::Moment::from_micros(i64::MAX);
+            for entry in store.ledger(site.meter_id, from, until).await.unwrap() {
+                let reading = &entry.reading;
+                content.push(format!(
+                    "{} {} {} {} v{} {}",
+                    site.meter.address,
+                    reading.item.code(),
+                    reading.as_of,
+                    reading.value,
+                    entry.version,
+                    entry.is_current
+                ));
+            }
+        }
+        store.close().await;
+        content
+    }
+}
+
+fn terminate(child: &Child) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+}
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join("chaobiao.db")
+}
+
+#[tokio::test]
+async fn a_site_is_served_and_stops_cleanly_when_it_is_told_to() {
+    let office = Office::open(6);
+    assert!(database(office.folder.path()).exists());
+    let mut serving = office.serve();
+    assert_eq!(office.wait_for_end().await, RunState::Done, "{}", office.log());
+    // While it serves nobody else has the lines.
+    let config = office.path("chaobiao.toml");
+    let refused = chaobiao().args(["collect", "-c"]).arg(&config).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is `chaobiao serve` running?"));
+    terminate(&serving);
+    let ended = serving.wait().unwrap();
+    assert_eq!(ended.code(), Some(0), "{}", office.log());
+    assert!(office.log().contains("stopped"), "{}", office.log());
+    let content = office.content().await;
+    // Two registers with four tariffs, tonight and the midnight before, and the first reading of each meter.
+    assert_eq!(content.len(), 6 * (10 * 2 + 1), "{content:?}");
+    assert!(content.iter().all(|line| line.ends_with("v1 true")), "{content:?}");
+    // What was done is not done again.
+    let again = succeed(chaobiao().args(["collect", "--json", "-c"]).arg(&config));
+    let summary: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!((&summary["planned"], &summary["read"]), (&serde_json::json!(6), &serde_json::json!(6)));
+    assert_eq!(office.content().await, content);
+}
+
+#[tokio::test]
+async fn f26_a_night_that_is_killed_again_and_again_ends_as_one_that_was_not() {
+    killed(kills(6)).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: tests/check.sh ci"]
+async fn f26_a_night_is_killed_a_hundred_times() {
+    killed(kills(100)).await;
+}
+
+/// Moments after the start at which the process is killed, from a fixed seed.
+fn kills(count: u64) -> impl Iterator<Item = Duration> {
+    (0..count).map(|number| {
+        let mixed = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Duration::from_millis(30 + (mixed >> 33) % 400)
+    })
+}
+
+async fn killed(kills: impl Iterator<Item = Duration>) {
+    let office = Office::open(4);
+    let mut cut = 0;
+    for after in kills {
+        let mut serving = office.serve();
+        // What is waited for is the moment itself.
+        tokio::time::sleep(after).await;
+        cut += u32::from(serving.try_wait().unwrap().is_none());
+        serving.kill().unwrap();
+        serving.wait().unwrap();
+    }
+    assert!(cut > 0, "nothing was ever killed");
+    let mut serving = office.serve();
+    assert_eq!(office.wait_for_end().await, RunState::Done, "{}", office.log());
+    terminate(&serving);
+    assert_eq!(serving.wait().unwrap().code(), Some(0));
+    let content = office.content().await;
+    assert_eq!(content.len(), 4 * (10 * 2 + 1), "each register once: {content:?}");
+    assert!(content.iter().all(|line| line.ends_with("v1 true")), "{content:?}");
+    let handed = succeed(chaobiao().args(["collect", "--json", "-c"]).arg(office.path("chaobiao.toml")));
+    let summary: serde_json::Value = serde_json::from_slice(&handed.stdout).unwrap();
+    assert_eq!(summary.get("read").unwrap(), 4);
+}
