@@ -1,10 +1,14 @@
 //! Group commit: what visits bring within a moment is saved in one transaction, and nobody is told that it is kept
 //! before it is (I1).
+//!
+//! The writer ends with the last of whoever brings batches. What nobody waits for any more is then not kept, as after a
+//! kill: it is read again.
 
 use std::mem;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,9 +17,12 @@ use crate::clock::Clock;
 use crate::domain::version::Booking;
 use crate::store::{Batch, Remedy, Store, StoreError};
 
-/// Saves batches together. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(super) struct Writer(mpsc::Sender<Entry>);
+/// Saves batches together. Its task ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Writer {
+    entries: mpsc::Sender<Entry>,
+    task: AbortHandle,
+}
 
 /// A batch, and who waits for it.
 #[derive(Debug)]
@@ -28,21 +35,27 @@ struct Entry {
 pub(super) type Kept = Option<Vec<Booking>>;
 
 impl Writer {
-    /// A writer that works until all its clones are gone.
+    /// A writer that works until it is dropped.
     pub(super) fn spawn(store: Store, clock: Clock, tasks: &TaskTracker, stop: CancellationToken) -> Self {
         let (sender, entries) = mpsc::channel(WAITING);
-        tasks.spawn(run(store, clock, entries, stop));
-        Self(sender)
+        let task = tasks.spawn(run(store, clock, entries, stop)).abort_handle();
+        Self { entries: sender, task }
     }
 
     /// Returns when the batch is kept. While the database is away it waits, and so does whoever brought the batch: lines
     /// go on only as far as a bounded number of batches reaches (F31).
     pub(super) async fn save(&self, batch: Batch) -> Kept {
         let (kept, answer) = oneshot::channel();
-        if self.0.send(Entry { batch, kept }).await.is_err() {
+        if self.entries.send(Entry { batch, kept }).await.is_err() {
             return None;
         }
         answer.await.ok().flatten()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
