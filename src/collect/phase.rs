@@ -1,21 +1,21 @@
 //! The steps of a night for one meter, with what is known before.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ask::Missed;
+use super::ask::{Asker, Missed};
 use super::collector::Inner;
 use super::judge::judge;
 use super::line::{Context, Done};
 use super::visit::{
-    Brought, ClockReading, CurveWanted, Registers, read_clock, read_curve, read_events, read_registers,
+    Brought, ClockReading, CurveWanted, Registers, read_clock, read_curve, read_events, read_registers, trust,
 };
 use crate::channel::Lane;
 use crate::config::IntervalMode;
 use crate::config::profile::MeterProfile;
 use crate::domain::{
-    Accepted, ClockOffset, Day, DayCurve, Id, Item, Meter, MissingCause, RegisterKey, Run, RunMeter,
-    RunOutcome,
+    Accepted, ClockOffset, Day, DayCurve, Id, Item, Meter, MissingCause, Quality, RegisterKey, Run, RunMeter,
+    RunOutcome, Suspicion,
 };
 use crate::plan::{CurveGap, Midnight, curve_gaps, register_gaps};
 use crate::store::archive::SiteMeter;
@@ -40,8 +40,8 @@ pub(super) struct Facts {
     day: Day,
     accepted: HashMap<RegisterKey, Accepted>,
     curves: HashMap<Id<Meter>, HashMap<(Item, Day), DayCurve>>,
-    /// The clock of each meter in its last session before each midnight that may be read.
-    clocks: HashMap<(Id<Meter>, Day), ClockOffset>,
+    /// The clock of each meter in its sessions since before the first midnight that may be read, those of this night too.
+    clocks: Mutex<HashMap<Id<Meter>, Vec<ClockOffset>>>,
     /// What each meter had counted of its events.
     counted: HashMap<Id<Meter>, HashMap<String, i64>>,
     /// Meters whose status words of the day are there.
@@ -72,11 +72,8 @@ impl Facts {
                 curves.entry(curve.meter).or_default().insert((curve.item, curve.day), curve);
             }
         }
-        let mut clocks = HashMap::new();
-        for day in days {
-            let before = store.clocks_before(&meters, day.start()).await?;
-            clocks.extend(before.into_iter().map(|(meter, offset)| ((meter, day), offset)));
-        }
+        let depth = settings.collection.repair_days.max(settings.intervals.repair_days);
+        let clocks = store.clocks_since(&meters, day.plus(-i64::from(depth)).start()).await?;
         let mut counted: HashMap<_, HashMap<_, _>> = HashMap::new();
         let mut has_words = HashSet::new();
         if settings.collection.events {
@@ -85,11 +82,20 @@ impl Facts {
             }
             has_words = store.with_status_words(&meters, day).await?;
         }
-        Ok(Self { day, accepted, curves, clocks, counted, has_words })
+        Ok(Self { day, accepted, curves, clocks: Mutex::new(clocks), counted, has_words })
     }
 
-    fn clock(&self, meter: Id<Meter>, day: Day) -> Option<ClockOffset> {
-        self.clocks.get(&(meter, day)).copied()
+    /// The clock of a meter in its sessions up to now, in order of time.
+    fn clocks(&self, meter: Id<Meter>) -> Vec<ClockOffset> {
+        let clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        clocks.get(&meter).cloned().unwrap_or_default()
+    }
+
+    fn learn(&self, meter: Id<Meter>, clock: ClockReading) {
+        if let ClockReading::Off(offset) = clock {
+            let mut clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+            clocks.entry(meter).or_default().push(offset);
+        }
     }
 }
 
@@ -125,19 +131,17 @@ impl Visit<'_> {
         let inner = &self.context.inner;
         let asker = self.context.asker(self.site, self.profile, Lane::Nightly);
         let day = self.facts.day;
-        let before = self.facts.clock(self.site.meter_id, day);
-        let clock_now = match read_clock(&asker, before).await {
+        let clock_now = match self.ask_clock(&asker).await {
             Ok(reading) => reading,
-            // A meter that keeps its clock to itself has no freeze that could be believed.
-            Err(missed) if does_not_say(&missed) => ClockReading::Absurd,
             Err(missed) => return self.missing(outcome, missed).await,
         };
+        let clocks = self.facts.clocks(self.site.meter_id);
         let midnight = Midnight { day, items: inner.settings.collection.registers.clone() };
         let wanted = Registers {
             midnight: &midnight,
             may_read_live: true,
             tolerance: inner.settings.collection.freeze_tolerance,
-            clock_before: before,
+            clocks: &clocks,
             clock_now,
         };
         let mut brought = read_registers(&asker, &inner.store, wanted).await;
@@ -160,14 +164,13 @@ impl Visit<'_> {
             return Done { outcome, slots: 0 };
         }
         let gaps = self.curve_gaps(self.facts.day.previous(), 1);
-        let (mut brought, missed) = self.read_curves(&gaps, Lane::Interval).await;
+        let (brought, missed) = self.read_curves(&gaps, Lane::Interval).await;
         let slots = filled(&brought);
         let wanted: u64 = gaps.iter().map(|gap| u64::from(gap.slots)).sum();
         let left = u32::try_from(wanted.saturating_sub(slots)).unwrap_or(u32::MAX);
         // What no record holds was not recorded: the meter was without supply, or keeps no such record.
         let cause = (left > 0).then(|| missed.as_ref().map_or(MissingCause::NoValue, |missed| missed.cause));
         outcome.holes = Some((left, cause));
-        brought.outcomes.clear();
         self.keep(brought, outcome, slots).await
     }
 
@@ -194,14 +197,15 @@ impl Visit<'_> {
             register_gaps(meter, &collection.registers, span, self.site.installed_at, &self.facts.accepted);
         let asker = self.context.asker(self.site, self.profile, Lane::Nightly);
         if !gaps.is_empty()
-            && let Ok(clock_now) = read_clock(&asker, self.facts.clock(meter, today)).await
+            && let Ok(clock_now) = self.clock_of_tonight(&asker).await
         {
+            let clocks = self.facts.clocks(meter);
             for midnight in &gaps {
                 let wanted = Registers {
                     midnight,
                     may_read_live: false,
                     tolerance: collection.freeze_tolerance,
-                    clock_before: self.facts.clock(meter, midnight.day),
+                    clocks: &clocks,
                     clock_now,
                 };
                 let mut brought = read_registers(&asker, &inner.store, wanted).await;
@@ -216,11 +220,15 @@ impl Visit<'_> {
         let mut slots = 0;
         let intervals = &inner.settings.intervals;
         if intervals.mode == IntervalMode::LoadRecord && self.profile.load_record {
-            let earlier = self.curve_gaps(today.plus(-2), intervals.repair_days.saturating_sub(1));
-            let (batch, _) = self.read_curves(&earlier, Lane::Interval).await;
-            slots = filled(&batch);
-            if !batch.is_empty() {
-                inner.writer.save(batch).await;
+            for gap in self.curve_gaps(today.plus(-2), intervals.repair_days.saturating_sub(1)) {
+                let (batch, missed) = self.read_curves(std::slice::from_ref(&gap), Lane::Interval).await;
+                let brought = filled(&batch);
+                if !batch.is_empty() && inner.writer.save(batch).await.is_some() {
+                    slots += brought;
+                }
+                if missed.is_some_and(|missed| missed.cause == MissingCause::Silent) {
+                    break;
+                }
             }
         }
         Done { outcome, slots }
@@ -236,9 +244,18 @@ impl Visit<'_> {
 
     async fn read_curves(&self, gaps: &[CurveGap], lane: Lane) -> (Batch, Option<Missed>) {
         let inner = &self.context.inner;
-        let asker = self.context.asker(self.site, self.profile, lane);
         let (mut batch, mut first) = (Batch::default(), None);
-        for wanted in gaps.iter().flat_map(|gap| CurveWanted::by_kind(gap, inner.settings.intervals.slots)) {
+        if gaps.is_empty() {
+            return (batch, first);
+        }
+        let asker = self.context.asker(self.site, self.profile, lane);
+        let clock_now = match self.clock_of_tonight(&asker).await {
+            Ok(reading) => reading,
+            Err(missed) => return (batch, Some(missed)),
+        };
+        let slots = inner.settings.intervals.slots;
+        let by_kind = |gap| CurveWanted::by_kind(gap, slots, self.quality_of_records(gap, clock_now));
+        for wanted in gaps.iter().flat_map(by_kind) {
             let brought = read_curve(&asker, &inner.store, &wanted).await;
             batch.curves.extend(brought.batch.curves);
             batch.fetches.extend(brought.batch.fetches);
@@ -249,6 +266,37 @@ impl Visit<'_> {
             }
         }
         (batch, first)
+    }
+
+    /// A record says when it was taken by the meter's own clock. Where that was wrong, its values stand in other slots than
+    /// their own, and are marked so.
+    fn quality_of_records(&self, gap: &CurveGap, clock_now: ClockReading) -> Quality {
+        let tolerance = self.context.inner.settings.collection.freeze_tolerance;
+        let clocks = self.facts.clocks(self.site.meter_id);
+        let is_right =
+            clock_now != ClockReading::Absurd && trust(&clocks, (gap.from, gap.until), tolerance).is_ok();
+        if is_right { Quality::Good } else { Quality::Suspect(Suspicion::Clock) }
+    }
+
+    /// How the clock of the meter stands, for the ledger of clocks.
+    async fn ask_clock(&self, asker: &Asker<'_>) -> Result<ClockReading, Missed> {
+        let last = self.facts.clocks(self.site.meter_id).last().copied();
+        let reading = match read_clock(asker, last).await {
+            // A meter that keeps its clock to itself has no freeze that could be believed.
+            Err(missed) if does_not_say(&missed) => ClockReading::Absurd,
+            read => read?,
+        };
+        self.facts.learn(self.site.meter_id, reading);
+        Ok(reading)
+    }
+
+    /// How the clock of the meter stood when it was asked in this night, or stands now.
+    async fn clock_of_tonight(&self, asker: &Asker<'_>) -> Result<ClockReading, Missed> {
+        let last = self.facts.clocks(self.site.meter_id).last().copied();
+        match last.filter(|last| last.at >= self.facts.day.start()) {
+            Some(tonight) => Ok(ClockReading::Off(tonight)),
+            None => self.ask_clock(asker).await,
+        }
     }
 
     async fn judge(&self, batch: &mut Batch) -> Result<(), Missed> {

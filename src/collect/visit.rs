@@ -12,7 +12,7 @@ use super::ask::{Heard, Missed};
 use crate::domain::{Fetch, Id, Item, Meter, Moment, RegisterReading, Source};
 use crate::store::{Batch, Store};
 
-pub(super) use clock::{ClockReading, read_clock};
+pub(super) use clock::{ClockReading, read_clock, trust};
 pub(super) use curve::{CurveWanted, read_curve};
 pub(super) use events::read_events;
 pub(super) use poll::poll;

@@ -52,17 +52,24 @@ pub fn claims(dated: Civil, as_of: Moment, tolerance: Duration) -> bool {
     Duration::from_micros(off) <= tolerance
 }
 
-/// Whether the meter's clock can have been wrong at `as_of`: it is believed when it was right in the last session before,
-/// if there was one, and in the first session after.
+/// The sessions that tell how a clock was from `from` up to `until`: the last one before, if there was one, those between,
+/// and the first one behind; none where nothing is known from behind. `sessions` are in order of time.
 #[must_use]
-pub fn was_right(
-    as_of: Moment,
-    before: Option<ClockOffset>,
-    after: ClockOffset,
-    tolerance: Duration,
-) -> bool {
-    let is_right = |offset: ClockOffset| offset.is_within(tolerance);
-    after.at >= as_of && is_right(after) && before.is_none_or(|before| before.at <= as_of && is_right(before))
+pub fn witnesses(sessions: &[ClockOffset], (from, until): (Moment, Moment)) -> &[ClockOffset] {
+    let first = sessions.partition_point(|session| session.at <= from).saturating_sub(1);
+    let behind = sessions.partition_point(|session| session.at < until);
+    if behind == sessions.len() {
+        return &[];
+    }
+    sessions.get(first.min(behind)..=behind).unwrap_or_default()
+}
+
+/// Whether the meter's clock was right from `from` up to `until`: it is believed when it was right in every session that
+/// tells of it. That it is right now proves nothing, if a session in between saw it wrong.
+#[must_use]
+pub fn was_right(sessions: &[ClockOffset], span: (Moment, Moment), tolerance: Duration) -> bool {
+    let told = witnesses(sessions, span);
+    !told.is_empty() && told.iter().all(|session| session.is_within(tolerance))
 }
 
 /// What should be done about a clock (校时建议). Only a person, or a rule that a person has switched on, does it.
@@ -177,11 +184,27 @@ mod tests {
     fn f14_a_clock_is_believed_when_it_was_right_before_and_after() {
         let right = |at| fast(seconds(at), 12);
         let wrong = |at| fast(seconds(at), 86_400);
-        let (before, after) = (-80_000, 600);
-        assert!(was_right(midnight(), Some(right(before)), right(after), TOLERANCE));
-        assert!(was_right(midnight(), None, right(after), TOLERANCE));
-        assert!(!was_right(midnight(), Some(wrong(before)), right(after), TOLERANCE), "set in between");
-        assert!(!was_right(midnight(), Some(right(before)), wrong(after), TOLERANCE));
-        assert!(!was_right(midnight(), None, right(before), TOLERANCE), "nothing is known from afterwards");
+        let (before, after, later) = (-80_000, 600, 90_000);
+        let at_midnight = |sessions: &[ClockOffset]| was_right(sessions, (midnight(), midnight()), TOLERANCE);
+        assert!(at_midnight(&[right(before), right(after)]));
+        assert!(at_midnight(&[right(after)]));
+        assert!(!at_midnight(&[wrong(before), right(after)]), "set in between");
+        assert!(!at_midnight(&[right(before), wrong(after)]));
+        assert!(!at_midnight(&[right(before)]), "nothing is known from afterwards");
+        assert!(!at_midnight(&[]));
+        assert!(!at_midnight(&[right(before), wrong(after), right(later)]), "set after it was seen wrong");
+        assert!(at_midnight(&[wrong(before - 86_400), right(before), right(after), wrong(later)]));
+        assert!(at_midnight(&[right(0), wrong(later)]), "a session at midnight");
+    }
+
+    #[test]
+    fn f14_a_day_is_believed_when_every_session_around_and_within_it_was_right() {
+        let day = (seconds(-86_400), midnight());
+        let right = |at| fast(seconds(at), 12);
+        let wrong = |at| fast(seconds(at), -301);
+        assert!(was_right(&[right(-86_000), right(600)], day, TOLERANCE));
+        assert!(was_right(&[right(-90_000), right(-40_000), right(600), wrong(700)], day, TOLERANCE));
+        assert!(!was_right(&[right(-90_000), wrong(-40_000), right(600)], day, TOLERANCE));
+        assert!(!was_right(&[right(-90_000), right(-40_000)], day, TOLERANCE));
     }
 }

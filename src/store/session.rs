@@ -73,30 +73,31 @@ impl Notes {
 }
 
 impl Store {
-    /// How the clock of each meter stood in its last session before an instant, where there was one.
+    /// How the clock of each meter stood in its last session before an instant and in all since, in order of time.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn clocks_before(
+    pub async fn clocks_since(
         &self,
         meters: &[Id<Meter>],
-        before: Moment,
-    ) -> Result<HashMap<Id<Meter>, ClockOffset>, StoreError> {
+        since: Moment,
+    ) -> Result<HashMap<Id<Meter>, Vec<ClockOffset>>, StoreError> {
         let mut reading = self.read("reading clocks").await?;
         let keys: Vec<[i64; 1]> = meters.iter().map(|meter| [meter.number()]).collect();
         let mut args = reading.dialect().keys(&keys);
-        args.push(before.into());
+        args.push(since.into());
         let rows: Vec<(i64, i64, i64, i64)> = reading.rows(CLOCKS, &args).await?;
-        Ok(rows
-            .into_iter()
-            .map(|(meter, at, fast, wrong)| (Id::new(meter), offset(at, fast, wrong)))
-            .collect())
+        let mut clocks: HashMap<_, Vec<_>> = HashMap::new();
+        for (meter, at, fast, wrong) in rows {
+            clocks.entry(Id::new(meter)).or_default().push(offset(at, fast, wrong));
+        }
+        Ok(clocks)
     }
 
     /// How the clock of a meter stood, in order of time.
     ///
     /// # Errors
-    /// As [`Self::clocks_before`].
+    /// As [`Self::clocks_since`].
     pub async fn clocks_of(&self, meter: Id<Meter>) -> Result<Vec<ClockOffset>, StoreError> {
         let mut reading = self.read("reading the clock of a meter").await?;
         let rows: Vec<(i64, i64, i64)> = reading.rows(CLOCKS_OF, &[meter.into()]).await?;
@@ -106,7 +107,7 @@ impl Store {
     /// How many events of each kind these meters had counted.
     ///
     /// # Errors
-    /// As [`Self::clocks_before`].
+    /// As [`Self::clocks_since`].
     pub async fn event_counts(
         &self,
         meters: &[Id<Meter>],
@@ -121,7 +122,7 @@ impl Store {
     /// The events of a meter, the newest first by its own clock.
     ///
     /// # Errors
-    /// As [`Self::clocks_before`].
+    /// As [`Self::clocks_since`].
     pub async fn events_of(&self, meter: Id<Meter>) -> Result<Vec<MeterEvent>, StoreError> {
         let mut reading = self.read("reading the events of a meter").await?;
         let rows: Vec<(String, String, String, i64)> = reading.rows(EVENTS_OF, &[meter.into()]).await?;
@@ -138,7 +139,7 @@ impl Store {
     /// The status words of a meter on its last day, if they were read.
     ///
     /// # Errors
-    /// As [`Self::clocks_before`].
+    /// As [`Self::clocks_since`].
     pub async fn status_words_of(&self, meter: Id<Meter>) -> Result<Option<StatusWords>, StoreError> {
         let mut reading = self.read("reading status words").await?;
         let row: Option<(i64, String, i64)> = reading.row(STATUS_OF, &[meter.into()]).await?;
@@ -151,7 +152,7 @@ impl Store {
     /// Which of these meters have told their status words on a day.
     ///
     /// # Errors
-    /// As [`Self::clocks_before`].
+    /// As [`Self::clocks_since`].
     pub async fn with_status_words(
         &self,
         meters: &[Id<Meter>],
@@ -255,11 +256,12 @@ const EVENT: Table = Table {
 
 const CLOCKS: Sql = Sql {
     sqlite: "SELECT c.meter_id, c.at, c.fast_us, c.uncertainty_us FROM json_each($1) k CROSS JOIN clock_ledger c \
-        WHERE c.meter_id = k.value ->> 0 AND c.at = (SELECT max(e.at) FROM clock_ledger e \
-        WHERE e.meter_id = c.meter_id AND e.at < $2)",
+        WHERE c.meter_id = k.value ->> 0 AND c.at >= coalesce((SELECT max(e.at) FROM clock_ledger e \
+        WHERE e.meter_id = k.value ->> 0 AND e.at < $2), $2) ORDER BY c.meter_id, c.at",
     postgres: "SELECT c.meter_id, c.at, c.fast_us, c.uncertainty_us FROM unnest($1::bigint[]) AS k (meter_id) \
-        CROSS JOIN LATERAL (SELECT * FROM clock_ledger e WHERE e.meter_id = k.meter_id AND e.at < $2 \
-        ORDER BY e.at DESC LIMIT 1) c",
+        CROSS JOIN LATERAL (SELECT * FROM clock_ledger e WHERE e.meter_id = k.meter_id AND e.at >= coalesce( \
+        (SELECT max(p.at) FROM clock_ledger p WHERE p.meter_id = k.meter_id AND p.at < $2), $2)) c \
+        ORDER BY c.meter_id, c.at",
 };
 
 const CLOCKS_OF: &str =

@@ -120,10 +120,14 @@ async fn f14_the_clock_of_a_meter_is_kept_for_each_session() {
             store.clocks_of(Id::new(1)).await.unwrap(),
             [offset(0, -5_000_000), offset(10, -6_000_000)]
         );
-        let before = store.clocks_before(&meters(), start().plus(minutes(6))).await.unwrap();
-        assert_eq!(before.len(), 2);
-        assert_eq!(before[&Id::new(1)], offset(0, -5_000_000));
-        assert_eq!(before[&Id::new(2)], offset(5, 1));
+        let since = store.clocks_since(&meters(), start().plus(minutes(6))).await.unwrap();
+        assert_eq!(since.len(), 2);
+        assert_eq!(since[&Id::new(1)], [offset(0, -5_000_000), offset(10, -6_000_000)]);
+        assert_eq!(since[&Id::new(2)], [offset(5, 1)]);
+        let since = store.clocks_since(&meters(), start().plus(minutes(11))).await.unwrap();
+        assert_eq!(since[&Id::new(1)], [offset(10, -6_000_000)], "the last one before, and none since");
+        let since = store.clocks_since(&meters(), start()).await.unwrap();
+        assert_eq!((since[&Id::new(1)].len(), since[&Id::new(2)].len()), (2, 1), "none before");
         let changed = fresh.run("UPDATE clock_ledger SET fast_us = 0").await.unwrap_err();
         assert!(changed.to_string().contains("is not changed"), "{changed}");
     })

@@ -1,10 +1,12 @@
 //! How far the clock of a meter is off (F14).
 
+use std::time::Duration;
+
 use dlt645::exchange::LengthRule;
 
 use super::super::ask::{Asker, Missed};
 use super::super::{identifier, interpret};
-use crate::domain::{ClockOffset, MissingCause};
+use crate::domain::{ClockOffset, MissingCause, Moment, meter_clock};
 
 /// What a session learned of a clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,25 @@ async fn read_once(asker: &Asker<'_>) -> Result<ClockReading, Missed> {
         return Ok(ClockReading::Off(ClockOffset::measured(civil, heard.asked_at, heard.answered_at)));
     }
     Err(Missed::new(MissingCause::Damaged, "the clock: every answer may have been an old one"))
+}
+
+/// Whether a clock was right from one instant up to another, by its sessions in order of time.
+pub(in crate::collect) fn trust(
+    sessions: &[ClockOffset],
+    span: (Moment, Moment),
+    tolerance: Duration,
+) -> Result<(), Missed> {
+    if meter_clock::was_right(sessions, span, tolerance) {
+        return Ok(());
+    }
+    let wrong = meter_clock::witnesses(sessions, span).iter().find(|session| !session.is_within(tolerance));
+    let detail = match wrong {
+        Some(ClockOffset { at, fast_us, .. }) => {
+            format!("the meter's clock was off by {} s at {}", fast_us / 1_000_000, at.in_china())
+        }
+        None => format!("nothing is known of the meter's clock behind {}", span.1.in_china()),
+    };
+    Err(Missed::new(MissingCause::Clock, detail))
 }
 
 fn is_expected(reading: ClockReading, last: Option<ClockOffset>) -> bool {

@@ -21,15 +21,17 @@ pub(in crate::collect) struct CurveWanted {
     pub(in crate::collect) slots: SlotsPerDay,
     /// The kind of load record, 1 to 6.
     pub(in crate::collect) kind: u8,
+    /// How far what the records say of their time is trusted.
+    pub(in crate::collect) quality: Quality,
 }
 
 impl CurveWanted {
     /// A gap by kinds of load record; what no record holds is left out. [645-2007 12]
-    pub(in crate::collect) fn by_kind(gap: &CurveGap, slots: SlotsPerDay) -> Vec<Self> {
+    pub(in crate::collect) fn by_kind(gap: &CurveGap, slots: SlotsPerDay, quality: Quality) -> Vec<Self> {
         let mut kinds: BTreeMap<u8, Self> = BTreeMap::new();
         for item in &gap.items {
             let Some(kind) = kind_of(*item) else { continue };
-            let new = || Self { gap: CurveGap { items: Vec::new(), ..gap.clone() }, slots, kind };
+            let new = || Self { gap: CurveGap { items: Vec::new(), ..gap.clone() }, slots, kind, quality };
             kinds.entry(kind).or_insert_with(new).gap.items.push(*item);
         }
         kinds.into_values().collect()
@@ -180,7 +182,7 @@ fn keep(
         for (item, value) in values {
             let new = || DayCurve::new(asker.site.meter_id, item, wanted.gap.day, wanted.slots);
             let curve = curves.entry(item.key().number()).or_insert_with(new);
-            curve.fill(at, SlotValue { value, quality: Quality::Good });
+            curve.fill(at, SlotValue { value, quality: wanted.quality });
             span = Some(span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
         }
     }

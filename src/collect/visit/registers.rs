@@ -10,7 +10,7 @@ use dlt645::meter_time::MeterTime;
 
 use super::super::ask::{Asker, Heard, Missed};
 use super::super::{identifier, interpret};
-use super::{Brought, ClockReading, add, fetch, whole_second};
+use super::{Brought, ClockReading, add, clock, fetch, whole_second};
 use crate::domain::{ClockOffset, Day, Item, MissingCause, Moment, Quality, Source, Suspicion, meter_clock};
 use crate::plan::Midnight;
 use crate::store::{Batch, Store};
@@ -23,8 +23,8 @@ pub(in crate::collect) struct Registers<'a> {
     pub(in crate::collect) may_read_live: bool,
     /// How far the time of a freeze may be from midnight.
     pub(in crate::collect) tolerance: Duration,
-    /// The clock of the meter in its last session before the midnight.
-    pub(in crate::collect) clock_before: Option<ClockOffset>,
+    /// The clock of the meter in its sessions up to now, in order of time.
+    pub(in crate::collect) clocks: &'a [ClockOffset],
     /// The clock now.
     pub(in crate::collect) clock_now: ClockReading,
 }
@@ -112,22 +112,10 @@ async fn read_freeze(
 
 /// Whether the clock of the meter was right at midnight.
 fn trust(wanted: Registers<'_>, as_of: Moment) -> Result<(), Missed> {
-    let ClockReading::Off(now) = wanted.clock_now else {
-        return Err(Missed::new(MissingCause::Clock, "the meter's clock shows no time"));
-    };
-    if meter_clock::was_right(as_of, wanted.clock_before, now, wanted.tolerance) {
-        return Ok(());
+    match wanted.clock_now {
+        ClockReading::Absurd => Err(Missed::new(MissingCause::Clock, "the meter's clock shows no time")),
+        ClockReading::Off(_) => clock::trust(wanted.clocks, (as_of, as_of), wanted.tolerance),
     }
-    let seconds = now.fast_us / 1_000_000;
-    let detail = match wanted.clock_before {
-        _ if !now.is_within(wanted.tolerance) => format!("the meter's clock is off by {seconds} s"),
-        Some(before) => {
-            let seconds = before.fast_us / 1_000_000;
-            format!("the meter's clock was off by {seconds} s in the session before midnight")
-        }
-        None => "the meter's clock was not known to be right at midnight".to_owned(),
-    };
-    Err(Missed::new(MissingCause::Clock, detail))
 }
 
 /// The freeze of an instant. A meter that was without supply at a midnight has no freeze of it, so that the one looked
