@@ -1,9 +1,5 @@
 //! Nights over a neighbourhood of both editions with every kind of fault on.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use chaobiao::domain::{Coded, RunOutcome, RunState};
 use chaobiao::store::Address;
 use simulator::fault::Kind;
 
@@ -23,36 +19,25 @@ async fn run(nights: Nights, address: Address) {
     let Nights { meters, lines, nights, share, seed } = nights;
     let world = world(meters, lines, 9600, seed, true);
     let first = day("2026-11-22");
-    let plan = TownPlan {
-        config: config(&world, ""),
-        world,
-        faults: Some(all_faults(share, seed)),
-        start: first.start().minus(Duration::from_secs(600)),
-        address,
-    };
+    let config = config(&world, "");
+    let mut plan = TownPlan::new(world, config, first, address);
+    plan.faults = Some(all_faults(share, seed));
     let town = Town::new(plan).await;
     let head_end = town.head_end();
-    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
-    for number in 0..nights {
-        let today = first.plus(number);
-        let report = town.night(&head_end, today).await;
-        let outcomes = town.store.run_meters(report.run.id).await.unwrap();
-        assert_eq!(outcomes.len(), meters, "i19: read and missing are what was planned");
-        for outcome in outcomes {
-            match outcome.outcome {
-                RunOutcome::Read => {}
-                RunOutcome::Missing(cause) => *causes.entry(cause.name()).or_default() += 1,
-                RunOutcome::Waiting => panic!("i19: {outcome:?}"),
-            }
-        }
-        assert!(matches!(report.run.state, RunState::Done | RunState::Partial));
+    let days: Vec<_> = (0..nights).map(|number| first.plus(number)).collect();
+    for today in &days {
+        town.night(&head_end, *today).await;
     }
-    let last = first.plus(nights - 1);
-    let findings = town.judge(first.plus(-7), last).await;
-    println!("seed {seed}, {meters} meters, {nights} nights, causes {causes:?}");
+    let findings = town.judge((first.plus(-7), first.plus(nights - 1)), &days).await;
+    println!("seed {seed}, {meters} meters, {nights} nights, missing {:?}", findings.missing);
     println!(
-        "{} registers ({} live), {} slots, suspect {:?}",
-        findings.registers, findings.live, findings.slots, findings.suspect
+        "{} registers ({} live), {} slots ({} suspect, {} empty), suspect {:?}",
+        findings.registers,
+        findings.live,
+        findings.slots,
+        findings.suspect_slots,
+        findings.holes,
+        findings.suspect
     );
     let counts = town.faults();
     println!("faults {:?}", Kind::ALL.map(|kind| (kind.name(), counts.of(kind))));

@@ -12,13 +12,8 @@ use crate::truth::held;
 async fn a_quiet_night_is_complete_and_true() {
     let folder = tempfile::tempdir().unwrap();
     let world = world(24, 3, 9600, 7, false);
-    let plan = TownPlan {
-        config: config(&world, ""),
-        world,
-        faults: None,
-        start: day("2026-11-22").start().minus(Duration::from_secs(600)),
-        address: Address::Sqlite(folder.path().join("town.db")),
-    };
+    let (config, address) = (config(&world, ""), Address::Sqlite(folder.path().join("town.db")));
+    let plan = TownPlan::new(world, config, day("2026-11-22"), address);
     let town = Town::new(plan).await;
     let head_end = town.head_end();
     let begun = tokio::time::Instant::now();
@@ -27,7 +22,7 @@ async fn a_quiet_night_is_complete_and_true() {
     assert_eq!((report.run.state, report.progress.read), (RunState::Done, 24), "{:?}", report.progress);
     let outcomes = town.store.run_meters(report.run.id).await.unwrap();
     assert!(outcomes.iter().all(|meter| meter.outcome == RunOutcome::Read), "{outcomes:?}");
-    let findings = town.judge(day("2026-11-14"), day("2026-11-22")).await;
+    let findings = town.judge((day("2026-11-14"), day("2026-11-22")), &[day("2026-11-22")]).await;
     assert_eq!(findings.wrong, Vec::<String>::new());
     // Two registers with four tariffs, tonight and seven midnights before; two curves of seven days.
     assert_eq!(findings.registers, 24 * 10 * 8, "{findings:?}");
@@ -41,13 +36,9 @@ async fn a_quiet_night_is_complete_and_true() {
 async fn f35_a_night_that_was_done_is_not_done_again_and_a_day_to_come_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let world = world(4, 1, 9600, 3, false);
-    let plan = TownPlan {
-        config: config(&world, "[intervals]\nmode = \"off\"\n[collection]\nrepair_days = 0\nevents = false"),
-        world,
-        faults: None,
-        start: day("2026-11-22").start().minus(Duration::from_secs(600)),
-        address: Address::Sqlite(folder.path().join("town.db")),
-    };
+    let config = config(&world, "[intervals]\nmode = \"off\"\n[collection]\nrepair_days = 0\nevents = false");
+    let address = Address::Sqlite(folder.path().join("town.db"));
+    let plan = TownPlan::new(world, config, day("2026-11-22"), address);
     let town = Town::new(plan).await;
     let head_end = town.head_end();
     let refused = head_end.collector.run_night(day("2026-11-22"), &head_end.stop).await.unwrap_err();
@@ -65,13 +56,9 @@ async fn f35_a_night_that_was_done_is_not_done_again_and_a_day_to_come_is_refuse
 async fn slots_are_polled_where_meters_keep_no_record() {
     let folder = tempfile::tempdir().unwrap();
     let world = world(6, 2, 2400, 5, true);
-    let plan = TownPlan {
-        config: config(&world, "[intervals]\nmode = \"poll\""),
-        world,
-        faults: None,
-        start: day("2026-11-21").start(),
-        address: Address::Sqlite(folder.path().join("town.db")),
-    };
+    let config = config(&world, "[intervals]\nmode = \"poll\"");
+    let address = Address::Sqlite(folder.path().join("town.db"));
+    let plan = TownPlan::new(world, config, day("2026-11-21"), address);
     let town = Town::new(plan).await;
     let head_end = town.head_end();
     let slots = town.config.intervals.slots;

@@ -1,11 +1,15 @@
 //! A town: its meters on their lines, a store, and the head-end between them, in one process and in paused time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use chaobiao::channel::{Channel, ChannelSettings, Lines};
 use chaobiao::clock::{Clock, ManualClock};
 use chaobiao::collect::{Collector, NightReport, Settings};
 use chaobiao::config::Config;
 use chaobiao::domain::{
-    ArchiveEntry, Coded, Customer, CustomerClass, Day, Meter, MeterPath, MeterProtocol, MeteringPoint,
+    ArchiveEntry, Coded, Customer, CustomerClass, Day, Id, Meter, MeterPath, MeterProtocol, MeteringPoint,
     Moment, PointRole,
 };
 use chaobiao::link::Dialler;
@@ -17,6 +21,7 @@ use simulator::bus::rate::{Parity, Rate};
 use simulator::bus::settings::Settings as BusSettings;
 use simulator::fault::{Counts, Injector, Plan as Faults};
 use simulator::instant::At;
+use simulator::meter::{Editions, Manners, Meter as SimulatedMeter};
 use simulator::seed::Seed;
 use simulator::serve::{LiveBus, Server};
 use simulator::world::World;
@@ -34,6 +39,17 @@ pub(crate) struct TownPlan {
     pub(crate) start: Moment,
     pub(crate) config: Config,
     pub(crate) address: Address,
+    /// What is written into the archive; that of the world's meters, unless a test says something else.
+    pub(crate) archive: Vec<ArchiveEntry>,
+}
+
+impl TownPlan {
+    /// A town without faults; its time begins ten minutes before a day.
+    pub(crate) fn new(world: WorldFile, config: Config, first: Day, address: Address) -> Self {
+        let start = first.start().minus(Duration::from_secs(600));
+        let archive = world.meter.iter().map(entry).collect();
+        Self { world, faults: None, start, config, address, archive }
+    }
 }
 
 pub(crate) struct Town {
@@ -42,10 +58,17 @@ pub(crate) struct Town {
     pub(crate) config: Config,
     /// The meters with their settings.
     pub(crate) meters: Vec<(MeterEntry, Shared)>,
-    pub(crate) buses: Vec<LiveBus<Shared>>,
-    pub(crate) lines: Lines,
+    pub(crate) wires: Vec<Wire>,
     server: Server,
     _manual: ManualClock,
+}
+
+/// A line of the town.
+pub(crate) struct Wire {
+    pub(crate) name: String,
+    pub(crate) bus: LiveBus<Shared>,
+    /// Nobody who dials it gets through.
+    pub(crate) is_cut: Arc<AtomicBool>,
 }
 
 /// The head-end in a town. It may be killed and begun again; the town goes on.
@@ -90,18 +113,13 @@ pub(crate) fn at(moment: Moment) -> At {
 impl Town {
     /// Opens the store and lets the town live. Time is paused from then on.
     pub(crate) async fn new(plan: TownPlan) -> Self {
-        let TownPlan { world, faults, start, config, address } = plan;
+        let TownPlan { world, faults, start, config, address, archive } = plan;
         let store = Store::open(&address, Migrations::Run).await.unwrap().in_simulated_time();
-        let entries: Vec<ArchiveEntry> = world.meter.iter().map(entry).collect();
-        store.save_archive(&entries, start, Saving::Save).await.unwrap();
+        store.save_archive(&archive, start, Saving::Save).await.unwrap();
         tokio::time::pause();
         let server = Server::new();
         let manual = ManualClock::running(start);
-        let mut meters = Vec::new();
-        let mut buses = Vec::new();
-        let mut handles = Vec::new();
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let entries = world.meter.clone();
+        let (mut meters, mut wires) = (Vec::new(), Vec::new());
         for (number, (entry, fitted)) in (0..).zip(World::build(&world).unwrap().fit(at(start))) {
             let rate = Rate::new(entry.baud, Parity::Even).unwrap();
             let settings = BusSettings { rate, echo: entry.echo, ..BusSettings::default() };
@@ -109,25 +127,26 @@ impl Town {
             if let Some(plan) = &faults {
                 bus = bus.with_faults(Injector::new(plan.of_bus(number)));
             }
-            let own = entries.iter().filter(|meter| meter.bus == entry.name).cloned();
+            let own = world.meter.iter().filter(|meter| meter.bus == entry.name).cloned();
             meters.extend(own.zip(fitted));
-            let bus = server.run(bus);
-            let line = config.lines.iter().find(|line| line.name == entry.name).unwrap();
-            let ends = bus.clone();
-            let dialler = Dialler::memory(move || Some(ends.memory()), true);
-            let settings = ChannelSettings::of(line, &config.collection, number);
-            handles.push(Channel::spawn(settings, dialler, Box::new(()), &tasks, stop.clone()));
-            buses.push(bus);
+            wires.push(Wire { name: entry.name, bus: server.run(bus), is_cut: Arc::default() });
         }
-        let lines = Lines::of(handles);
-        Self { store, clock: manual.clock(), config, meters, buses, lines, server, _manual: manual }
+        Self { store, clock: manual.clock(), config, meters, wires, server, _manual: manual }
     }
 
-    /// Starts the head-end.
+    /// Starts the head-end: its lines and its collector.
     pub(crate) fn head_end(&self) -> HeadEnd {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let settings = Settings::of(&self.config);
-        let (store, clock, lines) = (self.store.clone(), self.clock.clone(), self.lines.clone());
+        let open = |(number, wire): (u64, &Wire)| {
+            let line = self.config.lines.iter().find(|line| line.name == wire.name).unwrap();
+            let (bus, is_cut) = (wire.bus.clone(), Arc::clone(&wire.is_cut));
+            let dial = move || (!is_cut.load(Ordering::Relaxed)).then(|| bus.memory());
+            let settings = ChannelSettings::of(line, &self.config.collection, number);
+            Channel::spawn(settings, Dialler::memory(dial, true), Box::new(()), &tasks, stop.clone())
+        };
+        let lines = Lines::of((0..).zip(&self.wires).map(open).collect::<Vec<_>>());
+        let (store, clock) = (self.store.clone(), self.clock.clone());
         let collector = Collector::new(store, clock, lines, settings, &tasks, stop.clone());
         HeadEnd { collector, tasks, stop }
     }
@@ -140,18 +159,40 @@ impl Town {
 
     /// How many requests the meters have heard on all lines.
     pub(crate) fn requests(&self) -> u64 {
-        self.buses.iter().map(|bus| bus.with(|bus| bus.requests())).sum()
+        self.wires.iter().map(|wire| wire.bus.with(|bus| bus.requests())).sum()
     }
 
     /// How often each fault happened.
     pub(crate) fn faults(&self) -> Counts {
-        let count = |bus: &LiveBus<Shared>| bus.with(|bus| *bus.faults().unwrap().counts());
-        self.buses.iter().map(count).fold(Counts::default(), |all, own| all.plus(&own))
+        let count = |wire: &Wire| wire.bus.with(|bus| *bus.faults().unwrap().counts());
+        self.wires.iter().map(count).fold(Counts::default(), |all, own| all.plus(&own))
     }
 
     /// The meter with this address.
     pub(crate) fn shared(&self, address: MeterAddress) -> &Shared {
         self.meters.iter().find(|(entry, _)| entry.address == address).map(|(_, meter)| meter).unwrap()
+    }
+
+    /// The number of the meter with this address.
+    pub(crate) async fn number(&self, address: MeterAddress) -> Id<Meter> {
+        self.numbers().await.into_iter().find(|(_, known)| *known == address).unwrap().0
+    }
+
+    /// Lets a meter fall silent, or talk again: it goes on counting and freezing, and hears another address.
+    pub(crate) fn swap_voice(&self, address: MeterAddress, other: &mut Option<SimulatedMeter>) {
+        let mut fitted = self.shared(address).lock().unwrap();
+        *other = match other.take() {
+            Some(voice) => {
+                fitted.meter = voice;
+                None
+            }
+            None => {
+                let nobody = MeterAddress::from_number(999_999_000_000 + address.number() % 1000).unwrap();
+                let manners = Manners::default();
+                let mute = SimulatedMeter::new(nobody, Editions::BOTH, manners, fitted.meter.truth().clone());
+                Some(std::mem::replace(&mut fitted.meter, mute))
+            }
+        };
     }
 
     pub(crate) async fn close(self) {
@@ -162,6 +203,7 @@ impl Town {
 }
 
 impl HeadEnd {
+    /// Ends it. Whatever the collector was doing must have been dropped before.
     pub(crate) async fn close(self) {
         self.stop.cancel();
         drop(self.collector);
@@ -171,7 +213,7 @@ impl HeadEnd {
 }
 
 /// The archive's entry of a meter.
-fn entry(meter: &MeterEntry) -> ArchiveEntry {
+pub(crate) fn entry(meter: &MeterEntry) -> ArchiveEntry {
     let customer = &meter.customer;
     let is_three_phase = matches!(meter.load, LoadName::Shop | LoadName::Factory);
     let (protocol, profile) = match meter.edition {

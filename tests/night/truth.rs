@@ -1,12 +1,11 @@
 //! The judge: compares what is kept with what the simulated meters held. It knows nothing of how it came there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chaobiao::domain::{Coded, Day, Id, Item, Meter, Moment, Quality, Source};
+use chaobiao::domain::{Coded, Day, Id, Item, Meter, Moment, Quality, RunKind, RunOutcome, RunState, Source};
 use dlt645::address::MeterAddress;
 use simulator::tariff::Tariff;
 use simulator::truth::register::{Energy, Quadrant, Register};
-use simulator::world::file::MeterEntry;
 use simulator::world::fitted::Shared;
 
 use crate::rig::{Town, at};
@@ -20,11 +19,20 @@ pub(crate) struct Findings {
     pub(crate) live: usize,
     /// Slots that are as the meter had them.
     pub(crate) slots: usize,
+    /// Slots kept as suspect.
+    pub(crate) suspect_slots: usize,
+    /// Slots of the days judged that are empty; each has a cause.
+    pub(crate) holes: usize,
     /// Reads kept as suspect.
     pub(crate) suspect: BTreeMap<&'static str, usize>,
+    /// Meters missing, by cause, of all nights.
+    pub(crate) missing: BTreeMap<&'static str, usize>,
     /// What is not as it was.
     pub(crate) wrong: Vec<String>,
 }
+
+/// How the accepted readings of a meter were come by, by item and instant.
+pub(crate) type Readings = BTreeMap<(String, Moment), Source>;
 
 /// The simulator's register of an item.
 fn register(item: Item) -> Option<Register> {
@@ -53,94 +61,185 @@ pub(crate) fn held(meter: &Shared, item: Item, moment: Moment) -> Option<i64> {
     Some(shown * 10_i64.pow(u32::from(item.decimals()) - 2))
 }
 
-impl Town {
-    fn meter(&self, address: MeterAddress) -> &(MeterEntry, Shared) {
-        self.meters.iter().find(|(entry, _)| entry.address == address).unwrap()
-    }
+/// The true moment at which a meter's own clock came to an instant; `None` when it did not within the tolerance of it.
+pub(crate) fn marked(meter: &Shared, instant: Moment) -> Option<Moment> {
+    let shared = meter.lock().unwrap();
+    let shown = at(instant);
+    let mark = shared.meter.truth().clock().when_showing(shown, shown.plus(-TOLERANCE_SECONDS))?;
+    (mark.since(shown) <= TOLERANCE_SECONDS).then(|| Moment::from_civil(mark.civil().unwrap()))
+}
 
+impl Town {
     /// The numbers the store gives the meters.
     pub(crate) async fn numbers(&self) -> Vec<(Id<Meter>, MeterAddress)> {
         let sites = self.store.site_meters().await.unwrap();
         sites.into_iter().map(|site| (site.meter_id, site.meter.address)).collect()
     }
 
-    /// Compares everything that is kept of the days from `from` up to and with `until`.
-    pub(crate) async fn judge(&self, from: Day, until: Day) -> Findings {
+    /// Compares everything that is kept of the days from `from` up to and with `until`; each of `nights` must have ended
+    /// with every meter read or missing for a cause.
+    pub(crate) async fn judge(&self, (from, until): (Day, Day), nights: &[Day]) -> Findings {
         let mut findings = Findings::default();
-        for (id, address) in self.numbers().await {
-            let (entry, meter) = self.meter(address);
-            self.judge_registers(id, entry, meter, (from.start(), until.next().start()), &mut findings).await;
-            self.judge_curves(id, entry, meter, (from, until), &mut findings).await;
+        let meters = self.numbers().await;
+        let mut readings = HashMap::new();
+        for (id, address) in &meters {
+            readings.insert(*id, self.judge_registers(*id, *address, (from, until), &mut findings).await);
+        }
+        for night in nights {
+            self.judge_night(*night, &meters, &readings, &mut findings).await;
+        }
+        for (id, address) in &meters {
+            self.judge_curves(*id, *address, (from, until), &mut findings).await;
         }
         findings
     }
 
+    /// Every accepted reading is what the meter held, and there is one of each key.
     async fn judge_registers(
         &self,
         id: Id<Meter>,
-        entry: &MeterEntry,
-        meter: &Shared,
-        (from, until): (Moment, Moment),
+        address: MeterAddress,
+        (from, until): (Day, Day),
         findings: &mut Findings,
-    ) {
-        for kept in self.store.ledger(id, from, until).await.unwrap() {
+    ) -> Readings {
+        let meter = self.shared(address);
+        let mut accepted = Readings::new();
+        for kept in self.store.ledger(id, from.start(), until.next().start()).await.unwrap() {
             let reading = kept.reading;
             if let Quality::Suspect(_) = reading.quality {
                 *findings.suspect.entry(reading.quality.name()).or_default() += 1;
                 continue;
             }
-            let (early, late) = match reading.source {
+            let key = (reading.item.code().to_string(), reading.as_of);
+            let (item, as_of, source) = (&key.0, reading.as_of.in_china(), reading.source.name());
+            let what = format!("{address} {item} at {as_of} ({source})");
+            let span = match reading.source {
                 // It holds for some instant between the question and the answer.
-                Source::Live => (reading.as_of, reading.collected_at),
-                // It was taken when the meter's own clock showed midnight.
-                _ => (marked(meter, reading.as_of), marked(meter, reading.as_of)),
+                Source::Live => Some((reading.as_of, reading.collected_at)),
+                // It was taken when the meter's own clock showed the instant.
+                _ => marked(meter, reading.as_of).map(|moment| (moment, moment)),
             };
-            let truth = [early, late].map(|moment| held(meter, reading.item, moment).unwrap());
-            if (truth[0]..=truth[1]).contains(&reading.value) {
-                findings.registers += 1;
-                findings.live += usize::from(reading.source == Source::Live);
-            } else {
-                let (item, as_of) = (reading.item.code(), reading.as_of.in_china());
-                let (value, source) = (reading.value, reading.source.name());
-                findings.wrong.push(format!(
-                    "{} {item} at {as_of} ({source}): {value} is kept, {truth:?} was held",
-                    entry.address
-                ));
+            let truth =
+                span.map(|(early, late)| [early, late].map(|at| held(meter, reading.item, at).unwrap()));
+            match truth {
+                None => findings.wrong.push(format!("i3: {what}: the clock never showed that")),
+                Some([least, most]) if (least..=most).contains(&reading.value) => {
+                    findings.registers += 1;
+                    findings.live += usize::from(reading.source == Source::Live);
+                }
+                Some(truth) => {
+                    findings.wrong.push(format!("i2: {what}: {} is kept, {truth:?} was held", reading.value));
+                }
+            }
+            if accepted.insert(key, reading.source).is_some() {
+                findings.wrong.push(format!("i4: {what}: accepted twice"));
             }
         }
+        accepted
     }
 
-    async fn judge_curves(
+    /// The run has ended, with every planned meter read, its registers being there, or missing for a cause.
+    async fn judge_night(
         &self,
-        id: Id<Meter>,
-        entry: &MeterEntry,
-        meter: &Shared,
-        (from, until): (Day, Day),
+        day: Day,
+        meters: &[(Id<Meter>, MeterAddress)],
+        readings: &HashMap<Id<Meter>, Readings>,
         findings: &mut Findings,
     ) {
-        let items = &self.config.intervals.items;
-        for curve in self.store.curves(&[id], items, from, until).await.unwrap() {
-            for (instant, slot) in curve.filled() {
-                // The record of a quarter of an hour is taken when the meter's own clock shows it.
-                let marked = marked(meter, instant);
-                let truth = held(meter, curve.item, marked).unwrap();
-                if truth == slot.value {
-                    findings.slots += 1;
-                } else {
-                    let (item, at) = (curve.item.code(), instant.in_china());
-                    let value = slot.value;
-                    findings.wrong.push(format!("{} {item} slot {at}: {value}, not {truth}", entry.address));
+        let Some(run) = self.store.run_of("site", day, RunKind::Nightly).await.unwrap() else {
+            findings.wrong.push(format!("i19: {day}: no run"));
+            return;
+        };
+        let outcomes = self.store.run_meters(run.id).await.unwrap();
+        let told: BTreeSet<_> = outcomes.iter().map(|outcome| outcome.meter).collect();
+        let planned = usize::try_from(run.planned).unwrap();
+        if outcomes.len() != planned || told.len() != planned {
+            findings.wrong.push(format!("i19: {day}: {} outcomes of {planned} meters", outcomes.len()));
+        }
+        let is_complete = outcomes.iter().all(|outcome| outcome.outcome.is_read());
+        let expected = if is_complete { RunState::Done } else { RunState::Partial };
+        if run.state != expected || run.ended_at.is_none() {
+            findings.wrong.push(format!("i19: {day}: {run:?}"));
+        }
+        let deadline = self.config.collection.deadline.on(day);
+        let total = self.config.collection.registers.first().unwrap();
+        for outcome in outcomes {
+            let Some((_, address)) = meters.iter().find(|(id, _)| *id == outcome.meter) else { continue };
+            match outcome.outcome {
+                RunOutcome::Waiting => findings.wrong.push(format!("i19: {day} {address}: no outcome")),
+                RunOutcome::Missing(cause) => *findings.missing.entry(cause.name()).or_default() += 1,
+                RunOutcome::Read => {
+                    let of_night = |code: &str| {
+                        let of_item = readings[&outcome.meter].range((code.to_owned(), day.start())..);
+                        let mut of_item =
+                            of_item.take_while(|((item, at), _)| item == code && *at <= deadline);
+                        of_item.any(|((_, at), source)| *source == Source::Live || *at == day.start())
+                    };
+                    let items = (0..=4).filter_map(|tariff| total.with_tariff(tariff));
+                    let codes: Vec<String> = items.map(|item| item.code().to_string()).collect();
+                    if let Some(lacks) = codes.iter().find(|code| !of_night(code)) {
+                        findings.wrong.push(format!("i19: {day} {address}: read, and there is no {lacks}"));
+                    }
                 }
             }
         }
     }
+
+    /// Every slot is what the meter held, and every empty one is told of with its cause in the night of its day.
+    async fn judge_curves(
+        &self,
+        id: Id<Meter>,
+        address: MeterAddress,
+        (from, until): (Day, Day),
+        findings: &mut Findings,
+    ) {
+        let items = &self.config.intervals.items;
+        let meter = self.shared(address);
+        let mut filled: HashMap<(Item, Day), usize> = HashMap::new();
+        for curve in self.store.curves(&[id], items, from, until).await.unwrap() {
+            for (instant, slot) in curve.filled() {
+                if self.config.intervals.slots.slot_of(instant).is_some() {
+                    *filled.entry((curve.item, curve.day)).or_default() += 1;
+                }
+                if !slot.quality.is_accepted() {
+                    findings.suspect_slots += 1;
+                    continue;
+                }
+                // The record of a quarter of an hour is taken when the meter's own clock shows it.
+                let truth = marked(meter, instant).map(|marked| held(meter, curve.item, marked).unwrap());
+                if truth == Some(slot.value) {
+                    findings.slots += 1;
+                } else {
+                    let (item, at, value) = (curve.item.code(), instant.in_china(), slot.value);
+                    findings.wrong.push(format!("i3: {address} {item} slot {at}: {value}, not {truth:?}"));
+                }
+            }
+        }
+        let each = usize::from(self.config.intervals.slots.count());
+        let days = std::iter::successors(Some(from), |day| Some(day.next())).take_while(|day| *day < until);
+        for day in days {
+            let Some(run) = self.store.run_of("site", day.next(), RunKind::Nightly).await.unwrap() else {
+                continue;
+            };
+            let outcomes = self.store.run_meters(run.id).await.unwrap();
+            let Some(outcome) = outcomes.iter().find(|outcome| outcome.meter == id) else { continue };
+            let there: usize = items.iter().filter_map(|item| filled.get(&(*item, day))).sum();
+            let empty = each * items.len() - there.min(each * items.len());
+            // A meter that keeps no load record has no curve to miss.
+            if there == 0 && outcome.holes.is_none() && outcome.outcome.is_read() {
+                continue;
+            }
+            findings.holes += empty;
+            let is_told = match (outcome.holes, outcome.outcome) {
+                (Some((count, cause)), _) => cause.is_some() && usize::try_from(count).unwrap() >= empty,
+                (None, outcome) => !outcome.is_read(),
+            };
+            if empty > 0 && !is_told {
+                findings.wrong.push(format!("i19: {address} {day}: {empty} slots are empty without a cause"));
+            }
+        }
+    }
 }
 
-/// The true moment at which a meter's clock showed an instant.
-pub(crate) fn marked(meter: &Shared, instant: Moment) -> Moment {
-    let shared = meter.lock().unwrap();
-    let clock = shared.meter.truth().clock();
-    let shown = at(instant);
-    let moment = clock.when_showing(shown, shown.plus(-90_000)).unwrap_or(shown);
-    Moment::from_civil(moment.civil().unwrap())
-}
+/// How far from an instant a clock that counts as right may have shown it.
+const TOLERANCE_SECONDS: i64 = 300;

@@ -1,0 +1,160 @@
+//! I20: who is missing in a night is missing for its cause, and what the meter still holds is fetched when it is back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chaobiao::domain::{Coded, Day, MissingCause, RunKind, RunOutcome, RunState, Source};
+use chaobiao::store::Address;
+use dlt645::address::MeterAddress;
+use simulator::world::file::{AreaPowerCut, Moment as Written};
+
+use crate::rig::{Town, TownPlan, at, config, day, world};
+
+impl Town {
+    /// The meters missing in the night of a day, with their causes.
+    pub(crate) async fn missing(&self, day: Day) -> BTreeMap<MeterAddress, MissingCause> {
+        let run = self.store.run_of("site", day, RunKind::Nightly).await.unwrap().unwrap();
+        let addresses: BTreeMap<i64, MeterAddress> =
+            self.numbers().await.into_iter().map(|(id, address)| (id.number(), address)).collect();
+        let mut missing = BTreeMap::new();
+        for meter in self.store.run_meters(run.id).await.unwrap() {
+            if let RunOutcome::Missing(cause) = meter.outcome {
+                missing.insert(*addresses.get(&meter.meter.number()).unwrap(), cause);
+            }
+        }
+        missing
+    }
+}
+
+fn first() -> Day {
+    day("2026-11-22")
+}
+
+fn nights(count: i64) -> Vec<Day> {
+    (0..count).map(|number| first().plus(number)).collect()
+}
+
+/// How many register values there are of so many meters and midnights: two registers with four tariffs.
+const EACH: usize = 10;
+
+/// How many slots a day has, of two items.
+const SLOTS: usize = 2 * 96;
+
+#[tokio::test]
+async fn i20_dead_meters_alone_are_missing_and_their_gaps_close_when_they_are_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(20, 2, 9600, 31, false);
+    let dead: BTreeSet<MeterAddress> = world.meter.iter().skip(2).step_by(5).map(|m| m.address).collect();
+    let (config, address) = (config(&world, ""), Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(TownPlan::new(world, config, first(), address)).await;
+    let head_end = town.head_end();
+    let mut voices: Vec<_> = dead.iter().map(|address| (*address, None)).collect();
+    for today in nights(3) {
+        if today == first() {
+            voices.iter_mut().for_each(|(address, voice)| town.swap_voice(*address, voice));
+        }
+        let report = town.night(&head_end, today).await;
+        assert_eq!(report.run.state, RunState::Partial);
+        let missing = town.missing(today).await;
+        assert_eq!(
+            missing.keys().copied().collect::<BTreeSet<_>>(),
+            dead,
+            "{today}: a fifth, and exactly those"
+        );
+        assert!(missing.values().all(|cause| *cause == MissingCause::Silent), "{missing:?}");
+    }
+    voices.iter_mut().for_each(|(address, voice)| town.swap_voice(*address, voice));
+    let last = first().plus(3);
+    assert_eq!(town.night(&head_end, last).await.run.state, RunState::Done);
+    let findings = town.judge((first().plus(-7), last), &nights(4)).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    // Those that were dead hold seven midnights before the last one; the others were read since seven before the first.
+    let (alive, back) = (20 - dead.len(), dead.len());
+    assert_eq!(findings.registers, EACH * (alive * 11 + back * 8), "{findings:?}");
+    assert_eq!(findings.live, 0);
+    assert_eq!(findings.slots, SLOTS * (alive * 10 + back * 7), "{findings:?}");
+    assert_eq!(findings.missing, BTreeMap::from([("silent", 3 * dead.len())]));
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn i20_a_line_that_is_down_for_a_night_is_told_so_and_caught_up_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(8, 2, 9600, 32, false);
+    let cut: BTreeSet<MeterAddress> =
+        world.meter.iter().filter(|meter| meter.bus == "line 2").map(|meter| meter.address).collect();
+    let (config, address) = (config(&world, ""), Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(TownPlan::new(world, config, first(), address)).await;
+    let is_cut = &town.wires.iter().find(|wire| wire.name == "line 2").unwrap().is_cut;
+    is_cut.store(true, Ordering::Relaxed);
+    let head_end = town.head_end();
+    let report = town.night(&head_end, first()).await;
+    assert_eq!((report.run.state, report.progress.read), (RunState::Partial, 4));
+    let missing = town.missing(first()).await;
+    assert_eq!(missing.keys().copied().collect::<BTreeSet<_>>(), cut);
+    assert!(missing.values().all(|cause| *cause == MissingCause::LineDown), "{missing:?}");
+    // In the second night it comes back at two o'clock.
+    let second = first().next();
+    let back = async {
+        town.clock.sleep_until(second.start().plus(Duration::from_secs(7200))).await;
+        is_cut.store(false, Ordering::Relaxed);
+    };
+    let (report, ()) = tokio::join!(town.night(&head_end, second), back);
+    assert_eq!((report.run.state, report.progress.read), (RunState::Done, 8), "{:?}", report.progress);
+    assert!(report.run.ended_at.unwrap() > second.start().plus(Duration::from_secs(7200)));
+    let findings = town.judge((first().plus(-7), second), &nights(2)).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert_eq!(findings.registers, EACH * (4 * 9 + 4 * 8), "{findings:?}");
+    assert_eq!(findings.slots, SLOTS * (4 * 8 + 4 * 7), "{findings:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn i20_a_midnight_without_supply_is_read_live_and_its_curve_has_holes_with_a_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(6, 1, 9600, 33, false);
+    let dark: Vec<MeterAddress> = world.meter.iter().take(3).map(|meter| meter.address).collect();
+    for meter in world.meter.iter_mut().take(3) {
+        meter.customer.transformer_area = "the dark one".to_owned();
+    }
+    let midnight = at(first().start());
+    world.power_cut.push(AreaPowerCut {
+        transformer_area: "the dark one".to_owned(),
+        from: Written(midnight.plus(-9600)),
+        to: Written(midnight.plus(120)),
+    });
+    let (config, address) = (config(&world, ""), Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(TownPlan::new(world, config, first(), address)).await;
+    let head_end = town.head_end();
+    for today in nights(2) {
+        assert_eq!(town.night(&head_end, today).await.run.state, RunState::Done);
+    }
+    let findings = town.judge((first().plus(-7), first().next()), &nights(2)).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    // The freezes before are nearer than the calendar says, and found all the same.
+    assert_eq!(findings.registers, EACH * 6 * 9, "{findings:?}");
+    assert_eq!(findings.live, EACH * 3, "{findings:?}");
+    // From 21:20 on: 21:30 to 23:45. What was live at 00:00 of the next day is its own first slot.
+    assert_eq!(findings.holes, 3 * 2 * (10 + 1), "{findings:?}");
+    for address in &dark {
+        let id = town.number(*address).await;
+        let entries =
+            town.store.ledger(id, first().start(), first().next().start().minus(Duration::from_secs(1)));
+        for entry in entries.await.unwrap() {
+            assert_eq!(entry.reading.source, Source::Live);
+            assert!(entry.reading.as_of > first().start(), "never stamped back: {entry:?}");
+        }
+        for (today, holes) in [(first(), 20), (first().next(), 2)] {
+            let run = town.store.run_of("site", today, RunKind::Nightly).await.unwrap().unwrap();
+            let outcomes = town.store.run_meters(run.id).await.unwrap();
+            let outcome = outcomes.iter().find(|outcome| outcome.meter == id).unwrap();
+            let (count, cause) = outcome.holes.unwrap();
+            assert_eq!((count, cause.unwrap().name()), (holes, "no value"), "{today} {address}");
+        }
+    }
+    head_end.close().await;
+    town.close().await;
+}
