@@ -189,14 +189,16 @@ impl Changer {
         };
         self.audit.write(&intent)?;
         let (said, not_authorised) = tokio::select! {
-            told = asker.order(order.request.clone()) => match &told {
-                Err(error) => (Said::Not(Trouble::new(error.to_string(), "未发送：线路故障")), false),
-                Ok(told) => judged(&told.outcome),
-            },
+            // Asked first, so that Ctrl-C is heard before the first byte leaves.
+            biased;
             () = insisted() => {
                 let why = "given up by hand: it may have been obeyed or not";
                 (Said::Nothing(Trouble::new(why, "已手工中止，结果未知")), false)
             }
+            told = asker.order(order.request.clone()) => match &told {
+                Err(error) => (Said::Not(Trouble::new(error.to_string(), "未发送：线路故障")), false),
+                Ok(told) => judged(&told.outcome),
+            },
         };
         let (word, reason) = match &said {
             Said::Accepted => (None, Some("accepted".to_owned())),
