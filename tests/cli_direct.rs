@@ -562,11 +562,11 @@ fn f18_a_load_profile_is_whole_and_its_holes_are_holes() {
 #[test]
 fn f08_a_noisy_line_gives_the_same_profile_or_says_where_it_broke_off() {
     let clean = unpaced(&[]);
-    let noisy = unpaced(&["--fault", "flip=30%", "--fault", "cut=25%", "--fault", "duplicate=20%"]);
+    let noisy = unpaced(&["--fault", "flip=30%", "--fault", "cut=30%", "--fault", "duplicate=40%"]);
     let day = yesterday();
     let read = |simulator: &Simulator, more: &[&str]| {
         let span =
-            ["--meter", METER, "--from", &day, "--to", &format!("{day} 02:30"), "--json", "--class", "1"];
+            ["--meter", METER, "--from", &day, "--to", &format!("{day} 01:45"), "--json", "--class", "1"];
         at(simulator.listen(0), "load-profile", &[&span[..], more].concat())
     };
     let truth = read(&clean, &[]).json();
@@ -618,6 +618,10 @@ fn events_are_counted_and_the_last_ones_listed_in_both_languages() {
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.talk.contains("voltage loss, phase A  A相失压"), "{}", wrong.talk);
     let elsewhere = ["--meter", "202411119999", "--timeout", "100ms", "--retries", "0"];
-    let silent = at(place, "events", &elsewhere);
-    assert_eq!((silent.code, silent.out.as_str()), (Some(1), ""), "asked once and not fifty times");
+    for command in ["events", "freeze"] {
+        let silent = at(place, command, &elsewhere);
+        assert_eq!(silent.code, Some(1), "{command}");
+        assert!(silent.talk.contains("a meter of 1997 does not answer this"), "{}", silent.talk);
+    }
+    assert_eq!(at(place, "events", &elsewhere).out, "", "asked once and not fifty times");
 }

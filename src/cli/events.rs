@@ -126,8 +126,7 @@ impl Events {
         match &told.outcome {
             Outcome::Answered(_) | Outcome::Refused { .. } => Ok(()),
             outcome => {
-                let Trouble { en, zh } =
-                    Trouble::of(outcome).unwrap_or_else(|| Trouble::new("no answer", "无应答"));
+                let Trouble { en, zh } = Trouble::of_2007(outcome);
                 Err(CliError::Failed(format!("{}: {en}  {zh}", self.meter)))
             }
         }

@@ -182,6 +182,9 @@ struct Missing {
     di: String,
     name: String,
     name_zh: String,
+    /// It did not answer; a refusal says that it has no such item.
+    #[serde(skip)]
+    is_lost: bool,
     #[serde(flatten)]
     trouble: Trouble,
 }
@@ -209,15 +212,16 @@ impl Freeze {
         }
         let mut asker = Asker::open(&self.ask).await?;
         self.meter = asker.the_one(self.meter).await?;
-        let mut failed = 0;
+        let mut failed = None;
         for record in self.records(&mut asker).await? {
-            failed += usize::from(!record.ok);
             self.print(out, &record)?;
+            failed = failed.or(record.trouble);
         }
         match failed {
-            0 => Ok(()),
-            1 => Err(CliError::Failed("a freeze was not read  冻结数据未读到".into())),
-            count => Err(CliError::Failed(format!("{count} freezes were not read  {count}条冻结数据未读到"))),
+            None => Ok(()),
+            Some(Trouble { en, zh }) => {
+                Err(CliError::Failed(format!("a freeze was not read: {en}  冻结数据未读到: {zh}")))
+            }
         }
     }
 
@@ -234,7 +238,7 @@ impl Freeze {
         }
         table::values(out, &record.values)?;
         for missing in &record.missing {
-            let Missing { di, name, name_zh, trouble } = missing;
+            let Missing { di, name, name_zh, trouble, .. } = missing;
             writeln!(out, "  {name}  {name_zh} ({di}): {}  {}", trouble.en, trouble.zh)?;
         }
         out.flush()?;

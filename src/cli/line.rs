@@ -15,7 +15,7 @@ pub(super) struct AskArgs {
     #[command(flatten)]
     line: LineArgs,
     /// How long to wait for the first byte of an answer
-    #[arg(long, default_value = "2s", value_parser = config::duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = config::duration)]
     timeout: Duration,
     /// How often to ask again after silence
     #[arg(long, default_value_t = 2)]

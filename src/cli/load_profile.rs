@@ -138,7 +138,7 @@ impl LoadProfile {
             "条重复记录数值不一致，采用先到者",
         );
         note(profile.undated, "records without a possible time were left out", "条时标无效的记录已剔除");
-        if profile.interval.is_none() {
+        if profile.interval.is_none() && !profile.is_empty() {
             super::talk(
                 "chaobiao: how often this meter records is not known, so holes cannot be told: --interval MINUTES  记录间隔未知，无法判断缺点",
             );

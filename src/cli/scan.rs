@@ -45,13 +45,13 @@ pub(super) struct Scan {
     #[arg(long, value_enum)]
     edition: Option<super::decode::EditionArg>,
     /// How long to wait for the first byte of an answer; by default the 500 ms of the standard and some
-    #[arg(long, value_parser = config::duration)]
+    #[arg(long, value_name = "TIME", value_parser = config::duration)]
     timeout: Option<Duration>,
     /// How often to ask again after silence
     #[arg(long, default_value_t = 1)]
     retries: u8,
     /// When to stop, whatever is left
-    #[arg(long, default_value = "30min", value_parser = config::duration)]
+    #[arg(long, value_name = "TIME", default_value = "30min", value_parser = config::duration)]
     limit: Duration,
     /// Print one JSON object a line
     #[arg(long)]

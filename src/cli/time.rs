@@ -37,7 +37,7 @@ pub(super) struct Time {
     #[arg(long, value_enum)]
     edition: Option<EditionArg>,
     /// How far off is near enough
-    #[arg(long, default_value = "30s", value_parser = config::duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = config::duration)]
     tolerance: Duration,
     /// Set the clock of this one meter to the time of this computer
     #[arg(long)]

@@ -17,6 +17,18 @@ impl Trouble {
         Self { en: en.into(), zh: zh.into() }
     }
 
+    /// The same where only meters of 2007 have what was asked for.
+    pub(super) fn of_2007(outcome: &Outcome) -> Self {
+        let Self { en, zh } = Self::of(outcome).unwrap_or_else(|| Self::new("no answer", "无应答"));
+        match outcome {
+            Outcome::Silent(_) => Self::new(
+                format!("{en}; a meter of 1997 does not answer this: time tells the edition"),
+                format!("{zh}；1997版电表不支持，可用 time 判断规约"),
+            ),
+            _ => Self { en, zh },
+        }
+    }
+
     /// Why an exchange gave no answer; `None` when it did.
     pub(super) fn of(outcome: &Outcome) -> Option<Self> {
         Some(match outcome {

@@ -63,10 +63,8 @@ impl Freeze {
             self.values(asker, back, &mut record).await?;
             match self.time(asker, self.kind, back).await? {
                 Taken::At(again) if again == at => {
-                    record.ok = !record.values.is_empty();
-                    if !record.ok {
-                        record.trouble = Some(Trouble::new("no value was read", "未读到数据"));
-                    }
+                    record.trouble = lack(&record);
+                    record.ok = record.trouble.is_none();
                     return Ok(record);
                 }
                 Taken::At(_) => {}
@@ -108,10 +106,7 @@ impl Freeze {
             Outcome::Refused { refusal, .. } if refusal.is_no_data() || *refusal == Refusal::Unexplained => {
                 return Ok(none());
             }
-            outcome => {
-                let trouble = Trouble::of(outcome).unwrap_or_else(|| Trouble::new("no answer", "无应答"));
-                return Ok(Taken::Untold(trouble));
-            }
+            outcome => return Ok(Taken::Untold(Trouble::of_2007(outcome))),
         };
         let values = catalog::find(item).map(|entry| entry.read(payload));
         let value = match values {
@@ -143,11 +138,21 @@ impl Freeze {
                 di: item.to_string(),
                 name: entry.as_ref().map(catalog::Entry::name_en).unwrap_or_default(),
                 name_zh: entry.as_ref().map(catalog::Entry::name_zh).unwrap_or_default(),
+                is_lost: !matches!(told.outcome, Outcome::Refused { .. }),
                 trouble: Trouble::of(&told.outcome).unwrap_or_else(|| Trouble::new("no answer", "无应答")),
             });
         }
         Ok(())
     }
+}
+
+/// Why the values are not all that the meter has; what it refuses, it does not have.
+fn lack(record: &Record) -> Option<Trouble> {
+    if record.values.is_empty() {
+        return Some(Trouble::new("no value was read", "未读到数据"));
+    }
+    let lost = record.missing.iter().any(|missing| missing.is_lost);
+    lost.then(|| Trouble::new("not all values were read", "数据未读全"))
 }
 
 /// Without what the record says already: which freeze it is of.

@@ -86,8 +86,7 @@ impl LoadProfile {
                 Outcome::Answered(answer) => answer.payload(),
                 Outcome::Refused { refusal, .. } if refusal.is_no_data() => break,
                 outcome => {
-                    let trouble = Trouble::of(outcome).unwrap_or_else(|| Trouble::new("no answer", "无应答"));
-                    collected.broke = Some((trouble, since));
+                    collected.broke = Some((Trouble::of_2007(outcome), since));
                     break;
                 }
             };
