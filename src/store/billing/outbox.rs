@@ -139,19 +139,33 @@ impl Store {
     ) -> Result<Lease, StoreError> {
         let mut writing = self.write("leasing a billing batch").await?;
         lock(&mut writing).await?;
-        writing.execute(SUPERSEDED, &[receiver.into(), now.into()]).await?;
-        let args = [receiver.into(), now.into(), i64::from(at_most).into()];
-        let rows: Vec<RecordRow> = writing.rows(READY, &args).await?;
-        let records = rows.into_iter().map(record).collect::<Result<Vec<_>, _>>()?;
         let token = self.numbers.next(now);
-        let keys: Vec<[i64; 5]> = records.iter().map(|record| numbers(record.key, record.version)).collect();
-        if !keys.is_empty() {
-            let mut args = writing.dialect().keys(&keys);
-            args.extend([receiver.into(), token.into(), until.into()]);
-            writing.execute(LEASED, &args).await?;
+        loop {
+            let args = [receiver.into(), now.into(), i64::from(at_most).into()];
+            let rows: Vec<RecordRow> = writing.rows(READY, &args).await?;
+            let (newest, old): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., later)| *later == 0);
+            // What was on its way when a later version came.
+            let key = |(point, item, kind, at, version, ..): RecordRow| [point, item, kind, at, version];
+            let old: Vec<[i64; 5]> = old.into_iter().map(key).collect();
+            if !old.is_empty() {
+                let mut args = writing.dialect().keys(&old);
+                args.extend([receiver.into(), now.into()]);
+                writing.execute(SUPERSEDED, &args).await?;
+                if newest.is_empty() {
+                    continue;
+                }
+            }
+            let records = newest.into_iter().map(record).collect::<Result<Vec<_>, _>>()?;
+            if !records.is_empty() {
+                let keys: Vec<[i64; 5]> =
+                    records.iter().map(|record| numbers(record.key, record.version)).collect();
+                let mut args = writing.dialect().keys(&keys);
+                args.extend([receiver.into(), token.into(), until.into()]);
+                writing.execute(LEASED, &args).await?;
+            }
+            writing.commit().await?;
+            return Ok(Lease { token, records });
         }
-        writing.commit().await?;
-        Ok(Lease { token, records })
     }
 
     /// Takes what became of leased versions. What is no longer under this lease stays as it is; says how many were
@@ -217,10 +231,10 @@ impl Store {
 }
 
 type RecordRow =
-    (i64, i64, i64, i64, i64, String, i64, Option<i64>, Option<i64>, Option<i64>, String, String);
+    (i64, i64, i64, i64, i64, String, i64, Option<i64>, Option<i64>, Option<i64>, String, String, i64);
 
 fn record(row: RecordRow) -> Result<OutboxRecord, StoreError> {
-    let (point, item, kind, at, version, text, tries, value, quality, read_at, lineage, point_number) = row;
+    let (point, item, kind, at, version, text, tries, value, quality, read_at, lineage, point_number, _) = row;
     let (key, version) = key((point, item, kind, at, version))?;
     let content = content(value, quality, read_at, lineage)?;
     let tries = u32::try_from(tries + 1).unwrap_or(u32::MAX);
@@ -256,15 +270,22 @@ const REPLACED: Sql = Sql {
             AND outbox.at = k.at AND outbox.version < k.version AND outbox.state IN (1, 5)",
 };
 
-/// What was leased when a later version came, and was not delivered.
-const SUPERSEDED: &str = "UPDATE outbox SET state = 4, done_at = $2 \
-    WHERE receiver = $1 AND state IN (1, 2) AND next_at <= $2 AND EXISTS (\
-        SELECT 1 FROM outbox n WHERE n.point_id = outbox.point_id AND n.item = outbox.item \
-            AND n.kind = outbox.kind AND n.at = outbox.at AND n.version > outbox.version \
-            AND n.receiver = outbox.receiver)";
+const SUPERSEDED: Sql = Sql {
+    sqlite: "UPDATE outbox SET state = 4, lease = NULL, done_at = $3 FROM json_each($1) k \
+        WHERE outbox.point_id = k.value ->> 0 AND outbox.item = k.value ->> 1 AND outbox.kind = k.value ->> 2 \
+            AND outbox.at = k.value ->> 3 AND outbox.version = k.value ->> 4 AND outbox.receiver = $2",
+    postgres: "UPDATE outbox SET state = 4, lease = NULL, done_at = $7 \
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
+            AS k (point_id, item, kind, at, version) \
+        WHERE outbox.point_id = k.point_id AND outbox.item = k.item AND outbox.kind = k.kind \
+            AND outbox.at = k.at AND outbox.version = k.version AND outbox.receiver = $6",
+};
 
+/// What may be offered, and how many later versions of it there are.
 const READY: &str = "SELECT o.point_id, o.item, o.kind, o.at, o.version, o.key, o.tries, \
-        b.value, b.quality, b.read_at, b.lineage, p.number \
+        b.value, b.quality, b.read_at, b.lineage, p.number, \
+        (SELECT count(*) FROM outbox n WHERE n.point_id = o.point_id AND n.item = o.item AND n.kind = o.kind \
+            AND n.at = o.at AND n.version > o.version AND n.receiver = o.receiver) \
     FROM (SELECT * FROM outbox c WHERE c.receiver = $1 AND c.state IN (1, 2) AND c.next_at <= $2 \
             AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.point_id = c.point_id AND e.item = c.item \
                 AND e.kind = c.kind AND e.at = c.at AND e.version < c.version AND e.receiver = c.receiver \
