@@ -31,4 +31,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0006-archive-files-hold-no-formulas.md")]
     pub mod d0006_archive_files_hold_no_formulas {}
+
+    #[doc = include_str!("decisions/0007-billing-is-computed-from-notes-of-what-is-due.md")]
+    pub mod d0007_billing_is_computed_from_notes_of_what_is_due {}
 }

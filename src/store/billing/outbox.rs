@@ -234,7 +234,8 @@ type RecordRow =
     (i64, i64, i64, i64, i64, String, i64, Option<i64>, Option<i64>, Option<i64>, String, String, i64);
 
 fn record(row: RecordRow) -> Result<OutboxRecord, StoreError> {
-    let (point, item, kind, at, version, text, tries, value, quality, read_at, lineage, point_number, _) = row;
+    let (point, item, kind, at, version, text, tries, value, quality, read_at, lineage, point_number, _) =
+        row;
     let (key, version) = key((point, item, kind, at, version))?;
     let content = content(value, quality, read_at, lineage)?;
     let tries = u32::try_from(tries + 1).unwrap_or(u32::MAX);
