@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::billing::{self, LedgerSink, Rules};
-use crate::channel::{ChannelHandle, Lines};
+use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
 use crate::collect::{self, CollectError, Collector, NightReport};
 use crate::config::Config;
@@ -53,9 +53,21 @@ pub enum AppError {
         #[source]
         source: io::Error,
     },
+    /// A line has more meters than its nights can hold.
+    #[error("{}", told_overfull(.0))]
+    Overfull(Vec<(String, Forecast)>),
     /// A run.
     #[error(transparent)]
     Collect(#[from] CollectError),
+}
+
+fn told_overfull(lines: &[(String, Forecast)]) -> String {
+    let mut text = "the schedule does not fit  采集计划超出线路能力".to_owned();
+    for (line, forecast) in lines {
+        let words = forecast.in_words();
+        text.push_str(&format!("\n{line}: {}\n    {}", words.en, words.zh));
+    }
+    text
 }
 
 impl AppError {
@@ -68,6 +80,7 @@ impl AppError {
             Self::Capture(_) => "capture",
             Self::InUse { .. } => "in_use",
             Self::Lock { .. } => "lock",
+            Self::Overfull(_) => "overfull",
             Self::Collect(error) => error.kind(),
         }
     }
@@ -112,18 +125,25 @@ impl Site {
     /// Opens the database, brings it up to this version, and opens every line. `seed` decides how waits are drawn.
     ///
     /// # Errors
-    /// [`AppError`] when the database cannot be used, another process serves the site, or the port for devices that dial
-    /// in cannot be opened. A line that is down is no error.
+    /// [`AppError`] when the database cannot be used, another process serves the site, a line has more meters than its
+    /// nights can hold, or the port for devices that dial in cannot be opened. A line that is down is no error.
     pub async fn start(config: Config, clock: Clock, seed: u64) -> Result<Self, AppError> {
         let address = Address::from(&config.database.place);
         let lock = SiteLock::of(&address)?;
-        let store = Store::open(&address, Migrations::Run).await?;
+        let store = Store::open_with(&address, Migrations::Run, config.database.connections).await?;
+        let settings = collect::Settings::of(&config);
+        let full: Vec<_> = collect::forecasts(&settings, &store.site_meters().await?)
+            .into_iter()
+            .filter(|(_, forecast)| !forecast.fits())
+            .collect();
+        if !full.is_empty() {
+            return Err(AppError::Overfull(full));
+        }
         let captures = Captures::start(CaptureSettings::of(&config.capture), clock.clone())
             .map_err(AppError::Capture)?;
         let (tasks, stop_lines, stop_waiting) =
             (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let lines = Lines::open(&config, &captures, seed, &tasks, &stop_lines).await?;
-        let settings = collect::Settings::of(&config);
         let collector = Collector::new(
             store.clone(),
             clock.clone(),

@@ -90,6 +90,7 @@ pub(super) fn app_error(error: &AppError) -> CliError {
         AppError::InUse { .. } => CliError::Failed(format!(
             "{text}; is `chaobiao serve` running?  该站点正由另一进程使用，是否已在运行 chaobiao serve？"
         )),
+        AppError::Overfull(_) => CliError::Usage(text),
         _ => CliError::Failed(text),
     }
 }

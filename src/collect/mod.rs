@@ -20,6 +20,7 @@
 //! - **Kept means committed** (I1): a meter counts as read when the transaction with its readings has ended.
 
 mod ask;
+mod budget;
 mod collector;
 mod identifier;
 mod interpret;
@@ -30,6 +31,7 @@ mod progress;
 mod visit;
 mod writer;
 
+pub use budget::forecasts;
 pub use collector::{CollectError, Collector, NightReport, PollReport, Settings};
 pub use judge::limits;
 pub use progress::{LineProgress, Progress};

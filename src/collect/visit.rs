@@ -13,8 +13,8 @@ use crate::domain::{Fetch, Id, Item, Meter, Moment, RegisterReading, Source};
 use crate::store::{Batch, Store};
 
 pub(super) use clock::{ClockReading, read_clock, trust};
-pub(super) use curve::{CurveWanted, read_curve};
-pub(super) use events::read_events;
+pub(super) use curve::{CurveWanted, read_curve, records_in_one_answer};
+pub(super) use events::{EVENT_READS, read_events};
 pub(super) use poll::poll;
 pub(super) use registers::{Registers, read_registers};
 

@@ -60,7 +60,7 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    pub(super) async fn open(address: &Address) -> Result<Self, StoreError> {
+    pub(super) async fn open(address: &Address, connections: u32) -> Result<Self, StoreError> {
         let engine = match address {
             Address::Sqlite(path) => {
                 let options = SqliteConnectOptions::new()
@@ -88,7 +88,7 @@ impl Engine {
                     ("lock_timeout", "20s"),
                     ("idle_in_transaction_session_timeout", "60s"),
                 ]);
-                let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(CONNECTIONS);
+                let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(connections);
                 let open = |error| StoreError::of("connecting to the database", error);
                 Self::Postgres(pool.connect_with(options).await.map_err(open)?)
             }
@@ -193,4 +193,4 @@ const POSTGRES: [Check; 4] = [
 /// How long a connection or a lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 const READERS: u32 = 4;
-const CONNECTIONS: u32 = 16;
+pub(super) const CONNECTIONS: u32 = 8;

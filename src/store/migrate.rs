@@ -168,10 +168,10 @@ mod tests {
     async fn engines() -> Vec<(tempfile::TempDir, Engine)> {
         let folder = tempfile::tempdir().unwrap();
         let file = Address::Sqlite(folder.path().join("store.db"));
-        let mut engines = vec![(folder, Engine::open(&file).await.unwrap())];
+        let mut engines = vec![(folder, Engine::open(&file, 4).await.unwrap())];
         if let Some(cluster) = Cluster::shared() {
             let server = Address::Postgres(cluster.new_database().await);
-            engines.push((tempfile::tempdir().unwrap(), Engine::open(&server).await.unwrap()));
+            engines.push((tempfile::tempdir().unwrap(), Engine::open(&server, 4).await.unwrap()));
         }
         engines
     }

@@ -71,7 +71,19 @@ impl Store {
     /// [`StoreError`] when it cannot be reached, runs with settings that may lose what it kept, or has been changed by
     /// a newer version.
     pub async fn open(address: &Address, migrations: Migrations) -> Result<Self, StoreError> {
-        let engine = Engine::open(address).await?;
+        Self::open_with(address, migrations, engine::CONNECTIONS).await
+    }
+
+    /// As [`Self::open`], with so many connections at most where the database is PostgreSQL.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_with(
+        address: &Address,
+        migrations: Migrations,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
+        let engine = Engine::open(address, connections).await?;
         migrate::migrate(&engine, migrate::MIGRATIONS, migrations).await?;
         let mut writing = Transaction::write(&engine).await?.doing("naming items and codes");
         seed::seed(&mut writing).await?;

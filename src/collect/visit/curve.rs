@@ -1,6 +1,6 @@
 //! The load curve of a day from the load records that a meter keeps (F18).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dlt645::catalog::{self, Content, Value};
 use dlt645::exchange::LengthRule;
@@ -197,6 +197,12 @@ fn keep(
 fn block_length(kind: u8) -> usize {
     let width = catalog::load_record_layout(kind).map_or(MOST_DATA, |layout| layout.fixed);
     8 + width + 6 + 2
+}
+
+/// For each kind of load record that holds some of these items: how many records one answer holds, and its bytes.
+pub(in crate::collect) fn records_in_one_answer(items: &[Item]) -> Vec<(usize, usize)> {
+    let kinds: BTreeSet<u8> = items.iter().filter_map(|item| kind_of(*item)).collect();
+    kinds.into_iter().map(|kind| (in_one_frame(kind), in_one_frame(kind) * block_length(kind))).collect()
 }
 
 fn in_one_frame(kind: u8) -> usize {

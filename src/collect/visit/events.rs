@@ -147,6 +147,8 @@ const fn kinds(edition: Edition) -> &'static [u32] {
     }
 }
 
+/// How many questions they are on a quiet day: seven words and ten counts, each twice.
+pub(in crate::collect) const EVENT_READS: u64 = 34;
 /// A meter keeps ten.
 const MOST_RECORDS: u8 = 10;
 
