@@ -89,7 +89,9 @@ impl Driver {
             self.reopen();
             return self.put_back();
         }
-        match self.make_ready(rate, timing, lane).await {
+        let is_ready = self.make_ready(rate, timing, lane).await;
+        self.note_heard();
+        match is_ready {
             Ok(()) => {}
             Err(NotReady::Chatter) => {
                 self.set_chattering();
@@ -224,7 +226,7 @@ impl Driver {
     // --- what was heard in between ---
 
     pub(super) fn note_heard(&mut self) {
-        let heard = self.ear.take();
+        let Some(heard) = self.ear.take() else { return };
         let now = Instant::now();
         self.shared.with_meters(|meters| {
             heard.answers.iter().for_each(|address| meters.late(*address, None, now));

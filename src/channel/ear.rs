@@ -17,6 +17,8 @@ use crate::link::{Direction, Link, LinkError, Tap};
 pub(super) struct Ear {
     decoder: Decoder,
     heard: Heard,
+    /// Something was heard since it was asked last.
+    is_new: bool,
     /// When the last byte came.
     last: Option<Instant>,
     /// Since when it has been talking without a pause.
@@ -37,7 +39,7 @@ pub(super) struct Heard {
 impl Ear {
     pub(super) const fn new() -> Self {
         let heard = Heard { answers: Vec::new(), requests: 0, dropped: Decoder::new().dropped() };
-        Self { decoder: Decoder::new(), heard, last: None, talking_since: None }
+        Self { decoder: Decoder::new(), heard, is_new: false, last: None, talking_since: None }
     }
 
     /// Waits for the line to say something, and hears it.
@@ -93,11 +95,14 @@ impl Ear {
         Ok(false)
     }
 
-    /// What was heard since this was asked last.
-    pub(super) fn take(&mut self) -> Heard {
+    /// What was heard since this was asked last, if anything was.
+    pub(super) fn take(&mut self) -> Option<Heard> {
+        if !std::mem::take(&mut self.is_new) {
+            return None;
+        }
         let counted = self.decoder.dropped();
         let before = std::mem::replace(&mut self.heard.dropped, counted);
-        Heard {
+        Some(Heard {
             answers: std::mem::take(&mut self.heard.answers),
             requests: std::mem::take(&mut self.heard.requests),
             dropped: Dropped {
@@ -107,7 +112,7 @@ impl Ear {
                 bad_ends: counted.bad_ends - before.bad_ends,
                 cut_short: counted.cut_short - before.cut_short,
             },
-        }
+        })
     }
 
     /// True when the line has been talking without a pause for so long. (F11)
@@ -117,6 +122,7 @@ impl Ear {
     }
 
     fn hear(&mut self, bytes: &[u8]) {
+        self.is_new = true;
         let now = Instant::now();
         let goes_on = self.last.replace(now).is_some_and(|last| now < last + BREATH);
         if !goes_on || self.talking_since.is_none() {

@@ -34,4 +34,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0007-billing-is-computed-from-notes-of-what-is-due.md")]
     pub mod d0007_billing_is_computed_from_notes_of_what_is_due {}
+
+    #[doc = include_str!("decisions/0008-an-answer-after-silence-may-be-an-old-one.md")]
+    pub mod d0008_an_answer_after_silence_may_be_an_old_one {}
 }

@@ -298,6 +298,25 @@ async fn i16_the_judge_sees_a_request_that_did_not_wait() {
     server.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn t03_another_master_is_seen_and_let_finish() {
+    use tokio::io::AsyncWriteExt;
+    let rig = Rig::new(meters(1..=4, 2400), Plans::default());
+    let mut other = rig.another();
+    for round in 1..=10 {
+        let bytes = Request::read(address(1), BLOCK.parse().unwrap()).to_bytes();
+        other.write_all(&bytes).await.unwrap();
+        // In the middle of its request, or of the answer to it, or when nobody is asked.
+        tokio::time::sleep(ms(30 * round)).await;
+        let report = rig.read(2, BLOCK, Lane::Nightly).await;
+        assert!(values(&report).is_some(), "round {round}: {report:?}");
+        assert_eq!(rig.line.status().tally.foreign_requests, round);
+        tokio::time::sleep(ms(500)).await;
+    }
+    assert!(rig.crossings().iter().all(|crossing| !crossing.collided), "each lets the other finish");
+    rig.stop().await;
+}
+
 // --- the path ---
 
 #[tokio::test(start_paused = true)]

@@ -101,6 +101,11 @@ impl<S: Station + Send + 'static> Rig<S> {
         Self { bus: Some((bus, server)), line, timing, tasks, stop }
     }
 
+    /// Another master on the same bus.
+    pub(crate) fn another(&self) -> DuplexStream {
+        self.bus.as_ref().unwrap().0.memory()
+    }
+
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Bus<S>) -> T) -> T {
         self.bus.as_ref().unwrap().0.with(look)
     }
