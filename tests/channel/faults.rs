@@ -349,6 +349,26 @@ async fn a_line_without_a_path_ends_its_work_and_returns() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn f06_a_connection_is_opened_anew_before_a_silent_meter_is_asked_again_and_when_all_are_silent() {
+    for (reopens, expected) in [(true, [1, 2]), (false, [0, 0])] {
+        let rig = Rig::new(meters([50], 2400), Plans { reopens, ..Plans::default() });
+        // Asked again at once: on a new connection. Behind another's answer: nothing older can come.
+        let at_once = rig.offer(rig.job(read(1, TOTAL), Lane::OnDemand).retried(1)).await;
+        assert_eq!((at_once.end.kind(), at_once.tries), ("silent", 2));
+        assert!(values(&rig.read(50, TOTAL, Lane::OnDemand).await).is_some());
+        assert_eq!(rig.read(1, TOTAL, Lane::OnDemand).await.tries, 1);
+        assert_eq!(rig.line.status().tally.reopened, expected[0]);
+        assert!(values(&rig.read(50, TOTAL, Lane::OnDemand).await).is_some());
+        // After sixteen silent ones the connection itself is in doubt.
+        for number in 2..=18 {
+            assert_eq!(rig.read(number, TOTAL, Lane::OnDemand).await.end.kind(), "silent");
+        }
+        assert_eq!(rig.line.status().tally.reopened, expected[1]);
+        rig.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn f25_a_path_that_fails_at_once_is_no_busy_loop() {
     let dials = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&dials);

@@ -123,7 +123,7 @@ async fn late_answers(seed: u64, faults: &[(Kind, u32)], reopens: bool, schedule
 
 /// How many late, old and foreign answers there are to be; more than the usual ones take minutes.
 fn schedules() -> u64 {
-    std::env::var("CHAOBIAO_LATE_ANSWERS").map_or(5_000, |number| number.parse().unwrap())
+    std::env::var("CHAOBIAO_LATE_ANSWERS").map_or(10_000, |number| number.parse().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
