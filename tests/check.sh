@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Four tiers: quick (under 1 min warm), check (under 10 min), ci (check, nothing left out), nightly (hours).
+# Four tiers: quick (under 1 min warm), check (under 10 min), ci (check with nothing left out, and long runs), nightly (hours).
 # Needs no network when the locked dependencies are already here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -43,6 +43,11 @@ check() {
     fi
 }
 
+# What takes minutes and is worth them on every landing: months of nights, kills, the demonstration.
+long_runs() {
+    step cargo test --locked -p chaobiao --test night --test cli_serve --test cli_demo -- --ignored --nocapture
+}
+
 nightly() {
     check
     export PROPTEST_CASES="${PROPTEST_CASES:-1000000}" DLT645_FRAMES="${DLT645_FRAMES:-100000000}"
@@ -58,6 +63,7 @@ case "$tier" in
     ci)
         export CHAOBIAO_TEST_REQUIRE=postgres,chromium
         check
+        long_runs
         ;;
     *)
         echo "usage: tests/check.sh [quick|check|ci|nightly]" >&2

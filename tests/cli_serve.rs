@@ -219,8 +219,8 @@ fn kills(count: u64) -> impl Iterator<Item = Duration> {
 
 async fn killed(meters: usize, kills: impl Iterator<Item = Duration>) {
     let office = Office::open(meters);
-    let (mut kills, mut in_the_night) = (kills, 0);
-    while let Some(after) = kills.next() {
+    let mut in_the_night = 0;
+    for after in kills {
         let mut serving = office.serve();
         // What is waited for is the moment itself.
         tokio::time::sleep(after).await;
