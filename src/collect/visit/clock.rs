@@ -38,35 +38,32 @@ pub(in crate::collect) async fn read_clock(
     Err(Missed::new(MissingCause::Damaged, "the clock: no two readings agree"))
 }
 
-/// Date and time are two answers: the date is asked again when midnight may have been between them.
+/// Date and time are two answers: the date is asked again when midnight may have been between them. Only answers that can
+/// be no others count, also when they are no time: else those would be left over where the good ones are passed over.
 async fn read_once(asker: &Asker<'_>) -> Result<ClockReading, Missed> {
     let (date_id, time_id) = identifier::clock(asker.edition());
-    let time = |result| match result {
-        Ok(heard) => interpret::time(&heard).map(|time| (time, heard)),
-        Err(missed) => Err(missed),
-    };
     for _ in 0..MOST_TRIES {
-        let date = time(asker.read(date_id, LengthRule::exact([4])).await);
-        let of_day = time(asker.read(time_id, LengthRule::exact([3])).await);
-        let ((date, _), (of_day, heard)) = match (date, of_day) {
-            (Ok(date), Ok(of_day)) => (date, of_day),
+        let date = asker.read(date_id, LengthRule::exact([4])).await?;
+        let of_day = asker.read(time_id, LengthRule::exact([3])).await?;
+        if !(date.is_alone && of_day.is_surely_new && of_day.is_alone) {
+            continue;
+        }
+        let (date, shown) = match (interpret::time(&date), interpret::time(&of_day)) {
+            (Ok(date), Ok(shown)) => (date, shown),
             (Err(missed), _) | (_, Err(missed)) if missed.cause == MissingCause::NoValue => {
                 return Ok(ClockReading::Absurd);
             }
             (Err(missed), _) | (_, Err(missed)) => return Err(missed),
         };
-        if !(heard.is_surely_new && heard.is_alone) {
-            continue;
-        }
-        let Some(civil) = interpret::date_and_time(date, of_day) else { return Ok(ClockReading::Absurd) };
+        let Some(civil) = interpret::date_and_time(date, shown) else { return Ok(ClockReading::Absurd) };
         if (civil.hour(), civil.minute()) == (0, 0) {
             // The date may be that of yesterday: once more, both of today.
-            let again = time(asker.read(date_id, LengthRule::exact([4])).await)?.0;
+            let again = interpret::time(&asker.read(date_id, LengthRule::exact([4])).await?)?;
             if again != date {
                 continue;
             }
         }
-        return Ok(ClockReading::Off(ClockOffset::measured(civil, heard.asked_at, heard.answered_at)));
+        return Ok(ClockReading::Off(ClockOffset::measured(civil, of_day.asked_at, of_day.answered_at)));
     }
     Err(Missed::new(MissingCause::Damaged, "the clock: every answer may have been an old one"))
 }
