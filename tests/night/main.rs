@@ -1,10 +1,15 @@
 //! Nights over simulated neighbourhoods, in paused time: what is kept is compared with what the meters held.
-#![expect(clippy::unwrap_used, reason = "a step that fails must end its test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
 mod absence;
+mod bill;
 mod clocks;
 mod kills;
+mod meters;
 mod month;
 mod one_night;
+mod planted;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod rig;
 mod truth;

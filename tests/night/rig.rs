@@ -28,6 +28,8 @@ use simulator::world::World;
 use simulator::world::file::{BusEntry, EditionName, LoadName, MeterEntry, WorldFile};
 use simulator::world::fitted::Shared;
 use simulator::world::generate::Plan;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -56,6 +58,7 @@ pub(crate) struct Town {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) config: Config,
+    pub(crate) address: Address,
     /// The meters with their settings.
     pub(crate) meters: Vec<(MeterEntry, Shared)>,
     pub(crate) wires: Vec<Wire>,
@@ -131,7 +134,7 @@ impl Town {
             meters.extend(own.zip(fitted));
             wires.push(Wire { name: entry.name, bus: server.run(bus), is_cut: Arc::default() });
         }
-        Self { store, clock: manual.clock(), config, meters, wires, server, _manual: manual }
+        Self { store, clock: manual.clock(), config, address, meters, wires, server, _manual: manual }
     }
 
     /// Starts the head-end: its lines and its collector.
@@ -155,6 +158,23 @@ impl Town {
     pub(crate) async fn night(&self, head_end: &HeadEnd, day: Day) -> NightReport {
         self.clock.sleep_until(head_end.collector.night(day).start).await;
         head_end.collector.run_night(day, &head_end.stop).await.unwrap()
+    }
+
+    /// What a query of one number says, asked as another program would.
+    pub(crate) async fn ask(&self, sql: &str) -> i64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let (number,): (i64,) = match &self.address {
+            Address::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap()
+            }
+            Address::Postgres(url) => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap()
+            }
+        };
+        number
     }
 
     /// How many requests the meters have heard on all lines.
@@ -254,6 +274,11 @@ pub(crate) fn entry(meter: &MeterEntry) -> ArchiveEntry {
         installed_at: Some(Moment::from_civil(civil)),
         first_reading: None,
     }
+}
+
+/// Clocks that were looked after: none has drifted by more than a minute since it was put in.
+pub(crate) fn set_clocks(world: &mut WorldFile) {
+    world.meter.iter_mut().for_each(|meter| meter.clock_drift_ppm = 0);
 }
 
 /// Faults of every kind, each as often.

@@ -21,18 +21,27 @@ pub(crate) struct Findings {
     pub(crate) slots: usize,
     /// Slots kept as suspect.
     pub(crate) suspect_slots: usize,
-    /// Slots of the days judged that are empty; each has a cause.
-    pub(crate) holes: usize,
+    /// Slots of the days judged that are empty, by the cause that was told.
+    pub(crate) holes: BTreeMap<&'static str, usize>,
     /// Reads kept as suspect.
     pub(crate) suspect: BTreeMap<&'static str, usize>,
     /// Meters missing, by cause, of all nights.
     pub(crate) missing: BTreeMap<&'static str, usize>,
+    /// Billing values that are what the readings make, and were handed over.
+    pub(crate) billed: usize,
     /// What is not as it was.
     pub(crate) wrong: Vec<String>,
 }
 
-/// How the accepted readings of a meter were come by, by item and instant.
-pub(crate) type Readings = BTreeMap<(String, Moment), Source>;
+/// An accepted reading.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) value: i64,
+    pub(crate) source: Source,
+}
+
+/// The accepted readings of a meter, by item and instant.
+pub(crate) type Readings = BTreeMap<(String, Moment), Kept>;
 
 /// The simulator's register of an item.
 fn register(item: Item) -> Option<Register> {
@@ -90,7 +99,11 @@ impl Town {
         }
         for (id, address) in &meters {
             self.judge_curves(*id, *address, (from, until), &mut findings).await;
+            if let Some(readings) = readings.get(id) {
+                self.judge_bill(*address, readings, (from, until), &mut findings).await;
+            }
         }
+        self.judge_hand_over(&mut findings).await;
         findings
     }
 
@@ -116,6 +129,8 @@ impl Town {
             let span = match reading.source {
                 // It holds for some instant between the question and the answer.
                 Source::Live => Some((reading.as_of, reading.collected_at)),
+                // Nobody went by the clock of the meter.
+                Source::Manual => Some((reading.as_of, reading.as_of)),
                 // It was taken when the meter's own clock showed the instant.
                 _ => marked(meter, reading.as_of).map(|moment| (moment, moment)),
             };
@@ -131,7 +146,7 @@ impl Town {
                     findings.wrong.push(format!("i2: {what}: {} is kept, {truth:?} was held", reading.value));
                 }
             }
-            if accepted.insert(key, reading.source).is_some() {
+            if accepted.insert(key, Kept { value: reading.value, source: reading.source }).is_some() {
                 findings.wrong.push(format!("i4: {what}: accepted twice"));
             }
         }
@@ -173,7 +188,7 @@ impl Town {
                         let of_item = readings[&outcome.meter].range((code.to_owned(), day.start())..);
                         let mut of_item =
                             of_item.take_while(|((item, at), _)| item == code && *at <= deadline);
-                        of_item.any(|((_, at), source)| *source == Source::Live || *at == day.start())
+                        of_item.any(|((_, at), kept)| kept.source == Source::Live || *at == day.start())
                     };
                     let items = (0..=4).filter_map(|tariff| total.with_tariff(tariff));
                     let codes: Vec<String> = items.map(|item| item.code().to_string()).collect();
@@ -229,11 +244,15 @@ impl Town {
             if there == 0 && outcome.holes.is_none() && outcome.outcome.is_read() {
                 continue;
             }
-            findings.holes += empty;
-            let is_told = match (outcome.holes, outcome.outcome) {
-                (Some((count, cause)), _) => cause.is_some() && usize::try_from(count).unwrap() >= empty,
-                (None, outcome) => !outcome.is_read(),
+            let (cause, told) = match (outcome.holes, outcome.outcome) {
+                (Some((count, Some(cause))), _) => (cause.name(), usize::try_from(count).unwrap()),
+                (None, RunOutcome::Missing(cause)) => (cause.name(), empty),
+                _ => ("", 0),
             };
+            if empty > 0 {
+                *findings.holes.entry(cause).or_default() += empty;
+            }
+            let is_told = told >= empty;
             if empty > 0 && !is_told {
                 findings.wrong.push(format!("i19: {address} {day}: {empty} slots are empty without a cause"));
             }
