@@ -47,6 +47,29 @@ pub const HEART_BEATS: &str = "amr_link_heart_beat_total";
 /// Records of captures that were lost, because the disk was too slow or refused them.
 pub const CAPTURE_LOST: &str = "amr_capture_lost_total";
 
+/// Register reads that were kept, by `source` and `quality`.
+pub const READINGS: &str = "amr_reading_total";
+/// Values of curves that were kept.
+pub const SLOTS: &str = "amr_interval_total";
+/// Outcomes of meters in runs, by `outcome`: read, or the cause of what is missing. A meter that is read in a later pass
+/// counts in both.
+pub const READS: &str = "amr_read_total";
+/// Commits of what was collected, by `result`.
+pub const COMMITS: &str = "amr_collect_commit_total";
+
+/// An error with its causes, in one line.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text.push_str(": ");
+        text.push_str(&deeper.to_string());
+        cause = deeper.source();
+    }
+    text
+}
+
 /// Tells the recorder what each metric says. Call it once, after the recorder is installed.
 pub fn describe() {
     for (name, says) in COUNTERS {
@@ -74,6 +97,10 @@ const COUNTERS: &[(&str, &str)] = &[
     (DIALLED_IN, "connections of devices that dial in, by outcome"),
     (HEART_BEATS, "heart-beat and registration packets taken out"),
     (CAPTURE_LOST, "records of captures that were lost"),
+    (READINGS, "register reads that were kept, by source and quality"),
+    (SLOTS, "values of curves that were kept"),
+    (READS, "outcomes of meters in runs"),
+    (COMMITS, "commits of what was collected, by result"),
 ];
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::config::IntervalMode;
 use crate::domain::{Day, MissingCause, Moment};
 use crate::plan::{Night, night_to_come};
 use crate::store::{Large, StoreError};
+use crate::telemetry::with_causes;
 
 impl Site {
     /// Runs one night after the other.
@@ -35,7 +36,9 @@ impl Site {
         loop {
             match self.run_night(night.day, stop).await {
                 Ok(_) => return,
-                Err(error) => tracing::error!(run.day = %night.day, kind = error.kind(), "{}", told(&error)),
+                Err(error) => {
+                    tracing::error!(run.day = %night.day, kind = error.kind(), "{}", with_causes(&error))
+                }
             }
             let again = self.clock.now().plus(AGAIN);
             tokio::select! {
@@ -67,7 +70,7 @@ impl Site {
                         "the slot {slot} was polled"
                     );
                 }
-                Err(error) => tracing::error!(kind = error.kind(), "{}", told(&error)),
+                Err(error) => tracing::error!(kind = error.kind(), "{}", with_causes(&error)),
             }
         }
     }
@@ -105,24 +108,13 @@ impl Site {
         F: Future<Output = Result<(), StoreError>>,
     {
         while let Err(error) = act().await {
-            tracing::error!(kind = error.kind(), "{doing}: {}", told(&error));
+            tracing::error!(kind = error.kind(), "{doing}: {}", with_causes(&error));
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.clock.sleep_until(self.clock.now().plus(AGAIN)) => {}
             }
         }
     }
-}
-
-/// An error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(&format!(": {deeper}"));
-        cause = deeper.source();
-    }
-    text
 }
 
 /// When what the database refused is tried again.

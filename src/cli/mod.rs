@@ -35,6 +35,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::telemetry::with_causes;
+
 /// Automatic meter reading for DL/T 645 electricity meters (抄表).
 #[derive(Debug, Parser)]
 #[command(name = "chaobiao", version, about, propagate_version = true)]
@@ -143,17 +145,6 @@ fn block_on_all<T>(task: impl Future<Output = Result<T, CliError>>) -> Result<T,
 /// A line to whoever watches; nothing is left to do when standard error is gone.
 fn talk(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
-}
-
-/// An error with its causes, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(&format!(": {deeper}"));
-        cause = deeper.source();
-    }
-    text
 }
 
 /// One JSON object on a line of its own.

@@ -7,6 +7,7 @@
 use std::mem;
 use std::time::Duration;
 
+use metrics::counter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -15,7 +16,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::domain::version::Booking;
-use crate::store::{Batch, Remedy, Store, StoreError};
+use crate::domain::{Coded, RunOutcome};
+use crate::store::{Batch, Receipt, Refusal, Remedy, Store, StoreError};
+use crate::telemetry;
 
 /// Saves batches together. Its task ends when it is dropped.
 #[derive(Debug)]
@@ -99,7 +102,8 @@ async fn save(store: &Store, clock: &Clock, group: Vec<Entry>, stop: &Cancellati
 }
 
 fn refuse(error: &StoreError, waiting: Vec<oneshot::Sender<Kept>>) {
-    tracing::error!(kind = error.kind(), "what was collected could not be kept: {error}");
+    let why = telemetry::with_causes(error);
+    tracing::error!(kind = error.kind(), "what was collected could not be kept: {why}");
     waiting.into_iter().for_each(|kept| drop(kept.send(None)));
 }
 
@@ -112,15 +116,46 @@ async fn save_until_kept(
 ) -> Result<Vec<Booking>, StoreError> {
     let mut wait = FIRST_WAIT;
     loop {
-        match store.save(batch, clock.now()).await {
-            Ok(receipt) => return Ok(receipt.registers),
-            Err(error) if error.remedy() == Remedy::Retry && !stop.is_cancelled() => {
-                tracing::warn!(kind = error.kind(), "the database does not take what was collected: {error}");
+        let saved = store.save(batch, clock.now()).await;
+        let result = saved.as_ref().map_or_else(StoreError::kind, |_| "kept");
+        counter!(telemetry::COMMITS, "result" => result).increment(1);
+        match saved {
+            Ok(receipt) => {
+                count(batch, &receipt);
+                return Ok(receipt.registers);
+            }
+            Err(error) if may_pass(&error) && !stop.is_cancelled() => {
+                let why = telemetry::with_causes(&error);
+                tracing::warn!(kind = error.kind(), "the database does not take what was collected: {why}");
                 tokio::select! { () = sleep(wait) => {} () = stop.cancelled() => {} }
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// True when trying again may help: the database is away, or another writer was faster.
+const fn may_pass(error: &StoreError) -> bool {
+    matches!(error.remedy(), Remedy::Retry) || matches!(error, StoreError::Refused(Refusal::Raced))
+}
+
+/// Counts what was kept.
+fn count(batch: &Batch, receipt: &Receipt) {
+    for (reading, booking) in batch.registers.iter().zip(&receipt.registers) {
+        if let Booking::New(_, quality) = booking {
+            let (source, quality) = (reading.source.name(), quality.name());
+            counter!(telemetry::READINGS, "source" => source, "quality" => quality).increment(1);
+        }
+    }
+    counter!(telemetry::SLOTS).increment(u64::try_from(receipt.filled).unwrap_or(0));
+    for outcome in &batch.outcomes {
+        let outcome = match outcome.outcome {
+            RunOutcome::Waiting => continue,
+            RunOutcome::Read => "read",
+            RunOutcome::Missing(cause) => cause.name(),
+        };
+        counter!(telemetry::READS, "outcome" => outcome).increment(1);
     }
 }
 

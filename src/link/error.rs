@@ -83,13 +83,6 @@ impl LinkError {
     /// The error with its causes, in one line.
     #[must_use]
     pub fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(deeper) = cause {
-            text.push_str(": ");
-            text.push_str(&deeper.to_string());
-            cause = deeper.source();
-        }
-        text
+        crate::telemetry::with_causes(self)
     }
 }
