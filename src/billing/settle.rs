@@ -6,7 +6,7 @@ use super::compute::{self, Facts};
 use super::lineage;
 use super::rules::Rules;
 use crate::domain::{
-    BillingKey, BillingKind, BillingVersion, Day, Id, Installation, Item, Meter, MeteringPoint, Moment,
+    BillingKey, BillingKind, BillingVersion, Day, Id, Item, Meter, MeteringPoint, Moment, Open,
 };
 use crate::store::archive::PointHistory;
 use crate::store::billing::{Change, Settling, Span};
@@ -70,24 +70,20 @@ async fn settle(mut settling: Settling, rules: &Rules, now: Moment) -> Result<Se
     Ok(settled)
 }
 
-/// The days to be computed anew, by point, in order.
+/// The days to be computed anew, by point, in order: those of all points a meter ever measured, since a value may rest on
+/// what was thought to be there before a swap was told.
 fn affected(
     days: impl Iterator<Item = (Id<Meter>, Day)>,
     histories: &HashMap<Id<MeteringPoint>, PointHistory>,
 ) -> BTreeMap<Id<MeteringPoint>, BTreeSet<Day>> {
-    let mut of_meter: HashMap<Id<Meter>, Vec<&Installation>> = HashMap::new();
+    let mut points_of: HashMap<Id<Meter>, BTreeSet<Id<MeteringPoint>>> = HashMap::new();
     for installation in histories.values().flat_map(|history| &history.installations) {
-        of_meter.entry(installation.meter).or_default().push(installation);
+        points_of.entry(installation.meter).or_default().insert(installation.point);
     }
     let mut affected: BTreeMap<Id<MeteringPoint>, BTreeSet<Day>> = BTreeMap::new();
     for (meter, day) in days {
-        let (from, until) = (day.start(), day.next().start());
-        for installation in of_meter.get(&meter).into_iter().flatten() {
-            let is_there = installation.installed_at <= until
-                && installation.removed_at.is_none_or(|removed| from <= removed);
-            if is_there {
-                affected.entry(installation.point).or_default().insert(day);
-            }
+        for point in points_of.get(&meter).into_iter().flatten() {
+            affected.entry(*point).or_default().insert(day);
         }
     }
     affected
@@ -122,7 +118,7 @@ impl Found<'_> {
     fn compare(&mut self, facts: &Facts<'_>, key: BillingKey) {
         let content = facts.value(key.item, key.kind, key.day).unwrap_or_else(|open| {
             let is_over = key.day.next().start() <= self.now;
-            if key.kind == BillingKind::Consumption && is_over {
+            if key.kind == BillingKind::Consumption && is_over && open != Open::NoMeter {
                 self.settled.open += 1;
             }
             lineage::open(facts.types, &open)

@@ -7,7 +7,7 @@ use super::save::lock;
 use super::sites::{INSTALLATION, TRANSFORMERS};
 use crate::domain::{Id, Meter, MeteringPoint, Moment, TransformersFrom};
 use crate::store::Store;
-use crate::store::billing::{self, Due, Since};
+use crate::store::billing::{self, Due};
 use crate::store::error::{Refusal, StoreError};
 use crate::store::sql::Rows;
 use crate::store::transaction::Transaction;
@@ -81,10 +81,10 @@ impl Store {
         rows.push([point.into(), from.into(), now.into(), ct.into(), vt.into(), multiplier.into()]);
         writing.insert(&TRANSFORMERS, &rows).await?;
         let meters: Vec<(i64,)> = writing.rows(SINCE, &[point.into(), from.into()]).await?;
-        let meters: Vec<Id<Meter>> = meters.into_iter().map(|(meter,)| Id::new(meter)).collect();
-        billing::note(&mut writing, meters.iter().map(|meter| Due { meter: *meter, as_of: from })).await?;
-        let since = |meter: &Id<Meter>| Since { read: *meter, noted: *meter, from };
-        billing::note_since(&mut writing, meters.iter().map(since)).await?;
+        let since: Vec<Due> =
+            meters.into_iter().map(|(meter,)| Due { meter: Id::new(meter), as_of: from }).collect();
+        billing::note(&mut writing, since.iter().copied()).await?;
+        billing::note_since(&mut writing, since).await?;
         writing.commit().await
     }
 }
@@ -100,7 +100,7 @@ async fn note_exchange(
     let removed: Option<(i64,)> =
         writing.row("SELECT id FROM meter WHERE address = $1", &[removed.into()]).await?;
     let meters = removed.map(|(removed,)| Id::new(removed)).into_iter().chain([installed]);
-    billing::note_since(writing, meters.map(|read| Since { read, noted: installed, from: at })).await
+    billing::note_since(writing, meters.map(|meter| Due { meter, as_of: at })).await
 }
 
 const DONE: &str = "SELECT id FROM installation WHERE point_id = $1 AND meter_id = $2 AND installed_at = $3";

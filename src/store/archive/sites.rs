@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::domain::{
     ArchiveEntry, ArchiveProblem, Day, Id, Item, Moment, Quality, RegisterReading, Source, Transformers,
 };
-use crate::store::billing::{self, Since};
+use crate::store::billing::{self, Due};
 use crate::store::error::StoreError;
 use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
@@ -174,8 +174,7 @@ impl Sites {
         }
         writing.insert(&TRANSFORMERS, &rows).await?;
         // A meter may have been read before it was said since when it is there.
-        let meters = self.installed.iter().map(|(_, meter, at)| (Id::new(*meter), *at));
-        let since = meters.map(|(meter, from)| Since { read: meter, noted: meter, from });
+        let since = self.installed.iter().map(|(_, meter, at)| Due { meter: Id::new(*meter), as_of: *at });
         billing::note_since(writing, since).await
     }
 }

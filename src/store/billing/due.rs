@@ -24,15 +24,6 @@ impl Due {
     }
 }
 
-/// A meter whose accepted readings from an instant on are due, under its own name or that of the meter that took its
-/// place.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::store) struct Since {
-    pub(in crate::store) read: Id<Meter>,
-    pub(in crate::store) noted: Id<Meter>,
-    pub(in crate::store) from: Moment,
-}
-
 /// Notes what is due.
 pub(in crate::store) async fn note(
     writing: &mut Transaction,
@@ -49,14 +40,14 @@ pub(in crate::store) async fn note(
     Ok(())
 }
 
-/// Notes all that was read since, because what happened there is told only now. Nobody settles in between, so that no
-/// value is made of what was known before.
+/// Notes all that these meters showed since an instant, because what happened then is told only now. Nobody settles in
+/// between, so that no value is made of what was known before.
 pub(in crate::store) async fn note_since(
     writing: &mut Transaction,
-    since: impl IntoIterator<Item = Since>,
+    since: impl IntoIterator<Item = Due>,
 ) -> Result<(), StoreError> {
-    let numbers = |since: Since| [since.read.number(), since.noted.number(), since.from.micros()];
-    let keys: Vec<[i64; 3]> = since.into_iter().map(numbers).collect();
+    let numbers = |since: Due| [since.meter.number(), since.as_of.micros()];
+    let keys: Vec<[i64; 2]> = since.into_iter().map(numbers).collect();
     if keys.is_empty() {
         return Ok(());
     }
@@ -74,13 +65,12 @@ const DUE: Table = Table {
 
 const SINCE: Sql = Sql {
     sqlite: "INSERT INTO billing_due (meter_id, as_of, notes) \
-        SELECT DISTINCT k.value ->> 1, l.as_of, 1 FROM json_each($1) k CROSS JOIN register_ledger l \
-        WHERE l.meter_id = k.value ->> 0 AND l.as_of >= k.value ->> 2 AND l.quality < 10 \
+        SELECT DISTINCT l.meter_id, l.as_of, 1 FROM json_each($1) k CROSS JOIN register_ledger l \
+        WHERE l.meter_id = k.value ->> 0 AND l.as_of >= k.value ->> 1 AND l.quality < 10 \
         ON CONFLICT (meter_id, as_of) DO UPDATE SET notes = billing_due.notes + 1",
     postgres: "INSERT INTO billing_due (meter_id, as_of, notes) \
-        SELECT DISTINCT k.noted, l.as_of, 1 \
-        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (read, noted, from_at) \
-        JOIN register_ledger l ON l.meter_id = k.read AND l.as_of >= k.from_at AND l.quality < 10 \
+        SELECT DISTINCT l.meter_id, l.as_of, 1 FROM unnest($1::bigint[], $2::bigint[]) AS k (meter_id, from_at) \
+        JOIN register_ledger l ON l.meter_id = k.meter_id AND l.as_of >= k.from_at AND l.quality < 10 \
         ORDER BY 1, 2 \
         ON CONFLICT (meter_id, as_of) DO UPDATE SET notes = billing_due.notes + 1",
 };

@@ -11,7 +11,7 @@ mod load;
 mod outbox;
 mod settling;
 
-pub(super) use due::{Since, note, note_since};
+pub(super) use due::{note, note_since};
 
 pub use due::Due;
 pub use ledger::Entered;
