@@ -100,9 +100,11 @@ async fn read_records(
     let civil = since.civil().ok_or_else(|| interpret::wrong_form(id, "a time no meter can write"))?;
     let request = Request::read_since(asker.site.meter.address, id, blocks, civil)
         .map_err(|error| interpret::wrong_form(id, &error.to_string()))?;
-    let longest = number * block_length(wanted.kind) + SPARE;
-    let rule = LengthRule::Multiple { of: 1, at_least: 1, at_most: longest.min(MOST_DATA) };
-    let question = Question::new(request).expecting(rule);
+    let whole = number * block_length(wanted.kind);
+    // Any length may be all that there is: where it ends is told by the blocks themselves, also where the meter says that
+    // more follows and means that it has events.
+    let rule = LengthRule::exact(1..=(whole + SPARE).min(MOST_DATA));
+    let question = Question::new(request).expecting(rule).whole_at(whole);
     let heard = asker.ask(id, question.clone()).await?;
     match records(&heard, wanted, since)? {
         Records::Sealed(records) => Ok((heard, records)),
