@@ -10,6 +10,7 @@ use simulator::seed::Seed;
 use simulator::world::file::{EditionName, WorldFile};
 use tokio::time::sleep;
 
+use crate::postgres::Cluster;
 use crate::rig::{Town, TownPlan, all_faults, config, day, world};
 
 /// What is left when all nights are over: outcomes, readings, curves, status words and events, as text.
@@ -25,12 +26,11 @@ struct Nights {
 }
 
 /// Lives through the nights, and says what is left and how often the head-end was killed.
-async fn live_through(nights: Nights) -> (Outcome, u64) {
+async fn live_through(nights: Nights, address: Address) -> (Outcome, u64) {
     let Nights { world, days, faults, kills } = nights;
-    let folder = tempfile::tempdir().unwrap();
     let first = *days.first().unwrap();
     let config = config(&world, "[collection]\nrepair_days = 2\n[intervals]\nrepair_days = 2");
-    let mut plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
+    let mut plan = TownPlan::new(world, config, first, address);
     plan.faults = faults;
     let town = Town::new(plan).await;
     let mut killed = 0;
@@ -115,12 +115,13 @@ fn town() -> WorldFile {
     world
 }
 
-async fn killed_and_not_killed(nights: i64, kills: u64) {
+async fn killed_and_not_killed(nights: i64, kills: u64, addresses: [Address; 2]) {
     let days: Vec<Day> = (0..nights).map(|number| day("2026-11-22").plus(number)).collect();
     let plan = |kills| Nights { world: town(), days: days.clone(), faults: None, kills };
-    let (quiet, none) = live_through(plan(None)).await;
+    let [one, other] = addresses;
+    let (quiet, none) = live_through(plan(None), one).await;
     let seed = Seed::new(5).named("kills");
-    let (killed, count) = live_through(plan(Some((kills, seed)))).await;
+    let (killed, count) = live_through(plan(Some((kills, seed))), other).await;
     assert_eq!(none, 0);
     assert!(count == kills, "{count} kills");
     let differs: Vec<_> = quiet.symmetric_difference(&killed).collect();
@@ -129,14 +130,26 @@ async fn killed_and_not_killed(nights: i64, kills: u64) {
 
 #[tokio::test]
 async fn f26_i21_a_hundred_kills_change_nothing() {
-    killed_and_not_killed(8, 100).await;
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = ["quiet.db", "killed.db"].map(|file| Address::Sqlite(folder.path().join(file)));
+    killed_and_not_killed(8, 100, addresses).await;
+}
+
+#[tokio::test]
+#[ignore = "takes half a minute: tests/check.sh ci"]
+async fn f26_i21_a_hundred_kills_change_nothing_on_postgres() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let addresses = [cluster.new_database().await, cluster.new_database().await].map(Address::Postgres);
+    killed_and_not_killed(8, 100, addresses).await;
 }
 
 #[tokio::test]
 async fn f26_i21_kills_on_a_faulty_line_book_nothing_wrong() {
+    let folder = tempfile::tempdir().unwrap();
     let days: Vec<Day> = (0..3).map(|number| day("2026-11-22").plus(number)).collect();
     let kills = Some((40, Seed::new(6).named("kills")));
     let faults = Some(all_faults("1%", 6));
-    let (_, count) = live_through(Nights { world: town(), days, faults, kills }).await;
+    let nights = Nights { world: town(), days, faults, kills };
+    let (_, count) = live_through(nights, Address::Sqlite(folder.path().join("town.db"))).await;
     assert_eq!(count, 40);
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use chaobiao::domain::{RunOutcome, RunState};
 use chaobiao::store::Address;
 
-use crate::rig::{Town, TownPlan, config, day, world};
+use simulator::world::file::{AbsentPhasesName, EditionName, Habits};
+
+use crate::rig::{Town, TownPlan, config, day, set_clocks, world};
 use crate::truth::held;
 
 #[tokio::test]
@@ -28,6 +30,30 @@ async fn a_quiet_night_is_complete_and_true() {
     assert_eq!(findings.registers, 24 * 10 * 8, "{findings:?}");
     assert_eq!(findings.slots, 24 * 2 * 96 * 7, "{findings:?}");
     assert_eq!(findings.suspect.len(), 0, "{findings:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn i20_without_faults_meters_of_every_make_are_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(32, 4, 9600, 100, true);
+    set_clocks(&mut world);
+    let has = |habit: fn(&Habits) -> bool| world.meter.iter().any(|meter| habit(&meter.habits));
+    assert!(has(|h| h.flags_events) && has(|h| h.is_silent_on_unknown) && has(|h| h.separates_freezes));
+    assert!(has(|h| h.ends_blocks_with_aa) && has(|h| h.absent_phases == AbsentPhasesName::LeftOut));
+    let old = world.meter.iter().filter(|meter| meter.edition == EditionName::E1997).count();
+    let config = config(&world, "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 1");
+    let address = Address::Sqlite(folder.path().join("town.db"));
+    let tonight = day("2026-11-22");
+    let town = Town::new(TownPlan::new(world, config, tonight, address)).await;
+    let head_end = town.head_end();
+    let report = town.night(&head_end, tonight).await;
+    assert_eq!(report.run.state, RunState::Done, "{:?}", report.progress);
+    let findings = town.judge((tonight.previous(), tonight), &[tonight]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert!(findings.holes.is_empty() && findings.suspect.is_empty(), "{findings:?}");
+    assert_eq!((findings.live, findings.slots), (old * 10, (32 - old) * 2 * 96), "{findings:?}");
     head_end.close().await;
     town.close().await;
 }
