@@ -146,7 +146,7 @@ impl Demo {
 }
 
 fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
+    let bar = ProgressBar::new(1);
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps  {msg}  {elapsed}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));

@@ -37,4 +37,10 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0008-an-answer-after-silence-may-be-an-old-one.md")]
     pub mod d0008_an_answer_after_silence_may_be_an_old_one {}
+
+    #[doc = include_str!("decisions/0009-what-may-reach-a-bill-is-read-twice.md")]
+    pub mod d0009_what_may_reach_a_bill_is_read_twice {}
+
+    #[doc = include_str!("decisions/0010-a-line-that-is-too-full-is-not-served.md")]
+    pub mod d0010_a_line_that_is_too_full_is_not_served {}
 }
