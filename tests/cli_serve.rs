@@ -199,6 +199,27 @@ async fn a_site_is_served_and_stops_cleanly_when_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn a_night_that_is_stopped_ends_at_once_and_goes_on_afterwards() {
+    let office = Office::open(12);
+    let mut serving = office.serve();
+    while !office.has_unfinished_run().await {
+        assert!(serving.try_wait().unwrap().is_none(), "{}", office.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let asked = tokio::time::Instant::now();
+    terminate(&serving);
+    let ended = serving.wait().unwrap();
+    assert_eq!(ended.code(), Some(0), "{}", office.log());
+    // Questions in hand come to their end; the visits they belong to do not.
+    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    assert!(office.has_unfinished_run().await, "the night was not over");
+    let mut serving = office.serve();
+    assert_eq!(office.wait_for_end().await, RunState::Done, "{}", office.log());
+    terminate(&serving);
+    assert_eq!(serving.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
 async fn f26_a_night_that_is_killed_again_and_again_ends_as_one_that_was_not() {
     killed(3, kills(6)).await;
 }

@@ -9,6 +9,7 @@ use dlt645::edition::Edition;
 use dlt645::exchange::{Counters, LengthRule, Outcome, Report, Timing, Unfit};
 use dlt645::request::Request;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::channel::{ChannelHandle, End, Job, JobReport, Lane, Question, Refusal};
 use crate::clock::Clock;
@@ -29,6 +30,8 @@ pub(super) struct Asker<'a> {
     /// No question is begun from then on.
     pub(super) deadline: Instant,
     pub(super) clock: &'a Clock,
+    /// No question is begun from then on either.
+    pub(super) stop: &'a CancellationToken,
     /// It has answered in this visit: what goes wrong now is worth another try at once.
     pub(super) is_there: AtomicBool,
 }
@@ -147,6 +150,9 @@ impl Asker<'_> {
     }
 
     async fn ask_once(&self, id: DataId, question: Question) -> Result<Heard, Missed> {
+        if self.stop.is_cancelled() {
+            return Err(Missed::new(MissingCause::Stopped, format!("{id}: the run was stopped")));
+        }
         let mut job = Job::new(question, self.lane, self.timing).retried(self.retries).until(self.deadline);
         job.rate = self.rate;
         let pending = loop {

@@ -82,8 +82,13 @@ impl LineRun {
     /// Does one thing for each of these meters, a few at a time so that the line never waits for us.
     async fn phase(&mut self, step: Step, sites: Vec<Arc<SiteMeter>>, facts: &Arc<Facts>) {
         let (Some(handle), Some(line)) = (self.handle.clone(), self.line.clone()) else { return };
-        let context =
-            Arc::new(Context { inner: Arc::clone(&self.inner), handle, line, deadline: self.deadline });
+        let context = Arc::new(Context {
+            inner: Arc::clone(&self.inner),
+            handle,
+            line,
+            deadline: self.deadline,
+            stop: self.stop.clone(),
+        });
         let count = u64::try_from(sites.len()).unwrap_or(0);
         self.inner.progress.send_modify(|progress| progress.steps.1 += count);
         let mut sites = sites.into_iter();
@@ -164,11 +169,11 @@ pub(super) async fn poll_line(
     let line = inner.settings.lines.iter().find(|line| line.name == name).cloned();
     let (Some(handle), Some(line)) = (inner.lines.get(name).cloned(), line) else { return 0 };
     let deadline = instant_of(&inner.clock, latest);
-    let context = Context { inner, handle, line, deadline };
+    let context = Context { inner, handle, line, deadline, stop };
     let settings = &context.inner.settings.intervals;
     let mut read = 0;
     for site in &sites {
-        let Some(profile) = context.profile(site).filter(|_| !stop.is_cancelled()) else { continue };
+        let Some(profile) = context.profile(site).filter(|_| !context.stop.is_cancelled()) else { continue };
         let asker = context.asker(site, profile, Lane::Interval);
         let store = &context.inner.store;
         let brought = poll(&asker, store, &settings.items, settings.slots, (slot, latest)).await;
@@ -185,6 +190,7 @@ pub(super) struct Context {
     handle: ChannelHandle,
     line: Line,
     deadline: Instant,
+    stop: CancellationToken,
 }
 
 impl Context {
@@ -216,6 +222,7 @@ impl Context {
             retries: self.inner.settings.collection.retries,
             deadline: self.deadline,
             clock: &self.inner.clock,
+            stop: &self.stop,
             is_there: AtomicBool::new(false),
         }
     }
