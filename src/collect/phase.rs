@@ -139,7 +139,8 @@ impl Visit<'_> {
         let midnight = Midnight { day, items: inner.settings.collection.registers.clone() };
         let wanted = Registers {
             midnight: &midnight,
-            may_read_live: true,
+            // What a meter shows now says nothing of a day that is past.
+            may_read_live: Day::of(inner.clock.now()) == day,
             tolerance: inner.settings.collection.freeze_tolerance,
             clocks: &clocks,
             clock_now,

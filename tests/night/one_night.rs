@@ -1,8 +1,9 @@
 //! One night, and what goes wrong in it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chaobiao::domain::{RunOutcome, RunState};
+use chaobiao::domain::{MissingCause, RunOutcome, RunState};
 use chaobiao::store::Address;
 
 use simulator::world::file::{AbsentPhasesName, EditionName, Habits};
@@ -54,6 +55,25 @@ async fn i20_without_faults_meters_of_every_make_are_complete() {
     assert_eq!(findings.wrong, Vec::<String>::new());
     assert!(findings.holes.is_empty() && findings.suspect.is_empty(), "{findings:?}");
     assert_eq!((findings.live, findings.slots), (old * 10, (32 - old) * 2 * 96), "{findings:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f14_i19_a_day_that_is_past_is_read_from_freezes_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(4, 1, 9600, 4, false);
+    world.meter.iter_mut().take(1).for_each(|meter| meter.edition = EditionName::E1997);
+    let old = world.meter.first().unwrap().address;
+    let config = config(&world, "[intervals]\nmode = \"off\"\n[collection]\nrepair_days = 0\nevents = false");
+    let (past, address) = (day("2026-11-20"), Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(TownPlan::new(world, config, day("2026-11-22"), address)).await;
+    let head_end = town.head_end();
+    let report = town.night(&head_end, past).await;
+    assert_eq!((report.run.state, report.progress.read), (RunState::Partial, 3));
+    assert_eq!(town.missing(past).await, BTreeMap::from([(old, MissingCause::NoSuchData)]));
+    let findings = town.judge((past, day("2026-11-22")), &[past]).await;
+    assert_eq!((findings.wrong, findings.registers, findings.live), (Vec::new(), 3 * 10, 0));
     head_end.close().await;
     town.close().await;
 }
