@@ -15,9 +15,12 @@
 //!   than was asked for is no value.
 //! - **What may reach a bill is read twice** and is taken when both answers are the same: a checksum of one byte lets one
 //!   turned bit in 256 pass when a second one turns, too (F8).
-//! - **A freeze counts for the midnight it is dated**, and only when the meter's clock was right in the session before and
-//!   is right now (F14). What stands in for it keeps the instant at which it was read.
+//! - **A freeze counts for the midnight it is dated**, and only when the meter's clock was right in the last session before,
+//!   in the first one behind, and in all between (F14). What stands in for it keeps the instant at which it was read. Load
+//!   records are dated by the same clock: where it was not right, their slots are marked suspect.
 //! - **Kept means committed** (I1): a meter counts as read when the transaction with its readings has ended.
+//!
+//! How months of faulty nights, kills and wrong clocks ended is in [`measured`].
 
 mod ask;
 mod budget;
@@ -30,6 +33,9 @@ mod phase;
 mod progress;
 mod visit;
 mod writer;
+
+#[doc = include_str!("measured.md")]
+pub mod measured {}
 
 pub use budget::forecasts;
 pub use collector::{CollectError, Collector, NightReport, PollReport, Settings};

@@ -158,3 +158,88 @@ async fn i20_a_midnight_without_supply_is_read_live_and_its_curve_has_holes_with
     head_end.close().await;
     town.close().await;
 }
+
+#[tokio::test]
+async fn i19_a_night_that_is_too_short_ends_with_those_it_did_not_come_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(8, 1, 300, 34, false);
+    let config = config(
+        &world,
+        "[collection]\nstart = \"00:05\"\ndeadline = \"00:06\"\nevents = false\n[intervals]\nmode = \"off\"",
+    );
+    let address = Address::Sqlite(folder.path().join("town.db"));
+    let town = Town::new(TownPlan::new(world, config, first(), address)).await;
+    let head_end = town.head_end();
+    let report = town.night(&head_end, first()).await;
+    assert_eq!(report.run.state, RunState::Partial);
+    assert!(
+        report.run.ended_at.unwrap() < first().start().plus(Duration::from_secs(370)),
+        "{:?}",
+        report.run
+    );
+    let missing = town.missing(first()).await;
+    assert!(report.progress.read > 0 && !missing.is_empty(), "{:?}", report.progress);
+    assert!(missing.values().all(|cause| *cause == MissingCause::OutOfTime), "{missing:?}");
+    assert_eq!(usize::try_from(report.progress.read).unwrap() + missing.len(), 8);
+    // Asked for again by day, the run goes on with those alone and has an hour.
+    town.clock.sleep_until(first().start().plus(Duration::from_secs(36_000))).await;
+    let again = town.night(&head_end, first()).await;
+    assert_eq!((again.run.id, again.run.state), (report.run.id, RunState::Done));
+    let findings = town.judge((first(), first()), &[first()]).await;
+    assert_eq!((findings.wrong, findings.registers), (Vec::new(), EACH * 8));
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f33_nights_over_the_end_of_a_year_and_a_leap_day_are_whole() {
+    for begins in ["2027-12-31", "2028-02-28"] {
+        let folder = tempfile::tempdir().unwrap();
+        let world = world(3, 1, 9600, 35, false);
+        let config = config(&world, "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 1");
+        let (begins, address) = (day(begins), Address::Sqlite(folder.path().join("town.db")));
+        let town = Town::new(TownPlan::new(world, config, begins, address)).await;
+        let head_end = town.head_end();
+        let days = [begins, begins.next(), begins.plus(2)];
+        for today in days {
+            assert_eq!(town.night(&head_end, today).await.run.state, RunState::Done, "{today}");
+            town.bill().await;
+        }
+        let findings = town.judge((begins.previous(), begins.plus(2)), &days).await;
+        assert_eq!(findings.wrong, Vec::<String>::new());
+        assert_eq!((findings.registers, findings.slots), (EACH * 3 * 4, SLOTS * 3 * 3), "{findings:?}");
+        assert_eq!(findings.billed, EACH * 3 * 7, "four midnights, three days");
+        head_end.close().await;
+        town.close().await;
+    }
+}
+
+#[tokio::test]
+async fn f12_two_meters_of_one_address_are_never_mixed() {
+    // Both talk at once, or one is always in front of the other; then only an asset number could tell which it is.
+    for (delays, cause) in [([50, 50], Some("damaged answers")), ([20, 500], None)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut world = world(4, 1, 9600, 36, false);
+        let [one, other, ..] = world.meter.as_mut_slice() else { unreachable!() };
+        [one.answer_delay_ms, other.answer_delay_ms] = delays;
+        let (twin, stranger) = (one.address, other.address);
+        let config = config(&world, "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 1");
+        let address = Address::Sqlite(folder.path().join("town.db"));
+        let mut plan = TownPlan::new(world, config, first(), address);
+        plan.archive.retain(|entry| entry.meter.address != stranger);
+        let town = Town::new(plan).await;
+        town.rename(stranger, twin);
+        let head_end = town.head_end();
+        town.night(&head_end, first()).await;
+        let missing: Vec<_> = town.missing(first()).await.into_iter().collect();
+        let told: Vec<_> = missing.iter().map(|(address, cause)| (*address, cause.name())).collect();
+        assert_eq!(told, cause.map(|cause| (twin, cause)).into_iter().collect::<Vec<_>>(), "{delays:?}");
+        let findings = town.judge((first().previous(), first()), &[first()]).await;
+        assert_eq!(findings.wrong, Vec::<String>::new(), "{delays:?}: of the one that is heard");
+        let id = town.number(twin).await;
+        let kept = town.store.ledger(id, first().plus(-9).start(), first().next().start()).await.unwrap();
+        assert_eq!(kept.is_empty(), cause.is_some(), "{delays:?}");
+        head_end.close().await;
+        town.close().await;
+    }
+}
