@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
+use tokio_util::task::TaskTracker;
 
 use super::error::StoreError;
 use super::sql::Dialect;
@@ -55,8 +56,15 @@ impl std::fmt::Debug for Address {
 
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres(PgPool),
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    /// A transaction is begun in a task of its own, which is brought to its end even when nobody waits any more.
+    Postgres {
+        pool: PgPool,
+        begins: TaskTracker,
+    },
 }
 
 impl Engine {
@@ -90,7 +98,8 @@ impl Engine {
                 ]);
                 let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(connections);
                 let open = |error| StoreError::of("connecting to the database", error);
-                Self::Postgres(pool.connect_with(options).await.map_err(open)?)
+                let pool = pool.connect_with(options).await.map_err(open)?;
+                Self::Postgres { pool, begins: TaskTracker::new() }
             }
         };
         engine.check_settings().await?;
@@ -100,7 +109,7 @@ impl Engine {
     pub(super) const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite { .. } => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Postgres { .. } => Dialect::Postgres,
         }
     }
 
@@ -110,7 +119,7 @@ impl Engine {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 
@@ -119,7 +128,7 @@ impl Engine {
         let mut asking = Transaction::write(self).await?;
         let checks: &[Check] = match self {
             Self::Sqlite { .. } => &SQLITE,
-            Self::Postgres(_) => &POSTGRES,
+            Self::Postgres { .. } => &POSTGRES,
         };
         for check in checks {
             let found: Vec<(String,)> = asking.rows(check.ask, &[]).await?;

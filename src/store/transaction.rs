@@ -2,7 +2,8 @@
 
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite};
+use tokio_util::task::TaskTracker;
 
 use super::engine::Engine;
 use super::error::StoreError;
@@ -45,7 +46,7 @@ impl Transaction {
     pub(super) async fn write(engine: &Engine) -> Result<Self, StoreError> {
         let begun = match engine {
             Engine::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
-            Engine::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
+            Engine::Postgres { pool, begins } => begin(pool, begins, "BEGIN").await,
         };
         Self::begun(begun)
     }
@@ -54,9 +55,8 @@ impl Transaction {
     pub(super) async fn read(engine: &Engine) -> Result<Self, StoreError> {
         let begun = match engine {
             Engine::Sqlite { readers, .. } => readers.begin().await.map(Inner::Sqlite),
-            Engine::Postgres(pool) => {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                pool.begin_with(begin).await.map(Inner::Postgres)
+            Engine::Postgres { pool, begins } => {
+                begin(pool, begins, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
             }
         };
         Self::begun(begun)
@@ -193,6 +193,14 @@ impl Transaction {
             Inner::Postgres(_) => sql.postgres,
         }
     }
+}
+
+/// Begins in a task: a connection whose BEGIN was dropped half way would go back to the pool within a transaction, and the
+/// next one to write on it would be refused.
+async fn begin(pool: &PgPool, begins: &TaskTracker, statement: &'static str) -> Result<Inner, sqlx::Error> {
+    let pool = pool.clone();
+    let begun = begins.spawn(async move { pool.begin_with(statement).await });
+    begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map(Inner::Postgres)
 }
 
 fn ints<'c, 'a: 'c>(column: impl Iterator<Item = &'c Cell<'a>>) -> Vec<Option<i64>> {

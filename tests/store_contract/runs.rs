@@ -177,3 +177,23 @@ async fn an_event_is_kept_once_and_the_newest_words_of_a_day_count() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn f22_what_is_dropped_half_way_leaves_no_connection_unfit_to_write() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let run = begin(store, start()).await;
+        for number in 0..300 {
+            // Dropped a little later each time.
+            let patience = async {
+                for _ in 0..number % 30 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! { biased; _ = store.run_meters(run.id) => {} () = patience => {} }
+            let told = RunOutcome::Missing(MissingCause::Silent);
+            save(store, vec![said(&run, 1 + number % 3, told)], start()).await;
+        }
+    })
+    .await;
+}
