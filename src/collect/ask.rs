@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::channel::{ChannelHandle, End, Job, JobReport, Lane, Question, Refusal};
 use crate::clock::Clock;
 use crate::config::profile::MeterProfile;
-use crate::domain::{MeterProtocol, MissingCause, Moment};
+use crate::domain::{Id, MeterProtocol, MissingCause, Moment, Run};
 use crate::store::archive::SiteMeter;
 
 /// Asks one meter on its line.
@@ -30,6 +30,8 @@ pub(super) struct Asker<'a> {
     /// No question is begun from then on.
     pub(super) deadline: Instant,
     pub(super) clock: &'a Clock,
+    /// The run that what it says belongs to.
+    pub(super) run: Option<Id<Run>>,
     /// No question is begun from then on either.
     pub(super) stop: &'a CancellationToken,
     /// It has answered in this visit: what goes wrong now is worth another try at once.

@@ -88,6 +88,7 @@ impl LineRun {
             line,
             deadline: self.deadline,
             stop: self.stop.clone(),
+            run: Some(self.run.id),
         });
         let count = u64::try_from(sites.len()).unwrap_or(0);
         self.inner.progress.send_modify(|progress| progress.steps.1 += count);
@@ -169,7 +170,7 @@ pub(super) async fn poll_line(
     let line = inner.settings.lines.iter().find(|line| line.name == name).cloned();
     let (Some(handle), Some(line)) = (inner.lines.get(name).cloned(), line) else { return 0 };
     let deadline = instant_of(&inner.clock, latest);
-    let context = Context { inner, handle, line, deadline, stop };
+    let context = Context { inner, handle, line, deadline, stop, run: None };
     let settings = &context.inner.settings.intervals;
     let mut read = 0;
     for site in &sites {
@@ -191,6 +192,7 @@ pub(super) struct Context {
     line: Line,
     deadline: Instant,
     stop: CancellationToken,
+    run: Option<Id<Run>>,
 }
 
 impl Context {
@@ -222,6 +224,7 @@ impl Context {
             retries: self.inner.settings.collection.retries,
             deadline: self.deadline,
             clock: &self.inner.clock,
+            run: self.run,
             stop: &self.stop,
             is_there: AtomicBool::new(false),
         }

@@ -8,8 +8,8 @@ mod events;
 mod poll;
 mod registers;
 
-use super::ask::{Heard, Missed};
-use crate::domain::{Fetch, Id, Item, Meter, Moment, RegisterReading, Source};
+use super::ask::{Asker, Heard, Missed};
+use crate::domain::{Fetch, Item, Moment, RegisterReading, Source};
 use crate::store::{Batch, Store};
 
 pub(super) use clock::{ClockReading, read_clock, trust};
@@ -30,7 +30,7 @@ pub(super) struct Brought {
 /// A number for the exchange that brought something, and the row that is kept of it.
 fn fetch(
     store: &Store,
-    meter: Id<Meter>,
+    asker: &Asker<'_>,
     heard: &Heard,
     items: Vec<Item>,
     span: (Moment, Moment),
@@ -38,13 +38,14 @@ fn fetch(
 ) -> Fetch {
     Fetch {
         id: store.new_fetch_id(heard.answered_at),
-        meter,
+        meter: asker.site.meter_id,
         items,
         from: span.0,
         until: span.1,
         source,
         collected_at: heard.answered_at,
         frames: heard.frames.clone(),
+        run: asker.run,
     }
 }
 

@@ -5,6 +5,7 @@ use super::id::Id;
 use super::item::Item;
 use super::moment::Moment;
 use super::quality::{Quality, Source};
+use super::run::Run;
 
 /// One exchange that brought values, with the frames of its answer: what every value leads back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Fetch {
     pub collected_at: Moment,
     /// The frames as they came, one behind the other.
     pub frames: Vec<u8>,
+    /// The run it was part of; `None` for what was asked outside one.
+    pub run: Option<Id<Run>>,
 }
 
 /// The state of a register at an instant (示值).

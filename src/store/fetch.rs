@@ -31,10 +31,10 @@ impl Store {
     }
 }
 
-type Row = (i64, i64, String, i64, i64, i64, i64, Vec<u8>);
+type Row = (i64, i64, String, i64, i64, i64, i64, Vec<u8>, Option<i64>);
 
 fn fetch(row: Row) -> Result<Fetch, StoreError> {
-    let (id, meter, items, from, until, source, collected_at, frames) = row;
+    let (id, meter, items, from, until, source, collected_at, frames, run) = row;
     let item = |key: Option<i64>| key.and_then(Item::with_key);
     let keys = sql::parse_array(&items).unwrap_or_default();
     let items: Option<Vec<Item>> = keys.into_iter().map(item).collect();
@@ -47,6 +47,7 @@ fn fetch(row: Row) -> Result<Fetch, StoreError> {
         source: code("source", source)?,
         collected_at: Moment::from_micros(collected_at),
         frames,
+        run: run.map(Id::new),
     })
 }
 
@@ -83,6 +84,7 @@ pub(super) async fn save(
             fetch.source.code().into(),
             fetch.collected_at.into(),
             fetch.frames.as_slice().into(),
+            fetch.run.into(),
         ]);
     }
     let saved = writing.insert(&FETCH, &rows).await?;
@@ -136,6 +138,7 @@ const FETCH: Table = Table {
         ("source", Kind::Int),
         ("collected_at", Kind::Int),
         ("frames", Kind::Bytes),
+        ("run_id", Kind::Int),
     ],
     on_conflict: "DO NOTHING",
 };
@@ -147,9 +150,9 @@ const HELD: Sql = Sql {
 };
 
 const OF_METER: Sql = Sql {
-    sqlite: "SELECT id, meter_id, items, from_at, until_at, source, collected_at, frames FROM meter_fetch \
+    sqlite: "SELECT id, meter_id, items, from_at, until_at, source, collected_at, frames, run_id FROM meter_fetch \
         WHERE meter_id = $1 AND until_at >= $2 AND from_at BETWEEN $2 - 86400000000 AND $3 ORDER BY from_at, id",
-    postgres: "SELECT id, meter_id, items::text, from_at, until_at, source, collected_at, frames FROM meter_fetch \
+    postgres: "SELECT id, meter_id, items::text, from_at, until_at, source, collected_at, frames, run_id FROM meter_fetch \
         WHERE meter_id = $1 AND until_at >= $2 AND from_at BETWEEN $2 - 86400000000 AND $3 ORDER BY from_at, id",
 };
 
@@ -174,6 +177,7 @@ mod tests {
             source: Source::LoadRecord,
             collected_at: day.start(),
             frames: Vec::new(),
+            run: None,
         };
         assert_eq!(holes(&fetch(&[one]), &[&curve]), [(one, slots.instant(day, 1))]);
         assert_eq!(holes(&fetch(&[one, other]), &[&curve]).len(), 4);

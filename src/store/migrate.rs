@@ -46,6 +46,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0004_billing.sql"),
         },
     },
+    Migration {
+        name: "lineage",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0005_lineage.sql"),
+            postgres: include_str!("migrations/postgres/0005_lineage.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.

@@ -41,6 +41,7 @@ pub(crate) fn fetch(fresh: &Fresh, meter: i64, code: &str, span: (Moment, Moment
         source,
         collected_at: night().plus(Duration::from_micros(250_000)),
         frames: vec![0x68, 0x16],
+        run: None,
     }
 }
 

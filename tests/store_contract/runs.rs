@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use chaobiao::domain::{
-    ClockOffset, Id, Meter, MissingCause, Moment, Run, RunKind, RunMeter, RunOutcome, RunState,
+    ClockOffset, Id, Meter, MissingCause, Moment, Quality, Run, RunKind, RunMeter, RunOutcome, RunState,
 };
 use chaobiao::store::archive::Saving;
 use chaobiao::store::{Batch, EventCount, MeterEvent, Notes, RunPlan, StatusWords, Store};
 
 use crate::archive::entry;
-use crate::readings::{day, minutes};
+use crate::readings::{day, frozen, minutes};
 use crate::{midnight, on_both};
 
 const DAY: &str = "2026-11-22";
@@ -95,6 +95,24 @@ async fn i19_what_is_missing_answers_plain_sql_with_its_cause() {
         assert_eq!(seen.len(), 1, "{seen:?}");
         assert!(seen[0].starts_with("2026-11-22 "), "{seen:?}");
         assert!(seen[0].ends_with(" silent, no answer in 3 attempts"), "{seen:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn i04_every_version_leads_to_its_frames_and_its_run() {
+    on_both(async |fresh| {
+        let entries = [entry(1)];
+        fresh.store.save_archive(&entries, start(), Saving::Save).await.unwrap();
+        let run = begin(&fresh.store, start()).await;
+        let mut batch = frozen(fresh, 1, 5, Quality::Good);
+        batch.fetches.iter_mut().for_each(|fetch| fetch.run = Some(run.id));
+        fresh.store.save(&batch, start()).await.unwrap();
+        let fetches = fresh.store.fetches(Id::new(1), midnight("2026-11-21"), start()).await.unwrap();
+        assert_eq!(fetches, batch.fetches);
+        let said = "SELECT item || ' ' || substr(CAST(as_of AS text), 1, 10) || ' v' || version || ' ' || source || ' ' || frames || ' ' || run_day \
+            FROM register_lineage";
+        assert_eq!(fresh.texts(said).await, ["1-0:1.8.0 2026-11-21 v1 freeze 6816 2026-11-22"]);
     })
     .await;
 }

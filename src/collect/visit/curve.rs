@@ -190,7 +190,7 @@ fn keep(
     }
     let Some(span) = span else { return };
     let items = wanted.gap.items.clone();
-    let fetch = fetch(store, asker.site.meter_id, heard, items, span, Source::LoadRecord);
+    let fetch = fetch(store, asker, heard, items, span, Source::LoadRecord);
     brought.batch.curves.extend(curves.into_values().map(|curve| (fetch.id, curve)));
     brought.batch.fetches.push(fetch);
 }

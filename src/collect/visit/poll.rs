@@ -26,8 +26,7 @@ pub(in crate::collect) async fn poll(
             Ok((heard, value)) => {
                 let mut curve = DayCurve::new(asker.site.meter_id, *item, Day::of(slot), slots);
                 curve.fill(slot, SlotValue { value, quality: Quality::Good });
-                let fetch =
-                    fetch(store, asker.site.meter_id, &heard, vec![*item], (slot, slot), Source::Live);
+                let fetch = fetch(store, asker, &heard, vec![*item], (slot, slot), Source::Live);
                 brought.batch.curves.push((fetch.id, curve));
                 brought.batch.fetches.push(fetch);
             }

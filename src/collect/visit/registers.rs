@@ -98,7 +98,7 @@ async fn read_freeze(
     let trust = trust(wanted, as_of);
     for (total, values, heard) in answers {
         let items = values.iter().map(|value| value.item).collect();
-        let fetch = fetch(store, asker.site.meter_id, &heard, items, (as_of, as_of), Source::Freeze);
+        let fetch = fetch(store, asker, &heard, items, (as_of, as_of), Source::Freeze);
         let first = batch.registers.len();
         add(batch, fetch, values, as_of, Some(&dated.to_string()));
         if trust.is_err() {
@@ -179,13 +179,7 @@ async fn read_live(
         let values = interpret::block(*total, &heard, asker.profile)?;
         let at = whole_second(heard.asked_at);
         let items = values.iter().map(|value| value.item).collect();
-        add(
-            batch,
-            fetch(store, asker.site.meter_id, &heard, items, (at, at), Source::Live),
-            values,
-            at,
-            None,
-        );
+        add(batch, fetch(store, asker, &heard, items, (at, at), Source::Live), values, at, None);
         is_any = true;
     }
     match last {
