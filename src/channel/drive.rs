@@ -108,7 +108,9 @@ impl Driver {
         }
         let now = Instant::now();
         // The line may have been waited for.
-        if let Some(end) = self.asking.as_ref().and_then(|entry| entry.overdue(now)) {
+        let is_cancelled = self.shared.wanted() == Wanted::Cancelled;
+        let overdue = self.asking.as_ref().and_then(|entry| entry.overdue(now));
+        if let Some(end) = overdue.or_else(|| is_cancelled.then_some(End::Cancelled)) {
             self.shared.asked();
             return self.asking.take().into_iter().for_each(|entry| entry.end(end.clone()));
         }
@@ -164,10 +166,15 @@ impl Driver {
 
     /// The job in hand was not asked: it is the next one again.
     fn put_back(&mut self) {
-        if let Some(entry) = self.asking.take() {
-            self.shared.with_queues(|queues| queues.push_front(entry));
+        match self.asking.take() {
+            Some(entry) => self.give_back(entry, false),
+            None => self.shared.asked(),
         }
-        self.shared.asked();
+    }
+
+    /// A job waits again, unless it was taken back.
+    pub(super) fn give_back(&self, entry: Entry, behind: bool) {
+        self.shared.give_back(entry, behind).into_iter().for_each(|entry| entry.end(End::Cancelled));
     }
 
     /// The port does not take the speed of the job in hand: that job is not tried for ever.
@@ -245,7 +252,7 @@ impl Driver {
                 let may_have_left = entry.changes_meter() && entry.began_at.is_some();
                 entry.end(End::Broken { may_have_left });
             } else {
-                self.shared.with_queues(|queues| queues.push_again(entry));
+                self.give_back(entry, true);
             }
         }
         self.shared.asked();

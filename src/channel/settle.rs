@@ -28,7 +28,6 @@ impl Driver {
     pub(super) fn settle(&mut self, told: Told) {
         let Some(mut entry) = self.asking.take() else { return };
         let wanted = self.shared.wanted();
-        self.shared.asked();
         let function = entry.job.question.request.function().names().map_or("unknown", |(name, _)| name);
         self.shared.with_tally(|tally| tally.count(function, &told.outcome, &told.counters));
         let times = self.times(&entry, &told);
@@ -150,6 +149,7 @@ impl Driver {
         let (asked, is_automatic) = (entry.asked(), entry.lane().is_automatic());
         let is_silent = matches!(end, End::Done(Outcome::Silent(_)));
         let is_dead = self.is_dead(&entry);
+        self.shared.asked();
         entry.end(end);
         if is_automatic && is_silent && is_dead {
             self.shared.with_queues(|queues| queues.end_automatic_of(asked));
@@ -163,13 +163,7 @@ impl Driver {
 
     fn put_again(&self, reason: &'static str, entry: Entry, behind: bool) {
         counter!(telemetry::REQUEUED, "lane" => entry.lane().name(), "reason" => reason).increment(1);
-        self.shared.with_queues(|queues| {
-            if behind {
-                queues.push_again(entry);
-            } else {
-                queues.push_front(entry);
-            }
-        });
+        self.give_back(entry, behind);
     }
 }
 

@@ -171,6 +171,22 @@ impl Shared {
         act(&mut self.lock().tally);
     }
 
+    /// The job in hand waits again, before or behind the rest of its lane; or comes back because it was taken back. One
+    /// lock for both, or a job that is taken back between the two would be asked all the same.
+    pub(super) fn give_back(&self, entry: Entry, behind: bool) -> Option<Entry> {
+        let mut state = self.lock();
+        let asking = state.asking.take();
+        if asking.is_some_and(|asking| asking.is_cancelled.load(Ordering::Relaxed)) {
+            return Some(entry);
+        }
+        if behind {
+            state.queues.push_again(entry);
+        } else {
+            state.queues.push_front(entry);
+        }
+        None
+    }
+
     /// Nothing is being asked any more.
     pub(super) fn asked(&self) {
         self.lock().asking = None;

@@ -16,6 +16,8 @@ use simulator::seed::Seed;
 use simulator::serve::Server;
 use simulator::station::PlainMeter;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::rig::{
     BLOCK, Plans, Rig, Scripted, TOTAL, address, asked, meters, ms, one_request_at_a_time, prompt, rate,
@@ -315,6 +317,46 @@ async fn t03_another_master_is_seen_and_let_finish() {
     }
     assert!(rig.crossings().iter().all(|crossing| !crossing.collided), "each lets the other finish");
     rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_is_taken_back_before_it_leaves_never_leaves() {
+    use tokio::io::AsyncWriteExt;
+    for pulls_the_path in [false, true] {
+        let server = Server::new();
+        let bus = server.run(simulator::bus::Bus::new(prompt(2400), meters(1..=2, 2400)));
+        let (mut other, ends) = (bus.memory(), bus.clone());
+        let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (path, pipes, mut is_first) = (cut.clone(), tasks.clone(), true);
+        let rig = Rig::over(ChannelSettings::new("line"), move || {
+            // The first path can be pulled out.
+            let pulled = if std::mem::take(&mut is_first) { path.clone() } else { CancellationToken::new() };
+            let ((near, mut middle), mut far) = (tokio::io::duplex(256), ends.memory());
+            pipes.spawn(async move {
+                pulled.run_until_cancelled(tokio::io::copy_bidirectional(&mut middle, &mut far)).await;
+            });
+            Some(near)
+        });
+        tokio::time::sleep(ms(10)).await;
+        // Another master talks, so the order has to wait for it.
+        other.write_all(&Request::read(address(1), BLOCK.parse().unwrap()).to_bytes()).await.unwrap();
+        tokio::time::sleep(ms(30)).await;
+        let cut_order = rig.offer(rig.job(order(2, Command::Trip).into(), Lane::Control));
+        tokio::time::sleep(ms(20)).await;
+        assert_eq!(rig.line.status().asking, Some(Lane::Control), "in hand, and nothing has left");
+        assert!(cut_order.cancel());
+        if pulls_the_path {
+            cut.cancel();
+        }
+        let report = cut_order.await;
+        assert_eq!((report.end, report.tries), (End::Cancelled, 0), "{pulls_the_path}");
+        tokio::time::sleep(ms(20_000)).await;
+        assert_eq!(bus.with(|bus| bus.requests()), 1, "none but the other's: {pulls_the_path}");
+        rig.stop().await;
+        tasks.close();
+        tasks.wait().await;
+        server.stop().await;
+    }
 }
 
 // --- the path ---
