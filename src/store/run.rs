@@ -26,8 +26,8 @@ pub struct RunPlan<'a> {
 }
 
 impl Store {
-    /// Begins the run of this scope, day and kind, or gives the one that is there; one that ended with something missing
-    /// goes on from there (F35).
+    /// Begins the run of this scope, day and kind, or gives the one that is there; one that ended with something missing,
+    /// or before these meters were all there, goes on from there (F35).
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot.
@@ -38,15 +38,10 @@ impl Store {
             writing.execute("LOCK TABLE run IN SHARE ROW EXCLUSIVE MODE", &[]).await?;
         }
         if let Some(row) = writing.row::<Row>(OF_KEY, &key).await? {
-            let mut run = run(row)?;
-            if run.state == RunState::Partial {
-                writing.execute(REOPEN, &[run.id.into(), plan.deadline.into()]).await?;
-                writing.commit().await?;
-                run.state = RunState::Running;
-                run.deadline = plan.deadline;
-                run.ended_at = None;
-            }
-            return Ok(run);
+            let begun = run(row)?;
+            let begun = go_on(&mut writing, begun, plan, now).await?;
+            writing.commit().await?;
+            return Ok(begun);
         }
         let id = self.numbers.next(now);
         let planned = i64::try_from(plan.meters.len()).unwrap_or(i64::MAX);
@@ -62,11 +57,7 @@ impl Store {
             plan.deadline.into(),
         ]);
         writing.insert(&RUN, &rows).await?;
-        let mut rows = Rows::new(&PLANNED);
-        for meter in plan.meters {
-            rows.push([(*meter).into(), id.into(), now.into()]);
-        }
-        writing.insert(&PLANNED, &rows).await?;
+        add(&mut writing, Id::new(id), plan.meters, now).await?;
         let begun = writing.row::<Row>(OF_KEY, &key).await?;
         writing.commit().await?;
         begun.map(run).transpose()?.ok_or(StoreError::Refused(Refusal::NotThere))
@@ -211,6 +202,41 @@ fn run_meter(run: Id<Run>, row: MeterRow) -> Result<RunMeter, StoreError> {
     Ok(RunMeter { run, meter: Id::new(meter), outcome, detail, holes })
 }
 
+/// Takes a run that was begun up again: with the meters that came to the site since, and anew when there is something left
+/// to be read.
+async fn go_on(
+    writing: &mut Transaction,
+    begun: Run,
+    plan: &RunPlan<'_>,
+    now: Moment,
+) -> Result<Run, StoreError> {
+    let mut begun = begun;
+    let new = add(writing, begun.id, plan.meters, now).await?;
+    if new > 0 {
+        begun.planned = begun.planned.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
+        writing.execute(PLAN_MORE, &[begun.id.into(), i64::from(begun.planned).into()]).await?;
+    }
+    if begun.state == RunState::Partial || (begun.state == RunState::Done && new > 0) {
+        writing.execute(REOPEN, &[begun.id.into(), plan.deadline.into()]).await?;
+        begun = Run { state: RunState::Running, deadline: plan.deadline, ended_at: None, ..begun };
+    }
+    Ok(begun)
+}
+
+/// Says how many were not there before.
+async fn add(
+    writing: &mut Transaction,
+    run: Id<Run>,
+    meters: &[Id<Meter>],
+    now: Moment,
+) -> Result<u64, StoreError> {
+    let mut rows = Rows::new(&PLANNED);
+    for meter in meters {
+        rows.push([(*meter).into(), run.into(), now.into()]);
+    }
+    writing.insert(&PLANNED, &rows).await
+}
+
 const RUN: Table = Table {
     name: "run",
     columns: &[
@@ -263,6 +289,8 @@ const UNFINISHED: &str = "SELECT id, scope, day, kind, state, planned, started_a
     WHERE state = $1 ORDER BY day, id";
 
 const REOPEN: &str = "UPDATE run SET state = 1, deadline = $2, ended_at = NULL WHERE id = $1";
+
+const PLAN_MORE: &str = "UPDATE run SET planned = $2 WHERE id = $1";
 
 const METERS: &str = "SELECT meter_id, outcome, cause, detail, holes, hole_cause FROM run_meter WHERE run_id = $1 ORDER BY meter_id";
 

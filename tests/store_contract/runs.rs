@@ -42,6 +42,30 @@ async fn outcomes(store: &Store, run: &Run) -> Vec<RunOutcome> {
 }
 
 #[tokio::test]
+async fn f35_meters_that_come_later_join_the_run_of_their_day() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let deadline = midnight(DAY).plus(minutes(360));
+        let none = RunPlan { scope: "site", day: day(DAY), kind: RunKind::Nightly, meters: &[], deadline };
+        let run = store.begin_run(&none, start()).await.unwrap();
+        let ended = store.end_run(run.id, MissingCause::OutOfTime, start()).await.unwrap();
+        assert_eq!((run.planned, ended), (0, RunState::Done));
+        let later = begin(store, start().plus(minutes(5))).await;
+        assert_eq!(
+            (later.id, later.planned, later.state, later.ended_at),
+            (run.id, 3, RunState::Running, None)
+        );
+        assert_eq!(store.newest_runs(1).await.unwrap(), std::slice::from_ref(&later));
+        assert_eq!(outcomes(store, &later).await, [RunOutcome::Waiting; 3]);
+        let read = (1..=3).map(|meter| said(&later, meter, RunOutcome::Read)).collect();
+        save(store, read, start()).await;
+        store.end_run(later.id, MissingCause::OutOfTime, start().plus(minutes(9))).await.unwrap();
+        assert_eq!(begin(store, start().plus(minutes(10))).await.state, RunState::Done, "all are read");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn f35_a_run_is_begun_once_and_goes_on_where_it_stopped() {
     on_both(async |fresh| {
         let store = &fresh.store;
