@@ -63,8 +63,12 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(deeper) = cause {
-        text.push_str(": ");
-        text.push_str(&deeper.to_string());
+        let words = deeper.to_string();
+        // Some libraries say the cause in the text of the error as well.
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         cause = deeper.source();
     }
     text

@@ -28,6 +28,8 @@ pub(super) struct Path {
     redial_at: Instant,
     /// What went wrong last: its kind, and in words.
     trouble: Option<(&'static str, String)>,
+    /// Whoever reads the log believes the line to be up: a path that is opened anew on purpose is not worth a word.
+    is_told_up: bool,
 }
 
 /// An open path.
@@ -52,6 +54,7 @@ impl Path {
             dialled_at: now,
             redial_at: now,
             trouble: None,
+            is_told_up: false,
         }
     }
 
@@ -125,7 +128,9 @@ impl Driver {
         self.ear = Ear::new();
         if self.shared.set_phase(LinePhase::Up) {
             gauge!(telemetry::LINES_UP).increment(1.0);
-            tracing::info!(channel.name = %self.settings.name, "line {} is up", self.settings.name);
+            if !std::mem::replace(&mut self.path.is_told_up, true) {
+                tracing::info!(channel.name = %self.settings.name, "line {} is up", self.settings.name);
+            }
         }
     }
 
@@ -139,7 +144,7 @@ impl Driver {
     }
 
     /// Ends what waits when there has been no path for too long.
-    fn lose_patience(&self) {
+    fn lose_patience(&mut self) {
         let Some((reason, words)) = &self.path.trouble else { return };
         if !self.is_down() && Instant::now() < self.path.without_since + self.settings.patience {
             return;
@@ -147,6 +152,7 @@ impl Driver {
         if self.shared.set_phase(LinePhase::Down { reason }) {
             let name = &self.settings.name;
             tracing::error!(channel.name = %name, reason, "line {name} is down: {words}");
+            self.path.is_told_up = false;
         }
         self.shared.end_all(&End::LineDown, true);
     }
@@ -158,6 +164,7 @@ impl Driver {
         let name = &self.settings.name;
         tracing::warn!(channel.name = %name, reason = error.kind(), "line {name} is lost: {}", error.with_causes());
         self.path.trouble = Some((error.kind(), error.with_causes()));
+        self.path.is_told_up = false;
         self.drop_path();
     }
 

@@ -145,10 +145,12 @@ impl Drop for Waiting {
 impl Desk {
     async fn register(&self, mut stream: TcpStream, from: SocketAddr) {
         let limit = self.settings.register_within;
-        match tokio::time::timeout(limit, self.ask(&mut stream)).await {
+        let mut heard = Vec::new();
+        match tokio::time::timeout(limit, self.ask(&mut stream, &mut heard)).await {
             Ok(Who::Line(place)) => self.enter(place, stream, from),
             Ok(Who::Nobody | Who::NotYet) => {
-                tracing::info!(peer = %from, "{from} dialled in and is no device that is known");
+                let sent = shown(&heard);
+                tracing::info!(peer = %from, "{from} dialled in and is no device that is known: it sent {sent}");
                 count("unknown");
             }
             Err(_) => count("timed_out"),
@@ -156,16 +158,15 @@ impl Desk {
     }
 
     /// Reads until it is clear who it is, and no further than a packet is long.
-    async fn ask(&self, stream: &mut TcpStream) -> Who {
-        let mut heard = [0; LONGEST * 2];
-        let mut length = 0;
+    async fn ask(&self, stream: &mut TcpStream, heard: &mut Vec<u8>) -> Who {
         loop {
-            let room = heard.get_mut(length..).unwrap_or_default();
-            match stream.read(room).await {
+            let mut room = [0; LONGEST * 2];
+            let left = room.get_mut(heard.len()..).unwrap_or_default();
+            match stream.read(left).await {
                 Ok(0) | Err(_) => return Who::Nobody,
-                Ok(count) => length += count,
+                Ok(count) => heard.extend(left.iter().take(count)),
             }
-            match self.registry.by_packet(heard.get(..length).unwrap_or_default()) {
+            match self.registry.by_packet(heard) {
                 Who::NotYet => {}
                 who => return who,
             }
@@ -182,6 +183,34 @@ impl Desk {
     }
 }
 
+/// The beginning of what a stranger sent, as text and bytes, so that it can be named in the configuration. Nothing in it
+/// reaches the log as it is. (T13)
+fn shown(heard: &[u8]) -> String {
+    if heard.is_empty() {
+        return "nothing".to_owned();
+    }
+    let some = heard.get(..heard.len().min(SHOWN)).unwrap_or_default();
+    let bytes: Vec<_> = some.iter().map(|byte| format!("{byte:02X}")).collect();
+    let more = if heard.len() > SHOWN { " ..." } else { "" };
+    format!("\"{}\" ({}{more})", some.escape_ascii(), bytes.join(" "))
+}
+
 fn count(outcome: &'static str) {
     counter!(telemetry::DIALLED_IN, "outcome" => outcome).increment(1);
+}
+
+/// How much of what a stranger sent is told.
+const SHOWN: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t13_what_a_stranger_sent_is_told_inert() {
+        assert_eq!(shown(b"DTU-7"), "\"DTU-7\" (44 54 55 2D 37)");
+        assert_eq!(shown(b"\x1b[2J\n"), "\"\\x1b[2J\\n\" (1B 5B 32 4A 0A)");
+        assert_eq!(shown(b""), "nothing");
+        assert!(shown(&[0x41; 100]).ends_with("41 41 ...)"));
+    }
 }
