@@ -275,3 +275,77 @@ async fn killed(meters: usize, kills: impl Iterator<Item = Duration>) {
         assert_eq!(lines(handed(&quiet)), lines(handed(&office)), "each version is handed over once");
     }
 }
+
+/// A configuration with one line to nowhere.
+fn lonely(folder: &Path) -> PathBuf {
+    let config = folder.join("chaobiao.toml");
+    let text = "[database]\npath = \"chaobiao.db\"\n[[line]]\nname = \"bus-1\"\ntcp = \"127.0.0.1:1\"\n";
+    std::fs::write(&config, text).unwrap();
+    config
+}
+
+fn talk(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn f38_a_night_without_meters_is_no_night_that_was_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = lonely(folder.path());
+    let output = chaobiao().args(["collect", "-c"]).arg(&config).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert!(talk(&output).contains("`chaobiao meters import`"), "{}", talk(&output));
+}
+
+#[test]
+fn f38_a_demonstration_writes_over_nobodys_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = lonely(folder.path());
+    let before = std::fs::read(&config).unwrap();
+    let output =
+        chaobiao().args(["demo", "--once", "--meters", "1", "--dir"]).arg(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(talk(&output).contains("is not empty"), "{}", talk(&output));
+    assert_eq!(std::fs::read(&config).unwrap(), before);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_database_that_is_none_is_named_and_its_trouble_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = lonely(folder.path());
+    std::fs::write(database(folder.path()), "no database at all ".repeat(500)).unwrap();
+    for command in [["collect", "-c"].as_slice(), &["serve", "-c"], &["billing", "list", "-c"]] {
+        let output = chaobiao().args(command).arg(&config).output().unwrap();
+        let told = talk(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("chaobiao.db"), "{told}");
+        assert_eq!(told.matches("file is not a database").count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn a_path_that_is_opened_anew_after_silence_is_not_told_as_news() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let meters = ["simulate", "--tcp", "127.0.0.1:0", "--meters", "1", "--unpaced", "--json"];
+    let mut child =
+        chaobiao().args(meters).args(["--fault", "silence=100%"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    let _meters = Meters { child };
+    let listen = first["listen"][0].as_str().unwrap().to_owned();
+    let config = lonely(folder.path());
+    let short = "[collection]\npasses = 1\npass_pause = \"1s\"\ndead_after = 20\n";
+    let text = std::fs::read_to_string(&config).unwrap().replace("127.0.0.1:1", &listen) + short;
+    std::fs::write(&config, text).unwrap();
+    let archive = "户号,计量点编号,通信地址,规约,线路\n1,P1,202411110001,645-2007,bus-1\n";
+    std::fs::write(path("archive.csv"), archive).unwrap();
+    succeed(chaobiao().args(["meters", "import", &path("archive.csv"), "-c"]).arg(&config));
+    let output = chaobiao().args(["collect", "-c"]).arg(&config).output().unwrap();
+    let told = talk(&output);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "the meter is missing: {told}");
+    assert!(shown.contains("silent  电表无应答"), "{shown}");
+    assert_eq!(told.matches("line bus-1 is up").count(), 1, "{told}");
+}

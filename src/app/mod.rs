@@ -30,8 +30,14 @@ use lock::SiteLock;
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The database.
-    #[error("the database cannot be used")]
-    Store(#[from] StoreError),
+    #[error("{place} cannot be used")]
+    Store {
+        /// Which, without a password.
+        place: String,
+        /// What is wrong with it.
+        #[source]
+        source: StoreError,
+    },
     /// The port that DTUs dial.
     #[error("the port for devices that dial in cannot be opened")]
     DialIn(#[from] DialInError),
@@ -75,7 +81,7 @@ impl AppError {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Store(error) => error.kind(),
+            Self::Store { source, .. } => source.kind(),
             Self::DialIn(_) => "dial_in",
             Self::Capture(_) => "capture",
             Self::InUse { .. } => "in_use",
@@ -130,9 +136,11 @@ impl Site {
     pub async fn start(config: Config, clock: Clock, seed: u64) -> Result<Self, AppError> {
         let address = Address::from(&config.database.place);
         let lock = SiteLock::of(&address)?;
-        let store = Store::open_with(&address, Migrations::Run, config.database.connections).await?;
+        let store = Store::open_with(&address, Migrations::Run, config.database.connections).await;
+        let unusable = |source| AppError::Store { place: address.place(), source };
+        let store = store.map_err(unusable)?;
         let settings = collect::Settings::of(&config);
-        let full: Vec<_> = collect::forecasts(&settings, &store.site_meters().await?)
+        let full: Vec<_> = collect::forecasts(&settings, &store.site_meters().await.map_err(unusable)?)
             .into_iter()
             .filter(|(_, forecast)| !forecast.fits())
             .collect();

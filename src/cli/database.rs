@@ -61,7 +61,10 @@ impl Found {
 
     /// Opens the database; a file that is not there is made.
     pub(super) async fn open(&self, migrations: Migrations) -> Result<Store, CliError> {
-        Store::open(&self.address, migrations).await.map_err(|error| store_error(&error))
+        let failed = |error| {
+            CliError::Failed(format!("{} cannot be used: {}", self.address.place(), with_causes(&error)))
+        };
+        Store::open(&self.address, migrations).await.map_err(failed)
     }
 }
 

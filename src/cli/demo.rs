@@ -4,13 +4,12 @@ mod share;
 mod town;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio_util::sync::CancellationToken;
 
 use super::CliError;
 use super::database::store_error;
@@ -20,7 +19,7 @@ use super::summary::Summary;
 use crate::app::Site;
 use crate::clock::Clock;
 use crate::collect::{NightReport, Progress};
-use crate::domain::{Day, RunState};
+use crate::domain::Day;
 use crate::store::archive::Saving;
 use town::Town;
 
@@ -52,13 +51,7 @@ impl Demo {
         let clock = Clock::system();
         let directory = self.directory(&clock)?;
         let town = Town::start(&self, &directory, &clock).await?;
-        super::talk(&format!(
-            "{} meters on {} lines of {} baud, one of them on a pseudo-terminal; everything is in {}",
-            self.meters,
-            town.config.lines.len(),
-            town::BAUD,
-            directory.display()
-        ));
+        super::talk(&self.begun(&town, &directory));
         let site = Site::start(town.config.clone(), clock.clone(), self.seed).await;
         let site = site.map_err(|error| app_error(&error))?;
         let now = clock.now();
@@ -72,30 +65,43 @@ impl Demo {
         let summary =
             Summary::of(&site.store, &report, began.elapsed()).await.map_err(|error| store_error(&error))?;
         let summary = Summary { handed, wire_share: share, ..summary };
-        summary.print(out, self.json)?;
+        summary.print(out, self.json, Some(&directory.join(town::CONFIG)))?;
         out.flush()?;
         if !self.once && !report.was_stopped {
             self.stay(&town, &directory).await?;
         }
         site.close().await;
         town.close().await;
-        match report.run.state {
-            RunState::Done => Ok(()),
-            _ if report.was_stopped => Err(CliError::Failed("the night was stopped before its end".into())),
-            _ => Err(CliError::Failed(format!("{} meters are missing", summary.missing.len()))),
-        }
+        super::watch::ended(&report, summary.missing.len(), "  采集已中途停止")
     }
 
+    /// What there is, in a line.
+    fn begun(&self, town: &Town, directory: &Path) -> String {
+        let (meters, lines, baud) = (self.meters, town.config.lines.len(), town::BAUD);
+        let (meters_plural, lines_plural) =
+            (if meters == 1 { "" } else { "s" }, if lines == 1 { "" } else { "s" });
+        let (pty, pty_zh) = match lines {
+            1 => ("", ""),
+            _ => (", one of them on a pseudo-terminal", "，其中1条为伪终端"),
+        };
+        format!(
+            "{meters} meter{meters_plural} on {lines} line{lines_plural} of {baud} baud{pty}  \
+             {meters}块电能表，{lines}条线路{pty_zh}\n\
+             everything is in  数据目录: {}",
+            directory.display()
+        )
+    }
+
+    /// An empty directory: a demonstration writes over nobody's files.
     fn directory(&self, clock: &Clock) -> Result<PathBuf, CliError> {
         let name = format!("chaobiao-demo-{}", clock.now().micros());
         let directory = self.dir.clone().unwrap_or_else(|| std::env::temp_dir().join(name));
-        std::fs::create_dir_all(&directory)
-            .map_err(|error| CliError::Failed(format!("{}: {error}", directory.display())))?;
-        let taken = directory.join(town::DATABASE);
-        if taken.exists() {
-            let taken = taken.display();
+        let failed = |error: std::io::Error| CliError::Failed(format!("{}: {error}", directory.display()));
+        std::fs::create_dir_all(&directory).map_err(failed)?;
+        if std::fs::read_dir(&directory).map_err(failed)?.next().is_some() {
+            let taken = directory.display();
             return Err(CliError::Usage(format!(
-                "{taken} is there already: a demo begins with an empty directory  目录中已有数据库，请换用空目录"
+                "{taken} is not empty: a demo begins with an empty directory  目录非空，请换用空目录"
             )));
         }
         Ok(directory)
@@ -103,7 +109,6 @@ impl Demo {
 
     /// Runs the night with a bar that shows how far it is.
     async fn night(&self, site: &Site, day: Day) -> Result<NightReport, CliError> {
-        let stop = CancellationToken::new();
         let bar = Arc::new(bar());
         let mut progress = site.collector.progress();
         let shown = Arc::clone(&bar);
@@ -113,30 +118,20 @@ impl Demo {
             }
             std::future::pending().await
         };
-        let night = site.run_night(day, &stop);
-        tokio::pin!(night);
-        let report = tokio::select! {
-            report = &mut night => report,
-            never = show => never,
-            signal = stopped() => {
-                signal?;
-                stop.cancel();
-                night.await
-            }
-        };
+        let report = super::watch::with_ctrl_c(site, day, show).await;
         draw(&bar, &site.collector.progress().borrow());
         bar.finish();
-        report.map_err(|error| CliError::Failed(super::with_causes(&error)))
+        report
     }
 
     /// Leaves the meters there to be looked at.
-    async fn stay(&self, town: &Town, directory: &std::path::Path) -> Result<(), CliError> {
+    async fn stay(&self, town: &Town, directory: &Path) -> Result<(), CliError> {
         let (place, meter) = town.somebody();
         super::talk(&format!(
             "the meters stay; stop with Ctrl-C  仿真电表保持运行，按 Ctrl-C 结束\n  \
-             ask one:     chaobiao read --tcp {place} --baud {} --meter {meter} --trace 00010000\n  \
-             what is kept: sqlite3 {} 'SELECT * FROM daily_consumption LIMIT 20'\n  \
-             handed over: chaobiao billing list -c {}",
+             ask one  召测:  chaobiao read --tcp {place} --baud {} --meter {meter} --trace 00010000\n  \
+             what is kept  入库: sqlite3 {} 'SELECT * FROM daily_consumption LIMIT 20'\n  \
+             handed over  移交: chaobiao billing list -c {}",
             town::BAUD,
             directory.join(town::DATABASE).display(),
             directory.join(town::CONFIG).display(),
@@ -147,7 +142,7 @@ impl Demo {
 
 fn bar() -> ProgressBar {
     let bar = ProgressBar::new(1);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps  {msg}  {elapsed}");
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} steps  {msg}  {elapsed}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
@@ -157,5 +152,8 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
     bar.set_length(progress.steps.1.max(1));
     bar.set_position(progress.steps.0);
     let missing: u32 = progress.missing.values().sum();
-    bar.set_message(format!("{} of {} meters read, {missing} missing", progress.read, progress.planned));
+    bar.set_message(format!(
+        "{}/{} meters read 已抄, {missing} missing 漏抄",
+        progress.read, progress.planned
+    ));
 }

@@ -29,6 +29,7 @@ mod summary;
 mod time;
 mod trace;
 mod trouble;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

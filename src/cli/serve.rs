@@ -7,7 +7,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::CliError;
-use super::stop::stopped;
+use super::stop::{stopped, stopped_again};
 use crate::app::{AppError, Site};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -36,14 +36,7 @@ impl Serve {
         let site = site.map_err(|error| app_error(&error))?;
         let meters =
             site.store.site_meters().await.map_err(|error| super::database::store_error(&error))?.len();
-        tracing::info!(
-            lines = site.lines.len(),
-            meters,
-            "serving {} lines with {meters} meters; nights begin at {} and end at {}",
-            site.lines.len(),
-            config.collection.start,
-            config.collection.deadline
-        );
+        tell(site.lines.len(), meters, &config);
         let stop = CancellationToken::new();
         let is_idle = {
             let serving = site.serve(&stop);
@@ -56,7 +49,7 @@ impl Serve {
             stop.cancel();
             tokio::select! {
                 () = serving => true,
-                signal = stopped() => signal.map(|()| false)?,
+                signal = stopped_again() => signal.map(|()| false)?,
             }
         };
         let closed = async {
@@ -67,7 +60,7 @@ impl Serve {
         };
         let is_closed = tokio::select! {
             is_closed = closed => is_closed,
-            signal = stopped() => signal.map(|()| false)?,
+            signal = stopped_again() => signal.map(|()| false)?,
         };
         if is_closed {
             tracing::info!("stopped");
@@ -75,6 +68,18 @@ impl Serve {
             tracing::warn!("stopped at once");
         }
         Ok(())
+    }
+}
+
+fn tell(lines: usize, meters: usize, config: &Config) {
+    let (start, deadline) = (config.collection.start, config.collection.deadline);
+    tracing::info!(
+        lines,
+        meters,
+        "serving; a night begins at {start} and ends at {deadline}, time of China (UTC+8)"
+    );
+    if meters == 0 {
+        tracing::warn!("there is no meter yet: bring an archive in with `chaobiao meters import`");
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a night brought, for a person to check.
 
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -22,6 +23,8 @@ pub(super) struct Summary {
     /// Register reads in the ledger that count, and values of curves.
     pub(super) registers: u64,
     pub(super) slots: u64,
+    /// Meters whose midnight stands on a live read.
+    pub(super) live: u64,
     /// Slots of the curves of the day before that are missing.
     pub(super) holes: u64,
     pub(super) handed: HandedOff,
@@ -53,6 +56,7 @@ impl Summary {
             missing,
             registers: store.count_registers(report.run.started_at).await?,
             slots: report.progress.slots,
+            live: store.count_live(report.run.started_at).await?,
             holes,
             handed: HandedOff::default(),
             took,
@@ -60,7 +64,13 @@ impl Summary {
         })
     }
 
-    pub(super) fn print(&self, out: &mut impl Write, as_json: bool) -> Result<(), CliError> {
+    /// `config` is the one to be named where more is to be asked.
+    pub(super) fn print(
+        &self,
+        out: &mut impl Write,
+        as_json: bool,
+        config: Option<&Path>,
+    ) -> Result<(), CliError> {
         if as_json {
             return super::write_json(out, &self.json());
         }
@@ -85,6 +95,14 @@ impl Summary {
             )?;
         }
         line(out, "register reads stored", "入库示值", self.registers.to_string())?;
+        if self.live > 0 {
+            let plural = if self.live == 1 { "" } else { "s" };
+            let live = format!(
+                "{} meter{plural} without a midnight freeze that counts: clock wrong or no freeze",
+                self.live
+            );
+            line(out, "read live instead", "以实时值代替", live)?;
+        }
         let slots = match self.holes {
             0 => self.slots.to_string(),
             holes => format!("{}, {holes} missing  缺 {holes} 点", self.slots),
@@ -94,7 +112,8 @@ impl Summary {
         let billed = format!("{delivered} ({registers} registers, {consumptions} daily consumptions)");
         line(out, "billing rows pushed", "移交核算", billed)?;
         if open > 0 {
-            let open = format!("{open}, why: chaobiao billing list --open");
+            let config = config.map(|config| format!(" -c {}", config.display())).unwrap_or_default();
+            let open = format!("{open}, why  原因: chaobiao billing list --open{config}");
             line(out, "daily consumptions open", "电量待定", open)?;
         }
         line(out, "seconds", "用时", seconds)?;
@@ -118,6 +137,7 @@ impl Summary {
             "read": self.read,
             "missing": missing,
             "registers_stored": self.registers,
+            "meters_read_live": self.live,
             "curve_points_stored": self.slots,
             "curve_points_missing": self.holes,
             "billing_pushed": self.handed.delivered,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection, PgConnection, PgPool, SqlitePool};
 use tokio_util::task::TaskTracker;
 
 use super::error::StoreError;
@@ -22,6 +22,27 @@ pub enum Address {
     Sqlite(PathBuf),
     /// A server, by its URL. May hold a password, and is therefore never shown.
     Postgres(String),
+}
+
+impl Address {
+    /// Which database, for people: nothing in it is secret.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("the database {}", path.display()),
+            Self::Postgres(url) => {
+                let options = url.parse::<PgConnectOptions>().ok();
+                options.map_or_else(
+                    || "the database".to_owned(),
+                    |to| {
+                        let host = || to.get_host().to_owned();
+                        let host = to.get_socket().map_or_else(host, |socket| socket.display().to_string());
+                        format!("the PostgreSQL database {} on {host}", to.get_database().unwrap_or("-"))
+                    },
+                )
+            }
+        }
+    }
 }
 
 impl From<&DatabasePlace> for Address {
@@ -98,8 +119,12 @@ impl Engine {
                 ]);
                 let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(connections);
                 let open = |error| StoreError::of("connecting to the database", error);
-                let pool = pool.connect_with(options).await.map_err(open)?;
-                Self::Postgres { pool, begins: TaskTracker::new() }
+                match pool.connect_with(options.clone()).await {
+                    Ok(pool) => Self::Postgres { pool, begins: TaskTracker::new() },
+                    // The pool waited in vain and does not say for what.
+                    Err(sqlx::Error::PoolTimedOut) => return Err(open(reason(&options).await)),
+                    Err(error) => return Err(open(error)),
+                }
             }
         };
         engine.check_settings().await?;
@@ -198,6 +223,14 @@ const POSTGRES: [Check; 4] = [
         wanted: "on, or a mode that waits for more",
     },
 ];
+
+/// Why no connection comes about.
+async fn reason(options: &PgConnectOptions) -> sqlx::Error {
+    match tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await {
+        Ok(Err(error)) => error,
+        _ => sqlx::Error::PoolTimedOut,
+    }
+}
 
 /// How long a connection or a lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);

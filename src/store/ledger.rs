@@ -8,7 +8,7 @@ use super::transaction::Transaction;
 use super::{Store, code, item};
 use crate::domain::register::State;
 use crate::domain::version::{self, Booking, Held, Offered};
-use crate::domain::{Accepted, Coded, Id, Meter, Moment, RegisterKey, RegisterReading};
+use crate::domain::{Accepted, Coded, Id, Meter, Moment, RegisterKey, RegisterReading, Source};
 
 /// A version in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +108,17 @@ impl Store {
     pub async fn count_registers(&self, since: Moment) -> Result<u64, StoreError> {
         let mut reading = self.read("counting register reads").await?;
         let (count,): (i64,) = reading.row(COUNT_SINCE, &[since.into()]).await?.unwrap_or_default();
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// For how many meters accepted live reads were written since an instant: those whose freeze does not count.
+    ///
+    /// # Errors
+    /// As [`Self::accepted`].
+    pub async fn count_live(&self, since: Moment) -> Result<u64, StoreError> {
+        let mut reading = self.read("counting live reads").await?;
+        let values = [since.into(), Source::Live.code().into()];
+        let (count,): (i64,) = reading.row(COUNT_LIVE, &values).await?.unwrap_or_default();
         Ok(u64::try_from(count).unwrap_or(0))
     }
 }
@@ -241,6 +252,9 @@ pub(super) async fn book(
 }
 
 const COUNT_SINCE: &str = "SELECT count(*) FROM register_ledger WHERE recorded_at >= $1 AND quality < 10";
+
+const COUNT_LIVE: &str = "SELECT count(DISTINCT meter_id) FROM register_ledger \
+     WHERE recorded_at >= $1 AND quality < 10 AND source = $2";
 
 const LEDGER: Table = Table {
     name: "register_ledger",

@@ -115,8 +115,9 @@ async fn reach(
         CliError::Failed(format!("{}: {}", entry.name, super::super::with_causes(error)))
     };
     if entry.tcp.is_some() {
-        let bound =
-            bus.listen(SocketAddr::new(demo.listen, 0), CLIENTS).await.map_err(|error| failed(&error))?;
+        let bound = bus.listen(SocketAddr::new(demo.listen, 0), CLIENTS).await.map_err(|error| {
+            CliError::Failed(format!("{} cannot be listened on  无法监听: {error}", demo.listen))
+        })?;
         entry.tcp = Some(bound.to_string());
     } else {
         let link = directory.join("pty");

@@ -77,7 +77,9 @@ struct FaultPiece<'a> {
 impl Import {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let found = self.place.find()?;
+        // A day of installation that is not told is this one: to the second, as it is written to a file again.
         let now = Clock::system().now();
+        let now = Moment::from_micros(now.micros().div_euclid(SECOND) * SECOND);
         let bytes = self.bytes()?;
         let built_in = Profiles::default();
         let site = Site {
@@ -218,3 +220,5 @@ impl Import {
         }
     }
 }
+
+const SECOND: i64 = 1_000_000;
