@@ -29,6 +29,8 @@ pub(super) struct Asker<'a> {
     pub(super) retries: u8,
     /// No question is begun from then on.
     pub(super) deadline: Instant,
+    /// So long a question waits at most. The line leaves a dead meter alone for hours, and nobody waits for that (F11).
+    pub(super) patience: Duration,
     pub(super) clock: &'a Clock,
     /// The run that what it says belongs to.
     pub(super) run: Option<Id<Run>>,
@@ -155,7 +157,8 @@ impl Asker<'_> {
         if self.stop.is_cancelled() {
             return Err(Missed::new(MissingCause::Stopped, format!("{id}: the run was stopped")));
         }
-        let mut job = Job::new(question, self.lane, self.timing).retried(self.retries).until(self.deadline);
+        let until = self.deadline.min(Instant::now() + self.patience);
+        let mut job = Job::new(question, self.lane, self.timing).retried(self.retries).until(until);
         job.rate = self.rate;
         let pending = loop {
             match self.line.offer(job) {
@@ -170,6 +173,11 @@ impl Asker<'_> {
         let report = pending.await;
         match report.end.clone() {
             End::Done(outcome) => self.outcome(id, outcome, &report),
+            // There is time left, and another pass may have more luck.
+            End::OutOfTime if Instant::now() < self.deadline => {
+                let waited = self.patience.as_secs();
+                Err(Missed::new(MissingCause::Silent, format!("{id}: not its turn within {waited} s")))
+            }
             end => Err(Missed::new(cause_of(&end), format!("{id}: {}", end.kind().replace('_', " ")))),
         }
     }

@@ -58,29 +58,29 @@ impl LineRun {
     pub(super) async fn work(mut self) -> Result<(), StoreError> {
         let facts = Arc::new(Facts::load(&self.inner, &self.run, &self.sites).await?);
         let waiting = self.pending(|_| true);
-        self.phase(Step::Registers, waiting, &facts).await;
+        self.phase(Step::Registers, waiting, &facts, AT_ONCE).await;
         for step in [Step::Curves, Step::Events, Step::Gaps] {
             let answering = self.answering();
-            self.phase(step, answering, &facts).await;
+            self.phase(step, answering, &facts, AT_ONCE).await;
         }
         for _ in 0..self.inner.settings.collection.passes {
             let again = self.pending(may_be_better);
             if again.is_empty() || !self.pause().await {
                 break;
             }
-            self.phase(Step::Registers, again.clone(), &facts).await;
+            self.phase(Step::Registers, again.clone(), &facts, AT_ONCE_LATER).await;
             let came: HashSet<Id<Meter>> = again.iter().map(|site| site.meter_id).collect();
             let came: Vec<_> =
                 self.answering().into_iter().filter(|site| came.contains(&site.meter_id)).collect();
             for step in [Step::Curves, Step::Events, Step::Gaps] {
-                self.phase(step, came.clone(), &facts).await;
+                self.phase(step, came.clone(), &facts, AT_ONCE).await;
             }
         }
         Ok(())
     }
 
     /// Does one thing for each of these meters, a few at a time so that the line never waits for us.
-    async fn phase(&mut self, step: Step, sites: Vec<Arc<SiteMeter>>, facts: &Arc<Facts>) {
+    async fn phase(&mut self, step: Step, sites: Vec<Arc<SiteMeter>>, facts: &Arc<Facts>, at_once: usize) {
         let (Some(handle), Some(line)) = (self.handle.clone(), self.line.clone()) else { return };
         let context = Arc::new(Context {
             inner: Arc::clone(&self.inner),
@@ -95,7 +95,7 @@ impl LineRun {
         let mut sites = sites.into_iter();
         let mut visits = JoinSet::new();
         loop {
-            while visits.len() < AT_ONCE && !self.stop.is_cancelled() {
+            while visits.len() < at_once && !self.stop.is_cancelled() {
                 let Some(site) = sites.next() else { break };
                 let Some(outcome) = self.outcomes.get(&site.meter_id).cloned() else { continue };
                 let (context, facts) = (Arc::clone(&context), Arc::clone(facts));
@@ -223,6 +223,7 @@ impl Context {
             lane,
             retries: self.inner.settings.collection.retries,
             deadline: self.deadline,
+            patience: self.inner.settings.collection.pass_pause,
             clock: &self.inner.clock,
             run: self.run,
             stop: &self.stop,
@@ -267,3 +268,5 @@ const fn has_answered(cause: MissingCause) -> bool {
 
 /// How many meters of a line are visited at once. One is asked at a time; the others have their next question ready.
 const AT_ONCE: usize = 3;
+/// In a later pass most are dead and wait for the line to try them; those that are not must not wait with them.
+const AT_ONCE_LATER: usize = 64;
