@@ -80,6 +80,48 @@ async fn i20_dead_meters_alone_are_missing_and_their_gaps_close_when_they_are_ba
 }
 
 #[tokio::test]
+async fn f11_i20_nobody_waits_for_the_dead() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(14, 1, 9600, 37, false);
+    // Among the first, so that the others would have to wait.
+    let dead: Vec<MeterAddress> = world.meter.iter().skip(1).take(6).map(|meter| meter.address).collect();
+    // Back ten minutes behind midnight, night for night.
+    let late = world.meter.get(9).unwrap().address;
+    let config = config(&world, "[collection]\nrepair_days = 2\n[intervals]\nrepair_days = 2");
+    let address = Address::Sqlite(folder.path().join("town.db"));
+    let town = Town::new(TownPlan::new(world, config, first(), address)).await;
+    let head_end = town.head_end();
+    let mut voices: Vec<_> = dead.iter().map(|address| (*address, None)).collect();
+    voices.iter_mut().for_each(|(address, voice)| town.swap_voice(*address, voice));
+    for today in nights(6) {
+        let mut voice = None;
+        town.swap_voice(late, &mut voice);
+        let back = async {
+            town.clock.sleep_until(today.start().plus(Duration::from_secs(600))).await;
+            town.swap_voice(late, &mut voice);
+        };
+        tokio::join!(town.night(&head_end, today), back);
+        let missing = town.missing(today).await;
+        assert_eq!(missing.keys().copied().collect::<Vec<_>>(), dead, "{today}");
+        for (id, address) in town.numbers().await {
+            if dead.contains(&address) {
+                continue;
+            }
+            let kept = town.store.ledger(id, today.start(), today.start()).await.unwrap();
+            let last = kept.iter().map(|entry| entry.recorded_at).max().unwrap();
+            let hour = Duration::from_secs(3600);
+            assert!(last < today.start().plus(hour), "{today} {address}: not before {last}");
+            let run = town.store.run_of("site", today, RunKind::Nightly).await.unwrap().unwrap();
+            let outcomes = town.store.run_meters(run.id).await.unwrap();
+            let outcome = outcomes.iter().find(|outcome| outcome.meter == id).unwrap();
+            assert_eq!(outcome.holes, Some((0, None)), "{today} {address}");
+        }
+    }
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
 async fn i20_a_line_that_is_down_for_a_night_is_told_so_and_caught_up_with() {
     let folder = tempfile::tempdir().unwrap();
     let world = world(8, 2, 9600, 32, false);

@@ -1,5 +1,7 @@
 //! Nights over a neighbourhood of both editions with every kind of fault on, billed each morning.
 
+use std::time::Duration;
+
 use chaobiao::domain::Day;
 use chaobiao::store::Address;
 use simulator::fault::{Counts, Kind};
@@ -35,10 +37,14 @@ async fn live_through(nights: Nights, address: Address) -> Counts {
     let town = Town::new(plan).await;
     let head_end = town.head_end();
     let days: Vec<Day> = (0..nights).map(|number| first.plus(number)).collect();
+    let mut longest = (Duration::ZERO, first);
     for today in &days {
-        town.night(&head_end, *today).await;
+        let run = town.night(&head_end, *today).await.run;
+        let lasted = run.ended_at.unwrap().since(run.started_at);
+        longest = longest.max((lasted, *today));
         town.bill().await;
     }
+    println!("the longest night was that of {}: {:?}", longest.1, longest.0);
     let findings = town.judge((first.plus(-7), first.plus(nights - 1)), &days).await;
     println!("seed {seed}, {meters} meters, {nights} nights, {} requests", town.requests());
     println!("missing {:?}, suspect {:?}", findings.missing, findings.suspect);
