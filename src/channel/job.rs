@@ -34,13 +34,36 @@ pub struct Job {
     pub deadline: Option<Instant>,
     /// The question itself is of no use any more: nothing of it leaves from then on.
     pub expires_at: Option<Instant>,
+    /// What becomes of work that nobody waits for when its meter is dead.
+    pub when_dead: WhenDead,
+}
+
+/// What becomes of work that nobody waits for when its meter has left several questions unanswered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenDead {
+    /// It waits until the meter is tried again, or answers somebody else.
+    #[default]
+    Wait,
+    /// It is asked once all meters that answer were: each night tries every meter.
+    Ask,
+    /// It ends as [`End::MeterSilent`] at once: later it would be of no use.
+    GiveUp,
 }
 
 impl Job {
     /// A job with one try and no end.
     #[must_use]
     pub const fn new(question: Question, lane: Lane, timing: Timing) -> Self {
-        Self { question, lane, timing, rate: None, retries: 0, deadline: None, expires_at: None }
+        Self {
+            question,
+            lane,
+            timing,
+            rate: None,
+            retries: 0,
+            deadline: None,
+            expires_at: None,
+            when_dead: WhenDead::Wait,
+        }
     }
 
     /// The same, asked again so often after silence.

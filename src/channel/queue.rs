@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::entry::Entry;
 use super::job::{JobId, Progress};
 use super::meters::{Meters, Standing};
-use super::{Capacities, End, Lane};
+use super::{Capacities, End, Lane, WhenDead};
 
 /// One lane.
 #[derive(Debug, Default)]
@@ -95,7 +95,12 @@ impl Queues {
                     // Its turn comes when every other meter has been tried once.
                     Standing::Silent if is_fresh => lane.again.push_back(entry),
                     Standing::Silent => return Some(entry),
-                    Standing::Dead => self.parked.push(entry),
+                    Standing::Dead => match entry.job.when_dead {
+                        WhenDead::Wait => self.parked.push(entry),
+                        WhenDead::GiveUp => entry.end_or_last(End::MeterSilent),
+                        WhenDead::Ask if is_fresh => lane.again.push_back(entry),
+                        WhenDead::Ask => return Some(entry),
+                    },
                 }
             }
         }

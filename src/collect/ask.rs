@@ -11,7 +11,7 @@ use dlt645::request::Request;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::channel::{ChannelHandle, End, Job, JobReport, Lane, Question, Refusal};
+use crate::channel::{ChannelHandle, End, Job, JobReport, Lane, Question, Refusal, WhenDead};
 use crate::clock::Clock;
 use crate::config::profile::MeterProfile;
 use crate::domain::{Id, MeterProtocol, MissingCause, Moment, Run};
@@ -32,6 +32,8 @@ pub(super) struct Asker<'a> {
     /// So long a question waits at most. The line leaves a dead meter alone for hours, and nobody waits for that (F11).
     pub(super) patience: Duration,
     pub(super) clock: &'a Clock,
+    /// What becomes of a question when the meter is dead.
+    pub(super) when_dead: WhenDead,
     /// The run that what it says belongs to.
     pub(super) run: Option<Id<Run>>,
     /// No question is begun from then on either.
@@ -160,6 +162,7 @@ impl Asker<'_> {
         let until = self.deadline.min(Instant::now() + self.patience);
         let mut job = Job::new(question, self.lane, self.timing).retried(self.retries).until(until);
         job.rate = self.rate;
+        job.when_dead = self.when_dead;
         let pending = loop {
             match self.line.offer(job) {
                 Ok(pending) => break pending,

@@ -13,7 +13,7 @@ use super::ask::{Asker, instant_of};
 use super::collector::Inner;
 use super::phase::{Facts, Step};
 use super::visit::poll;
-use crate::channel::{ChannelHandle, Lane, LinePhase, Rate};
+use crate::channel::{ChannelHandle, Lane, LinePhase, Rate, WhenDead};
 use crate::config::Line;
 use crate::config::profile::MeterProfile;
 use crate::domain::{Id, Meter, MeterPath, MissingCause, Moment, Run, RunMeter, RunOutcome};
@@ -225,6 +225,8 @@ impl Context {
             deadline: self.deadline,
             patience: self.inner.settings.collection.pass_pause,
             clock: &self.inner.clock,
+            // A poll that comes late is none; a night tries everybody.
+            when_dead: if self.run.is_some() { WhenDead::Ask } else { WhenDead::GiveUp },
             run: self.run,
             stop: &self.stop,
             is_there: AtomicBool::new(false),

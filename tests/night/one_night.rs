@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chaobiao::domain::{MissingCause, RunOutcome, RunState};
 use chaobiao::store::Address;
+use simulator::fault::Plan as Faults;
+use simulator::seed::Seed;
 
 use simulator::world::file::{AbsentPhasesName, EditionName, Habits};
 
@@ -127,6 +129,26 @@ async fn slots_are_polled_where_meters_keep_no_record() {
             }
         }
     }
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f11_a_line_that_loses_a_third_of_its_answers_waits_behind_no_meter() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(20, 2, 9600, 9, false);
+    let mut faults = Faults::new(Seed::new(9));
+    faults.add("silence=30%").unwrap();
+    let few = "[intervals]\nmode = \"off\"\n[collection]\nrepair_days = 0\nevents = false\npasses = 5\npass_pause = \"5s\"";
+    let (config, address) = (config(&world, few), Address::Sqlite(folder.path().join("town.db")));
+    let plan = TownPlan { faults: Some(faults), ..TownPlan::new(world, config, day("2026-11-22"), address) };
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    let report = town.night(&head_end, day("2026-11-22")).await;
+    let took = report.run.ended_at.unwrap().since(report.run.started_at);
+    // A few minutes of questions; no probe of a dead meter, due after five, is waited for.
+    assert!(took < Duration::from_secs(4 * 60), "{took:?} for {:?}", report.progress);
+    assert!(report.progress.read >= 18, "{:?} in {took:?}", report.progress);
     head_end.close().await;
     town.close().await;
 }
