@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgConnection, PgPool, SqlitePool};
+use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 use super::error::StoreError;
@@ -106,7 +107,7 @@ impl Engine {
                     SqlitePoolOptions::new().acquire_timeout(PATIENCE).idle_timeout(None).max_lifetime(None)
                 };
                 let open = |error| StoreError::of("opening the database file", error);
-                let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(open)?;
+                let writer = first_connection(|| pool().max_connections(1), &options).await.map_err(open)?;
                 let readers = pool().max_connections(READERS).connect_with(options.read_only(true));
                 Self::Sqlite { writer, readers: readers.await.map_err(open)? }
             }
@@ -165,6 +166,28 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Opens the first connection to a file. Two that make a new file at once both change its journal mode, for which SQLite
+/// does not wait by itself as it does for other locks.
+async fn first_connection(
+    pool: impl Fn() -> SqlitePoolOptions,
+    options: &SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match pool().connect_with(options.clone()).await {
+            Err(error) if is_locked(&error) && Instant::now() < until => sleep(LOCKED).await,
+            opened => return opened,
+        }
+    }
+}
+
+/// True when somebody else is in the middle of the file.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    // Extended codes keep the plain one in their low byte.
+    code.and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| code & 0xFF == SQLITE_BUSY)
 }
 
 /// A setting that is looked at before anything is kept.
@@ -232,6 +255,9 @@ async fn reason(options: &PgConnectOptions) -> sqlx::Error {
     }
 }
 
+const SQLITE_BUSY: i64 = 5;
+/// How often a file is looked at again that somebody else is making.
+const LOCKED: Duration = Duration::from_millis(20);
 /// How long a connection or a lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 const READERS: u32 = 4;
