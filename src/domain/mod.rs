@@ -3,11 +3,13 @@
 //! Value types of time ([`Moment`], [`Day`]), of measurement ([`Item`], [`RegisterReading`], [`DayCurve`], [`Quality`])
 //! and of the archive, and rules over them: how a register may move ([`register`]), whether a meter's clock may be
 //! believed ([`meter_clock`]), which version counts ([`version`]), which reading stands for a midnight ([`Standing`]),
-//! what was used ([`consumption()`]). All arithmetic is exact and in whole numbers; nothing here does I/O or asks for the
+//! what was used ([`consumption()`]), who may do what ([`access`]). All arithmetic is exact and in whole numbers; nothing here does I/O or asks for the
 //! time. What a meter says in its frames is left to the protocol crates, keeping things to `store`.
 
+pub mod access;
 mod archive;
 mod archive_problem;
+mod audit;
 mod billing;
 mod cause;
 mod coded;
@@ -31,6 +33,7 @@ pub use archive::{
     MeteringPoint, Parity, PointRole, ReadingRoute, TransformerArea, TransformersFrom,
 };
 pub use archive_problem::{ArchiveProblem, repeated};
+pub use audit::{AuditEntry, AuditHash};
 pub use billing::{BillingContent, BillingKey, BillingKind, BillingVersion};
 pub use cause::MissingCause;
 pub use coded::Coded;

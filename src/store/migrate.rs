@@ -53,6 +53,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0005_lineage.sql"),
         },
     },
+    Migration {
+        name: "audit",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0006_audit.sql"),
+            postgres: include_str!("migrations/postgres/0006_audit.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.

@@ -11,6 +11,7 @@
 //! and `collect`.
 
 pub mod archive;
+mod audit;
 mod batch;
 pub mod billing;
 mod engine;
@@ -33,6 +34,7 @@ mod session;
 mod sql;
 mod transaction;
 
+pub use audit::{AuditFilter, AuditHead, AuditRecord};
 pub use batch::{Batch, Receipt};
 pub use engine::Address;
 pub use error::{Refusal, Remedy, StoreError};

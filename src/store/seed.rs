@@ -9,6 +9,7 @@ use super::billing::OutboxState;
 use super::error::StoreError;
 use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
+use crate::domain::access::Role;
 use crate::domain::{
     BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole, Quality,
     RunKind, RunState, Source,
@@ -21,7 +22,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
     let held: HashMap<(String, i64), String> =
         held.into_iter().map(|(list, code, name)| ((list, code), name)).collect();
     let mut rows = Rows::new(&CODED);
-    let lists: [(&str, Vec<(i64, &str)>); 11] = [
+    let lists: [(&str, Vec<(i64, &str)>); 12] = [
         ("quality", members::<Quality>()),
         ("source", members::<Source>()),
         ("cause", members::<MissingCause>()),
@@ -33,6 +34,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("run_state", members::<RunState>()),
         ("billing_kind", members::<BillingKind>()),
         ("outbox_state", members::<OutboxState>()),
+        ("account_role", members::<Role>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {

@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
 mod archive;
+mod audit;
 mod billing;
 mod opening;
 #[path = "../support/postgres.rs"]
