@@ -33,6 +33,7 @@ mod seed;
 mod session;
 mod sql;
 mod transaction;
+pub mod view;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
 pub use batch::{Batch, Receipt};
