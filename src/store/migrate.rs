@@ -60,6 +60,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0006_audit.sql"),
         },
     },
+    Migration {
+        name: "access",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0007_access.sql"),
+            postgres: include_str!("migrations/postgres/0007_access.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.
