@@ -67,6 +67,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0007_access.sql"),
         },
     },
+    Migration {
+        name: "proposals",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0013_proposals.sql"),
+            postgres: include_str!("migrations/postgres/0013_proposals.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.

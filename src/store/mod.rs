@@ -28,6 +28,7 @@ mod partition;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+mod proposal;
 mod review;
 mod run;
 mod seed;
@@ -44,6 +45,7 @@ pub use latest::Latest;
 pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
 pub use partition::Large;
+pub use proposal::{DoesNotFit, ProposalError, Verdict};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
