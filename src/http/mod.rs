@@ -6,6 +6,7 @@
 //! `collect` and `supply`.
 
 pub mod api;
+mod audit_table;
 pub mod auth;
 mod caller;
 mod changes;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
 
+pub use audit_table::{audit_csv_head, audit_csv_line, cell};
 pub use caller::{Caller, Credential, Source};
 pub use changes::{Changes, Counts, Topic};
 pub use dress::RequestId;

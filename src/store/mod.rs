@@ -13,6 +13,7 @@
 pub mod access;
 pub mod archive;
 mod audit;
+mod audit_check;
 mod batch;
 pub mod billing;
 mod engine;
@@ -37,6 +38,7 @@ mod sql;
 mod transaction;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
+pub use audit_check::{AuditCheck, AuditFault};
 pub use batch::{Batch, Receipt};
 pub use engine::Address;
 pub use error::{Refusal, Remedy, StoreError};
