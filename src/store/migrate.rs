@@ -60,6 +60,20 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0006_audit.sql"),
         },
     },
+    Migration {
+        name: "access",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0007_access.sql"),
+            postgres: include_str!("migrations/postgres/0007_access.sql"),
+        },
+    },
+    Migration {
+        name: "proposals",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0013_proposals.sql"),
+            postgres: include_str!("migrations/postgres/0013_proposals.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.

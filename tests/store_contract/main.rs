@@ -8,6 +8,7 @@ mod opening;
 mod pages;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod proposals;
 mod readings;
 mod rules;
 mod runs;

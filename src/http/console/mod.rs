@@ -1,8 +1,8 @@
 //! The console: the pages of the control room, drawn on the server.
 //!
-//! A page is a struct of what it shows and a function of a [`View`] to markup, so that it can be drawn without a server
-//! or a database. Every page and every form works without the script, nothing is asked of another host, and what others
-//! wrote is shown inert (T13). Who may open which page, sessions and tokens are left to `http`.
+//! A page is a struct of what it shows and a function of a [`view::View`] to markup, so that it can be drawn without a
+//! server or a database. Every page and every form works without the script, nothing is asked of another host, and what
+//! others wrote is shown inert (T13). Who may open which page is said where it is registered, and checked by `http`.
 
 pub mod advice;
 pub mod assets;
@@ -20,3 +20,10 @@ pub mod night;
 pub mod table;
 pub mod view;
 pub mod words;
+
+use super::routes::Routes;
+
+/// Every page and form.
+pub(super) fn routes() -> Routes {
+    Routes::default()
+}
