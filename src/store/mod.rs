@@ -11,6 +11,7 @@
 //! and `collect`.
 
 pub mod access;
+pub mod alarm;
 pub mod archive;
 mod audit;
 mod batch;
