@@ -22,6 +22,7 @@ mod line;
 mod log;
 mod nearest;
 pub mod profile;
+mod secrets;
 mod section;
 mod setting;
 mod size;
@@ -42,6 +43,7 @@ pub use fault::{Fault, FaultKind, shortened};
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
@@ -69,6 +71,8 @@ pub struct Config {
     pub billing: Billing,
     /// Meter profiles.
     pub profiles: Profiles,
+    /// Under what passwords of meters are kept.
+    pub secrets: Secrets,
     /// What the program says about itself.
     pub log: Log,
     /// Files of frames.
@@ -162,9 +166,12 @@ impl Config {
         let intervals = root.section("intervals", Intervals::read);
         let billing = root.section("billing", Billing::read);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
+        let secrets = root.section("secrets", |section| Secrets::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
-        (Self { database, lines, dtu, collection, intervals, billing, profiles, log, capture }, faults)
+        let config =
+            Self { database, lines, dtu, collection, intervals, billing, profiles, secrets, log, capture };
+        (config, faults)
     }
 }
 

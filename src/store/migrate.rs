@@ -60,6 +60,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0006_audit.sql"),
         },
     },
+    Migration {
+        name: "secrets",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0009_secrets.sql"),
+            postgres: include_str!("migrations/postgres/0009_secrets.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.

@@ -29,6 +29,7 @@ mod partition;
 mod postgres;
 mod review;
 mod run;
+mod secret;
 mod seed;
 mod session;
 mod sql;
@@ -45,6 +46,7 @@ pub use migrate::Migrations;
 pub use partition::Large;
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
+pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
 

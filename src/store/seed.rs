@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::billing::OutboxState;
 use super::error::StoreError;
+use super::secret::SecretKind;
 use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
 use crate::domain::access::Role;
@@ -22,7 +23,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
     let held: HashMap<(String, i64), String> =
         held.into_iter().map(|(list, code, name)| ((list, code), name)).collect();
     let mut rows = Rows::new(&CODED);
-    let lists: [(&str, Vec<(i64, &str)>); 12] = [
+    let lists: [(&str, Vec<(i64, &str)>); 13] = [
         ("quality", members::<Quality>()),
         ("source", members::<Source>()),
         ("cause", members::<MissingCause>()),
@@ -35,6 +36,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("billing_kind", members::<BillingKind>()),
         ("outbox_state", members::<OutboxState>()),
         ("account_role", members::<Role>()),
+        ("secret_kind", members::<SecretKind>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {
