@@ -32,6 +32,7 @@ mod postgres;
 mod proposal;
 mod review;
 mod run;
+mod secret;
 mod seed;
 mod session;
 mod sql;
@@ -49,6 +50,7 @@ pub use partition::Large;
 pub use proposal::{DoesNotFit, ProposalError, Verdict};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
+pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::alarm::{MessageState, Tells};
 use super::billing::OutboxState;
 use super::error::StoreError;
+use super::secret::SecretKind;
 use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
 use crate::domain::access::Role;
@@ -42,6 +43,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("alarm_severity", members::<Severity>()),
         ("alarm_tells", members::<Tells>()),
         ("alarm_message_state", members::<MessageState>()),
+        ("secret_kind", members::<SecretKind>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {
