@@ -60,6 +60,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0006_audit.sql"),
         },
     },
+    Migration {
+        name: "alarms",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0011_alarms.sql"),
+            postgres: include_str!("migrations/postgres/0011_alarms.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.

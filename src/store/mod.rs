@@ -10,6 +10,7 @@
 //! One file for each thing that is kept. Rules of what counts are left to [`crate::domain`], when to read what to `plan`
 //! and `collect`.
 
+pub mod alarm;
 pub mod archive;
 mod audit;
 mod batch;
