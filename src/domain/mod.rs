@@ -31,6 +31,7 @@ pub mod register;
 pub mod relay;
 mod run;
 mod standing;
+pub mod supply;
 pub mod version;
 
 pub use alarm::{Alarm, AlarmKind, Severity, alarm_key};
