@@ -21,6 +21,7 @@ mod limit;
 mod line;
 mod log;
 mod nearest;
+mod on_demand;
 pub mod profile;
 mod section;
 mod setting;
@@ -42,6 +43,7 @@ pub use fault::{Fault, FaultKind, shortened};
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use on_demand::OnDemand;
 pub use size::ByteSize;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
@@ -65,6 +67,8 @@ pub struct Config {
     pub collection: Collection,
     /// Load curves.
     pub intervals: Intervals,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     /// The hand-off to the ledger.
     pub billing: Billing,
     /// Meter profiles.
@@ -160,11 +164,14 @@ impl Config {
         let lines = line::read_all(root, dtu.listen.is_some());
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
+        let on_demand = root.section("on_demand", OnDemand::read);
         let billing = root.section("billing", Billing::read);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
-        (Self { database, lines, dtu, collection, intervals, billing, profiles, log, capture }, faults)
+        let config =
+            Self { database, lines, dtu, collection, intervals, on_demand, billing, profiles, log, capture };
+        (config, faults)
     }
 }
 

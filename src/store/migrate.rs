@@ -60,6 +60,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("migrations/postgres/0006_audit.sql"),
         },
     },
+    Migration {
+        name: "reads",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0010_reads.sql"),
+            postgres: include_str!("migrations/postgres/0010_reads.sql"),
+        },
+    },
 ];
 
 /// Whether the tables may be changed.

@@ -27,6 +27,8 @@ mod partition;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+mod read_answer;
+mod read_job;
 mod review;
 mod run;
 mod seed;
@@ -43,6 +45,7 @@ pub use latest::Latest;
 pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
 pub use partition::Large;
+pub use read_job::{NewReads, Submitted};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};

@@ -12,7 +12,7 @@ use super::transaction::Transaction;
 use crate::domain::access::Role;
 use crate::domain::{
     BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole, Quality,
-    RunKind, RunState, Source,
+    ReadGroup, ReadState, RunKind, RunState, Source,
 };
 
 /// Adds what is missing, and refuses what differs.
@@ -22,7 +22,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
     let held: HashMap<(String, i64), String> =
         held.into_iter().map(|(list, code, name)| ((list, code), name)).collect();
     let mut rows = Rows::new(&CODED);
-    let lists: [(&str, Vec<(i64, &str)>); 12] = [
+    let lists: [(&str, Vec<(i64, &str)>); 14] = [
         ("quality", members::<Quality>()),
         ("source", members::<Source>()),
         ("cause", members::<MissingCause>()),
@@ -35,6 +35,8 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("billing_kind", members::<BillingKind>()),
         ("outbox_state", members::<OutboxState>()),
         ("account_role", members::<Role>()),
+        ("read_group", members::<ReadGroup>()),
+        ("read_state", members::<ReadState>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {
