@@ -59,6 +59,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/postgres/0009_secrets.sql"),
     ),
     Migration::new(
+        "reads",
+        include_str!("migrations/sqlite/0010_reads.sql"),
+        include_str!("migrations/postgres/0010_reads.sql"),
+    ),
+    Migration::new(
         "alarms",
         include_str!("migrations/sqlite/0011_alarms.sql"),
         include_str!("migrations/postgres/0011_alarms.sql"),

@@ -30,6 +30,8 @@ mod partition;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod proposal;
+mod read_answer;
+mod read_job;
 mod review;
 mod run;
 mod secret;
@@ -48,6 +50,7 @@ pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
 pub use partition::Large;
 pub use proposal::{DoesNotFit, ProposalError, Verdict};
+pub use read_job::{NewReads, Submitted};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
 pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};

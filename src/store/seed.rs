@@ -15,7 +15,7 @@ use crate::domain::access::Role;
 use crate::domain::proposal::ProposalState;
 use crate::domain::{
     AlarmKind, BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole,
-    Quality, RunKind, RunState, Severity, Source,
+    Quality, ReadGroup, ReadState, RunKind, RunState, Severity, Source,
 };
 
 /// Adds what is missing, and refuses what differs.
@@ -44,6 +44,8 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("alarm_tells", members::<Tells>()),
         ("alarm_message_state", members::<MessageState>()),
         ("secret_kind", members::<SecretKind>()),
+        ("read_group", members::<ReadGroup>()),
+        ("read_state", members::<ReadState>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {
