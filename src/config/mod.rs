@@ -23,7 +23,9 @@ mod limit;
 mod line;
 mod log;
 mod nearest;
+mod on_demand;
 pub mod profile;
+mod secrets;
 mod section;
 mod setting;
 mod size;
@@ -46,6 +48,8 @@ pub use http::Http;
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use on_demand::OnDemand;
+pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
@@ -69,10 +73,14 @@ pub struct Config {
     pub collection: Collection,
     /// Load curves.
     pub intervals: Intervals,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     /// The hand-off to the ledger.
     pub billing: Billing,
     /// Meter profiles.
     pub profiles: Profiles,
+    /// Under what passwords of meters are kept.
+    pub secrets: Secrets,
     /// What the program says about itself.
     pub log: Log,
     /// Files of frames.
@@ -168,8 +176,10 @@ impl Config {
         let lines = line::read_all(root, dtu.listen.is_some());
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
+        let on_demand = root.section("on_demand", OnDemand::read);
         let billing = root.section("billing", Billing::read);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
+        let secrets = root.section("secrets", |section| Secrets::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
         let http = root.section("http", Http::read);
@@ -180,8 +190,10 @@ impl Config {
             dtu,
             collection,
             intervals,
+            on_demand,
             billing,
             profiles,
+            secrets,
             log,
             capture,
             http,
