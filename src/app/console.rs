@@ -45,6 +45,7 @@ impl Site {
             self.collector.progress(),
             self.config.http.clone(),
         )
+        .of_site(&self.config)
     }
 }
 

@@ -42,10 +42,11 @@ pub use problem::{Problem, ProblemDocument};
 pub use rate::Rates;
 pub use routes::{Route, Routes, Rule};
 
+use crate::billing;
 use crate::channel::Lines;
 use crate::clock::Clock;
-use crate::collect::Progress;
-use crate::config::Http;
+use crate::collect::{self, Progress};
+use crate::config::{Config, Http};
 use crate::store::Store;
 
 /// What handlers work with. Cheap to clone.
@@ -61,6 +62,8 @@ pub struct Services {
     pub progress: watch::Receiver<Progress>,
     /// Wakes whoever watches.
     pub changes: Changes,
+    /// What collection and billing go by; `None` in a process that does neither.
+    pub rules: Option<Arc<SiteRules>>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
     /// Ends what would go on for ever, such as a stream of events.
@@ -87,6 +90,7 @@ impl Services {
             lines,
             progress,
             changes: Changes::default(),
+            rules: None,
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
@@ -96,11 +100,28 @@ impl Services {
         }
     }
 
+    /// The same, for a site with this configuration.
+    #[must_use]
+    pub fn of_site(self, config: &Config) -> Self {
+        let rules =
+            SiteRules { billing: billing::Rules::of(config), collection: collect::Settings::of(config) };
+        Self { rules: Some(Arc::new(rules)), ..self }
+    }
+
     /// Every route with who may use it.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
+}
+
+/// What collection and billing go by.
+#[derive(Clone, Debug)]
+pub struct SiteRules {
+    /// What is billed, and how.
+    pub billing: billing::Rules,
+    /// What is collected, and when.
+    pub collection: collect::Settings,
 }
 
 /// Every route there is.

@@ -126,6 +126,7 @@ fn look(view: &View) -> Markup {
 /// The stop of all cuts: how it stands, and what whoever looks may do about it. (F52)
 fn stop(view: &View) -> Markup {
     html! { @match &view.stop {
+        Stop::None => {}
         Stop::Released => @if view.may(Action::PressStop) {
             details.stop {
                 summary { (view.say("急停：停止一切停电", "STOP all cuts")) }

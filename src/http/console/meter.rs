@@ -72,6 +72,12 @@ impl Part {
         PARTS.iter().find(|(name, _)| *name == wanted).map_or("curve", |(name, _)| *name)
     }
 
+    /// Whether whoever looks may see this part: how a meter stands, or what it read as well.
+    #[must_use]
+    pub fn may_be_seen(name: &str, view: &View) -> bool {
+        matches!(name, "events" | "clock" | "status") || view.may(Action::SeeCustomers)
+    }
+
     const fn name(&self) -> &'static str {
         match self {
             Self::Curve(_) => "curve",
@@ -91,7 +97,7 @@ impl MeterPage {
         html! {
             (head(view, &self.sheet))
             nav.tabs aria-label=(view.say("部分", "Parts")) {
-                @for (name, title) in PARTS {
+                @for (name, title) in PARTS.into_iter().filter(|(name, _)| Part::may_be_seen(name, view)) {
                     a href={ "?part=" (name) } aria-current=[(name == self.part.name()).then_some("page")] {
                         (title.of(view.look.language))
                     }

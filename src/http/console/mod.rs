@@ -10,6 +10,7 @@ pub mod billing;
 pub mod chart;
 pub mod components;
 pub mod events;
+mod handlers;
 pub mod labels;
 pub mod layout;
 pub mod lines;
@@ -21,9 +22,4 @@ pub mod table;
 pub mod view;
 pub mod words;
 
-use super::routes::Routes;
-
-/// Every page and form.
-pub(super) fn routes() -> Routes {
-    Routes::default()
-}
+pub(super) use handlers::routes;
