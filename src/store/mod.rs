@@ -36,6 +36,7 @@ mod seed;
 mod session;
 mod sql;
 mod transaction;
+pub mod view;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
 pub use audit_check::{AuditCheck, AuditFault};
