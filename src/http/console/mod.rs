@@ -13,6 +13,7 @@ pub mod events;
 pub mod labels;
 pub mod layout;
 pub mod lines;
+mod looking;
 pub mod loss;
 pub mod meter;
 pub mod meters;
@@ -25,5 +26,5 @@ use super::routes::Routes;
 
 /// Every page and form.
 pub(super) fn routes() -> Routes {
-    Routes::default()
+    looking::routes()
 }
