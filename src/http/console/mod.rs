@@ -14,6 +14,7 @@ mod handlers;
 pub mod labels;
 pub mod layout;
 pub mod lines;
+mod looking;
 pub mod loss;
 pub mod meter;
 pub mod meters;
@@ -22,4 +23,9 @@ pub mod table;
 pub mod view;
 pub mod words;
 
-pub(super) use handlers::routes;
+use super::routes::Routes;
+
+/// Every page and form.
+pub(super) fn routes() -> Routes {
+    looking::routes().and(handlers::routes())
+}
