@@ -46,6 +46,7 @@ impl Site {
             self.config.http.clone(),
         )
         .of_site(&self.config)
+        .reading(self.on_demand.clone())
     }
 }
 

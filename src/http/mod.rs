@@ -47,6 +47,7 @@ pub use routes::{Route, Routes, Rule};
 use crate::billing;
 use crate::channel::Lines;
 use crate::clock::Clock;
+use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, Progress};
 use crate::config::{Config, Http};
 use crate::store::Store;
@@ -66,6 +67,8 @@ pub struct Services {
     pub changes: Changes,
     /// What collection and billing go by; `None` in a process that does neither.
     pub rules: Option<Arc<SiteRules>>,
+    /// Reads meters on demand; `None` in a process that does not.
+    pub on_demand: Option<OnDemand>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
     /// Ends what would go on for ever, such as a stream of events.
@@ -93,6 +96,7 @@ impl Services {
             progress,
             changes: Changes::default(),
             rules: None,
+            on_demand: None,
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
@@ -108,6 +112,12 @@ impl Services {
         let rules =
             SiteRules { billing: billing::Rules::of(config), collection: collect::Settings::of(config) };
         Self { rules: Some(Arc::new(rules)), ..self }
+    }
+
+    /// The same, reading meters on demand.
+    #[must_use]
+    pub fn reading(self, on_demand: OnDemand) -> Self {
+        Self { on_demand: Some(on_demand), ..self }
     }
 
     /// Hashes and checks passwords.

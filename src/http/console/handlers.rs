@@ -2,6 +2,7 @@
 
 mod collection;
 mod meter;
+mod reads;
 
 use std::convert::Infallible;
 
@@ -31,6 +32,10 @@ pub(super) fn routes() -> Routes {
         .page("/lines", Action::SeeStatus, collection::lines)
         .page("/events", Action::SeeStatus, collection::events)
         .page("/loss", Action::SeeCustomers, collection::loss)
+        .page("/reads", Action::ReadOnDemand, reads::reads)
+        .form("/reads", Action::ReadOnDemand, reads::begin)
+        .page("/reads/{job}", Action::ReadOnDemand, reads::read)
+        .form("/reads/{job}/cancel", Action::ReadOnDemand, reads::cancel)
 }
 
 impl<S: Sync> FromRequestParts<S> for Asked {

@@ -24,6 +24,7 @@ pub struct Place {
 pub const PLACES: &[Place] = &[
     place("/", "今夜", "Tonight", Action::SeeStatus),
     place("/meters", "电能表", "Meters", Action::SeeStatus),
+    place("/reads", "召测", "Read now", Action::ReadOnDemand),
     place("/billing", "计费", "Billing", Action::SeePushes),
     place("/lines", "线路", "Lines", Action::SeeStatus),
     place("/events", "事件", "Events", Action::SeeStatus),

@@ -21,6 +21,7 @@ use crate::store::{MeterEvent, StatusWords};
 
 pub use curve::{CurvePart, stretch};
 pub use fetch::FetchPage;
+pub(in crate::http::console) use fetch::frames;
 pub use registers::RegistersPart;
 
 /// What the page is called.
@@ -259,7 +260,12 @@ fn head(view: &View, sheet: &MeterSheet) -> Markup {
             None => html! { (view.say("无", "none")) },
         }),
     ]);
-    html! { section.sheet { (facts(&shown)) } }
+    html! { section.sheet {
+        (facts(&shown))
+        @if view.may(Action::ReadOnDemand) {
+            p.no-print { a.button href={ "/reads?meters=" (line.address) } { (view.say("召测", "Read now")) } }
+        }
+    } }
 }
 
 fn stays(view: &View, sheet: &MeterSheet) -> Markup {
@@ -320,4 +326,4 @@ fn multiplied(hundredths: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -19,7 +19,10 @@ pub mod loss;
 pub mod meter;
 pub mod meters;
 pub mod night;
+pub mod reads;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod view;
 pub mod words;
 
