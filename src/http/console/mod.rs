@@ -4,8 +4,10 @@
 //! server or a database. Every page and every form works without the script, nothing is asked of another host, and what
 //! others wrote is shown inert (T13). Who may open which page is said where it is registered, and checked by `http`.
 
+mod account;
 pub mod advice;
 pub mod assets;
+mod audit;
 pub mod billing;
 pub mod chart;
 pub mod components;
@@ -14,6 +16,7 @@ mod handlers;
 pub mod labels;
 pub mod layout;
 pub mod lines;
+mod login;
 mod looking;
 pub mod loss;
 pub mod meter;
@@ -23,6 +26,7 @@ pub mod reads;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod users;
 pub mod view;
 pub mod words;
 
@@ -30,5 +34,6 @@ use super::routes::Routes;
 
 /// Every page and form.
 pub(super) fn routes() -> Routes {
-    looking::routes().and(handlers::routes())
+    let people = login::routes().and(account::routes()).and(users::routes()).and(audit::routes());
+    looking::routes().and(people).and(handlers::routes())
 }
