@@ -62,8 +62,7 @@ impl Store {
     }
 }
 
-type Row =
-    (i64, String, Option<i64>, Option<i64>, i64, Vec<u8>, String, Option<i64>, Option<String>);
+type Row = (i64, String, Option<i64>, Option<i64>, i64, Vec<u8>, String, Option<i64>, Option<String>);
 
 fn answer(row: Row) -> Result<ReadAnswer, StoreError> {
     let (group, data_id, from, until, is_doubtful, frames, content, cause, detail) = row;

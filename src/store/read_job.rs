@@ -197,8 +197,7 @@ impl Store {
     ) -> Result<Vec<(Id<ReadJob>, MeterRead)>, StoreError> {
         let mut reading = self.read("reading the on-demand reads of a meter").await?;
         let args = [meter.into(), before.into(), i64::from(most).into()];
-        let rows: Vec<(i64, i64, String, i64, Option<i64>, Option<String>, i64)> =
-            reading.rows(OF_METER, &args).await?;
+        let rows: Vec<MeterOfJobRow> = reading.rows(OF_METER, &args).await?;
         let of_job = |(job, meter, address, state, cause, detail, changed_at)| {
             Ok((Id::new(job), meter_read((meter, address, state, cause, detail, changed_at))?))
         };
@@ -267,8 +266,7 @@ fn submitted(new: &NewReads<'_>, id: Id<ReadJob>, now: Moment) -> AuditEntry {
     let groups: Vec<&str> = new.groups.iter().map(|group| group.name()).collect();
     let addresses: Vec<String> =
         new.meters.iter().take(NAMED).map(|(_, address)| address.to_string()).collect();
-    let detail =
-        serde_json::json!({ "groups": groups, "meters": new.meters.len(), "addresses": addresses });
+    let detail = serde_json::json!({ "groups": groups, "meters": new.meters.len(), "addresses": addresses });
     AuditEntry::by(new.by, now, "read.submit", format!("read job {id}")).saying(detail.to_string())
 }
 
@@ -297,6 +295,8 @@ async fn one(reading: &mut Transaction, id: Id<ReadJob>) -> Result<Option<ReadJo
 
 type Row = (i64, i64, String, String, i64, i64, i64, i64, i64, Option<i64>);
 type MeterRow = (i64, String, i64, Option<i64>, Option<String>, i64);
+/// The number of the job, and the meter.
+type MeterOfJobRow = (i64, i64, String, i64, Option<i64>, Option<String>, i64);
 
 fn job(row: Row) -> Result<ReadJob, StoreError> {
     let (id, account, asked_by, groups, state, meters, waiting, created_at, expires_at, ended_at) = row;

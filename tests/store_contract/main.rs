@@ -8,6 +8,7 @@ mod opening;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod readings;
+mod reads;
 mod rules;
 mod runs;
 mod views;

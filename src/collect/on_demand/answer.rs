@@ -13,12 +13,7 @@ use crate::domain::register::State;
 use crate::domain::{Item, MissingCause, Moment, ReadAnswer, ReadBits, ReadGroup, ReadValue, ValueBefore};
 
 /// An answer with these values.
-pub(super) fn came(
-    asker: &Asker<'_>,
-    group: ReadGroup,
-    heard: &Heard,
-    values: Vec<ReadValue>,
-) -> ReadAnswer {
+pub(super) fn came(asker: &Asker<'_>, group: ReadGroup, heard: &Heard, values: Vec<ReadValue>) -> ReadAnswer {
     let mut frames = Request::read(asker.site.meter.address, heard.id).to_bytes();
     frames.extend_from_slice(&heard.frames);
     ReadAnswer {
@@ -109,7 +104,8 @@ pub(super) fn seconds(names: (&str, &str), micros: i64) -> ReadValue {
 
 /// The count in the answer for a kind of event.
 pub(super) fn count(heard: &Heard) -> Result<i64, Missed> {
-    let entry = catalog::find(heard.id).ok_or_else(|| interpret::wrong_form(heard.id, "not in the catalogue"))?;
+    let entry =
+        catalog::find(heard.id).ok_or_else(|| interpret::wrong_form(heard.id, "not in the catalogue"))?;
     if let Ok(Content::Values(mut values)) = entry.read(&heard.payload)
         && let Some(Value::Number(count)) = values.next().map(|reading| reading.value)
     {

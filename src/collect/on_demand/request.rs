@@ -122,7 +122,8 @@ impl ReadRequest {
         if self.expires_after.is_some_and(|after| after < SHORTEST || after > LONGEST) {
             return Err(ReadError::Expiry);
         }
-        let is_fit = |key: &String| (1..=100).contains(&key.chars().count()) && !key.chars().any(char::is_control);
+        let is_fit =
+            |key: &String| (1..=100).contains(&key.chars().count()) && !key.chars().any(char::is_control);
         if !self.key.as_ref().is_none_or(is_fit) {
             return Err(ReadError::Key);
         }

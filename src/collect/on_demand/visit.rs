@@ -34,8 +34,10 @@ impl Visit<'_> {
     pub(super) async fn group(&self, group: ReadGroup) -> Vec<ReadAnswer> {
         let profile = self.asker.profile;
         let asks = asks(group, self.asker.edition(), profile);
-        let mut absent =
-            Missed::new(MissingCause::NoSuchData, format!("the profile {} has no {}", profile.name, group.name_en()));
+        let mut absent = Missed::new(
+            MissingCause::NoSuchData,
+            format!("the profile {} has no {}", profile.name, group.name_en()),
+        );
         let mut answers = Vec::new();
         for (done, ask) in asks.iter().enumerate() {
             self.step(group, done, asks.len());

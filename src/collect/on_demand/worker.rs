@@ -49,7 +49,9 @@ impl OnDemand {
         let now = open.begin(meter);
         self.changed(open.job.id);
         let end = match site {
-            Some(site) => self.visit(line, &site, &Work { open: Arc::clone(&open), meter, address }, &now).await,
+            Some(site) => {
+                self.visit(line, &site, &Work { open: Arc::clone(&open), meter, address }, &now).await
+            }
             None => {
                 let why = "the meter was taken out of the archive".to_owned();
                 Some((ReadState::Failed, Some((MissingCause::NoPath, why))))
@@ -73,7 +75,9 @@ impl OnDemand {
         let (inner, job) = (&self.inner.collector.inner, &work.open.job);
         let stop = work.open.over.clone();
         let context = Context::outside_runs(Arc::clone(inner), line, job.expires_at, stop);
-        let none = || (ReadState::Failed, Some((MissingCause::NoPath, "its profile or its line is gone".to_owned())));
+        let none = || {
+            (ReadState::Failed, Some((MissingCause::NoPath, "its profile or its line is gone".to_owned())))
+        };
         let Some(context) = context else { return Some(none()) };
         let Some(profile) = context.profile(site) else { return Some(none()) };
         let mut asker = context.asker(site, profile, Lane::OnDemand);
@@ -94,7 +98,7 @@ impl OnDemand {
             }
             came.take(&answers);
             self.changed(job.id);
-            if answers.iter().any(|answer| is_last(answer)) {
+            if answers.iter().any(is_last) {
                 break;
             }
         }

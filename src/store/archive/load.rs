@@ -174,7 +174,8 @@ async fn site_meters(
 /// Addresses, as the database reads an array of texts; they are digits only.
 fn texts(dialect: Dialect, addresses: &[MeterAddress]) -> Cell<'static> {
     let quoted = |address: &MeterAddress| format!("\"{address}\"");
-    let texts = addresses.iter().map(quoted).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",");
+    let texts =
+        addresses.iter().map(quoted).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",");
     match dialect {
         Dialect::Sqlite => format!("[{texts}]").into(),
         Dialect::Postgres => format!("{{{texts}}}").into(),
