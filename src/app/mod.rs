@@ -5,8 +5,11 @@
 //! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
 //! on with the run where it stopped.
 
+mod console;
 mod lock;
 mod schedule;
+
+pub use console::Console;
 
 use std::io;
 use std::path::PathBuf;
@@ -23,6 +26,8 @@ use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, CollectError, Collector, NightReport};
 use crate::config::Config;
 use crate::domain::Day;
+use crate::http::auth::AccountError;
+use crate::http::{self, HttpError};
 use crate::link::{CaptureSettings, Captures, DialInError};
 use crate::store::{Address, Migrations, Store, StoreError};
 use lock::SiteLock;
@@ -66,6 +71,12 @@ pub enum AppError {
     /// A run.
     #[error(transparent)]
     Collect(#[from] CollectError),
+    /// The port of the console.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The first account.
+    #[error("the first account cannot be made")]
+    FirstLogin(#[from] AccountError),
 }
 
 fn told_overfull(lines: &[(String, Forecast)]) -> String {
@@ -89,6 +100,8 @@ impl AppError {
             Self::Lock { .. } => "lock",
             Self::Overfull(_) => "overfull",
             Self::Collect(error) => error.kind(),
+            Self::Http(error) => error.kind(),
+            Self::FirstLogin(error) => error.kind(),
         }
     }
 }
@@ -181,8 +194,8 @@ impl Site {
         })
     }
 
-    /// Works by the clock until `stop`.
-    pub async fn serve(&self, stop: &CancellationToken) {
+    /// Works by the clock until `stop`, with the console if it was opened.
+    pub async fn serve(&self, console: Option<Console>, stop: &CancellationToken) {
         let billing = billing::run(
             self.store.clone(),
             self.clock.clone(),
@@ -191,7 +204,12 @@ impl Site {
             stop.clone(),
             Arc::clone(&self.billing_wake),
         );
-        tokio::join!(billing, self.nights(stop), self.polls(stop), self.on_demand.run(stop));
+        let console = async {
+            if let Some(console) = console {
+                http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
+            }
+        };
+        tokio::join!(billing, self.nights(stop), self.polls(stop), console, self.on_demand.run(stop));
     }
 
     /// Runs the night of a day now.

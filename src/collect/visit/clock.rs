@@ -63,7 +63,7 @@ pub(in crate::collect) async fn read_session(
             }
             (Err(missed), _) | (_, Err(missed)) => return Err(missed),
         };
-        let Some(civil) = interpret::date_and_time(day, shown) else {
+        let Some(civil) = meter_clock::shown(day, shown) else {
             return Ok((ClockReading::Absurd, [date, of_day]));
         };
         if (civil.hour(), civil.minute()) == (0, 0) {

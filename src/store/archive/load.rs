@@ -54,7 +54,7 @@ impl Store {
     /// # Errors
     /// As [`Self::site_meters`].
     pub async fn site_meter(&self, address: MeterAddress) -> Result<Option<SiteMeter>, StoreError> {
-        Ok(self.site_meters_with(&[address]).await?.into_iter().next())
+        site_meter(&mut self.read("reading an installed meter").await?, address).await
     }
 
     /// The installed meters with these addresses, in the order of their numbers; an address that none has is left out.
@@ -157,6 +157,14 @@ type PathRow = (i64, Option<String>, Option<String>, Option<i64>, Option<i64>, O
 /// Meter, number, customer, role, area, route, protection, number of the area.
 type PointRow = (i64, String, String, i64, Option<String>, Option<String>, Option<String>, Option<i64>);
 
+/// The installed meter with this address, as a transaction sees it.
+pub(in crate::store) async fn site_meter(
+    reading: &mut Transaction,
+    address: MeterAddress,
+) -> Result<Option<SiteMeter>, StoreError> {
+    Ok(site_meters(reading, Some(&[address])).await?.into_iter().next())
+}
+
 async fn site_meters(
     reading: &mut Transaction,
     only: Option<&[MeterAddress]>,
@@ -168,7 +176,7 @@ async fn site_meters(
     let paths: Vec<PathRow> = reading.rows(paths, &arg).await?;
     let points: Vec<PointRow> = reading.rows(points, &arg).await?;
     let rows = meters.into_iter().zip(paths).zip(points);
-    rows.map(|((meter, path), point)| site_meter(meter, path, point)).collect()
+    rows.map(|((meter, path), point)| site_meter_of(meter, path, point)).collect()
 }
 
 /// Addresses, as the database reads an array of texts; they are digits only.
@@ -182,7 +190,7 @@ fn texts(dialect: Dialect, addresses: &[MeterAddress]) -> Cell<'static> {
     }
 }
 
-fn site_meter(meter: MeterRow, path: PathRow, point: PointRow) -> Result<SiteMeter, StoreError> {
+fn site_meter_of(meter: MeterRow, path: PathRow, point: PointRow) -> Result<SiteMeter, StoreError> {
     let (meter_id, point_id, installed_at, address, asset_number, protocol, profile) = meter;
     let (_, number, customer, role, area, route, protection, area_id) = point;
     let address =
