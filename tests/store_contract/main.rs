@@ -11,6 +11,7 @@ mod pages;
 mod postgres;
 mod proposals;
 mod readings;
+mod reads;
 mod rules;
 mod runs;
 mod views;
