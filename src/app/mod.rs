@@ -5,8 +5,11 @@
 //! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
 //! on with the run where it stopped.
 
+mod console;
 mod lock;
 mod schedule;
+
+pub use console::Console;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,9 +22,12 @@ use tokio_util::task::TaskTracker;
 use crate::billing::{self, LedgerSink, Rules};
 use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
+use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, CollectError, Collector, NightReport};
 use crate::config::Config;
 use crate::domain::Day;
+use crate::http::auth::AccountError;
+use crate::http::{self, HttpError};
 use crate::link::{CaptureSettings, Captures, DialInError};
 use crate::store::{Address, Migrations, Store, StoreError};
 use lock::SiteLock;
@@ -65,6 +71,12 @@ pub enum AppError {
     /// A run.
     #[error(transparent)]
     Collect(#[from] CollectError),
+    /// The port of the console.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The first account.
+    #[error("the first account cannot be made")]
+    FirstLogin(#[from] AccountError),
 }
 
 fn told_overfull(lines: &[(String, Forecast)]) -> String {
@@ -88,6 +100,8 @@ impl AppError {
             Self::Lock { .. } => "lock",
             Self::Overfull(_) => "overfull",
             Self::Collect(error) => error.kind(),
+            Self::Http(error) => error.kind(),
+            Self::FirstLogin(error) => error.kind(),
         }
     }
 }
@@ -101,6 +115,8 @@ pub struct Site {
     pub lines: Lines,
     /// Runs the nights.
     pub collector: Collector,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     config: Config,
     clock: Clock,
     captures: Captures,
@@ -160,11 +176,13 @@ impl Site {
             &tasks,
             stop_waiting.clone(),
         );
+        let on_demand = OnDemand::new(collector.clone(), config.on_demand, &tasks, stop_lines.clone());
         let billing_wake = Arc::new(Notify::new());
         Ok(Self {
             store,
             lines,
             collector,
+            on_demand,
             config,
             clock,
             captures,
@@ -176,8 +194,8 @@ impl Site {
         })
     }
 
-    /// Works by the clock until `stop`.
-    pub async fn serve(&self, stop: &CancellationToken) {
+    /// Works by the clock until `stop`, with the console if it was opened.
+    pub async fn serve(&self, console: Option<Console>, stop: &CancellationToken) {
         let billing = billing::run(
             self.store.clone(),
             self.clock.clone(),
@@ -186,7 +204,12 @@ impl Site {
             stop.clone(),
             Arc::clone(&self.billing_wake),
         );
-        tokio::join!(billing, self.nights(stop), self.polls(stop));
+        let console = async {
+            if let Some(console) = console {
+                http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
+            }
+        };
+        tokio::join!(billing, self.nights(stop), self.polls(stop), console, self.on_demand.run(stop));
     }
 
     /// Runs the night of a day now.
@@ -225,10 +248,10 @@ impl Site {
 
     /// Stops: lets the exchange on each line come to its end, keeps what was brought, and closes.
     pub async fn close(self) {
-        let Self { store, lines, collector, captures, tasks, stop_lines, stop_waiting, .. } = self;
+        let Self { store, lines, collector, on_demand, captures, tasks, stop_lines, stop_waiting, .. } = self;
         stop_lines.cancel();
         stop_waiting.cancel();
-        drop((lines, collector));
+        drop((lines, collector, on_demand));
         tasks.close();
         tasks.wait().await;
         captures.flush();

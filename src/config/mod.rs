@@ -9,6 +9,7 @@
 //! a database answers or a port exists is left to those who use them.
 
 mod address;
+mod audit;
 mod billing;
 mod capture;
 mod collection;
@@ -16,11 +17,13 @@ mod database;
 mod dtu;
 mod effective;
 mod fault;
+mod http;
 mod intervals;
 mod limit;
 mod line;
 mod log;
 mod nearest;
+mod on_demand;
 pub mod profile;
 mod secrets;
 mod section;
@@ -33,6 +36,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use address::HostPort;
+pub use audit::Audit;
 pub use billing::Billing;
 pub use capture::Capture;
 pub use collection::Collection;
@@ -40,9 +44,11 @@ pub use database::{Database, DatabasePlace, DatabaseUrl};
 pub use dtu::Dtu;
 pub use effective::{Effective, Listing};
 pub use fault::{Fault, FaultKind, shortened};
+pub use http::Http;
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use on_demand::OnDemand;
 pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
@@ -67,6 +73,8 @@ pub struct Config {
     pub collection: Collection,
     /// Load curves.
     pub intervals: Intervals,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     /// The hand-off to the ledger.
     pub billing: Billing,
     /// Meter profiles.
@@ -77,6 +85,10 @@ pub struct Config {
     pub log: Log,
     /// Files of frames.
     pub capture: Capture,
+    /// The console and the API.
+    pub http: Http,
+    /// Where the end of the audit log is noted.
+    pub audit: Audit,
 }
 
 /// A configuration and where each value comes from.
@@ -164,13 +176,29 @@ impl Config {
         let lines = line::read_all(root, dtu.listen.is_some());
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
+        let on_demand = root.section("on_demand", OnDemand::read);
         let billing = root.section("billing", Billing::read);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
         let secrets = root.section("secrets", |section| Secrets::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
-        let config =
-            Self { database, lines, dtu, collection, intervals, billing, profiles, secrets, log, capture };
+        let http = root.section("http", Http::read);
+        let audit = root.section("audit", |section| Audit::read(section, base));
+        let config = Self {
+            database,
+            lines,
+            dtu,
+            collection,
+            intervals,
+            on_demand,
+            billing,
+            profiles,
+            secrets,
+            log,
+            capture,
+            http,
+            audit,
+        };
         (config, faults)
     }
 }

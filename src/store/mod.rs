@@ -10,6 +10,8 @@
 //! One file for each thing that is kept. Rules of what counts are left to [`crate::domain`], when to read what to `plan`
 //! and `collect`.
 
+pub mod access;
+pub mod alarm;
 pub mod archive;
 mod audit;
 mod batch;
@@ -27,6 +29,9 @@ mod partition;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+mod proposal;
+mod read_answer;
+mod read_job;
 mod review;
 mod run;
 mod secret;
@@ -44,6 +49,8 @@ pub use latest::Latest;
 pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
 pub use partition::Large;
+pub use proposal::{DoesNotFit, ProposalError, Verdict};
+pub use read_job::{NewReads, Submitted};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
 pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};

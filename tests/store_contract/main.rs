@@ -1,12 +1,14 @@
 //! What the store promises, tested on SQLite and on PostgreSQL alike.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
+mod alarms;
 mod archive;
 mod audit;
 mod billing;
 mod opening;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod proposals;
 mod readings;
 mod rules;
 mod runs;
