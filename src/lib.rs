@@ -11,6 +11,7 @@ pub mod clock;
 pub mod collect;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod link;
 pub mod manual;
 pub mod plan;

@@ -57,6 +57,13 @@ pub const READS: &str = "amr_read_total";
 /// Commits of what was collected, by `result`.
 pub const COMMITS: &str = "amr_collect_commit_total";
 
+/// Requests of browsers and programs that were answered, by `class` (ok, refused, failed).
+pub const HTTP_REQUESTS: &str = "amr_http_request_total";
+/// Handlers that broke off. (R9)
+pub const HTTP_PANICS: &str = "amr_http_panic_total";
+/// Connections that were closed because their client did not move, or gave way to others, by `reason`. (F21)
+pub const HTTP_CLOSED: &str = "amr_http_closed_total";
+
 /// An error with its causes, in one line.
 #[must_use]
 pub fn with_causes(error: &dyn std::error::Error) -> String {
@@ -86,6 +93,9 @@ pub fn describe() {
 }
 
 const COUNTERS: &[(&str, &str)] = &[
+    (HTTP_REQUESTS, "requests of browsers and programs that were answered, by class"),
+    (HTTP_PANICS, "handlers that broke off"),
+    (HTTP_CLOSED, "connections closed because their client did not move, or gave way to others, by reason"),
     (EXCHANGES, "exchanges that ended, by function and outcome"),
     (BUSY, "jobs not taken because their lane was full"),
     (JOBS, "jobs that ended, by lane and end"),

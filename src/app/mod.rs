@@ -5,8 +5,13 @@
 //! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
 //! on with the run where it stopped.
 
+mod anchor;
+mod console;
 mod lock;
 mod schedule;
+
+pub use anchor::{AnchorError, anchors};
+pub use console::Console;
 
 use std::io;
 use std::path::PathBuf;
@@ -22,6 +27,8 @@ use crate::clock::Clock;
 use crate::collect::{self, CollectError, Collector, NightReport};
 use crate::config::Config;
 use crate::domain::Day;
+use crate::http::auth::AccountError;
+use crate::http::{self, HttpError};
 use crate::link::{CaptureSettings, Captures, DialInError};
 use crate::store::{Address, Migrations, Store, StoreError};
 use lock::SiteLock;
@@ -65,6 +72,12 @@ pub enum AppError {
     /// A run.
     #[error(transparent)]
     Collect(#[from] CollectError),
+    /// The port of the console.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The first account.
+    #[error("the first account cannot be made")]
+    FirstLogin(#[from] AccountError),
 }
 
 fn told_overfull(lines: &[(String, Forecast)]) -> String {
@@ -88,6 +101,8 @@ impl AppError {
             Self::Lock { .. } => "lock",
             Self::Overfull(_) => "overfull",
             Self::Collect(error) => error.kind(),
+            Self::Http(error) => error.kind(),
+            Self::FirstLogin(error) => error.kind(),
         }
     }
 }
@@ -176,8 +191,8 @@ impl Site {
         })
     }
 
-    /// Works by the clock until `stop`.
-    pub async fn serve(&self, stop: &CancellationToken) {
+    /// Works by the clock until `stop`, with the console if it was opened.
+    pub async fn serve(&self, console: Option<Console>, stop: &CancellationToken) {
         let billing = billing::run(
             self.store.clone(),
             self.clock.clone(),
@@ -186,7 +201,12 @@ impl Site {
             stop.clone(),
             Arc::clone(&self.billing_wake),
         );
-        tokio::join!(billing, self.nights(stop), self.polls(stop));
+        let console = async {
+            if let Some(console) = console {
+                http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
+            }
+        };
+        tokio::join!(billing, self.nights(stop), self.polls(stop), self.anchor(stop), console);
     }
 
     /// Runs the night of a day now.

@@ -9,6 +9,7 @@
 //! a database answers or a port exists is left to those who use them.
 
 mod address;
+mod audit;
 mod billing;
 mod capture;
 mod collection;
@@ -16,6 +17,7 @@ mod database;
 mod dtu;
 mod effective;
 mod fault;
+mod http;
 mod intervals;
 mod limit;
 mod line;
@@ -32,6 +34,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use address::HostPort;
+pub use audit::Audit;
 pub use billing::Billing;
 pub use capture::Capture;
 pub use collection::Collection;
@@ -39,6 +42,7 @@ pub use database::{Database, DatabasePlace, DatabaseUrl};
 pub use dtu::Dtu;
 pub use effective::{Effective, Listing};
 pub use fault::{Fault, FaultKind, shortened};
+pub use http::Http;
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
@@ -73,6 +77,10 @@ pub struct Config {
     pub log: Log,
     /// Files of frames.
     pub capture: Capture,
+    /// The console and the API.
+    pub http: Http,
+    /// Where the end of the audit log is noted.
+    pub audit: Audit,
 }
 
 /// A configuration and where each value comes from.
@@ -164,7 +172,22 @@ impl Config {
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
-        (Self { database, lines, dtu, collection, intervals, billing, profiles, log, capture }, faults)
+        let http = root.section("http", Http::read);
+        let audit = root.section("audit", |section| Audit::read(section, base));
+        let config = Self {
+            database,
+            lines,
+            dtu,
+            collection,
+            intervals,
+            billing,
+            profiles,
+            log,
+            capture,
+            http,
+            audit,
+        };
+        (config, faults)
     }
 }
 

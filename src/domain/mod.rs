@@ -3,10 +3,10 @@
 //! Value types of time ([`Moment`], [`Day`]), of measurement ([`Item`], [`RegisterReading`], [`DayCurve`], [`Quality`])
 //! and of the archive, and rules over them: how a register may move ([`register`]), whether a meter's clock may be
 //! believed ([`meter_clock`]), which version counts ([`version`]), which reading stands for a midnight ([`Standing`]),
-//! what was used ([`consumption()`]), who may do what ([`access`]), what may be ordered of a meter ([`supply`]) and what
-//! shows that its relay moved ([`relay`]), what is worth an alarm ([`Alarm`]). All arithmetic is exact and in whole numbers;
-//! nothing here does I/O or asks for the time. What a meter says in its frames is left to the protocol crates, keeping
-//! things to `store`.
+//! what was used ([`consumption()`]), who may do what ([`access`]) and what needs two persons ([`proposal`]), what may be
+//! ordered of a meter ([`supply`]) and what shows that its relay moved ([`relay`]), what is worth an alarm ([`Alarm`]). All
+//! arithmetic is exact and in whole numbers; nothing here does I/O or asks for the time. What a meter says in its frames is
+//! left to the protocol crates, keeping things to `store`.
 
 pub mod access;
 mod alarm;
@@ -24,6 +24,7 @@ mod item;
 pub mod meter_clock;
 mod moment;
 mod multiplier;
+pub mod proposal;
 mod quality;
 mod reading;
 pub mod register;

@@ -61,10 +61,24 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        name: "access",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0007_access.sql"),
+            postgres: include_str!("migrations/postgres/0007_access.sql"),
+        },
+    },
+    Migration {
         name: "alarms",
         text: Sql {
             sqlite: include_str!("migrations/sqlite/0011_alarms.sql"),
             postgres: include_str!("migrations/postgres/0011_alarms.sql"),
+        },
+    },
+    Migration {
+        name: "proposals",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0013_proposals.sql"),
+            postgres: include_str!("migrations/postgres/0013_proposals.sql"),
         },
     },
 ];

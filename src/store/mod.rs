@@ -10,9 +10,11 @@
 //! One file for each thing that is kept. Rules of what counts are left to [`crate::domain`], when to read what to `plan`
 //! and `collect`.
 
+pub mod access;
 pub mod alarm;
 pub mod archive;
 mod audit;
+mod audit_check;
 mod batch;
 pub mod billing;
 mod engine;
@@ -28,6 +30,7 @@ mod partition;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+mod proposal;
 mod review;
 mod run;
 mod seed;
@@ -36,6 +39,7 @@ mod sql;
 mod transaction;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
+pub use audit_check::{AuditCheck, AuditFault};
 pub use batch::{Batch, Receipt};
 pub use engine::Address;
 pub use error::{Refusal, Remedy, StoreError};
@@ -44,6 +48,7 @@ pub use latest::Latest;
 pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
 pub use partition::Large;
+pub use proposal::{DoesNotFit, ProposalError, Verdict};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};

@@ -11,6 +11,7 @@ use super::error::StoreError;
 use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
 use crate::domain::access::Role;
+use crate::domain::proposal::ProposalState;
 use crate::domain::{
     AlarmKind, BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole,
     Quality, RunKind, RunState, Severity, Source,
@@ -23,7 +24,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
     let held: HashMap<(String, i64), String> =
         held.into_iter().map(|(list, code, name)| ((list, code), name)).collect();
     let mut rows = Rows::new(&CODED);
-    let lists: [(&str, Vec<(i64, &str)>); 16] = [
+    let lists: [(&str, Vec<(i64, &str)>); 17] = [
         ("quality", members::<Quality>()),
         ("source", members::<Source>()),
         ("cause", members::<MissingCause>()),
@@ -40,6 +41,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("alarm_severity", members::<Severity>()),
         ("alarm_tells", members::<Tells>()),
         ("alarm_message_state", members::<MessageState>()),
+        ("proposal_state", members::<ProposalState>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {

@@ -8,6 +8,7 @@ mod billing;
 mod opening;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod proposals;
 mod readings;
 mod rules;
 mod runs;

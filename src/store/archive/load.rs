@@ -52,8 +52,7 @@ impl Store {
     /// # Errors
     /// As [`Self::site_meters`].
     pub async fn site_meter(&self, address: MeterAddress) -> Result<Option<SiteMeter>, StoreError> {
-        let mut reading = self.read("reading an installed meter").await?;
-        Ok(site_meters(&mut reading, Some(address)).await?.into_iter().next())
+        site_meter(&mut self.read("reading an installed meter").await?, address).await
     }
 
     /// What happened at these points.
@@ -147,6 +146,14 @@ type PathRow = (i64, Option<String>, Option<String>, Option<i64>, Option<i64>, O
 /// Meter, number, customer, role, area, route, protection.
 type PointRow = (i64, String, String, i64, Option<String>, Option<String>, Option<String>);
 
+/// The installed meter with this address, as a transaction sees it.
+pub(in crate::store) async fn site_meter(
+    reading: &mut Transaction,
+    address: MeterAddress,
+) -> Result<Option<SiteMeter>, StoreError> {
+    Ok(site_meters(reading, Some(address)).await?.into_iter().next())
+}
+
 async fn site_meters(
     reading: &mut Transaction,
     only: Option<MeterAddress>,
@@ -158,10 +165,10 @@ async fn site_meters(
     let paths: Vec<PathRow> = reading.rows(PATHS, &arg).await?;
     let points: Vec<PointRow> = reading.rows(POINTS, &arg).await?;
     let rows = meters.into_iter().zip(paths).zip(points);
-    rows.map(|((meter, path), point)| site_meter(meter, path, point)).collect()
+    rows.map(|((meter, path), point)| site_meter_of(meter, path, point)).collect()
 }
 
-fn site_meter(meter: MeterRow, path: PathRow, point: PointRow) -> Result<SiteMeter, StoreError> {
+fn site_meter_of(meter: MeterRow, path: PathRow, point: PointRow) -> Result<SiteMeter, StoreError> {
     let (meter_id, point_id, installed_at, address, asset_number, protocol, profile) = meter;
     let (_, number, customer, role, area, route, protection) = point;
     let address =
