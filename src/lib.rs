@@ -16,4 +16,5 @@ pub mod link;
 pub mod manual;
 pub mod plan;
 pub mod store;
+pub mod supply;
 pub mod telemetry;

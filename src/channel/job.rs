@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use dlt645::exchange::{Counters, Outcome, Timing};
+use dlt645::exchange::{Counters, Outcome, Timing, Unfit};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -163,6 +163,22 @@ pub struct JobReport {
     /// What else was heard during the last try and the quiet time behind it, and not taken.
     pub heard: Counters,
 }
+
+impl JobReport {
+    /// True when nothing was heard beside the answer but our own words and a few stray bytes: then it is no old one (F6).
+    #[must_use]
+    pub fn is_undisturbed(&self) -> bool {
+        let others = self.heard.iter().filter(|(reason, _)| *reason != Unfit::Echo);
+        let frames: u32 = others.map(|(_, count)| count).sum();
+        let dropped = self.heard.dropped;
+        frames == 0
+            && dropped.bad_checksums + dropped.bad_ends + dropped.cut_short == 0
+            && dropped.noise_bytes <= NOISE
+    }
+}
+
+/// So few stray bytes are no attempt at an answer.
+pub const NOISE: u64 = 4;
 
 /// A job that was taken. Waiting for it gives its report; dropping it does not take the job back.
 pub struct Pending {

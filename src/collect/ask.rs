@@ -6,12 +6,12 @@ use std::time::Duration;
 use dlt645::catalog;
 use dlt645::data_id::DataId;
 use dlt645::edition::Edition;
-use dlt645::exchange::{Counters, LengthRule, Outcome, Report, Timing, Unfit};
+use dlt645::exchange::{LengthRule, Outcome, Report, Timing, Unfit};
 use dlt645::request::Request;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::channel::{ChannelHandle, End, Job, JobReport, Lane, Question, Refusal, WhenDead};
+use crate::channel::{ChannelHandle, End, Job, JobReport, Lane, NOISE, Question, Refusal, WhenDead};
 use crate::clock::Clock;
 use crate::config::profile::MeterProfile;
 use crate::domain::{Id, MeterProtocol, MissingCause, Moment, Run};
@@ -195,7 +195,7 @@ impl Asker<'_> {
                     frames: answer.report.frames.concat(),
                     asked_at: self.moment(job.perhaps_since.or(job.asked_at).unwrap_or(ended_at)),
                     answered_at: self.moment(job.answered_at.unwrap_or(ended_at)),
-                    is_alone: is_quiet(&job.heard),
+                    is_alone: job.is_undisturbed(),
                     is_surely_new: job.perhaps_since.is_none(),
                 })
             }
@@ -223,15 +223,6 @@ impl Asker<'_> {
     fn moment(&self, at: Instant) -> Moment {
         self.clock.now().minus(at.elapsed())
     }
-}
-
-/// True when nothing was heard beside an answer but our own words and a few stray bytes.
-fn is_quiet(heard: &Counters) -> bool {
-    let frames: u32 = heard.iter().filter(|(reason, _)| *reason != Unfit::Echo).map(|(_, count)| count).sum();
-    let dropped = heard.dropped;
-    frames == 0
-        && dropped.bad_checksums + dropped.bad_ends + dropped.cut_short == 0
-        && dropped.noise_bytes <= NOISE
 }
 
 /// Silence, and what was heard in it.
@@ -276,7 +267,5 @@ pub(super) fn instant_of(clock: &Clock, moment: Moment) -> Instant {
 const MOST_TRIES: u32 = 4;
 /// How often something is read at most until two answers are the same.
 const MOST_READS: u32 = 12;
-/// So few stray bytes are no attempt at an answer.
-const NOISE: u64 = 4;
 /// Nothing that is asked for lies farther ahead.
 const FAR: Duration = Duration::from_secs(400 * 86_400);

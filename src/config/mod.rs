@@ -24,6 +24,7 @@ mod line;
 mod log;
 mod nearest;
 pub mod profile;
+mod secrets;
 mod section;
 mod setting;
 mod size;
@@ -46,6 +47,7 @@ pub use http::Http;
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
@@ -73,6 +75,8 @@ pub struct Config {
     pub billing: Billing,
     /// Meter profiles.
     pub profiles: Profiles,
+    /// Under what passwords of meters are kept.
+    pub secrets: Secrets,
     /// What the program says about itself.
     pub log: Log,
     /// Files of frames.
@@ -170,6 +174,7 @@ impl Config {
         let intervals = root.section("intervals", Intervals::read);
         let billing = root.section("billing", Billing::read);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
+        let secrets = root.section("secrets", |section| Secrets::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
         let http = root.section("http", Http::read);
@@ -182,6 +187,7 @@ impl Config {
             intervals,
             billing,
             profiles,
+            secrets,
             log,
             capture,
             http,

@@ -68,6 +68,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        name: "secrets",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0009_secrets.sql"),
+            postgres: include_str!("migrations/postgres/0009_secrets.sql"),
+        },
+    },
+    Migration {
         name: "alarms",
         text: Sql {
             sqlite: include_str!("migrations/sqlite/0011_alarms.sql"),

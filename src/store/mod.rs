@@ -33,6 +33,7 @@ mod postgres;
 mod proposal;
 mod review;
 mod run;
+mod secret;
 mod seed;
 mod session;
 mod sql;
@@ -51,6 +52,7 @@ pub use partition::Large;
 pub use proposal::{DoesNotFit, ProposalError, Verdict};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
+pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::alarm::{MessageState, Tells};
 use super::billing::OutboxState;
 use super::error::StoreError;
+use super::secret::SecretKind;
 use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
 use crate::domain::access::Role;
@@ -24,7 +25,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
     let held: HashMap<(String, i64), String> =
         held.into_iter().map(|(list, code, name)| ((list, code), name)).collect();
     let mut rows = Rows::new(&CODED);
-    let lists: [(&str, Vec<(i64, &str)>); 17] = [
+    let lists: [(&str, Vec<(i64, &str)>); 18] = [
         ("quality", members::<Quality>()),
         ("source", members::<Source>()),
         ("cause", members::<MissingCause>()),
@@ -42,6 +43,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("alarm_tells", members::<Tells>()),
         ("alarm_message_state", members::<MessageState>()),
         ("proposal_state", members::<ProposalState>()),
+        ("secret_kind", members::<SecretKind>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {

@@ -56,7 +56,7 @@ async fn read_once(asker: &Asker<'_>) -> Result<ClockReading, Missed> {
             }
             (Err(missed), _) | (_, Err(missed)) => return Err(missed),
         };
-        let Some(civil) = interpret::date_and_time(date, shown) else { return Ok(ClockReading::Absurd) };
+        let Some(civil) = meter_clock::shown(date, shown) else { return Ok(ClockReading::Absurd) };
         if (civil.hour(), civil.minute()) == (0, 0) {
             // The date may be that of yesterday: once more, both of today.
             let again = interpret::time(&asker.read(date_id, LengthRule::exact([4])).await?)?;
