@@ -211,14 +211,8 @@ impl Site {
                 http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
             }
         };
-        tokio::join!(
-            billing,
-            self.nights(stop),
-            self.polls(stop),
-            self.anchor(stop),
-            console,
-            self.on_demand.run(stop)
-        );
+        let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
+        tokio::join!(billing, nights, polls, anchor, console, self.on_demand.run(stop));
     }
 
     /// Runs the night of a day now.
