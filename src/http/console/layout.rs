@@ -28,6 +28,9 @@ pub const PLACES: &[Place] = &[
     place("/lines", "线路", "Lines", Action::SeeStatus),
     place("/events", "事件", "Events", Action::SeeStatus),
     place("/loss", "线损", "Line loss", Action::SeeCustomers),
+    place("/roles", "角色确认", "Roles", Action::ConfirmLimits),
+    place("/users", "用户", "Users", Action::ManageAccounts),
+    place("/audit", "审计", "Audit", Action::ReadAudit),
 ];
 
 const fn place(path: &'static str, zh: &'static str, en: &'static str, action: Action) -> Place {
@@ -87,7 +90,7 @@ fn header(view: &View) -> Markup {
             @if let Some(acting) = &view.acting {
                 form.account method="post" action="/logout" {
                     (token(view))
-                    span { (inert(&acting.name)) }
+                    a href="/account" { (inert(&acting.name)) }
                     button.quiet { (view.say("退出", "Sign out")) }
                 }
             }
