@@ -68,6 +68,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        name: "supply",
+        text: Sql {
+            sqlite: include_str!("migrations/sqlite/0008_supply.sql"),
+            postgres: include_str!("migrations/postgres/0008_supply.sql"),
+        },
+    },
+    Migration {
         name: "secrets",
         text: Sql {
             sqlite: include_str!("migrations/sqlite/0009_secrets.sql"),

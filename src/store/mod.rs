@@ -37,6 +37,7 @@ mod secret;
 mod seed;
 mod session;
 mod sql;
+pub mod supply;
 mod transaction;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};

@@ -12,6 +12,7 @@ mod proposals;
 mod readings;
 mod rules;
 mod runs;
+mod supply;
 mod views;
 
 use chaobiao::domain::{Day, Moment};
