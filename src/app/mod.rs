@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::billing::{self, LedgerSink, Rules};
 use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
+use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, CollectError, Collector, NightReport};
 use crate::config::Config;
 use crate::domain::Day;
@@ -116,6 +117,8 @@ pub struct Site {
     pub lines: Lines,
     /// Runs the nights.
     pub collector: Collector,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     config: Config,
     clock: Clock,
     captures: Captures,
@@ -175,11 +178,13 @@ impl Site {
             &tasks,
             stop_waiting.clone(),
         );
+        let on_demand = OnDemand::new(collector.clone(), config.on_demand, &tasks, stop_lines.clone());
         let billing_wake = Arc::new(Notify::new());
         Ok(Self {
             store,
             lines,
             collector,
+            on_demand,
             config,
             clock,
             captures,
@@ -206,7 +211,8 @@ impl Site {
                 http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
             }
         };
-        tokio::join!(billing, self.nights(stop), self.polls(stop), self.anchor(stop), console);
+        let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
+        tokio::join!(billing, nights, polls, anchor, console, self.on_demand.run(stop));
     }
 
     /// Runs the night of a day now.
@@ -245,10 +251,10 @@ impl Site {
 
     /// Stops: lets the exchange on each line come to its end, keeps what was brought, and closes.
     pub async fn close(self) {
-        let Self { store, lines, collector, captures, tasks, stop_lines, stop_waiting, .. } = self;
+        let Self { store, lines, collector, on_demand, captures, tasks, stop_lines, stop_waiting, .. } = self;
         stop_lines.cancel();
         stop_waiting.cancel();
-        drop((lines, collector));
+        drop((lines, collector, on_demand));
         tasks.close();
         tasks.wait().await;
         captures.flush();

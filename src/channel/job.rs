@@ -225,6 +225,38 @@ impl Pending {
     pub fn progress(&self) -> Progress {
         self.line.progress(self.id)
     }
+
+    /// A way to look at it and to take it back while somebody else waits for it.
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        Ticket { id: self.id, line: Arc::clone(&self.line) }
+    }
+}
+
+/// Looks at a job that somebody else waits for, and takes it back. Cheap to clone.
+#[derive(Clone)]
+pub struct Ticket {
+    id: JobId,
+    line: Arc<Shared>,
+}
+
+impl Ticket {
+    /// Takes the job back, as [`Pending::cancel`] does.
+    pub fn cancel(&self) -> bool {
+        self.line.cancel(self.id)
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.line.progress(self.id)
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ticket").field(&self.id).finish()
+    }
 }
 
 impl Future for Pending {

@@ -23,6 +23,7 @@ mod limit;
 mod line;
 mod log;
 mod nearest;
+mod on_demand;
 pub mod profile;
 mod secrets;
 mod section;
@@ -48,6 +49,7 @@ pub use http::Http;
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use on_demand::OnDemand;
 pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
 pub use supply::Supply;
@@ -73,6 +75,8 @@ pub struct Config {
     pub collection: Collection,
     /// Load curves.
     pub intervals: Intervals,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     /// The hand-off to the ledger.
     pub billing: Billing,
     /// Meter profiles.
@@ -176,6 +180,7 @@ impl Config {
         let lines = line::read_all(root, dtu.listen.is_some());
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
+        let on_demand = root.section("on_demand", OnDemand::read);
         let billing = root.section("billing", Billing::read);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
         let secrets = root.section("secrets", |section| Secrets::read(section, base));
@@ -190,6 +195,7 @@ impl Config {
             dtu,
             collection,
             intervals,
+            on_demand,
             billing,
             profiles,
             secrets,

@@ -14,6 +14,7 @@ pub mod console;
 mod dress;
 mod given;
 mod guard;
+mod once;
 mod page;
 mod problem;
 mod rate;
@@ -38,6 +39,7 @@ pub use caller::{Caller, Credential, Source};
 pub use changes::{Changes, Counts, Topic};
 pub use dress::RequestId;
 pub use given::{Asked, Given, IfMatch, etag};
+pub use once::once;
 pub use problem::{Problem, ProblemDocument};
 pub use rate::Rates;
 pub use routes::{Route, Routes, Rule};
@@ -94,6 +96,12 @@ impl Services {
             routes: Arc::default(),
             document: Arc::from(""),
         }
+    }
+
+    /// Hashes and checks passwords.
+    #[must_use]
+    pub const fn passwords(&self) -> &auth::Passwords {
+        &self.passwords
     }
 
     /// Every route with who may use it.

@@ -31,6 +31,8 @@ mod partition;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod proposal;
+mod read_answer;
+mod read_job;
 mod review;
 mod run;
 mod secret;
@@ -39,6 +41,7 @@ mod session;
 mod sql;
 pub mod supply;
 mod transaction;
+pub mod view;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
 pub use audit_check::{AuditCheck, AuditFault};
@@ -51,6 +54,7 @@ pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
 pub use partition::Large;
 pub use proposal::{DoesNotFit, ProposalError, Verdict};
+pub use read_job::{NewReads, Submitted};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
 pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};

@@ -19,7 +19,7 @@ use crate::domain::supply::{
 };
 use crate::domain::{
     AlarmKind, BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole,
-    Quality, RunKind, RunState, Severity, Source,
+    Quality, ReadGroup, ReadState, RunKind, RunState, Severity, Source,
 };
 
 /// Adds what is missing, and refuses what differs.
@@ -29,7 +29,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
     let held: HashMap<(String, i64), String> =
         held.into_iter().map(|(list, code, name)| ((list, code), name)).collect();
     let mut rows = Rows::new(&CODED);
-    let lists: [(&str, Vec<(i64, &str)>); 27] = [
+    let lists: Vec<(&str, Vec<(i64, &str)>)> = vec![
         ("quality", members::<Quality>()),
         ("source", members::<Source>()),
         ("cause", members::<MissingCause>()),
@@ -51,12 +51,14 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("protection_kind", members::<ProtectionKind>()),
         ("calendar_kind", members::<CalendarKind>()),
         ("halt_kind", members::<HaltKind>()),
+        ("proposal_state", members::<ProposalState>()),
         ("alarm_kind", members::<AlarmKind>()),
         ("alarm_severity", members::<Severity>()),
         ("alarm_tells", members::<Tells>()),
         ("alarm_message_state", members::<MessageState>()),
-        ("proposal_state", members::<ProposalState>()),
         ("secret_kind", members::<SecretKind>()),
+        ("read_group", members::<ReadGroup>()),
+        ("read_state", members::<ReadState>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {

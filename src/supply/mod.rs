@@ -25,6 +25,7 @@ mod carry;
 pub mod field;
 mod guard;
 mod run;
+pub mod security;
 mod service;
 mod verdict;
 

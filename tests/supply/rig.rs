@@ -212,6 +212,7 @@ impl Street {
             clock: self.clock.clone(),
             lines: Lines::of([line]),
             vault: Some(vault),
+            security: None,
         };
         let settings = SupplySettings {
             ceilings: Ceilings::BUILT_IN,

@@ -2,8 +2,8 @@
 //! that stands against it (F45).
 
 use chaobiao::domain::supply::OrderState;
-use chaobiao::store::{Address, AuditFilter, Migrations, Store};
 use chaobiao::store::supply::{AttemptOutcome, Intended};
+use chaobiao::store::{Address, AuditFilter, Migrations, Store};
 use simulator::seed::Seed;
 
 use super::conditions::{EVENTS, happen, intend, undo};
