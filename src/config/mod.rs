@@ -29,6 +29,7 @@ mod secrets;
 mod section;
 mod setting;
 mod size;
+mod supply;
 mod time;
 mod words;
 
@@ -51,6 +52,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use on_demand::OnDemand;
 pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
+pub use supply::Supply;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
 
@@ -89,6 +91,8 @@ pub struct Config {
     pub http: Http,
     /// Where the end of the audit log is noted.
     pub audit: Audit,
+    /// Cutting and restoring supply.
+    pub supply: Supply,
 }
 
 /// A configuration and where each value comes from.
@@ -184,6 +188,7 @@ impl Config {
         let capture = root.section("capture", |section| Capture::read(section, base));
         let http = root.section("http", Http::read);
         let audit = root.section("audit", |section| Audit::read(section, base));
+        let supply = root.section("supply", |section| Supply::read(section, base));
         let config = Self {
             database,
             lines,
@@ -198,6 +203,7 @@ impl Config {
             capture,
             http,
             audit,
+            supply,
         };
         (config, faults)
     }
