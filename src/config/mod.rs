@@ -9,6 +9,7 @@
 //! a database answers or a port exists is left to those who use them.
 
 mod address;
+mod alarm;
 mod billing;
 mod capture;
 mod collection;
@@ -22,6 +23,7 @@ mod line;
 mod log;
 mod nearest;
 pub mod profile;
+mod secret;
 mod section;
 mod setting;
 mod size;
@@ -32,6 +34,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use address::HostPort;
+pub use alarm::{AlarmChannel, AlarmWay, Alarms, Mail, MailEncryption, Robot, Webhook, WebhookUrl};
 pub use billing::Billing;
 pub use capture::Capture;
 pub use collection::Collection;
@@ -42,6 +45,7 @@ pub use fault::{Fault, FaultKind, shortened};
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use secret::Secret;
 pub use size::ByteSize;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
@@ -67,6 +71,8 @@ pub struct Config {
     pub intervals: Intervals,
     /// The hand-off to the ledger.
     pub billing: Billing,
+    /// What is worth an alarm, and where alarms go.
+    pub alarms: Alarms,
     /// Meter profiles.
     pub profiles: Profiles,
     /// What the program says about itself.
@@ -161,10 +167,14 @@ impl Config {
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
         let billing = root.section("billing", Billing::read);
+        let alarms = Alarms::read(root, base);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
-        (Self { database, lines, dtu, collection, intervals, billing, profiles, log, capture }, faults)
+        (
+            Self { database, lines, dtu, collection, intervals, billing, alarms, profiles, log, capture },
+            faults,
+        )
     }
 }
 
