@@ -6,10 +6,12 @@ mod archive;
 mod audit;
 mod billing;
 mod opening;
+mod pages;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod proposals;
 mod readings;
+mod reads;
 mod rules;
 mod runs;
 mod secret;
