@@ -56,6 +56,15 @@ pub const SLOTS: &str = "amr_interval_total";
 pub const READS: &str = "amr_read_total";
 /// Commits of what was collected, by `result`.
 pub const COMMITS: &str = "amr_collect_commit_total";
+/// Meters of on-demand reads that ended, by `outcome`.
+pub const ON_DEMAND: &str = "amr_on_demand_total";
+
+/// Requests of browsers and programs that were answered, by `class` (ok, refused, failed).
+pub const HTTP_REQUESTS: &str = "amr_http_request_total";
+/// Handlers that broke off. (R9)
+pub const HTTP_PANICS: &str = "amr_http_panic_total";
+/// Connections that were closed because their client did not move, or gave way to others, by `reason`. (F21)
+pub const HTTP_CLOSED: &str = "amr_http_closed_total";
 
 /// An error with its causes, in one line.
 #[must_use]
@@ -86,6 +95,9 @@ pub fn describe() {
 }
 
 const COUNTERS: &[(&str, &str)] = &[
+    (HTTP_REQUESTS, "requests of browsers and programs that were answered, by class"),
+    (HTTP_PANICS, "handlers that broke off"),
+    (HTTP_CLOSED, "connections closed because their client did not move, or gave way to others, by reason"),
     (EXCHANGES, "exchanges that ended, by function and outcome"),
     (BUSY, "jobs not taken because their lane was full"),
     (JOBS, "jobs that ended, by lane and end"),
@@ -105,6 +117,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (SLOTS, "values of curves that were kept"),
     (READS, "outcomes of meters in runs"),
     (COMMITS, "commits of what was collected, by result"),
+    (ON_DEMAND, "meters of on-demand reads that ended, by outcome"),
 ];
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ impl Office {
         ]));
         std::fs::write(&world, drawn.stdout).unwrap();
         let more = "\n[collection]\nstart = \"00:00\"\ndeadline = \"23:59\"\nrepair_days = 1\npasses = 0\n\
-                    events = false\n[intervals]\nrepair_days = 1\n";
+                    events = false\n[intervals]\nrepair_days = 1\n[http]\nlisten = \"127.0.0.1:0\"\n";
         let text = std::fs::read_to_string(&config).unwrap() + more;
         std::fs::write(&config, text).unwrap();
         let mut child = chaobiao()
@@ -279,7 +279,7 @@ async fn killed(meters: usize, kills: impl Iterator<Item = Duration>) {
 /// A configuration with one line to nowhere.
 fn lonely(folder: &Path) -> PathBuf {
     let config = folder.join("chaobiao.toml");
-    let text = "[database]\npath = \"chaobiao.db\"\n[[line]]\nname = \"bus-1\"\ntcp = \"127.0.0.1:1\"\n";
+    let text = "[http]\nlisten = \"127.0.0.1:0\"\n[database]\npath = \"chaobiao.db\"\n[[line]]\nname = \"bus-1\"\ntcp = \"127.0.0.1:1\"\n";
     std::fs::write(&config, text).unwrap();
     config
 }

@@ -1,12 +1,17 @@
 //! Puts the parts together, starts and stops them.
 //!
 //! [`Site::start`] opens the database and every line; [`Site::serve`] runs nights, polls and the hand-off to billing by the
-//! clock, and sends alarms, until it is told to stop. Stopping takes no more work, lets the exchange on each line come to its end, keeps
-//! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
-//! on with the run where it stopped.
+//! clock, and sends alarms, until it is told to stop. Stopping takes no more work, lets the exchange on each line come to
+//! its end, keeps what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next
+//! start goes on with the run where it stopped.
 
+mod anchor;
+mod console;
 mod lock;
 mod schedule;
+
+pub use anchor::{AnchorError, anchors};
+pub use console::Console;
 
 use std::io;
 use std::path::PathBuf;
@@ -20,9 +25,12 @@ use crate::alarm;
 use crate::billing::{self, LedgerSink, Rules};
 use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
+use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, CollectError, Collector, NightReport};
 use crate::config::Config;
 use crate::domain::Day;
+use crate::http::auth::AccountError;
+use crate::http::{self, HttpError};
 use crate::link::{CaptureSettings, Captures, DialInError};
 use crate::store::{Address, Migrations, Store, StoreError};
 use lock::SiteLock;
@@ -66,6 +74,12 @@ pub enum AppError {
     /// A run.
     #[error(transparent)]
     Collect(#[from] CollectError),
+    /// The port of the console.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The first account.
+    #[error("the first account cannot be made")]
+    FirstLogin(#[from] AccountError),
 }
 
 fn told_overfull(lines: &[(String, Forecast)]) -> String {
@@ -89,6 +103,8 @@ impl AppError {
             Self::Lock { .. } => "lock",
             Self::Overfull(_) => "overfull",
             Self::Collect(error) => error.kind(),
+            Self::Http(error) => error.kind(),
+            Self::FirstLogin(error) => error.kind(),
         }
     }
 }
@@ -102,6 +118,8 @@ pub struct Site {
     pub lines: Lines,
     /// Runs the nights.
     pub collector: Collector,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     config: Config,
     clock: Clock,
     captures: Captures,
@@ -162,11 +180,13 @@ impl Site {
             &tasks,
             stop_waiting.clone(),
         );
+        let on_demand = OnDemand::new(collector.clone(), config.on_demand, &tasks, stop_lines.clone());
         let billing_wake = Arc::new(Notify::new());
         Ok(Self {
             store,
             lines,
             collector,
+            on_demand,
             config,
             clock,
             captures,
@@ -178,8 +198,8 @@ impl Site {
         })
     }
 
-    /// Works by the clock until `stop`.
-    pub async fn serve(&self, stop: &CancellationToken) {
+    /// Works by the clock until `stop`, with the console if it was opened.
+    pub async fn serve(&self, console: Option<Console>, stop: &CancellationToken) {
         let billing = billing::run(
             self.store.clone(),
             self.clock.clone(),
@@ -188,10 +208,17 @@ impl Site {
             stop.clone(),
             Arc::clone(&self.billing_wake),
         );
+        let console = async {
+            if let Some(console) = console {
+                http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
+            }
+        };
         let (store, clock, alarms) = (&self.store, &self.clock, &self.config.alarms);
         let sending = alarm::run(store, clock, alarms, stop);
         let watching = alarm::watch(store, clock, &self.lines, alarms, stop);
-        tokio::join!(billing, self.nights(stop), self.polls(stop), sending, watching);
+        let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
+        let asked = self.on_demand.run(stop);
+        tokio::join!(billing, nights, polls, anchor, console, asked, sending, watching);
     }
 
     /// Runs the night of a day now.
@@ -214,10 +241,10 @@ impl Site {
 
     /// Stops: lets the exchange on each line come to its end, keeps what was brought, and closes.
     pub async fn close(self) {
-        let Self { store, lines, collector, captures, tasks, stop_lines, stop_waiting, .. } = self;
+        let Self { store, lines, collector, on_demand, captures, tasks, stop_lines, stop_waiting, .. } = self;
         stop_lines.cancel();
         stop_waiting.cancel();
-        drop((lines, collector));
+        drop((lines, collector, on_demand));
         tasks.close();
         tasks.wait().await;
         captures.flush();

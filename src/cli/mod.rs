@@ -3,6 +3,7 @@
 
 mod asker;
 mod audit;
+mod audit_log;
 mod billing;
 mod change;
 mod clock_reading;
@@ -21,6 +22,7 @@ mod meters;
 mod progress;
 mod read;
 mod scan;
+mod secrets;
 mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
@@ -29,6 +31,7 @@ mod summary;
 mod time;
 mod trace;
 mod trouble;
+mod user;
 mod watch;
 
 use std::io::{self, Write};
@@ -57,8 +60,14 @@ enum Command {
     Collect(collect::Collect),
     /// Bring the archive of meters in from a file, or write it to one
     Meters(meters::Meters),
+    /// Keep passwords of meters, sealed under a key file; say where factory passwords are
+    Secrets(secrets::Secrets),
     /// Show what was handed to billing, what waits and what is open
     Billing(Box<billing::BillingCommand>),
+    /// Make, list, disable and reset accounts of the console and the API
+    User(user::UserCommand),
+    /// Verify the audit log, or write it out
+    Audit(audit_log::AuditCommand),
     /// Read one meter directly, without a database
     Read(read::Read),
     /// Find out who is on this bus: addresses, edition, rate, clock and energy
@@ -105,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Decode(decode) => decode.run(&mut out),
         Command::Di(di) => di.run(&mut out),
         Command::Meters(meters) => block_on(meters.run(&mut out)),
+        Command::Secrets(secrets) => block_on(secrets.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Demo(demo) => block_on_all(demo.run(&mut out)),
         Command::Collect(collect) => block_on_all(collect.run(&mut out)),
@@ -117,6 +127,8 @@ pub fn run() -> ExitCode {
         Command::Time(time) => block_on(time.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),
+        Command::User(user) => block_on(user.run(&mut out)),
+        Command::Audit(audit) => block_on(audit.run(&mut out)),
         Command::Billing(billing) => block_on(billing.run(&mut out)),
         Command::Config(config) => config.run(&mut out),
     };

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CliError;
 use super::stop::{stopped, stopped_again};
-use crate::app::{AppError, Site};
+use crate::app::{AppError, Console, Site};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry;
@@ -36,10 +36,14 @@ impl Serve {
         let site = site.map_err(|error| app_error(&error))?;
         let meters =
             site.store.site_meters().await.map_err(|error| super::database::store_error(&error))?.len();
+        let console = site.open_console().await.map_err(|error| app_error(&error))?;
         tell(site.lines.len(), meters, &config);
+        if let Some(console) = &console {
+            tell_console(console);
+        }
         let stop = CancellationToken::new();
         let is_idle = {
-            let serving = site.serve(&stop);
+            let serving = site.serve(console, &stop);
             tokio::pin!(serving);
             tokio::select! {
                 () = &mut serving => {}
@@ -83,6 +87,18 @@ fn tell(lines: usize, meters: usize, config: &Config) {
     }
 }
 
+/// Says where the console is, and the first login, once and to the terminal alone: it is no matter for a log.
+pub(super) fn tell_console(console: &Console) {
+    let at = console.at;
+    super::talk(&format!("the console  控制台: http://{at}"));
+    if let Some(login) = &console.login {
+        super::talk(&format!(
+            "there is no account yet: sign in once as  尚无账号，请用一次性账号登录: {} / {}",
+            login.name, login.password
+        ));
+    }
+}
+
 /// Draws differ from one start to the next.
 pub(super) fn seed(clock: &Clock) -> u64 {
     clock.now().micros().unsigned_abs()
@@ -94,6 +110,9 @@ pub(super) fn app_error(error: &AppError) -> CliError {
     match error {
         AppError::InUse { .. } => CliError::Failed(format!(
             "{text}; is `chaobiao serve` running?  该站点正由另一进程使用，是否已在运行 chaobiao serve？"
+        )),
+        AppError::Http(_) => CliError::Failed(format!(
+            "{text}; give another address under [http] listen  控制台端口无法使用，请修改 [http] listen"
         )),
         AppError::Overfull(_) => CliError::Usage(text),
         _ => CliError::Failed(text),

@@ -10,6 +10,7 @@
 
 mod address;
 mod alarm;
+mod audit;
 mod billing;
 mod capture;
 mod collection;
@@ -17,13 +18,16 @@ mod database;
 mod dtu;
 mod effective;
 mod fault;
+mod http;
 mod intervals;
 mod limit;
 mod line;
 mod log;
 mod nearest;
+mod on_demand;
 pub mod profile;
 mod secret;
+mod secrets;
 mod section;
 mod setting;
 mod size;
@@ -35,6 +39,7 @@ use std::path::{Path, PathBuf};
 
 pub use address::HostPort;
 pub use alarm::{AlarmChannel, AlarmWay, Alarms, Mail, MailEncryption, Robot, Webhook, WebhookUrl};
+pub use audit::Audit;
 pub use billing::Billing;
 pub use capture::Capture;
 pub use collection::Collection;
@@ -42,10 +47,13 @@ pub use database::{Database, DatabasePlace, DatabaseUrl};
 pub use dtu::Dtu;
 pub use effective::{Effective, Listing};
 pub use fault::{Fault, FaultKind, shortened};
+pub use http::Http;
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use on_demand::OnDemand;
 pub use secret::Secret;
+pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
@@ -69,16 +77,24 @@ pub struct Config {
     pub collection: Collection,
     /// Load curves.
     pub intervals: Intervals,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     /// The hand-off to the ledger.
     pub billing: Billing,
     /// What is worth an alarm, and where alarms go.
     pub alarms: Alarms,
     /// Meter profiles.
     pub profiles: Profiles,
+    /// Under what passwords of meters are kept.
+    pub secrets: Secrets,
     /// What the program says about itself.
     pub log: Log,
     /// Files of frames.
     pub capture: Capture,
+    /// The console and the API.
+    pub http: Http,
+    /// Where the end of the audit log is noted.
+    pub audit: Audit,
 }
 
 /// A configuration and where each value comes from.
@@ -166,15 +182,32 @@ impl Config {
         let lines = line::read_all(root, dtu.listen.is_some());
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
+        let on_demand = root.section("on_demand", OnDemand::read);
         let billing = root.section("billing", Billing::read);
         let alarms = Alarms::read(root, base);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
+        let secrets = root.section("secrets", |section| Secrets::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
-        (
-            Self { database, lines, dtu, collection, intervals, billing, alarms, profiles, log, capture },
-            faults,
-        )
+        let http = root.section("http", Http::read);
+        let audit = root.section("audit", |section| Audit::read(section, base));
+        let config = Self {
+            database,
+            lines,
+            dtu,
+            collection,
+            intervals,
+            on_demand,
+            billing,
+            alarms,
+            profiles,
+            secrets,
+            log,
+            capture,
+            http,
+            audit,
+        };
+        (config, faults)
     }
 }
 

@@ -146,6 +146,18 @@ impl Action {
 }
 
 impl Role {
+    /// True when whoever has this role shows a second factor besides the password (T10).
+    #[must_use]
+    pub const fn needs_second_factor(self) -> bool {
+        matches!(self, Self::Approver | Self::Admin)
+    }
+
+    /// True for the roles of which a person may hold one only, whatever accounts they have (T17).
+    #[must_use]
+    pub const fn excludes_others(self) -> bool {
+        matches!(self, Self::Operator | Self::Approver | Self::Admin | Self::Auditor)
+    }
+
     /// True when this role may do it. Whether a second person is needed is left to whoever does it.
     #[must_use]
     pub fn may(self, action: Action) -> bool {

@@ -93,6 +93,18 @@ pub enum Refusal {
     /// There is no such meter, point, run or row.
     #[error("it is not there")]
     NotThere,
+    /// There is an account of this name.
+    #[error("there is an account of this name already")]
+    NameTaken,
+    /// The person has another of the roles of which a person may hold one only.
+    #[error("the person holds another role that excludes this one")]
+    RoleHeld,
+    /// Somebody else has changed it since it was read.
+    #[error("it was changed since it was read")]
+    Stale,
+    /// The same person may not do both.
+    #[error("another person has to do this")]
+    SamePerson,
     /// Other writers were faster again and again.
     #[error("other writers were faster")]
     Raced,

@@ -10,9 +10,11 @@
 //! One file for each thing that is kept. Rules of what counts are left to [`crate::domain`], when to read what to `plan`
 //! and `collect`.
 
+pub mod access;
 pub mod alarm;
 pub mod archive;
 mod audit;
+mod audit_check;
 mod batch;
 pub mod billing;
 mod engine;
@@ -28,14 +30,20 @@ mod partition;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+mod proposal;
+mod read_answer;
+mod read_job;
 mod review;
 mod run;
+mod secret;
 mod seed;
 mod session;
 mod sql;
 mod transaction;
+pub mod view;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
+pub use audit_check::{AuditCheck, AuditFault};
 pub use batch::{Batch, Receipt};
 pub use engine::Address;
 pub use error::{Refusal, Remedy, StoreError};
@@ -44,8 +52,11 @@ pub use latest::Latest;
 pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
 pub use partition::Large;
+pub use proposal::{DoesNotFit, ProposalError, Verdict};
+pub use read_job::{NewReads, Submitted};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
+pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
 

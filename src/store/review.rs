@@ -73,27 +73,38 @@ impl Store {
         id: Id<Review>,
         decided: Decided<'_>,
     ) -> Result<Option<Booking>, StoreError> {
-        let Decided { decision, by, note, now } = decided;
         let mut writing = self.write("deciding a review").await?;
-        let row: Option<Row> = writing.row(ONE, &[id.into()]).await?;
-        let row = row.ok_or(StoreError::Refused(Refusal::NotThere))?;
-        let suspect = review(&mut writing, row).await?.suspect;
-        let args = [id.into(), now.into(), decision.code().into(), by.into(), note.into()];
-        if writing.execute(CLOSE, &args).await? == 0 {
-            return Ok(None);
+        let booking = decide(&mut writing, id, decided).await?;
+        if booking.is_some() {
+            writing.commit().await?;
         }
-        let mut booking = Booking::Same(suspect.version);
-        if decision == Decision::Accept {
-            let reading = RegisterReading { quality: Quality::Good, ..suspect.reading };
-            let offers = [Offer { reading: &reading, decided: Some((by, note)) }];
-            let booked = save_offers(&mut writing, &offers, now).await?;
-            // Only another process could have taken the version since; the caller may ask again.
-            let raced = || StoreError::Refused(Refusal::Raced);
-            booking = booked.and_then(|booked| booked.first().copied()).ok_or_else(raced)?;
-        }
-        writing.commit().await?;
-        Ok(Some(booking))
+        Ok(booking)
     }
+}
+
+/// Closes a review; see [`Store::decide_review`]. Nothing has happened when it says `None`.
+pub(super) async fn decide(
+    writing: &mut Transaction,
+    id: Id<Review>,
+    decided: Decided<'_>,
+) -> Result<Option<Booking>, StoreError> {
+    let Decided { decision, by, note, now } = decided;
+    let row: Option<Row> = writing.row(ONE, &[id.into()]).await?;
+    let row = row.ok_or(StoreError::Refused(Refusal::NotThere))?;
+    let suspect = review(writing, row).await?.suspect;
+    let args = [id.into(), now.into(), decision.code().into(), by.into(), note.into()];
+    if writing.execute(CLOSE, &args).await? == 0 {
+        return Ok(None);
+    }
+    if decision == Decision::Reject {
+        return Ok(Some(Booking::Same(suspect.version)));
+    }
+    let reading = RegisterReading { quality: Quality::Good, ..suspect.reading };
+    let offers = [Offer { reading: &reading, decided: Some((by, note)) }];
+    let booked = save_offers(writing, &offers, now).await?;
+    // Only another process could have taken the version since; the caller may ask again.
+    let raced = || StoreError::Refused(Refusal::Raced);
+    booked.and_then(|booked| booked.first().copied()).ok_or_else(raced).map(Some)
 }
 
 type Row = (i64, i64, i64, i64, i64, Option<i64>, i64);

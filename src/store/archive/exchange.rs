@@ -34,29 +34,9 @@ impl Store {
     /// measures elsewhere; [`StoreError`] when the database cannot.
     pub async fn exchange_meter(&self, exchange: &Exchange) -> Result<Id<Meter>, StoreError> {
         let mut writing = self.write("recording the exchange of a meter").await?;
-        lock(&mut writing).await?;
-        let mut known = Known::load(&mut writing).await?;
-        let meter = known.take_only_meter(&exchange.installed);
-        let (point, at) = (exchange.point.number(), exchange.at.micros());
-        let there = [point.into(), meter.into(), at.into()];
-        let done: Option<(i64,)> = writing.row(DONE, &there).await?;
-        if done.is_some() {
-            return Ok(Id::new(meter));
-        }
-        let elsewhere: Option<(i64,)> = writing.row(BUSY, &[meter.into(), at.into()]).await?;
-        let removed = exchange.removed.to_string();
-        let ended = writing.execute(END, &[point.into(), at.into(), removed.into()]).await?;
-        if ended != 1 || elsewhere.is_some() {
-            return Err(StoreError::Refused(Refusal::NotThere));
-        }
-        known.save(&mut writing, exchange.at).await?;
-        let last: Option<(i64,)> = writing.row("SELECT max(id) FROM installation", &[]).await?;
-        let mut rows = Rows::new(&INSTALLATION);
-        rows.push([(last.unwrap_or_default().0 + 1).into(), point.into(), meter.into(), at.into()]);
-        writing.insert(&INSTALLATION, &rows).await?;
-        note_exchange(&mut writing, &exchange.removed.to_string(), Id::new(meter), exchange.at).await?;
+        let meter = record(&mut writing, exchange).await?;
         writing.commit().await?;
-        Ok(Id::new(meter))
+        Ok(meter)
     }
 
     /// Records the transformers of a point from an instant on, or corrects what was recorded for that instant.
@@ -69,24 +49,62 @@ impl Store {
         change: TransformersFrom,
         now: Moment,
     ) -> Result<(), StoreError> {
-        let TransformersFrom { from, transformers } = change;
-        let (ct, vt) = (transformers.ct.to_string(), transformers.vt.to_string());
-        let multiplier =
-            transformers.multiplier().ok().and_then(|exact| i64::try_from(exact.hundredths()).ok());
-        let Some(multiplier) = multiplier else {
-            return Err(StoreError::Unknown { list: "ratio", found: format!("{ct} and {vt}") });
-        };
         let mut writing = self.write("recording transformers").await?;
-        let mut rows = Rows::new(&TRANSFORMERS);
-        rows.push([point.into(), from.into(), now.into(), ct.into(), vt.into(), multiplier.into()]);
-        writing.insert(&TRANSFORMERS, &rows).await?;
-        let meters: Vec<(i64,)> = writing.rows(SINCE, &[point.into(), from.into()]).await?;
-        let since: Vec<Due> =
-            meters.into_iter().map(|(meter,)| Due { meter: Id::new(meter), as_of: from }).collect();
-        billing::note(&mut writing, since.iter().copied()).await?;
-        billing::note_since(&mut writing, since).await?;
+        record_transformers(&mut writing, point, change, now).await?;
         writing.commit().await
     }
+}
+
+/// Records that a meter was exchanged; see [`Store::exchange_meter`].
+pub(in crate::store) async fn record(
+    writing: &mut Transaction,
+    exchange: &Exchange,
+) -> Result<Id<Meter>, StoreError> {
+    lock(writing).await?;
+    let mut known = Known::load(writing).await?;
+    let meter = known.take_only_meter(&exchange.installed);
+    let (point, at) = (exchange.point.number(), exchange.at.micros());
+    let there = [point.into(), meter.into(), at.into()];
+    let done: Option<(i64,)> = writing.row(DONE, &there).await?;
+    if done.is_some() {
+        return Ok(Id::new(meter));
+    }
+    let elsewhere: Option<(i64,)> = writing.row(BUSY, &[meter.into(), at.into()]).await?;
+    let removed = exchange.removed.to_string();
+    let ended = writing.execute(END, &[point.into(), at.into(), removed.into()]).await?;
+    if ended != 1 || elsewhere.is_some() {
+        return Err(StoreError::Refused(Refusal::NotThere));
+    }
+    known.save(writing, exchange.at).await?;
+    let last: Option<(i64,)> = writing.row("SELECT max(id) FROM installation", &[]).await?;
+    let mut rows = Rows::new(&INSTALLATION);
+    rows.push([(last.unwrap_or_default().0 + 1).into(), point.into(), meter.into(), at.into()]);
+    writing.insert(&INSTALLATION, &rows).await?;
+    note_exchange(writing, &exchange.removed.to_string(), Id::new(meter), exchange.at).await?;
+    Ok(Id::new(meter))
+}
+
+/// Records the transformers of a point; see [`Store::change_transformers`].
+pub(in crate::store) async fn record_transformers(
+    writing: &mut Transaction,
+    point: Id<MeteringPoint>,
+    change: TransformersFrom,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let TransformersFrom { from, transformers } = change;
+    let (ct, vt) = (transformers.ct.to_string(), transformers.vt.to_string());
+    let multiplier = transformers.multiplier().ok().and_then(|exact| i64::try_from(exact.hundredths()).ok());
+    let Some(multiplier) = multiplier else {
+        return Err(StoreError::Unknown { list: "ratio", found: format!("{ct} and {vt}") });
+    };
+    let mut rows = Rows::new(&TRANSFORMERS);
+    rows.push([point.into(), from.into(), now.into(), ct.into(), vt.into(), multiplier.into()]);
+    writing.insert(&TRANSFORMERS, &rows).await?;
+    let meters: Vec<(i64,)> = writing.rows(SINCE, &[point.into(), from.into()]).await?;
+    let since: Vec<Due> =
+        meters.into_iter().map(|(meter,)| Due { meter: Id::new(meter), as_of: from }).collect();
+    billing::note(writing, since.iter().copied()).await?;
+    billing::note_since(writing, since).await
 }
 
 /// The days since may have been billed by the old meter.

@@ -11,6 +11,7 @@ mod save;
 mod sites;
 
 pub use exchange::Exchange;
-pub(super) use load::histories;
+pub(super) use exchange::{record as record_exchange, record_transformers};
 pub use load::{PointHistory, SiteMeter};
+pub(super) use load::{histories, site_meter};
 pub use save::{ArchiveError, ArchiveReport, Saving};

@@ -1,0 +1,55 @@
+//! The console of a site: its port, opened before anything is served, and the one-time login of a new one.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use super::{AppError, Site};
+use crate::http::auth::{OneTimeLogin, first_login};
+use crate::http::{self, Services};
+
+/// The port of the console, open.
+#[derive(Debug)]
+pub struct Console {
+    /// Where it listens.
+    pub at: SocketAddr,
+    /// A login to be shown once, where there was no account at all.
+    pub login: Option<OneTimeLogin>,
+    listener: TcpListener,
+}
+
+impl Site {
+    /// Opens the port of the console, and makes the first account where there is none; `None` when the configuration has
+    /// no console.
+    ///
+    /// # Errors
+    /// [`AppError`] when the port is taken, or the first account cannot be made.
+    pub async fn open_console(&self) -> Result<Option<Console>, AppError> {
+        let settings = &self.config.http;
+        if !settings.enabled {
+            return Ok(None);
+        }
+        let listener = http::listen(settings.listen).await?;
+        let at = listener.local_addr().unwrap_or(settings.listen);
+        let login = first_login(&self.store, &self.clock).await?;
+        Ok(Some(Console { at, login, listener }))
+    }
+
+    /// What the console works with.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        Services::new(
+            self.store.clone(),
+            self.clock.clone(),
+            self.lines.clone(),
+            self.collector.progress(),
+            self.config.http.clone(),
+        )
+    }
+}
+
+impl Console {
+    pub(super) fn into_listener(self) -> TcpListener {
+        self.listener
+    }
+}

@@ -1,0 +1,448 @@
+//! What one person proposes and another confirms: an exchange of a meter, other transformers, what becomes of a suspect
+//! read.
+//!
+//! A proposal is never edited: another one is made instead, so that what is confirmed is what was proposed (T17). Whether
+//! what it says still fits the archive is found out when it is confirmed, in the same transaction.
+
+use std::time::Duration;
+
+use dlt645::address::MeterAddress;
+use serde::{Deserialize, Serialize};
+
+use super::access::{Acting, Action, Person};
+use super::coded::Coded;
+use super::id::Id;
+use super::item::Item;
+use super::moment::Moment;
+use super::multiplier::{Ratio, Transformers};
+
+/// A change that needs two persons.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// One meter takes the place of another (换表).
+    ExchangeMeter(MeterExchange),
+    /// Other transformers (倍率变更).
+    ChangeTransformers(NewTransformers),
+    /// What becomes of a suspect read (复核).
+    DecideReview(ReviewDecision),
+}
+
+/// One meter takes the place of another, on the same line or behind the same terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeterExchange {
+    /// Number of the point (计量点编号).
+    pub point: String,
+    /// Address of the meter that is taken out.
+    pub removed: String,
+    /// Address of the meter that is put in.
+    pub installed: String,
+    /// Its asset number (资产编号).
+    pub asset_number: Option<String>,
+    /// What it speaks: `645-2007`, `645-1997`.
+    pub protocol: String,
+    /// Its profile; `None` for the default of its protocol.
+    pub profile: Option<String>,
+    /// When, microseconds UTC.
+    pub at: i64,
+    /// What the meter taken out showed (拆除示数); a day without it stays open.
+    pub closing: Vec<Shown>,
+    /// What the meter put in showed (新表起度).
+    pub opening: Vec<Shown>,
+}
+
+/// What a register showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// The code of its item, such as `1-0:1.8.0`.
+    pub item: String,
+    /// A whole number of the item's last decimal place.
+    pub value: i64,
+}
+
+/// Other transformers of a point from an instant on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTransformers {
+    /// Number of the point.
+    pub point: String,
+    /// Ratio of the current transformers, such as `200/5`.
+    pub ct: String,
+    /// Ratio of the voltage transformers.
+    pub vt: String,
+    /// From when on, microseconds UTC.
+    pub from: i64,
+}
+
+/// What becomes of a suspect read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewDecision {
+    /// Number of the review.
+    pub review: i64,
+    /// Whether the value counts.
+    pub accept: bool,
+}
+
+/// What is wrong with a proposed change in itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ChangeFault {
+    /// It lies in the future.
+    #[error("the change lies in the future  时间在将来")]
+    InTheFuture,
+    /// An address is none.
+    #[error("a meter address has up to twelve digits  通信地址应为12位以内数字")]
+    Address,
+    /// A meter cannot take its own place.
+    #[error("the meter put in is the one taken out  新表与旧表相同")]
+    SameMeter,
+    /// The protocol has no such name.
+    #[error("there is no such protocol: 645-2007 or 645-1997 is expected  规约应为 645-2007 或 645-1997")]
+    Protocol,
+    /// A register has no such name.
+    #[error("there is no such register  没有这个示值项目")]
+    Item,
+    /// A register is named twice.
+    #[error("a register is named twice  示值项目重复")]
+    ItemTwice,
+    /// A register cannot show less than nothing.
+    #[error("a register cannot be negative  示值不能为负")]
+    Negative,
+    /// The ratios give no exact multiplier.
+    #[error(
+        "a ratio is written as 200/5 or 40, and both together give an exact multiplier  变比写作 200/5 或 40"
+    )]
+    Ratio,
+}
+
+impl Change {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ExchangeMeter(_) => "exchange_meter",
+            Self::ChangeTransformers(_) => "change_transformers",
+            Self::DecideReview(_) => "decide_review",
+        }
+    }
+
+    /// What a person must be allowed to, in order to propose it.
+    #[must_use]
+    pub const fn proposing(&self) -> Action {
+        match self {
+            Self::ExchangeMeter(_) | Self::ChangeTransformers(_) => Action::ProposeMeterChange,
+            Self::DecideReview(_) => Action::ProposeReview,
+        }
+    }
+
+    /// What another person must be allowed to, in order to confirm it.
+    #[must_use]
+    pub const fn confirming(&self) -> Action {
+        match self {
+            Self::ExchangeMeter(_) | Self::ChangeTransformers(_) => Action::ConfirmMeterChange,
+            Self::DecideReview(_) => Action::ConfirmReview,
+        }
+    }
+
+    /// Everything that is wrong with it, whatever the archive holds.
+    #[must_use]
+    pub fn faults(&self, now: Moment) -> Vec<ChangeFault> {
+        let mut found = Vec::new();
+        match self {
+            Self::ExchangeMeter(exchange) => exchange.faults(now, &mut found),
+            Self::ChangeTransformers(change) => {
+                if Moment::from_micros(change.from) > now {
+                    found.push(ChangeFault::InTheFuture);
+                }
+                if change.transformers().is_none() {
+                    found.push(ChangeFault::Ratio);
+                }
+            }
+            Self::DecideReview(_) => {}
+        }
+        found
+    }
+}
+
+impl MeterExchange {
+    /// The meter taken out and the one put in.
+    #[must_use]
+    pub fn addresses(&self) -> Option<(MeterAddress, MeterAddress)> {
+        Some((self.removed.parse().ok()?, self.installed.parse().ok()?))
+    }
+
+    fn faults(&self, now: Moment, found: &mut Vec<ChangeFault>) {
+        if Moment::from_micros(self.at) > now {
+            found.push(ChangeFault::InTheFuture);
+        }
+        match self.addresses() {
+            None => found.push(ChangeFault::Address),
+            Some((removed, installed)) if removed == installed => found.push(ChangeFault::SameMeter),
+            Some(_) => {}
+        }
+        if !matches!(self.protocol.as_str(), "645-2007" | "645-1997") {
+            found.push(ChangeFault::Protocol);
+        }
+        for side in [&self.closing, &self.opening] {
+            for (place, shown) in side.iter().enumerate() {
+                if Item::parse(&shown.item).is_none() {
+                    found.push(ChangeFault::Item);
+                }
+                if side.iter().take(place).any(|before| before.item == shown.item) {
+                    found.push(ChangeFault::ItemTwice);
+                }
+                if shown.value < 0 {
+                    found.push(ChangeFault::Negative);
+                }
+            }
+        }
+    }
+}
+
+impl NewTransformers {
+    /// The transformers, when their ratios can be read and give an exact multiplier.
+    #[must_use]
+    pub fn transformers(&self) -> Option<Transformers> {
+        let ratio = |text: &str| text.parse::<Ratio>().ok();
+        let transformers = Transformers { ct: ratio(&self.ct)?, vt: ratio(&self.vt)? };
+        transformers.multiplier().is_ok().then_some(transformers)
+    }
+}
+
+/// A proposed change and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// Its number.
+    pub id: Id<Self>,
+    /// What is to be changed.
+    pub change: Change,
+    /// Why.
+    pub reason: String,
+    /// How it stands.
+    pub state: ProposalState,
+    /// Who proposed it.
+    pub proposed_by: Id<Person>,
+    /// The name of their account.
+    pub proposed_as: String,
+    /// When.
+    pub proposed_at: Moment,
+    /// Until when it may be confirmed.
+    pub expires_at: Moment,
+    /// The name of the account that confirmed or refused it.
+    pub decided_as: Option<String>,
+    /// When.
+    pub decided_at: Option<Moment>,
+}
+
+/// How a proposal stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProposalState {
+    /// It waits for the second person.
+    Open,
+    /// It was confirmed, and the change was made with it.
+    Confirmed,
+    /// The second person refused it.
+    Refused,
+    /// Whoever proposed it took it back.
+    Withdrawn,
+}
+
+impl Coded for ProposalState {
+    const TABLE: &'static [(Self, i64, &'static str)] = &[
+        (Self::Open, 1, "open"),
+        (Self::Confirmed, 2, "confirmed"),
+        (Self::Refused, 3, "refused"),
+        (Self::Withdrawn, 4, "withdrawn"),
+    ];
+}
+
+/// Why somebody may not decide on a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum MayNot {
+    /// The role may not.
+    #[error("this role may not do that  该角色无此权限")]
+    Role,
+    /// The same person proposed it, whatever account they used.
+    #[error("who proposed it cannot confirm it  提出人不能自己确认")]
+    SamePerson,
+    /// Only who proposed it can take it back.
+    #[error("only who proposed it can take it back  只有提出人可以撤回")]
+    NotTheirs,
+    /// The role was given too lately.
+    #[error("the role was given less than a day ago  角色授予不足24小时")]
+    NewRole,
+    /// It was decided before.
+    #[error("it was decided before  已处理")]
+    Decided,
+    /// It waited too long.
+    #[error("it has expired  已过期")]
+    Expired,
+}
+
+impl Proposal {
+    /// Whether somebody may confirm or refuse it now.
+    ///
+    /// # Errors
+    /// [`MayNot`] says why not.
+    pub fn may_be_decided_by(&self, acting: &Acting, now: Moment) -> Result<(), MayNot> {
+        if !acting.may(self.change.confirming()) {
+            return Err(MayNot::Role);
+        }
+        if acting.person == self.proposed_by {
+            return Err(MayNot::SamePerson);
+        }
+        if now.micros_since(acting.role_since) < micros(NEW_ROLE) {
+            return Err(MayNot::NewRole);
+        }
+        self.is_open(now)
+    }
+
+    /// Whether somebody may take it back now.
+    ///
+    /// # Errors
+    /// [`MayNot`] says why not.
+    pub fn may_be_withdrawn_by(&self, acting: &Acting, now: Moment) -> Result<(), MayNot> {
+        if acting.person != self.proposed_by {
+            return Err(MayNot::NotTheirs);
+        }
+        self.is_open(now)
+    }
+
+    fn is_open(&self, now: Moment) -> Result<(), MayNot> {
+        match self.state {
+            ProposalState::Open if now < self.expires_at => Ok(()),
+            ProposalState::Open => Err(MayNot::Expired),
+            _ => Err(MayNot::Decided),
+        }
+    }
+}
+
+impl MayNot {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::SamePerson => "same_person",
+            Self::NotTheirs => "not_theirs",
+            Self::NewRole => "new_role",
+            Self::Decided => "decided",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// How long a proposal waits for the second person.
+pub const PROPOSAL_WAITS: Duration = Duration::from_secs(7 * 86_400);
+/// A role that was given less than so long ago confirms nothing (T17).
+const NEW_ROLE: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::{Regions, Role};
+    use crate::domain::{Day, coded};
+
+    fn noon() -> Moment {
+        "2026-11-22".parse::<Day>().unwrap().start().plus(Duration::from_secs(43_200))
+    }
+
+    fn exchange() -> MeterExchange {
+        let shown = |value| vec![Shown { item: "1-0:1.8.0".to_owned(), value }];
+        MeterExchange {
+            point: "0001".to_owned(),
+            removed: "202411110001".to_owned(),
+            installed: "202611110001".to_owned(),
+            asset_number: None,
+            protocol: "645-2007".to_owned(),
+            profile: None,
+            at: noon().micros(),
+            closing: shown(123_456_700),
+            opening: shown(0),
+        }
+    }
+
+    fn acting(person: i64, role: Role) -> Acting {
+        Acting {
+            person: Id::new(person),
+            account: Id::new(person * 10),
+            name: format!("p{person}"),
+            role,
+            role_since: noon().minus(Duration::from_secs(86_400)),
+            regions: Regions::All,
+            source: String::new(),
+        }
+    }
+
+    #[test]
+    fn states_have_their_own_codes() {
+        coded::check::<ProposalState>(4);
+    }
+
+    #[test]
+    fn f16_a_change_that_cannot_be_is_refused_with_every_reason() {
+        let change = |exchange: MeterExchange| Change::ExchangeMeter(exchange).faults(noon());
+        assert_eq!(change(exchange()), []);
+        let mut wrong =
+            MeterExchange { at: noon().micros() + 1, protocol: "modbus".to_owned(), ..exchange() };
+        wrong.installed = wrong.removed.clone();
+        wrong.closing.push(Shown { item: "1-0:1.8.0".to_owned(), value: -1 });
+        wrong.opening.push(Shown { item: "9.9.9".to_owned(), value: 0 });
+        use ChangeFault::{InTheFuture, Item, ItemTwice, Negative, Protocol, Ratio, SameMeter};
+        assert_eq!(change(wrong), [InTheFuture, SameMeter, Protocol, ItemTwice, Negative, Item]);
+        assert_eq!(change(MeterExchange { removed: "A1".to_owned(), ..exchange() }), [ChangeFault::Address]);
+        let behind = |ct: &str, from| {
+            let (point, ct, vt) = ("0001".to_owned(), ct.to_owned(), "1".to_owned());
+            Change::ChangeTransformers(NewTransformers { point, ct, vt, from }).faults(noon())
+        };
+        assert_eq!(behind("200/5", noon().micros()), []);
+        assert_eq!(behind("200/0", noon().micros() + 1), [InTheFuture, Ratio]);
+    }
+
+    #[test]
+    fn t17_the_second_person_is_another_one_in_time_and_long_enough_in_the_role() {
+        let mut proposal = Proposal {
+            id: Id::new(1),
+            change: Change::ExchangeMeter(exchange()),
+            reason: "broken".to_owned(),
+            state: ProposalState::Open,
+            proposed_by: Id::new(7),
+            proposed_as: "p7".to_owned(),
+            proposed_at: noon(),
+            expires_at: noon().plus(PROPOSAL_WAITS),
+            decided_as: None,
+            decided_at: None,
+        };
+        let other = acting(8, Role::Approver);
+        assert_eq!(proposal.may_be_decided_by(&other, noon()), Ok(()));
+        // The same person with another account.
+        let same = Acting { account: Id::new(99), ..acting(7, Role::Approver) };
+        assert_eq!(proposal.may_be_decided_by(&same, noon()), Err(MayNot::SamePerson));
+        let new = Acting { role_since: noon().minus(Duration::from_secs(86_399)), ..other.clone() };
+        assert_eq!(proposal.may_be_decided_by(&new, noon()), Err(MayNot::NewRole));
+        // A clock that was set back makes no role older.
+        let later = Acting { role_since: noon().plus(Duration::from_secs(1)), ..other.clone() };
+        assert_eq!(proposal.may_be_decided_by(&later, noon()), Err(MayNot::NewRole));
+        for role in [Role::Viewer, Role::Operator, Role::Admin, Role::Auditor, Role::Billing] {
+            assert_eq!(proposal.may_be_decided_by(&acting(8, role), noon()), Err(MayNot::Role));
+        }
+        let late = proposal.expires_at;
+        assert_eq!(proposal.may_be_decided_by(&other, late), Err(MayNot::Expired));
+        assert_eq!(proposal.may_be_withdrawn_by(&other, noon()), Err(MayNot::NotTheirs));
+        assert_eq!(proposal.may_be_withdrawn_by(&acting(7, Role::Operator), noon()), Ok(()));
+        for state in [ProposalState::Confirmed, ProposalState::Refused, ProposalState::Withdrawn] {
+            proposal.state = state;
+            assert_eq!(proposal.may_be_decided_by(&other, noon()), Err(MayNot::Decided));
+            assert_eq!(
+                proposal.may_be_withdrawn_by(&acting(7, Role::Operator), noon()),
+                Err(MayNot::Decided)
+            );
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `/api/v1/health`: how the head-end is, for whoever has signed in.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::access::Action;
+use crate::http::Services;
+use crate::http::problem::Problem;
+use crate::http::routes::Routes;
+
+pub(super) fn routes() -> Routes {
+    Routes::default().api::<__path_health, _, _>(Action::SeeStatus, health)
+}
+
+/// How the head-end is.
+#[derive(Debug, Serialize, ToSchema)]
+struct HealthAnswer {
+    health: Health,
+}
+
+/// How the head-end is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// The version of the program.
+    version: String,
+    /// What time it has, RFC 3339.
+    now: String,
+    /// True when the database answers.
+    database_answers: bool,
+    /// Lines that are there.
+    lines: usize,
+    /// Names of lines that are not up.
+    lines_down: Vec<String>,
+    /// Meters of the run of the night that is or was last under way.
+    planned: u32,
+    /// Those of them that are read.
+    read: u32,
+}
+
+/// How the head-end is
+#[utoipa::path(get, path = "/api/v1/health", tag = "health", responses((status = 200, body = HealthAnswer)))]
+async fn health(State(services): State<Services>) -> Result<Json<HealthAnswer>, Problem> {
+    let database_answers = services.store.audit_head().await.is_ok();
+    let down = services.lines.iter().filter(|line| line.status().phase.name() != "up");
+    let lines_down = down.map(|line| line.name().to_owned()).collect();
+    let (planned, read) = {
+        let progress = services.progress.borrow();
+        (progress.planned, progress.read)
+    };
+    let health = Health {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now: services.clock.now().to_string(),
+        database_answers,
+        lines: services.lines.len(),
+        lines_down,
+        planned,
+        read,
+    };
+    Ok(Json(HealthAnswer { health }))
+}

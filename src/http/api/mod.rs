@@ -1,0 +1,38 @@
+//! The API: `/api/v1`, described by OpenAPI 3.1 at `/api/openapi.json` and for reading at `/api`.
+
+pub(super) mod accounts;
+pub(super) mod audit;
+mod browse;
+mod health;
+mod openapi;
+mod stream;
+pub(super) mod tokens;
+
+use super::Services;
+use super::caller::Caller;
+use super::routes::{Routes, Rule};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{Html, IntoResponse};
+
+pub(super) use openapi::document;
+
+/// Every route of the API.
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .page("/api", Rule::SignedIn, page)
+        .page("/api/openapi.json", Rule::SignedIn, described)
+        .and(health::routes())
+        .and(stream::routes())
+        .and(tokens::routes())
+        .and(accounts::routes())
+        .and(audit::routes())
+}
+
+async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {
+    Html(browse::page(&services.document).into_string())
+}
+
+async fn described(State(services): State<Services>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], services.document.to_string())
+}

@@ -1,0 +1,66 @@
+//! The description of the API, made of what its routes say and of who may use them.
+
+use utoipa::PartialSchema;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    Components, Content, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref, ResponseBuilder,
+};
+
+use crate::http::problem::ProblemDocument;
+use crate::http::routes::{Routes, Rule};
+
+/// The document of these routes, as JSON.
+pub(in crate::http) fn document(routes: &Routes) -> String {
+    let mut open = build(routes);
+    open.openapi = utoipa::openapi::OpenApiVersion::Version31;
+    open.to_json().unwrap_or_default()
+}
+
+fn build(routes: &Routes) -> OpenApi {
+    let described = routes.described();
+    let mut components = Components::new();
+    components.schemas.extend(described.schemas.iter().cloned());
+    components.schemas.insert("ProblemDocument".to_owned(), ProblemDocument::schema());
+    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    components.add_security_scheme("token", bearer);
+    let mut paths = Paths::new();
+    for (path, method, operation) in &described.operations {
+        let mut operation = operation.clone();
+        let rules = routes.all().filter(|route| route.path == *path);
+        let rule = rules.map(|route| route.rule).next();
+        let who = rule.map(said).unwrap_or_default();
+        let words = operation.description.unwrap_or_default();
+        operation.description = Some(format!("{words}\n\n{who}").trim().to_owned());
+        operation.security = Some(vec![SecurityRequirement::new::<_, _, &str>("token", [])]);
+        let problem = Content::new(Some(Ref::from_schema_name("ProblemDocument")));
+        let refused = ResponseBuilder::new()
+            .description("why it was not done; `code` is stable")
+            .content("application/problem+json", problem)
+            .build();
+        operation.responses.responses.insert("default".to_owned(), refused.into());
+        paths.add_path_operation(path, vec![method.clone()], operation);
+    }
+    let info = InfoBuilder::new()
+        .title("chaobiao 抄表")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(ABOUT))
+        .build();
+    OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
+}
+
+/// Who may use it, in words.
+pub(super) fn said(rule: Rule) -> String {
+    match rule {
+        Rule::Everybody => "Everybody may.".to_owned(),
+        Rule::Unfinished | Rule::SignedIn => "Every account may.".to_owned(),
+        Rule::May(action) => format!("Needs the right `{}`.", action.name()),
+        Rule::MayOneOf(actions) => {
+            let names: Vec<String> = actions.iter().map(|action| format!("`{}`", action.name())).collect();
+            format!("Needs one of the rights {}.", names.join(", "))
+        }
+    }
+}
+
+const ABOUT: &str = "Automatic meter reading for DL/T 645 meters. Sign in with a token (Authorization: Bearer ..). Instants \
+    are RFC 3339 in UTC, quantities are decimal strings with their unit in the key. What is not done is told by a problem \
+    document with a stable `code`.";

@@ -1,0 +1,87 @@
+//! What handlers are given: checked bodies, queries and versions, with problems in our own words.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::guard::content_type;
+use super::problem::Problem;
+
+/// The body of a request of the API, as JSON.
+#[derive(Clone, Debug)]
+pub struct Given<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if content_type(request.headers()) != "application/json" {
+            return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|_| Problem::internal())?;
+        match serde_json::from_slice(&body) {
+            Ok(given) => Ok(Self(given)),
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                Err(Problem::malformed(
+                    &format!("the body is not as described: {}", told(&error)),
+                    &format!("请求内容不符合要求（第 {line} 行第 {column} 列）"),
+                ))
+            }
+        }
+    }
+}
+
+/// What the parser says, without what it quotes of the body beyond names.
+fn told(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// The query of a request, after the question mark.
+#[derive(Clone, Debug)]
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(_) => Err(Problem::malformed(
+                "a parameter after the question mark is not as described",
+                "查询参数不符合要求",
+            )),
+        }
+    }
+}
+
+/// The version that a change is meant for, from the header `If-Match`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IfMatch(pub i64);
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let Some(given) = parts.headers.get(header::IF_MATCH) else {
+            return Err(Problem::new(
+                StatusCode::PRECONDITION_REQUIRED,
+                "if_match_required",
+                "say with If-Match which version is meant; the ETag of what was read names it",
+                "须用 If-Match 指明所修改的版本（即读取时的 ETag）",
+            ));
+        };
+        let version = given.to_str().ok().and_then(|text| text.trim_matches('"').parse().ok());
+        version.map(Self).ok_or_else(Problem::stale)
+    }
+}
+
+/// The header `ETag` of a version.
+#[must_use]
+pub fn etag(version: i64) -> (header::HeaderName, HeaderValue) {
+    let value = HeaderValue::from_str(&format!("\"{version}\""));
+    (header::ETAG, value.unwrap_or(HeaderValue::from_static("\"\"")))
+}

@@ -1,0 +1,178 @@
+//! The check around every handler: who asks, whether they may, how often, and whether a browser was tricked into it.
+//!
+//! A body is read only once it is clear that its sender may send it, whole, within [`BODY_WITHIN`], and never more of it
+//! than the route takes (T15, F21).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::Services;
+use super::auth;
+use super::caller::{Caller, Credential, Source};
+use super::problem::Problem;
+use super::rate::Kind;
+use super::routes::{Route, Rule};
+use super::server::Seat;
+
+/// Checks a request and hands it on.
+pub(super) async fn guard(
+    State((services, route)): State<(Services, Arc<Route>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match check(&services, &route, request).await {
+        Ok(request) => next.run(request).await,
+        Err(Refused::Problem(problem)) => problem.into_response(),
+        Err(Refused::Goto(place)) => Redirect::to(&place).into_response(),
+    }
+}
+
+enum Refused {
+    Problem(Problem),
+    /// A browser is led to another page.
+    Goto(String),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+async fn check(services: &Services, route: &Route, request: Request) -> Result<Request, Refused> {
+    let (mut parts, body) = request.into_parts();
+    let source = parts.extensions.get::<Source>().map_or(String::new(), |source| source.0.clone());
+    let caller = auth::identify(services, &parts.headers, &source).await?;
+    let kind = if route.changes() { Kind::Change } else { Kind::Look };
+    let who = caller.as_ref().map_or_else(|| source.clone(), |caller| caller.acting.account.to_string());
+    services.rates.allow(&who, kind, &services.settings).map_err(Problem::too_many)?;
+    may(route, caller.as_ref(), &parts.uri)?;
+    let mut bytes = Bytes::new();
+    if route.changes() {
+        same_origin(&parts.headers)?;
+        bytes = read(body, route.most_bytes, &parts.headers).await?;
+        if let Some(Credential::Session { csrf, .. }) = caller.as_ref().map(|caller| &caller.credential) {
+            carries(csrf, &parts.headers, &bytes)?;
+        }
+    }
+    if let Some(seat) = parts.extensions.get::<Seat>() {
+        seat.is_served();
+    }
+    if let Some(caller) = caller {
+        parts.extensions.insert(caller);
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused> {
+    if route.rule == Rule::Everybody {
+        return Ok(());
+    }
+    let is_api = route.path.starts_with("/api");
+    let Some(caller) = caller else {
+        if is_api {
+            return Err(Problem::not_signed_in().into());
+        }
+        let back = if route.changes() { "/" } else { uri.path_and_query().map_or("/", |path| path.as_str()) };
+        return Err(Refused::Goto(format!("/login?next={}", escaped(back))));
+    };
+    if route.rule != Rule::Unfinished && caller.account.is_unfinished() {
+        return Err(if is_api { unfinished().into() } else { Refused::Goto("/welcome".to_owned()) });
+    }
+    let may = match route.rule {
+        Rule::Everybody | Rule::Unfinished | Rule::SignedIn => true,
+        Rule::May(action) => caller.may(action),
+        Rule::MayOneOf(actions) => actions.iter().any(|action| caller.may(*action)),
+    };
+    if may { Ok(()) } else { Err(Problem::not_allowed().into()) }
+}
+
+fn unfinished() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "login_unfinished",
+        "set a password and, where the role needs it, a second factor first",
+        "请先设置密码及双因素验证",
+    )
+}
+
+/// Refuses what another site has a browser do (T12). Programs send neither of the two.
+fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let by_browser = text(header::HeaderName::from_static("sec-fetch-site"));
+    let is_ours = by_browser.is_none_or(|site| matches!(site, "same-origin" | "none"));
+    let host = text(header::HOST).unwrap_or("");
+    let from_us = text(header::ORIGIN).is_none_or(|origin| {
+        origin.split_once("://").is_some_and(|(_, place)| place.eq_ignore_ascii_case(host))
+    });
+    if is_ours && from_us { Ok(()) } else { Err(forged()) }
+}
+
+/// Refuses a request of a session that does not carry the token of that session.
+fn carries(csrf: &str, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
+    let in_header = headers.get("x-csrf-token").map(HeaderValue::as_bytes);
+    // It is made of hexadecimal digits, which a form does not escape.
+    let is_form = content_type(headers) == "application/x-www-form-urlencoded";
+    let in_form = || {
+        let mut fields = body.split(|byte| *byte == b'&').filter(|_| is_form);
+        fields.find_map(|field| field.strip_prefix(b"csrf="))
+    };
+    let given = in_header.or_else(in_form).unwrap_or_default();
+    if auth::is_same(given, csrf.as_bytes()) { Ok(()) } else { Err(forged()) }
+}
+
+fn forged() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "forged",
+        "this request did not come from a page of this session; go back, reload and try again",
+        "请求并非来自本会话的页面，请返回刷新后重试",
+    )
+}
+
+async fn read(body: Body, most: usize, headers: &HeaderMap) -> Result<Bytes, Problem> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| usize::try_from(length).map_or(true, |length| length > most)) {
+        return Err(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+    match tokio::time::timeout(BODY_WITHIN, to_bytes(body, most)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE)),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            "the body did not come in time",
+            "请求内容未及时送达",
+        )),
+    }
+}
+
+/// The type of a body, without its parameters.
+pub(super) fn content_type(headers: &HeaderMap) -> &str {
+    let whole = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    whole.split(';').next().unwrap_or("").trim()
+}
+
+fn escaped(path: &str) -> String {
+    let mut text = String::new();
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.') {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+/// How long a body may take.
+const BODY_WITHIN: Duration = Duration::from_secs(20);

@@ -1,0 +1,184 @@
+//! The console and the API: what people and other programs see of the head-end, and how they are known.
+//!
+//! [`serve`] answers on one port. Every route is in one registry with who may use it ([`routes`]); every request passes
+//! one guard that knows who asks, whether they may, and whether a browser was tricked into it; every answer is dressed
+//! in one place. Handlers parse, call one function below, and render: what is true is decided in `domain`, `store`,
+//! `collect` and `supply`.
+
+pub mod api;
+mod audit_table;
+pub mod auth;
+mod caller;
+mod changes;
+pub mod console;
+mod dress;
+mod given;
+mod guard;
+mod once;
+mod page;
+mod problem;
+mod rate;
+pub mod routes;
+mod server;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::compression::CompressionLayer;
+
+pub use audit_table::{audit_csv_head, audit_csv_line, cell};
+pub use caller::{Caller, Credential, Source};
+pub use changes::{Changes, Counts, Topic};
+pub use dress::RequestId;
+pub use given::{Asked, Given, IfMatch, etag};
+pub use once::once;
+pub use problem::{Problem, ProblemDocument};
+pub use rate::Rates;
+pub use routes::{Route, Routes, Rule};
+
+use crate::channel::Lines;
+use crate::clock::Clock;
+use crate::collect::Progress;
+use crate::config::Http;
+use crate::store::Store;
+
+/// What handlers work with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// Where everything is kept.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// The lines.
+    pub lines: Lines,
+    /// How far the run of a night has come.
+    pub progress: watch::Receiver<Progress>,
+    /// Wakes whoever watches.
+    pub changes: Changes,
+    /// `[http]` of the configuration.
+    pub settings: Arc<Http>,
+    /// Ends what would go on for ever, such as a stream of events.
+    pub stop: CancellationToken,
+    passwords: auth::Passwords,
+    rates: Rates,
+    routes: Arc<Vec<Route>>,
+    document: Arc<str>,
+}
+
+impl Services {
+    /// From the parts of a site.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        lines: Lines,
+        progress: watch::Receiver<Progress>,
+        settings: Http,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            lines,
+            progress,
+            changes: Changes::default(),
+            settings: Arc::new(settings),
+            stop: CancellationToken::new(),
+            passwords: auth::Passwords::default(),
+            rates: Rates::default(),
+            routes: Arc::default(),
+            document: Arc::from(""),
+        }
+    }
+
+    /// Hashes and checks passwords.
+    #[must_use]
+    pub const fn passwords(&self) -> &auth::Passwords {
+        &self.passwords
+    }
+
+    /// Every route with who may use it.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+}
+
+/// Every route there is.
+#[must_use]
+pub fn routes() -> Routes {
+    api::routes().and(console::routes())
+}
+
+/// The port cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// Another process has it.
+    #[error("another program listens on {at} already")]
+    Taken {
+        /// Where.
+        at: SocketAddr,
+    },
+    /// The system does not give it.
+    #[error("the console cannot listen on {at}")]
+    Listen {
+        /// Where.
+        at: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl HttpError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Taken { .. } => "address_in_use",
+            Self::Listen { .. } => "listen",
+        }
+    }
+}
+
+/// Opens the port.
+///
+/// # Errors
+/// [`HttpError`] when it cannot be, because another process has it for one.
+pub async fn listen(at: SocketAddr) -> Result<TcpListener, HttpError> {
+    server::listen(at).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => HttpError::Taken { at },
+        _ => HttpError::Listen { at, source },
+    })
+}
+
+/// Answers on the port until `stop`. Answers that are under way are tasks of `tasks`, and end soon after.
+pub async fn serve(services: Services, listener: TcpListener, tasks: &TaskTracker, stop: &CancellationToken) {
+    let settings = server::Accepting {
+        most_connections: usize::try_from(services.settings.most_connections).unwrap_or(usize::MAX),
+        trusted_proxies: Arc::new(services.settings.trusted_proxies.clone()),
+    };
+    let services = Services { stop: stop.clone(), ..services };
+    server::accept(router(services), listener, settings, tasks, stop).await;
+}
+
+/// All routes behind their checks, without a port: what [`serve`] serves, and what tests ask.
+pub fn router(services: Services) -> Router {
+    let routes = routes();
+    let document = api::document(&routes);
+    let services =
+        Services { routes: Arc::new(routes.all().cloned().collect()), document: document.into(), ..services };
+    routes
+        .into_router(&services)
+        .layer(DefaultBodyLimit::disable())
+        .layer(CompressionLayer::new().gzip(true))
+        .layer(from_fn_with_state(services.clone(), dress::dress))
+        .with_state(services)
+}

@@ -1,0 +1,176 @@
+//! The registry of routes: none can be registered without saying who may use it.
+//!
+//! It notes method, path and rule of each and lays the check around the handler in one step, so that what is listed and
+//! what is checked cannot differ (T16). Method and path of a route of the API come from its description, which is also
+//! what `/api/openapi.json` shows.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use utoipa::__dev::SchemaReferences;
+use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::{RefOr, Schema};
+
+use super::Services;
+use super::guard::guard;
+use crate::domain::access::Action;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Whoever asks.
+    Everybody,
+    /// Whoever has shown who they are, even when a password or second factor has still to be set.
+    Unfinished,
+    /// Every account.
+    SignedIn,
+    /// Accounts that may do this.
+    May(Action),
+    /// Accounts that may do at least one of these.
+    MayOneOf(&'static [Action]),
+}
+
+impl From<Action> for Rule {
+    fn from(action: Action) -> Self {
+        Self::May(action)
+    }
+}
+
+/// A route as it is listed.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The method; GET answers HEAD as well, and changes nothing.
+    pub method: Method,
+    /// The path, with names in braces.
+    pub path: String,
+    /// Who may use it.
+    pub rule: Rule,
+    /// The most bytes that its body may have.
+    pub most_bytes: usize,
+}
+
+impl Route {
+    /// True when using it may change something.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.method != Method::GET
+    }
+}
+
+/// All routes, as they are gathered.
+#[derive(Default)]
+pub struct Routes {
+    entries: Vec<(Route, MethodRouter<Services>)>,
+    described: Described,
+}
+
+/// What the routes of the API say about themselves.
+#[derive(Default)]
+pub struct Described {
+    /// Path, method and what is done there.
+    pub operations: Vec<(String, HttpMethod, Operation)>,
+    /// The types that they name.
+    pub schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Routes {
+    /// A page, by GET.
+    #[must_use]
+    pub fn page<H, T>(self, path: &str, rule: impl Into<Rule>, handler: H) -> Self
+    where
+        H: Handler<T, Services>,
+        T: 'static,
+    {
+        self.add(Method::GET, path.to_owned(), rule.into(), on(MethodFilter::GET, handler))
+    }
+
+    /// A form of a page, by POST.
+    #[must_use]
+    pub fn form<H, T>(self, path: &str, rule: impl Into<Rule>, handler: H) -> Self
+    where
+        H: Handler<T, Services>,
+        T: 'static,
+    {
+        self.add(Method::POST, path.to_owned(), rule.into(), on(MethodFilter::POST, handler))
+    }
+
+    /// A route of the API, described by what `#[utoipa::path]` makes of its handler: for a handler `list` that is
+    /// `__path_list`.
+    #[must_use]
+    pub fn api<P, H, T>(mut self, rule: impl Into<Rule>, handler: H) -> Self
+    where
+        P: utoipa::Path + SchemaReferences,
+        H: Handler<T, Services>,
+        T: 'static,
+    {
+        let rule = rule.into();
+        P::schemas(&mut self.described.schemas);
+        for described in P::methods() {
+            let (method, filter) = method(&described);
+            self.described.operations.push((P::path(), described, P::operation()));
+            self = self.add(method, P::path(), rule, on(filter, handler.clone()));
+        }
+        self
+    }
+
+    /// Lets the route that was added last take so many bytes.
+    #[must_use]
+    pub fn taking(mut self, most_bytes: usize) -> Self {
+        if let Some((route, _)) = self.entries.last_mut() {
+            route.most_bytes = most_bytes;
+        }
+        self
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.entries.extend(others.entries);
+        self.described.operations.extend(others.described.operations);
+        self.described.schemas.extend(others.described.schemas);
+        self
+    }
+
+    /// Every route.
+    pub fn all(&self) -> impl Iterator<Item = &Route> {
+        self.entries.iter().map(|(route, _)| route)
+    }
+
+    /// What the routes of the API say about themselves.
+    #[must_use]
+    pub const fn described(&self) -> &Described {
+        &self.described
+    }
+
+    /// The router, each handler behind its check.
+    pub fn into_router(self, services: &Services) -> Router<Services> {
+        self.entries.into_iter().fold(Router::new(), |router, (route, handler)| {
+            let path = route.path.clone();
+            let checked = (services.clone(), Arc::new(route));
+            router.route(&path, handler.layer(from_fn_with_state(checked, guard)))
+        })
+    }
+
+    fn add(mut self, method: Method, path: String, rule: Rule, handler: MethodRouter<Services>) -> Self {
+        self.entries.push((Route { method, path, rule, most_bytes: MOST_BYTES }, handler));
+        self
+    }
+}
+
+fn method(described: &HttpMethod) -> (Method, MethodFilter) {
+    match described {
+        HttpMethod::Post => (Method::POST, MethodFilter::POST),
+        HttpMethod::Put => (Method::PUT, MethodFilter::PUT),
+        HttpMethod::Patch => (Method::PATCH, MethodFilter::PATCH),
+        HttpMethod::Delete => (Method::DELETE, MethodFilter::DELETE),
+        // Nothing else is described here.
+        _ => (Method::GET, MethodFilter::GET),
+    }
+}
+
+/// The most bytes that a body may have where its route says nothing else.
+const MOST_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,144 @@
+//! What was tried: failures by account and by source, kept so that a restart forgets none (T9).
+//!
+//! An attempt is counted before the password is looked at, so that many at once count as many. Names that no account has
+//! are counted like the others.
+
+use std::time::Duration;
+
+use super::super::Store;
+use super::super::audit::append;
+use super::super::error::StoreError;
+use super::super::transaction::Transaction;
+use crate::domain::{AuditEntry, Moment};
+
+/// When too many attempts lock, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptPolicy {
+    /// So many failures lock an account.
+    pub of_account: u32,
+    /// So many failures lock a source, whatever the account.
+    pub of_source: u32,
+    /// The first lock; each further failure doubles it, up to a day.
+    pub lock: Duration,
+}
+
+/// What becomes of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It may be made, and is counted as failed until [`Store::forget_attempts`]. `locks` when a failure of it locks.
+    Counted {
+        /// True when this was the last one before a lock.
+        locks: bool,
+    },
+    /// It may not be made for so long.
+    Locked(Duration),
+}
+
+impl Store {
+    /// Begins to sign in with the name of an account from a source.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn begin_attempt(
+        &self,
+        account: &str,
+        source: &str,
+        policy: AttemptPolicy,
+        now: Moment,
+    ) -> Result<Attempt, StoreError> {
+        let mut writing = self.write("counting an attempt to sign in").await?;
+        let subjects = [(of_account(account), policy.of_account), (of_source(source), policy.of_source)];
+        let mut left = Duration::ZERO;
+        for (subject, _) in &subjects {
+            left = left.max(lock_of(&mut writing, subject, now).await?);
+        }
+        if !left.is_zero() {
+            writing.commit().await?;
+            return Ok(Attempt::Locked(left));
+        }
+        let mut locks = false;
+        for (subject, most) in &subjects {
+            locks |= count(&mut writing, subject, *most, policy.lock, now).await?;
+        }
+        writing.commit().await?;
+        Ok(Attempt::Counted { locks })
+    }
+
+    /// Forgets the failures of an account, and one of its source, after an attempt that succeeded.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn forget_attempts(&self, account: &str, source: &str) -> Result<(), StoreError> {
+        let mut writing = self.write("forgetting attempts to sign in").await?;
+        writing
+            .execute("DELETE FROM login_attempt WHERE subject = $1", &[of_account(account).into()])
+            .await?;
+        writing.execute(ONE_LESS, &[of_source(source).into()]).await?;
+        writing.commit().await
+    }
+
+    /// Lets an account be tried again at once.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn unlock(&self, account: &str, entry: &AuditEntry) -> Result<(), StoreError> {
+        let mut writing = self.write("unlocking an account").await?;
+        writing
+            .execute("DELETE FROM login_attempt WHERE subject = $1", &[of_account(account).into()])
+            .await?;
+        append(&mut writing, entry).await?;
+        writing.commit().await
+    }
+}
+
+/// How long a subject is still locked. A clock that was set back does not prolong it: the lock then begins anew (F33).
+async fn lock_of(writing: &mut Transaction, subject: &str, now: Moment) -> Result<Duration, StoreError> {
+    let found: Option<(i64, i64)> = writing.row(LOCK, &[subject.into()]).await?;
+    let Some((last_at, until)) = found else { return Ok(Duration::ZERO) };
+    let (last_at, until) = (Moment::from_micros(last_at), Moment::from_micros(until));
+    if now >= last_at {
+        return Ok(until.since(now));
+    }
+    let left = until.since(last_at);
+    writing.execute(MOVE, &[subject.into(), now.into(), now.plus(left).into()]).await?;
+    Ok(left)
+}
+
+/// Counts a failure; true when it locks.
+async fn count(
+    writing: &mut Transaction,
+    subject: &str,
+    most: u32,
+    lock: Duration,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let forgotten = now.minus(MEMORY);
+    let counted: Option<(i64,)> = writing.row(COUNT, &[subject.into(), now.into(), forgotten.into()]).await?;
+    let failures = counted.map_or(1, |(failures,)| failures);
+    let above = failures - i64::from(most);
+    let Ok(doublings) = u32::try_from(above) else { return Ok(false) };
+    let lock = lock.saturating_mul(2_u32.saturating_pow(doublings)).min(MEMORY);
+    writing.execute(MOVE, &[subject.into(), now.into(), now.plus(lock).into()]).await?;
+    Ok(true)
+}
+
+pub(super) fn of_account(name: &str) -> String {
+    format!("account {name}")
+}
+
+fn of_source(source: &str) -> String {
+    format!("source {source}")
+}
+
+/// The longest lock, and after how long failures are forgotten.
+const MEMORY: Duration = Duration::from_secs(86_400);
+
+const LOCK: &str = "SELECT last_at, locked_until FROM login_attempt WHERE subject = $1";
+
+const MOVE: &str = "UPDATE login_attempt SET last_at = $2, locked_until = $3 WHERE subject = $1";
+
+const COUNT: &str = "INSERT INTO login_attempt (subject, failures, last_at, locked_until) VALUES ($1, 1, $2, $2) \
+    ON CONFLICT (subject) DO UPDATE SET last_at = $2, failures = CASE WHEN login_attempt.last_at <= $3 THEN 1 \
+    ELSE login_attempt.failures + 1 END RETURNING failures";
+
+const ONE_LESS: &str = "UPDATE login_attempt SET failures = failures - 1 WHERE subject = $1 AND failures > 0";

@@ -1,0 +1,172 @@
+//! Changes of an account.
+
+use super::super::Store;
+use super::super::audit::append;
+use super::super::error::{Refusal, StoreError};
+use super::super::transaction::Transaction;
+use super::account::{AccountRecord, FactorSecret, PasswordHash, check_roles, load, set_areas};
+use crate::domain::access::{Account, Person, Regions, Role};
+use crate::domain::{AuditEntry, Coded, Id, Moment};
+
+/// What is to become of an account.
+#[derive(Clone, Debug)]
+pub enum AccountChange<'a> {
+    /// Nobody can sign in any more, or somebody can again.
+    Enable(bool),
+    /// Its owner sets a password.
+    SetPassword(&'a PasswordHash),
+    /// Its owner sets up a second factor, whose code of this step of time was used for it.
+    SetFactor {
+        /// What codes are computed from.
+        secret: &'a FactorSecret,
+        /// The step.
+        step: i64,
+    },
+    /// Somebody else gives it a one-time password and takes its second factor away. Its role counts as new from now on,
+    /// so that whoever holds that password approves nothing for a while (T17).
+    Reset(&'a PasswordHash),
+    /// Another role, from now on.
+    SetRole(Role),
+    /// Another role, once another person has confirmed it.
+    ProposeRole {
+        /// Which.
+        role: Role,
+        /// Who proposes it.
+        by: Id<Person>,
+    },
+    /// The role that was proposed, from now on; the account can be used.
+    ConfirmRole {
+        /// Who confirms: neither who proposed it nor whose account it is.
+        by: Id<Person>,
+    },
+    /// The role that was proposed is not given.
+    DropProposal,
+    /// Another part of the network.
+    SetRegions(&'a Regions),
+}
+
+impl Store {
+    /// Changes an account, where `version` is given only if it has that version still. Ends its sessions. Says what it is
+    /// then.
+    ///
+    /// # Errors
+    /// [`Refusal::NotThere`], [`Refusal::Stale`], [`Refusal::RoleHeld`] and [`Refusal::SamePerson`]; else when the
+    /// database cannot.
+    pub async fn change_account(
+        &self,
+        id: Id<Account>,
+        version: Option<i64>,
+        change: &AccountChange<'_>,
+        entry: &AuditEntry,
+    ) -> Result<AccountRecord, StoreError> {
+        let mut writing = self.write("changing an account").await?;
+        // Locks the row on PostgreSQL.
+        writing.execute("UPDATE account SET version = version + 1 WHERE id = $1", &[id.into()]).await?;
+        let found = load(&mut writing, id).await?.ok_or(StoreError::Refused(Refusal::NotThere))?;
+        if version.is_some_and(|version| version + 1 != found.version) {
+            return Err(StoreError::Refused(Refusal::Stale));
+        }
+        apply(&mut writing, &found, change, entry.at).await?;
+        writing.execute("DELETE FROM login_session WHERE account_id = $1", &[id.into()]).await?;
+        if ends_tokens(change) {
+            let end = "UPDATE api_token SET ended_at = $2 WHERE account_id = $1 AND ended_at IS NULL";
+            writing.execute(end, &[id.into(), entry.at.into()]).await?;
+        }
+        let changed = load(&mut writing, id).await?.ok_or(StoreError::Refused(Refusal::NotThere))?;
+        append(&mut writing, entry).await?;
+        writing.commit().await?;
+        Ok(changed)
+    }
+
+    /// Notes that the code of a step was used. False when that step or a later one was used before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn use_factor_step(&self, id: Id<Account>, step: i64) -> Result<bool, StoreError> {
+        let mut writing = self.write("noting a code as used").await?;
+        let used = "UPDATE account SET factor_step = $2 WHERE id = $1 AND factor_step < $2";
+        let is_new = writing.execute(used, &[id.into(), step.into()]).await? > 0;
+        writing.commit().await?;
+        Ok(is_new)
+    }
+}
+
+async fn apply(
+    writing: &mut Transaction,
+    found: &AccountRecord,
+    change: &AccountChange<'_>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let id = found.id;
+    match change {
+        AccountChange::Enable(is_enabled) => {
+            if *is_enabled && found.proposed.is_some_and(|(role, _)| role == found.role) {
+                return Err(StoreError::Refused(Refusal::SamePerson));
+            }
+            let set = "UPDATE account SET is_enabled = $2 WHERE id = $1";
+            writing.execute(set, &[id.into(), i64::from(*is_enabled).into()]).await?;
+        }
+        AccountChange::SetPassword(hash) => {
+            let set = "UPDATE account SET password_hash = $2, must_set_password = 0 WHERE id = $1";
+            writing.execute(set, &[id.into(), hash.0.as_str().into()]).await?;
+        }
+        AccountChange::SetFactor { secret, step } => {
+            let set = "UPDATE account SET factor_secret = $2, factor_step = $3 WHERE id = $1";
+            writing.execute(set, &[id.into(), secret.0.as_str().into(), (*step).into()]).await?;
+        }
+        AccountChange::Reset(hash) => {
+            let set = "UPDATE account SET password_hash = $2, must_set_password = 1, factor_secret = NULL, \
+                role_since = $3 WHERE id = $1";
+            writing.execute(set, &[id.into(), hash.0.as_str().into(), now.into()]).await?;
+            let subject = super::attempt::of_account(&found.name);
+            writing.execute("DELETE FROM login_attempt WHERE subject = $1", &[subject.into()]).await?;
+        }
+        AccountChange::SetRole(role) => set_role(writing, found, *role, now).await?,
+        AccountChange::ProposeRole { role, by } => {
+            check_roles(writing, found.person, id, *role).await?;
+            let set = "UPDATE account SET proposed_role = $2, proposed_by = $3 WHERE id = $1";
+            writing.execute(set, &[id.into(), role.code().into(), (*by).into()]).await?;
+        }
+        AccountChange::ConfirmRole { by } => {
+            let (role, proposed_by) = found.proposed.ok_or(StoreError::Refused(Refusal::NotThere))?;
+            if *by == proposed_by || *by == found.person {
+                return Err(StoreError::Refused(Refusal::SamePerson));
+            }
+            set_role(writing, found, role, now).await?;
+            writing.execute("UPDATE account SET is_enabled = 1 WHERE id = $1", &[id.into()]).await?;
+        }
+        AccountChange::DropProposal => {
+            let set = "UPDATE account SET proposed_role = NULL, proposed_by = NULL WHERE id = $1";
+            writing.execute(set, &[id.into()]).await?;
+        }
+        AccountChange::SetRegions(regions) => {
+            let set = "UPDATE account SET all_areas = $2 WHERE id = $1";
+            writing.execute(set, &[id.into(), i64::from(**regions == Regions::All).into()]).await?;
+            set_areas(writing, id, regions).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn set_role(
+    writing: &mut Transaction,
+    found: &AccountRecord,
+    role: Role,
+    now: Moment,
+) -> Result<(), StoreError> {
+    check_roles(writing, found.person, found.id, role).await?;
+    let set = "UPDATE account SET role = $2, role_since = $3, proposed_role = NULL, proposed_by = NULL WHERE id = $1";
+    writing.execute(set, &[found.id.into(), role.code().into(), now.into()]).await?;
+    Ok(())
+}
+
+/// Tokens do not outlive what they were made for.
+const fn ends_tokens(change: &AccountChange<'_>) -> bool {
+    matches!(
+        change,
+        AccountChange::Enable(false)
+            | AccountChange::Reset(_)
+            | AccountChange::SetRole(_)
+            | AccountChange::ConfirmRole { .. }
+    )
+}
