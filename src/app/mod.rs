@@ -5,10 +5,12 @@
 //! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
 //! on with the run where it stopped.
 
+mod anchor;
 mod console;
 mod lock;
 mod schedule;
 
+pub use anchor::{AnchorError, anchors};
 pub use console::Console;
 
 use std::io;
@@ -209,7 +211,14 @@ impl Site {
                 http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
             }
         };
-        tokio::join!(billing, self.nights(stop), self.polls(stop), console, self.on_demand.run(stop));
+        tokio::join!(
+            billing,
+            self.nights(stop),
+            self.polls(stop),
+            self.anchor(stop),
+            console,
+            self.on_demand.run(stop)
+        );
     }
 
     /// Runs the night of a day now.

@@ -3,6 +3,7 @@
 
 mod asker;
 mod audit;
+mod audit_log;
 mod billing;
 mod change;
 mod clock_reading;
@@ -29,6 +30,7 @@ mod summary;
 mod time;
 mod trace;
 mod trouble;
+mod user;
 mod watch;
 
 use std::io::{self, Write};
@@ -59,6 +61,10 @@ enum Command {
     Meters(meters::Meters),
     /// Show what was handed to billing, what waits and what is open
     Billing(Box<billing::BillingCommand>),
+    /// Make, list, disable and reset accounts of the console and the API
+    User(user::UserCommand),
+    /// Verify the audit log, or write it out
+    Audit(audit_log::AuditCommand),
     /// Read one meter directly, without a database
     Read(read::Read),
     /// Find out who is on this bus: addresses, edition, rate, clock and energy
@@ -117,6 +123,8 @@ pub fn run() -> ExitCode {
         Command::Time(time) => block_on(time.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),
+        Command::User(user) => block_on(user.run(&mut out)),
+        Command::Audit(audit) => block_on(audit.run(&mut out)),
         Command::Billing(billing) => block_on(billing.run(&mut out)),
         Command::Config(config) => config.run(&mut out),
     };

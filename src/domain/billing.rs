@@ -23,6 +23,17 @@ impl Coded for BillingKind {
         &[(Self::Register, 1, "register"), (Self::Consumption, 2, "consumption")];
 }
 
+impl BillingKind {
+    /// How many decimals numbers of this kind have for an item.
+    #[must_use]
+    pub const fn decimals(self, item: Item) -> u8 {
+        match self {
+            Self::Register => item.decimals(),
+            Self::Consumption => item.decimals() + MORE_DECIMALS,
+        }
+    }
+}
+
 /// What a billing value is of; its versions share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BillingKey {
@@ -86,10 +97,7 @@ impl BillingKey {
     /// How many decimals its numbers have.
     #[must_use]
     pub const fn decimals(&self) -> u8 {
-        match self.kind {
-            BillingKind::Register => self.item.decimals(),
-            BillingKind::Consumption => self.item.decimals() + MORE_DECIMALS,
-        }
+        self.kind.decimals(self.item)
     }
 }
 

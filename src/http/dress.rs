@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use super::Services;
 use super::auth;
+use super::console::assets::CONTENT_SECURITY_POLICY;
 use super::page;
 use super::problem::Problem;
 use crate::telemetry;
@@ -106,11 +107,7 @@ const fn class(status: StatusCode) -> &'static str {
 
 /// Nothing inline, nothing from elsewhere, in nobody's frame; nothing kept unless the route says so.
 const HEADERS: &[(&str, &str)] = &[
-    (
-        "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
     // With `no-referrer` browsers would not say from which page a form comes, which the guard asks for.
     ("referrer-policy", "same-origin"),
     ("x-frame-options", "DENY"),

@@ -6,6 +6,7 @@
 //! `collect` and `supply`.
 
 pub mod api;
+mod audit_table;
 pub mod auth;
 mod caller;
 mod changes;
@@ -13,6 +14,7 @@ pub mod console;
 mod dress;
 mod given;
 mod guard;
+mod once;
 mod page;
 mod problem;
 mod rate;
@@ -32,10 +34,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
 
+pub use audit_table::{audit_csv_head, audit_csv_line, cell};
 pub use caller::{Caller, Credential, Source};
 pub use changes::{Changes, Counts, Topic};
 pub use dress::RequestId;
 pub use given::{Asked, Given, IfMatch, etag};
+pub use once::once;
 pub use problem::{Problem, ProblemDocument};
 pub use rate::Rates;
 pub use routes::{Route, Routes, Rule};
@@ -92,6 +96,12 @@ impl Services {
             routes: Arc::default(),
             document: Arc::from(""),
         }
+    }
+
+    /// Hashes and checks passwords.
+    #[must_use]
+    pub const fn passwords(&self) -> &auth::Passwords {
+        &self.passwords
     }
 
     /// Every route with who may use it.

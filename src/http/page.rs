@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::console::assets::STYLE;
 use super::problem::Problem;
 
 /// A page that tells of a problem, in both languages.
@@ -13,7 +14,7 @@ pub(super) fn problem(problem: &Problem, request_id: &str) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (problem.words.zh) " · 抄表" }
-                link rel="stylesheet" href="/assets/style.css";
+                link rel="stylesheet" href=(STYLE.path);
             }
             body {
                 main {

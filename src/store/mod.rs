@@ -14,6 +14,7 @@ pub mod access;
 pub mod alarm;
 pub mod archive;
 mod audit;
+mod audit_check;
 mod batch;
 pub mod billing;
 mod engine;
@@ -39,8 +40,10 @@ mod seed;
 mod session;
 mod sql;
 mod transaction;
+pub mod view;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
+pub use audit_check::{AuditCheck, AuditFault};
 pub use batch::{Batch, Receipt};
 pub use engine::Address;
 pub use error::{Refusal, Remedy, StoreError};

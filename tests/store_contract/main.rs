@@ -6,6 +6,7 @@ mod archive;
 mod audit;
 mod billing;
 mod opening;
+mod pages;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod proposals;

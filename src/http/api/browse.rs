@@ -3,6 +3,8 @@
 use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
+use crate::http::console::assets::STYLE;
+
 /// The page of a description.
 pub(super) fn page(document: &str) -> Markup {
     let document: Value = serde_json::from_str(document).unwrap_or_default();
@@ -22,7 +24,7 @@ pub(super) fn page(document: &str) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "API · 抄表" }
-                link rel="stylesheet" href="/assets/style.css";
+                link rel="stylesheet" href=(STYLE.path);
             }
             body {
                 main {

@@ -1,9 +1,12 @@
 //! The API: `/api/v1`, described by OpenAPI 3.1 at `/api/openapi.json` and for reading at `/api`.
 
+pub(super) mod accounts;
+pub(super) mod audit;
 mod browse;
 mod health;
 mod openapi;
 mod stream;
+pub(super) mod tokens;
 
 use super::Services;
 use super::caller::Caller;
@@ -21,6 +24,9 @@ pub(super) fn routes() -> Routes {
         .page("/api/openapi.json", Rule::SignedIn, described)
         .and(health::routes())
         .and(stream::routes())
+        .and(tokens::routes())
+        .and(accounts::routes())
+        .and(audit::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {

@@ -3,6 +3,7 @@
 //! Of what opens a door only a hash is kept, and nothing of it is told to logs. An unknown name, a wrong password and a
 //! wrong code look the same and take the same time (T9). Which account may do what is left to `domain::access`.
 
+mod accounts;
 mod factor;
 mod first;
 mod identify;
@@ -11,6 +12,7 @@ mod password;
 mod secret;
 mod totp;
 
+pub use accounts::{Accounts, By, COMMAND_LINE, Made, ManageError, Wanted};
 pub use factor::{FactorError, confirm_second_factor};
 pub use first::{AccountError, OneTimeLogin, first_login};
 pub(crate) use identify::identify;

@@ -1,8 +1,30 @@
-//! The console: pages made here, that work without a script.
+//! The console: the pages of the control room, drawn on the server.
+//!
+//! A page is a struct of what it shows and a function of a [`view::View`] to markup, so that it can be drawn without a
+//! server or a database. Every page and every form works without the script, nothing is asked of another host, and what
+//! others wrote is shown inert (T13). Who may open which page is said where it is registered, and checked by `http`.
+
+pub mod advice;
+pub mod assets;
+pub mod billing;
+pub mod chart;
+pub mod components;
+pub mod events;
+pub mod labels;
+pub mod layout;
+pub mod lines;
+mod looking;
+pub mod loss;
+pub mod meter;
+pub mod meters;
+pub mod night;
+pub mod table;
+pub mod view;
+pub mod words;
 
 use super::routes::Routes;
 
 /// Every page and form.
 pub(super) fn routes() -> Routes {
-    Routes::default()
+    looking::routes()
 }

@@ -1,0 +1,251 @@
+//! `chaobiao user`: accounts, on the machine itself, with the rules of the console.
+//!
+//! Whoever has the machine and its database needs no account; what they do is entered in the audit log under the name of
+//! their login there. This is also the way back in when everybody is locked out.
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::CliError;
+use super::database::{Place, store_error};
+use crate::clock::Clock;
+use crate::domain::Coded;
+use crate::domain::access::{Regions, Role};
+use crate::http::auth::{Accounts, By, Made, ManageError, Passwords, Wanted};
+use crate::store::access::AccountRecord;
+use crate::store::{Migrations, Refusal, Store, StoreError};
+
+/// Accounts of the console and the API
+#[derive(Debug, Args)]
+pub(super) struct UserCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make an account; its one-time password is printed once
+    Add(Add),
+    /// List accounts
+    List(List),
+    /// Let nobody sign in with an account any more
+    Disable(Named),
+    /// Let somebody sign in with it again
+    Enable(Named),
+    /// Give an account a one-time password, take its second factor away and unlock it
+    Reset(Named),
+    /// Let an account be tried again at once, after too many failures
+    Unlock(Named),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Roles: viewer 查看员, operator 值班员, approver 审批人, admin 管理员, auditor 审计员, \
+billing 营销系统.\nTwo accounts with the same --person belong to the same person, who never approves what they asked for.\n\n\
+Example: chaobiao user add -c chaobiao.toml li.na --person 李娜 --role operator --area 城东1号台区"
+)]
+struct Add {
+    #[command(flatten)]
+    place: Place,
+    /// The name to sign in with
+    name: String,
+    /// Whose it is; the name of the account where it is not given
+    #[arg(long, value_name = "NAME")]
+    person: Option<String>,
+    /// What it may do: viewer, operator, approver, admin, auditor, billing
+    #[arg(long, value_parser = role)]
+    role: Role,
+    /// Only this transformer area; may be given several times
+    #[arg(long, value_name = "AREA")]
+    area: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    place: Place,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Named {
+    #[command(flatten)]
+    place: Place,
+    /// The name of the account
+    name: String,
+}
+
+/// What is done with one account.
+#[derive(Clone, Copy)]
+enum Doing {
+    Enable(bool),
+    Reset,
+    Unlock,
+}
+
+impl UserCommand {
+    pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        match self.what {
+            What::Add(add) => add.run(out).await,
+            What::List(list) => list.run(out).await,
+            What::Disable(named) => named.run(out, Doing::Enable(false)).await,
+            What::Enable(named) => named.run(out, Doing::Enable(true)).await,
+            What::Reset(named) => named.run(out, Doing::Reset).await,
+            What::Unlock(named) => named.run(out, Doing::Unlock).await,
+        }
+    }
+}
+
+impl Add {
+    async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        let store = open(&self.place).await?;
+        let made = self.add(&store).await;
+        store.close().await;
+        let Made { account, login } = made?;
+        if self.json {
+            super::write_json(
+                out,
+                &Shown { one_time_password: Some(&login.password), ..Shown::of(&account) },
+            )?;
+        } else {
+            writeln!(out, "{}  {}", login.name, login.password)?;
+        }
+        super::talk(
+            "this password is shown once and must be changed at the first login  一次性密码，首次登录须修改",
+        );
+        Ok(())
+    }
+
+    async fn add(&self, store: &Store) -> Result<Made, CliError> {
+        let regions = if self.area.is_empty() {
+            Regions::All
+        } else {
+            let names: Vec<&str> = self.area.iter().map(String::as_str).collect();
+            let regions = store.areas_named(&names).await.map_err(|error| store_error(&error))?;
+            regions.ok_or_else(|| CliError::Failed("there is no such transformer area  没有该台区".into()))?
+        };
+        let wanted = Wanted {
+            person: self.person.as_deref().unwrap_or(&self.name),
+            name: &self.name,
+            role: self.role,
+            regions: &regions,
+        };
+        let (clock, passwords, user) = (Clock::system(), Passwords::default(), operating());
+        let accounts = Accounts { store, clock: &clock, passwords: &passwords, by: By::CommandLine(&user) };
+        accounts.add(&wanted).await.map_err(|error| manage_error(&error))
+    }
+}
+
+impl List {
+    async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        let store = open(&self.place).await?;
+        let accounts = store.accounts().await;
+        store.close().await;
+        for account in accounts.map_err(|error| store_error(&error))? {
+            if self.json {
+                super::write_json(out, &Shown::of(&account))?;
+            } else {
+                let shown = Shown::of(&account);
+                writeln!(out, "{}\t{}\t{}\t{}", shown.name, shown.role, shown.person, shown.state)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Named {
+    async fn run(self, out: &mut impl Write, doing: Doing) -> Result<(), CliError> {
+        let store = open(&self.place).await?;
+        let done = self.act(&store, doing).await;
+        store.close().await;
+        match done? {
+            Some(made) => {
+                writeln!(out, "{}  {}", made.login.name, made.login.password)?;
+                super::talk(
+                    "this password is shown once and must be changed at the next login  一次性密码，下次登录须修改",
+                );
+            }
+            None => super::talk("done  已完成"),
+        }
+        Ok(())
+    }
+
+    async fn act(&self, store: &Store, doing: Doing) -> Result<Option<Made>, CliError> {
+        let name = self.name.to_lowercase();
+        let found = store.account_named(&name).await.map_err(|error| store_error(&error))?;
+        let missing = || CliError::Failed(format!("there is no account {name}  没有账号 {name}"));
+        let id = found.ok_or_else(missing)?.id;
+        let (clock, passwords, user) = (Clock::system(), Passwords::default(), operating());
+        let accounts = Accounts { store, clock: &clock, passwords: &passwords, by: By::CommandLine(&user) };
+        let done = match doing {
+            Doing::Enable(is_enabled) => accounts.enable(id, is_enabled).await.map(|_| None),
+            Doing::Reset => accounts.reset(id).await.map(Some),
+            Doing::Unlock => accounts.unlock(id).await.map(|()| None),
+        };
+        done.map_err(|error| manage_error(&error))
+    }
+}
+
+/// An account for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    person: &'a str,
+    role: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_time_password: Option<&'a str>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(account: &'a AccountRecord) -> Self {
+        let state = match (account.is_enabled, account.is_unfinished(), account.proposed.is_some()) {
+            (_, _, true) => "waits for confirmation",
+            (false, ..) => "disabled",
+            (true, true, _) => "unfinished",
+            (true, false, _) => "enabled",
+        };
+        let role = account.role.name();
+        Self { name: &account.name, person: &account.person_name, role, state, one_time_password: None }
+    }
+}
+
+/// The name of the login of whoever runs the command, for the audit log.
+pub(super) fn operating() -> String {
+    ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+async fn open(place: &Place) -> Result<Store, CliError> {
+    place.find()?.open(Migrations::Run).await
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::from_name(text)
+        .ok_or_else(|| "one of viewer, operator, approver, admin, auditor, billing".to_owned())
+}
+
+fn manage_error(error: &ManageError) -> CliError {
+    let zh = match error {
+        ManageError::Name => "账号名须为 2 至 32 个字母、数字或 . - _",
+        ManageError::PersonName => "人员姓名须为 1 至 64 个字符",
+        ManageError::Account(crate::http::auth::AccountError::Store(StoreError::Refused(refusal))) => {
+            match refusal {
+                Refusal::NameTaken => "账号名已被使用",
+                Refusal::RoleHeld => "该人员的其他账号已持有互斥角色",
+                _ => "操作被拒绝",
+            }
+        }
+        _ => "操作失败",
+    };
+    CliError::Failed(format!("{}  {zh}", super::with_causes(error)))
+}

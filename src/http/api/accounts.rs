@@ -1,0 +1,365 @@
+//! `/api/v1/accounts`: persons, their accounts, and roles that wait to be confirmed.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::access::{Action, Regions, Role};
+use crate::domain::{Coded, Id};
+use crate::http::auth::{AccountError, Accounts, By, Made, ManageError, Wanted, Weak};
+use crate::http::once::once;
+use crate::http::routes::Routes;
+use crate::http::{Caller, Given, IfMatch, Problem, Services, etag};
+use crate::store::access::AccountRecord;
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .api::<__path_list, _, _>(Action::ManageAccounts, list)
+        .api::<__path_add, _, _>(Action::ManageAccounts, add)
+        .api::<__path_show, _, _>(Action::ManageAccounts, show)
+        .api::<__path_disable, _, _>(Action::ManageAccounts, disable)
+        .api::<__path_enable, _, _>(Action::ManageAccounts, enable)
+        .api::<__path_reset, _, _>(Action::ManageAccounts, reset)
+        .api::<__path_unlock, _, _>(Action::ManageAccounts, unlock)
+        .api::<__path_set_role, _, _>(Action::ManageAccounts, set_role)
+        .api::<__path_set_areas, _, _>(Action::ManageAccounts, set_areas)
+        .api::<__path_proposed, _, _>(Action::ConfirmLimits, proposed)
+        .api::<__path_confirm_role, _, _>(Action::ConfirmLimits, confirm_role)
+        .api::<__path_refuse_role, _, _>(Action::ConfirmLimits, refuse_role)
+}
+
+/// An account.
+#[derive(Debug, Serialize, ToSchema)]
+struct AccountShown {
+    /// Its number.
+    id: i64,
+    /// The name to sign in with.
+    name: String,
+    /// The number of the person whose it is.
+    person_id: i64,
+    /// The name of that person.
+    person: String,
+    /// What it may do: viewer, operator, approver, admin, auditor, billing.
+    role: String,
+    /// Since when, RFC 3339.
+    role_since: String,
+    /// Transformer areas that it may see and act in; `null` for all.
+    areas: Option<Vec<String>>,
+    /// False when nobody can sign in with it.
+    is_enabled: bool,
+    /// True until its owner has set a password and, where the role needs it, a second factor.
+    is_unfinished: bool,
+    /// A role that waits to be confirmed by an approver.
+    proposed_role: Option<String>,
+    /// Rises with every change; the ETag.
+    version: i64,
+    /// Since when it is there, RFC 3339.
+    created_at: String,
+}
+
+/// One account.
+#[derive(Debug, Serialize, ToSchema)]
+struct AccountAnswer {
+    account: AccountShown,
+    /// A password to be told to its owner, shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_time_password: Option<String>,
+}
+
+/// Accounts.
+#[derive(Debug, Serialize, ToSchema)]
+struct AccountsAnswer {
+    accounts: Vec<AccountShown>,
+    meta: ListMeta,
+}
+
+/// What is said of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ListMeta {
+    /// How many are in this answer.
+    pub(super) count: usize,
+    /// What to ask for next, as `cursor`; `null` when this is all.
+    pub(super) next_cursor: Option<String>,
+}
+
+/// An account to be made.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAccountBody {
+    /// Whose; the same name is the same person.
+    person: String,
+    /// The name to sign in with: 2 to 32 letters, digits, dots, dashes or underscores.
+    name: String,
+    /// What it may do: viewer, operator, approver, admin, auditor, billing.
+    role: String,
+    /// Names of transformer areas; all of them where it is not given.
+    areas: Option<Vec<String>>,
+}
+
+/// Another role.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RoleBody {
+    /// viewer, operator, approver, admin, auditor, billing
+    role: String,
+}
+
+/// Another part of the network.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AreasBody {
+    /// Names of transformer areas; `null` for all.
+    areas: Option<Vec<String>>,
+}
+
+/// All accounts, by name
+#[utoipa::path(get, path = "/api/v1/accounts", tag = "accounts", responses((status = 200, body = AccountsAnswer)))]
+async fn list(State(services): State<Services>) -> Result<Json<AccountsAnswer>, Problem> {
+    answer(&services, services.store.accounts().await?).await
+}
+
+/// Make an account with a one-time password
+#[utoipa::path(post, path = "/api/v1/accounts", tag = "accounts", request_body = NewAccountBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
+    responses((status = 201, body = AccountAnswer)))]
+async fn add(
+    State(services): State<Services>,
+    caller: Caller,
+    headers: HeaderMap,
+    Given(body): Given<NewAccountBody>,
+) -> Result<Response, Problem> {
+    let text = serde_json::to_string(&body).unwrap_or_default();
+    once(&services, &caller, &headers, &text, async || {
+        let regions = regions_of(&services, body.areas.as_deref()).await?;
+        let wanted =
+            Wanted { person: &body.person, name: &body.name, role: role_of(&body.role)?, regions: &regions };
+        let made = accounts(&services, &caller).add(&wanted).await?;
+        // A repetition of the request does not show the password again.
+        let shown = shown(&services, made.account).await?;
+        Ok((
+            StatusCode::CREATED,
+            AccountAnswer { account: shown, one_time_password: Some(made.login.password) },
+        ))
+    })
+    .await
+}
+
+/// One account, with its version as ETag
+#[utoipa::path(get, path = "/api/v1/accounts/{id}", tag = "accounts", params(("id" = i64, Path)),
+    responses((status = 200, body = AccountAnswer)))]
+async fn show(State(services): State<Services>, Path(id): Path<i64>) -> Result<Response, Problem> {
+    let account = services.store.account(Id::new(id)).await?.ok_or_else(Problem::not_there)?;
+    one(&services, account).await
+}
+
+/// Let nobody sign in with an account any more
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/disable", tag = "accounts", params(("id" = i64, Path)),
+    responses((status = 200, body = AccountAnswer)))]
+async fn disable(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let account = accounts(&services, &caller).enable(Id::new(id), false).await?;
+    one(&services, account).await
+}
+
+/// Let somebody sign in with an account again
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/enable", tag = "accounts", params(("id" = i64, Path)),
+    responses((status = 200, body = AccountAnswer)))]
+async fn enable(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let account = accounts(&services, &caller).enable(Id::new(id), true).await?;
+    one(&services, account).await
+}
+
+/// Give an account a one-time password and take its second factor away
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/reset", tag = "accounts", params(("id" = i64, Path)),
+    responses((status = 200, body = AccountAnswer)))]
+async fn reset(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Json<AccountAnswer>, Problem> {
+    let Made { account, login } = accounts(&services, &caller).reset(Id::new(id)).await?;
+    let account = shown(&services, account).await?;
+    Ok(Json(AccountAnswer { account, one_time_password: Some(login.password) }))
+}
+
+/// Let an account be tried again at once, after too many failures
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/unlock", tag = "accounts", params(("id" = i64, Path)),
+    responses((status = 204)))]
+async fn unlock(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<StatusCode, Problem> {
+    accounts(&services, &caller).unlock(Id::new(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Give an account another role, or propose it where an approver has to confirm
+#[utoipa::path(put, path = "/api/v1/accounts/{id}/role", tag = "accounts", request_body = RoleBody,
+    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the account that was read")),
+    responses((status = 200, body = AccountAnswer)))]
+async fn set_role(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    IfMatch(version): IfMatch,
+    Given(body): Given<RoleBody>,
+) -> Result<Response, Problem> {
+    let role = role_of(&body.role)?;
+    let account = accounts(&services, &caller).set_role(Id::new(id), Some(version), role).await?;
+    one(&services, account).await
+}
+
+/// Let an account see and act elsewhere
+#[utoipa::path(put, path = "/api/v1/accounts/{id}/areas", tag = "accounts", request_body = AreasBody,
+    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the account that was read")),
+    responses((status = 200, body = AccountAnswer)))]
+async fn set_areas(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    IfMatch(version): IfMatch,
+    Given(body): Given<AreasBody>,
+) -> Result<Response, Problem> {
+    let regions = regions_of(&services, body.areas.as_deref()).await?;
+    let account = accounts(&services, &caller).set_regions(Id::new(id), Some(version), &regions).await?;
+    one(&services, account).await
+}
+
+/// Accounts whose role waits to be confirmed
+#[utoipa::path(get, path = "/api/v1/proposed-roles", tag = "accounts",
+    responses((status = 200, body = AccountsAnswer)))]
+async fn proposed(State(services): State<Services>) -> Result<Json<AccountsAnswer>, Problem> {
+    let all = services.store.accounts().await?;
+    answer(&services, all.into_iter().filter(|account| account.proposed.is_some()).collect()).await
+}
+
+/// Confirm a role, as neither its proposer nor the person who gets it
+#[utoipa::path(post, path = "/api/v1/proposed-roles/{id}/confirm", tag = "accounts", params(("id" = i64, Path)),
+    responses((status = 200, body = AccountAnswer)))]
+async fn confirm_role(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let by = caller.acting.person;
+    let account = accounts(&services, &caller).decide_role(Id::new(id), by, true).await?;
+    one(&services, account).await
+}
+
+/// Refuse a role
+#[utoipa::path(post, path = "/api/v1/proposed-roles/{id}/refuse", tag = "accounts", params(("id" = i64, Path)),
+    responses((status = 200, body = AccountAnswer)))]
+async fn refuse_role(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let by = caller.acting.person;
+    let account = accounts(&services, &caller).decide_role(Id::new(id), by, false).await?;
+    one(&services, account).await
+}
+
+/// Accounts as whoever asks may manage them.
+pub(in crate::http) fn accounts<'a>(services: &'a Services, caller: &'a Caller) -> Accounts<'a> {
+    Accounts {
+        store: &services.store,
+        clock: &services.clock,
+        passwords: services.passwords(),
+        by: By::Acting(&caller.acting),
+    }
+}
+
+/// The part of the network with these transformer areas; all of it where there is no list.
+pub(in crate::http) async fn regions_of(
+    services: &Services,
+    areas: Option<&[String]>,
+) -> Result<Regions, Problem> {
+    let Some(areas) = areas else { return Ok(Regions::All) };
+    let names: Vec<&str> = areas.iter().map(String::as_str).collect();
+    let unknown = || Problem::unacceptable("unknown_area", "there is no such transformer area", "没有该台区");
+    services.store.areas_named(&names).await?.ok_or_else(unknown)
+}
+
+/// The role of this name.
+pub(in crate::http) fn role_of(name: &str) -> Result<Role, Problem> {
+    let unknown = || {
+        let en = "a role is one of viewer, operator, approver, admin, auditor, billing";
+        Problem::unacceptable("unknown_role", en, "没有该角色")
+    };
+    Role::from_name(name).ok_or_else(unknown)
+}
+
+async fn one(services: &Services, account: AccountRecord) -> Result<Response, Problem> {
+    let tag = etag(account.version);
+    let account = shown(services, account).await?;
+    Ok(([tag], Json(AccountAnswer { account, one_time_password: None })).into_response())
+}
+
+async fn answer(services: &Services, all: Vec<AccountRecord>) -> Result<Json<AccountsAnswer>, Problem> {
+    let mut accounts = Vec::with_capacity(all.len());
+    for account in all {
+        accounts.push(shown(services, account).await?);
+    }
+    let meta = ListMeta { count: accounts.len(), next_cursor: None };
+    Ok(Json(AccountsAnswer { accounts, meta }))
+}
+
+async fn shown(services: &Services, account: AccountRecord) -> Result<AccountShown, Problem> {
+    let areas = match account.regions {
+        Regions::All => None,
+        Regions::Areas(_) => Some(services.store.area_names(account.id).await?),
+    };
+    Ok(AccountShown {
+        id: account.id.number(),
+        person_id: account.person.number(),
+        role: account.role.name().to_owned(),
+        role_since: account.role_since.to_string(),
+        areas,
+        is_enabled: account.is_enabled,
+        is_unfinished: account.is_unfinished(),
+        proposed_role: account.proposed.map(|(role, _)| role.name().to_owned()),
+        version: account.version,
+        created_at: account.created_at.to_string(),
+        name: account.name,
+        person: account.person_name,
+    })
+}
+
+impl From<ManageError> for Problem {
+    fn from(error: ManageError) -> Self {
+        let code = error.kind();
+        let (en, zh) = match &error {
+            ManageError::Name => (
+                "a name has 2 to 32 letters, digits, dots, dashes or underscores",
+                "账号名须为 2 至 32 个字母、数字或 . - _",
+            ),
+            ManageError::PersonName => {
+                ("the name of a person has 1 to 64 characters", "人员姓名须为 1 至 64 个字符")
+            }
+            ManageError::Own => ("nobody changes their own account", "不能修改本人的账号"),
+            ManageError::Weak(Weak::Short) => ("a password has at least 10 characters", "密码至少 10 个字符"),
+            ManageError::Weak(Weak::Long) => ("a password has at most 128 characters", "密码最多 128 个字符"),
+            ManageError::Weak(Weak::Guessable) => {
+                ("the password is too easy to guess", "密码过于简单，或包含账号名")
+            }
+            ManageError::Code => ("the code does not fit the secret", "动态口令与密钥不符"),
+            ManageError::Account(_) => ("", ""),
+        };
+        match error {
+            ManageError::Account(AccountError::Store(error)) => error.into(),
+            ManageError::Account(_) => Self::internal(),
+            _ => Self::unacceptable(code, en, zh),
+        }
+    }
+}

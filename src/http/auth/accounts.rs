@@ -1,0 +1,334 @@
+//! Accounts: made, changed, confirmed and taken away, by an administrator or from the command line.
+//!
+//! Who gets the role of an approver or an administrator from the console has to be confirmed by an approver who is
+//! neither the proposer nor the person of the account, as soon as there is one (T17, T32). Nobody changes their own
+//! account but for password and second factor.
+
+use super::first::{AccountError, OneTimeLogin, one_time_password};
+use super::password::{Passwords, Weak, weakness};
+use super::totp::Totp;
+use crate::clock::Clock;
+use crate::domain::access::{Account, Acting, Person, Regions, Role};
+use crate::domain::{AuditEntry, Coded, Id};
+use crate::store::access::{AccountChange, AccountRecord, NewAccount};
+use crate::store::{Refusal, Store, StoreError};
+
+/// Who manages.
+#[derive(Clone, Copy, Debug)]
+pub enum By<'a> {
+    /// Somebody who has signed in.
+    Acting(&'a Acting),
+    /// Whoever has the machine and its database, by the name of their login there.
+    CommandLine(&'a str),
+}
+
+/// Manages accounts for somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct Accounts<'a> {
+    /// Where they are kept.
+    pub store: &'a Store,
+    /// What time it is.
+    pub clock: &'a Clock,
+    /// Hashes passwords.
+    pub passwords: &'a Passwords,
+    /// For whom.
+    pub by: By<'a>,
+}
+
+/// An account that somebody wants.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// Whose.
+    pub person: &'a str,
+    /// The name to sign in with.
+    pub name: &'a str,
+    /// What it may do.
+    pub role: Role,
+    /// Where.
+    pub regions: &'a Regions,
+}
+
+/// An account that was made or reset.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The account.
+    pub account: AccountRecord,
+    /// Its login, to be shown once.
+    pub login: OneTimeLogin,
+}
+
+/// Why an account is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    /// The name holds what names do not.
+    #[error("a name has 2 to 32 letters, digits, dots, dashes or underscores")]
+    Name,
+    /// The name of the person is empty or too long.
+    #[error("the name of a person has 1 to 64 characters")]
+    PersonName,
+    /// It is the account of whoever asks.
+    #[error("nobody changes their own account")]
+    Own,
+    /// The password is easy to guess.
+    #[error("the password is too weak")]
+    Weak(Weak),
+    /// The code does not belong to the secret.
+    #[error("the code is wrong")]
+    Code,
+    /// It could not be made.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+}
+
+impl ManageError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Name => "account_name",
+            Self::PersonName => "person_name",
+            Self::Own => "own_account",
+            Self::Weak(_) => "weak_password",
+            Self::Code => "factor_refused",
+            Self::Account(error) => error.kind(),
+        }
+    }
+}
+
+impl From<StoreError> for ManageError {
+    fn from(error: StoreError) -> Self {
+        Self::Account(error.into())
+    }
+}
+
+impl Accounts<'_> {
+    /// Makes an account with a one-time password.
+    ///
+    /// # Errors
+    /// [`ManageError`]
+    pub async fn add(&self, wanted: &Wanted<'_>) -> Result<Made, ManageError> {
+        let name = wanted.name.trim().to_lowercase();
+        if !is_name(&name) {
+            return Err(ManageError::Name);
+        }
+        let person = wanted.person.trim();
+        if person.is_empty() || person.chars().count() > 64 || person.chars().any(char::is_control) {
+            return Err(ManageError::PersonName);
+        }
+        let password = one_time_password().map_err(AccountError::from)?;
+        let hash = self.passwords.hash(&password).await.map_err(AccountError::from)?;
+        let proposed_by = self.needs_confirmation(wanted.role, None).await?;
+        let new = NewAccount {
+            person,
+            name: &name,
+            role: wanted.role,
+            regions: wanted.regions,
+            password: &hash,
+            proposed_by,
+        };
+        let entry = self.entry("account.add", &name).saying(detail(wanted.role, proposed_by.is_some()));
+        let id = self.store.add_account(&new, &entry).await?;
+        let account = self.load(id).await?;
+        Ok(Made { account, login: OneTimeLogin { name, password } })
+    }
+
+    /// Lets nobody sign in with an account any more, or somebody again.
+    ///
+    /// # Errors
+    /// [`ManageError`]
+    pub async fn enable(&self, id: Id<Account>, is_enabled: bool) -> Result<AccountRecord, ManageError> {
+        let account = self.others(id).await?;
+        let action = if is_enabled { "account.enable" } else { "account.disable" };
+        self.change(&account, None, &AccountChange::Enable(is_enabled), action, String::new()).await
+    }
+
+    /// Gives an account a one-time password and takes its second factor away.
+    ///
+    /// # Errors
+    /// [`ManageError`]
+    pub async fn reset(&self, id: Id<Account>) -> Result<Made, ManageError> {
+        let account = self.others(id).await?;
+        let password = one_time_password().map_err(AccountError::from)?;
+        let hash = self.passwords.hash(&password).await.map_err(AccountError::from)?;
+        let change = AccountChange::Reset(&hash);
+        let account = self.change(&account, None, &change, "account.reset", String::new()).await?;
+        let login = OneTimeLogin { name: account.name.clone(), password };
+        Ok(Made { account, login })
+    }
+
+    /// Gives an account another role, or proposes it where another person has to confirm.
+    ///
+    /// # Errors
+    /// [`ManageError`]
+    pub async fn set_role(
+        &self,
+        id: Id<Account>,
+        version: Option<i64>,
+        role: Role,
+    ) -> Result<AccountRecord, ManageError> {
+        let account = self.others(id).await?;
+        let (change, action) = match self.needs_confirmation(role, Some(account.person)).await? {
+            Some(by) => (AccountChange::ProposeRole { role, by }, "account.propose_role"),
+            None => (AccountChange::SetRole(role), "account.role"),
+        };
+        let detail = format!(r#"{{"before":"{}","after":"{}"}}"#, account.role.name(), role.name());
+        self.change(&account, version, &change, action, detail).await
+    }
+
+    /// Lets an account see and act elsewhere.
+    ///
+    /// # Errors
+    /// [`ManageError`]
+    pub async fn set_regions(
+        &self,
+        id: Id<Account>,
+        version: Option<i64>,
+        regions: &Regions,
+    ) -> Result<AccountRecord, ManageError> {
+        let account = self.others(id).await?;
+        let change = AccountChange::SetRegions(regions);
+        let shown = |regions: &Regions| match regions {
+            Regions::All => "\"all\"".to_owned(),
+            Regions::Areas(areas) => {
+                let numbers: Vec<String> = areas.iter().map(Id::to_string).collect();
+                format!("[{}]", numbers.join(","))
+            }
+        };
+        let detail = format!(r#"{{"before":{},"after":{}}}"#, shown(&account.regions), shown(regions));
+        self.change(&account, version, &change, "account.regions", detail).await
+    }
+
+    /// Confirms the role that was proposed for an account, or refuses it.
+    ///
+    /// # Errors
+    /// [`ManageError`]; for the proposer and the person of the account [`Refusal::SamePerson`].
+    pub async fn decide_role(
+        &self,
+        id: Id<Account>,
+        by: Id<Person>,
+        is_confirmed: bool,
+    ) -> Result<AccountRecord, ManageError> {
+        let account = self.load(id).await?;
+        let role = account.proposed.map(|(role, _)| role).ok_or(StoreError::Refused(Refusal::NotThere))?;
+        let detail = format!(r#"{{"role":"{}"}}"#, role.name());
+        let (change, action) = if is_confirmed {
+            (AccountChange::ConfirmRole { by }, "account.confirm_role")
+        } else {
+            (AccountChange::DropProposal, "account.refuse_role")
+        };
+        self.change(&account, None, &change, action, detail).await
+    }
+
+    /// Sets the password of an account, by its owner. All its sessions end.
+    ///
+    /// # Errors
+    /// [`ManageError::Weak`]; else when the database cannot.
+    pub async fn set_password(
+        &self,
+        account: &AccountRecord,
+        password: &str,
+    ) -> Result<AccountRecord, ManageError> {
+        if let Some(weak) = weakness(password, &account.name) {
+            return Err(ManageError::Weak(weak));
+        }
+        let hash = self.passwords.hash(password).await.map_err(AccountError::from)?;
+        let change = AccountChange::SetPassword(&hash);
+        self.change(account, None, &change, "account.password", String::new()).await
+    }
+
+    /// Sets up the second factor of an account, by its owner, who shows a code of it. All its sessions end.
+    ///
+    /// # Errors
+    /// [`ManageError::Code`]; else when the database cannot.
+    pub async fn set_factor(
+        &self,
+        account: &AccountRecord,
+        totp: &Totp,
+        code: &str,
+    ) -> Result<AccountRecord, ManageError> {
+        let step = totp.step_of(code, self.clock.now()).ok_or(ManageError::Code)?;
+        let change = AccountChange::SetFactor { secret: &totp.secret(), step };
+        self.change(account, None, &change, "account.factor", String::new()).await
+    }
+
+    /// Lets an account be tried again at once, after too many failures.
+    ///
+    /// # Errors
+    /// [`ManageError`]
+    pub async fn unlock(&self, id: Id<Account>) -> Result<(), ManageError> {
+        let account = self.load(id).await?;
+        Ok(self.store.unlock(&account.name, &self.entry("account.unlock", &account.name)).await?)
+    }
+
+    async fn change(
+        &self,
+        account: &AccountRecord,
+        version: Option<i64>,
+        change: &AccountChange<'_>,
+        action: &'static str,
+        detail: String,
+    ) -> Result<AccountRecord, ManageError> {
+        let entry = self.entry(action, &account.name).saying(detail);
+        Ok(self.store.change_account(account.id, version, change, &entry).await?)
+    }
+
+    async fn load(&self, id: Id<Account>) -> Result<AccountRecord, ManageError> {
+        let found = self.store.account(id).await?;
+        Ok(found.ok_or(StoreError::Refused(Refusal::NotThere))?)
+    }
+
+    /// The account of somebody else.
+    async fn others(&self, id: Id<Account>) -> Result<AccountRecord, ManageError> {
+        let account = self.load(id).await?;
+        match self.by {
+            By::Acting(acting) if acting.person == account.person => Err(ManageError::Own),
+            _ => Ok(account),
+        }
+    }
+
+    /// Who proposes, where an approver has to confirm the role.
+    async fn needs_confirmation(
+        &self,
+        role: Role,
+        of: Option<Id<Person>>,
+    ) -> Result<Option<Id<Person>>, StoreError> {
+        let By::Acting(acting) = self.by else { return Ok(None) };
+        if !role.needs_second_factor() {
+            return Ok(None);
+        }
+        let accounts = self.store.accounts().await?;
+        let could_confirm = |account: &AccountRecord| {
+            account.role == Role::Approver
+                && account.is_enabled
+                && !account.is_unfinished()
+                && account.person != acting.person
+                && Some(account.person) != of
+        };
+        Ok(accounts.iter().any(could_confirm).then_some(acting.person))
+    }
+
+    fn entry(&self, action: &'static str, name: &str) -> AuditEntry {
+        let now = self.clock.now();
+        let object = format!("account {name}");
+        match self.by {
+            By::Acting(acting) => AuditEntry::by(acting, now, action, object),
+            By::CommandLine(user) => AuditEntry {
+                actor: user.to_owned(),
+                source: COMMAND_LINE.to_owned(),
+                ..AuditEntry::of_system(now, action, object)
+            },
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (2..=32).contains(&name.chars().count()) && name.chars().all(fits)
+}
+
+fn detail(role: Role, is_proposed: bool) -> String {
+    format!(r#"{{"role":"{}","waits_for_confirmation":{is_proposed}}}"#, role.name())
+}
+
+/// The source of what is done on the machine itself.
+pub const COMMAND_LINE: &str = "command line";

@@ -1,0 +1,342 @@
+//! Billing: what each receiver was given and how far it is, what waits for a person, and which days are open.
+
+use maud::{Markup, html};
+
+use dlt645::quantity::Quantity;
+
+use super::components::{Tone, grouped, state};
+use super::labels;
+use super::table::{Asked, Column, Table, escaped};
+use super::view::View;
+use super::words::{Phrase, inert};
+use crate::billing::OpenDay;
+use crate::domain::access::Action;
+use crate::domain::{BillingKind, Coded, Day};
+use crate::store::billing::OutboxState;
+use crate::store::view::{Push, PushCount, PushPlace, ReviewLine};
+
+/// What the page is called.
+pub const TITLE: Phrase = Phrase::new("计费", "Billing");
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct BillingPage {
+    /// The day whose values are listed: consumptions of it, registers of its beginning.
+    pub day: Day,
+    /// How far receivers are.
+    pub counts: Vec<PushCount>,
+    /// Versions, one more than are shown when more follow.
+    pub pushes: Vec<Push>,
+    /// What waits for a person.
+    pub reviews: Vec<ReviewLine>,
+    /// Points without a consumption of the day, with the reason where it is known.
+    pub open: Vec<(String, Option<OpenDay>)>,
+    /// What the address says.
+    pub asked: Asked,
+}
+
+impl BillingPage {
+    /// The state the address asks for.
+    #[must_use]
+    pub fn state(asked: &Asked) -> Option<OutboxState> {
+        OutboxState::from_name(asked.value("state")?)
+    }
+
+    /// Where the list of versions begins, as the address says.
+    #[must_use]
+    pub fn after(asked: &Asked) -> Option<PushPlace> {
+        let mut parts = asked.value("after")?.splitn(5, '~');
+        let mut number = || parts.next()?.parse().ok();
+        let key = [number()?, number()?, number()?, number()?];
+        Some(PushPlace(key, parts.next()?.to_owned()))
+    }
+
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        html! {
+            (self.tiles(view))
+            (self.pick(view))
+            (self.pushes().markup(view))
+            @if view.may(Action::SeeCustomers) {
+                div #open { (self.open(view).markup(view)) }
+                div #reviews { (self.reviews(view).markup(view)) }
+            }
+        }
+    }
+
+    /// The file of one of its tables, when that is what was asked for.
+    #[must_use]
+    pub fn file(&self, view: &View) -> Option<String> {
+        let language = view.look.language;
+        let pushes = self.pushes().file(language);
+        if pushes.is_some() || !view.may(Action::SeeCustomers) {
+            return pushes;
+        }
+        self.open(view).file(language).or_else(|| self.reviews(view).file(language))
+    }
+
+    fn tiles(&self, view: &View) -> Markup {
+        html! {
+            ul.tiles {
+                @for PushCount { receiver, state: of, count } in &self.counts {
+                    @let tone = if *of == OutboxState::Parked { Tone::Bad } else { Tone::Quiet };
+                    li.tile data-tone=(tone.key()) {
+                        b { (grouped(*count)) }
+                        (labels::outbox_state(*of, view.look.language)) " "
+                        span { (inert(receiver)) }
+                    }
+                }
+                @if self.counts.is_empty() {
+                    li.tile { (state(Tone::Quiet, view.say("还没有推送", "nothing was handed over yet"))) }
+                }
+            }
+        }
+    }
+
+    fn pick(&self, view: &View) -> Markup {
+        let chosen = Self::state(&self.asked);
+        let (before, after) = (self.day.previous(), self.day.next());
+        html! {
+            form.pick method="get" {
+                label.field { span { (view.say("日期", "Day")) } input type="date" name="day" value=(self.day); }
+                label.field { span { (view.say("状态", "State")) }
+                    select name="state" {
+                        option value="" { (view.say("全部", "all")) }
+                        @for (of, _, name) in OutboxState::TABLE {
+                            option value=(name) selected[chosen == Some(*of)] {
+                                (labels::outbox(*of).of(view.look.language))
+                            }
+                        }
+                    }
+                }
+                button { (view.say("查看", "Show")) }
+                a rel="prev" href=(self.asked.link(&[("day", Some(&before.to_string())), ("after", None)])) {
+                    "◀ " (before)
+                }
+                @if after <= Day::of(view.now) {
+                    a rel="next" href=(self.asked.link(&[("day", Some(&after.to_string())), ("after", None)])) {
+                        (after) " ▶"
+                    }
+                }
+            }
+        }
+    }
+
+    fn pushes(&self) -> Table<Push> {
+        let caption = Phrase::new("推送", "Handed over");
+        let empty = Phrase::new("这一天没有这样的数据", "Nothing of this day is like that");
+        let place = |push: &Push| {
+            let PushPlace([point, item, kind, version], receiver) = &push.place;
+            format!("{point}~{item}~{kind}~{version}~{receiver}")
+        };
+        Table::new("", caption, empty, push_columns(), &self.asked).cut(self.pushes.clone(), place)
+    }
+
+    fn open(&self, view: &View) -> Table<(String, Option<OpenDay>)> {
+        type Open = (String, Option<OpenDay>);
+        let columns = vec![
+            Column::new("point", "计量点", "Point", |(point, _): &Open, _| point.clone()).shown(
+                |(point, _), _| {
+                    html! { a href={ "/meters?q=" (escaped(point)) } { (inert(point)) } }
+                },
+            ),
+            Column::new("reason", "未结原因", "Why it is open", |(_, open): &Open, language| {
+                let unknown = || language.of("尚未结算", "not settled yet").to_owned();
+                open.as_ref().map_or_else(unknown, |open| language.words(&open.words()).to_owned())
+            }),
+        ];
+        let caption = Phrase::new("没有日电量的计量点", "Points without a consumption");
+        let empty = Phrase::new("这一天每个计量点都有日电量", "Every point has a consumption of this day");
+        Table::new("open", caption, empty, columns, &self.asked).whole(self.open.clone(), view.look.language)
+    }
+
+    fn reviews(&self, view: &View) -> Table<ReviewLine> {
+        let caption = Phrase::new("待复核（可疑示值）", "For review (suspect registers)");
+        let empty = Phrase::new("没有待复核的示值", "Nothing waits for review");
+        Table::new("reviews", caption, empty, review_columns(), &self.asked)
+            .whole(self.reviews.clone(), view.look.language)
+    }
+}
+
+fn push_columns() -> Vec<Column<Push>> {
+    vec![
+        Column::new("point", "计量点", "Point", |push: &Push, _| push.point.clone())
+            .shown(
+                |push, _| html! { a href={ "/meters?q=" (escaped(&push.point)) } { (inert(&push.point)) } },
+            )
+            .unsorted(),
+        Column::new("kind", "内容", "What", |push: &Push, language| {
+            match push.kind {
+                BillingKind::Register => language.of("零点示值", "register at 00:00"),
+                BillingKind::Consumption => language.of("日电量", "consumption of the day"),
+            }
+            .to_owned()
+        })
+        .unsorted(),
+        Column::new("item", "项目", "Item", |push: &Push, language| {
+            language.of(&push.item.name_zh(), &push.item.name_en()).to_owned()
+        })
+        .unsorted(),
+        Column::new("value", "数值", "Value", |push: &Push, language| {
+            let decimals = push.kind.decimals(push.item);
+            let withdrawn = || language.of("撤回", "taken back").to_owned();
+            push.value.map_or_else(withdrawn, |(value, _)| Quantity::new(value, decimals).to_string())
+        })
+        .number()
+        .unsorted(),
+        Column::new("unit", "单位", "Unit", |push: &Push, _| push.item.unit().to_owned()).unsorted(),
+        Column::new("quality", "质量", "Quality", |push: &Push, language| {
+            push.value.map_or("", |(_, quality)| labels::quality(quality).of(language)).to_owned()
+        })
+        .unsorted(),
+        Column::new("version", "版本", "Version", |push: &Push, _| push.version.to_string())
+            .number()
+            .unsorted(),
+        Column::new("receiver", "接收方", "Receiver", |push: &Push, _| push.receiver.clone()).unsorted(),
+        Column::new("state", "状态", "State", |push: &Push, language| {
+            labels::outbox(push.state).of(language).to_owned()
+        })
+        .shown(|push, view| labels::outbox_state(push.state, view.look.language))
+        .unsorted(),
+        Column::new("tries", "次数", "Tries", |push: &Push, _| push.tries.to_string()).number().unsorted(),
+        Column::new("done", "完成时间", "Done at", |push: &Push, _| {
+            push.done_at.map(|at| at.in_china().to_string()).unwrap_or_default()
+        })
+        .unsorted(),
+        Column::new("error", "对方的话", "What was said", |push: &Push, _| {
+            push.last_error.clone().unwrap_or_default()
+        })
+        .unsorted(),
+    ]
+}
+
+fn review_columns() -> Vec<Column<ReviewLine>> {
+    vec![
+        Column::new("address", "通信地址", "Address", |line: &ReviewLine, _| line.address.clone()).shown(
+            |line, _| html! { a.code href={ "/meters/" (line.address) "?part=registers" } { (line.address) } },
+        ),
+        Column::new("point", "计量点", "Point", |line: &ReviewLine, _| line.point.clone().unwrap_or_default()),
+        Column::new("item", "项目", "Item", |line: &ReviewLine, language| {
+            language.of(&line.item.name_zh(), &line.item.name_en()).to_owned()
+        }),
+        Column::new("as_of", "数据时间", "As of", |line: &ReviewLine, _| line.as_of.in_china().to_string()),
+        Column::new("value", "可疑值", "Suspect value", |line: &ReviewLine, _| {
+            line.item.quantity(line.value).to_string()
+        })
+        .number()
+        .by(|line| line.value),
+        Column::new("current", "当时有效值", "Value that counted", |line: &ReviewLine, _| {
+            line.current.map(|value| line.item.quantity(value).to_string()).unwrap_or_default()
+        })
+        .number()
+        .by(|line| line.current.unwrap_or(i64::MIN)),
+        Column::new("quality", "疑点", "What is wrong", |line: &ReviewLine, language| {
+            labels::quality(line.quality).of(language).to_owned()
+        })
+        .shown(|line, view| labels::quality_state(line.quality, view.look.language)),
+        Column::new("since", "等待自", "Waits since", |line: &ReviewLine, _| line.since.in_china().to_string()),
+    ]
+}
+
+#[cfg(test)]
+pub(crate) fn sample(asked: Asked) -> BillingPage {
+    use crate::domain::{Id, Item, Open, Quality, Suspicion};
+    let day: Day = "2026-11-27".parse().unwrap();
+    let item = Item::parse("1.8.0").unwrap();
+    let push = |point: i64, kind, state, error: Option<&str>| Push {
+        point: format!("P{point:07}"),
+        address: Some(format!("2024111100{point:02}")),
+        item,
+        kind,
+        version: 1,
+        value: Some((1_234_560_000, Quality::Good)),
+        receiver: "ledger".to_owned(),
+        state,
+        tries: 1,
+        done_at: Some(day.next().start()),
+        last_error: error.map(str::to_owned),
+        place: PushPlace([point, 64, 2, 1], "ledger".to_owned()),
+    };
+    let count = |state, count| PushCount { receiver: "ledger".to_owned(), state, count };
+    BillingPage {
+        day,
+        counts: vec![
+            count(OutboxState::Waiting, 12),
+            count(OutboxState::Delivered, 23_540),
+            count(OutboxState::Parked, 2),
+        ],
+        pushes: vec![
+            push(1, BillingKind::Consumption, OutboxState::Delivered, None),
+            push(2, BillingKind::Register, OutboxState::Waiting, None),
+            push(3, BillingKind::Consumption, OutboxState::Parked, Some("unknown point")),
+        ],
+        reviews: vec![ReviewLine {
+            review: Id::new(1),
+            address: "202411110004".to_owned(),
+            point: Some("P0000004".to_owned()),
+            item,
+            as_of: day.start(),
+            value: 5,
+            quality: Quality::Suspect(Suspicion::BackwardStep),
+            current: Some(12_345_600),
+            since: day.next().start(),
+        }],
+        open: vec![
+            (
+                "P0000009".to_owned(),
+                Some(OpenDay {
+                    point_number: "P0000009".to_owned(),
+                    item,
+                    day,
+                    why: Open::NoReading { meter: Id::new(9), at: day.start() },
+                    meter: Some("202411110009".to_owned()),
+                }),
+            ),
+            ("P0000010".to_owned(), None),
+        ],
+        asked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::Role;
+    use crate::http::console::view;
+    use crate::http::console::words::Language;
+
+    #[test]
+    fn billing_says_what_is_where_and_why_a_day_is_open() {
+        let page = sample(Asked::default());
+        let zh = page.markup(&view::sample(Language::Chinese, Role::Operator)).into_string();
+        for part in [
+            "23,540",
+            "被拒收，待处理",
+            "unknown point",
+            "无有效示值",
+            "尚未结算",
+            "可疑：倒走",
+            "123456.0000",
+        ] {
+            assert!(zh.contains(part), "{part}: {zh}");
+        }
+        let en = page.markup(&view::sample(Language::English, Role::Operator)).into_string();
+        assert!(en.contains("refused, wait for a person") && en.contains("1234.560000"), "{en}");
+        let service = page.markup(&view::sample(Language::English, Role::Billing)).into_string();
+        assert!(!service.contains("202411110004") && service.contains("P0000003"), "own pushes only");
+    }
+
+    #[test]
+    fn what_an_address_asks_for_is_read_back() {
+        let asked = |name: &str, value: &str| Asked(vec![(name.to_owned(), value.to_owned())]);
+        assert_eq!(BillingPage::state(&asked("state", "parked")), Some(OutboxState::Parked));
+        assert_eq!(BillingPage::state(&asked("state", "x")), None);
+        let place = BillingPage::after(&asked("after", "1~64~2~1~a~b"));
+        assert_eq!(place, Some(PushPlace([1, 64, 2, 1], "a~b".to_owned())));
+        assert_eq!(BillingPage::after(&asked("after", "1~64~2")), None);
+        let csv = |table| sample(asked("csv", table)).file(&view::sample(Language::English, Role::Operator));
+        assert!(csv("all").unwrap().contains("unknown point") && csv("open").unwrap().contains("P0000010"));
+        assert!(csv("reviews").unwrap().contains("suspect: ran back"));
+    }
+}

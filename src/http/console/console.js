@@ -1,0 +1,117 @@
+/* What pages do more where there is a script: curves under the pointer, numbers that move, forms sent once.
+   Text becomes text only; nothing newer than Chromium 86 (see assets.rs). */
+(function () {
+  'use strict';
+
+  const SVG = document.querySelector('svg') ? document.querySelector('svg').namespaceURI : '';
+  const all = (root, selector) => Array.prototype.slice.call(root.querySelectorAll(selector));
+
+  function svg(name, attributes) {
+    const made = document.createElementNS(SVG, name);
+    Object.keys(attributes).forEach((key) => made.setAttribute(key, attributes[key]));
+    return made;
+  }
+
+  /* A form is sent once. */
+  document.addEventListener('submit', (event) => {
+    if (event.target.method !== 'post') return;
+    setTimeout(() => all(event.target, 'button').forEach((button) => { button.disabled = true; }), 0);
+  });
+  window.addEventListener('pageshow', () => {
+    all(document, 'button').forEach((button) => { button.disabled = false; });
+  });
+
+  /* A curve: the value under the pointer or the arrow keys; a stretch that is drawn over is looked at closer. */
+  function curve(chart) {
+    const drawing = chart.querySelector('svg');
+    const output = chart.querySelector('output');
+    const points = JSON.parse(chart.dataset.points);
+    if (!drawing || points.length === 0) return;
+    const left = Number(chart.dataset.left);
+    const right = Number(chart.dataset.right);
+    const height = drawing.viewBox.baseVal.height;
+    const cursor = svg('line', { class: 'cursor', y1: 0, y2: height, x1: -9, x2: -9 });
+    const chosen = svg('rect', { class: 'chosen', y: 0, height: height, x: 0, width: 0 });
+    drawing.appendChild(chosen);
+    drawing.appendChild(cursor);
+    let place = -1;
+    let from = null;
+
+    const at = (event) => {
+      const box = drawing.getBoundingClientRect();
+      const x = (event.clientX - box.left) * drawing.viewBox.baseVal.width / box.width;
+      return Math.min(Math.max(x, left), right);
+    };
+    const show = (next) => {
+      place = Math.min(Math.max(next, 0), points.length - 1);
+      const point = points[place];
+      cursor.setAttribute('x1', point[0]);
+      cursor.setAttribute('x2', point[0]);
+      output.textContent = point[1] + '  ' + point[2] + (point[3] ? '  ' + point[3] : '');
+    };
+    const nearest = (x) => {
+      let best = 0;
+      points.forEach((point, number) => {
+        if (Math.abs(point[0] - x) < Math.abs(points[best][0] - x)) best = number;
+      });
+      return best;
+    };
+    drawing.addEventListener('pointermove', (event) => {
+      const x = at(event);
+      show(nearest(x));
+      if (from !== null) {
+        chosen.setAttribute('x', Math.min(from, x));
+        chosen.setAttribute('width', Math.abs(x - from));
+      }
+    });
+    drawing.addEventListener('pointerdown', (event) => {
+      from = at(event);
+      drawing.setPointerCapture(event.pointerId);
+    });
+    drawing.addEventListener('pointerup', (event) => {
+      const [one, other] = [from, at(event)].sort((a, b) => a - b);
+      from = null;
+      chosen.setAttribute('width', 0);
+      if (other - one < 12) return;
+      const time = (x) => points[nearest(x)][1];
+      const address = new URL(location.href);
+      address.searchParams.set('from', time(one));
+      address.searchParams.set('until', time(other));
+      address.hash = chart.id;
+      location.assign(address.href);
+    });
+    chart.addEventListener('keydown', (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -24, PageDown: 24 }[event.key];
+      if (step === undefined) return;
+      event.preventDefault();
+      show(place + step);
+    });
+  }
+  all(document, '.chart[data-points]').forEach(curve);
+
+  /* Parts of a page that move: the server says when, and the part is fetched anew. */
+  function live(part) {
+    const source = new EventSource(part.dataset.live);
+    let waiting = false;
+    const renew = () => {
+      if (waiting) return;
+      waiting = true;
+      fetch(location.href, { headers: { accept: 'text/html' } })
+        .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))
+        .then((text) => {
+          const page = new DOMParser().parseFromString(text, 'text/html');
+          const fresh = page.getElementById(part.id);
+          if (fresh) {
+            part.textContent = '';
+            Array.prototype.slice.call(fresh.childNodes).forEach((node) => part.appendChild(document.adoptNode(node)));
+          }
+          if (!fresh || !fresh.dataset.live) source.close();
+        })
+        .catch(() => {})
+        .then(() => { setTimeout(() => { waiting = false; }, 1000); });
+    };
+    source.addEventListener('message', renew);
+    source.addEventListener('end', () => { renew(); source.close(); });
+  }
+  if (window.EventSource) all(document, '[data-live]').forEach(live);
+}());

@@ -1,0 +1,97 @@
+//! Who looks at a page, found out from a request; and the files and the choice of look that every page needs.
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::assets;
+use super::view::{Look, Stop, View};
+use crate::http::routes::{Routes, Rule};
+use crate::http::{Asked, Caller, Problem, Services};
+
+pub(super) fn routes() -> Routes {
+    Routes::default().page("/assets/{name}", Rule::Everybody, asset).page("/look", Rule::Everybody, choose)
+}
+
+impl FromRequestParts<Services> for View {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Caller>();
+        Ok(Self {
+            look: look_of(&parts.headers),
+            acting: caller.map(|caller| caller.acting.clone()),
+            now: services.clock.now(),
+            here: parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned(),
+            token: caller.map_or(String::new(), |caller| caller.csrf().to_owned()),
+            stop: Stop::Released,
+            told: None,
+        })
+    }
+}
+
+fn look_of(headers: &HeaderMap) -> Look {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut each = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let found = each.find(|(name, _)| *name == Look::COOKIE);
+    found.map_or_else(Look::default, |(_, value)| Look::of_cookie(value))
+}
+
+/// A file that pages name; it may be kept for ever.
+async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
+    let asset = assets::find(&format!("/assets/{name}")).ok_or_else(Problem::not_there)?;
+    let headers = [
+        (header::CONTENT_TYPE, asset.content_type),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    Ok((headers, asset.body).into_response())
+}
+
+/// What is chosen of the look, and where to go back to.
+#[derive(Deserialize)]
+struct Chosen {
+    set: String,
+    #[serde(default)]
+    back: String,
+}
+
+/// Keeps the look in a cookie of its own; nothing else is changed by it.
+async fn choose(headers: HeaderMap, Asked(chosen): Asked<Chosen>) -> Response {
+    let look = look_of(&headers).with(&chosen.set);
+    let cookie = format!("{}={}; Path=/; SameSite=Strict; Max-Age=31536000", Look::COOKIE, look.cookie());
+    ([(header::SET_COOKIE, cookie)], Redirect::to(inside(&chosen.back))).into_response()
+}
+
+/// A place within the console: where somebody wants to go on, unless it leads elsewhere.
+pub(super) fn inside(place: &str) -> &str {
+    let is_inside = place.starts_with('/')
+        && !place.starts_with("//")
+        && !place.contains('\\')
+        && place.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_inside { place } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t20_nobody_is_led_out_of_the_console() {
+        for place in ["/", "/meters?q=%E5%8F%B0", "/users"] {
+            assert_eq!(inside(place), place);
+        }
+        for place in [
+            "",
+            "//evil.test",
+            "https://evil.test",
+            "/\\evil.test",
+            "/a\r\nset-cookie: x",
+            "javascript:1",
+            "/台",
+        ] {
+            assert_eq!(inside(place), "/", "{place}");
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The page of one meter: its curve, its registers with where each came from, its events, clock, status words and frames.
+//!
+//! Each part is a page of its own under one address, so that a part is asked of the store only when it is looked at.
+//! Values are the meter's, not multiplied; what was handed to billing is on the page of billing.
+
+mod curve;
+mod fetch;
+mod registers;
+
+use maud::{Markup, html};
+
+use super::components::{Tone, facts, state, time};
+use super::labels;
+use super::table::{Asked, Column, Table};
+use super::view::View;
+use super::words::{Phrase, inert};
+use crate::domain::access::Action;
+use crate::domain::{ClockOffset, Fetch, Item};
+use crate::store::view::{MeterSheet, Stay};
+use crate::store::{MeterEvent, StatusWords};
+
+pub use curve::{CurvePart, stretch};
+pub use fetch::FetchPage;
+pub use registers::RegistersPart;
+
+/// What the page is called.
+pub const TITLE: Phrase = Phrase::new("电能表", "Meter");
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct MeterPage {
+    /// What the archive says.
+    pub sheet: MeterSheet,
+    /// The part that is looked at.
+    pub part: Part,
+    /// What the address says.
+    pub asked: Asked,
+}
+
+/// A part of the page.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// The newest values and the load curve.
+    Curve(CurvePart),
+    /// The ledger of registers.
+    Registers(RegistersPart),
+    /// Events.
+    Events(Vec<MeterEvent>),
+    /// How its clock stood.
+    Clock(Vec<ClockOffset>),
+    /// Its status words.
+    Status(Option<StatusWords>),
+    /// Exchanges that brought values.
+    Fetches(Vec<Fetch>),
+}
+
+/// The parts, as the address and people call them.
+const PARTS: [(&str, Phrase); 6] = [
+    ("curve", Phrase::new("曲线", "Curve")),
+    ("registers", Phrase::new("示值", "Registers")),
+    ("events", Phrase::new("事件", "Events")),
+    ("clock", Phrase::new("时钟", "Clock")),
+    ("status", Phrase::new("状态字", "Status words")),
+    ("fetches", Phrase::new("报文", "Frames")),
+];
+
+impl Part {
+    /// The name of the part that the address asks for.
+    #[must_use]
+    pub fn asked(asked: &Asked) -> &'static str {
+        let wanted = asked.value("part").unwrap_or("curve");
+        PARTS.iter().find(|(name, _)| *name == wanted).map_or("curve", |(name, _)| *name)
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Curve(_) => "curve",
+            Self::Registers(_) => "registers",
+            Self::Events(_) => "events",
+            Self::Clock(_) => "clock",
+            Self::Status(_) => "status",
+            Self::Fetches(_) => "fetches",
+        }
+    }
+}
+
+impl MeterPage {
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        html! {
+            (head(view, &self.sheet))
+            nav.tabs aria-label=(view.say("部分", "Parts")) {
+                @for (name, title) in PARTS {
+                    a href={ "?part=" (name) } aria-current=[(name == self.part.name()).then_some("page")] {
+                        (title.of(view.look.language))
+                    }
+                }
+            }
+            @match &self.part {
+                Part::Curve(part) => (part.markup(view, &self.asked)),
+                Part::Registers(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
+                Part::Events(events) => (self.events().whole(events.clone(), view.look.language).markup(view)),
+                Part::Clock(offsets) => (self.clock().whole(newest_first(offsets), view.look.language).markup(view)),
+                Part::Status(words) => (status(view, words.as_ref())),
+                Part::Fetches(fetches) => (self.fetches(view, fetches).markup(view)),
+            }
+            @if self.part.name() == "curve" { (stays(view, &self.sheet)) }
+        }
+    }
+
+    /// The file of its table, when that is what was asked for.
+    #[must_use]
+    pub fn file(&self, view: &View) -> Option<String> {
+        let language = view.look.language;
+        match &self.part {
+            Part::Curve(part) => part.file(view, &self.asked),
+            Part::Registers(part) => part.file(view, &self.asked, &self.sheet.line.address),
+            Part::Events(events) => self.events().whole(events.clone(), language).file(language),
+            Part::Clock(offsets) => self.clock().whole(newest_first(offsets), language).file(language),
+            Part::Status(_) => None,
+            Part::Fetches(fetches) => self.fetches(view, fetches).file(language),
+        }
+    }
+
+    fn events(&self) -> Table<MeterEvent> {
+        let columns = vec![
+            Column::new(
+                "began",
+                "发生时刻（表钟）",
+                "Began (by the meter)",
+                |event: &MeterEvent, _| event.began.clone(),
+            ),
+            Column::new("kind", "事件", "Event", |event: &MeterEvent, language| {
+                labels::event(&event.kind, language)
+            }),
+            Column::new("record", "记录", "Record", |event: &MeterEvent, language| {
+                super::events::record(&event.record, language)
+            })
+            .unsorted(),
+            Column::new("collected", "采集时间", "Read at", |event: &MeterEvent, _| {
+                event.collected_at.in_china().to_string()
+            }),
+        ];
+        let empty = Phrase::new("没有事件", "No events");
+        Table::new("", Phrase::new("事件记录", "Events"), empty, columns, &self.asked)
+    }
+
+    fn clock(&self) -> Table<ClockOffset> {
+        let columns = vec![
+            Column::new("at", "测量时间", "Measured at", |offset: &ClockOffset, _| {
+                offset.at.in_china().to_string()
+            }),
+            Column::new(
+                "fast",
+                "偏差（秒，快为正）",
+                "Offset (s, fast is positive)",
+                |offset: &ClockOffset, _| seconds(offset.fast_us),
+            )
+            .number()
+            .by(|offset| offset.fast_us),
+            Column::new(
+                "uncertainty",
+                "测量误差（秒）",
+                "Uncertainty (s)",
+                |offset: &ClockOffset, _| {
+                    seconds(i64::try_from(offset.uncertainty.as_micros()).unwrap_or(i64::MAX))
+                },
+            )
+            .number()
+            .unsorted(),
+        ];
+        let empty = Phrase::new("还没有测量过时钟", "The clock was not measured yet");
+        Table::new("", Phrase::new("时钟偏差", "Clock offsets"), empty, columns, &self.asked)
+    }
+
+    fn fetches(&self, view: &View, fetches: &[Fetch]) -> Table<FetchLine> {
+        let columns = vec![
+            Column::new("collected", "采集时间", "Read at", |line: &FetchLine, _| {
+                line.fetch.collected_at.in_china().to_string()
+            })
+            .shown(|line, view| html! { a href=(line.link()) { (view.time(line.fetch.collected_at)) } }),
+            Column::new("items", "内容", "Items", |line: &FetchLine, language| {
+                let name = |item: &Item| language.of(&item.name_zh(), &item.name_en()).to_owned();
+                line.fetch.items.iter().map(name).collect::<Vec<_>>().join(language.of("，", ", "))
+            }),
+            Column::new("from", "数据时间", "Holds for", |line: &FetchLine, _| {
+                line.fetch.from.in_china().to_string()
+            }),
+            Column::new("source", "来源", "Source", |line: &FetchLine, language| {
+                labels::source(line.fetch.source).of(language).to_owned()
+            }),
+            Column::new("bytes", "字节", "Bytes", |line: &FetchLine, _| {
+                line.fetch.frames.len().to_string()
+            })
+            .number()
+            .by(|line| i64::try_from(line.fetch.frames.len()).unwrap_or(i64::MAX)),
+        ];
+        let line =
+            |fetch: &Fetch| FetchLine { address: self.sheet.line.address.clone(), fetch: fetch.clone() };
+        let empty = Phrase::new("这段时间没有报文", "No frames in this time");
+        Table::new("", Phrase::new("报文", "Frames"), empty, columns, &self.asked)
+            .whole(fetches.iter().rev().map(line).collect(), view.look.language)
+    }
+}
+
+/// An exchange in the list.
+#[derive(Debug)]
+struct FetchLine {
+    address: String,
+    fetch: Fetch,
+}
+
+impl FetchLine {
+    fn link(&self) -> String {
+        format!("/meters/{}/fetches/{}", self.address, self.fetch.id)
+    }
+}
+
+/// What the archive says, above every part.
+fn head(view: &View, sheet: &MeterSheet) -> Markup {
+    let line = &sheet.line;
+    let language = view.look.language;
+    let or_none = |text: Option<&String>| text.map_or_else(|| "—".to_owned(), |text| inert(text));
+    let none = || html! { "—" };
+    let mut shown = vec![
+        (view.say("通信地址", "Address"), html! { span.code { (line.address) } }),
+        (view.say("资产编号", "Asset"), html! { (or_none(line.asset.as_ref())) }),
+        (view.say("计量点", "Point"), html! { (or_none(line.point.as_ref())) }),
+    ];
+    if view.may(Action::SeeCustomers) {
+        let customer = line.customer.as_ref().map_or_else(none, |(number, name)| {
+            html! { (inert(number)) " " (inert(name)) @if let Some(class) = sheet.class {
+                " (" (labels::class(class).of(language)) ")"
+            } }
+        });
+        shown.push((view.say("用户", "Customer"), customer));
+    }
+    shown.extend([
+        (view.say("台区", "Area"), html! { (or_none(line.area.as_ref())) }),
+        (view.say("10kV线路", "Feeder"), html! { (or_none(sheet.feeder.as_ref())) }),
+        (view.say("抄表段", "Route"), html! { (or_none(sheet.route.as_ref())) }),
+        (view.say("线路/终端", "Line"), html! {
+            (or_none(line.line.as_ref()))
+            @if let Some(point) = sheet.measuring_point { " · " (view.say("测量点 ", "measuring point ")) (point) }
+        }),
+        (view.say("规约/表型", "Protocol"), html! {
+            (labels::protocol(line.protocol).of(language)) " " (sheet.profile.as_deref().map(inert).unwrap_or_default())
+        }),
+        (view.say("性质", "Role"), sheet.role.map_or_else(none, |role| html! { (labels::role(role).of(language)) })),
+        (view.say("保护", "Protection"), match &sheet.protection {
+            Some(reason) => html! { (state(Tone::Warn, view.say("保护", "protected"))) " " (inert(reason)) },
+            None => html! { (view.say("无", "none")) },
+        }),
+    ]);
+    html! { section.sheet { (facts(&shown)) } }
+}
+
+fn stays(view: &View, sheet: &MeterSheet) -> Markup {
+    html! {
+        section.sheet {
+            h2 { (view.say("安装记录", "Where it was")) }
+            div.scroll { table {
+                thead { tr {
+                    th scope="col" { (view.say("计量点", "Point")) }
+                    th scope="col" { (view.say("安装", "From")) }
+                    th scope="col" { (view.say("拆除", "Until")) }
+                    th.number scope="col" { (view.say("倍率（现行）", "Multiplier (now)")) }
+                } }
+                tbody { @for Stay { point, from, until, multiplier } in &sheet.stays { tr {
+                    th scope="row" { (inert(point)) }
+                    td { (time(*from)) }
+                    td { @match until { Some(until) => (time(*until)), None => { (view.say("在用", "in use")) } } }
+                    td.number { @if let Some((multiplier, ct, vt)) = multiplier {
+                        (multiplied(*multiplier)) " (CT " (inert(ct)) ", PT " (inert(vt)) ")"
+                    } }
+                } } }
+            } }
+        }
+    }
+}
+
+fn status(view: &View, words: Option<&StatusWords>) -> Markup {
+    let Some(words) = words else {
+        return html! { section.sheet { p { (view.say("还没有读到状态字。", "No status word was read yet.")) } } };
+    };
+    html! {
+        section.sheet {
+            h2 { (view.say("运行状态字", "Status words")) }
+            p { (view.say("读于 ", "Read at ")) (time(words.collected_at)) " · "
+                (super::components::age(view, words.collected_at)) }
+            (fetch::words(view, &words.words))
+        }
+    }
+}
+
+fn newest_first(offsets: &[ClockOffset]) -> Vec<ClockOffset> {
+    let mut offsets = offsets.to_vec();
+    offsets.reverse();
+    offsets
+}
+
+/// Microseconds as seconds, to the tenth.
+fn seconds(micros: i64) -> String {
+    let tenths = micros / 100_000;
+    let sign = if tenths < 0 { "-" } else { "" };
+    format!("{sign}{}.{}", (tenths / 10).abs(), (tenths % 10).abs())
+}
+
+/// Hundredths without zeros behind.
+fn multiplied(hundredths: i64) -> String {
+    let text = format!("{}.{:02}", hundredths / 100, hundredths.rem_euclid(100));
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests;

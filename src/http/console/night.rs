@@ -1,0 +1,495 @@
+//! The first page: did the night finish, what is missing and why, and what must be done now.
+//!
+//! It says no more than it knows: a night that was not begun, one that goes on and one that ended are told apart, and
+//! "all read" is said only when nothing is missing. Reading what is missing again is left to whoever runs the nights.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::advice;
+use super::components::{Tone, bar, grouped, percent, state, time};
+use super::table::{Asked, Column, Table};
+use super::view::View;
+use super::words::{Language, Phrase, inert};
+use crate::domain::access::Action;
+use crate::domain::{Coded, Day, MissingCause, Run, RunState};
+use crate::store::view::{MissingLine, NightGroup};
+
+/// What the page is called.
+pub const TITLE: Phrase = Phrase::new("今夜采集", "Tonight");
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct NightPage {
+    /// The day whose beginning is read.
+    pub day: Day,
+    /// The run of that day, if it was begun.
+    pub run: Option<Run>,
+    /// How its meters stand.
+    pub groups: Vec<NightGroup>,
+    /// Those that are missing, as many as are listed.
+    pub missing: Vec<MissingLine>,
+    /// Lines that are not up.
+    pub lines_down: Vec<String>,
+    /// Versions that a receiver of billing refused.
+    pub parked: u64,
+    /// Suspect values that wait for a person.
+    pub reviews: u64,
+    /// What the address says.
+    pub asked: Asked,
+}
+
+/// Meters of one area or line, or all of them.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    name: Option<String>,
+    planned: u64,
+    read: u64,
+    missing: u64,
+    holes: u64,
+    causes: BTreeMap<MissingCause, u64>,
+}
+
+impl Part {
+    fn add(&mut self, group: &NightGroup) {
+        self.planned += group.meters;
+        self.holes += group.holes;
+        if group.is_read {
+            self.read += group.meters;
+        }
+        if let Some(cause) = group.cause {
+            self.missing += group.meters;
+            *self.causes.entry(cause).or_default() += group.meters;
+        }
+    }
+
+    /// Why meters are missing, the most frequent cause first.
+    fn causes(&self) -> Vec<(MissingCause, u64)> {
+        let mut causes: Vec<_> = self.causes.iter().map(|(cause, count)| (*cause, *count)).collect();
+        causes.sort_by_key(|(cause, count)| (std::cmp::Reverse(*count), cause.code()));
+        causes
+    }
+
+    const fn waiting(&self) -> u64 {
+        self.planned.saturating_sub(self.read).saturating_sub(self.missing)
+    }
+}
+
+impl NightPage {
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        let all = self.all();
+        html! {
+            (self.days(view))
+            div #night data-live=[self.is_running().then_some("/night/live")] {
+                (self.verdict(view, &all))
+                (self.tiles(view, &all))
+                div.columns {
+                    section.sheet {
+                        h2 { (view.say("现在要做什么", "What to do now")) }
+                        (self.todo(view, &all))
+                    }
+                    section.sheet {
+                        h2 { (view.say("未抄原因", "Why meters are missing")) }
+                        (causes(view, &all))
+                    }
+                }
+            }
+            (self.areas(view).markup(view))
+            (self.lines(view).markup(view))
+            (self.missing(view).markup(view))
+        }
+    }
+
+    /// The file of one of its tables, when that is what was asked for.
+    #[must_use]
+    pub fn file(&self, view: &View) -> Option<String> {
+        let language = view.look.language;
+        let areas = || self.areas(view).file(language);
+        areas().or_else(|| self.lines(view).file(language)).or_else(|| self.missing(view).file(language))
+    }
+
+    fn is_running(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.state == RunState::Running)
+    }
+
+    fn all(&self) -> Part {
+        let mut all = Part::default();
+        self.groups.iter().for_each(|group| all.add(group));
+        all
+    }
+
+    fn days(&self, view: &View) -> Markup {
+        let (before, after) = (self.day.previous(), self.day.next());
+        html! {
+            form.pick method="get" {
+                label.field {
+                    span { (view.say("日期", "Day")) }
+                    input type="date" name="day" value=(self.day);
+                }
+                button { (view.say("查看", "Show")) }
+                a href={ "?day=" (before) } rel="prev" { "◀ " (before) }
+                @if after <= Day::of(view.now) { a href={ "?day=" (after) } rel="next" { (after) " ▶" } }
+            }
+        }
+    }
+
+    /// Did the night finish?
+    fn verdict(&self, view: &View, all: &Part) -> Markup {
+        let (tone, answer) = self.answer(view, all);
+        html! {
+            section.sheet.verdict data-tone=(tone.key()) aria-live="polite" {
+                p.answer { (state(tone, &answer)) }
+                @if let Some(run) = &self.run {
+                    p {
+                        (view.say("采集 ", "Reads of ")) (run.day) " 00:00 · "
+                        (view.say("开始 ", "begun ")) (time(run.started_at)) " · "
+                        @match run.ended_at {
+                            Some(at) => { (view.say("结束 ", "ended ")) (time(at)) }
+                            None => { (view.say("截止 ", "ends by ")) (time(run.deadline)) }
+                        }
+                    }
+                    (bar(
+                        &format!("{} / {}", all.read, all.planned),
+                        all.planned,
+                        &[(Tone::Good, all.read), (Tone::Bad, all.missing)],
+                    ))
+                }
+            }
+        }
+    }
+
+    fn answer(&self, view: &View, all: &Part) -> (Tone, String) {
+        let (read, planned, missing) = (grouped(all.read), grouped(all.planned), grouped(all.missing));
+        let zh = view.look.language == Language::Chinese;
+        match self.run.as_ref().map(|run| run.state) {
+            None => (Tone::Quiet, view.say("这一天还没有采集", "This day has not been collected").to_owned()),
+            Some(RunState::Running) if zh => {
+                let share = percent(all.read, all.planned);
+                (Tone::Waiting, format!("采集进行中：已抄 {read} / {planned}（{share}），缺 {missing}"))
+            }
+            Some(RunState::Running) => {
+                let share = percent(all.read, all.planned);
+                (Tone::Waiting, format!("Collecting: {read} of {planned} read ({share}), {missing} missing"))
+            }
+            Some(_) if all.missing == 0 && all.waiting() == 0 && zh => {
+                (Tone::Good, format!("采集完成：{planned} 块电能表全部抄到"))
+            }
+            Some(_) if all.missing == 0 && all.waiting() == 0 => {
+                (Tone::Good, format!("Done: all {planned} meters were read"))
+            }
+            Some(_) => {
+                let tone = if all.read * 100 >= all.planned * 98 { Tone::Warn } else { Tone::Bad };
+                let share = percent(all.read, all.planned);
+                let words = if zh {
+                    format!("采集结束：缺 {missing} 块，已抄 {read} / {planned}（{share}）")
+                } else {
+                    format!("Ended with {missing} missing: {read} of {planned} read ({share})")
+                };
+                (tone, words)
+            }
+        }
+    }
+
+    fn tiles(&self, view: &View, all: &Part) -> Markup {
+        let bad = |count: u64| if count > 0 { Tone::Warn } else { Tone::Quiet };
+        let tile = |number: String, name: &str, tone: Tone, link: Option<&str>| {
+            html! {
+                li.tile data-tone=(tone.key()) {
+                    b { (number) }
+                    @match link { Some(link) => a href=(link) { (name) }, None => span { (name) } }
+                }
+            }
+        };
+        let may_see_pushes = view.may(Action::SeePushes);
+        let pushes = |anchor: &'static str| may_see_pushes.then_some(anchor);
+        html! {
+            ul.tiles {
+                (tile(percent(all.read, all.planned), view.say("抄表成功率", "read success rate"), Tone::Quiet, None))
+                (tile(grouped(all.read), view.say("已抄", "read"), Tone::Quiet, None))
+                (tile(grouped(all.missing), view.say("未抄", "missing"), bad(all.missing), Some("#missing")))
+                (tile(grouped(all.waiting()), view.say("等待", "waiting"), Tone::Quiet, None))
+                (tile(grouped(all.holes), view.say("曲线缺点", "curve slots missing"), bad(all.holes), None))
+                (tile(grouped(self.reviews), view.say("待复核", "for review"), bad(self.reviews), pushes("/billing#reviews")))
+                (tile(grouped(self.parked), view.say("计费拒收", "refused by billing"), bad(self.parked), pushes("/billing?state=parked")))
+            }
+        }
+    }
+
+    /// What must I do?
+    fn todo(&self, view: &View, all: &Part) -> Markup {
+        let is_over = self.run.is_some() && !self.is_running();
+        let causes = all.causes();
+        let nothing =
+            self.lines_down.is_empty() && causes.is_empty() && self.parked == 0 && self.reviews == 0;
+        let language = view.look.language;
+        html! {
+            @if nothing {
+                p { @if is_over { (state(Tone::Good, view.say("没有要处理的事", "nothing to do"))) }
+                    @else { (view.say("到目前没有要处理的事。", "Nothing so far.")) } }
+            } @else {
+                ol.todo {
+                    @for line in &self.lines_down { li {
+                        (state(Tone::Bad, view.say("线路不通", "line down"))) " "
+                        a href={ "/lines?q=" (super::table::escaped(line)) } { (inert(line)) }
+                    } }
+                    @for (cause, count) in causes { li {
+                        b { (advice::name(cause, language)) " × " (count) } "："
+                        (advice::of(cause).of(language)) " "
+                        a href=(self.of_cause(cause, language)) { (view.say("查看", "show")) }
+                    } }
+                    @if self.reviews > 0 { li {
+                        a href="/billing#reviews" { (view.say("处理待复核的示值", "Decide suspect reads")) }
+                        " × " (self.reviews)
+                    } }
+                    @if self.parked > 0 { li {
+                        a href="/billing?state=parked" {
+                            (view.say("处理计费系统拒收的数据", "See what billing refused"))
+                        } " × " (self.parked)
+                    } }
+                }
+            }
+        }
+    }
+
+    fn of_cause(&self, cause: MissingCause, language: Language) -> String {
+        let link = self.asked.link(&[("missing-q", Some(advice::name(cause, language)))]);
+        format!("{link}#missing")
+    }
+
+    fn parts(&self, of: fn(&NightGroup) -> Option<&String>) -> Vec<Part> {
+        let mut parts: BTreeMap<Option<&String>, Part> = BTreeMap::new();
+        for group in &self.groups {
+            let name = of(group);
+            let part = parts.entry(name).or_insert_with(|| Part { name: name.cloned(), ..Part::default() });
+            part.add(group);
+        }
+        let mut parts: Vec<Part> = parts.into_values().collect();
+        parts.sort_by_key(|part| std::cmp::Reverse(part.missing));
+        parts
+    }
+
+    fn areas(&self, view: &View) -> Table<Part> {
+        let caption = Phrase::new("按台区", "By transformer area");
+        let columns = part_columns(Phrase::new("台区", "Area"));
+        Table::new("areas", caption, NO_RUN, columns, &self.asked)
+            .whole(self.parts(|group| group.area.as_ref()), view.look.language)
+    }
+
+    fn lines(&self, view: &View) -> Table<Part> {
+        let caption = Phrase::new("按线路和终端", "By line and terminal");
+        let columns = part_columns(Phrase::new("线路", "Line"));
+        Table::new("lines", caption, NO_RUN, columns, &self.asked)
+            .whole(self.parts(|group| group.line.as_ref()), view.look.language)
+    }
+
+    fn missing(&self, view: &View) -> Table<MissingLine> {
+        let caption = Phrase::new("未抄电能表", "Missing meters");
+        let empty = Phrase::new("没有未抄的电能表", "No meter is missing");
+        let columns = missing_columns(view.may(Action::SeeCustomers));
+        Table::new("missing", caption, empty, columns, &self.asked)
+            .whole(self.missing.clone(), view.look.language)
+    }
+}
+
+fn causes(view: &View, all: &Part) -> Markup {
+    let language = view.look.language;
+    html! {
+        @if all.causes.is_empty() { p { (view.say("没有未抄。", "Nothing is missing.")) } }
+        @else {
+            table {
+                thead { tr {
+                    th scope="col" { (view.say("原因", "Cause")) }
+                    th.number scope="col" { (view.say("表数", "Meters")) }
+                    th scope="col" { (view.say("占未抄", "Of all missing")) }
+                } }
+                tbody { @for (cause, count) in all.causes() { tr {
+                    th scope="row" { (advice::name(cause, language)) }
+                    td.number { (grouped(count)) }
+                    td { (bar(&percent(count, all.missing), all.missing, &[(Tone::Bad, count)])) }
+                } } }
+            }
+        }
+    }
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn part_columns(name: Phrase) -> Vec<Column<Part>> {
+    vec![
+        Column::new("name", name.zh, name.en, |part: &Part, language| {
+            part.name.clone().unwrap_or_else(|| language.of("（无）", "(none)").to_owned())
+        }),
+        Column::new("planned", "计划", "Planned", |part: &Part, _| part.planned.to_string())
+            .number()
+            .by(|part| number(part.planned)),
+        Column::new("read", "已抄", "Read", |part: &Part, _| part.read.to_string())
+            .number()
+            .by(|part| number(part.read)),
+        Column::new("missing", "未抄", "Missing", |part: &Part, _| part.missing.to_string())
+            .number()
+            .by(|part| number(part.missing)),
+        Column::new("rate", "成功率", "Success", |part: &Part, _| percent(part.read, part.planned))
+            .number()
+            .by(|part| number(part.read.saturating_mul(10_000) / part.planned.max(1))),
+        Column::new("holes", "曲线缺点", "Slots missing", |part: &Part, _| part.holes.to_string())
+            .number()
+            .by(|part| number(part.holes)),
+        Column::new("causes", "原因", "Causes", |part: &Part, language| {
+            let words =
+                |(cause, count): (MissingCause, u64)| format!("{} {count}", advice::name(cause, language));
+            part.causes().into_iter().take(3).map(words).collect::<Vec<_>>().join(language.of("，", ", "))
+        })
+        .unsorted(),
+    ]
+}
+
+fn missing_columns(with_customers: bool) -> Vec<Column<MissingLine>> {
+    let mut columns = vec![
+        Column::new("address", "通信地址", "Address", |line: &MissingLine, _| line.address.clone())
+            .shown(|line, _| html! { a.code href={ "/meters/" (line.address) } { (line.address) } }),
+        Column::new("point", "计量点", "Point", |line: &MissingLine, _| {
+            line.point.clone().unwrap_or_default()
+        }),
+    ];
+    if with_customers {
+        columns.push(Column::new("customer", "用户", "Customer", |line: &MissingLine, _| {
+            line.customer.as_ref().map_or_else(String::new, |(number, name)| format!("{number} {name}"))
+        }));
+    }
+    columns.extend([
+        Column::new("area", "台区", "Area", |line: &MissingLine, _| line.area.clone().unwrap_or_default()),
+        Column::new("line", "线路", "Line", |line: &MissingLine, _| line.line.clone().unwrap_or_default()),
+        Column::new("cause", "原因", "Cause", |line: &MissingLine, language| {
+            advice::name(line.cause, language).to_owned()
+        }),
+        Column::new("detail", "说明", "Detail", |line: &MissingLine, _| {
+            line.detail.clone().unwrap_or_default()
+        }),
+        Column::new("since", "时间", "Since", |line: &MissingLine, _| line.since.in_china().to_string())
+            .by(|line| line.since.micros()),
+    ]);
+    columns
+}
+
+const NO_RUN: Phrase = Phrase::new("这一天还没有采集", "This day has not been collected");
+
+#[cfg(test)]
+pub(crate) fn sample(asked: Asked) -> NightPage {
+    use crate::domain::{Id, RunKind};
+    let day: Day = "2026-11-28".parse().unwrap();
+    let minutes = |minutes: u64| day.start().plus(std::time::Duration::from_secs(60 * minutes));
+    let group = |area: &str, line: &str, cause: Option<MissingCause>, meters| NightGroup {
+        area: Some(area.to_owned()),
+        line: Some(line.to_owned()),
+        is_read: cause.is_none(),
+        cause,
+        meters,
+        holes: if cause.is_some() { 96 * meters } else { 3 },
+    };
+    let missing = |number: i64, cause, detail: &str| MissingLine {
+        meter: Id::new(number),
+        address: format!("2024111100{number:02}"),
+        point: Some(format!("P{number:07}")),
+        customer: Some((format!("H{number:07}"), "王小明".to_owned())),
+        area: Some("朝阳3号台区".to_owned()),
+        line: Some("东区1号线".to_owned()),
+        cause,
+        detail: Some(detail.to_owned()),
+        since: minutes(47),
+    };
+    NightPage {
+        day,
+        run: Some(Run {
+            id: Id::new(1),
+            scope: "site".to_owned(),
+            day,
+            kind: RunKind::Nightly,
+            state: RunState::Partial,
+            planned: 1200,
+            started_at: minutes(5),
+            deadline: minutes(360),
+            ended_at: Some(minutes(61)),
+        }),
+        groups: vec![
+            group("朝阳3号台区", "东区1号线", None, 612),
+            group("朝阳3号台区", "东区1号线", Some(MissingCause::Silent), 7),
+            group("朝阳3号台区", "东区1号线", Some(MissingCause::Clock), 2),
+            group("滨河1号台区", "西区2号线", None, 565),
+            group("滨河1号台区", "西区2号线", Some(MissingCause::LineDown), 14),
+        ],
+        missing: vec![
+            missing(11, MissingCause::Silent, "3 次无应答"),
+            missing(12, MissingCause::Clock, "时钟快 412 秒"),
+            missing(13, MissingCause::LineDown, ""),
+        ],
+        lines_down: vec!["西区2号线".to_owned()],
+        parked: 2,
+        reviews: 5,
+        asked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::Role;
+    use crate::http::console::view;
+
+    fn drawn(page: &NightPage, language: Language) -> String {
+        page.markup(&view::sample(language, Role::Operator)).into_string()
+    }
+
+    #[test]
+    fn the_first_page_says_how_the_night_stands_and_what_to_do() {
+        let page = sample(Asked::default());
+        let zh = drawn(&page, Language::Chinese);
+        for part in
+            ["采集结束：缺 23 块，已抄 1,177 / 1,200（98.08%）", "检查串口服务器", "西区2号线", "待复核"]
+        {
+            assert!(zh.contains(part), "{part}");
+        }
+        let en = drawn(&page, Language::English);
+        for part in ["Ended with 23 missing", "line down", "check the serial server", "silent", "412"] {
+            assert!(en.contains(part), "{part}");
+        }
+        assert!(!en.contains("data-live"), "it has ended");
+    }
+
+    #[test]
+    fn i19_all_read_is_said_only_when_nothing_is_missing() {
+        let mut page = sample(Asked::default());
+        page.groups.retain(|group| group.is_read);
+        assert!(drawn(&page, Language::English).contains("Done: all 1,177 meters were read"));
+        page.groups[0].is_read = false;
+        let text = drawn(&page, Language::English);
+        assert!(
+            !text.contains("Done") && text.contains("Ended with 0 missing: 565 of 1,177"),
+            "some wait still"
+        );
+        page.run.as_mut().unwrap().state = RunState::Running;
+        let text = drawn(&page, Language::English);
+        assert!(text.contains("Collecting: 565 of 1,177") && text.contains("data-live=\"/night/live\""));
+        page.run = None;
+        page.groups.clear();
+        assert!(drawn(&page, Language::English).contains("This day has not been collected"));
+    }
+
+    #[test]
+    fn each_table_is_a_file_and_an_administrator_sees_no_customers() {
+        let asked = |table: &str| Asked(vec![("csv".to_owned(), table.to_owned())]);
+        let operator = view::sample(Language::English, Role::Operator);
+        let missing = sample(asked("missing")).file(&operator).unwrap();
+        assert_eq!(missing.lines().count(), 4);
+        assert!(missing.contains("王小明"));
+        assert!(sample(asked("areas")).file(&operator).unwrap().contains("滨河1号台区,579,565,14,97.58%"));
+        assert!(sample(asked("all")).file(&operator).is_none());
+        let admin = view::sample(Language::English, Role::Admin);
+        assert!(!sample(asked("missing")).file(&admin).unwrap().contains("王小明"));
+        assert!(!sample(Asked::default()).markup(&admin).into_string().contains("王小明"));
+    }
+}

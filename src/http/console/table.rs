@@ -1,0 +1,450 @@
+//! Tables: one description of the columns serves the page and the CSV file.
+//!
+//! Sorting, filtering and paging are done here by what the address says; a name in it that is none of the table's columns
+//! counts as not said (T14). A cell of a file never runs in a spreadsheet, and no cell steers what is around it (T13).
+//! Lists that are too long to be held are filtered and paged by the store, which is asked by the same names.
+
+use maud::{Markup, html};
+
+use super::view::View;
+use super::words::{Language, Phrase, inert};
+
+/// A column.
+#[derive(Debug)]
+pub struct Column<R> {
+    /// What an address calls it.
+    pub key: &'static str,
+    /// What people call it.
+    pub title: Phrase,
+    text: fn(&R, Language) -> String,
+    shown: Option<fn(&R, &View) -> Markup>,
+    order: Order<R>,
+    is_number: bool,
+}
+
+#[derive(Debug)]
+enum Order<R> {
+    None,
+    /// By its text.
+    Text,
+    Number(fn(&R) -> i64),
+}
+
+impl<R> Column<R> {
+    /// A column whose cells say this. It may be sorted by that text.
+    pub const fn new(
+        key: &'static str,
+        zh: &'static str,
+        en: &'static str,
+        text: fn(&R, Language) -> String,
+    ) -> Self {
+        Self { key, title: Phrase::new(zh, en), text, shown: None, order: Order::Text, is_number: false }
+    }
+
+    /// On the page, cells look like this.
+    #[must_use]
+    pub fn shown(self, shown: fn(&R, &View) -> Markup) -> Self {
+        Self { shown: Some(shown), ..self }
+    }
+
+    /// Sorted by a number.
+    #[must_use]
+    pub fn by(self, number: fn(&R) -> i64) -> Self {
+        Self { order: Order::Number(number), ..self }
+    }
+
+    /// Digits stand below each other.
+    #[must_use]
+    pub fn number(self) -> Self {
+        Self { is_number: true, ..self }
+    }
+
+    /// Not to be sorted by.
+    #[must_use]
+    pub fn unsorted(self) -> Self {
+        Self { order: Order::None, ..self }
+    }
+
+    const fn is_sortable(&self) -> bool {
+        !matches!(self.order, Order::None)
+    }
+
+    /// What a cell says.
+    fn cell(&self, row: &R, language: Language) -> String {
+        inert(&(self.text)(row, language))
+    }
+}
+
+/// What the address of a page says behind its `?`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked(pub Vec<(String, String)>);
+
+impl Asked {
+    /// The last value of this name, if there is one that is not empty.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let of_name = self.0.iter().rev().find(|(known, _)| known == name);
+        of_name.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The address with these values changed, those of `None` left out.
+    #[must_use]
+    pub fn link(&self, changes: &[(&str, Option<&str>)]) -> String {
+        let is_kept = |(name, value): &&(String, String)| {
+            !value.is_empty() && changes.iter().all(|(changed, _)| changed != name)
+        };
+        let kept = self.0.iter().filter(is_kept).map(|(name, value)| (name.as_str(), value.as_str()));
+        let changed = changes.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+        let pairs = kept.chain(changed).map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
+        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+    }
+}
+
+/// How a table was asked for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Which table of the page, in front of its names in the address; empty for the only one.
+    table: &'static str,
+    asked: Asked,
+    sort: Option<(&'static str, bool)>,
+}
+
+impl Query {
+    /// What the address says of this table.
+    #[must_use]
+    pub fn of<R>(table: &'static str, columns: &[Column<R>], asked: &Asked) -> Self {
+        let mut query = Self { table, asked: asked.clone(), sort: None };
+        query.sort = query.value("sort").and_then(|name| {
+            let (name, is_falling) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
+            let column = columns.iter().find(|column| column.key == name && column.is_sortable())?;
+            Some((column.key, is_falling))
+        });
+        query
+    }
+
+    /// By which column, and whether the largest comes first.
+    #[must_use]
+    pub const fn sort(&self) -> Option<(&'static str, bool)> {
+        self.sort
+    }
+
+    /// What rows must hold.
+    #[must_use]
+    pub fn filter(&self) -> &str {
+        self.value("q").map_or("", str::trim)
+    }
+
+    /// Behind which row a page of the store begins.
+    #[must_use]
+    pub fn after(&self) -> Option<&str> {
+        self.value("after")
+    }
+
+    /// True when the file of this table is wanted.
+    #[must_use]
+    pub fn is_csv(&self) -> bool {
+        self.asked.value("csv") == Some(if self.table.is_empty() { "all" } else { self.table })
+    }
+
+    fn page(&self) -> usize {
+        self.value("page").and_then(|page| page.parse().ok()).unwrap_or(1).max(1)
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.asked.value(&self.name(name))
+    }
+
+    fn name(&self, name: &str) -> String {
+        if self.table.is_empty() { name.to_owned() } else { format!("{}-{name}", self.table) }
+    }
+
+    fn link(&self, changes: &[(&str, Option<&str>)]) -> String {
+        let names: Vec<String> = changes.iter().map(|(name, _)| self.name(name)).collect();
+        let changes: Vec<_> =
+            names.iter().map(String::as_str).zip(changes.iter().map(|(_, value)| *value)).collect();
+        self.asked.link(&changes)
+    }
+}
+
+/// Which part of a list a page shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// One of so many.
+    Numbered {
+        /// This one, from 1.
+        page: usize,
+        /// Of these.
+        pages: usize,
+        /// All rows.
+        total: usize,
+    },
+    /// A part of a list that is not counted.
+    Cursor {
+        /// It begins with the first row.
+        is_first: bool,
+        /// What names the last row, when more follow.
+        next: Option<String>,
+    },
+}
+
+/// A table as it is drawn.
+#[derive(Debug)]
+pub struct Table<R> {
+    caption: Phrase,
+    empty: Phrase,
+    columns: Vec<Column<R>>,
+    query: Query,
+    rows: Vec<R>,
+    pages: Pages,
+}
+
+impl<R> Table<R> {
+    /// A table without rows. `name` stands in front of its names in the address, which says how it is asked for; `empty`
+    /// is said where there is no row.
+    #[must_use]
+    pub fn new(
+        name: &'static str,
+        caption: Phrase,
+        empty: Phrase,
+        columns: Vec<Column<R>>,
+        asked: &Asked,
+    ) -> Self {
+        let query = Query::of(name, &columns, asked);
+        let pages = Pages::Numbered { page: 1, pages: 1, total: 0 };
+        Self { caption, empty, columns, query, rows: Vec::new(), pages }
+    }
+
+    /// How it was asked for.
+    #[must_use]
+    pub const fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// With a list that is held whole: filtered, sorted and cut here.
+    #[must_use]
+    pub fn whole(self, rows: Vec<R>, language: Language) -> Self {
+        let wanted = self.query.filter().to_lowercase();
+        let holds = |row: &R| {
+            let mut cells = self.columns.iter().map(|column| column.cell(row, language).to_lowercase());
+            wanted.is_empty() || cells.any(|cell| cell.contains(&wanted))
+        };
+        let mut rows: Vec<R> = rows.into_iter().filter(holds).collect();
+        self.sort(&mut rows, language);
+        let total = rows.len();
+        let pages = total.div_ceil(PER_PAGE).max(1);
+        let page = self.query.page().min(pages);
+        if !self.query.is_csv() {
+            rows = rows.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE).collect();
+        }
+        Self { rows, pages: Pages::Numbered { page, pages, total }, ..self }
+    }
+
+    /// With a page of a longer list, which the store has filtered and sorted. It gives one row more than a page has when
+    /// more follow, so that the last one shown leads on by its `place`. A file has them all.
+    #[must_use]
+    pub fn cut(self, mut rows: Vec<R>, place: impl Fn(&R) -> String) -> Self {
+        let is_first = self.query.after().is_none();
+        let is_more = rows.len() > PER_PAGE && !self.query.is_csv();
+        if is_more {
+            rows.truncate(PER_PAGE);
+        }
+        let next = rows.last().filter(|_| is_more).map(place);
+        Self { rows, pages: Pages::Cursor { is_first, next }, ..self }
+    }
+
+    fn sort(&self, rows: &mut [R], language: Language) {
+        let Some((key, is_falling)) = self.query.sort() else { return };
+        let Some(column) = self.columns.iter().find(|column| column.key == key) else { return };
+        match column.order {
+            Order::None => {}
+            Order::Text => rows.sort_by_cached_key(|row| (column.text)(row, language)),
+            Order::Number(number) => rows.sort_by_key(number),
+        }
+        if is_falling {
+            rows.reverse();
+        }
+    }
+
+    /// The table with what belongs to it: filter, file, pages.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        let language = view.look.language;
+        html! {
+            section.table aria-label=(self.caption.of(language)) {
+                div.tools {
+                    (self.filter_form(view))
+                    (self.count(view))
+                    a.file href=(self.file_link()) { (view.say("导出 CSV", "Export CSV")) }
+                }
+                div.scroll tabindex="0" role="region" aria-label=(self.caption.of(language)) {
+                    table {
+                        caption { (self.caption.of(language)) }
+                        thead { tr { @for column in &self.columns { (self.heading(column, language)) } } }
+                        tbody {
+                            @for row in &self.rows { tr { @for (place, column) in self.columns.iter().enumerate() {
+                                @if place == 0 { th scope="row" class=[class(column)] { (cell(column, row, view)) } }
+                                @else { td class=[class(column)] { (cell(column, row, view)) } }
+                            } } }
+                            @if self.rows.is_empty() {
+                                tr { td.empty colspan=(self.columns.len()) { (self.empty.of(language)) } }
+                            }
+                        }
+                    }
+                }
+                (self.turn(view))
+            }
+        }
+    }
+
+    /// The same as a file, when that is what was asked for: UTF-8 with a mark in front, as spreadsheets want it.
+    #[must_use]
+    pub fn file(&self, language: Language) -> Option<String> {
+        if !self.query.is_csv() {
+            return None;
+        }
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        // Writing into memory cannot fail.
+        let _ = writer.write_record(self.columns.iter().map(|column| column.title.of(language)));
+        for row in &self.rows {
+            let cells = self.columns.iter().map(|column| harmless(column.cell(row, language)));
+            let _ = writer.write_record(cells);
+        }
+        let bytes = writer.into_inner().unwrap_or_default();
+        Some(format!("\u{feff}{}", String::from_utf8_lossy(&bytes)))
+    }
+
+    fn heading(&self, column: &Column<R>, language: Language) -> Markup {
+        let title = column.title.of(language);
+        let sorted =
+            self.query.sort().filter(|(key, _)| *key == column.key).map(|(_, is_falling)| is_falling);
+        let (aria, mark) = match sorted {
+            Some(true) => (Some("descending"), "▼"),
+            Some(false) => (Some("ascending"), "▲"),
+            None => (None, ""),
+        };
+        let falling = format!("-{}", column.key);
+        let next = if sorted == Some(false) { falling.as_str() } else { column.key };
+        let link = self.query.link(&[("sort", Some(next)), ("page", None), ("after", None)]);
+        html! {
+            th scope="col" class=[class(column)] aria-sort=[aria] {
+                @if column.is_sortable() {
+                    a href=(link) { (title) @if !mark.is_empty() { " " span aria-hidden="true" { (mark) } } }
+                } @else { (title) }
+            }
+        }
+    }
+
+    fn filter_form(&self, view: &View) -> Markup {
+        let own = ["q", "page", "after"].map(|name| self.query.name(name));
+        let kept =
+            self.query.asked.0.iter().filter(|(name, _)| !own.contains(name) && name.as_str() != "csv");
+        html! {
+            form.filter method="get" role="search" {
+                @for (name, value) in kept { input type="hidden" name=(name) value=(value); }
+                label {
+                    span { (view.say("筛选", "Filter")) }
+                    input type="search" name=(self.query.name("q")) value=(self.query.filter()) maxlength="64";
+                }
+                button { (view.say("查找", "Find")) }
+                @if !self.query.filter().is_empty() {
+                    a href=(self.query.link(&[("q", None), ("page", None), ("after", None)])) {
+                        (view.say("清除", "Clear"))
+                    }
+                }
+            }
+        }
+    }
+
+    fn count(&self, view: &View) -> Markup {
+        let Pages::Numbered { total, .. } = &self.pages else { return html! {} };
+        html! { span.count { @match view.look.language {
+            Language::Chinese => { "共 " (total) " 条" }
+            Language::English => { (total) " rows" }
+        } } }
+    }
+
+    fn file_link(&self) -> String {
+        let table = if self.query.table.is_empty() { "all" } else { self.query.table };
+        self.query.asked.link(&[("csv", Some(table))])
+    }
+
+    /// To the pages before and behind.
+    fn turn(&self, view: &View) -> Markup {
+        let page = |number: usize| self.query.link(&[("page", Some(&number.to_string()))]);
+        let label = view.say("翻页", "Pages");
+        html! { @match &self.pages {
+            Pages::Numbered { pages: 1, .. } | Pages::Cursor { is_first: true, next: None } => {}
+            Pages::Numbered { page: at, pages, .. } => {
+                nav.pages aria-label=(label) {
+                    @if *at > 1 { a rel="prev" href=(page(at - 1)) { "◀ " (view.say("上一页", "Previous")) } }
+                    span { (at) " / " (pages) }
+                    @if at < pages { a rel="next" href=(page(at + 1)) { (view.say("下一页", "Next")) " ▶" } }
+                }
+            }
+            Pages::Cursor { is_first, next } => {
+                nav.pages aria-label=(label) {
+                    @if !is_first {
+                        a href=(self.query.link(&[("after", None)])) { "◀ " (view.say("首页", "First page")) }
+                    }
+                    @if let Some(next) = next {
+                        a rel="next" href=(self.query.link(&[("after", Some(next))])) {
+                            (view.say("下一页", "Next")) " ▶"
+                        }
+                    }
+                }
+            }
+        } }
+    }
+}
+
+fn class<R>(column: &Column<R>) -> Option<&'static str> {
+    column.is_number.then_some("number")
+}
+
+fn cell<R>(column: &Column<R>, row: &R, view: &View) -> Markup {
+    match column.shown {
+        Some(shown) => shown(row, view),
+        None => html! { (column.cell(row, view.look.language)) },
+    }
+}
+
+/// A cell that a spreadsheet shows instead of running it. Plain numbers may begin with a sign.
+fn harmless(cell: String) -> String {
+    let begins = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠', '\u{fffd}']);
+    if begins && !is_number(&cell) { format!("'{cell}") } else { cell }
+}
+
+fn is_number(cell: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|sign| sign.is_ascii_digit());
+    let unsigned = cell.strip_prefix('-').unwrap_or(cell);
+    let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    digits(whole) && digits(decimals)
+}
+
+/// As a part of an address.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut address = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => address.push(byte.into()),
+            _ => address.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    address
+}
+
+/// How many rows the store is asked for: those of a page and one more, or as many as a file may have.
+#[must_use]
+pub fn wanted(asked: &Asked) -> u32 {
+    if asked.value("csv").is_some() { IN_A_FILE } else { PER_PAGE_AND_ONE }
+}
+
+/// Rows of a page.
+pub const PER_PAGE: usize = 50;
+const PER_PAGE_AND_ONE: u32 = 51;
+/// The most rows of a file.
+pub const IN_A_FILE: u32 = 100_000;
+
+#[cfg(test)]
+mod tests;

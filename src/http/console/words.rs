@@ -1,0 +1,112 @@
+//! What the console says in which language, and how the words of others are made harmless.
+
+use crate::config::Words;
+
+/// The language of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// 中文
+    #[default]
+    Chinese,
+    /// English
+    English,
+}
+
+impl Language {
+    /// As HTML names it.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh-CN",
+            Self::English => "en",
+        }
+    }
+
+    /// As an address or a cookie names it.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh",
+            Self::English => "en",
+        }
+    }
+
+    /// The language with this key.
+    #[must_use]
+    pub fn of_key(key: &str) -> Option<Self> {
+        [Self::Chinese, Self::English].into_iter().find(|language| language.key() == key)
+    }
+
+    /// The one of two texts that is in this language.
+    #[must_use]
+    pub const fn of<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Self::Chinese => zh,
+            Self::English => en,
+        }
+    }
+
+    /// The phrase in this language.
+    #[must_use]
+    pub fn words(self, words: &Words) -> &str {
+        self.of(&words.zh, &words.en)
+    }
+}
+
+/// A fixed phrase in both languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phrase {
+    /// In Chinese.
+    pub zh: &'static str,
+    /// In English.
+    pub en: &'static str,
+}
+
+impl Phrase {
+    /// Both.
+    #[must_use]
+    pub const fn new(zh: &'static str, en: &'static str) -> Self {
+        Self { zh, en }
+    }
+
+    /// In a language.
+    #[must_use]
+    pub const fn of(self, language: Language) -> &'static str {
+        language.of(self.zh, self.en)
+    }
+}
+
+/// The text of somebody else without signs that steer, hide or turn what is around them.
+#[must_use]
+pub fn inert(text: &str) -> String {
+    let harmless = |sign: char| if steers(sign) { char::REPLACEMENT_CHARACTER } else { sign };
+    text.chars().map(harmless).collect()
+}
+
+fn steers(sign: char) -> bool {
+    sign.is_control()
+        || matches!(sign, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_is_known_by_its_key() {
+        for language in [Language::Chinese, Language::English] {
+            assert_eq!(Language::of_key(language.key()), Some(language));
+        }
+        assert_eq!(Language::of_key("fr"), None);
+        assert_eq!(Language::default(), Language::Chinese);
+        assert_eq!(Phrase::new("今夜", "Tonight").of(Language::English), "Tonight");
+        assert_eq!(Language::Chinese.words(&Words::of("line", "线路")), "线路");
+    }
+
+    #[test]
+    fn t13_signs_that_turn_or_hide_text_are_seen() {
+        assert_eq!(inert("a\u{202e}b\0c\u{200b}d\ne"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
+        assert_eq!(inert("王五 <b> ＝1"), "王五 <b> ＝1");
+    }
+}

@@ -1,0 +1,311 @@
+//! Meters as people look for them, and all that the archive says of one.
+
+use std::sync::LazyLock;
+
+use crate::domain::access::Regions;
+use crate::domain::{
+    CustomerClass, Id, Meter, MeterProtocol, MeteringPoint, Moment, PointRole, TransformerArea,
+};
+use crate::store::error::StoreError;
+use crate::store::{Store, code};
+
+/// By what meters are sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MeterSort {
+    /// Their address.
+    #[default]
+    Address,
+    /// Their asset number.
+    Asset,
+    /// The number of the point.
+    Point,
+    /// The number of the customer.
+    Customer,
+    /// The transformer area.
+    Area,
+    /// The line or terminal.
+    Line,
+}
+
+impl MeterSort {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Address, "m.address"),
+        (Self::Asset, "coalesce(m.asset_number, '')"),
+        (Self::Point, "coalesce(p.number, '')"),
+        (Self::Customer, "coalesce(c.number, '')"),
+        (Self::Area, "coalesce(a.name, '')"),
+        (Self::Line, "coalesce(l.name, m.terminal, '')"),
+    ];
+}
+
+/// Where the next page of meters begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeterPlace {
+    /// What the last meter was sorted by.
+    pub sorted: String,
+    /// Its number.
+    pub meter: i64,
+}
+
+/// Which meters are asked for.
+#[derive(Clone, Debug)]
+pub struct MetersAsked<'a> {
+    /// What their address, asset number, point, customer or area holds; empty for all.
+    pub words: &'a str,
+    /// Whether words are looked for in what is said of customers, too.
+    pub with_customers: bool,
+    /// By what they are sorted, and whether the largest comes first.
+    pub sort: (MeterSort, bool),
+    /// Behind which one.
+    pub after: Option<MeterPlace>,
+    /// At most so many.
+    pub at_most: u32,
+}
+
+/// A meter in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeterLine {
+    /// Its number.
+    pub meter: Id<Meter>,
+    /// Its address.
+    pub address: String,
+    /// Its asset number.
+    pub asset: Option<String>,
+    /// What it speaks.
+    pub protocol: MeterProtocol,
+    /// Its line, or its terminal.
+    pub line: Option<String>,
+    /// The point it measures.
+    pub point: Option<String>,
+    /// The customer's number and name.
+    pub customer: Option<(String, String)>,
+    /// The transformer area.
+    pub area: Option<String>,
+    /// Whether the point is protected.
+    pub is_protected: bool,
+    /// Where a page behind this meter begins.
+    pub place: MeterPlace,
+}
+
+/// All that the archive says of a meter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeterSheet {
+    /// As in a list.
+    pub line: MeterLine,
+    /// Its profile; `None` for the default of its protocol.
+    pub profile: Option<String>,
+    /// Its measuring point at a terminal.
+    pub measuring_point: Option<i64>,
+    /// The class of the customer.
+    pub class: Option<CustomerClass>,
+    /// What is measured.
+    pub role: Option<PointRole>,
+    /// The feeder.
+    pub feeder: Option<String>,
+    /// The reading route.
+    pub route: Option<String>,
+    /// Why its supply may not be taken away.
+    pub protection: Option<String>,
+    /// The transformer area, as regions know it.
+    pub area: Option<Id<TransformerArea>>,
+    /// The point, as others know it.
+    pub point: Option<Id<MeteringPoint>>,
+    /// The points it measured, the last first.
+    pub stays: Vec<Stay>,
+}
+
+/// A stretch of time for which a meter measured a point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// The number of the point.
+    pub point: String,
+    /// From when on.
+    pub from: Moment,
+    /// Until when.
+    pub until: Option<Moment>,
+    /// The multiplier that counted last, in hundredths, with its transformers.
+    pub multiplier: Option<(i64, String, String)>,
+}
+
+impl Store {
+    /// A page of meters.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or holds what this version does not know.
+    pub async fn meter_lines(
+        &self,
+        asked: &MetersAsked<'_>,
+        regions: &Regions,
+    ) -> Result<Vec<MeterLine>, StoreError> {
+        let mut reading = self.read("looking for meters").await?;
+        let place = asked.after.as_ref();
+        let args = [
+            super::areas(regions).into(),
+            super::pattern(asked.words).into(),
+            i64::from(asked.with_customers).into(),
+            place.map(|place| place.sorted.clone()).into(),
+            place.map(|place| place.meter).into(),
+            i64::from(asked.at_most).into(),
+        ];
+        let rows: Vec<LineRow> = reading.rows(list(asked.sort), &args).await?;
+        rows.into_iter().map(line).collect()
+    }
+
+    /// All that the archive says of the meter with this address, when it is within the regions.
+    ///
+    /// # Errors
+    /// As [`Self::meter_lines`].
+    pub async fn meter_sheet(
+        &self,
+        address: &str,
+        regions: &Regions,
+    ) -> Result<Option<MeterSheet>, StoreError> {
+        let mut reading = self.read("reading a meter of the archive").await?;
+        let row: Option<LineRow> = reading.row(ONE, &[super::areas(regions).into(), address.into()]).await?;
+        let Some(line) = row.map(line).transpose()? else { return Ok(None) };
+        let more: Option<MoreRow> = reading.row(MORE, &[line.meter.into()]).await?;
+        let Some(more) = more else { return Ok(None) };
+        let stays: Vec<StayRow> = reading.rows(STAYS, &[line.meter.into()]).await?;
+        Ok(Some(sheet(line, more, stays)?))
+    }
+
+    /// How many installed meters each line and each terminal has: its name, whether it is a terminal, and how many.
+    ///
+    /// # Errors
+    /// As [`Self::meter_lines`].
+    pub async fn meters_by_line(&self) -> Result<Vec<(String, bool, u64)>, StoreError> {
+        let mut reading = self.read("counting the meters of lines").await?;
+        let rows: Vec<(String, i64, i64)> = reading.rows(BY_LINE, &[]).await?;
+        let count = |meters| u64::try_from(meters).unwrap_or(0);
+        Ok(rows.into_iter().map(|(name, terminal, meters)| (name, terminal == 1, count(meters))).collect())
+    }
+}
+
+type LineRow = (
+    i64,
+    String,
+    Option<String>,
+    i64,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    i64,
+    String,
+);
+
+fn line(row: LineRow) -> Result<MeterLine, StoreError> {
+    let (meter, address, asset, protocol, line, point, number, name, area, protected, sorted) = row;
+    Ok(MeterLine {
+        meter: Id::new(meter),
+        address,
+        asset,
+        protocol: code("protocol", protocol)?,
+        line,
+        point,
+        customer: number.zip(name),
+        area,
+        is_protected: protected == 1,
+        place: MeterPlace { sorted, meter },
+    })
+}
+
+type MoreRow = (
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+);
+type StayRow = (String, i64, Option<i64>, Option<i64>, Option<String>, Option<String>);
+
+fn sheet(line: MeterLine, more: MoreRow, stays: Vec<StayRow>) -> Result<MeterSheet, StoreError> {
+    let (profile, measuring_point, class, role, feeder, route, protection, area, point) = more;
+    let stay = |(point, from, until, multiplier, ct, vt): StayRow| Stay {
+        point,
+        from: Moment::from_micros(from),
+        until: until.map(Moment::from_micros),
+        multiplier: multiplier.zip(ct).zip(vt).map(|((multiplier, ct), vt)| (multiplier, ct, vt)),
+    };
+    Ok(MeterSheet {
+        line,
+        profile,
+        measuring_point,
+        class: class.map(|class| code("class", class)).transpose()?,
+        role: role.map(|role| code("role", role)).transpose()?,
+        feeder,
+        route,
+        protection,
+        area: area.map(Id::new),
+        point: point.map(Id::new),
+        stays: stays.into_iter().map(stay).collect(),
+    })
+}
+
+/// The statement that sorts so: the places of pages are compared as the rows are sorted.
+fn list((sort, is_falling): (MeterSort, bool)) -> &'static str {
+    static MADE: LazyLock<[[&str; 2]; MeterSort::ALL.len()]> = LazyLock::new(|| {
+        let statement = |by: &str, behind: &str, way: &str| -> &'static str {
+            let text = format!(
+                "{COLUMNS}, {by} {JOINS} WHERE {SEEN} AND ($2 = '%%' OR {FOUND}) \
+                 AND (CAST($5 AS bigint) IS NULL OR ({by}, m.id) {behind} (CAST($4 AS text), CAST($5 AS bigint))) \
+                 ORDER BY {by} {way}, m.id {way} LIMIT $6"
+            );
+            text.leak()
+        };
+        MeterSort::ALL.map(|(_, by)| [statement(by, ">", "ASC"), statement(by, "<", "DESC")])
+    });
+    let made = MeterSort::ALL.iter().zip(MADE.iter()).find(|((known, _), _)| *known == sort);
+    let [rising, falling] = made.map_or([ONE, ONE], |(_, both)| *both);
+    if is_falling { falling } else { rising }
+}
+
+const COLUMNS: &str = "SELECT m.id, m.address, m.asset_number, m.protocol, coalesce(l.name, m.terminal), p.number, \
+    c.number, c.name, a.name, CAST(CASE WHEN p.protection IS NULL THEN 0 ELSE 1 END AS bigint)";
+
+const JOINS: &str = "FROM meter m LEFT JOIN line l ON l.id = m.line_id \
+    LEFT JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
+    LEFT JOIN metering_point p ON p.id = i.point_id \
+    LEFT JOIN customer c ON c.id = p.customer_id \
+    LEFT JOIN transformer_area a ON a.id = p.area_id";
+
+const SEEN: &str = "($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')";
+
+const FOUND: &str = "m.address LIKE $2 ESCAPE '!' OR lower(coalesce(m.asset_number, '')) LIKE $2 ESCAPE '!' \
+    OR lower(coalesce(p.number, '')) LIKE $2 ESCAPE '!' OR lower(coalesce(a.name, '')) LIKE $2 ESCAPE '!' \
+    OR ($3 = 1 AND (lower(coalesce(c.number, '')) LIKE $2 ESCAPE '!' \
+        OR lower(coalesce(c.name, '')) LIKE $2 ESCAPE '!'))";
+
+const MORE: &str = "SELECT m.profile, m.measuring_point, c.class, p.role, f.name, r.name, p.protection, p.area_id, p.id \
+    FROM meter m LEFT JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
+    LEFT JOIN metering_point p ON p.id = i.point_id \
+    LEFT JOIN customer c ON c.id = p.customer_id \
+    LEFT JOIN transformer_area a ON a.id = p.area_id \
+    LEFT JOIN feeder f ON f.id = a.feeder_id \
+    LEFT JOIN reading_route r ON r.id = p.route_id WHERE m.id = $1";
+
+const STAYS: &str = "SELECT p.number, i.installed_at, i.removed_at, t.multiplier, t.ct, t.vt \
+    FROM installation i JOIN metering_point p ON p.id = i.point_id \
+    LEFT JOIN transformers t ON t.point_id = i.point_id AND NOT EXISTS (SELECT 1 FROM transformers n \
+        WHERE n.point_id = t.point_id AND (n.from_at, n.entered_at) > (t.from_at, t.entered_at)) \
+    WHERE i.meter_id = $1 ORDER BY i.installed_at DESC";
+
+const BY_LINE: &str = "SELECT coalesce(l.name, m.terminal, ''), \
+        CAST(CASE WHEN l.id IS NULL THEN 1 ELSE 0 END AS bigint), count(*) \
+    FROM installation i JOIN meter m ON m.id = i.meter_id LEFT JOIN line l ON l.id = m.line_id \
+    WHERE i.removed_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2";
+
+/// The meter with an address.
+const ONE: &str = "SELECT m.id, m.address, m.asset_number, m.protocol, coalesce(l.name, m.terminal), p.number, \
+        c.number, c.name, a.name, CAST(CASE WHEN p.protection IS NULL THEN 0 ELSE 1 END AS bigint), m.address \
+    FROM meter m LEFT JOIN line l ON l.id = m.line_id \
+    LEFT JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
+    LEFT JOIN metering_point p ON p.id = i.point_id \
+    LEFT JOIN customer c ON c.id = p.customer_id \
+    LEFT JOIN transformer_area a ON a.id = p.area_id \
+    WHERE m.address = $2 AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')";

@@ -1,0 +1,61 @@
+//! What pages show: lists that join what several other parts keep. Nothing is changed here.
+//!
+//! Whoever asks sees the points of their regions only; a meter that measures no point belongs to all regions together.
+//! Lists that grow with the site are read in pages, each beginning behind the last row of the page before.
+
+mod billing;
+mod events;
+mod loss;
+mod meters;
+mod night;
+
+pub use billing::{Push, PushCount, PushPlace, ReviewLine};
+pub use events::{EventLine, EventPlace, EventsAsked};
+pub use loss::{AreaFlow, Flow};
+pub use meters::{MeterLine, MeterPlace, MeterSheet, MeterSort, MetersAsked, Stay};
+pub use night::{MissingLine, NightGroup};
+
+use crate::domain::access::Regions;
+
+/// The regions as statements compare them: `,3,5,`, or nothing for all of them. Works on both databases, with
+/// `$1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%'`.
+fn areas(regions: &Regions) -> String {
+    match regions {
+        Regions::All => String::new(),
+        Regions::Areas(areas) => {
+            areas.iter().fold(",".to_owned(), |text, area| format!("{text}{},", area.number()))
+        }
+    }
+}
+
+/// What a text must look like to hold these words: letters of either case, nothing in them a wildcard.
+fn pattern(words: &str) -> String {
+    let mut pattern = String::from("%");
+    for sign in words.trim().to_lowercase().chars().filter(|sign| *sign != '\0') {
+        if matches!(sign, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(sign);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Id;
+
+    #[test]
+    fn t14_words_are_no_wildcards() {
+        assert_eq!(pattern(" Ab%_!\0' "), "%ab!%!_!!'%");
+        assert_eq!(pattern(""), "%%");
+    }
+
+    #[test]
+    fn t16_no_area_is_not_all_areas() {
+        assert_eq!(areas(&Regions::All), "");
+        assert_eq!(areas(&Regions::Areas(vec![])), ",");
+        assert_eq!(areas(&Regions::Areas(vec![Id::new(3), Id::new(5)])), ",3,5,");
+    }
+}
