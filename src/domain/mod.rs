@@ -7,6 +7,8 @@
 //! be taken or given ([`supply`]), what shows that a relay moved ([`relay`]), what is worth an alarm ([`Alarm`]). All
 //! arithmetic is exact and in whole numbers; nothing here does I/O or asks for the time. What a meter says in its frames is
 //! left to the protocol crates, keeping things to `store`.
+//! arithmetic is exact and in whole numbers; nothing here does I/O or asks for the time. What a meter says in its frames is
+//! left to the protocol crates, keeping things to `store`.
 
 pub mod access;
 mod alarm;

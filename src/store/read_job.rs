@@ -197,8 +197,7 @@ impl Store {
     ) -> Result<Vec<(Id<ReadJob>, MeterRead)>, StoreError> {
         let mut reading = self.read("reading the on-demand reads of a meter").await?;
         let args = [meter.into(), before.into(), i64::from(most).into()];
-        let rows: Vec<(i64, i64, String, i64, Option<i64>, Option<String>, i64)> =
-            reading.rows(OF_METER, &args).await?;
+        let rows: Vec<MeterOfJobRow> = reading.rows(OF_METER, &args).await?;
         let of_job = |(job, meter, address, state, cause, detail, changed_at)| {
             Ok((Id::new(job), meter_read((meter, address, state, cause, detail, changed_at))?))
         };
@@ -296,6 +295,8 @@ async fn one(reading: &mut Transaction, id: Id<ReadJob>) -> Result<Option<ReadJo
 
 type Row = (i64, i64, String, String, i64, i64, i64, i64, i64, Option<i64>);
 type MeterRow = (i64, String, i64, Option<i64>, Option<String>, i64);
+/// The number of the job, and the meter.
+type MeterOfJobRow = (i64, i64, String, i64, Option<i64>, Option<String>, i64);
 
 fn job(row: Row) -> Result<ReadJob, StoreError> {
     let (id, account, asked_by, groups, state, meters, waiting, created_at, expires_at, ended_at) = row;

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::error::StoreError;
 use super::transaction::Transaction;
 use super::{Store, audit};
+use crate::config::profile::MeterProfile;
 use crate::config::{KEY_BYTES, KeyFile};
 use crate::domain::{AuditEntry, Coded, Day, Id, Meter, Moment};
 use crate::store::archive::SiteMeter;
@@ -263,14 +264,15 @@ impl Store {
         &self,
         vault: &Vault,
         site: &SiteMeter,
+        profile: &MeterProfile,
         level: Level,
-        order: DigitOrder,
     ) -> Result<Option<(Password, Moment)>, SecretError> {
-        let Some((scope, sealed, since)) = self.nearest_secret(site, level).await? else { return Ok(None) };
+        let nearest = self.nearest_secret(site, profile, level).await?;
+        let Some((scope, sealed, since)) = nearest else { return Ok(None) };
         let not_ours = || SecretError::NotOurs { scope: scope.clone() };
         let digits = vault.open(&sealed, &vault.binding(&scope, level)).ok_or_else(not_ours)?;
         let digits = SecretDigits::new(&digits).map_err(|_| not_ours())?;
-        let password = digits.password(level, order).map_err(|_| not_ours())?;
+        let password = digits.password(level, profile.password_order).map_err(|_| not_ours())?;
         Ok(Some((password, since)))
     }
 
@@ -278,16 +280,22 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn secret_since(&self, site: &SiteMeter, level: Level) -> Result<Option<Moment>, StoreError> {
-        Ok(self.nearest_secret(site, level).await?.map(|(.., since)| since))
+    pub async fn secret_since(
+        &self,
+        site: &SiteMeter,
+        profile: &MeterProfile,
+        level: Level,
+    ) -> Result<Option<Moment>, StoreError> {
+        Ok(self.nearest_secret(site, profile, level).await?.map(|(.., since)| since))
     }
 
     async fn nearest_secret(
         &self,
         site: &SiteMeter,
+        profile: &MeterProfile,
         level: Level,
     ) -> Result<Option<(String, Vec<u8>, Moment)>, StoreError> {
-        let scopes = scopes_of(site);
+        let scopes = scopes_of(site, profile);
         let [own, line, profile] = scopes.map(|scope| scope.map(|scope| scope.key()));
         let args = [own.into(), line.into(), profile.into(), i64::from(level.number()).into()];
         let mut reading = self.read("looking for the password of a meter").await?;
@@ -367,13 +375,13 @@ impl Vault {
 }
 
 /// Whose passwords a meter may be told, the nearest first.
-fn scopes_of(site: &SiteMeter) -> [Option<SecretScope>; 3] {
+fn scopes_of(site: &SiteMeter, profile: &MeterProfile) -> [Option<SecretScope>; 3] {
     use crate::domain::MeterPath::{Line, Terminal};
     let line = match &site.meter.path {
         Line { line, .. } => Some(SecretScope::Line(line.clone())),
         Terminal { .. } => None,
     };
-    [Some(SecretScope::Meter(site.meter_id)), line, site.meter.profile.clone().map(SecretScope::Profile)]
+    [Some(SecretScope::Meter(site.meter_id)), line, Some(SecretScope::Profile(profile.name.clone()))]
 }
 
 fn wrapping_binding(id: i64) -> Vec<u8> {

@@ -98,7 +98,7 @@ impl OnDemand {
             }
             came.take(&answers);
             self.changed(job.id);
-            if answers.iter().any(|answer| is_last(answer)) {
+            if answers.iter().any(is_last) {
                 break;
             }
         }

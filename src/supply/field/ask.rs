@@ -152,8 +152,7 @@ impl Asker<'_> {
                     asked_at: self.moment(asked_at),
                     answered_at: self.moment(report.answered_at.unwrap_or(ended_at)),
                 };
-                // An answer to an earlier question may tell of an earlier time.
-                Ok((heard, report.is_undisturbed() && report.perhaps_since.is_none()))
+                Ok((heard, report.is_undisturbed()))
             }
             End::Done(Outcome::Refused { refusal, .. }) => Err(Unread::Refused { id, refusal }),
             End::Done(Outcome::NotSent(_)) | End::LineDown | End::LineChatter => Err(Unread::LineDown),

@@ -192,6 +192,10 @@ async fn clock_once(asker: &Asker<'_>) -> Result<MeterClock, Unread> {
     for _ in 0..MOST_CLOCKS {
         let date = asker.read(DATE, &[4]).await?;
         let of_day = asker.read(TIME, &[3]).await?;
+        if of_day.answered_at.since(of_day.asked_at) > WIDEST {
+            // It may be the answer to a question of long before.
+            continue;
+        }
         let absurd = MeterClock::Absurd { at: of_day.asked_at };
         let shown = time(&date).zip(time(&of_day)).and_then(|(date, time)| meter_clock::shown(date, time));
         let Some(shown) = shown else { return Ok(absurd) };
@@ -357,7 +361,9 @@ const CURRENT_DECIMALS: u8 = 3;
 /// 0.1 W: kW with four decimals.
 const POWER_DECIMALS: u8 = 4;
 /// How often a clock is read until two readings agree.
-const MOST_CLOCKS: u32 = 4;
+const MOST_CLOCKS: u32 = 8;
+/// An answer that may be to a question asked so long before still tells a clock; how well is told with it.
+const WIDEST: Duration = Duration::from_secs(30);
 /// Two readings of one clock differ by less than this.
 const SAME: Duration = Duration::from_secs(2);
 

@@ -109,7 +109,7 @@ async fn means(field: &Field, refused_at: Option<Moment>) -> Result<Means, Canno
         if parts.vault.is_none() {
             return Err(CannotOrder::NoKeyFile);
         }
-        let since = parts.store.secret_since(&field.site, Level::CONTROL).await;
+        let since = parts.store.secret_since(&field.site, &field.profile, Level::CONTROL).await;
         since.map_err(|_| CannotOrder::NotKnown)?.ok_or(CannotOrder::NoPassword)?;
     }
     Ok(means)
@@ -122,6 +122,9 @@ pub(super) fn statically(field: &Field) -> Result<Means, CannotOrder> {
         (MeterProtocol::Dlt1997, ..) => Err(CannotOrder::Edition1997),
         (MeterProtocol::Dlt2007, RelaySwitch::None, _) => Err(CannotOrder::NoSwitch),
         (MeterProtocol::Dlt2007, _, OrderForm::Plain) => Ok(Means::Password),
+        (MeterProtocol::Dlt2007, _, OrderForm::Enciphered) if field.inner.security.is_some() => {
+            Ok(Means::SecurityModule)
+        }
         (MeterProtocol::Dlt2007, _, OrderForm::Enciphered) => Err(CannotOrder::NoSecurityModule),
     }
 }
@@ -142,6 +145,16 @@ async fn refused_at(field: &Field) -> Option<Option<Moment>> {
 /// The refusal, unless its password was replaced afterwards.
 async fn replaced_since(field: &Field, refused_at: Option<Moment>) -> Option<Moment> {
     let at = refused_at?;
-    let since = field.inner.parts.store.secret_since(&field.site, Level::CONTROL).await.ok().flatten();
+    if statically(field) == Ok(Means::SecurityModule) {
+        return Some(at);
+    }
+    let since = field
+        .inner
+        .parts
+        .store
+        .secret_since(&field.site, &field.profile, Level::CONTROL)
+        .await
+        .ok()
+        .flatten();
     (!since.is_some_and(|since| since > at)).then_some(at)
 }

@@ -22,9 +22,10 @@
 mod ask;
 mod before;
 mod capability;
+mod secured;
 mod send;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -39,6 +40,7 @@ use crate::domain::relay::{Look, Rules, Switch};
 use crate::domain::{Day, Id, Meter, MeterPath};
 use crate::store::archive::SiteMeter;
 use crate::store::{SecretKind, Store, Vault};
+use crate::supply::security::{SecurityModule, usable};
 use ask::Asker;
 
 pub use ask::Unread;
@@ -57,6 +59,26 @@ pub struct FieldParts {
     pub lines: Lines,
     /// What opens the passwords; without it no order is signed with one.
     pub vault: Option<Vault>,
+    /// What enciphers orders for meters that take no others.
+    pub security: Option<Arc<dyn SecurityModule>>,
+}
+
+impl FieldParts {
+    /// Those of a configuration: its key file opens the passwords. When it does not, that is an error in the log and meters
+    /// that take passwords cannot be ordered; everything else goes on.
+    pub async fn open(config: &Config, store: Store, clock: Clock, lines: Lines) -> Self {
+        let vault = match &config.secrets.key {
+            None => None,
+            Some(key) => match store.open_vault(key, clock.now()).await {
+                Ok(vault) => Some(vault),
+                Err(error) => {
+                    tracing::error!(kind = error.kind(), "no meter is ordered with a password: {error}");
+                    None
+                }
+            },
+        };
+        Self { store, clock, lines, vault, security: None }
+    }
 }
 
 /// All meters in the field. Cheap to clone.
@@ -66,12 +88,16 @@ pub struct Fields(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     parts: FieldParts,
+    /// The security module, where there is one that may be used.
+    security: Option<Arc<dyn SecurityModule>>,
     settings: Vec<Line>,
     profiles: Profiles,
     /// One order at a time to a meter, so that two cannot both be refused for the same password.
     busy: Mutex<HashMap<Id<Meter>, Arc<tokio::sync::Mutex<()>>>>,
     /// Refusals of this day that the store may not know yet.
     refused: Mutex<HashMap<(Id<Meter>, SecretKind), Day>>,
+    /// Random numbers that were sent, the latest last (T4).
+    randoms: Mutex<VecDeque<[u8; 8]>>,
 }
 
 /// One meter, and how it is reached.
@@ -123,10 +149,11 @@ impl NotReachable {
 impl Fields {
     /// The meters that a configuration reaches.
     #[must_use]
-    pub fn new(config: &Config, parts: FieldParts) -> Self {
+    pub fn new(config: &Config, mut parts: FieldParts) -> Self {
+        let security = usable(parts.security.take());
         let (settings, profiles) = (config.lines.clone(), config.profiles.clone());
-        let (busy, refused) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { parts, settings, profiles, busy, refused }))
+        let (busy, refused, randoms) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { parts, security, settings, profiles, busy, refused, randoms }))
     }
 
     /// One of them.
@@ -239,6 +266,19 @@ impl Inner {
         Arc::clone(busy.entry(meter).or_default())
     }
 
+    /// True, once, for a random number that was not sent before.
+    fn is_fresh(&self, random: [u8; 8]) -> bool {
+        let mut randoms = self.randoms.lock().unwrap_or_else(PoisonError::into_inner);
+        if randoms.contains(&random) {
+            return false;
+        }
+        if randoms.len() >= RANDOMS_KEPT {
+            randoms.pop_front();
+        }
+        randoms.push_back(random);
+        true
+    }
+
     fn was_refused(&self, meter: Id<Meter>, kind: SecretKind, today: Day) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.get(&(meter, kind)).is_some_and(|day| *day >= today)
@@ -251,6 +291,8 @@ impl Inner {
     }
 }
 
+/// So many random numbers are remembered.
+const RANDOMS_KEPT: usize = 4096;
 /// How far two looks have to be apart that prove an open relay (F46).
 const APART: Duration = Duration::from_secs(60);
 /// How long a relay waits at most for a large current to fall. [645-2007 6]

@@ -10,13 +10,14 @@ use dlt645::request::Request;
 use dlt645::response::{ExecutionWord, Refusal};
 use tokio::time::Instant;
 
-use super::Field;
 use super::before::MeterClock;
 use super::capability::{self, CannotOrder, Means};
+use super::{Field, secured};
 use crate::channel::{End, Job, JobReport, Lane, Question};
 use crate::domain::relay::Told;
 use crate::domain::{AuditEntry, Day, Moment};
 use crate::store::SecretError;
+use crate::supply::security::ModuleError;
 
 /// An order to one meter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +96,15 @@ pub enum NotSent {
     /// No deadline can be written that far ahead.
     #[error("there is no such deadline")]
     NoDeadline,
+    /// The security module gave nothing.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+    /// The meter's chip did not take our proof: it is not tried again today (T4).
+    #[error("the meter's chip did not take the proof of the security module")]
+    NotProven,
+    /// The meter's chip did not answer.
+    #[error("the meter's chip did not answer")]
+    NoSession,
     /// The order may not leave from its lane.
     #[error("such an order may not leave from its lane")]
     NotAllowed,
@@ -122,11 +132,24 @@ impl NotSent {
             Self::NoClock => "no_clock",
             Self::ClockStale => "clock_stale",
             Self::NoDeadline => "no_deadline",
+            Self::Module(error) => error.kind(),
+            Self::NotProven => "not_proven",
+            Self::NoSession => "no_session",
             Self::NotAllowed => "not_allowed",
             Self::OutOfTime => "out_of_time",
             Self::TakenBack => "taken_back",
             Self::LineDown => "line_down",
             Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl From<crate::channel::Refusal> for NotSent {
+    fn from(refusal: crate::channel::Refusal) -> Self {
+        match refusal {
+            crate::channel::Refusal::Busy => Self::OutOfTime,
+            crate::channel::Refusal::Stopped => Self::Stopped,
+            crate::channel::Refusal::NotAllowed => Self::NotAllowed,
         }
     }
 }
@@ -185,12 +208,16 @@ pub(super) struct Timely {
     /// When the meter stops to obey, by our clock.
     until: Moment,
     /// When it is not sent any more.
-    expires: Instant,
+    pub(super) expires: Instant,
 }
 
 pub(super) async fn send(field: &Field, order: &FieldOrder) -> Sent {
-    let turn = field.inner.turn(field.site.meter_id);
-    let _turn = turn.lock().await;
+    // What gives supply back waits for nobody.
+    let turn = (order.lane != Lane::Restore).then(|| field.inner.turn(field.site.meter_id));
+    let _turn = match &turn {
+        Some(turn) => Some(turn.lock().await),
+        None => None,
+    };
     match sent(field, order).await {
         Ok(sent) => sent,
         Err(why) => Sent::NotSent(why),
@@ -198,6 +225,10 @@ pub(super) async fn send(field: &Field, order: &FieldOrder) -> Sent {
 }
 
 async fn sent(field: &Field, order: &FieldOrder) -> Result<Sent, NotSent> {
+    // Of an enciphered order the gate of the lane cannot tell.
+    if order.command.is_cut_class() && order.lane != Lane::Control {
+        return Err(NotSent::NotAllowed);
+    }
     let means = capability::of(field).await.means?;
     match means {
         Means::Password => {
@@ -212,14 +243,14 @@ async fn sent(field: &Field, order: &FieldOrder) -> Result<Sent, NotSent> {
             };
             give(field, order, Request::relay(plain), timely, means).await
         }
-        Means::SecurityModule => Err(CannotOrder::NoSecurityModule.into()),
+        Means::SecurityModule => secured::send(field, order).await,
     }
 }
 
 async fn password(field: &Field) -> Result<Password, NotSent> {
     let parts = &field.inner.parts;
     let vault = parts.vault.as_ref().ok_or(CannotOrder::NoKeyFile)?;
-    let secret = parts.store.secret(vault, &field.site, Level::CONTROL, field.profile.password_order).await;
+    let secret = parts.store.secret(vault, &field.site, &field.profile, Level::CONTROL).await;
     match secret {
         Ok(Some((password, _))) => Ok(password),
         Ok(None) => Err(CannotOrder::NoPassword.into()),
@@ -234,7 +265,7 @@ async fn password(field: &Field) -> Result<Password, NotSent> {
 
 /// Sets the deadline by the meter's clock. A cut needs a clock that was just read and is right; what gives supply back
 /// goes by whatever clock there is (F34).
-fn timely(field: &Field, order: &FieldOrder) -> Result<Timely, NotSent> {
+pub(super) fn timely(field: &Field, order: &FieldOrder) -> Result<Timely, NotSent> {
     let now = field.inner.parts.clock.now();
     let (fast_us, uncertainty) = match order.clock {
         MeterClock::Off(offset) => (offset.fast_us, offset.uncertainty),
@@ -268,11 +299,7 @@ pub(super) async fn give(
 ) -> Result<Sent, NotSent> {
     let mut job = Job::new(Question::new(request), order.lane, field.timing).expiring(timely.expires);
     job.rate = field.rate;
-    let report = field.line.ask(job).await.map_err(|refusal| match refusal {
-        crate::channel::Refusal::Busy => NotSent::OutOfTime,
-        crate::channel::Refusal::Stopped => NotSent::Stopped,
-        crate::channel::Refusal::NotAllowed => NotSent::NotAllowed,
-    })?;
+    let report = field.line.ask(job).await?;
     let told = Told { at: field.inner.parts.clock.now(), until: timely.until, is_accepted: false };
     let sent = outcome(report, Carried { deadline: timely.deadline.moment(), told })?;
     if let Sent::Refused { is_not_authorised: true, .. } = &sent {
