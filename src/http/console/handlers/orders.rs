@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::answer;
+use crate::domain::access::Action;
 use crate::domain::supply::{ContentHash, HaltKind, OrderKind, Reason, Window};
 use crate::domain::{Coded, Day, Id, Moment};
 use crate::http::auth::confirm_second_factor;
@@ -56,7 +57,8 @@ pub(super) async fn paper(
 
 /// The form of a new order.
 pub(super) async fn new(view: View, asked: Asked) -> Result<Response, Problem> {
-    let kind = asked.value("kind").and_then(OrderKind::from_name).unwrap_or(OrderKind::Cut);
+    let usual = if view.may(Action::RequestCut) { OrderKind::Cut } else { OrderKind::ClosePermit };
+    let kind = asked.value("kind").and_then(OrderKind::from_name).unwrap_or(usual);
     if !view.may(kind.action()) {
         return Err(Problem::not_allowed());
     }
