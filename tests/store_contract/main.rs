@@ -3,6 +3,8 @@
 
 mod alarms;
 mod access;
+mod access;
+mod alarms;
 mod archive;
 mod audit;
 mod billing;
