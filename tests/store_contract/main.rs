@@ -1,8 +1,6 @@
 //! What the store promises, tested on SQLite and on PostgreSQL alike.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
-mod alarms;
-mod access;
 mod access;
 mod alarms;
 mod archive;
