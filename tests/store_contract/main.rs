@@ -2,9 +2,11 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
 mod alarms;
+mod access;
 mod archive;
 mod audit;
 mod billing;
+mod grants;
 mod opening;
 mod pages;
 #[path = "../support/postgres.rs"]
