@@ -47,6 +47,7 @@ pub use routes::{Route, Routes, Rule};
 use crate::channel::Lines;
 use crate::clock::Clock;
 use crate::collect::Progress;
+use crate::collect::on_demand::OnDemand;
 use crate::config::Http;
 use crate::store::Store;
 
@@ -63,6 +64,8 @@ pub struct Services {
     pub progress: watch::Receiver<Progress>,
     /// Wakes whoever watches.
     pub changes: Changes,
+    /// Reads that somebody waits for; `None` where there are no lines to read on.
+    pub on_demand: Option<OnDemand>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
     /// Ends what would go on for ever, such as a stream of events.
@@ -89,6 +92,7 @@ impl Services {
             lines,
             progress,
             changes: Changes::default(),
+            on_demand: None,
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
@@ -96,6 +100,12 @@ impl Services {
             routes: Arc::default(),
             document: Arc::from(""),
         }
+    }
+
+    /// The same with reads on demand.
+    #[must_use]
+    pub fn with_on_demand(self, on_demand: OnDemand) -> Self {
+        Self { on_demand: Some(on_demand), ..self }
     }
 
     /// Hashes and checks passwords.

@@ -4,7 +4,12 @@ pub(super) mod accounts;
 pub(super) mod audit;
 mod browse;
 mod health;
+mod meters;
 mod openapi;
+mod reads;
+mod reads_shown;
+mod runs;
+mod series;
 mod stream;
 pub(super) mod tokens;
 
@@ -27,6 +32,10 @@ pub(super) fn routes() -> Routes {
         .and(tokens::routes())
         .and(accounts::routes())
         .and(audit::routes())
+        .and(reads::routes())
+        .and(meters::routes())
+        .and(series::routes())
+        .and(runs::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {
