@@ -47,7 +47,8 @@ impl Site {
             self.collector.progress(),
             self.config.http.clone(),
         )
-        .with_on_demand(self.on_demand.clone())
+        .of_site(&self.config)
+        .reading(self.on_demand.clone())
     }
 
     /// Wakes whoever watches when an on-demand read has changed.

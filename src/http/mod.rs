@@ -44,11 +44,12 @@ pub use problem::{Problem, ProblemDocument};
 pub use rate::Rates;
 pub use routes::{Route, Routes, Rule};
 
+use crate::billing;
 use crate::channel::Lines;
 use crate::clock::Clock;
-use crate::collect::Progress;
 use crate::collect::on_demand::OnDemand;
-use crate::config::Http;
+use crate::collect::{self, Progress};
+use crate::config::{Config, Http};
 use crate::store::Store;
 
 /// What handlers work with. Cheap to clone.
@@ -64,7 +65,9 @@ pub struct Services {
     pub progress: watch::Receiver<Progress>,
     /// Wakes whoever watches.
     pub changes: Changes,
-    /// Reads that somebody waits for; `None` where there are no lines to read on.
+    /// What collection and billing go by; `None` in a process that does neither.
+    pub rules: Option<Arc<SiteRules>>,
+    /// Reads meters on demand; `None` in a process that does not.
     pub on_demand: Option<OnDemand>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
@@ -92,6 +95,7 @@ impl Services {
             lines,
             progress,
             changes: Changes::default(),
+            rules: None,
             on_demand: None,
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
@@ -102,9 +106,17 @@ impl Services {
         }
     }
 
-    /// The same with reads on demand.
+    /// The same, for a site with this configuration.
     #[must_use]
-    pub fn with_on_demand(self, on_demand: OnDemand) -> Self {
+    pub fn of_site(self, config: &Config) -> Self {
+        let rules =
+            SiteRules { billing: billing::Rules::of(config), collection: collect::Settings::of(config) };
+        Self { rules: Some(Arc::new(rules)), ..self }
+    }
+
+    /// The same, reading meters on demand.
+    #[must_use]
+    pub fn reading(self, on_demand: OnDemand) -> Self {
         Self { on_demand: Some(on_demand), ..self }
     }
 
@@ -119,6 +131,15 @@ impl Services {
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
+}
+
+/// What collection and billing go by.
+#[derive(Clone, Debug)]
+pub struct SiteRules {
+    /// What is billed, and how.
+    pub billing: billing::Rules,
+    /// What is collected, and when.
+    pub collection: collect::Settings,
 }
 
 /// Every route there is.

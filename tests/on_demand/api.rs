@@ -46,7 +46,7 @@ impl Api {
         let (store, clock, lines) =
             (town.store.clone(), town.clock.clone(), chaobiao::channel::Lines::default());
         let services = Services::new(store, clock, lines, head_end.collector.progress(), settings)
-            .with_on_demand(desk.service.clone());
+            .reading(desk.service.clone());
         Self { router: http::router(services.clone()), services }
     }
 
