@@ -217,8 +217,7 @@ impl Site {
         let sending = alarm::run(store, clock, alarms, stop);
         let watching = alarm::watch(store, clock, &self.lines, alarms, stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
-        let asked = self.on_demand.run(stop);
-        tokio::join!(billing, nights, polls, anchor, console, asked, sending, watching);
+        tokio::join!(billing, nights, polls, anchor, console, self.on_demand.run(stop), sending, watching);
     }
 
     /// Runs the night of a day now.

@@ -31,6 +31,7 @@ mod secrets;
 mod section;
 mod setting;
 mod size;
+mod supply;
 mod time;
 mod words;
 
@@ -55,6 +56,7 @@ pub use on_demand::OnDemand;
 pub use secret::Secret;
 pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
+pub use supply::Supply;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
 
@@ -95,6 +97,8 @@ pub struct Config {
     pub http: Http,
     /// Where the end of the audit log is noted.
     pub audit: Audit,
+    /// Cutting and restoring supply.
+    pub supply: Supply,
 }
 
 /// A configuration and where each value comes from.
@@ -191,6 +195,7 @@ impl Config {
         let capture = root.section("capture", |section| Capture::read(section, base));
         let http = root.section("http", Http::read);
         let audit = root.section("audit", |section| Audit::read(section, base));
+        let supply = root.section("supply", |section| Supply::read(section, base));
         let config = Self {
             database,
             lines,
@@ -206,6 +211,7 @@ impl Config {
             capture,
             http,
             audit,
+            supply,
         };
         (config, faults)
     }

@@ -54,6 +54,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/postgres/0007_access.sql"),
     ),
     Migration::new(
+        "supply",
+        include_str!("migrations/sqlite/0008_supply.sql"),
+        include_str!("migrations/postgres/0008_supply.sql"),
+    ),
+    Migration::new(
         "secrets",
         include_str!("migrations/sqlite/0009_secrets.sql"),
         include_str!("migrations/postgres/0009_secrets.sql"),

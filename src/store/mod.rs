@@ -39,6 +39,7 @@ mod secret;
 mod seed;
 mod session;
 mod sql;
+pub mod supply;
 mod transaction;
 pub mod view;
 

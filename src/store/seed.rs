@@ -10,9 +10,13 @@ use super::billing::OutboxState;
 use super::error::StoreError;
 use super::secret::SecretKind;
 use super::sql::{Kind, Rows, Table};
+use super::supply::AttemptOutcome;
 use super::transaction::Transaction;
 use crate::domain::access::Role;
 use crate::domain::proposal::ProposalState;
+use crate::domain::supply::{
+    CalendarKind, HaltKind, NoticeKind, Objection, OrderKind, OrderState, ProtectionKind, Reason,
+};
 use crate::domain::{
     AlarmKind, BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole,
     Quality, ReadGroup, ReadState, RunKind, RunState, Severity, Source,
@@ -38,6 +42,15 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("billing_kind", members::<BillingKind>()),
         ("outbox_state", members::<OutboxState>()),
         ("account_role", members::<Role>()),
+        ("order_kind", members::<OrderKind>()),
+        ("order_reason", members::<Reason>()),
+        ("order_state", members::<OrderState>()),
+        ("objection", members::<Objection>()),
+        ("attempt_outcome", members::<AttemptOutcome>()),
+        ("notice_kind", members::<NoticeKind>()),
+        ("protection_kind", members::<ProtectionKind>()),
+        ("calendar_kind", members::<CalendarKind>()),
+        ("halt_kind", members::<HaltKind>()),
         ("proposal_state", members::<ProposalState>()),
         ("alarm_kind", members::<AlarmKind>()),
         ("alarm_severity", members::<Severity>()),

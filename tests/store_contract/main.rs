@@ -15,6 +15,7 @@ mod reads;
 mod rules;
 mod runs;
 mod secret;
+mod supply;
 mod views;
 
 use chaobiao::domain::{Day, Moment};

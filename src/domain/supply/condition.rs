@@ -34,7 +34,7 @@ pub fn objections_to_order(facts: &OrderFacts, stage: Stage, now: Moment) -> Vec
     of_form(facts, stage, now, &mut found);
     if facts.content.kind.is_cut_class() {
         if stage.is_now() {
-            of_approval(facts, &mut found);
+            found.extend(approval_objections(facts));
         }
         of_all_cuts(facts, stage, &mut found);
     }
@@ -116,8 +116,11 @@ fn of_form(facts: &OrderFacts, stage: Stage, now: Moment, found: &mut Vec<Object
     }
 }
 
-/// Who approved what: other persons than asked for it, long enough in their role, exactly this order.
-fn of_approval(facts: &OrderFacts, found: &mut Vec<Objection>) {
+/// What stands against its approval: it takes other persons than asked for it, long enough in their role, and exactly this
+/// order.
+#[must_use]
+pub fn approval_objections(facts: &OrderFacts) -> Vec<Objection> {
+    let mut found = Vec::new();
     let hash = facts.content.hash();
     let (valid, changed): (Vec<&Approval>, Vec<&Approval>) =
         facts.approvals.iter().partition(|approval| approval.hash == hash);
@@ -142,6 +145,7 @@ fn of_approval(facts: &OrderFacts, found: &mut Vec<Objection>) {
         (0, _) => found.push(Objection::NotApproved),
         _ => found.push(Objection::SecondApproverMissing),
     }
+    found
 }
 
 /// What keeps all cuts back. A ceiling is no objection before the order could be held for a second approver, nor once a

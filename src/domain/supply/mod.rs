@@ -15,7 +15,7 @@ mod state;
 mod terms;
 
 pub use ceiling::{Ceilings, Usage, stops_itself};
-pub use condition::{Stage, objections_to_order, objections_to_point};
+pub use condition::{Stage, approval_objections, objections_to_order, objections_to_point};
 pub use content::{ContentHash, OrderContent, OrderedPoint, Window};
 pub use facts::{
     Approval, CalendarKind, HaltKind, Identity, Notice, NoticeKind, OrderFacts, PointFacts, ProtectionKind,

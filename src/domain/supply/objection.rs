@@ -64,6 +64,7 @@ pub enum Objection {
     OpenAlready,
     HeldByMeter,
     WrongState,
+    MeterSilent,
 }
 
 /// An objection, its code, its name, and its words in English and in Chinese.
@@ -130,6 +131,7 @@ impl Objection {
         (Self::OpenAlready, 56, "open_already", "supply is cut already", "已处于断开状态"),
         (Self::HeldByMeter, 57, "held_by_meter", "the meter is under a supply hold and does not cut", "电能表处于保电状态"),
         (Self::WrongState, 58, "wrong_state", "the order is not at this step", "工单不在此步骤"),
+        (Self::MeterSilent, 59, "meter_silent", "the meter did not answer what it is asked before an order", "下发前查询电能表无应答"),
     ];
 }
 
@@ -150,6 +152,35 @@ impl Objection {
             row += 1;
         }
         codes
+    }
+
+    /// True for what no waiting takes away: the point is taken out of the order.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::NotThere
+                | Self::MapChanged
+                | Self::Protected
+                | Self::NoArrears
+                | Self::Paid
+                | Self::CrossedWiring
+                | Self::RestoredSince
+                | Self::NoAttemptLeft
+                | Self::NotCuttable
+                | Self::AddressDiffers
+                | Self::AssetDiffers
+                | Self::OpenAlready
+        )
+    }
+
+    /// True for what only another approval takes away.
+    #[must_use]
+    pub const fn needs_approval(self) -> bool {
+        matches!(
+            self,
+            Self::NotApproved | Self::OwnOrder | Self::RoleTooNew | Self::ApproverGone | Self::OrderChanged
+        )
     }
 
     /// In English.
@@ -178,10 +209,10 @@ mod tests {
 
     #[test]
     fn every_objection_has_its_own_words_in_both_languages() {
-        coded::check::<Objection>(58);
+        coded::check::<Objection>(59);
         let en: std::collections::HashSet<_> = Objection::WORDS.iter().map(|row| row.3).collect();
         let zh: std::collections::HashSet<_> = Objection::WORDS.iter().map(|row| row.4).collect();
-        assert_eq!((en.len(), zh.len()), (58, 58));
+        assert_eq!((en.len(), zh.len()), (59, 59));
         for (objection, ..) in Objection::TABLE {
             assert!(!objection.en().is_empty() && !objection.zh().is_ascii());
         }

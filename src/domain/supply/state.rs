@@ -87,6 +87,8 @@ pub enum OrderEvent {
     SeeClosed,
     /// What was ordered, other than opening or closing, was read to be so.
     SeeDone,
+    /// What it was told was read to be in force, though nothing has moved yet: the customer may press the key.
+    SeeTaken,
     /// It was read not to have been done, and may be tried once more.
     TryAgain,
     /// It is given up: people must look.
@@ -97,7 +99,7 @@ pub enum OrderEvent {
 
 impl OrderEvent {
     /// Every event.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Submit,
         Self::Edit,
         Self::Approve,
@@ -113,6 +115,7 @@ impl OrderEvent {
         Self::SeeOpen,
         Self::SeeClosed,
         Self::SeeDone,
+        Self::SeeTaken,
         Self::TryAgain,
         Self::GiveUp,
         Self::Finish,
@@ -146,14 +149,16 @@ impl OrderState {
                 Self::Armed
             }
             (Self::Armed, By::Intend) => Self::Sending,
-            (Self::Sending, By::Accept) => Self::Accepted,
+            (Self::Sending, By::Accept) | (Self::Unknown, By::SeeTaken) => Self::Accepted,
             (Self::Sending, By::Reject) => Self::Rejected,
             (Self::Sending | Self::Accepted, By::LoseTrack) => Self::Unknown,
             (Self::Accepted | Self::Unknown, By::SeeOpen) => Self::VerifiedOpen,
             (Self::Accepted | Self::Unknown, By::SeeClosed) => Self::VerifiedClosed,
             (Self::Armed | Self::Accepted | Self::Rejected | Self::Unknown, By::GiveUp) => Self::Failed,
             (Self::Accepted | Self::Unknown, By::SeeDone)
-            | (Self::VerifiedOpen | Self::VerifiedClosed | Self::Failed, By::Finish) => Self::Done,
+            | (Self::Accepted | Self::VerifiedOpen | Self::VerifiedClosed | Self::Failed, By::Finish) => {
+                Self::Done
+            }
             (state, event) => return Err(NoSuchEdge { state, event }),
         };
         Ok(next)
@@ -284,6 +289,7 @@ mod tests {
                     (By::SeeClosed, At::VerifiedClosed),
                     (By::SeeDone, At::Done),
                     (By::GiveUp, At::Failed),
+                    (By::Finish, At::Done),
                 ],
             ),
             (At::Rejected, &[(By::GiveUp, At::Failed)]),
@@ -293,6 +299,7 @@ mod tests {
                     (By::SeeOpen, At::VerifiedOpen),
                     (By::SeeClosed, At::VerifiedClosed),
                     (By::SeeDone, At::Done),
+                    (By::SeeTaken, At::Accepted),
                     (By::TryAgain, At::Armed),
                     (By::GiveUp, At::Failed),
                 ],

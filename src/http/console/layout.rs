@@ -24,10 +24,14 @@ pub struct Place {
 pub const PLACES: &[Place] = &[
     place("/", "今夜", "Tonight", Action::SeeStatus),
     place("/meters", "电能表", "Meters", Action::SeeStatus),
+    place("/reads", "召测", "Read now", Action::ReadOnDemand),
     place("/billing", "计费", "Billing", Action::SeePushes),
     place("/lines", "线路", "Lines", Action::SeeStatus),
     place("/events", "事件", "Events", Action::SeeStatus),
     place("/loss", "线损", "Line loss", Action::SeeCustomers),
+    place("/roles", "角色确认", "Roles", Action::ConfirmLimits),
+    place("/users", "用户", "Users", Action::ManageAccounts),
+    place("/audit", "审计", "Audit", Action::ReadAudit),
 ];
 
 const fn place(path: &'static str, zh: &'static str, en: &'static str, action: Action) -> Place {
@@ -87,7 +91,7 @@ fn header(view: &View) -> Markup {
             @if let Some(acting) = &view.acting {
                 form.account method="post" action="/logout" {
                     (token(view))
-                    span { (inert(&acting.name)) }
+                    a href="/account" { (inert(&acting.name)) }
                     button.quiet { (view.say("退出", "Sign out")) }
                 }
             }
@@ -126,6 +130,7 @@ fn look(view: &View) -> Markup {
 /// The stop of all cuts: how it stands, and what whoever looks may do about it. (F52)
 fn stop(view: &View) -> Markup {
     html! { @match &view.stop {
+        Stop::None => {}
         Stop::Released => @if view.may(Action::PressStop) {
             details.stop {
                 summary { (view.say("急停：停止一切停电", "STOP all cuts")) }
