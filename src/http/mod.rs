@@ -40,7 +40,7 @@ pub use changes::{Changes, Counts, Topic};
 pub use dress::RequestId;
 pub use given::{Asked, Given, IfMatch, etag};
 pub use once::once;
-pub use problem::{Problem, ProblemDocument};
+pub use problem::{Problem, ProblemDocument, ProblemReason};
 pub use rate::Rates;
 pub use routes::{Route, Routes, Rule};
 
