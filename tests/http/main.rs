@@ -7,6 +7,7 @@ mod described;
 mod forged;
 mod locked;
 mod matrix;
+mod pages;
 mod rig;
 mod sessions;
 mod slow;
