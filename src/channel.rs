@@ -62,7 +62,7 @@ pub use crate::link::Rate;
 pub use budget::{Asked, Forecast, LineBudget};
 pub use converse::{Failure, Speaker, Told};
 pub use handle::{ChannelHandle, NotTaken, Refusal};
-pub use job::{End, Job, JobId, JobReport, Pending, Progress, WhenDead};
+pub use job::{End, Job, JobId, JobReport, NOISE, Pending, Progress, Ticket, WhenDead};
 pub use lane::{Capacities, Lane};
 pub use lines::Lines;
 pub use meters::Probing;

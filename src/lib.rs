@@ -2,6 +2,7 @@
 //!
 //! Begin with [`manual::architecture`] for the parts and the two paths through them; the README says what works today.
 
+pub mod alarm;
 pub mod app;
 pub mod archive;
 pub mod billing;
@@ -16,4 +17,5 @@ pub mod link;
 pub mod manual;
 pub mod plan;
 pub mod store;
+pub mod supply;
 pub mod telemetry;

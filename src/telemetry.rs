@@ -56,6 +56,8 @@ pub const SLOTS: &str = "amr_interval_total";
 pub const READS: &str = "amr_read_total";
 /// Commits of what was collected, by `result`.
 pub const COMMITS: &str = "amr_collect_commit_total";
+/// Meters of on-demand reads that ended, by `outcome`.
+pub const ON_DEMAND: &str = "amr_on_demand_total";
 
 /// Requests of browsers and programs that were answered, by `class` (ok, refused, failed).
 pub const HTTP_REQUESTS: &str = "amr_http_request_total";
@@ -115,6 +117,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (SLOTS, "values of curves that were kept"),
     (READS, "outcomes of meters in runs"),
     (COMMITS, "commits of what was collected, by result"),
+    (ON_DEMAND, "meters of on-demand reads that ended, by outcome"),
 ];
 
 #[cfg(test)]

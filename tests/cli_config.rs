@@ -1,10 +1,14 @@
-//! `chaobiao config` as a user meets it.
+//! `chaobiao config` and `chaobiao secrets` as a user meets them.
 #![expect(clippy::unwrap_used, reason = "a failing step must end its test")]
 
 use std::process::{Command, Output};
 
 fn chaobiao(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_chaobiao")).arg("config").args(arguments).output().unwrap()
+    run("config", arguments)
+}
+
+fn run(command: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_chaobiao")).arg(command).args(arguments).output().unwrap()
 }
 
 #[test]
@@ -36,4 +40,59 @@ fn a_bad_file_is_exit_code_2_and_its_faults_are_said() {
     assert_eq!((fault["line"].as_u64(), fault["kind"].as_str()), (Some(4), Some("expected")));
     std::fs::remove_file(&file).unwrap();
     assert_eq!(chaobiao(&["check", "-c", name]).status.code(), Some(2), "no such file");
+}
+
+#[test]
+fn t25_passwords_come_in_by_file_and_factory_ones_are_told_without_being_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let secrets = |arguments: &[&str]| {
+        let output = run("secrets", arguments);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (config, passwords) = (path("amr.toml"), path("passwords.csv"));
+    let line = "[[line]]\nname = \"一号线\"\ntcp = \"127.0.0.1:7001\"\n";
+    std::fs::write(&config, format!("[database]\npath = \"amr.db\"\n{line}")).unwrap();
+    let archive = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/archive/english-utf8.csv");
+    let imported = run("meters", &["import", archive, "-c", &config, "--confirm"]);
+    assert_eq!(imported.status.code(), Some(0), "{}", String::from_utf8(imported.stderr).unwrap());
+    let (code, said) = secrets(&["check", "-c", &config]);
+    assert!(code == Some(2) && said.contains("no key_file"), "{said}");
+    assert_eq!(secrets(&["key", &path("secrets.key")]).0, Some(0));
+    assert_eq!(secrets(&["key", &path("secrets.key")]).0, Some(1), "one that is there stays");
+    let named = "[secrets]\nkey_file = \"secrets.key\"\n";
+    std::fs::write(&config, format!("[database]\npath = \"amr.db\"\n{named}{line}")).unwrap();
+
+    let bad = "address,level,password\n202411110001,2,739154\n999999999999,2,862043\nline 二号线,2,862043\n";
+    std::fs::write(&passwords, bad).unwrap();
+    let (code, said) = secrets(&["import", &passwords, "-c", &config]);
+    assert!(code == Some(2) && said.contains("line 3:") && said.contains("line 4:"), "{said}");
+    assert!(!said.contains("739154") && !said.contains("862043"), "{said}");
+
+    let good = "address,level,password\n202411110001,2,739154\nline 一号线,2,111111\n";
+    std::fs::write(&passwords, good).unwrap();
+    let (code, said) = secrets(&["import", &passwords, "-c", &config]);
+    assert!(code == Some(0) && said.contains("2 passwords kept"), "{said}");
+    let (code, said) = secrets(&["check", "-c", &config]);
+    assert!(code == Some(0) && said.contains("factory password: line 一号线, level 02"), "{said}");
+    assert!(said.contains("2 passwords kept, 1 of them") && !said.contains("111111"), "{said}");
+    let (_, said) = secrets(&["check", "--json", "-c", &config]);
+    let last: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((last["kept"].as_u64(), last["factory"].as_u64()), (Some(2), Some(1)));
+
+    // Another key file takes over.
+    assert_eq!(secrets(&["key", &path("new.key")]).0, Some(0));
+    assert_eq!(secrets(&["rewrap", &path("new.key"), "-c", &config]).0, Some(0));
+    let text = std::fs::read_to_string(&config).unwrap().replace("secrets.key", "new.key");
+    std::fs::write(path("new.toml"), text).unwrap();
+    assert_eq!(secrets(&["forget", "-c", &path("new.toml")]).0, Some(0));
+    let (code, said) = secrets(&["check", "-c", &config]);
+    assert!(code == Some(1) && said.contains("another key file"), "{said}");
+    assert_eq!(secrets(&["check", "-c", &path("new.toml")]).0, Some(0));
+    for name in ["amr.db", "amr.db-wal"] {
+        let bytes = std::fs::read(path(name)).unwrap_or_default();
+        let is_in = |digits: &[u8]| bytes.windows(6).any(|part| part == digits);
+        assert!(!is_in(b"739154") && !is_in(b"111111"), "{name}");
+    }
 }

@@ -6,6 +6,7 @@
 //!
 //! It leaves to others: when the answer's bytes pass over the line ([`crate::bus`]) and what may happen to them there.
 
+pub mod chip;
 pub mod encode;
 mod energy;
 mod event;
@@ -27,6 +28,7 @@ use dlt645::request::Rate;
 
 use crate::instant::At;
 use crate::truth::Truth;
+use chip::Chip;
 use order::{Done, ERR_NO_DATA, ERR_OTHER};
 use parameter::Parameters;
 use password::Passwords;
@@ -136,6 +138,7 @@ pub struct Meter {
     parameters: Parameters,
     passwords: Passwords,
     relay: Relay,
+    chip: Option<Chip>,
     freezes: freeze::FreezeOrders,
     broadcast_on: Option<u32>,
     remainder: Option<Remainder>,
@@ -156,6 +159,7 @@ impl Meter {
             parameters: Parameters::default(),
             passwords: Passwords::default(),
             relay: Relay::new(RelayKind::default()),
+            chip: None,
             freezes: freeze::FreezeOrders::default(),
             broadcast_on: None,
             remainder: None,
@@ -222,8 +226,14 @@ impl Meter {
                 self.hear_time(now, frame);
                 None
             }
-            // 03H with data is the security function of 2007; there is no security module.
-            0x03 if !frame.data.is_empty() => None,
+            // 03H with data is the security function of 2007.
+            0x03 if !frame.data.is_empty() => {
+                if self.is_mine(frame) {
+                    self.security(now, frame.data)
+                } else {
+                    None
+                }
+            }
             0x01..=0x10 if self.editions.e1997 => self.answer_1997(now, frame),
             0x11..=0x1D if self.editions.e2007 => self.answer_2007(now, frame),
             _ => None,

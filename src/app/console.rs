@@ -45,6 +45,8 @@ impl Site {
             self.collector.progress(),
             self.config.http.clone(),
         )
+        .of_site(&self.config)
+        .reading(self.on_demand.clone())
     }
 }
 

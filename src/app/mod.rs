@@ -1,7 +1,7 @@
 //! Puts the parts together, starts and stops them.
 //!
 //! [`Site::start`] opens the database and every line; [`Site::serve`] runs nights, polls and the hand-off to billing by the
-//! clock until it is told to stop. Stopping takes no more work, lets the exchange on each line come to its end, keeps
+//! clock, and sends alarms, until it is told to stop. Stopping takes no more work, lets the exchange on each line come to its end, keeps
 //! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
 //! on with the run where it stopped.
 
@@ -21,9 +21,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alarm;
 use crate::billing::{self, LedgerSink, Rules};
 use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
+use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, CollectError, Collector, NightReport};
 use crate::config::Config;
 use crate::domain::Day;
@@ -116,6 +118,8 @@ pub struct Site {
     pub lines: Lines,
     /// Runs the nights.
     pub collector: Collector,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     config: Config,
     clock: Clock,
     captures: Captures,
@@ -154,6 +158,7 @@ impl Site {
         let store = Store::open_with(&address, Migrations::Run, config.database.connections).await;
         let unusable = |source| AppError::Store { place: address.place(), source };
         let store = store.map_err(unusable)?;
+        alarm::set_channels(&store, &config.alarms, clock.now()).await.map_err(unusable)?;
         let settings = collect::Settings::of(&config);
         let full: Vec<_> = collect::forecasts(&settings, &store.site_meters().await.map_err(unusable)?)
             .into_iter()
@@ -175,11 +180,13 @@ impl Site {
             &tasks,
             stop_waiting.clone(),
         );
+        let on_demand = OnDemand::new(collector.clone(), config.on_demand, &tasks, stop_lines.clone());
         let billing_wake = Arc::new(Notify::new());
         Ok(Self {
             store,
             lines,
             collector,
+            on_demand,
             config,
             clock,
             captures,
@@ -206,7 +213,11 @@ impl Site {
                 http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
             }
         };
-        tokio::join!(billing, self.nights(stop), self.polls(stop), self.anchor(stop), console);
+        let (store, clock, alarms) = (&self.store, &self.clock, &self.config.alarms);
+        let sending = alarm::run(store, clock, alarms, stop);
+        let watching = alarm::watch(store, clock, &self.lines, alarms, stop);
+        let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
+        tokio::join!(billing, nights, polls, anchor, console, self.on_demand.run(stop), sending, watching);
     }
 
     /// Runs the night of a day now.
@@ -219,36 +230,20 @@ impl Site {
         report
     }
 
-    /// Settles all that is due for billing and hands it to the built-in ledger now.
+    /// As [`hand_off`].
     ///
     /// # Errors
-    /// [`StoreError`] when the database cannot; what was handed over before stays.
+    /// As [`hand_off`].
     pub async fn hand_off(&self) -> Result<HandedOff, StoreError> {
-        let rules = Rules::of(&self.config);
-        let settled = billing::settle_due(&self.store, &rules, self.clock.now()).await?;
-        let mut handed = HandedOff {
-            registers: settled.registers,
-            consumptions: settled.consumptions,
-            open: settled.open,
-            delivered: 0,
-        };
-        let settings = self.config.billing;
-        let mut sink = LedgerSink::new(self.store.clone(), self.clock.clone());
-        loop {
-            let pushed = billing::push_once(&self.store, &mut sink, &settings, self.clock.now()).await?;
-            handed.delivered += pushed.delivered;
-            if pushed.delivered == 0 {
-                return Ok(handed);
-            }
-        }
+        hand_off(&self.store, &self.clock, &self.config).await
     }
 
     /// Stops: lets the exchange on each line come to its end, keeps what was brought, and closes.
     pub async fn close(self) {
-        let Self { store, lines, collector, captures, tasks, stop_lines, stop_waiting, .. } = self;
+        let Self { store, lines, collector, on_demand, captures, tasks, stop_lines, stop_waiting, .. } = self;
         stop_lines.cancel();
         stop_waiting.cancel();
-        drop((lines, collector));
+        drop((lines, collector, on_demand));
         tasks.close();
         tasks.wait().await;
         captures.flush();
@@ -260,5 +255,27 @@ impl Site {
     pub fn lines_down(&self) -> Vec<String> {
         let is_up = |line: &&ChannelHandle| line.status().phase.name() != "up";
         self.lines.iter().filter(is_up).map(|line| line.name().to_owned()).collect()
+    }
+}
+
+/// Settles all that is due for billing and hands it to the built-in ledger now.
+///
+/// # Errors
+/// [`StoreError`] when the database cannot; what was handed over before stays.
+pub async fn hand_off(store: &Store, clock: &Clock, config: &Config) -> Result<HandedOff, StoreError> {
+    let settled = billing::settle_due(store, &Rules::of(config), clock.now()).await?;
+    let mut handed = HandedOff {
+        registers: settled.registers,
+        consumptions: settled.consumptions,
+        open: settled.open,
+        delivered: 0,
+    };
+    let mut sink = LedgerSink::new(store.clone(), clock.clone());
+    loop {
+        let pushed = billing::push_once(store, &mut sink, &config.billing, clock.now()).await?;
+        handed.delivered += pushed.delivered;
+        if pushed.delivered == 0 {
+            return Ok(handed);
+        }
     }
 }

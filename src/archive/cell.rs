@@ -176,6 +176,11 @@ fn decimal(cell: &str, places: usize) -> Option<i64> {
     Some(i64::from(digits(whole)?) * one + i64::from(part))
 }
 
+/// A number without a sign and with at most two decimals, in hundredths.
+pub(super) fn hundredths(cell: &str) -> Option<i64> {
+    number_like(cell).ok().and_then(|()| decimal(cell, 2))
+}
+
 fn digits(text: &str) -> Option<u32> {
     let fits = !text.is_empty() && text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_digit());
     if fits { text.parse().ok() } else { None }

@@ -56,6 +56,13 @@ pub enum FaultKind {
     },
     /// A column that must be there is not.
     MissingColumn(Column),
+    /// A column that must be there is not, in a list that is not the archive.
+    NoColumn {
+        /// Its English name.
+        en: &'static str,
+        /// Its Chinese name.
+        zh: &'static str,
+    },
     /// There is neither a column for lines nor one for terminals.
     NoPathColumn,
     /// A line has more or fewer cells than the header.
@@ -260,7 +267,7 @@ impl FaultKind {
             Self::BlankBeforeQuote => "blank before quote",
             Self::Separator(_) => "separator",
             Self::RepeatedColumn { .. } => "repeated column",
-            Self::MissingColumn(_) | Self::NoPathColumn => "missing column",
+            Self::MissingColumn(_) | Self::NoColumn { .. } | Self::NoPathColumn => "missing column",
             Self::Cells { .. } => "cells",
             Self::Missing => "missing",
             Self::Expected(_) => "expected",

@@ -10,9 +10,11 @@
 mod cell;
 mod column;
 mod encoding;
+pub mod evidence;
 mod fault;
 mod problem;
 mod row;
+mod sheet;
 mod site;
 mod table;
 #[cfg(test)]

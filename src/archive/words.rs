@@ -85,6 +85,10 @@ impl FaultKind {
                 format!("there is no column {} ({}); add it", column.en(), column.zh()),
                 format!("缺少列“{}”（{}），请补上", column.zh(), column.en()),
             ),
+            Self::NoColumn { en, zh } => Words::new(
+                format!("there is no column {en} ({zh}); add it"),
+                format!("缺少列“{zh}”（{en}），请补上"),
+            ),
             Self::NoPathColumn => Words::of(
                 "there is neither a column line (线路) nor terminal (终端地址); add the one by which meters are reached",
                 "“线路”（line）和“终端地址”（terminal）两列都没有，请补上电能表所用的一列",

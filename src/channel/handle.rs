@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::shared::Shared;
 use super::status::{LinePhase, LineStatus};
-use super::{Job, Lane, Pending};
+use super::{Job, JobReport, Lane, Pending};
 
 /// A line that takes jobs. Cheap to clone; the line goes on when all handles are gone, until it is stopped.
 #[derive(Clone, Debug)]
@@ -46,6 +46,28 @@ impl ChannelHandle {
         }
     }
 
+    /// Gives the line a job, waiting for room where its lane is full, and returns its report. Dropping this takes the job
+    /// back.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it was not taken; [`Refusal::Busy`] when there was no room before its time was over.
+    pub async fn ask(&self, mut job: Job) -> Result<JobReport, Refusal> {
+        loop {
+            match self.offer(job) {
+                Ok(pending) => return Ok(TakenBack(pending).report().await),
+                Err(refused) if refused.reason == Refusal::Busy => job = *refused.job,
+                Err(refused) => return Err(refused.reason),
+            }
+            match job.due() {
+                Some(due) if tokio::time::timeout_at(due, self.room(job.lane)).await.is_err() => {
+                    return Err(Refusal::Busy);
+                }
+                Some(_) => {}
+                None => self.room(job.lane).await,
+            }
+        }
+    }
+
     /// How the line stands.
     #[must_use]
     pub fn status(&self) -> LineStatus {
@@ -56,6 +78,22 @@ impl ChannelHandle {
     #[must_use]
     pub fn phases(&self) -> watch::Receiver<(LinePhase, Instant)> {
         self.shared.phase.subscribe()
+    }
+}
+
+/// A job that is taken back when nobody waits for it any more.
+struct TakenBack(Pending);
+
+impl TakenBack {
+    async fn report(mut self) -> JobReport {
+        (&mut self.0).await
+    }
+}
+
+impl Drop for TakenBack {
+    fn drop(&mut self) {
+        // One that has ended stays as it is.
+        self.0.cancel();
     }
 }
 

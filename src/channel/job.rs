@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use dlt645::exchange::{Counters, Outcome, Timing};
+use dlt645::exchange::{Counters, Outcome, Timing, Unfit};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -164,6 +164,22 @@ pub struct JobReport {
     pub heard: Counters,
 }
 
+impl JobReport {
+    /// True when nothing was heard beside the answer but our own words and a few stray bytes: then it is no old one (F6).
+    #[must_use]
+    pub fn is_undisturbed(&self) -> bool {
+        let others = self.heard.iter().filter(|(reason, _)| *reason != Unfit::Echo);
+        let frames: u32 = others.map(|(_, count)| count).sum();
+        let dropped = self.heard.dropped;
+        frames == 0
+            && dropped.bad_checksums + dropped.bad_ends + dropped.cut_short == 0
+            && dropped.noise_bytes <= NOISE
+    }
+}
+
+/// So few stray bytes are no attempt at an answer.
+pub const NOISE: u64 = 4;
+
 /// A job that was taken. Waiting for it gives its report; dropping it does not take the job back.
 pub struct Pending {
     pub(super) id: JobId,
@@ -208,6 +224,38 @@ impl Pending {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.line.progress(self.id)
+    }
+
+    /// A way to look at it and to take it back while somebody else waits for it.
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        Ticket { id: self.id, line: Arc::clone(&self.line) }
+    }
+}
+
+/// Looks at a job that somebody else waits for, and takes it back. Cheap to clone.
+#[derive(Clone)]
+pub struct Ticket {
+    id: JobId,
+    line: Arc<Shared>,
+}
+
+impl Ticket {
+    /// Takes the job back, as [`Pending::cancel`] does.
+    pub fn cancel(&self) -> bool {
+        self.line.cancel(self.id)
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.line.progress(self.id)
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ticket").field(&self.id).finish()
     }
 }
 

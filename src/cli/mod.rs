@@ -22,6 +22,7 @@ mod meters;
 mod progress;
 mod read;
 mod scan;
+mod secrets;
 mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
@@ -59,6 +60,8 @@ enum Command {
     Collect(collect::Collect),
     /// Bring the archive of meters in from a file, or write it to one
     Meters(meters::Meters),
+    /// Keep passwords of meters, sealed under a key file; say where factory passwords are
+    Secrets(secrets::Secrets),
     /// Show what was handed to billing, what waits and what is open
     Billing(Box<billing::BillingCommand>),
     /// Make, list, disable and reset accounts of the console and the API
@@ -111,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Decode(decode) => decode.run(&mut out),
         Command::Di(di) => di.run(&mut out),
         Command::Meters(meters) => block_on(meters.run(&mut out)),
+        Command::Secrets(secrets) => block_on(secrets.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Demo(demo) => block_on_all(demo.run(&mut out)),
         Command::Collect(collect) => block_on_all(collect.run(&mut out)),

@@ -1,17 +1,20 @@
 //! Asking one meter: a question goes through the line's lanes, and what comes back is an answer or a cause.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dlt645::catalog;
 use dlt645::data_id::DataId;
 use dlt645::edition::Edition;
-use dlt645::exchange::{Counters, LengthRule, Outcome, Report, Timing, Unfit};
+use dlt645::exchange::{LengthRule, Outcome, Report, Timing, Unfit};
 use dlt645::request::Request;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::channel::{ChannelHandle, End, Job, JobReport, Lane, Question, Refusal, WhenDead};
+use crate::channel::{
+    self, ChannelHandle, End, Job, JobReport, Lane, NOISE, Question, Refusal, Ticket, WhenDead,
+};
 use crate::clock::Clock;
 use crate::config::profile::MeterProfile;
 use crate::domain::{Id, MeterProtocol, MissingCause, Moment, Run};
@@ -24,7 +27,7 @@ pub(super) struct Asker<'a> {
     pub(super) profile: &'a MeterProfile,
     pub(super) line: &'a ChannelHandle,
     pub(super) timing: Timing,
-    pub(super) rate: Option<crate::channel::Rate>,
+    pub(super) rate: Option<channel::Rate>,
     pub(super) lane: Lane,
     pub(super) retries: u8,
     /// No question is begun from then on.
@@ -40,6 +43,34 @@ pub(super) struct Asker<'a> {
     pub(super) stop: &'a CancellationToken,
     /// It has answered in this visit: what goes wrong now is worth another try at once.
     pub(super) is_there: AtomicBool,
+    /// Where the question of now can be looked at and taken back, if anybody wants to.
+    pub(super) seat: Option<&'a Seat>,
+}
+
+/// The question that is being asked of a meter, for whoever looks on.
+#[derive(Debug, Default)]
+pub(super) struct Seat(Mutex<Option<(DataId, Ticket)>>);
+
+impl Seat {
+    /// What is being asked, and where it stands.
+    pub(super) fn now(&self) -> Option<(DataId, channel::Progress)> {
+        self.held().as_ref().map(|(id, ticket)| (*id, ticket.progress()))
+    }
+
+    /// Takes back what is being asked.
+    pub(super) fn cancel(&self) {
+        if let Some((_, ticket)) = self.held().as_ref() {
+            ticket.cancel();
+        }
+    }
+
+    fn put(&self, now: Option<(DataId, Ticket)>) {
+        *self.held() = now;
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<(DataId, Ticket)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What a meter said.
@@ -173,7 +204,14 @@ impl Asker<'_> {
                 Err(refused) => return Err(Missed::new(MissingCause::Stopped, format!("{id}: {refused}"))),
             }
         };
+        if let Some(seat) = self.seat {
+            seat.put(Some((id, pending.ticket())));
+            if self.stop.is_cancelled() {
+                pending.cancel();
+            }
+        }
         let report = pending.await;
+        self.seat.iter().for_each(|seat| seat.put(None));
         match report.end.clone() {
             End::Done(outcome) => self.outcome(id, outcome, &report),
             // There is time left, and another pass may have more luck.
@@ -195,7 +233,7 @@ impl Asker<'_> {
                     frames: answer.report.frames.concat(),
                     asked_at: self.moment(job.perhaps_since.or(job.asked_at).unwrap_or(ended_at)),
                     answered_at: self.moment(job.answered_at.unwrap_or(ended_at)),
-                    is_alone: is_quiet(&job.heard),
+                    is_alone: job.is_undisturbed(),
                     is_surely_new: job.perhaps_since.is_none(),
                 })
             }
@@ -223,15 +261,6 @@ impl Asker<'_> {
     fn moment(&self, at: Instant) -> Moment {
         self.clock.now().minus(at.elapsed())
     }
-}
-
-/// True when nothing was heard beside an answer but our own words and a few stray bytes.
-fn is_quiet(heard: &Counters) -> bool {
-    let frames: u32 = heard.iter().filter(|(reason, _)| *reason != Unfit::Echo).map(|(_, count)| count).sum();
-    let dropped = heard.dropped;
-    frames == 0
-        && dropped.bad_checksums + dropped.bad_ends + dropped.cut_short == 0
-        && dropped.noise_bytes <= NOISE
 }
 
 /// Silence, and what was heard in it.
@@ -276,7 +305,5 @@ pub(super) fn instant_of(clock: &Clock, moment: Moment) -> Instant {
 const MOST_TRIES: u32 = 4;
 /// How often something is read at most until two answers are the same.
 const MOST_READS: u32 = 12;
-/// So few stray bytes are no attempt at an answer.
-const NOISE: u64 = 4;
 /// Nothing that is asked for lies farther ahead.
 const FAR: Duration = Duration::from_secs(400 * 86_400);

@@ -130,6 +130,7 @@ mod tests {
                 route: None,
                 protection: None,
             },
+            area_id: None,
             installed_at: Moment::from_micros(0),
         };
         (1..=count).map(site).collect()

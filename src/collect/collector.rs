@@ -262,7 +262,7 @@ impl Collector {
     }
 
     /// The line a meter hangs on, or why it cannot be asked.
-    fn line_of(&self, site: &SiteMeter) -> Result<String, String> {
+    pub(super) fn line_of(&self, site: &SiteMeter) -> Result<String, String> {
         let MeterPath::Line { line, .. } = &site.meter.path else {
             return Err("concentrators are not collected from yet".to_owned());
         };

@@ -4,7 +4,7 @@ use dlt645::bcd;
 use dlt645::catalog::{self, Content, Role, Value};
 use dlt645::data_id::DataId;
 use dlt645::exchange::LengthRule;
-use dlt645::meter_time::{Civil, MeterTime};
+use dlt645::meter_time::MeterTime;
 use dlt645::quantity::Quantity;
 
 use super::ask::{Heard, Missed};
@@ -140,21 +140,6 @@ pub(super) fn time(heard: &Heard) -> Result<MeterTime, Missed> {
     }
 }
 
-/// The moment that a date and a time of a meter make together.
-pub(super) fn date_and_time(date: MeterTime, time: MeterTime) -> Option<Civil> {
-    use dlt645::meter_time::Part::{Day, Hour, Minute, Month, Second, Year};
-    let part = |time: MeterTime, part| time.part(part);
-    let year = 2000 + u16::from(part(date, Year)?);
-    Civil::new(
-        year,
-        part(date, Month)?,
-        part(date, Day)?,
-        part(time, Hour)?,
-        part(time, Minute)?,
-        part(time, Second)?,
-    )
-}
-
 /// What a meter's time means by our calendar; `None` for a day that is not there.
 pub(super) fn moment(time: MeterTime) -> Option<Moment> {
     time.civil().map(Moment::from_civil)
@@ -257,7 +242,7 @@ mod tests {
     fn f14_date_and_time_make_a_moment_or_none() {
         let date = time(&heard("04000101", &[0x06, 0x21, 0x11, 0x26])).unwrap();
         let of_day = time(&heard("04000102", &[0x59, 0x59, 0x23])).unwrap();
-        let civil = date_and_time(date, of_day).unwrap();
+        let civil = crate::domain::meter_clock::shown(date, of_day).unwrap();
         assert_eq!(civil.to_string(), "2026-11-21 23:59:59");
         assert!(time(&heard("04000102", &[0xFF; 3])).is_err());
     }

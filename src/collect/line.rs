@@ -167,10 +167,7 @@ pub(super) async fn poll_line(
     (slot, latest): (Moment, Moment),
     stop: CancellationToken,
 ) -> usize {
-    let line = inner.settings.lines.iter().find(|line| line.name == name).cloned();
-    let (Some(handle), Some(line)) = (inner.lines.get(name).cloned(), line) else { return 0 };
-    let deadline = instant_of(&inner.clock, latest);
-    let context = Context { inner, handle, line, deadline, stop, run: None };
+    let Some(context) = Context::outside_runs(inner, name, latest, stop) else { return 0 };
     let settings = &context.inner.settings.intervals;
     let mut read = 0;
     for site in &sites {
@@ -196,6 +193,19 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// Visits on a line that belong to no run; `None` where the configuration has no such line.
+    pub(super) fn outside_runs(
+        inner: Arc<Inner>,
+        name: &str,
+        deadline: Moment,
+        stop: CancellationToken,
+    ) -> Option<Self> {
+        let line = inner.settings.lines.iter().find(|line| line.name == name)?.clone();
+        let handle = inner.lines.get(name)?.clone();
+        let deadline = instant_of(&inner.clock, deadline);
+        Some(Self { inner, handle, line, deadline, stop, run: None })
+    }
+
     /// The profile of a meter; meters without one were told of before.
     pub(super) fn profile(&self, site: &SiteMeter) -> Option<&MeterProfile> {
         self.inner.settings.profiles.of(site.meter.profile.as_deref(), site.meter.protocol)
@@ -230,6 +240,7 @@ impl Context {
             run: self.run,
             stop: &self.stop,
             is_there: AtomicBool::new(false),
+            seat: None,
         }
     }
 }

@@ -20,6 +20,8 @@
 //!   records are dated by the same clock: where it was not right, their slots are marked suspect.
 //! - **Kept means committed** (I1): a meter counts as read when the transaction with its readings has ended.
 //!
+//! What somebody waits for is read by [`on_demand`], with the same questions in a lane of its own.
+//!
 //! How months of faulty nights, kills and wrong clocks ended is in [`measured`].
 
 mod ask;
@@ -29,6 +31,7 @@ mod identifier;
 mod interpret;
 mod judge;
 mod line;
+pub mod on_demand;
 mod phase;
 mod progress;
 mod visit;

@@ -12,9 +12,9 @@ use super::ask::{Asker, Heard, Missed};
 use crate::domain::{Fetch, Item, Moment, RegisterReading, Source};
 use crate::store::{Batch, Store};
 
-pub(super) use clock::{ClockReading, read_clock, trust};
+pub(super) use clock::{ClockReading, read_clock, read_session, trust};
 pub(super) use curve::{CurveWanted, read_curve, records_in_one_answer};
-pub(super) use events::{EVENT_READS, read_events};
+pub(super) use events::{EVENT_READS, kinds, read_events, status_words};
 pub(super) use poll::poll;
 pub(super) use registers::{Registers, read_registers};
 

@@ -9,6 +9,7 @@
 //! a database answers or a port exists is left to those who use them.
 
 mod address;
+mod alarm;
 mod audit;
 mod billing;
 mod capture;
@@ -23,10 +24,14 @@ mod limit;
 mod line;
 mod log;
 mod nearest;
+mod on_demand;
 pub mod profile;
+mod secret;
+mod secrets;
 mod section;
 mod setting;
 mod size;
+mod supply;
 mod time;
 mod words;
 
@@ -34,6 +39,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use address::HostPort;
+pub use alarm::{AlarmChannel, AlarmWay, Alarms, Mail, MailEncryption, Robot, Webhook, WebhookUrl};
 pub use audit::Audit;
 pub use billing::Billing;
 pub use capture::Capture;
@@ -46,7 +52,11 @@ pub use http::Http;
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use on_demand::OnDemand;
+pub use secret::Secret;
+pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
+pub use supply::Supply;
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
 
@@ -69,10 +79,16 @@ pub struct Config {
     pub collection: Collection,
     /// Load curves.
     pub intervals: Intervals,
+    /// Reads that somebody waits for.
+    pub on_demand: OnDemand,
     /// The hand-off to the ledger.
     pub billing: Billing,
+    /// What is worth an alarm, and where alarms go.
+    pub alarms: Alarms,
     /// Meter profiles.
     pub profiles: Profiles,
+    /// Under what passwords of meters are kept.
+    pub secrets: Secrets,
     /// What the program says about itself.
     pub log: Log,
     /// Files of frames.
@@ -81,6 +97,8 @@ pub struct Config {
     pub http: Http,
     /// Where the end of the audit log is noted.
     pub audit: Audit,
+    /// Cutting and restoring supply.
+    pub supply: Supply,
 }
 
 /// A configuration and where each value comes from.
@@ -168,24 +186,32 @@ impl Config {
         let lines = line::read_all(root, dtu.listen.is_some());
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
+        let on_demand = root.section("on_demand", OnDemand::read);
         let billing = root.section("billing", Billing::read);
+        let alarms = Alarms::read(root, base);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
+        let secrets = root.section("secrets", |section| Secrets::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
         let http = root.section("http", Http::read);
         let audit = root.section("audit", |section| Audit::read(section, base));
+        let supply = root.section("supply", |section| Supply::read(section, base));
         let config = Self {
             database,
             lines,
             dtu,
             collection,
             intervals,
+            on_demand,
             billing,
+            alarms,
             profiles,
+            secrets,
             log,
             capture,
             http,
             audit,
+            supply,
         };
         (config, faults)
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use dlt645::meter_time::Civil;
+use dlt645::meter_time::{Civil, MeterTime};
 
 use super::day::Day;
 use super::moment::{Moment, SECOND};
@@ -43,6 +43,21 @@ impl ClockOffset {
     pub fn is_within(self, tolerance: Duration) -> bool {
         self.magnitude() <= tolerance
     }
+}
+
+/// What a clock shows whose date and time of day are two answers; `None` for what no calendar has.
+#[must_use]
+pub fn shown(date: MeterTime, of_day: MeterTime) -> Option<Civil> {
+    use dlt645::meter_time::Part;
+    let year = 2000 + u16::from(date.part(Part::Year)?);
+    Civil::new(
+        year,
+        date.part(Part::Month)?,
+        date.part(Part::Day)?,
+        of_day.part(Part::Hour)?,
+        of_day.part(Part::Minute)?,
+        of_day.part(Part::Second)?,
+    )
 }
 
 /// Whether a freeze that the meter dates `dated` claims to be that of the instant `as_of`.

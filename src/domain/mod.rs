@@ -3,11 +3,15 @@
 //! Value types of time ([`Moment`], [`Day`]), of measurement ([`Item`], [`RegisterReading`], [`DayCurve`], [`Quality`])
 //! and of the archive, and rules over them: how a register may move ([`register`]), whether a meter's clock may be
 //! believed ([`meter_clock`]), which version counts ([`version`]), which reading stands for a midnight ([`Standing`]),
-//! what was used ([`consumption()`]), who may do what ([`access`]), what
-//! needs two persons ([`proposal`]). All arithmetic is exact and in whole numbers; nothing here does I/O or asks for the
-//! time. What a meter says in its frames is left to the protocol crates, keeping things to `store`.
+//! what was used ([`consumption()`]), who may do what ([`access`]), what needs two persons ([`proposal`]), when supply may
+//! be taken or given ([`supply`]), what shows that a relay moved ([`relay`]), what is worth an alarm ([`Alarm`]). All
+//! arithmetic is exact and in whole numbers; nothing here does I/O or asks for the time. What a meter says in its frames is
+//! left to the protocol crates, keeping things to `store`.
+//! arithmetic is exact and in whole numbers; nothing here does I/O or asks for the time. What a meter says in its frames is
+//! left to the protocol crates, keeping things to `store`.
 
 pub mod access;
+mod alarm;
 mod archive;
 mod archive_problem;
 mod audit;
@@ -22,14 +26,18 @@ mod item;
 pub mod meter_clock;
 mod moment;
 mod multiplier;
+mod on_demand;
 pub mod proposal;
 mod quality;
 mod reading;
 pub mod register;
+pub mod relay;
 mod run;
 mod standing;
+pub mod supply;
 pub mod version;
 
+pub use alarm::{Alarm, AlarmKind, Severity, alarm_key};
 pub use archive::{
     ArchiveEntry, Customer, CustomerClass, Feeder, Installation, Line, Meter, MeterPath, MeterProtocol,
     MeteringPoint, Parity, PointRole, ReadingRoute, TransformerArea, TransformersFrom,
@@ -47,6 +55,7 @@ pub use item::{Item, ItemKey, ItemKind, Way};
 pub use meter_clock::ClockOffset;
 pub use moment::{InChina, Moment};
 pub use multiplier::{Multiplier, Ratio, RatioError, Transformers};
+pub use on_demand::{MeterRead, ReadAnswer, ReadBits, ReadGroup, ReadJob, ReadState, ReadValue, ValueBefore};
 pub use quality::{Quality, Source, Suspicion};
 pub use reading::{Fetch, RegisterKey, RegisterReading};
 pub use run::{Run, RunKind, RunMeter, RunOutcome, RunState};

@@ -44,10 +44,12 @@ pub use problem::{Problem, ProblemDocument};
 pub use rate::Rates;
 pub use routes::{Route, Routes, Rule};
 
+use crate::billing;
 use crate::channel::Lines;
 use crate::clock::Clock;
-use crate::collect::Progress;
-use crate::config::Http;
+use crate::collect::on_demand::OnDemand;
+use crate::collect::{self, Progress};
+use crate::config::{Config, Http};
 use crate::store::Store;
 
 /// What handlers work with. Cheap to clone.
@@ -63,6 +65,10 @@ pub struct Services {
     pub progress: watch::Receiver<Progress>,
     /// Wakes whoever watches.
     pub changes: Changes,
+    /// What collection and billing go by; `None` in a process that does neither.
+    pub rules: Option<Arc<SiteRules>>,
+    /// Reads meters on demand; `None` in a process that does not.
+    pub on_demand: Option<OnDemand>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
     /// Ends what would go on for ever, such as a stream of events.
@@ -89,6 +95,8 @@ impl Services {
             lines,
             progress,
             changes: Changes::default(),
+            rules: None,
+            on_demand: None,
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
@@ -96,6 +104,20 @@ impl Services {
             routes: Arc::default(),
             document: Arc::from(""),
         }
+    }
+
+    /// The same, for a site with this configuration.
+    #[must_use]
+    pub fn of_site(self, config: &Config) -> Self {
+        let rules =
+            SiteRules { billing: billing::Rules::of(config), collection: collect::Settings::of(config) };
+        Self { rules: Some(Arc::new(rules)), ..self }
+    }
+
+    /// The same, reading meters on demand.
+    #[must_use]
+    pub fn reading(self, on_demand: OnDemand) -> Self {
+        Self { on_demand: Some(on_demand), ..self }
     }
 
     /// Hashes and checks passwords.
@@ -109,6 +131,15 @@ impl Services {
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
+}
+
+/// What collection and billing go by.
+#[derive(Clone, Debug)]
+pub struct SiteRules {
+    /// What is billed, and how.
+    pub billing: billing::Rules,
+    /// What is collected, and when.
+    pub collection: collect::Settings,
 }
 
 /// Every route there is.

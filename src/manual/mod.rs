@@ -9,6 +9,9 @@ pub mod architecture {}
 #[doc = include_str!("adding.md")]
 pub mod adding {}
 
+#[doc = include_str!("alarms.md")]
+pub mod alarms {}
+
 /// Why things are as they are: one question a note, never rewritten, only superseded by a later one.
 pub mod decisions {
     #[doc = include_str!("decisions/0000-template.md")]

@@ -18,62 +18,66 @@ pub(super) struct Migration {
 
 /// All of them, in order; the first has version 1. What was released is never changed here, only added to.
 pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration {
-        name: "archive",
-        text: Sql {
-            sqlite: include_str!("migrations/sqlite/0001_archive.sql"),
-            postgres: include_str!("migrations/postgres/0001_archive.sql"),
-        },
-    },
-    Migration {
-        name: "readings",
-        text: Sql {
-            sqlite: include_str!("migrations/sqlite/0002_readings.sql"),
-            postgres: include_str!("migrations/postgres/0002_readings.sql"),
-        },
-    },
-    Migration {
-        name: "runs",
-        text: Sql {
-            sqlite: include_str!("migrations/sqlite/0003_runs.sql"),
-            postgres: include_str!("migrations/postgres/0003_runs.sql"),
-        },
-    },
-    Migration {
-        name: "billing",
-        text: Sql {
-            sqlite: include_str!("migrations/sqlite/0004_billing.sql"),
-            postgres: include_str!("migrations/postgres/0004_billing.sql"),
-        },
-    },
-    Migration {
-        name: "lineage",
-        text: Sql {
-            sqlite: include_str!("migrations/sqlite/0005_lineage.sql"),
-            postgres: include_str!("migrations/postgres/0005_lineage.sql"),
-        },
-    },
-    Migration {
-        name: "audit",
-        text: Sql {
-            sqlite: include_str!("migrations/sqlite/0006_audit.sql"),
-            postgres: include_str!("migrations/postgres/0006_audit.sql"),
-        },
-    },
-    Migration {
-        name: "access",
-        text: Sql {
-            sqlite: include_str!("migrations/sqlite/0007_access.sql"),
-            postgres: include_str!("migrations/postgres/0007_access.sql"),
-        },
-    },
-    Migration {
-        name: "proposals",
-        text: Sql {
-            sqlite: include_str!("migrations/sqlite/0013_proposals.sql"),
-            postgres: include_str!("migrations/postgres/0013_proposals.sql"),
-        },
-    },
+    Migration::new(
+        "archive",
+        include_str!("migrations/sqlite/0001_archive.sql"),
+        include_str!("migrations/postgres/0001_archive.sql"),
+    ),
+    Migration::new(
+        "readings",
+        include_str!("migrations/sqlite/0002_readings.sql"),
+        include_str!("migrations/postgres/0002_readings.sql"),
+    ),
+    Migration::new(
+        "runs",
+        include_str!("migrations/sqlite/0003_runs.sql"),
+        include_str!("migrations/postgres/0003_runs.sql"),
+    ),
+    Migration::new(
+        "billing",
+        include_str!("migrations/sqlite/0004_billing.sql"),
+        include_str!("migrations/postgres/0004_billing.sql"),
+    ),
+    Migration::new(
+        "lineage",
+        include_str!("migrations/sqlite/0005_lineage.sql"),
+        include_str!("migrations/postgres/0005_lineage.sql"),
+    ),
+    Migration::new(
+        "audit",
+        include_str!("migrations/sqlite/0006_audit.sql"),
+        include_str!("migrations/postgres/0006_audit.sql"),
+    ),
+    Migration::new(
+        "access",
+        include_str!("migrations/sqlite/0007_access.sql"),
+        include_str!("migrations/postgres/0007_access.sql"),
+    ),
+    Migration::new(
+        "supply",
+        include_str!("migrations/sqlite/0008_supply.sql"),
+        include_str!("migrations/postgres/0008_supply.sql"),
+    ),
+    Migration::new(
+        "secrets",
+        include_str!("migrations/sqlite/0009_secrets.sql"),
+        include_str!("migrations/postgres/0009_secrets.sql"),
+    ),
+    Migration::new(
+        "reads",
+        include_str!("migrations/sqlite/0010_reads.sql"),
+        include_str!("migrations/postgres/0010_reads.sql"),
+    ),
+    Migration::new(
+        "alarms",
+        include_str!("migrations/sqlite/0011_alarms.sql"),
+        include_str!("migrations/postgres/0011_alarms.sql"),
+    ),
+    Migration::new(
+        "proposals",
+        include_str!("migrations/sqlite/0013_proposals.sql"),
+        include_str!("migrations/postgres/0013_proposals.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.
@@ -116,6 +120,10 @@ pub(super) async fn migrate(
 }
 
 impl Migration {
+    const fn new(name: &'static str, sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { name, text: Sql { sqlite, postgres } }
+    }
+
     const fn text(&self, dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Sqlite => self.text.sqlite,

@@ -11,6 +11,7 @@
 //! and `collect`.
 
 pub mod access;
+pub mod alarm;
 pub mod archive;
 mod audit;
 mod audit_check;
@@ -30,11 +31,15 @@ mod partition;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod proposal;
+mod read_answer;
+mod read_job;
 mod review;
 mod run;
+mod secret;
 mod seed;
 mod session;
 mod sql;
+pub mod supply;
 mod transaction;
 pub mod view;
 
@@ -49,8 +54,10 @@ pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
 pub use partition::Large;
 pub use proposal::{DoesNotFit, ProposalError, Verdict};
+pub use read_job::{NewReads, Submitted};
 pub use review::{Decided, Decision, Review};
 pub use run::RunPlan;
+pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
 

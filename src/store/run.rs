@@ -73,6 +73,16 @@ impl Store {
         row.map(run).transpose()
     }
 
+    /// The run with this number.
+    ///
+    /// # Errors
+    /// As [`Self::begin_run`].
+    pub async fn run_with(&self, id: Id<Run>) -> Result<Option<Run>, StoreError> {
+        let mut reading = self.read("reading a run").await?;
+        let row: Option<Row> = reading.row(OF_ID, &[id.into()]).await?;
+        row.map(run).transpose()
+    }
+
     /// The newest runs, the last day first.
     ///
     /// # Errors
@@ -281,6 +291,9 @@ const OUTCOME: Table = Table {
 
 const OF_KEY: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
     WHERE scope = $1 AND day = $2 AND kind = $3";
+
+const OF_ID: &str =
+    "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run WHERE id = $1";
 
 const NEWEST: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
     ORDER BY day DESC, started_at DESC LIMIT $1";

@@ -5,15 +5,21 @@
 
 use std::collections::HashMap;
 
+use super::alarm::{MessageState, Tells};
 use super::billing::OutboxState;
 use super::error::StoreError;
+use super::secret::SecretKind;
 use super::sql::{Kind, Rows, Table};
+use super::supply::AttemptOutcome;
 use super::transaction::Transaction;
 use crate::domain::access::Role;
 use crate::domain::proposal::ProposalState;
+use crate::domain::supply::{
+    CalendarKind, HaltKind, NoticeKind, Objection, OrderKind, OrderState, ProtectionKind, Reason,
+};
 use crate::domain::{
-    BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole, Quality,
-    RunKind, RunState, Source,
+    AlarmKind, BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole,
+    Quality, ReadGroup, ReadState, RunKind, RunState, Severity, Source,
 };
 
 /// Adds what is missing, and refuses what differs.
@@ -23,7 +29,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
     let held: HashMap<(String, i64), String> =
         held.into_iter().map(|(list, code, name)| ((list, code), name)).collect();
     let mut rows = Rows::new(&CODED);
-    let lists: [(&str, Vec<(i64, &str)>); 13] = [
+    let lists: Vec<(&str, Vec<(i64, &str)>)> = vec![
         ("quality", members::<Quality>()),
         ("source", members::<Source>()),
         ("cause", members::<MissingCause>()),
@@ -36,7 +42,23 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("billing_kind", members::<BillingKind>()),
         ("outbox_state", members::<OutboxState>()),
         ("account_role", members::<Role>()),
+        ("order_kind", members::<OrderKind>()),
+        ("order_reason", members::<Reason>()),
+        ("order_state", members::<OrderState>()),
+        ("objection", members::<Objection>()),
+        ("attempt_outcome", members::<AttemptOutcome>()),
+        ("notice_kind", members::<NoticeKind>()),
+        ("protection_kind", members::<ProtectionKind>()),
+        ("calendar_kind", members::<CalendarKind>()),
+        ("halt_kind", members::<HaltKind>()),
         ("proposal_state", members::<ProposalState>()),
+        ("alarm_kind", members::<AlarmKind>()),
+        ("alarm_severity", members::<Severity>()),
+        ("alarm_tells", members::<Tells>()),
+        ("alarm_message_state", members::<MessageState>()),
+        ("secret_kind", members::<SecretKind>()),
+        ("read_group", members::<ReadGroup>()),
+        ("read_state", members::<ReadState>()),
     ];
     for (list, members) in &lists {
         for (code, name) in members {

@@ -4,6 +4,7 @@
 mod absence;
 mod bill;
 mod clocks;
+mod held;
 mod kills;
 mod meters;
 mod month;

@@ -77,7 +77,7 @@ pub(crate) struct Wire {
 /// The head-end in a town. It may be killed and begun again; the town goes on.
 pub(crate) struct HeadEnd {
     pub(crate) collector: Collector,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
 
@@ -191,6 +191,12 @@ impl Town {
     /// The meter with this address.
     pub(crate) fn shared(&self, address: MeterAddress) -> &Shared {
         self.meters.iter().find(|(entry, _)| entry.address == address).map(|(_, meter)| meter).unwrap()
+    }
+
+    /// The numbers the store gives the meters.
+    pub(crate) async fn numbers(&self) -> Vec<(Id<Meter>, MeterAddress)> {
+        let sites = self.store.site_meters().await.unwrap();
+        sites.into_iter().map(|site| (site.meter_id, site.meter.address)).collect()
     }
 
     /// The number of the meter with this address.

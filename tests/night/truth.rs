@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chaobiao::domain::{Coded, Day, Id, Item, Meter, Moment, Quality, RunKind, RunOutcome, RunState, Source};
 use dlt645::address::MeterAddress;
-use simulator::tariff::Tariff;
-use simulator::truth::register::{Energy, Quadrant, Register};
 use simulator::world::fitted::Shared;
 
+pub(crate) use crate::held::held;
 use crate::rig::{Town, at};
 
 /// What was found when a store was compared with the truth.
@@ -43,33 +42,6 @@ pub(crate) struct Kept {
 /// The accepted readings of a meter, by item and instant.
 pub(crate) type Readings = BTreeMap<(String, Moment), Kept>;
 
-/// The simulator's register of an item.
-fn register(item: Item) -> Option<Register> {
-    let code = item.code();
-    let energy = match (code.c, code.d) {
-        (1, 8) => Energy::ForwardActive,
-        (2, 8) => Energy::ReverseActive,
-        (3, 8) => Energy::CombinedReactive1,
-        (4, 8) => Energy::CombinedReactive2,
-        (5, 8) => Energy::Reactive(Quadrant::I),
-        (6, 8) => Energy::Reactive(Quadrant::II),
-        (7, 8) => Energy::Reactive(Quadrant::III),
-        (8, 8) => Energy::Reactive(Quadrant::IV),
-        _ => return None,
-    };
-    match code.e {
-        0 => Some(Register::total(energy)),
-        tariff => Some(Register::tariff(energy, Tariff::from_number(tariff)?)),
-    }
-}
-
-/// What a meter held, in the item's last decimal place; the meter counts in hundredths.
-pub(crate) fn held(meter: &Shared, item: Item, moment: Moment) -> Option<i64> {
-    let shared = meter.lock().unwrap();
-    let shown = shared.meter.truth().shown(register(item)?, at(moment));
-    Some(shown * 10_i64.pow(u32::from(item.decimals()) - 2))
-}
-
 /// The true moment at which a meter's own clock came to an instant; `None` when it did not within the tolerance of it.
 pub(crate) fn marked(meter: &Shared, instant: Moment) -> Option<Moment> {
     let shared = meter.lock().unwrap();
@@ -79,12 +51,6 @@ pub(crate) fn marked(meter: &Shared, instant: Moment) -> Option<Moment> {
 }
 
 impl Town {
-    /// The numbers the store gives the meters.
-    pub(crate) async fn numbers(&self) -> Vec<(Id<Meter>, MeterAddress)> {
-        let sites = self.store.site_meters().await.unwrap();
-        sites.into_iter().map(|site| (site.meter_id, site.meter.address)).collect()
-    }
-
     /// Compares everything that is kept of the days from `from` up to and with `until`; each of `nights` must have ended
     /// with every meter read or missing for a cause.
     pub(crate) async fn judge(&self, (from, until): (Day, Day), nights: &[Day]) -> Findings {

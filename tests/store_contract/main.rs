@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
 mod access;
+mod alarms;
 mod archive;
 mod audit;
 mod billing;
@@ -12,8 +13,11 @@ mod pages;
 mod postgres;
 mod proposals;
 mod readings;
+mod reads;
 mod rules;
 mod runs;
+mod secret;
+mod supply;
 mod views;
 
 use chaobiao::domain::{Day, Moment};
@@ -27,7 +31,7 @@ pub(crate) struct Fresh {
     pub(crate) store: Store,
     pub(crate) address: Address,
     /// Taken away with the test.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Runs a test on a new store of each kind.
@@ -35,7 +39,7 @@ pub(crate) async fn on_both(test: impl AsyncFn(&Fresh)) {
     for address in empty_databases().await {
         let (folder, address) = address;
         let store = Store::open(&address, Migrations::Run).await.unwrap();
-        let fresh = Fresh { store, address, _folder: folder };
+        let fresh = Fresh { store, address, folder };
         test(&fresh).await;
         fresh.store.close().await;
     }
@@ -46,12 +50,17 @@ pub(crate) async fn on_sqlite(test: impl AsyncFn(&Fresh)) {
     let folder = tempfile::tempdir().unwrap();
     let address = Address::Sqlite(folder.path().join("store.db"));
     let store = Store::open(&address, Migrations::Run).await.unwrap();
-    let fresh = Fresh { store, address, _folder: folder };
+    let fresh = Fresh { store, address, folder };
     test(&fresh).await;
     fresh.store.close().await;
 }
 
 impl Fresh {
+    /// A place for files of the test.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// Runs SQL as another program would.
     pub(crate) async fn run(&self, sql: &str) -> Result<(), sqlx::Error> {
         let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));

@@ -111,6 +111,12 @@ impl Meter {
     /// 1CH: password, operator, N1 N2, deadline by the meter's own clock.
     pub(super) fn control_relay(&mut self, now: At, data: &[u8]) -> Done {
         let (password, operator, order) = authority(data).ok_or(ERR_OTHER)?;
+        match password {
+            [0x98, 0, 0, word @ 0..=1] => return self.enciphered_relay(now, word == 1, operator, order),
+            // Under a utility's keys plain passwords are not taken. [645-2007 5]
+            _ if self.chip().is_some() => return Err(ERR_PASSWORD),
+            _ => {}
+        }
         let [n1, n2, deadline @ ..] = order else { return Err(ERR_OTHER) };
         let deadline: [u8; 6] = deadline.try_into().map_err(|_| ERR_OTHER)?;
         if !self.passwords.check(now, password, LEVEL_CONTROL) {

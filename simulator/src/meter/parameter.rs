@@ -265,6 +265,7 @@ impl Meter {
                     | bit(6, relay.is_ordered_open())
                     | bit(7, relay.is_about_to_trip())
                     | bit(12, relay.is_held())
+                    | bit(13, self.chip().is_some_and(|chip| chip.is_authenticated(now)))
                     | bit(14, true)
                     | bit(15, true)
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlt645::exchange::LengthRule;
 
-use super::super::ask::{Asker, Missed};
+use super::super::ask::{Asker, Heard, Missed};
 use super::super::{identifier, interpret};
 use crate::domain::{ClockOffset, MissingCause, Moment, meter_clock};
 
@@ -38,9 +38,16 @@ pub(in crate::collect) async fn read_clock(
     Err(Missed::new(MissingCause::Damaged, "the clock: no two readings agree"))
 }
 
-/// Date and time are two answers: the date is asked again when midnight may have been between them. Only answers that can
-/// be no others count, also when they are no time: else those would be left over where the good ones are passed over.
 async fn read_once(asker: &Asker<'_>) -> Result<ClockReading, Missed> {
+    read_session(asker).await.map(|(reading, _)| reading)
+}
+
+/// Reads a clock once, with the answers of date and time. These are two answers: the date is asked again when midnight may
+/// have been between them. Only answers that can be no others count, also when they are no time: else those would be left
+/// over where the good ones are passed over.
+pub(in crate::collect) async fn read_session(
+    asker: &Asker<'_>,
+) -> Result<(ClockReading, [Heard; 2]), Missed> {
     let (date_id, time_id) = identifier::clock(asker.edition());
     for _ in 0..MOST_TRIES {
         let date = asker.read(date_id, LengthRule::exact([4])).await?;
@@ -49,22 +56,25 @@ async fn read_once(asker: &Asker<'_>) -> Result<ClockReading, Missed> {
         if !(date.is_alone && of_day.is_alone && (of_day.is_surely_new || span <= WIDEST)) {
             continue;
         }
-        let (date, shown) = match (interpret::time(&date), interpret::time(&of_day)) {
-            (Ok(date), Ok(shown)) => (date, shown),
+        let (day, shown) = match (interpret::time(&date), interpret::time(&of_day)) {
+            (Ok(day), Ok(shown)) => (day, shown),
             (Err(missed), _) | (_, Err(missed)) if missed.cause == MissingCause::NoValue => {
-                return Ok(ClockReading::Absurd);
+                return Ok((ClockReading::Absurd, [date, of_day]));
             }
             (Err(missed), _) | (_, Err(missed)) => return Err(missed),
         };
-        let Some(civil) = interpret::date_and_time(date, shown) else { return Ok(ClockReading::Absurd) };
+        let Some(civil) = meter_clock::shown(day, shown) else {
+            return Ok((ClockReading::Absurd, [date, of_day]));
+        };
         if (civil.hour(), civil.minute()) == (0, 0) {
             // The date may be that of yesterday: once more, both of today.
             let again = interpret::time(&asker.read(date_id, LengthRule::exact([4])).await?)?;
-            if again != date {
+            if again != day {
                 continue;
             }
         }
-        return Ok(ClockReading::Off(ClockOffset::measured(civil, of_day.asked_at, of_day.answered_at)));
+        let off = ClockOffset::measured(civil, of_day.asked_at, of_day.answered_at);
+        return Ok((ClockReading::Off(off), [date, of_day]));
     }
     Err(Missed::new(MissingCause::Damaged, "the clock: every answer may have been an old one"))
 }

@@ -119,7 +119,7 @@ fn first_time(heard: &Heard) -> Option<String> {
 }
 
 /// Status words 1 to 7, or the two of 1997.
-fn status_words(edition: Edition) -> Vec<DataId> {
+pub(in crate::collect) fn status_words(edition: Edition) -> Vec<DataId> {
     match edition {
         Edition::E2007 => (1..=7).map(|word| DataId::new_2007(0x0400_0500 | word)).collect(),
         Edition::E1997 => vec![DataId::new_1997(0xC020), DataId::new_1997(0xC021)],
@@ -128,7 +128,7 @@ fn status_words(edition: Edition) -> Vec<DataId> {
 
 /// The counts of events that an operator wants to know of: loss of supply, programming, meter, demand and event clear,
 /// clock set, covers, magnet, load switch.
-const fn kinds(edition: Edition) -> &'static [u32] {
+pub(in crate::collect) const fn kinds(edition: Edition) -> &'static [u32] {
     match edition {
         Edition::E2007 => &[
             0x0311_0000,

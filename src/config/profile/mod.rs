@@ -5,6 +5,7 @@
 
 mod difference;
 mod read;
+mod relay;
 mod set;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::domain::{MeterProtocol, Parity};
 
 pub use difference::{Difference, IdPattern};
 pub(super) use read::read;
+pub use relay::{OrderForm, RelayProfile, RelaySwitch};
 pub use set::Profiles;
 
 /// The profile of a make of meter.
@@ -53,6 +55,8 @@ pub struct MeterProfile {
     pub daily_freezes: u8,
     /// Whether it keeps a load record.
     pub load_record: bool,
+    /// Its load switch.
+    pub relay: RelayProfile,
     /// Which way round the digits of a password stand on the wire.
     pub password_order: DigitOrder,
     /// Which way round texts stand on the wire.

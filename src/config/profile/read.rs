@@ -30,6 +30,7 @@ pub(in crate::config) fn read(
     }
     root.section("line", |section| read_line(section, &mut profile));
     root.section("registers", |section| read_registers(section, &mut profile));
+    root.section("relay", |section| profile.relay.read(section));
     root.section("coding", |section| read_coding(section, &mut profile));
     let edition = edition(profile.protocol);
     let own = root.sections("difference", |section| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dlt645::password::DigitOrder;
 
-use super::{MeterProfile, TextOrder};
+use super::{MeterProfile, RelayProfile, RelaySwitch, TextOrder};
 use crate::config::fault::{Fault, FaultKind};
 use crate::config::section::{Section, Source};
 use crate::domain::MeterProtocol;
@@ -116,6 +116,7 @@ static PLAIN_2007: LazyLock<MeterProfile> = LazyLock::new(|| MeterProfile {
     most_watts: 13_200,
     daily_freezes: 62,
     load_record: true,
+    relay: RelayProfile::PLAIN,
     password_order: DigitOrder::LowFirst,
     text_order: TextOrder::LastFirst,
     lacks: Vec::new(),
@@ -128,6 +129,8 @@ static BUILT_IN: LazyLock<Vec<MeterProfile>> = LazyLock::new(|| {
         protocol: MeterProtocol::Dlt1997,
         daily_freezes: 0,
         load_record: false,
+        // The edition has no order to a switch. [645-1997 2]
+        relay: RelayProfile { switch: RelaySwitch::None, ..RelayProfile::PLAIN },
         ..PLAIN_2007.clone()
     };
     let read = |(file, text, plain): (&str, &str, &MeterProfile)| {

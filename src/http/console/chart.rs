@@ -338,7 +338,7 @@ mod tests {
             assert!(top <= bottom && bottom <= BOTTOM * 10 && top >= TOP * 10, "{least} {most}");
             assert!(scale.marks().count() <= 12);
         }
-        assert_eq!((step(5), step(6), step(11), step(26), step(100)), (1, 1, 2, 5, 20));
+        assert_eq!((step(5), step(6), step(11), step(26), step(100)), (1, 2, 2, 5, 20));
     }
 
     #[test]

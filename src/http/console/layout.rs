@@ -24,6 +24,7 @@ pub struct Place {
 pub const PLACES: &[Place] = &[
     place("/", "今夜", "Tonight", Action::SeeStatus),
     place("/meters", "电能表", "Meters", Action::SeeStatus),
+    place("/reads", "召测", "Read now", Action::ReadOnDemand),
     place("/billing", "计费", "Billing", Action::SeePushes),
     place("/lines", "线路", "Lines", Action::SeeStatus),
     place("/events", "事件", "Events", Action::SeeStatus),
@@ -129,6 +130,7 @@ fn look(view: &View) -> Markup {
 /// The stop of all cuts: how it stands, and what whoever looks may do about it. (F52)
 fn stop(view: &View) -> Markup {
     html! { @match &view.stop {
+        Stop::None => {}
         Stop::Released => @if view.may(Action::PressStop) {
             details.stop {
                 summary { (view.say("急停：停止一切停电", "STOP all cuts")) }

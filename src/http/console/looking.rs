@@ -26,7 +26,7 @@ impl FromRequestParts<Services> for View {
             now: services.clock.now(),
             here: parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned(),
             token: caller.map_or(String::new(), |caller| caller.csrf().to_owned()),
-            stop: Stop::Released,
+            stop: Stop::None,
             told: None,
         })
     }

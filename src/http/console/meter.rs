@@ -21,6 +21,7 @@ use crate::store::{MeterEvent, StatusWords};
 
 pub use curve::{CurvePart, stretch};
 pub use fetch::FetchPage;
+pub(in crate::http::console) use fetch::frames;
 pub use registers::RegistersPart;
 
 /// What the page is called.
@@ -72,6 +73,12 @@ impl Part {
         PARTS.iter().find(|(name, _)| *name == wanted).map_or("curve", |(name, _)| *name)
     }
 
+    /// Whether whoever looks may see this part: how a meter stands, or what it read as well.
+    #[must_use]
+    pub fn may_be_seen(name: &str, view: &View) -> bool {
+        matches!(name, "events" | "clock" | "status") || view.may(Action::SeeCustomers)
+    }
+
     const fn name(&self) -> &'static str {
         match self {
             Self::Curve(_) => "curve",
@@ -91,7 +98,7 @@ impl MeterPage {
         html! {
             (head(view, &self.sheet))
             nav.tabs aria-label=(view.say("部分", "Parts")) {
-                @for (name, title) in PARTS {
+                @for (name, title) in PARTS.into_iter().filter(|(name, _)| Part::may_be_seen(name, view)) {
                     a href={ "?part=" (name) } aria-current=[(name == self.part.name()).then_some("page")] {
                         (title.of(view.look.language))
                     }
@@ -253,7 +260,12 @@ fn head(view: &View, sheet: &MeterSheet) -> Markup {
             None => html! { (view.say("无", "none")) },
         }),
     ]);
-    html! { section.sheet { (facts(&shown)) } }
+    html! { section.sheet {
+        (facts(&shown))
+        @if view.may(Action::ReadOnDemand) {
+            p.no-print { a.button href={ "/reads?meters=" (line.address) } { (view.say("召测", "Read now")) } }
+        }
+    } }
 }
 
 fn stays(view: &View, sheet: &MeterSheet) -> Markup {
@@ -314,4 +326,4 @@ fn multiplied(hundredths: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

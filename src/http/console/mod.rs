@@ -12,6 +12,7 @@ pub mod billing;
 pub mod chart;
 pub mod components;
 pub mod events;
+mod handlers;
 pub mod labels;
 pub mod layout;
 pub mod lines;
@@ -21,7 +22,10 @@ pub mod loss;
 pub mod meter;
 pub mod meters;
 pub mod night;
+pub mod reads;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod users;
 pub mod view;
 pub mod words;
@@ -30,5 +34,6 @@ use super::routes::Routes;
 
 /// Every page and form.
 pub(super) fn routes() -> Routes {
-    looking::routes().and(login::routes()).and(account::routes()).and(users::routes()).and(audit::routes())
+    let people = login::routes().and(account::routes()).and(users::routes()).and(audit::routes());
+    looking::routes().and(people).and(handlers::routes())
 }

@@ -1,6 +1,6 @@
 //! Reading the archive.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use dlt645::address::MeterAddress;
 
@@ -10,7 +10,7 @@ use crate::domain::{
     ReadingRoute, TransformerArea, Transformers, TransformersFrom,
 };
 use crate::store::error::StoreError;
-use crate::store::sql::{Cell, Sql};
+use crate::store::sql::{Cell, Dialect, Sql};
 use crate::store::transaction::Transaction;
 use crate::store::{Store, code};
 
@@ -25,6 +25,8 @@ pub struct SiteMeter {
     pub meter: Meter,
     /// The point.
     pub point: MeteringPoint,
+    /// The number of the point's transformer area.
+    pub area_id: Option<Id<TransformerArea>>,
     /// Since when the meter is there.
     pub installed_at: Moment,
 }
@@ -53,6 +55,15 @@ impl Store {
     /// As [`Self::site_meters`].
     pub async fn site_meter(&self, address: MeterAddress) -> Result<Option<SiteMeter>, StoreError> {
         site_meter(&mut self.read("reading an installed meter").await?, address).await
+    }
+
+    /// The installed meters with these addresses, in the order of their numbers; an address that none has is left out.
+    ///
+    /// # Errors
+    /// As [`Self::site_meters`].
+    pub async fn site_meters_with(&self, addresses: &[MeterAddress]) -> Result<Vec<SiteMeter>, StoreError> {
+        let mut reading = self.read("reading some installed meters").await?;
+        site_meters(&mut reading, Some(addresses)).await
     }
 
     /// What happened at these points.
@@ -143,40 +154,52 @@ impl Store {
 type MeterRow = (i64, i64, i64, String, Option<String>, i64, Option<String>);
 /// Number, line, terminal, measuring point, port, baud, parity.
 type PathRow = (i64, Option<String>, Option<String>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
-/// Meter, number, customer, role, area, route, protection.
-type PointRow = (i64, String, String, i64, Option<String>, Option<String>, Option<String>);
+/// Meter, number, customer, role, area, route, protection, number of the area.
+type PointRow = (i64, String, String, i64, Option<String>, Option<String>, Option<String>, Option<i64>);
 
 /// The installed meter with this address, as a transaction sees it.
 pub(in crate::store) async fn site_meter(
     reading: &mut Transaction,
     address: MeterAddress,
 ) -> Result<Option<SiteMeter>, StoreError> {
-    Ok(site_meters(reading, Some(address)).await?.into_iter().next())
+    Ok(site_meters(reading, Some(&[address])).await?.into_iter().next())
 }
 
 async fn site_meters(
     reading: &mut Transaction,
-    only: Option<MeterAddress>,
+    only: Option<&[MeterAddress]>,
 ) -> Result<Vec<SiteMeter>, StoreError> {
-    let only = only.map(|address| address.to_string());
     // Three statements of one snapshot, since a row has sixteen columns at most here.
-    let arg = [Cell::from(only)];
-    let meters: Vec<MeterRow> = reading.rows(METERS, &arg).await?;
-    let paths: Vec<PathRow> = reading.rows(PATHS, &arg).await?;
-    let points: Vec<PointRow> = reading.rows(POINTS, &arg).await?;
+    let [meters, paths, points] = if only.is_some() { SOME } else { ALL.map(Sql::from) };
+    let arg: Vec<Cell<'_>> = only.map(|only| texts(reading.dialect(), only)).into_iter().collect();
+    let meters: Vec<MeterRow> = reading.rows(meters, &arg).await?;
+    let paths: Vec<PathRow> = reading.rows(paths, &arg).await?;
+    let points: Vec<PointRow> = reading.rows(points, &arg).await?;
     let rows = meters.into_iter().zip(paths).zip(points);
     rows.map(|((meter, path), point)| site_meter_of(meter, path, point)).collect()
 }
 
+/// Addresses, as the database reads an array of texts; they are digits only.
+fn texts(dialect: Dialect, addresses: &[MeterAddress]) -> Cell<'static> {
+    let quoted = |address: &MeterAddress| format!("\"{address}\"");
+    let texts =
+        addresses.iter().map(quoted).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",");
+    match dialect {
+        Dialect::Sqlite => format!("[{texts}]").into(),
+        Dialect::Postgres => format!("{{{texts}}}").into(),
+    }
+}
+
 fn site_meter_of(meter: MeterRow, path: PathRow, point: PointRow) -> Result<SiteMeter, StoreError> {
     let (meter_id, point_id, installed_at, address, asset_number, protocol, profile) = meter;
-    let (_, number, customer, role, area, route, protection) = point;
+    let (_, number, customer, role, area, route, protection, area_id) = point;
     let address =
         address.parse().map_err(|_| StoreError::Unknown { list: "address", found: address.clone() })?;
     let (protocol, path) = (code("protocol", protocol)?, path_of(path)?);
     Ok(SiteMeter {
         meter_id: Id::new(meter_id),
         point_id: Id::new(point_id),
+        area_id: area_id.map(Id::new),
         installed_at: Moment::from_micros(installed_at),
         meter: Meter { address, asset_number, protocol, profile, path },
         point: MeteringPoint { number, customer, role: code("role", role)?, area, route, protection },
@@ -268,19 +291,50 @@ async fn routes(reading: &mut Transaction) -> Result<Vec<ReadingRoute>, StoreErr
     Ok(rows.into_iter().map(route).collect())
 }
 
-const METERS: &str = "SELECT m.id, n.point_id, n.installed_at, m.address, m.asset_number, m.protocol, m.profile \
-    FROM installation n JOIN meter m ON m.id = n.meter_id \
-    WHERE n.removed_at IS NULL AND ($1 IS NULL OR m.address = $1) ORDER BY m.id";
+/// Of all meters that are installed: the meters, how they are reached, the points.
+const ALL: [&str; 3] = [
+    "SELECT m.id, n.point_id, n.installed_at, m.address, m.asset_number, m.protocol, m.profile \
+        FROM installation n JOIN meter m ON m.id = n.meter_id WHERE n.removed_at IS NULL ORDER BY m.id",
+    "SELECT m.id, l.name, m.terminal, m.measuring_point, m.terminal_port, m.baud, m.parity \
+        FROM installation n JOIN meter m ON m.id = n.meter_id LEFT JOIN line l ON l.id = m.line_id \
+        WHERE n.removed_at IS NULL ORDER BY m.id",
+    "SELECT m.id, p.number, c.number, p.role, a.name, r.name, p.protection, p.area_id \
+        FROM installation n JOIN meter m ON m.id = n.meter_id JOIN metering_point p ON p.id = n.point_id \
+        JOIN customer c ON c.id = p.customer_id LEFT JOIN transformer_area a ON a.id = p.area_id \
+        LEFT JOIN reading_route r ON r.id = p.route_id WHERE n.removed_at IS NULL ORDER BY m.id",
+];
 
-const PATHS: &str = "SELECT m.id, l.name, m.terminal, m.measuring_point, m.terminal_port, m.baud, m.parity \
-    FROM installation n JOIN meter m ON m.id = n.meter_id LEFT JOIN line l ON l.id = m.line_id \
-    WHERE n.removed_at IS NULL AND ($1 IS NULL OR m.address = $1) ORDER BY m.id";
-
-const POINTS: &str = "SELECT m.id, p.number, c.number, p.role, a.name, r.name, p.protection \
-    FROM installation n JOIN meter m ON m.id = n.meter_id JOIN metering_point p ON p.id = n.point_id \
-    JOIN customer c ON c.id = p.customer_id LEFT JOIN transformer_area a ON a.id = p.area_id \
-    LEFT JOIN reading_route r ON r.id = p.route_id \
-    WHERE n.removed_at IS NULL AND ($1 IS NULL OR m.address = $1) ORDER BY m.id";
+/// The same of those with some addresses, each found by its key.
+const SOME: [Sql; 3] = [
+    Sql {
+        sqlite: "SELECT m.id, n.point_id, n.installed_at, m.address, m.asset_number, m.protocol, m.profile \
+            FROM meter m CROSS JOIN installation n ON n.meter_id = m.id \
+            WHERE m.address IN (SELECT value FROM json_each($1)) AND n.removed_at IS NULL ORDER BY m.id",
+        postgres: "SELECT m.id, n.point_id, n.installed_at, m.address, m.asset_number, m.protocol, m.profile \
+            FROM unnest($1::text[]) AS k (address) JOIN meter m USING (address) JOIN installation n ON n.meter_id = m.id \
+            WHERE n.removed_at IS NULL ORDER BY m.id",
+    },
+    Sql {
+        sqlite: "SELECT m.id, l.name, m.terminal, m.measuring_point, m.terminal_port, m.baud, m.parity \
+            FROM meter m CROSS JOIN installation n ON n.meter_id = m.id LEFT JOIN line l ON l.id = m.line_id \
+            WHERE m.address IN (SELECT value FROM json_each($1)) AND n.removed_at IS NULL ORDER BY m.id",
+        postgres: "SELECT m.id, l.name, m.terminal, m.measuring_point, m.terminal_port, m.baud, m.parity \
+            FROM unnest($1::text[]) AS k (address) JOIN meter m USING (address) JOIN installation n ON n.meter_id = m.id \
+            LEFT JOIN line l ON l.id = m.line_id WHERE n.removed_at IS NULL ORDER BY m.id",
+    },
+    Sql {
+        sqlite: "SELECT m.id, p.number, c.number, p.role, a.name, r.name, p.protection, p.area_id \
+            FROM meter m CROSS JOIN installation n ON n.meter_id = m.id JOIN metering_point p ON p.id = n.point_id \
+            JOIN customer c ON c.id = p.customer_id LEFT JOIN transformer_area a ON a.id = p.area_id \
+            LEFT JOIN reading_route r ON r.id = p.route_id \
+            WHERE m.address IN (SELECT value FROM json_each($1)) AND n.removed_at IS NULL ORDER BY m.id",
+        postgres: "SELECT m.id, p.number, c.number, p.role, a.name, r.name, p.protection, p.area_id \
+            FROM unnest($1::text[]) AS k (address) JOIN meter m USING (address) JOIN installation n ON n.meter_id = m.id \
+            JOIN metering_point p ON p.id = n.point_id JOIN customer c ON c.id = p.customer_id \
+            LEFT JOIN transformer_area a ON a.id = p.area_id LEFT JOIN reading_route r ON r.id = p.route_id \
+            WHERE n.removed_at IS NULL ORDER BY m.id",
+    },
+];
 
 const INSTALLATIONS: Sql = Sql {
     sqlite: "SELECT point_id, meter_id, installed_at, removed_at FROM installation \

@@ -1,0 +1,126 @@
+//! A table of any list: which columns it has, and its cells by column, with the same care as the archive file.
+
+use super::cell;
+use super::cell::{Read, TextKind};
+use super::encoding::{self, Encoding};
+use super::fault::{Fault, FaultKind, Faults};
+use super::table::{self, Record, Records};
+use crate::config::shortened;
+
+/// A column of a list: its names in English and in Chinese, and whether a list without it says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SheetColumn {
+    pub(super) en: &'static str,
+    pub(super) zh: &'static str,
+    pub(super) is_required: bool,
+}
+
+/// The lines of a list.
+pub(super) struct Sheet {
+    columns: &'static [SheetColumn],
+    /// Where each column stands.
+    places: Vec<Option<usize>>,
+    width: usize,
+    records: Vec<Record>,
+}
+
+impl Sheet {
+    pub(super) fn read(
+        bytes: &[u8],
+        told: Option<Encoding>,
+        columns: &'static [SheetColumn],
+    ) -> Result<Self, Faults> {
+        let (text, _) = encoding::decode(bytes, told)?;
+        table::check(&text)?;
+        let mut records = Records::new(&text);
+        let Some(first) = records.next() else { return Err(FaultKind::Empty.into()) };
+        let names: Vec<String> = first.cells.iter().map(|name| name.trim().to_lowercase()).collect();
+        let place = |column: &SheetColumn| {
+            names.iter().position(|name| *name == column.en || *name == column.zh.to_lowercase())
+        };
+        let places: Vec<_> = columns.iter().map(place).collect();
+        let mut faults = Faults::default();
+        for (column, _) in
+            columns.iter().zip(&places).filter(|(column, place)| column.is_required && place.is_none())
+        {
+            faults.push(Fault::of_line(first.line, FaultKind::NoColumn { en: column.en, zh: column.zh }));
+        }
+        let records: Vec<_> = records.collect();
+        if faults.is_empty() && records.is_empty() {
+            return Err(FaultKind::HeaderOnly.into());
+        }
+        let sheet = Self { columns, places, width: names.len(), records };
+        if faults.is_empty() { Ok(sheet) } else { Err(faults) }
+    }
+
+    /// What each line says, or every fault of the list.
+    pub(super) fn rows<T>(
+        &self,
+        read: impl Fn(&mut SheetRow<'_>) -> Option<T>,
+    ) -> Result<Vec<(u64, T)>, Faults> {
+        let mut faults = Faults::default();
+        let mut rows = Vec::new();
+        for record in &self.records {
+            let (found, expected) = (record.cells.len(), self.width);
+            if found != expected {
+                faults.push(Fault::of_line(record.line, FaultKind::Cells { found, expected }));
+                continue;
+            }
+            let mut row = SheetRow { sheet: self, record, faults: &mut faults };
+            if let Some(read) = read(&mut row) {
+                rows.push((record.line, read));
+            }
+        }
+        if faults.is_empty() { Ok(rows) } else { Err(faults) }
+    }
+}
+
+/// One line of a list.
+pub(super) struct SheetRow<'a> {
+    sheet: &'a Sheet,
+    record: &'a Record,
+    faults: &'a mut Faults,
+}
+
+impl SheetRow<'_> {
+    /// A cell that must be filled.
+    pub(super) fn required<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Read<T>) -> Option<T> {
+        let cell = self.cell(name);
+        match cell.as_deref() {
+            None => self.fault(name, None, FaultKind::Missing),
+            Some(text) => match read(text) {
+                Ok(value) => return Some(value),
+                Err(kind) => self.fault(name, cell.clone(), kind),
+            },
+        }
+        None
+    }
+
+    /// A cell that may be empty; `None` for a fault.
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Read<T>,
+    ) -> Option<Option<T>> {
+        if self.cell(name).is_none() { Some(None) } else { self.required(name, read).map(Some) }
+    }
+
+    /// A text that must be there.
+    pub(super) fn text(&mut self, name: &str, kind: TextKind) -> Option<String> {
+        self.required(name, |cell| cell::text(cell, kind))
+    }
+
+    fn cell(&self, name: &str) -> Option<String> {
+        let place = self.sheet.columns.iter().position(|column| column.en == name)?;
+        let place = self.sheet.places.get(place).copied().flatten()?;
+        let cell = self.record.cells.get(place)?.trim();
+        (!cell.is_empty()).then(|| cell.to_owned())
+    }
+
+    fn fault(&mut self, name: &str, found: Option<String>, kind: FaultKind) {
+        let column = self.sheet.columns.iter().find(|column| column.en == name);
+        let column = column.map(|column| format!("{} ({})", column.en, column.zh));
+        let found = found.map(|found| shortened(&found));
+        self.faults.push(Fault { line: Some(self.record.line), column, found, kind });
+    }
+}

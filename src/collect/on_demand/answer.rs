@@ -1,0 +1,150 @@
+//! From what a meter said to what an operator is shown: every value named, with the time the meter gives it.
+
+use dlt645::catalog::{self, Content, Value};
+use dlt645::data_id::DataId;
+use dlt645::exchange::LengthRule;
+use dlt645::explain::{self, ShownValue};
+use dlt645::quantity::Quantity;
+use dlt645::request::Request;
+
+use super::super::ask::{Asker, Heard, Missed};
+use super::super::interpret::{self, ItemValue};
+use crate::domain::register::State;
+use crate::domain::{Item, MissingCause, Moment, ReadAnswer, ReadBits, ReadGroup, ReadValue, ValueBefore};
+
+/// An answer with these values.
+pub(super) fn came(asker: &Asker<'_>, group: ReadGroup, heard: &Heard, values: Vec<ReadValue>) -> ReadAnswer {
+    let mut frames = Request::read(asker.site.meter.address, heard.id).to_bytes();
+    frames.extend_from_slice(&heard.frames);
+    ReadAnswer {
+        group,
+        data_id: heard.id.to_string(),
+        given: Some((heard.asked_at, heard.answered_at)),
+        is_doubtful: !heard.is_surely_new,
+        frames,
+        values,
+        missing: None,
+    }
+}
+
+/// What did not come, and why.
+pub(super) fn missing(group: ReadGroup, id: &str, missed: Missed) -> ReadAnswer {
+    ReadAnswer {
+        group,
+        data_id: id.to_owned(),
+        given: None,
+        is_doubtful: false,
+        frames: Vec::new(),
+        values: Vec::new(),
+        missing: Some((missed.cause, missed.detail)),
+    }
+}
+
+/// The lengths that an answer under an identifier may have.
+pub(super) fn lengths(id: DataId) -> LengthRule {
+    catalog::find(id).map_or(LengthRule::Any, |entry| {
+        LengthRule::exact((1..=MOST_DATA).filter(|length| entry.admits_length(*length)))
+    })
+}
+
+/// Everything that an answer says, named. What has not the form of the standard is no value (F8).
+pub(super) fn named(heard: &Heard) -> Result<Vec<ReadValue>, Missed> {
+    let id = heard.id;
+    let entry = catalog::find(id).ok_or_else(|| interpret::wrong_form(id, "not in the catalogue"))?;
+    if let Err(deviation) = entry.read(&heard.payload) {
+        return Err(interpret::wrong_form(id, &deviation.to_string()));
+    }
+    let shown = explain::data(id, &heard.payload);
+    let mut values: Vec<ReadValue> = shown.values.into_iter().map(|value| of_shown(value, None)).collect();
+    for record in shown.records {
+        let at = record.at;
+        values.extend(record.values.into_iter().map(|value| of_shown(value, at.as_deref())));
+    }
+    Ok(values)
+}
+
+/// Values of items, each beside what was known of it before.
+pub(super) fn of_items(values: &[ItemValue], before: &[Option<State>], time: Option<&str>) -> Vec<ReadValue> {
+    let none = std::iter::repeat(&None);
+    let value = |(value, before): (&ItemValue, &Option<State>)| ReadValue {
+        meter_time: value.occurred.clone().or_else(|| time.map(str::to_owned)),
+        before: before.map(|before| ValueBefore {
+            value: value.item.quantity(before.value).to_string(),
+            as_of: before.at.to_string(),
+            change: value.item.quantity(value.value.saturating_sub(before.value)).to_string(),
+        }),
+        ..of_item(value.item, value.value)
+    };
+    values.iter().zip(before.iter().chain(none)).map(value).collect()
+}
+
+/// The value of an item.
+pub(super) fn of_item(item: Item, value: i64) -> ReadValue {
+    ReadValue {
+        name: item.name_en(),
+        name_zh: item.name_zh(),
+        value: Some(item.quantity(value).to_string()),
+        unit: Some(item.unit().to_owned()),
+        item: Some(item.code().to_string()),
+        ..ReadValue::default()
+    }
+}
+
+/// A number of seconds that was made from what the meter said.
+pub(super) fn seconds(names: (&str, &str), micros: i64) -> ReadValue {
+    let tenths = micros.saturating_add(TENTH / 2).div_euclid(TENTH);
+    ReadValue {
+        name: names.0.to_owned(),
+        name_zh: names.1.to_owned(),
+        value: Some(Quantity::new(tenths, 1).to_string()),
+        unit: Some("s".to_owned()),
+        ..ReadValue::default()
+    }
+}
+
+/// The count in the answer for a kind of event.
+pub(super) fn count(heard: &Heard) -> Result<i64, Missed> {
+    let entry =
+        catalog::find(heard.id).ok_or_else(|| interpret::wrong_form(heard.id, "not in the catalogue"))?;
+    if let Ok(Content::Values(mut values)) = entry.read(&heard.payload)
+        && let Some(Value::Number(count)) = values.next().map(|reading| reading.value)
+    {
+        return Ok(count.scaled());
+    }
+    Err(Missed::new(MissingCause::NoValue, format!("{}: no count", heard.id)))
+}
+
+/// The instant of a slot, as it is shown.
+pub(super) fn shown_time(at: Moment) -> String {
+    at.in_china().to_string()
+}
+
+fn of_shown(shown: ShownValue, at: Option<&str>) -> ReadValue {
+    let text = |text: &str| text.to_owned();
+    let bits = shown.bits.into_iter().map(|bits| ReadBits {
+        bit: bits.bit,
+        name: text(bits.name),
+        name_zh: text(bits.name_zh),
+        value: bits.value,
+        meaning: text(bits.meaning),
+        meaning_zh: text(bits.meaning_zh),
+    });
+    ReadValue {
+        name: shown.name,
+        name_zh: shown.name_zh,
+        // What is in no table is shown as it came.
+        value: shown.value.or(shown.raw),
+        unit: shown.unit.map(text),
+        item: shown.item,
+        meter_time: shown.at.or_else(|| at.map(str::to_owned)),
+        bits: bits.collect(),
+        absent: shown.absent.map(text),
+        absent_zh: shown.absent_zh.map(text),
+        before: None,
+    }
+}
+
+/// What one frame holds behind the identifier, and a follow-on frame.
+const MOST_DATA: usize = 400;
+/// Microseconds of a tenth of a second.
+const TENTH: i64 = 100_000;

@@ -1,0 +1,314 @@
+//! What is known of an order and its points at one moment, read in the transaction that judges it.
+
+use super::halt::{ceilings_in_force, halts_in_force};
+use super::head::{Head, HeadPoint};
+use super::order::Limits;
+use super::protection::{list_in_force, no_cut_days, protections_of};
+use super::terms::terms_in_force;
+use crate::domain::access::{Action, Role};
+use crate::domain::supply::{
+    Approval, ContentHash, Identity, Notice, Objection, OrderFacts, OrderedPoint, PointFacts, Stage, Terms,
+    Usage, objections_to_order, objections_to_point, terms_for,
+};
+use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, TransformerArea};
+use crate::store::code;
+use crate::store::error::StoreError;
+use crate::store::transaction::Transaction;
+
+/// By what an order is judged.
+#[derive(Clone, Copy)]
+pub(super) struct Judging<'a> {
+    pub(super) stage: Stage,
+    /// The point in question, once it is about one.
+    pub(super) point: Option<Id<MeteringPoint>>,
+    pub(super) limits: &'a Limits<'a>,
+    pub(super) now: Moment,
+}
+
+/// What is known of an order as a whole.
+pub(super) async fn order_facts(
+    reading: &mut Transaction,
+    head: &Head,
+    judging: Judging<'_>,
+) -> Result<OrderFacts, StoreError> {
+    let is_cut_class = head.kind().is_cut_class();
+    let writers: Vec<(i64,)> = reading.rows(WRITERS, &[head.id.into()]).await?;
+    let mut facts = OrderFacts {
+        content: head.content.clone(),
+        requesters: writers.into_iter().map(|(person,)| Id::new(person)).collect(),
+        approvals: Vec::new(),
+        is_quarantined: head.is_quarantined,
+        has_stopped_itself: head.has_stopped_itself,
+        halts: Vec::new(),
+        list: list_in_force(reading).await?,
+        no_cut_days: Vec::new(),
+        over: Vec::new(),
+    };
+    if is_cut_class {
+        facts.approvals = approvals(reading, head).await?;
+        facts.halts = halts_in_force(reading).await?;
+        facts.no_cut_days = no_cut_days(reading, days(head, judging), &areas(head)).await?;
+        let ceilings = ceilings_in_force(reading).await?.stricter(judging.limits.ceilings);
+        facts.over = ceilings.exceeded(&usage(reading, head, judging).await?);
+    }
+    Ok(facts)
+}
+
+/// What is known of one point. Of what needs no conditions only that it is there.
+pub(super) async fn point_facts(
+    reading: &mut Transaction,
+    head: &Head,
+    point: HeadPoint,
+    judging: Judging<'_>,
+) -> Result<PointFacts, StoreError> {
+    let HeadPoint { ordered, .. } = point;
+    let there: Option<There> = reading.row(THERE, &[ordered.point.into()]).await?;
+    let (meter, customer, area, class, protection) = there.unwrap_or_default();
+    let mut facts = PointFacts {
+        ordered,
+        there: meter.map(|meter| OrderedPoint {
+            point: ordered.point,
+            meter: Id::new(meter),
+            customer: Id::new(customer),
+        }),
+        terms: Terms::STRICT,
+        protections: Vec::new(),
+        notices: Vec::new(),
+        arrears_since: None,
+        has_paid: false,
+        identity: None,
+        last_read: None,
+        has_other_order: false,
+        is_restored: false,
+        is_incapable: judging.limits.incapable.contains(&ordered.meter),
+        attempts: 0,
+    };
+    if head.kind().is_cut_class() {
+        let class: Option<CustomerClass> = class.map(|class| code("class", class)).transpose()?;
+        let day = Day::of(head.content.window.from.max(judging.now));
+        facts.terms = terms_for(&terms_in_force(reading).await?, day, area.map(Id::new), class);
+        facts.protections =
+            protections_of(reading, ordered.point, (class, protection.as_deref()), judging.now).await?;
+        of_customer(reading, head, &mut facts).await?;
+        of_order(reading, head, &mut facts).await?;
+    }
+    Ok(facts)
+}
+
+/// What stands against an order as a whole, and whether it is above a ceiling.
+pub(super) async fn judge_order(
+    reading: &mut Transaction,
+    head: &Head,
+    judging: Judging<'_>,
+) -> Result<(OrderFacts, Vec<Objection>), StoreError> {
+    let facts = order_facts(reading, head, judging).await?;
+    let objections = objections_to_order(&facts, judging.stage, judging.now);
+    Ok((facts, objections))
+}
+
+/// What stands against one of its points.
+pub(super) async fn judge_point(
+    reading: &mut Transaction,
+    head: &Head,
+    order: &OrderFacts,
+    point: HeadPoint,
+    judging: Judging<'_>,
+) -> Result<Vec<Objection>, StoreError> {
+    let facts = point_facts(reading, head, point, judging).await?;
+    Ok(objections_to_point(order, &facts, judging.stage, judging.now))
+}
+
+/// Meter, customer, area, class, protection.
+type There = (Option<i64>, i64, Option<i64>, Option<i64>, Option<String>);
+
+/// The transformer areas of its points, each once.
+fn areas(head: &Head) -> Vec<Id<TransformerArea>> {
+    let mut areas: Vec<_> = head.points.iter().filter_map(|point| point.area).collect();
+    areas.sort_unstable();
+    areas.dedup();
+    areas
+}
+
+/// The days on which it may be cut, as far as it is known when.
+fn days(head: &Head, judging: Judging<'_>) -> (Day, Day) {
+    match judging.stage {
+        Stage::Submit | Stage::Approve => {
+            (Day::of(head.content.window.from), Day::of(head.content.window.until))
+        }
+        Stage::Arm | Stage::Intent => (Day::of(judging.now), Day::of(judging.now)),
+    }
+}
+
+async fn approvals(reading: &mut Transaction, head: &Head) -> Result<Vec<Approval>, StoreError> {
+    let rows: Vec<ApprovalRow> = reading.rows(APPROVALS, &[head.id.into()]).await?;
+    let approval = |(person, at, role_since, hash, owner, role, is_enabled): ApprovalRow| {
+        let unknown = || StoreError::Unknown { list: "hash", found: hash.clone() };
+        let role: Option<Role> = role.and_then(Role::from_code);
+        let may = role.is_some_and(|role| role.may(Action::ApproveCut));
+        Ok(Approval {
+            person: Id::new(person),
+            at: Moment::from_micros(at),
+            role_since: Moment::from_micros(role_since),
+            hash: ContentHash::from_hex(&hash).ok_or_else(unknown)?,
+            still_may: may && is_enabled == Some(1) && owner == Some(person),
+        })
+    };
+    rows.into_iter().map(approval).collect()
+}
+
+/// Person, at, role since, hash; owner, role and state of the account, if it is there.
+type ApprovalRow = (i64, i64, i64, String, Option<i64>, Option<i64>, Option<i64>);
+
+/// How much of the ceilings is used. Before anything is sent, what others have open counts as sent today.
+async fn usage(reading: &mut Transaction, head: &Head, judging: Judging<'_>) -> Result<Usage, StoreError> {
+    let Judging { stage, now, point, .. } = judging;
+    // A home that is cut in a second attempt is one home.
+    let but = point.map_or(0, Id::number);
+    let is_early = matches!(stage, Stage::Submit | Stage::Approve);
+    let hour_ago = Moment::from_micros(now.micros() - HOUR);
+    let day_ago = Moment::from_micros(now.micros() - DAY);
+    let alive = |point: &&HeadPoint| point.state.is_before_intent();
+    let own = if is_early { head.points.iter().filter(alive).count() } else { 1 };
+    let own = u64::try_from(own).unwrap_or(u64::MAX);
+    let hour = count(reading, SENT, &[hour_ago.into(), but.into()]).await?;
+    let mut day = count(reading, SENT, &[day_ago.into(), but.into()]).await?;
+    if is_early {
+        day += count(reading, WAITING, &[head.id.into()]).await?;
+    }
+    let mut of_areas = Vec::new();
+    for area in areas(head) {
+        let sent = count(reading, SENT_IN_AREA, &[hour_ago.into(), but.into(), area.into()]).await?;
+        let in_area = head.points.iter().filter(alive).filter(|point| point.area == Some(area)).count();
+        let in_area = if is_early { u64::try_from(in_area).unwrap_or(u64::MAX) } else { 1 };
+        of_areas.push((sent + in_area, count(reading, POINTS_IN_AREA, &[area.into()]).await?));
+    }
+    Ok(Usage {
+        order: u64::try_from(head.points.len()).unwrap_or(u64::MAX),
+        hour: hour + own,
+        day: day + own,
+        areas: of_areas,
+        points: count(reading, POINTS, &[]).await?,
+    })
+}
+
+async fn count(
+    reading: &mut Transaction,
+    statement: &'static str,
+    args: &[crate::store::sql::Cell<'_>],
+) -> Result<u64, StoreError> {
+    let (count,): (i64,) = reading.row(statement, args).await?.unwrap_or_default();
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// What was said to the customer and paid by them, who is there, and when the meter was read.
+async fn of_customer(
+    reading: &mut Transaction,
+    head: &Head,
+    facts: &mut PointFacts,
+) -> Result<(), StoreError> {
+    let OrderedPoint { point, meter, customer } = facts.ordered;
+    let notices: Vec<(i64, i64)> = reading.rows(NOTICES, &[point.into()]).await?;
+    facts.notices = notices
+        .into_iter()
+        .map(|(kind, at)| Ok(Notice { kind: code("notice_kind", kind)?, given_at: Moment::from_micros(at) }))
+        .collect::<Result<_, StoreError>>()?;
+    let arrears: Option<(i64, i64)> = reading.row(ARREARS, &[customer.into()]).await?;
+    facts.arrears_since = arrears.filter(|(_, left)| *left > 0).map(|(since, _)| Moment::from_micros(since));
+    let submitted = head.submitted_at.map_or(i64::MAX, Moment::micros);
+    facts.has_paid = count(reading, PAID_SINCE, &[customer.into(), submitted.into()]).await? > 0;
+    let identity: Option<(i64, i64, i64)> = reading.row(IDENTITY, &[point.into()]).await?;
+    facts.identity = identity.map(|(meter, at, crossed)| Identity {
+        meter: Id::new(meter),
+        verified_at: Moment::from_micros(at),
+        is_crossed: crossed != 0,
+    });
+    let read: Option<(Option<i64>,)> = reading.row(LAST_READ, &[meter.into()]).await?;
+    facts.last_read = read.and_then(|(at,)| at).map(Moment::from_micros);
+    Ok(())
+}
+
+/// What other orders there are for the point, and how often this one was tried.
+async fn of_order(reading: &mut Transaction, head: &Head, facts: &mut PointFacts) -> Result<(), StoreError> {
+    let point = facts.ordered.point;
+    facts.has_other_order = count(reading, OTHER_ORDERS, &[point.into(), head.id.into()]).await? > 0;
+    let submitted = head.submitted_at.map_or(i64::MAX, Moment::micros);
+    facts.is_restored = count(reading, RESTORED, &[point.into(), submitted.into()]).await? > 0;
+    let attempts = count(reading, ATTEMPTS, &[head.id.into(), point.into()]).await?;
+    facts.attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+    Ok(())
+}
+
+/// Microseconds of an hour and of a day.
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
+
+const WRITERS: &str = "SELECT person_id FROM supply_order_writer WHERE order_id = $1";
+
+const THERE: &str = "SELECT n.meter_id, p.customer_id, p.area_id, c.class, p.protection FROM metering_point p \
+    JOIN customer c ON c.id = p.customer_id \
+    LEFT JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL WHERE p.id = $1";
+
+const APPROVALS: &str = "SELECT a.person_id, a.at, a.role_since, a.hash, t.person_id, t.role, t.is_enabled \
+    FROM supply_approval a LEFT JOIN account t ON t.id = a.account_id \
+    WHERE a.order_id = $1 AND a.ended_at IS NULL ORDER BY a.id";
+
+/// 1 is a cut, 7 the end of a hold; an outcome of 3 is one that was certainly not sent.
+const SENT: &str = "SELECT count(DISTINCT point_id) FROM supply_attempt WHERE intent_at > $1 AND kind IN (1, 7) \
+    AND coalesce(outcome, 0) <> 3 AND point_id <> $2";
+
+const SENT_IN_AREA: &str = "SELECT count(DISTINCT point_id) FROM supply_attempt WHERE intent_at > $1 AND kind IN (1, 7) \
+    AND coalesce(outcome, 0) <> 3 AND point_id <> $2 AND area_id = $3";
+
+/// States 2 to 4 are those before the intent, drafts left out.
+const WAITING: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
+    WHERE p.state IN (2, 3, 4) AND o.kind IN (1, 7) AND o.id <> $1";
+
+const POINTS: &str = "SELECT count(*) FROM installation WHERE removed_at IS NULL";
+
+const POINTS_IN_AREA: &str = "SELECT count(*) FROM metering_point p JOIN installation n ON n.point_id = p.id \
+    AND n.removed_at IS NULL WHERE p.area_id = $1";
+
+const NOTICES: &str = "SELECT kind, given_at FROM supply_notice WHERE point_id = $1";
+
+const ARREARS: &str = "SELECT a.since, CAST(a.amount_fen - coalesce((SELECT sum(p.amount_fen) FROM supply_payment p \
+    WHERE p.customer_id = a.customer_id AND p.paid_at >= a.as_of), 0) AS bigint) FROM supply_arrears a WHERE a.customer_id = $1";
+
+const PAID_SINCE: &str = "SELECT count(*) FROM supply_payment WHERE customer_id = $1 AND entered_at >= $2";
+
+const IDENTITY: &str = "SELECT meter_id, verified_at, is_crossed FROM supply_identity WHERE point_id = $1 \
+    ORDER BY verified_at DESC, id DESC LIMIT 1";
+
+const LAST_READ: &str = "SELECT max(collected_at) FROM latest WHERE meter_id = $1";
+
+const OTHER_ORDERS: &str = "SELECT count(*) FROM supply_order_point WHERE point_id = $1 AND order_id <> $2 \
+    AND state IN (2, 3, 4, 5, 6, 8)";
+
+/// Kinds 2 and 3 give supply back; 13 is a point that was taken back.
+const RESTORED: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
+    WHERE p.point_id = $1 AND o.kind IN (2, 3) AND p.state <> 13 AND o.submitted_at >= $2";
+
+/// Attempts that rest on the approval given last, those left out of which certainly nothing was sent.
+const ATTEMPTS: &str = "SELECT count(*) FROM supply_attempt t WHERE t.order_id = $1 AND t.point_id = $2 \
+    AND coalesce(t.outcome, 0) <> 3 AND t.approval_id >= (SELECT max(a.id) FROM supply_approval a WHERE a.order_id = t.order_id AND a.ended_at IS NULL)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::supply::{OrderKind, OrderState};
+    use crate::store::supply::AttemptOutcome;
+
+    #[test]
+    fn the_numbers_in_statements_are_those_of_their_lists() {
+        let kinds = [OrderKind::Cut, OrderKind::HoldOff, OrderKind::ClosePermit, OrderKind::DirectClose];
+        assert_eq!(kinds.map(OrderKind::code), [1, 7, 2, 3]);
+        assert!(OrderKind::TABLE.iter().all(|(kind, code, _)| kind.is_cut_class() == [1, 7].contains(code)));
+        assert!(OrderKind::TABLE.iter().all(|(kind, code, _)| kind.is_restore() == [2, 3].contains(code)));
+        let open = |state: &OrderState| {
+            *state != OrderState::Draft && (state.is_before_intent() || state.is_in_flight())
+        };
+        let codes: Vec<_> = OrderState::TABLE.iter().filter(|row| open(&row.0)).map(|row| row.1).collect();
+        assert_eq!(codes, [2, 3, 4, 5, 6, 8]);
+        assert_eq!(OrderState::Cancelled.code(), 13);
+        assert_eq!(AttemptOutcome::NotSent.code(), 3);
+    }
+}

@@ -1,0 +1,149 @@
+//! Supply orders: what was asked, approved and tried, and the evidence that the rules go by.
+//!
+//! Whatever changes an order reads in its own transaction all that it depends on, steps only along the edges of
+//! [`OrderState`], and writes its audit entry before it commits. Such transactions come one after the other, on either
+//! database: a payment, a protection, a withdrawn approval or STOP is seen by every intent that is kept after it, and no
+//! intent is kept beside it (F45). The rules themselves are those of [`crate::domain::supply`]; when to arm, send and look
+//! is left to `supply`.
+
+mod attempt;
+mod due;
+mod evidence;
+mod facts;
+mod halt;
+mod head;
+mod list;
+mod order;
+mod protection;
+mod terms;
+
+pub use attempt::{AttemptOutcome, AttemptRecord, BeforeRecord, Intended, Intent, Seen};
+pub use due::{Due, LateRestore};
+pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, PaymentEntry};
+pub use halt::{HaltRecord, Lifting};
+pub use list::{ApprovalRecord, NoticeRecord, OrderFilter, OrderRecord, OrderView, PointRecord};
+pub use order::{Limits, NewOrder, Submitted};
+pub use protection::{CalendarEntry, ProtectionEntry, ProtectionRecord};
+pub use terms::{TermsEntry, TermsRecord};
+
+use std::fmt;
+
+use super::error::StoreError;
+use super::sql::Dialect;
+use super::transaction::Transaction;
+use super::{Store, audit};
+use crate::domain::access::Acting;
+use crate::domain::supply::{Objection, words_of};
+use crate::domain::{AuditEntry, Id, MeteringPoint, Moment};
+
+/// Why an order was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SupplyError {
+    /// Something stands against it.
+    #[error("{0}")]
+    Objected(Objected),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SupplyError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Objected(_) => "objected",
+            Self::Store(error) => error.kind(),
+        }
+    }
+}
+
+/// All that stands against an order and its points.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Objected {
+    /// Against the whole.
+    pub order: Vec<Objection>,
+    /// Against single points.
+    pub points: Vec<PointObjections>,
+}
+
+/// What stands against one point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointObjections {
+    /// The point.
+    pub point: Id<MeteringPoint>,
+    /// Its number (计量点编号); empty for one that is not there.
+    pub number: String,
+    /// What.
+    pub objections: Vec<Objection>,
+}
+
+impl Objected {
+    fn names(&self) -> String {
+        let of_points = self.points.iter().flat_map(|point| &point.objections);
+        let mut all: Vec<_> = self.order.iter().chain(of_points).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        words_of(&all)
+    }
+}
+
+impl From<Objection> for SupplyError {
+    fn from(objection: Objection) -> Self {
+        vec![objection].into()
+    }
+}
+
+impl From<Vec<Objection>> for SupplyError {
+    fn from(order: Vec<Objection>) -> Self {
+        Self::Objected(Objected { order, points: Vec::new() })
+    }
+}
+
+impl fmt::Display for Objected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("refused  已拒绝")?;
+        for objection in &self.order {
+            write!(f, "\n  {}  {}", objection.en(), objection.zh())?;
+        }
+        for point in &self.points {
+            for objection in &point.objections {
+                write!(f, "\n  {}: {}  {}", point.number, objection.en(), objection.zh())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Begins to change orders or what they depend on: others that do wait until this one ends.
+    async fn change_supply(&self, doing: &'static str) -> Result<Transaction, StoreError> {
+        let mut writing = self.write(doing).await?;
+        if writing.dialect() == Dialect::Postgres {
+            writing.execute("SELECT pg_advisory_xact_lock(645200719970003)", &[]).await?;
+        }
+        Ok(writing)
+    }
+
+    /// Ends what somebody wanted: an error undoes all of it, and a refusal is entered in the audit log by itself (T27).
+    async fn ended<T>(
+        &self,
+        done: Result<T, SupplyError>,
+        acting: &Acting,
+        action: &'static str,
+        object: String,
+        now: Moment,
+    ) -> Result<T, SupplyError> {
+        if let Err(SupplyError::Objected(objected)) = &done {
+            let entry = AuditEntry::by(acting, now, action, object);
+            self.audit(&entry.ending(format!("refused: {}", objected.names()))).await?;
+        }
+        done
+    }
+}
+
+/// Adds the audit entry, the last thing before the end, and commits.
+async fn commit_with(mut writing: Transaction, entry: &AuditEntry) -> Result<(), StoreError> {
+    audit::append(&mut writing, entry).await?;
+    writing.commit().await
+}

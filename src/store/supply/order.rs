@@ -1,0 +1,598 @@
+//! Writing orders, handing them in, approving them and taking them back.
+
+use super::facts::{Judging, judge_order, judge_point};
+use super::head::{Head, HeadPoint, Mark, Step, add_writer};
+use super::{Objected, PointObjections, SupplyError, commit_with};
+use crate::domain::access::{Acting, Action};
+use crate::domain::supply::{
+    Ceilings, ContentHash, Objection, OrderEvent, OrderKind, OrderState, Reason, Stage, SupplyOrder, Window,
+    approval_objections,
+};
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, MeteringPoint, Moment};
+use crate::store::Store;
+use crate::store::alarm::raise;
+use crate::store::error::StoreError;
+use crate::store::sql::{Kind, Rows, Table};
+use crate::store::transaction::Transaction;
+
+/// An order as somebody writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOrder {
+    /// What.
+    pub kind: OrderKind,
+    /// Why.
+    pub reason: Reason,
+    /// Why, in words; for closing directly the safety note.
+    pub text: String,
+    /// When. Of no account for what is done at once.
+    pub window: Window,
+    /// Whose.
+    pub points: Vec<Id<MeteringPoint>>,
+}
+
+/// What an order is held to besides what is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits<'a> {
+    /// The ceilings of the configuration.
+    pub ceilings: Ceilings,
+    /// Meters that cannot do what is ordered.
+    pub incapable: &'a [Id<Meter>],
+}
+
+/// What became of an order that was handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// Its number.
+    pub id: Id<SupplyOrder>,
+    /// How it stands: waiting for approval, or on its way.
+    pub state: OrderState,
+    /// It is above a ceiling and needs a second approver.
+    pub is_quarantined: bool,
+    /// Points that were refused and left out.
+    pub refused: Vec<PointObjections>,
+}
+
+impl Store {
+    /// Writes an order that nobody acts upon until it is handed in.
+    ///
+    /// # Errors
+    /// [`SupplyError`] when the role may not ask for it, or a point has no meter.
+    pub async fn draft_order(
+        &self,
+        acting: &Acting,
+        new: &NewOrder,
+        now: Moment,
+    ) -> Result<Id<SupplyOrder>, SupplyError> {
+        let drafted = async {
+            let mut writing = self.change_supply("writing a supply order").await?;
+            let id = self.draft(&mut writing, acting, new, now).await?;
+            let entry = AuditEntry::by(acting, now, "order.draft", format!("order {id}"));
+            commit_with(writing, &entry.for_order(id.number()).saying(told(new))).await?;
+            Ok(id)
+        };
+        self.ended(drafted.await, acting, "order.draft", "order".into(), now).await
+    }
+
+    /// Writes an order and hands it in at once: neither is kept without the other.
+    ///
+    /// # Errors
+    /// [`SupplyError`] with all that stands against it; points that are refused are left out as long as one remains.
+    pub async fn ask_order(
+        &self,
+        acting: &Acting,
+        new: &NewOrder,
+        limits: &Limits<'_>,
+        now: Moment,
+    ) -> Result<Submitted, SupplyError> {
+        let asked = async {
+            let mut writing = self.change_supply("handing in a supply order").await?;
+            let id = self.draft(&mut writing, acting, new, now).await?;
+            let judging = Judging { stage: Stage::Submit, point: None, limits, now };
+            let submitted = submit(&mut writing, acting, id, judging).await?;
+            let entry = AuditEntry::by(acting, now, "order.submit", format!("order {id}"));
+            commit_with(writing, &entry.for_order(id.number()).saying(told(new))).await?;
+            Ok(submitted)
+        };
+        self.ended(asked.await, acting, "order.submit", "order".into(), now).await
+    }
+
+    /// Hands in an order that was written before.
+    ///
+    /// # Errors
+    /// As [`Self::ask_order`].
+    pub async fn submit_order(
+        &self,
+        acting: &Acting,
+        id: Id<SupplyOrder>,
+        limits: &Limits<'_>,
+        now: Moment,
+    ) -> Result<Submitted, SupplyError> {
+        let submitted = async {
+            let mut writing = self.change_supply("handing in a supply order").await?;
+            let judging = Judging { stage: Stage::Submit, point: None, limits, now };
+            let submitted = submit(&mut writing, acting, id, judging).await?;
+            let entry = AuditEntry::by(acting, now, "order.submit", format!("order {id}"));
+            commit_with(writing, &entry.for_order(id.number())).await?;
+            Ok(submitted)
+        };
+        self.ended(submitted.await, acting, "order.submit", format!("order {id}"), now).await
+    }
+
+    /// Changes an order before anything was sent: it is a draft again, and whatever was approved is void (T17).
+    ///
+    /// # Errors
+    /// As [`Self::draft_order`]; [`Objection::WrongState`] once something was sent.
+    pub async fn edit_order(
+        &self,
+        acting: &Acting,
+        id: Id<SupplyOrder>,
+        new: &NewOrder,
+        now: Moment,
+    ) -> Result<(), SupplyError> {
+        let edited = async {
+            let mut writing = self.change_supply("changing a supply order").await?;
+            let mut head = Head::load(&mut writing, id).await?;
+            let tried: Option<(i64,)> = writing.row(TRIED, &[id.into()]).await?;
+            let is_early = head.points.iter().all(|point| point.state.is_before_intent());
+            if !is_early || tried.is_some() || new.kind != head.kind() {
+                return Err(Objection::WrongState.into());
+            }
+            check_right(acting, &head)?;
+            head.step_all(&mut writing, &Step::of(OrderEvent::Edit, now)).await?;
+            end_approvals(&mut writing, id, None, &acting.name, now).await?;
+            writing.execute("DELETE FROM supply_order_point WHERE order_id = $1", &[id.into()]).await?;
+            let args = [
+                id.into(),
+                new.reason.code().into(),
+                new.text.as_str().into(),
+                new.window.from.into(),
+                new.window.until.into(),
+                now.into(),
+            ];
+            writing.execute(EDIT, &args).await?;
+            add_points(&mut writing, id, new, now).await?;
+            add_writer(&mut writing, id, acting.person).await?;
+            let head = Head::load(&mut writing, id).await?;
+            check_right(acting, &head)?;
+            head.settle(&mut writing, now).await?;
+            let entry = AuditEntry::by(acting, now, "order.edit", head.object());
+            commit_with(writing, &entry.for_order(id.number()).saying(told(new))).await?;
+            Ok(())
+        };
+        self.ended(edited.await, acting, "order.edit", format!("order {id}"), now).await
+    }
+
+    /// Approves an order as it was seen: with this hash, and no other. Says how it stands then.
+    ///
+    /// # Errors
+    /// [`SupplyError`] with all that stands against the order, or against this person approving it.
+    pub async fn approve_order(
+        &self,
+        acting: &Acting,
+        id: Id<SupplyOrder>,
+        seen: ContentHash,
+        limits: &Limits<'_>,
+        now: Moment,
+    ) -> Result<OrderState, SupplyError> {
+        let approved = async {
+            let mut writing = self.change_supply("approving a supply order").await?;
+            let mut head = Head::load(&mut writing, id).await?;
+            let judging = Judging { stage: Stage::Approve, point: None, limits, now };
+            check_approver(&mut writing, acting, &head, seen, judging).await?;
+            let state = self.approve(&mut writing, acting, &mut head, judging).await?;
+            let entry = AuditEntry::by(acting, now, "order.approve", head.object());
+            let detail = format!("{{\"hash\":\"{seen}\"}}");
+            commit_with(writing, &entry.for_order(id.number()).saying(detail)).await?;
+            Ok(state)
+        };
+        self.ended(approved.await, acting, "order.approve", format!("order {id}"), now).await
+    }
+
+    /// Withdraws what this person has approved, as long as nothing was sent.
+    ///
+    /// # Errors
+    /// [`Objection::WrongState`] when this person has not approved it.
+    pub async fn withdraw_approval(
+        &self,
+        acting: &Acting,
+        id: Id<SupplyOrder>,
+        now: Moment,
+    ) -> Result<OrderState, SupplyError> {
+        let withdrawn = async {
+            let mut writing = self.change_supply("withdrawing an approval").await?;
+            let mut head = Head::load(&mut writing, id).await?;
+            let person = Some(acting.person.number());
+            if end_approvals(&mut writing, id, person, &acting.name, now).await? == 0 {
+                return Err(Objection::WrongState.into());
+            }
+            head.step_all(&mut writing, &Step::of(OrderEvent::Withdraw, now)).await?;
+            let state = head.settle(&mut writing, now).await?;
+            let entry = AuditEntry::by(acting, now, "order.withdraw", head.object());
+            commit_with(writing, &entry.for_order(id.number())).await?;
+            Ok(state)
+        };
+        self.ended(withdrawn.await, acting, "order.withdraw", format!("order {id}"), now).await
+    }
+
+    /// Takes back all of an order that was not sent. Whoever may ask for it or approve it may.
+    ///
+    /// # Errors
+    /// [`SupplyError`] when nothing of it can be taken back.
+    pub async fn cancel_order(
+        &self,
+        acting: &Acting,
+        id: Id<SupplyOrder>,
+        now: Moment,
+    ) -> Result<OrderState, SupplyError> {
+        let cancelled = async {
+            let mut writing = self.change_supply("taking a supply order back").await?;
+            let mut head = Head::load(&mut writing, id).await?;
+            if !acting.may(Action::ApproveCut) {
+                check_right(acting, &head)?;
+            }
+            if head.step_all(&mut writing, &Step::of(OrderEvent::Cancel, now)).await? == 0 {
+                return Err(Objection::WrongState.into());
+            }
+            let state = head.settle(&mut writing, now).await?;
+            let entry = AuditEntry::by(acting, now, "order.cancel", head.object());
+            commit_with(writing, &entry.for_order(id.number())).await?;
+            Ok(state)
+        };
+        self.ended(cancelled.await, acting, "order.cancel", format!("order {id}"), now).await
+    }
+
+    /// Makes every approval void that nothing was sent under, as after the restore of a backup (F41). Says how many
+    /// orders wait for approval again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn void_approvals(&self, because: &str, now: Moment) -> Result<usize, StoreError> {
+        let mut writing = self.change_supply("making approvals void").await?;
+        let open: Vec<(i64,)> = writing.rows(APPROVED, &[]).await?;
+        for (id,) in &open {
+            let mut head = Head::load(&mut writing, Id::new(*id)).await?;
+            end_approvals(&mut writing, head.id, None, AuditEntry::SYSTEM, now).await?;
+            head.step_all(&mut writing, &Step::of(OrderEvent::Withdraw, now)).await?;
+            head.settle(&mut writing, now).await?;
+        }
+        let entry = AuditEntry::of_system(now, "order.void_approvals", format!("{} orders", open.len()));
+        commit_with(writing, &entry.saying(format!("{{\"because\":{because:?}}}"))).await?;
+        Ok(open.len())
+    }
+
+    async fn draft(
+        &self,
+        writing: &mut Transaction,
+        acting: &Acting,
+        new: &NewOrder,
+        now: Moment,
+    ) -> Result<Id<SupplyOrder>, SupplyError> {
+        if !acting.may(new.kind.action()) {
+            return Err(Objection::NoRight.into());
+        }
+        if new.points.len() > new.kind.most_points() {
+            return Err(Objection::TooManyPoints.into());
+        }
+        let id = Id::new(self.numbers.next(now));
+        let args = [
+            id.into(),
+            new.kind.code().into(),
+            new.reason.code().into(),
+            new.text.as_str().into(),
+            new.window.from.into(),
+            new.window.until.into(),
+            OrderState::Draft.code().into(),
+            acting.person.into(),
+            acting.name.as_str().into(),
+            acting.source.as_str().into(),
+            now.into(),
+        ];
+        writing.execute(ADD, &args).await?;
+        add_points(writing, id, new, now).await?;
+        add_writer(writing, id, acting.person).await?;
+        Ok(id)
+    }
+
+    /// Adds the approval; points whose conditions will never hold are left out, any other objection refuses it.
+    async fn approve(
+        &self,
+        writing: &mut Transaction,
+        acting: &Acting,
+        head: &mut Head,
+        judging: Judging<'_>,
+    ) -> Result<OrderState, SupplyError> {
+        let now = judging.now;
+        let (facts, objections) = judge_order(writing, head, judging).await?;
+        if !objections.is_empty() {
+            return Err(objections.into());
+        }
+        if !facts.over.is_empty() {
+            quarantine(writing, head, now).await?;
+        }
+        let mut found = Vec::new();
+        let open: Vec<HeadPoint> =
+            head.points.iter().filter(|point| point.state.is_before_intent()).copied().collect();
+        for point in open {
+            let objections = judge_point(writing, head, &facts, point, judging).await?;
+            if objections.iter().any(|objection| objection.is_final()) {
+                let step = Step { objections: &objections, ..Step::of(OrderEvent::Cancel, now) };
+                head.step(writing, point.ordered.point, &step).await?;
+                head.mark(writing, Mark::Flagged).await?;
+            } else if !objections.is_empty() {
+                found.push(of_point(writing, point.ordered.point, objections).await?);
+            }
+        }
+        if !found.is_empty() || !head.points.iter().any(|point| point.state.is_before_intent()) {
+            return Err(SupplyError::Objected(Objected { order: Vec::new(), points: found }));
+        }
+        let args = [
+            self.numbers.next(now).into(),
+            head.id.into(),
+            acting.person.into(),
+            acting.account.into(),
+            acting.name.as_str().into(),
+            acting.role_since.into(),
+            now.into(),
+            head.content.hash().to_string().into(),
+        ];
+        writing.execute(APPROVE, &args).await?;
+        let facts = super::facts::order_facts(writing, head, judging).await?;
+        if approval_objections(&facts).is_empty() {
+            let due = Some(head.content.window.from.max(now));
+            head.step_all(writing, &Step { due, ..Step::of(OrderEvent::Approve, now) }).await?;
+        }
+        Ok(head.settle(writing, now).await?)
+    }
+}
+
+/// Judges an order and all its points, and steps those that nothing stands against.
+async fn submit(
+    writing: &mut Transaction,
+    acting: &Acting,
+    id: Id<SupplyOrder>,
+    judging: Judging<'_>,
+) -> Result<Submitted, SupplyError> {
+    let now = judging.now;
+    let mut head = Head::load(writing, id).await?;
+    if !acting.may(head.kind().action()) {
+        return Err(Objection::NoRight.into());
+    }
+    if head.points.iter().any(|point| point.state != OrderState::Draft) {
+        return Err(Objection::WrongState.into());
+    }
+    add_writer(writing, id, acting.person).await?;
+    writing
+        .execute("UPDATE supply_order SET submitted_at = $2 WHERE id = $1", &[id.into(), now.into()])
+        .await?;
+    head.submitted_at = Some(now);
+    let (facts, objections) = judge_order(writing, &head, judging).await?;
+    if !objections.is_empty() {
+        return Err(objections.into());
+    }
+    let mut refused = Vec::new();
+    for point in head.points.clone() {
+        let mut objections = judge_point(writing, &head, &facts, point, judging).await?;
+        if !acting.regions.hold(point.area) {
+            objections.push(Objection::OtherRegion);
+        }
+        if !objections.is_empty() {
+            let step = Step { objections: &objections, ..Step::of(OrderEvent::Cancel, now) };
+            head.step(writing, point.ordered.point, &step).await?;
+            refused.push(of_point(writing, point.ordered.point, objections).await?);
+        }
+    }
+    if refused.len() == head.points.len() {
+        return Err(SupplyError::Objected(Objected { order: Vec::new(), points: refused }));
+    }
+    if !refused.is_empty() {
+        head.mark(writing, Mark::Flagged).await?;
+    }
+    head.step_all(writing, &Step::of(OrderEvent::Submit, now)).await?;
+    if facts.approvers_needed() == 0 {
+        // Nobody else is needed, and it is done at once.
+        let step = Step { due: Some(now), ..Step::of(OrderEvent::Approve, now) };
+        head.step_all(writing, &step).await?;
+    }
+    let is_quarantined = !facts.over.is_empty();
+    if is_quarantined {
+        quarantine(writing, &head, now).await?;
+    }
+    if head.kind().is_restore() {
+        cancel_cuts(writing, &head, now).await?;
+    }
+    let state = head.settle(writing, now).await?;
+    Ok(Submitted { id, state, is_quarantined, refused })
+}
+
+/// A restore takes back every cut of its points that was not sent (F48).
+async fn cancel_cuts(writing: &mut Transaction, restore: &Head, now: Moment) -> Result<(), StoreError> {
+    for point in &restore.points {
+        let point = point.ordered.point;
+        let cuts: Vec<(i64,)> = writing.rows(OPEN_CUTS, &[point.into()]).await?;
+        for (cut,) in cuts {
+            let mut head = Head::load(writing, Id::new(cut)).await?;
+            let objections = &[Objection::RestoredSince];
+            head.step(writing, point, &Step { objections, ..Step::of(OrderEvent::Cancel, now) }).await?;
+            head.settle(writing, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Marks an order that is above a ceiling: it needs a second approver, and people are told.
+pub(super) async fn quarantine(
+    writing: &mut Transaction,
+    head: &Head,
+    now: Moment,
+) -> Result<(), StoreError> {
+    head.mark(writing, Mark::Quarantined).await?;
+    let alarm = Alarm::new(AlarmKind::CeilingReached, head.object(), now).for_order(head.id.number());
+    raise(writing, &alarm).await?;
+    Ok(())
+}
+
+/// Adds the points of an order as they are now.
+async fn add_points(
+    writing: &mut Transaction,
+    id: Id<SupplyOrder>,
+    new: &NewOrder,
+    now: Moment,
+) -> Result<(), SupplyError> {
+    let mut points = new.points.clone();
+    points.sort_unstable();
+    points.dedup();
+    if points.len() < new.points.len() {
+        return Err(Objection::RepeatedPoint.into());
+    }
+    let mut rows = Rows::new(&POINT);
+    for point in points {
+        let there: Option<(i64, i64, Option<i64>)> = writing.row(THERE, &[point.into()]).await?;
+        let Some((meter, customer, area)) = there else {
+            let points = vec![of_point(writing, point, vec![Objection::NotThere]).await?];
+            return Err(SupplyError::Objected(Objected { order: Vec::new(), points }));
+        };
+        let state = OrderState::Draft.code().into();
+        rows.push([
+            id.into(),
+            point.into(),
+            meter.into(),
+            customer.into(),
+            area.into(),
+            state,
+            now.into(),
+            now.into(),
+            "".into(),
+            "".into(),
+            0.into(),
+        ]);
+    }
+    writing.insert(&POINT, &rows).await?;
+    Ok(())
+}
+
+/// What stands against a point, with its number.
+async fn of_point(
+    reading: &mut Transaction,
+    point: Id<MeteringPoint>,
+    objections: Vec<Objection>,
+) -> Result<PointObjections, StoreError> {
+    let ask = "SELECT number FROM metering_point WHERE id = $1";
+    let (number,): (String,) = reading.row(ask, &[point.into()]).await?.unwrap_or_default();
+    Ok(PointObjections { point, number, objections })
+}
+
+fn check_right(acting: &Acting, head: &Head) -> Result<(), SupplyError> {
+    if !acting.may(head.kind().action()) {
+        return Err(Objection::NoRight.into());
+    }
+    check_region(acting, head)
+}
+
+fn check_region(acting: &Acting, head: &Head) -> Result<(), SupplyError> {
+    match head.points.iter().all(|point| acting.regions.hold(point.area)) {
+        true => Ok(()),
+        false => Err(Objection::OtherRegion.into()),
+    }
+}
+
+/// Whether this person may approve this order, as they saw it (T17).
+async fn check_approver(
+    reading: &mut Transaction,
+    acting: &Acting,
+    head: &Head,
+    seen: ContentHash,
+    judging: Judging<'_>,
+) -> Result<(), SupplyError> {
+    if !acting.may(Action::ApproveCut) {
+        return Err(Objection::NoRight.into());
+    }
+    check_region(acting, head)?;
+    let is_open = |point: &HeadPoint| {
+        matches!(point.state, OrderState::Submitted | OrderState::Approved | OrderState::Armed)
+    };
+    if !head.kind().is_cut_class() || !head.points.iter().any(is_open) {
+        return Err(Objection::WrongState.into());
+    }
+    let facts = super::facts::order_facts(reading, head, judging).await?;
+    let is_new = judging.now.since(acting.role_since) < ROLE_LEAST;
+    let objections = [
+        (seen != head.content.hash(), Objection::OrderChanged),
+        (facts.requesters.contains(&acting.person), Objection::OwnOrder),
+        (is_new, Objection::RoleTooNew),
+        (facts.approvals.iter().any(|by| by.person == acting.person), Objection::ApprovedBefore),
+    ];
+    let found: Vec<_> = objections.into_iter().filter_map(|(is_so, what)| is_so.then_some(what)).collect();
+    if found.is_empty() { Ok(()) } else { Err(found.into()) }
+}
+
+/// Ends the approvals of an order, of one person or of all; says how many.
+async fn end_approvals(
+    writing: &mut Transaction,
+    id: Id<SupplyOrder>,
+    person: Option<i64>,
+    by: &str,
+    now: Moment,
+) -> Result<u64, StoreError> {
+    writing.execute(END_APPROVALS, &[id.into(), person.into(), now.into(), by.into()]).await
+}
+
+/// An order as the audit log tells it.
+fn told(new: &NewOrder) -> String {
+    let points: Vec<_> = new.points.iter().map(|point| point.number()).collect();
+    serde_json::json!({
+        "kind": new.kind.name(),
+        "reason": new.reason.name(),
+        "text": new.text,
+        "window_from": new.window.from.to_string(),
+        "window_until": new.window.until.to_string(),
+        "points": points,
+    })
+    .to_string()
+}
+
+/// How long somebody must have the role to approve.
+const ROLE_LEAST: std::time::Duration = std::time::Duration::from_secs(86_400);
+
+const ADD: &str = "INSERT INTO supply_order (id, kind, reason, text, window_from, window_until, state, is_quarantined, \
+    is_flagged, has_stopped_itself, requested_by, requested_name, source, created_at, submitted_at, changed_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, $8, $9, $10, $11, NULL, $11)";
+
+const EDIT: &str = "UPDATE supply_order SET reason = $2, text = $3, window_from = $4, window_until = $5, \
+    is_quarantined = 0, is_flagged = 0, submitted_at = NULL, changed_at = $6 WHERE id = $1";
+
+const TRIED: &str = "SELECT id FROM supply_attempt WHERE order_id = $1 LIMIT 1";
+
+const THERE: &str = "SELECT n.meter_id, p.customer_id, p.area_id FROM metering_point p \
+    JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL WHERE p.id = $1";
+
+const APPROVE: &str = "INSERT INTO supply_approval (id, order_id, person_id, account_id, name, role_since, at, hash) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const END_APPROVALS: &str = "UPDATE supply_approval SET ended_at = $3, ended_by = $4 \
+    WHERE order_id = $1 AND ended_at IS NULL AND (CAST($2 AS bigint) IS NULL OR person_id = $2)";
+
+/// Cuts and ends of holds that were handed in and not sent.
+const OPEN_CUTS: &str = "SELECT p.order_id FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
+    WHERE p.point_id = $1 AND o.kind IN (1, 7) AND p.state IN (2, 3, 4)";
+
+/// Orders with an approval in force and a point that was not sent.
+const APPROVED: &str = "SELECT DISTINCT a.order_id FROM supply_approval a \
+    JOIN supply_order_point p ON p.order_id = a.order_id AND p.state IN (2, 3, 4) WHERE a.ended_at IS NULL";
+
+const POINT: Table = Table {
+    name: "supply_order_point",
+    columns: &[
+        ("order_id", Kind::Int),
+        ("point_id", Kind::Int),
+        ("meter_id", Kind::Int),
+        ("customer_id", Kind::Int),
+        ("area_id", Kind::Int),
+        ("state", Kind::Int),
+        ("changed_at", Kind::Int),
+        ("due_at", Kind::Int),
+        ("objections", Kind::Text),
+        ("proof", Kind::Text),
+        ("told", Kind::Int),
+    ],
+    on_conflict: "",
+};

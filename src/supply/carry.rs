@@ -1,0 +1,343 @@
+//! One step of one point of an order: arm it, send it, or look what came of it. What comes next is kept, not remembered.
+
+use std::time::Duration;
+
+use dlt645::password::OperatorCode;
+use dlt645::relay::Command;
+use tokio::time::Instant;
+
+use super::field::{AssetCheck, Before, Field, FieldOrder, MeterClock, Sent};
+use super::service::Supply;
+use super::verdict::{OVER, Verdict, expectation, unread, verdict, waiting};
+use crate::channel::Lane;
+use crate::domain::relay::{Look, Proof, Told, judge};
+use crate::domain::supply::{Attempt, Objection, OrderKind, OrderState};
+use crate::domain::{Id, Moment};
+use crate::store::StoreError;
+use crate::store::supply::{AttemptOutcome, AttemptRecord, BeforeRecord, Due, Intended, Intent, Seen};
+
+impl Supply {
+    /// Does what is due.
+    pub(super) async fn carry(&self, due: Due) -> Result<(), StoreError> {
+        match due.state {
+            OrderState::Approved => self.arm(&due).await,
+            OrderState::Armed => self.send(&due).await,
+            _ => self.look(&due).await,
+        }
+    }
+
+    /// Arms it: what takes supply away at a moment drawn from what is left of its window, the rest at once.
+    async fn arm(&self, due: &Due) -> Result<(), StoreError> {
+        let now = self.0.clock.now();
+        let at = if due.kind.is_cut_class() { self.drawn(due, now) } else { now };
+        let found = self.0.store.arm_point((due.order, due.point), at, &self.limits(), now).await?;
+        if found.is_empty() {
+            tracing::info!(order.id = %due.order, "point {} of order {} is armed", due.point, due.order);
+        }
+        self.0.wake.notify_one();
+        Ok(())
+    }
+
+    fn drawn(&self, due: &Due, now: Moment) -> Moment {
+        let left = due.window.until.since(now).saturating_sub(LAST_START);
+        let draw = drawn(self.0.settings.seed, due.order.number(), due.point.number());
+        now.plus(left.checked_div(DRAWS).unwrap_or_default() * (draw % DRAWS))
+    }
+
+    /// Asks the meter, keeps the intent and sends, once.
+    async fn send(&self, due: &Due) -> Result<(), StoreError> {
+        self.tell_waiting(due).await?;
+        let Some(field) = self.field(due).await? else {
+            let found =
+                if due.kind == OrderKind::Cut { Objection::NotCuttable } else { Objection::NotOrderable };
+            return self.refuse(due, &[found]).await;
+        };
+        let lane = lane_of(due.kind);
+        let Ok(before) = field.before(lane).await else {
+            return self.refuse(due, &[Objection::MeterSilent]).await;
+        };
+        let found = objections(due.kind, &before);
+        let now = self.0.clock.now();
+        let valid = self.0.settings.valid_for;
+        let record = BeforeRecord { look: before.look(), told: told(&before) };
+        let intent = Intent {
+            order: due.order,
+            point: due.point,
+            expires: now.plus(valid + MARGIN),
+            before: &record,
+            found: &found,
+        };
+        let Intended::Kept(attempt) = self.0.store.intend(&intent, &self.limits(), now).await? else {
+            return Ok(());
+        };
+        let in_time = if due.kind.is_cut_class() { CUT_WAITS } else { valid };
+        let order = FieldOrder {
+            command: command(due.kind),
+            lane,
+            clock: before.clock,
+            ahead: valid,
+            expires: Instant::now() + in_time,
+            operator: OperatorCode::from_wire([0; 4]),
+        };
+        let sent = field.send(&order).await;
+        self.keep_outcome(due, attempt, &sent).await;
+        Ok(())
+    }
+
+    /// Keeps what became of a frame, however long the database is away: nobody else knows it.
+    async fn keep_outcome(&self, due: &Due, attempt: Id<Attempt>, sent: &Sent) {
+        let (outcome, detail) = outcome(sent);
+        loop {
+            let now = self.0.clock.now();
+            let next = now.plus(match outcome {
+                AttemptOutcome::NotSent if due.kind.is_cut_class() => NOT_SENT_PAUSE,
+                _ => FIRST_LOOK,
+            });
+            let kept = async {
+                let known = self.0.store.last_attempt(due.order, due.point).await?;
+                let known = known.map(|(known, _)| known).filter(|known| known.id == attempt);
+                match known {
+                    Some(known) => self.0.store.note_outcome(&known, (outcome, detail), next, now).await,
+                    None => Ok(()),
+                }
+            };
+            match kept.await {
+                Ok(()) => break,
+                Err(StoreError::Unavailable { .. }) => {
+                    tracing::error!(order.id = %due.order, "the outcome of order {} waits for the database", due.order);
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(error) => {
+                    tracing::error!(order.id = %due.order, kind = error.kind(), "the outcome of order {} is not kept", due.order);
+                    break;
+                }
+            }
+        }
+        self.0.wake.notify_one();
+    }
+
+    /// Looks what came of it, and draws the conclusion.
+    async fn look(&self, due: &Due) -> Result<(), StoreError> {
+        let Some((attempt, mut looks)) = self.0.store.last_attempt(due.order, due.point).await? else {
+            return Ok(());
+        };
+        let Some(field) = self.field(due).await? else {
+            let verdict = unread(due, &attempt, self.0.clock.now());
+            return self.conclude(due, None, "not_reachable", &verdict).await;
+        };
+        let looked = field.look(lane_of(due.kind)).await;
+        let now = self.0.clock.now();
+        match looked {
+            Err(_) => self.conclude(due, None, "unread", &unread(due, &attempt, now)).await,
+            Ok(look) => {
+                looks.push(look);
+                let proof = self.judged(due, &field, (&attempt, &looks), now);
+                let verdict = verdict(due, &attempt, proof, now);
+                self.conclude(due, Some((attempt.id, look)), proof_name(proof), &verdict).await
+            }
+        }
+    }
+
+    fn judged(
+        &self,
+        due: &Due,
+        field: &Field,
+        (attempt, looks): (&AttemptRecord, &[Look]),
+        now: Moment,
+    ) -> Proof {
+        let told = Told {
+            at: attempt.told_at.unwrap_or(now),
+            until: attempt.expires_at,
+            is_accepted: attempt.outcome == Some(AttemptOutcome::Accepted),
+        };
+        judge(attempt.before.look.as_ref(), looks, expectation(due.kind), told, &field.rules(None))
+    }
+
+    async fn conclude(
+        &self,
+        due: &Due,
+        look: Option<(Id<Attempt>, Look)>,
+        proof: &str,
+        verdict: &Verdict,
+    ) -> Result<(), StoreError> {
+        let over: &[_] = if verdict.is_over { &OVER } else { &[] };
+        let seen = Seen {
+            order: due.order,
+            point: due.point,
+            look,
+            event: verdict.event,
+            proof,
+            due: verdict.due,
+            tell: verdict.tell,
+            over,
+        };
+        let state = self.0.store.note_seen(&seen, self.0.clock.now()).await?;
+        if state != due.state {
+            let name = crate::domain::Coded::name(state);
+            tracing::info!(order.id = %due.order, proof, "point {} of order {} is {name}", due.point, due.order);
+            self.0.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Tells that supply is late which has not even been sent for.
+    async fn tell_waiting(&self, due: &Due) -> Result<(), StoreError> {
+        let now = self.0.clock.now();
+        let Some(tell) = waiting(due, now) else { return Ok(()) };
+        let seen = Seen {
+            order: due.order,
+            point: due.point,
+            look: None,
+            event: None,
+            proof: "not_sent",
+            due: now,
+            tell: Some(tell),
+            over: &[],
+        };
+        self.0.store.note_seen(&seen, now).await?;
+        Ok(())
+    }
+
+    /// Notes what stands against sending by what the meter says, or does not.
+    async fn refuse(&self, due: &Due, found: &[Objection]) -> Result<(), StoreError> {
+        let now = self.0.clock.now();
+        let before = &BeforeRecord::default();
+        let intent = Intent { order: due.order, point: due.point, expires: now, before, found };
+        self.0.store.intend(&intent, &self.limits(), now).await?;
+        Ok(())
+    }
+
+    /// The meter that the order is for. Another one at the point is told by the intent.
+    async fn field(&self, due: &Due) -> Result<Option<Field>, StoreError> {
+        let site = self.0.store.site_meter(due.address).await?;
+        Ok(site.and_then(|site| self.0.fields.of(site).ok()))
+    }
+}
+
+/// What a meter said before stands against an order (F34, F53). Nothing does against giving supply back.
+fn objections(kind: OrderKind, before: &Before) -> Vec<Objection> {
+    if !kind.is_cut_class() {
+        return Vec::new();
+    }
+    let check = before.identity.as_ref().map(|identity| identity.value.check);
+    let status = before.status.value;
+    let is_off = before.clock.offset().is_none_or(|offset| !offset.is_within(MOST_OFF));
+    [
+        (check.is_none(), Objection::MeterSilent),
+        (check == Some(AssetCheck::OtherAddress), Objection::AddressDiffers),
+        (check == Some(AssetCheck::OtherAsset), Objection::AssetDiffers),
+        (is_off, Objection::MeterClockOff),
+        (kind == OrderKind::Cut && status.is_open() && status.is_ordered_open(), Objection::OpenAlready),
+        (kind == OrderKind::Cut && status.is_held(), Objection::HeldByMeter),
+    ]
+    .into_iter()
+    .filter_map(|(is_so, objection)| is_so.then_some(objection))
+    .collect()
+}
+
+/// What a meter said before, as JSON.
+fn told(before: &Before) -> String {
+    let identity = before.identity.as_ref().map(|identity| &identity.value);
+    let clock = match before.clock {
+        MeterClock::Off(offset) => serde_json::json!(offset.fast_us / 1_000_000),
+        MeterClock::Absurd { .. } => serde_json::json!("absurd"),
+    };
+    serde_json::json!({
+        "at": before.status.at.to_string(),
+        "status": before.status.value.bits(),
+        "clock_offset_seconds": clock,
+        "address": identity.and_then(|identity| identity.address).map(|address| address.to_string()),
+        "asset_number": identity.and_then(|identity| identity.asset.clone()),
+        "check": identity.map(|identity| identity.check.kind()),
+        "energy": before.energy.map(|energy| energy.value),
+        "currents_ma": before.currents.map(|currents| currents.value.0),
+        "power_dw": before.power.map(|power| power.value),
+    })
+    .to_string()
+}
+
+fn outcome(sent: &Sent) -> (AttemptOutcome, &'static str) {
+    match sent {
+        Sent::Accepted { .. } => (AttemptOutcome::Accepted, ""),
+        Sent::Refused { is_not_authorised: true, .. } => (AttemptOutcome::Refused, "not_authorised"),
+        Sent::Refused { .. } => (AttemptOutcome::Refused, "refused"),
+        Sent::NotSent(why) => (AttemptOutcome::NotSent, why.kind()),
+        Sent::Unknown { why, .. } => (AttemptOutcome::Unknown, why.kind()),
+    }
+}
+
+/// A proof as it is kept: a short name that says as much as its words.
+fn proof_name(proof: Proof) -> &'static str {
+    use crate::domain::relay::{CurrentEvidence, Doubt, Failure, Proven, Wait};
+    match proof {
+        Proof::Proven(Proven::Open(CurrentEvidence::Fell)) => "open",
+        Proof::Proven(Proven::Open(_)) => "open_without_current_evidence",
+        Proof::Proven(Proven::Closed) => "closed",
+        Proof::Proven(Proven::Permitted) => "permitted",
+        Proof::Proven(Proven::Held) => "held",
+        Proof::Proven(Proven::NotHeld) => "not_held",
+        Proof::Waiting(Wait::FirstLook) => "first_look",
+        Proof::Waiting(Wait::SecondLook(_)) => "second_look",
+        Proof::Waiting(Wait::Settling) => "settling",
+        Proof::Waiting(Wait::TripDelay) => "trip_delay",
+        Proof::Waiting(Wait::LargeCurrent) => "large_current",
+        Proof::Waiting(Wait::Expiry) => "expiry",
+        Proof::Failed(Failure::StillClosed) => "still_closed",
+        Proof::Failed(Failure::StillOpen) => "still_open",
+        Proof::Failed(Failure::NotHeld) => "hold_not_taken",
+        Proof::Failed(Failure::StillHeld) => "still_held",
+        Proof::Unknown(Doubt::Disagreement) => "disagreement",
+        Proof::Unknown(Doubt::CurrentFlows) => "current_flows",
+        Proof::Unknown(Doubt::NoCurrents) => "no_currents",
+        Proof::Unknown(Doubt::NotMeasured) => "not_measured",
+        Proof::Unknown(Doubt::NotShown) => "not_shown",
+    }
+}
+
+const fn command(kind: OrderKind) -> Command {
+    match kind {
+        OrderKind::Cut => Command::Trip,
+        OrderKind::ClosePermit => Command::ClosePermit,
+        OrderKind::DirectClose => Command::CloseDirectly,
+        OrderKind::AlarmOn => Command::Alarm,
+        OrderKind::AlarmOff => Command::AlarmEnd,
+        OrderKind::HoldOn => Command::SupplyHold,
+        OrderKind::HoldOff => Command::SupplyHoldEnd,
+    }
+}
+
+/// What gives supply back or keeps it goes before everything else on a line.
+const fn lane_of(kind: OrderKind) -> Lane {
+    match kind {
+        OrderKind::ClosePermit | OrderKind::DirectClose | OrderKind::HoldOn => Lane::Restore,
+        OrderKind::Cut | OrderKind::HoldOff | OrderKind::AlarmOn | OrderKind::AlarmOff => Lane::Control,
+    }
+}
+
+/// A number that seed, order and point decide, spread evenly.
+fn drawn(seed: u64, order: i64, point: i64) -> u32 {
+    let mixed = [seed, order.unsigned_abs(), point.unsigned_abs()].into_iter().fold(0, |sum: u64, part| {
+        let sum = (sum ^ part).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let sum = (sum ^ (sum >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let sum = (sum ^ (sum >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        sum ^ (sum >> 31)
+    });
+    u32::try_from(mixed >> 32).unwrap_or(0)
+}
+
+/// Into how many moments what is left of a window is divided.
+const DRAWS: u32 = 10_000;
+/// So long before the end of its window no cut is begun any more.
+const LAST_START: Duration = Duration::from_secs(600);
+/// How far the clock of a meter may be off for it to be cut (F34).
+const MOST_OFF: Duration = Duration::from_secs(300);
+/// What is added to the time in which a meter may obey: what is not known of its clock.
+const MARGIN: Duration = Duration::from_secs(60);
+/// How long a cut may wait for its turn once its intent is kept: STOP holds within two seconds (F52).
+const CUT_WAITS: Duration = Duration::from_millis(1900);
+/// When to look first.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// When a cut is tried again of which nothing was sent.
+const NOT_SENT_PAUSE: Duration = Duration::from_secs(30);
+/// When what the database refused is tried again.
+const AGAIN: Duration = Duration::from_secs(1);

@@ -1,0 +1,160 @@
+//! Whether a meter can be ordered from here, said before anyone plans on it.
+
+use dlt645::password::Level;
+
+use super::Field;
+use crate::config::profile::{OrderForm, RelaySwitch};
+use crate::domain::{Day, MeterProtocol, Moment};
+use crate::store::SecretKind;
+
+/// Whether a meter can be ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capability {
+    /// By what, or why not.
+    pub means: Result<Means, CannotOrder>,
+    /// Its switch is outside: a cut is proven only by a current that ceases, and closing may happen at once.
+    pub is_outside: bool,
+    /// It refused what it was told last, and nothing has been replaced since: it may refuse again.
+    pub refused_at: Option<Moment>,
+}
+
+/// By what an order is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Means {
+    /// Its password.
+    Password,
+    /// A security module (加密机).
+    SecurityModule,
+}
+
+/// Why a meter cannot be ordered from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum CannotOrder {
+    /// It speaks Modbus, which has no such order.
+    #[error("meters that speak Modbus cannot be cut from here")]
+    Modbus,
+    /// It speaks the edition of 1997, which has no such order.
+    #[error("meters of the 1997 edition cannot be cut from here")]
+    Edition1997,
+    /// It has no switch.
+    #[error("the profile says that the meter has no switch")]
+    NoSwitch,
+    /// It takes enciphered orders only, and there is no security module.
+    #[error("the meter takes orders from a security module only, and there is none")]
+    NoSecurityModule,
+    /// There is no key file, or another one than the passwords are kept under.
+    #[error("no key file opens the passwords of meters")]
+    NoKeyFile,
+    /// No password is kept for it.
+    #[error("no password is kept for the meter")]
+    NoPassword,
+    /// It refused what it was told today: once is enough.
+    #[error("the meter refused password or key today; no other is tried before tomorrow")]
+    RefusedToday,
+    /// The database does not say.
+    #[error("the database does not say whether there is a password")]
+    NotKnown,
+}
+
+impl CannotOrder {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Modbus => "modbus",
+            Self::Edition1997 => "edition_1997",
+            Self::NoSwitch => "no_switch",
+            Self::NoSecurityModule => "no_security_module",
+            Self::NoKeyFile => "no_key_file",
+            Self::NoPassword => "no_password",
+            Self::RefusedToday => "refused_today",
+            Self::NotKnown => "not_known",
+        }
+    }
+
+    /// The same in Chinese.
+    #[must_use]
+    pub const fn words_zh(self) -> &'static str {
+        match self {
+            Self::Modbus => "Modbus 表不能远程停复电",
+            Self::Edition1997 => "1997 版表没有停复电命令",
+            Self::NoSwitch => "表型注明无负荷开关",
+            Self::NoSecurityModule => "该表只接受密文命令，而未配置加密机",
+            Self::NoKeyFile => "没有可用的密钥文件，无法取出电能表密码",
+            Self::NoPassword => "未保存该表密码",
+            Self::RefusedToday => "该表今天已拒绝密码或密钥，明天之前不再尝试",
+            Self::NotKnown => "数据库未应答，无法确认密码",
+        }
+    }
+}
+
+pub(super) async fn of(field: &Field) -> Capability {
+    let refused_at = refused_at(field).await;
+    let means = means(field, refused_at.flatten()).await;
+    let is_outside = field.profile.relay.switch == RelaySwitch::Outside;
+    Capability { means, is_outside, refused_at: replaced_since(field, refused_at.flatten()).await }
+}
+
+async fn means(field: &Field, refused_at: Option<Moment>) -> Result<Means, CannotOrder> {
+    let parts = &field.inner.parts;
+    let means = statically(field)?;
+    let today = Day::of(parts.clock.now());
+    let kind = kind_of(means);
+    let is_refused = refused_at.is_some_and(|at| Day::of(at) >= today)
+        || field.inner.was_refused(field.site.meter_id, kind, today);
+    if is_refused {
+        return Err(CannotOrder::RefusedToday);
+    }
+    if means == Means::Password {
+        if parts.vault.is_none() {
+            return Err(CannotOrder::NoKeyFile);
+        }
+        let since = parts.store.secret_since(&field.site, &field.profile, Level::CONTROL).await;
+        since.map_err(|_| CannotOrder::NotKnown)?.ok_or(CannotOrder::NoPassword)?;
+    }
+    Ok(means)
+}
+
+/// What follows from the make of the meter alone.
+pub(super) fn statically(field: &Field) -> Result<Means, CannotOrder> {
+    match (field.site.meter.protocol, field.profile.relay.switch, field.profile.relay.orders) {
+        (MeterProtocol::Modbus, ..) => Err(CannotOrder::Modbus),
+        (MeterProtocol::Dlt1997, ..) => Err(CannotOrder::Edition1997),
+        (MeterProtocol::Dlt2007, RelaySwitch::None, _) => Err(CannotOrder::NoSwitch),
+        (MeterProtocol::Dlt2007, _, OrderForm::Plain) => Ok(Means::Password),
+        (MeterProtocol::Dlt2007, _, OrderForm::Enciphered) if field.inner.security.is_some() => {
+            Ok(Means::SecurityModule)
+        }
+        (MeterProtocol::Dlt2007, _, OrderForm::Enciphered) => Err(CannotOrder::NoSecurityModule),
+    }
+}
+
+pub(super) const fn kind_of(means: Means) -> SecretKind {
+    match means {
+        Means::Password => SecretKind::Password,
+        Means::SecurityModule => SecretKind::Mac,
+    }
+}
+
+/// When it last refused what it is signed with; the outer `None` when the database does not say.
+async fn refused_at(field: &Field) -> Option<Option<Moment>> {
+    let Ok(means) = statically(field) else { return Some(None) };
+    field.inner.parts.store.last_refused_secret(field.site.meter_id, kind_of(means)).await.ok()
+}
+
+/// The refusal, unless its password was replaced afterwards.
+async fn replaced_since(field: &Field, refused_at: Option<Moment>) -> Option<Moment> {
+    let at = refused_at?;
+    if statically(field) == Ok(Means::SecurityModule) {
+        return Some(at);
+    }
+    let since = field
+        .inner
+        .parts
+        .store
+        .secret_since(&field.site, &field.profile, Level::CONTROL)
+        .await
+        .ok()
+        .flatten();
+    (!since.is_some_and(|since| since > at)).then_some(at)
+}

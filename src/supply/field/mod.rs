@@ -1,0 +1,299 @@
+//! One meter in the field: what it tells before an order, the one frame of the order, and looks at what came of it.
+//!
+//! ```text
+//!  capability ──> before ──> send ──> look, look, ... ──> domain::relay::judge
+//!  may it be       clock,     one       status word 3        what is proven
+//!  ordered at all  identity   frame     and currents
+//! ```
+//!
+//! What is promised:
+//!
+//! - **One frame at most leaves for an order**, and never late: it expires on our side before the meter's own deadline, which
+//!   is set by the meter's clock (F34). Whatever happens after its first byte without an acceptable answer is
+//!   [`Sent::Unknown`] (R6).
+//! - **Status words count when two answers in a row are the same** and nothing else was heard beside them (F6, F8).
+//! - **What a meter refused to take is not tried again that day** (F10, I18): neither a password nor what a security module
+//!   made.
+//! - **No password leaves in words**: errors, logs and outcomes name meters, never secrets (T24).
+//!
+//! Who may order what, the intent that must be kept before, repetitions of a restore and the audit of frames are left to
+//! the orders that use this.
+
+mod ask;
+mod before;
+mod capability;
+mod secured;
+mod send;
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dlt645::exchange::Timing;
+
+use crate::channel::{ChannelHandle, Lane, Lines, Rate};
+use crate::clock::Clock;
+use crate::config::profile::{MeterProfile, Profiles, RelaySwitch};
+use crate::config::{Config, Line};
+use crate::domain::relay::{Look, Rules, Switch};
+use crate::domain::{Day, Id, Meter, MeterPath};
+use crate::store::archive::SiteMeter;
+use crate::store::{SecretKind, Store, Vault};
+use crate::supply::security::{SecurityModule, usable};
+use ask::Asker;
+
+pub use ask::Unread;
+pub use before::{AssetCheck, Before, Identity, MeterClock, Timed};
+pub use capability::{CannotOrder, Capability, Means};
+pub use send::{Carried, FieldOrder, NotSent, Sent, Unclear};
+
+/// What meters in the field are reached with.
+#[derive(Debug)]
+pub struct FieldParts {
+    /// Where passwords and refusals are kept.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The lines.
+    pub lines: Lines,
+    /// What opens the passwords; without it no order is signed with one.
+    pub vault: Option<Vault>,
+    /// What enciphers orders for meters that take no others.
+    pub security: Option<Arc<dyn SecurityModule>>,
+}
+
+impl FieldParts {
+    /// Those of a configuration: its key file opens the passwords. When it does not, that is an error in the log and meters
+    /// that take passwords cannot be ordered; everything else goes on.
+    pub async fn open(config: &Config, store: Store, clock: Clock, lines: Lines) -> Self {
+        let vault = match &config.secrets.key {
+            None => None,
+            Some(key) => match store.open_vault(key, clock.now()).await {
+                Ok(vault) => Some(vault),
+                Err(error) => {
+                    tracing::error!(kind = error.kind(), "no meter is ordered with a password: {error}");
+                    None
+                }
+            },
+        };
+        Self { store, clock, lines, vault, security: None }
+    }
+}
+
+/// All meters in the field. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Fields(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: FieldParts,
+    /// The security module, where there is one that may be used.
+    security: Option<Arc<dyn SecurityModule>>,
+    settings: Vec<Line>,
+    profiles: Profiles,
+    /// One order at a time to a meter, so that two cannot both be refused for the same password.
+    busy: Mutex<HashMap<Id<Meter>, Arc<tokio::sync::Mutex<()>>>>,
+    /// Refusals of this day that the store may not know yet.
+    refused: Mutex<HashMap<(Id<Meter>, SecretKind), Day>>,
+    /// Random numbers that were sent, the latest last (T4).
+    randoms: Mutex<VecDeque<[u8; 8]>>,
+}
+
+/// One meter, and how it is reached.
+#[derive(Clone)]
+pub struct Field {
+    inner: Arc<Inner>,
+    site: SiteMeter,
+    profile: MeterProfile,
+    line: ChannelHandle,
+    timing: Timing,
+    rate: Option<Rate>,
+}
+
+/// Why a meter cannot be reached at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReachable {
+    /// It hangs behind a concentrator, which orders do not pass yet.
+    #[error("the meter is behind the concentrator {terminal}, which is not served yet")]
+    Concentrator {
+        /// Its address.
+        terminal: String,
+    },
+    /// Its line is not configured.
+    #[error("the configuration has no line {line}")]
+    NoLine {
+        /// The name of the line.
+        line: String,
+    },
+    /// Its profile is not there.
+    #[error("there is no profile {profile} for such a meter")]
+    NoProfile {
+        /// The name of the profile, or of the protocol.
+        profile: String,
+    },
+}
+
+impl NotReachable {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Concentrator { .. } => "concentrator",
+            Self::NoLine { .. } => "no_line",
+            Self::NoProfile { .. } => "no_profile",
+        }
+    }
+}
+
+impl Fields {
+    /// The meters that a configuration reaches.
+    #[must_use]
+    pub fn new(config: &Config, mut parts: FieldParts) -> Self {
+        let security = usable(parts.security.take());
+        let (settings, profiles) = (config.lines.clone(), config.profiles.clone());
+        let (busy, refused, randoms) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { parts, security, settings, profiles, busy, refused, randoms }))
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// [`NotReachable`] when there is no way to it.
+    pub fn of(&self, site: SiteMeter) -> Result<Field, NotReachable> {
+        let Inner { parts, settings, profiles, .. } = &*self.0;
+        let (name, baud, parity) = match &site.meter.path {
+            MeterPath::Line { line, baud, parity } => (line.clone(), *baud, *parity),
+            MeterPath::Terminal { terminal, .. } => {
+                return Err(NotReachable::Concentrator { terminal: terminal.clone() });
+            }
+        };
+        let own = settings.iter().find(|line| line.name == name);
+        let (Some(settings), Some(line)) = (own, parts.lines.get(&name).cloned()) else {
+            return Err(NotReachable::NoLine { line: name });
+        };
+        let named = site.meter.profile.as_deref();
+        let Some(profile) = profiles.of(named, site.meter.protocol).cloned() else {
+            use crate::domain::Coded;
+            let profile = named.unwrap_or_else(|| site.meter.protocol.name()).to_owned();
+            return Err(NotReachable::NoProfile { profile });
+        };
+        let rate = Rate {
+            baud: baud.or(profile.baud).unwrap_or(settings.baud),
+            parity: parity.or(profile.parity).unwrap_or(settings.parity),
+        };
+        let usual = Rate { baud: settings.baud, parity: settings.parity };
+        let timing = profile.timing(settings, baud);
+        let rate = (rate != usual).then_some(rate);
+        Ok(Field { inner: Arc::clone(&self.0), site, profile, line, timing, rate })
+    }
+}
+
+impl Field {
+    /// The meter, and the point it measures.
+    #[must_use]
+    pub const fn site(&self) -> &SiteMeter {
+        &self.site
+    }
+
+    /// Whether it can be ordered from here, and by what, or why not.
+    pub async fn capability(&self) -> Capability {
+        capability::of(self).await
+    }
+
+    /// What it tells before an order. On [`Lane::Restore`] that is what giving supply back needs, and no more: status word
+    /// and clock.
+    ///
+    /// # Errors
+    /// [`Unread`] when status word or clock could not be read; what else could not is `None`.
+    pub async fn before(&self, lane: Lane) -> Result<Before, Unread> {
+        before::read(&self.asker(lane), &self.site, &self.profile).await
+    }
+
+    /// Status word 3 and the currents, now.
+    ///
+    /// # Errors
+    /// [`Unread`] when either could not be read.
+    pub async fn look(&self, lane: Lane) -> Result<Look, Unread> {
+        before::look(&self.asker(lane)).await
+    }
+
+    /// Sends an order, once. Dropping this takes the order back while its turn has not come.
+    pub async fn send(&self, order: &FieldOrder) -> Sent {
+        send::send(self, order).await
+    }
+
+    /// By what looks at it are judged; what it told of its trip delay counts before what its profile says.
+    #[must_use]
+    pub fn rules(&self, before: Option<&Before>) -> Rules {
+        let relay = self.profile.relay;
+        let told = before.and_then(|before| before.trip_delay.map(|delay| delay.value));
+        Rules {
+            switch: if relay.switch == RelaySwitch::Outside { Switch::Outside } else { Switch::Inside },
+            open_below: relay.open_below_milliamps.into(),
+            large_current: u64::from(relay.large_current_amps) * 1000,
+            large_current_wait: LARGE_CURRENT_WAIT,
+            apart: APART,
+            settles_within: relay.settles_within,
+            trip_delay: told.unwrap_or(relay.trip_delay),
+        }
+    }
+
+    fn asker(&self, lane: Lane) -> Asker<'_> {
+        Asker {
+            meter: self.site.meter.address,
+            protocol: self.site.meter.protocol,
+            line: &self.line,
+            timing: self.timing,
+            rate: self.rate,
+            lane,
+            clock: &self.inner.parts.clock,
+        }
+    }
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Field({} on {})", self.site.meter.address, self.line.name())
+    }
+}
+
+impl Inner {
+    /// The turn of a meter, which is held while it is ordered something.
+    fn turn(&self, meter: Id<Meter>) -> Arc<tokio::sync::Mutex<()>> {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(busy.entry(meter).or_default())
+    }
+
+    /// True, once, for a random number that was not sent before.
+    fn is_fresh(&self, random: [u8; 8]) -> bool {
+        let mut randoms = self.randoms.lock().unwrap_or_else(PoisonError::into_inner);
+        if randoms.contains(&random) {
+            return false;
+        }
+        if randoms.len() >= RANDOMS_KEPT {
+            randoms.pop_front();
+        }
+        randoms.push_back(random);
+        true
+    }
+
+    fn was_refused(&self, meter: Id<Meter>, kind: SecretKind, today: Day) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(&(meter, kind)).is_some_and(|day| *day >= today)
+    }
+
+    fn refuse(&self, meter: Id<Meter>, kind: SecretKind, today: Day) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.retain(|_, day| *day >= today);
+        refused.insert((meter, kind), today);
+    }
+}
+
+/// So many random numbers are remembered.
+const RANDOMS_KEPT: usize = 4096;
+/// How far two looks have to be apart that prove an open relay (F46).
+const APART: Duration = Duration::from_secs(60);
+/// How long a relay waits at most for a large current to fall. [645-2007 6]
+const LARGE_CURRENT_WAIT: Duration = Duration::from_secs(86_400);

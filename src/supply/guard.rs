@@ -1,0 +1,65 @@
+//! Watches what nobody presses a button for: the file that stops cuts, and a clock that jumps (F33, F52).
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::Moment;
+
+/// True when the file that stops all cuts is there. A folder that cannot be looked into counts as if it were.
+pub(super) fn is_stopped(file: Option<&Path>) -> bool {
+    file.is_some_and(|file| file.try_exists().unwrap_or(true))
+}
+
+/// Compares wall time with time that cannot jump, from one look to the next.
+#[derive(Debug)]
+pub(super) struct ClockWatch {
+    wall: Moment,
+    steady: Instant,
+}
+
+impl ClockWatch {
+    pub(super) fn new(wall: Moment, steady: Instant) -> Self {
+        Self { wall, steady }
+    }
+
+    /// By how many seconds the clock has jumped since the last look, where that is more than it may.
+    pub(super) fn jump(&mut self, wall: Moment, steady: Instant) -> Option<i64> {
+        let passed = steady.saturating_duration_since(self.steady);
+        let expected = self.wall.plus(passed);
+        *self = Self { wall, steady };
+        let off = wall.micros_since(expected);
+        (off.unsigned_abs() > u64::try_from(STEP.as_micros()).unwrap_or(u64::MAX)).then_some(off / 1_000_000)
+    }
+}
+
+/// How far the clock may be set without anybody being asked.
+const STEP: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn f33_a_step_of_the_clock_either_way_is_seen_and_its_running_is_not() {
+        let start = Moment::from_micros(1_795_278_330_000_000);
+        let seconds = Duration::from_secs;
+        let mut watch = ClockWatch::new(start, Instant::now());
+        tokio::time::advance(seconds(3600)).await;
+        assert_eq!(watch.jump(start.plus(seconds(3660)), Instant::now()), None);
+        assert_eq!(watch.jump(start.plus(seconds(3721)), Instant::now()), Some(61));
+        assert_eq!(watch.jump(start.plus(seconds(121)), Instant::now()), Some(-3600));
+        tokio::time::advance(seconds(10)).await;
+        assert_eq!(watch.jump(start.plus(seconds(131)), Instant::now()), None);
+    }
+
+    #[test]
+    fn f52_the_file_stops_as_long_as_it_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("STOP");
+        assert!(!is_stopped(None) && !is_stopped(Some(&file)));
+        std::fs::write(&file, "").unwrap();
+        assert!(is_stopped(Some(&file)));
+    }
+}

@@ -1,0 +1,157 @@
+//! Carries orders out, those that give supply back first, as long as the process lives.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use metrics::counter;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::guard::{ClockWatch, is_stopped};
+use super::service::Supply;
+use crate::domain::supply::{HaltKind, SupplyOrder};
+use crate::domain::{Id, MeteringPoint, Moment};
+use crate::store::StoreError;
+use crate::store::supply::Due;
+use crate::telemetry::{self, with_causes};
+
+/// A point of an order that something is being done about.
+type Key = (Id<SupplyOrder>, Id<MeteringPoint>);
+
+/// What is being done about points, each by itself.
+type Working<'a> = FuturesUnordered<Pin<Box<dyn Future<Output = Due> + Send + 'a>>>;
+
+impl Supply {
+    /// Works until `stop`: begins with what an earlier process was sending, which nobody knows the outcome of (F28).
+    pub async fn run(&self, stop: &CancellationToken) {
+        while let Err(error) = self.recover().await {
+            tracing::error!(kind = error.kind(), "recovering supply orders: {}", with_causes(&error));
+            if stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_none() {
+                return;
+            }
+        }
+        let mut working: Working<'_> = FuturesUnordered::new();
+        let mut busy: HashSet<Key> = HashSet::new();
+        let mut watch = ClockWatch::new(self.0.clock.now(), Instant::now());
+        let mut told_at = self.0.clock.now();
+        while !stop.is_cancelled() {
+            self.guard(&mut watch, &mut told_at).await;
+            let wait = match self.begin(&mut working, &mut busy).await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::error!(kind = error.kind(), "reading what is due: {}", with_causes(&error));
+                    AGAIN
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.0.wake.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+                Some(due) = working.next(), if !working.is_empty() => {
+                    busy.remove(&(due.order, due.point));
+                }
+            }
+        }
+        // What is on its way to a meter is brought to its end.
+        while working.next().await.is_some() {}
+    }
+
+    async fn recover(&self) -> Result<(), StoreError> {
+        let unknown = self.0.store.recover_attempts(self.0.clock.now()).await?;
+        if unknown > 0 {
+            tracing::error!(
+                "{unknown} points were being sent an order when the process ended: they are read"
+            );
+        }
+        Ok(())
+    }
+
+    /// Begins what is due, and says how long nothing more is.
+    async fn begin<'a>(
+        &'a self,
+        working: &mut Working<'a>,
+        busy: &mut HashSet<Key>,
+    ) -> Result<Duration, StoreError> {
+        let now = self.0.clock.now();
+        self.0.store.expire_orders(now).await?;
+        for due in self.0.store.due_points(now, MOST_DUE).await? {
+            let has_room = due.kind.is_restore() || busy.len() < MOST_AT_ONCE;
+            if has_room && busy.insert((due.order, due.point)) {
+                working.push(Box::pin(self.done(due)));
+            }
+        }
+        let poll = self.0.settings.poll;
+        let next = self.0.store.next_due().await?;
+        Ok(next.filter(|next| *next > now).map_or(poll, |next| poll.min(next.since(now))))
+    }
+
+    /// Does what is due about a point; what breaks off or fails is told, and due again.
+    async fn done(&self, due: Due) -> Due {
+        match unbroken(self.carry(due)).await {
+            None => {
+                counter!(telemetry::PANICS).increment(1);
+                tracing::error!(order.id = %due.order, "the work on order {} broke off", due.order);
+                tokio::time::sleep(AGAIN).await;
+            }
+            Some(Err(error)) => {
+                let kind = error.kind();
+                tracing::error!(order.id = %due.order, kind, "order {}: {}", due.order, with_causes(&error));
+                tokio::time::sleep(AGAIN).await;
+            }
+            Some(Ok(())) => {}
+        }
+        due
+    }
+
+    /// Keeps cuts back for the file and for a clock that has jumped, and tells of supply that is not given back.
+    async fn guard(&self, watch: &mut ClockWatch, told_at: &mut Moment) {
+        let now = self.0.clock.now();
+        let kept = async {
+            if let Some(seconds) = watch.jump(now, Instant::now()) {
+                let reason = format!("the clock was set by {seconds} s");
+                self.0.store.halt_cuts(HaltKind::Clock, &reason, now).await?;
+            }
+            let file = self.0.settings.stop_file.clone();
+            if let Some(file) = file.filter(|file| is_stopped(Some(file))) {
+                let reason = file.display().to_string();
+                self.0.store.halt_cuts(HaltKind::StopFile, &reason, now).await?;
+            }
+            if now.since(*told_at) >= TOLD_EVERY {
+                *told_at = now;
+                self.0.store.tell_late_restores(now).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = kept.await {
+            tracing::error!(kind = error.kind(), "guarding supply orders: {}", with_causes(&error));
+        }
+    }
+}
+
+/// What a future gives, or nothing when it breaks off.
+async fn unbroken<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        // All that it leaves behind is in the store.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}
+
+/// How many points are read at a time.
+const MOST_DUE: u32 = 1000;
+/// On how many points something is done at once; what gives supply back is not counted.
+const MOST_AT_ONCE: usize = 128;
+/// When what the database refused is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often people are told of supply that is not given back.
+const TOLD_EVERY: Duration = Duration::from_secs(60);

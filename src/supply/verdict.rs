@@ -1,0 +1,217 @@
+//! What follows from what was seen after an attempt: a function of the order, its state and the proof.
+
+use std::time::Duration;
+
+use crate::domain::relay::{Expectation, Failure, Proof, Proven, Wait};
+use crate::domain::supply::{OrderEvent, OrderKind, OrderState, promises_missed};
+use crate::domain::{AlarmKind, Moment};
+use crate::store::supply::{AttemptOutcome, AttemptRecord, Due};
+
+/// What follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// For the state.
+    pub(super) event: Option<OrderEvent>,
+    /// When to look again, or to do what comes next.
+    pub(super) due: Moment,
+    /// What people are to be told, and how often they have been then.
+    pub(super) tell: Option<(AlarmKind, i64)>,
+    /// It has ended well: alarms about it are over.
+    pub(super) is_over: bool,
+}
+
+/// What an order is to bring about.
+pub(super) const fn expectation(kind: OrderKind) -> Expectation {
+    match kind {
+        OrderKind::Cut => Expectation::Open,
+        OrderKind::ClosePermit => Expectation::Permitted,
+        OrderKind::DirectClose => Expectation::Closed,
+        OrderKind::AlarmOn => Expectation::AlarmOn,
+        OrderKind::AlarmOff => Expectation::AlarmOff,
+        OrderKind::HoldOn => Expectation::Held,
+        OrderKind::HoldOff => Expectation::NotHeld,
+    }
+}
+
+/// What follows from a proof.
+pub(super) fn verdict(due: &Due, attempt: &AttemptRecord, proof: Proof, now: Moment) -> Verdict {
+    let case = Case { due, attempt, now };
+    let event = case.event(proof);
+    let is_over = matches!(proof, Proof::Proven(_)) && proof != Proof::Proven(Proven::Permitted);
+    let ends = is_over || matches!(event, Some(OrderEvent::SeeClosed | OrderEvent::GiveUp));
+    Verdict {
+        event,
+        due: case.look_again(proof, event),
+        tell: if ends { case.of_end(proof, event) } else { case.tell(proof) },
+        is_over,
+    }
+}
+
+/// What follows when the meter could not be looked at.
+pub(super) fn unread(due: &Due, attempt: &AttemptRecord, now: Moment) -> Verdict {
+    let case = Case { due, attempt, now };
+    let repeats = due.kind.is_restore() || due.kind == OrderKind::HoldOn;
+    let event =
+        (repeats && due.state == OrderState::Unknown && case.may_repeat()).then_some(OrderEvent::TryAgain);
+    let wait = if due.kind.is_restore() && case.may_repeat() { SOON } else { case.pause() };
+    Verdict { event, due: now.plus(wait), tell: case.late(), is_over: false }
+}
+
+/// When people are told of an order that waits to be sent: supply that is not given back in time.
+pub(super) fn waiting(due: &Due, now: Moment) -> Option<(AlarmKind, i64)> {
+    let told = steps(due, now);
+    (due.kind.is_restore() && told > due.told).then(|| (kind_of(told), told))
+}
+
+struct Case<'a> {
+    due: &'a Due,
+    attempt: &'a AttemptRecord,
+    now: Moment,
+}
+
+impl Case<'_> {
+    fn event(&self, proof: Proof) -> Option<OrderEvent> {
+        let is_unknown = self.due.state == OrderState::Unknown;
+        match proof {
+            Proof::Proven(Proven::Open(_)) => Some(OrderEvent::SeeOpen),
+            Proof::Proven(Proven::Closed) => Some(OrderEvent::SeeClosed),
+            Proof::Proven(Proven::Held | Proven::NotHeld) => Some(OrderEvent::SeeDone),
+            Proof::Proven(Proven::Permitted) if self.is_day_over() => Some(OrderEvent::SeeDone),
+            Proof::Proven(Proven::Permitted) => is_unknown.then_some(OrderEvent::SeeTaken),
+            // Whoever waits in the dark is told again at once; it does no harm twice.
+            Proof::Waiting(Wait::Expiry) if !self.due.kind.is_cut_class() => {
+                (is_unknown && self.shows() && self.may_repeat()).then_some(OrderEvent::TryAgain)
+            }
+            Proof::Waiting(_) => None,
+            Proof::Failed(failure) => self.failed(failure),
+            Proof::Unknown(_) if !self.shows() => {
+                Some(if is_unknown { OrderEvent::GiveUp } else { OrderEvent::Finish })
+            }
+            Proof::Unknown(_) => (!is_unknown).then_some(OrderEvent::LoseTrack),
+        }
+    }
+
+    /// It was read not to have been done.
+    fn failed(&self, failure: Failure) -> Option<OrderEvent> {
+        let is_unknown = self.due.state == OrderState::Unknown;
+        let again = is_unknown && self.may_repeat();
+        match self.due.kind {
+            OrderKind::Cut if again => Some(OrderEvent::TryAgain),
+            OrderKind::Cut if failure == Failure::StillClosed => Some(OrderEvent::SeeClosed),
+            OrderKind::ClosePermit | OrderKind::DirectClose | OrderKind::HoldOn => match is_unknown {
+                // Taken and not done is no better than not known: it is told again.
+                false => Some(OrderEvent::LoseTrack),
+                true if again => Some(OrderEvent::TryAgain),
+                true => self.is_day_over().then_some(OrderEvent::GiveUp),
+            },
+            _ => Some(OrderEvent::GiveUp),
+        }
+    }
+
+    /// Whether it may be sent once more. What takes supply away only when nothing of the last frame can be obeyed any more
+    /// and there is time left; how often, the intent decides. What gives it back until a crew takes over.
+    fn may_repeat(&self) -> bool {
+        if self.due.kind.is_cut_class() {
+            let is_dead = self.now > self.attempt.expires_at;
+            let was_silent = self.attempt.outcome == Some(AttemptOutcome::Unknown);
+            return is_dead && was_silent && self.due.window.holds(self.now);
+        }
+        self.now.since(self.due.submitted_at) < HANDED_OVER
+    }
+
+    fn look_again(&self, proof: Proof, event: Option<OrderEvent>) -> Moment {
+        match (proof, event) {
+            (_, Some(OrderEvent::TryAgain)) => self.now,
+            (Proof::Waiting(Wait::SecondLook(at)), _) => at.max(self.now),
+            (Proof::Waiting(Wait::Expiry), _) if self.due.kind.is_cut_class() => {
+                self.attempt.expires_at.plus(Duration::from_secs(1)).max(self.now)
+            }
+            (Proof::Waiting(_), _) | (_, Some(OrderEvent::LoseTrack)) => self.now.plus(SOON),
+            _ => self.now.plus(self.pause()),
+        }
+    }
+
+    /// How long to wait before the next look: longer, the longer it lasts.
+    fn pause(&self) -> Duration {
+        let lasts = self.now.since(self.attempt.intent_at);
+        (lasts / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    }
+
+    /// What people are told while it goes on.
+    fn tell(&self, proof: Proof) -> Option<(AlarmKind, i64)> {
+        if proof == Proof::Proven(Proven::Permitted) {
+            // What is left to do is the customer's.
+            return None;
+        }
+        self.late()
+    }
+
+    /// What people are told because it lasts.
+    fn late(&self) -> Option<(AlarmKind, i64)> {
+        if self.due.kind.is_restore() {
+            return waiting(self.due, self.now);
+        }
+        let is_late = self.now.since(self.attempt.intent_at) >= HANDED_OVER;
+        (is_late && self.due.told == 0).then_some((AlarmKind::OrderUnknown, 1))
+    }
+
+    /// What people are told at the end.
+    fn of_end(&self, proof: Proof, event: Option<OrderEvent>) -> Option<(AlarmKind, i64)> {
+        let told = self.due.told + 1;
+        match (self.due.kind, proof, event) {
+            (OrderKind::Cut, Proof::Failed(_), _) => Some((AlarmKind::CutNotProven, told)),
+            (kind, _, Some(OrderEvent::GiveUp)) if kind.is_restore() => {
+                Some((AlarmKind::RestorePromiseMissed, told))
+            }
+            (_, _, Some(OrderEvent::GiveUp)) => Some((AlarmKind::OrderUnknown, told)),
+            _ => None,
+        }
+    }
+
+    fn is_day_over(&self) -> bool {
+        self.now.since(self.due.submitted_at) >= PROMISED
+    }
+
+    /// Whether the meter has a bit that shows it.
+    fn shows(&self) -> bool {
+        !matches!(self.due.kind, OrderKind::AlarmOn | OrderKind::AlarmOff)
+    }
+}
+
+/// How many times people should have been told by now that supply is not back.
+fn steps(due: &Due, now: Moment) -> i64 {
+    let handed_over = i64::from(now.since(due.submitted_at) >= HANDED_OVER);
+    handed_over + i64::try_from(promises_missed(due.submitted_at, now)).unwrap_or(0)
+}
+
+const fn kind_of(told: i64) -> AlarmKind {
+    match told {
+        ..=1 => AlarmKind::RestoreHandedOver,
+        2 => AlarmKind::RestoreLate1h,
+        3 => AlarmKind::RestoreLate4h,
+        4 => AlarmKind::RestoreLate12h,
+        _ => AlarmKind::RestorePromiseMissed,
+    }
+}
+
+/// All alarms that end with an order that ends well.
+pub(super) const OVER: [AlarmKind; 8] = [
+    AlarmKind::OrderUnknown,
+    AlarmKind::CutNotProven,
+    AlarmKind::RestoreHandedOver,
+    AlarmKind::RestoreLate1h,
+    AlarmKind::RestoreLate4h,
+    AlarmKind::RestoreLate12h,
+    AlarmKind::RestorePromiseMissed,
+    AlarmKind::RestoreRefused,
+];
+
+/// After how long nobody waits any more for a meter: a crew goes there, people are told (I15).
+const HANDED_OVER: Duration = Duration::from_secs(1800);
+/// Within how long supply is to be back.
+const PROMISED: Duration = Duration::from_secs(86_400);
+/// When something is expected at once.
+const SOON: Duration = Duration::from_secs(5);
+/// The pauses between looks.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(15);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);

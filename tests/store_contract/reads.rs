@@ -1,0 +1,167 @@
+//! On-demand reads: a job is kept whole, ends with its last meter, and stays as it ended.
+
+use std::time::Duration;
+
+use chaobiao::domain::access::{Acting, Regions, Role};
+use chaobiao::domain::{Id, Meter, MissingCause, Moment, ReadAnswer, ReadGroup, ReadState, ReadValue};
+use chaobiao::store::{NewReads, Submitted};
+use dlt645::address::MeterAddress;
+
+use crate::{midnight, on_both};
+
+fn acting(account: i64) -> Acting {
+    Acting {
+        person: Id::new(account),
+        account: Id::new(account),
+        name: format!("account {account}"),
+        role: Role::Operator,
+        role_since: now(),
+        regions: Regions::All,
+        source: "10.0.0.7".to_owned(),
+    }
+}
+
+fn now() -> Moment {
+    midnight("2026-11-22")
+}
+
+fn meters(count: i64) -> Vec<(Id<Meter>, MeterAddress)> {
+    let address = |number: i64| MeterAddress::from_number(number.unsigned_abs()).unwrap();
+    (1..=count).map(|number| (Id::new(number), address(number))).collect()
+}
+
+/// A job that nobody else's is in the way of.
+fn new<'a>(by: &'a Acting, meters: &'a [(Id<Meter>, MeterAddress)], key: Option<&'a str>) -> NewReads<'a> {
+    NewReads {
+        by,
+        key,
+        fingerprint: "as it is",
+        groups: &[ReadGroup::Registers, ReadGroup::Status],
+        meters,
+        expires_at: now().plus(Duration::from_secs(600)),
+        most_waiting: 10,
+    }
+}
+
+fn answer(cause: Option<MissingCause>) -> ReadAnswer {
+    let value =
+        ReadValue { name: "voltage".to_owned(), value: Some("220.1".to_owned()), ..ReadValue::default() };
+    ReadAnswer {
+        group: ReadGroup::Registers,
+        data_id: "02010100".to_owned(),
+        given: cause.is_none().then(|| (now(), now().plus(Duration::from_millis(250)))),
+        is_doubtful: cause.is_none(),
+        frames: vec![0x68, 0x00, 0xFF],
+        values: if cause.is_none() { vec![value] } else { Vec::new() },
+        missing: cause.map(|cause| (cause, "no answer".to_owned())),
+    }
+}
+
+#[tokio::test]
+async fn i19_a_read_job_ends_with_its_last_meter_and_stays_as_it_ended() {
+    on_both(async |fresh| {
+        let (store, by, meters) = (&fresh.store, acting(1), meters(3));
+        let Submitted::New(job) = store.submit_reads(&new(&by, &meters, None), now()).await.unwrap() else {
+            panic!("no job")
+        };
+        assert_eq!((job.state, job.meters, job.waiting), (ReadState::Waiting, 3, 3));
+        assert_eq!(job.groups, [ReadGroup::Registers, ReadGroup::Status]);
+        assert_eq!(store.unfinished_reads().await.unwrap(), [job.clone()]);
+        let [first, second, third] = [1, 2, 3].map(Id::<Meter>::new);
+        let answers = [answer(None), answer(Some(MissingCause::Silent))];
+        assert!(store.add_read_answers(job.id, first, &answers[..1]).await.unwrap());
+        assert!(store.add_read_answers(job.id, first, &answers[1..]).await.unwrap());
+        assert_eq!(store.read_answers(job.id, first).await.unwrap(), answers);
+        let ended = store.end_read(job.id, first, (ReadState::Done, None), now()).await.unwrap().unwrap();
+        assert_eq!((ended.state, ended.waiting), (ReadState::Waiting, 2));
+        assert!(!store.add_read_answers(job.id, first, &answers).await.unwrap(), "it has ended");
+        assert_eq!(store.end_read(job.id, first, (ReadState::Failed, None), now()).await.unwrap(), None);
+        let why = (MissingCause::LineDown, "the line is down".to_owned());
+        store.end_read(job.id, second, (ReadState::Failed, Some(&why)), now()).await.unwrap();
+        // Something of the third came before its time was over.
+        store.add_read_answers(job.id, third, &answers[..1]).await.unwrap();
+        let over = store.end_reads(job.id, None, job.expires_at).await.unwrap().unwrap();
+        assert_eq!((over.state, over.waiting, over.ended_at), (ReadState::Partly, 0, Some(job.expires_at)));
+        assert_eq!(store.end_reads(job.id, Some(&by), now()).await.unwrap(), None);
+        assert_eq!(store.read_job(job.id).await.unwrap(), Some(over));
+        let kept = store.meters_of_read(job.id, 0, 10).await.unwrap();
+        let states: Vec<_> = kept.iter().map(|read| (read.state, read.cause)).collect();
+        assert_eq!(
+            states,
+            [
+                (ReadState::Done, None),
+                (ReadState::Failed, Some(MissingCause::LineDown)),
+                (ReadState::Partly, Some(MissingCause::OutOfTime))
+            ]
+        );
+        assert_eq!(store.meters_of_read(job.id, 1, 1).await.unwrap(), kept[1..2]);
+        assert_eq!(store.unfinished_reads().await.unwrap(), []);
+        for sql in ["UPDATE read_meter SET state = 1", "UPDATE read_answer SET content = '[]'"] {
+            fresh.run(sql).await.unwrap_err();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t18_a_key_stands_for_one_read_job_of_its_account() {
+    on_both(async |fresh| {
+        let (store, by, other, meters) = (&fresh.store, acting(1), acting(2), meters(3));
+        let Submitted::New(job) = store.submit_reads(&new(&by, &meters, Some("k")), now()).await.unwrap()
+        else {
+            panic!("no job")
+        };
+        let again = store.submit_reads(&new(&by, &meters, Some("k")), now()).await.unwrap();
+        assert_eq!(again, Submitted::Same(job.clone()));
+        let otherwise = NewReads { fingerprint: "otherwise", ..new(&by, &meters, Some("k")) };
+        assert_eq!(store.submit_reads(&otherwise, now()).await.unwrap(), Submitted::OtherUnderKey);
+        let others = store.submit_reads(&new(&other, &meters, Some("k")), now()).await.unwrap();
+        assert!(matches!(others, Submitted::New(_)), "{others:?}");
+        let without = store.submit_reads(&new(&by, &meters, None), now()).await.unwrap();
+        assert!(matches!(without, Submitted::New(_)), "{without:?}");
+        assert_eq!(store.submit_reads(&new(&by, &meters, None), now()).await.unwrap(), Submitted::Busy);
+        let own = store.read_jobs(Some(by.account), i64::MAX, 10).await.unwrap();
+        let all = store.read_jobs(None, i64::MAX, 10).await.unwrap();
+        assert_eq!((own.len(), all.len()), (2, 3));
+        assert!(all.iter().rev().is_sorted_by_key(|job| job.id));
+        assert_eq!(store.read_jobs(None, all[0].id.number(), 1).await.unwrap(), all[1..2]);
+        let of_meter = store.reads_of_meter(meters[0].0, i64::MAX, 10).await.unwrap();
+        assert_eq!(
+            of_meter.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+            all.iter().map(|job| job.id).collect::<Vec<_>>()
+        );
+        let cancelled = store.end_reads(job.id, Some(&by), now()).await.unwrap().unwrap();
+        assert_eq!(cancelled.state, ReadState::Cancelled);
+        let entries = store.audit_after(0, 10).await.unwrap();
+        let last = entries.last().unwrap();
+        assert_eq!(
+            (last.action.as_str(), last.object.clone()),
+            ("read.cancel", format!("read job {}", job.id))
+        );
+        assert_eq!(entries.len(), 4, "three that began, one that was taken back");
+        let later = now().plus(Duration::from_secs(1));
+        assert_eq!(store.forget_reads(now(), 10).await.unwrap(), 0);
+        assert_eq!(store.forget_reads(later, 10).await.unwrap(), 1);
+        assert_eq!(store.read_job(job.id).await.unwrap(), None);
+        assert_eq!(store.meters_of_read(job.id, 0, 10).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn i19_meters_of_a_read_job_that_end_at_once_end_it_once() {
+    on_both(async |fresh| {
+        let (store, by, meters) = (&fresh.store, acting(1), meters(10));
+        let Submitted::New(job) = store.submit_reads(&new(&by, &meters, None), now()).await.unwrap() else {
+            panic!("no job")
+        };
+        let all =
+            meters.iter().map(|(meter, _)| store.end_read(job.id, *meter, (ReadState::Done, None), now()));
+        let ended = futures_util::future::join_all(all).await;
+        let last =
+            ended.into_iter().filter(|ended| ended.as_ref().unwrap().as_ref().unwrap().state.has_ended());
+        assert_eq!(last.count(), 1);
+        assert_eq!(store.read_job(job.id).await.unwrap().unwrap().state, ReadState::Done);
+    })
+    .await;
+}

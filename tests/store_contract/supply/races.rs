@@ -1,0 +1,147 @@
+//! What happens while an order is on its way: in whichever order the transactions come, no intent is kept behind an event
+//! that stands against it (F45).
+
+use chaobiao::domain::supply::OrderState;
+use chaobiao::store::supply::{AttemptOutcome, Intended};
+use chaobiao::store::{Address, AuditFilter, Migrations, Store};
+use simulator::seed::Seed;
+
+use super::conditions::{EVENTS, happen, intend, undo};
+use super::ready::{LIMITS, acting, approved, cut};
+use super::{now, town};
+use crate::{Fresh, empty_databases};
+
+/// What came of the interleavings of one event.
+#[derive(Default)]
+struct Counts {
+    /// The event came first, and nothing was kept.
+    first: u32,
+    /// The intent was kept first.
+    late: u32,
+}
+
+#[tokio::test]
+async fn f45_no_intent_is_kept_behind_an_event_that_stands_against_it() {
+    race(&in_memory().await, 100, 20_261_128).await;
+}
+
+#[tokio::test]
+#[ignore = "long: a thousand interleavings of each event"]
+async fn f45_a_thousand_interleavings_of_each_event() {
+    race(&in_memory().await, 1000, 45).await;
+}
+
+#[tokio::test]
+async fn f45_nor_is_any_on_postgresql() {
+    for (folder, address) in empty_databases().await.into_iter().skip(1) {
+        let store = Store::open(&address, Migrations::Run).await.unwrap();
+        let fresh = Fresh { store, address, _folder: folder };
+        race(&fresh, 20, 7).await;
+        fresh.store.close().await;
+    }
+}
+
+/// A database that no disk slows down, where there is such a place.
+async fn in_memory() -> Fresh {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
+    let address = Address::Sqlite(folder.path().join("store.db"));
+    let store = Store::open(&address, Migrations::Run).await.unwrap();
+    Fresh { store, address, _folder: folder }
+}
+
+async fn race(fresh: &Fresh, rounds: u32, seed: u64) {
+    let count = u32::try_from(EVENTS.len()).unwrap();
+    let homes = town(fresh, rounds * count).await;
+    let mut homes = homes.into_iter();
+    for (event, _) in EVENTS {
+        let mut counts = Counts::default();
+        for round in 0..rounds {
+            let draw = Seed::new(seed).named(event).number(u64::from(round));
+            let home = homes.next().unwrap();
+            let id = approved(&fresh.store, &cut(&[home], now()), now()).await;
+            let steps = async {
+                pause(draw % 7).await;
+                let armed = fresh.store.arm_point((id, home.point), now(), &LIMITS, now()).await.unwrap();
+                pause(draw / 7 % 7).await;
+                (armed.is_empty(), intend(&fresh.store, id, home, now()).await)
+            };
+            let other = async {
+                pause(draw / 49 % 19).await;
+                happen(fresh, event, id, home, now()).await;
+            };
+            let ((_, intended), ()) = if draw % 2 == 0 {
+                tokio::join!(steps, other)
+            } else {
+                let (other, steps) = tokio::join!(other, steps);
+                (steps, other)
+            };
+            judge(fresh, event, id.number(), &intended, &mut counts).await;
+            settle(fresh, id, home, &intended).await;
+            undo(fresh, now()).await;
+        }
+        println!("f45 seed {seed} {event}: {} stopped, {} sent before", counts.first, counts.late);
+        assert_eq!(counts.first + counts.late, rounds);
+        assert!(counts.first > 0, "{event} never came first");
+    }
+}
+
+/// Lets others go ahead so many times.
+async fn pause(turns: u64) {
+    for _ in 0..turns {
+        tokio::task::yield_now().await;
+    }
+    if turns > 3 {
+        // A round trip to the database on another connection, as a real pause.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+    }
+}
+
+/// An intent that is kept stands in the audit log in front of the event.
+async fn judge(fresh: &Fresh, event: &str, order: i64, intended: &Intended, counts: &mut Counts) {
+    if let Intended::Objected(_) = intended {
+        counts.first += 1;
+        return;
+    }
+    let filter =
+        AuditFilter { order: Some(order), action: Some("order.intent".into()), ..AuditFilter::default() };
+    let intent = fresh.store.audit_before(&filter, i64::MAX, 1).await.unwrap().remove(0).number;
+    let of_event = match event {
+        "payment" => "evidence.payment",
+        "protection" => "protection.add",
+        "withdrawal" => "order.withdraw",
+        "lower ceiling" => "ceiling.tighten",
+        "stop" => "stop.press",
+        "no list" => "protection.load",
+        "calendar" => "calendar.add",
+        "restore" => "order.submit",
+        "crossed" => "evidence.identity",
+        // These two leave no entry here: the account and the meter are changed by others.
+        "swap" | "disabled approver" => {
+            counts.late += 1;
+            return;
+        }
+        other => panic!("{other}"),
+    };
+    let filter = AuditFilter { action: Some(of_event.into()), ..AuditFilter::default() };
+    let happened = fresh.store.audit_before(&filter, i64::MAX, 1).await.unwrap().remove(0).number;
+    assert!(intent < happened, "{event}: an intent was kept behind it");
+    counts.late += 1;
+}
+
+/// Ends an order that was sent, so that it weighs on no ceiling.
+async fn settle(
+    fresh: &Fresh,
+    id: chaobiao::domain::Id<chaobiao::domain::supply::SupplyOrder>,
+    home: super::ready::Home,
+    intended: &Intended,
+) {
+    let view = fresh.store.supply_order(id, &chaobiao::domain::access::Regions::All).await.unwrap().unwrap();
+    if let Intended::Kept(_) = intended {
+        let (attempt, _) = fresh.store.last_attempt(id, home.point).await.unwrap().unwrap();
+        fresh.store.note_outcome(&attempt, (AttemptOutcome::NotSent, ""), now(), now()).await.unwrap();
+    }
+    let open = [OrderState::Submitted, OrderState::Approved, OrderState::Armed, OrderState::Sending];
+    if open.contains(&view.order.state) {
+        fresh.store.cancel_order(&acting("li", now()), id, now()).await.unwrap();
+    }
+}

@@ -1,0 +1,13 @@
+//! Supply orders from the click to the relay and back, against simulated meters in paused time.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a step that fails must end its test"
+)]
+
+mod kills;
+mod orders;
+#[path = "../store_contract/supply/ready.rs"]
+mod ready;
+mod rig;

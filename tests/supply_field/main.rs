@@ -1,0 +1,15 @@
+//! What is ordered from one meter in the field, against a simulated one in paused time: what leaves, and what is proven.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a step that fails must end its test"
+)]
+
+mod canary;
+mod capability;
+mod orders;
+mod refusals;
+mod rig;
+mod secured;

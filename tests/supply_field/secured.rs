@@ -1,0 +1,241 @@
+//! Meters that take enciphered orders only, by the simulator's stand-in for a security module (T4).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chaobiao::channel::Lane;
+use chaobiao::domain::relay::{CurrentEvidence, Expectation, Proof, Proven};
+use chaobiao::store::SecretKind;
+use chaobiao::supply::field::{CannotOrder, Means, NotSent, Sent};
+use chaobiao::supply::security::{Challenge, ModuleError, SecurityModule, Session};
+use dlt645::address::MeterAddress;
+use dlt645::meter_time::{Civil, MeterTime, TimeFormat};
+use dlt645::relay::Command;
+use dlt645::security::CipherText;
+use futures_util::future::BoxFuture;
+use simulator::esam;
+use simulator::meter::chip::Chip;
+
+use crate::rig::{Home, Rig, told};
+
+/// The simulator's stand-in as a security module.
+#[derive(Debug, Default)]
+pub(crate) struct StandIn {
+    /// The random numbers it gives; all different unless a test says otherwise.
+    next: AtomicU64,
+    repeats: bool,
+    /// Seals with a session of another meter's.
+    confuses: bool,
+    seen: Mutex<HashMap<MeterAddress, u32>>,
+}
+
+impl SecurityModule for StandIn {
+    fn label(&self) -> &str {
+        esam::LABEL
+    }
+
+    fn is_stand_in(&self) -> bool {
+        true
+    }
+
+    fn challenge(&self, meter: MeterAddress) -> BoxFuture<'_, Result<Challenge, ModuleError>> {
+        let step = u64::from(!self.repeats);
+        let random = self.next.fetch_add(step, Ordering::Relaxed).to_be_bytes();
+        *self.seen.lock().unwrap().entry(meter).or_default() += 1;
+        let mut number = meter.field().wire();
+        number.reverse();
+        let made = esam::Challenge::new(&esam::TEST_KEY, number, random);
+        let esam::Challenge { cipher, random, factor } = made;
+        Box::pin(async move { Ok(Challenge { cipher, random, factor }) })
+    }
+
+    fn encipher<'a>(
+        &'a self,
+        session: &'a Session,
+        command: Command,
+        deadline: Civil,
+    ) -> BoxFuture<'a, Result<CipherText, ModuleError>> {
+        Box::pin(async move {
+            let Challenge { cipher, random, factor } = session.challenge;
+            let challenge = esam::Challenge { cipher, random, factor };
+            let mut answer = session.random;
+            if self.confuses {
+                answer[0] ^= 1;
+            }
+            let key = challenge.session(&esam::TEST_KEY, answer).ok_or(ModuleError::Refused)?;
+            let wire = MeterTime::from_civil(TimeFormat::YYMMDDhhmmss, deadline);
+            // High byte first: YY MM DD hh mm ss.
+            let [second, minute, hour, day, month, year] = *wire.wire() else {
+                return Err(ModuleError::Unfit);
+            };
+            let [n1, n2] = command.wire();
+            let sealed = key.seal([n1, n2, year, month, day, hour, minute, second]);
+            CipherText::new(sealed).map_err(|_| ModuleError::Unfit)
+        })
+    }
+}
+
+/// A home whose meter takes enciphered orders only.
+async fn home(module: StandIn, chip: Chip, word: bool) -> Rig {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "name = \"sealed\"\nabout = \"a test\"\nlike = \"645-2007-single-phase\"\n[relay]\norders = \"enciphered\"\n\
+         execution_word = {word}\n"
+    );
+    std::fs::write(folder.path().join("sealed.toml"), text).unwrap();
+    let more = format!("[profiles]\ndirectory = {:?}\n", folder.path());
+    let security: Arc<dyn SecurityModule> = Arc::new(module);
+    let home = Home {
+        more,
+        profile: Some("sealed".to_owned()),
+        kept: None,
+        security: Some(security),
+        ..Home::default()
+    };
+    let rig = Rig::new(home).await;
+    rig.meter.lock().unwrap().meter.set_chip(Some(chip));
+    rig
+}
+
+/// What was sent that was no read: function and identifier, or just the function.
+fn frames(rig: &Rig) -> Vec<(u8, String)> {
+    let name = |(function, data): (u8, Vec<u8>)| {
+        let id = if function == 0x03 {
+            data[..4].iter().rev().map(|byte| format!("{byte:02X}")).collect()
+        } else {
+            String::new()
+        };
+        (function, id)
+    };
+    rig.orders().into_iter().map(name).collect()
+}
+
+fn chip<T>(rig: &Rig, see: impl FnOnce(&Chip) -> T) -> T {
+    see(rig.meter.lock().unwrap().meter.chip().unwrap())
+}
+
+#[tokio::test]
+async fn t04_an_enciphered_order_has_a_session_of_its_own_that_is_ended() {
+    for word in [false, true] {
+        let rig = home(StandIn::default(), Chip::default(), word).await;
+        assert_eq!(rig.field.capability().await.means, Ok(Means::SecurityModule));
+        let (before, sent) = rig.send(Command::Trip).await;
+        let Sent::Accepted { word: told_word, .. } = sent else { panic!("{sent:?}") };
+        let names: Option<Vec<_>> = told_word.map(|word| word.names().map(|(name, _)| name).collect());
+        assert_eq!(names, word.then(|| vec!["trip at once"]));
+        let session = |id: &str| (0x03, id.to_owned());
+        let one = [session("070000FF"), (0x1C, String::new()), session("070002FF")];
+        assert_eq!(frames(&rig), one);
+        assert!(!before.status.value.is_authenticated());
+        let look = rig.field.look(Lane::Control).await.unwrap();
+        assert!(!look.status.is_authenticated(), "the session is ended");
+        let (_, proof) = rig.watch((&before, told(&sent)), Expectation::Open, &[1, 61]).await;
+        assert_eq!(proof, Proof::Proven(Proven::Open(CurrentEvidence::Fell)));
+        // Supply is given back over the lane that is for that.
+        let (_, sent) = rig.send(Command::CloseDirectly).await;
+        assert_eq!(sent.kind(), "accepted");
+        assert_eq!(frames(&rig), [one.clone(), one].concat());
+        assert_eq!(chip(&rig, |chip| (chip.errors(), chip.ended())), (0, 2));
+        assert!(!rig.is_open());
+        // PA = 98H, no password, and the cipher text as long as the standard has it: L = 08H + 14H.
+        let orders = rig.orders();
+        let (_, data) = &orders[1];
+        assert_eq!((data.len(), &data[..4]), (0x1C, &[0x98, 0, 0, u8::from(word)][..]));
+        rig.close().await;
+    }
+}
+
+#[tokio::test]
+async fn t04_a_proof_that_is_not_taken_is_not_tried_again_that_day() {
+    let rig = home(StandIn::default(), Chip::default().keyed([7; 32]), false).await;
+    let (_, sent) = rig.send(Command::CloseDirectly).await;
+    assert_eq!(sent, Sent::NotSent(NotSent::NotProven));
+    for command in [Command::CloseDirectly, Command::Trip, Command::SupplyHold] {
+        let (_, sent) = rig.send(command).await;
+        assert_eq!(sent, Sent::NotSent(NotSent::Cannot(CannotOrder::RefusedToday)));
+    }
+    assert_eq!(chip(&rig, Chip::errors), 1);
+    let meter = rig.field.site().meter_id;
+    assert!(rig.store.last_refused_secret(meter, SecretKind::Mac).await.unwrap().is_some());
+    assert_eq!(rig.store.last_refused_secret(meter, SecretKind::Password).await.unwrap(), None);
+    assert!(frames(&rig).iter().all(|(function, _)| *function == 0x03), "no order left");
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn i18_a_wrong_mac_is_answered_once_a_day() {
+    let module = StandIn { confuses: true, ..StandIn::default() };
+    let rig = home(module, Chip::default(), false).await;
+    let (_, sent) = rig.send(Command::CloseDirectly).await;
+    assert!(matches!(sent, Sent::Refused { is_not_authorised: true, .. }), "{sent:?}");
+    for _ in 0..3 {
+        let (_, sent) = rig.send(Command::CloseDirectly).await;
+        assert_eq!(sent, Sent::NotSent(NotSent::Cannot(CannotOrder::RefusedToday)));
+    }
+    assert_eq!(chip(&rig, |chip| (chip.errors(), chip.ended())), (1, 1), "and its session is ended");
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn t04_a_random_number_is_not_used_twice() {
+    let module = StandIn { repeats: true, ..StandIn::default() };
+    let rig = home(module, Chip::default(), false).await;
+    assert_eq!(rig.send(Command::CloseDirectly).await.1.kind(), "accepted");
+    let sent = rig.send(Command::CloseDirectly).await.1;
+    assert_eq!(sent, Sent::NotSent(NotSent::Module(ModuleError::Unfit)));
+    assert_eq!(frames(&rig).len(), 3);
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn t04_a_cut_does_not_pass_where_supply_is_given_back_nor_a_plain_password_at_such_a_meter() {
+    let rig = home(StandIn::default(), Chip::default(), false).await;
+    let before = rig.before().await;
+    let mut order = rig.order(Command::Trip, &before);
+    order.lane = Lane::Restore;
+    assert_eq!(rig.field.send(&order).await, Sent::NotSent(NotSent::NotAllowed));
+    assert!(rig.orders().is_empty());
+    rig.close().await;
+    let plain = Rig::new(Home::default()).await;
+    plain.meter.lock().unwrap().meter.set_chip(Some(Chip::default()));
+    let (_, sent) = plain.send(Command::CloseDirectly).await;
+    assert!(matches!(sent, Sent::Refused { is_not_authorised: true, .. }), "{sent:?}");
+    plain.close().await;
+}
+
+#[test]
+fn t04_the_stand_in_says_what_it_is() {
+    let module = StandIn::default();
+    assert!(module.is_stand_in() && module.label().contains("NOT FOR PRODUCTION"));
+    let usable = chaobiao::supply::security::usable(Some(Arc::new(StandIn::default())));
+    assert_eq!(usable.is_some(), cfg!(feature = "simulator"));
+}
+
+#[test]
+fn f34_the_enciphered_form_has_its_deadline_the_other_way_round() {
+    let number = [0x20, 0x24, 0x11, 0x11, 0x00, 0x01];
+    let challenge = esam::Challenge::new(&esam::TEST_KEY, number, [1; 8]);
+    let key = challenge.session(&esam::TEST_KEY, [9, 8, 7, 6]).unwrap();
+    let session = Session {
+        meter: "202411110001".parse().unwrap(),
+        challenge: Challenge { cipher: challenge.cipher, random: challenge.random, factor: challenge.factor },
+        random: [9, 8, 7, 6],
+        serial: [0; 8],
+    };
+    let deadline = Civil::new(2026, 11, 21, 10, 30, 15).unwrap();
+    let module = StandIn::default();
+    let cipher = futures_util::FutureExt::now_or_never(module.encipher(&session, Command::Trip, deadline));
+    let opened = key.open(cipher.unwrap().unwrap().wire()).unwrap();
+    assert_eq!(opened, [0x1A, 0x00, 0x26, 0x11, 0x21, 0x10, 0x30, 0x15], "YY MM DD hh mm ss");
+    let plain = dlt645::request::Request::relay(dlt645::relay::Order {
+        meter: session.meter,
+        command: Command::Trip,
+        deadline: dlt645::relay::Deadline::at(deadline).unwrap(),
+        password: dlt645::password::Password::from_wire([2, 0, 0, 0]).unwrap(),
+        operator: dlt645::password::OperatorCode::default(),
+    });
+    let mut room = Vec::new();
+    let data = plain.frame(&mut room).data.to_vec();
+    assert_eq!(data[8..], [0x1A, 0x00, 0x15, 0x30, 0x10, 0x21, 0x11, 0x26], "ss mm hh DD MM YY");
+}
