@@ -1,9 +1,9 @@
 //! Puts the parts together, starts and stops them.
 //!
 //! [`Site::start`] opens the database and every line; [`Site::serve`] runs nights, polls and the hand-off to billing by the
-//! clock, and sends alarms, until it is told to stop. Stopping takes no more work, lets the exchange on each line come to its end, keeps
-//! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
-//! on with the run where it stopped.
+//! clock, and sends alarms, until it is told to stop. Stopping takes no more work, lets the exchange on each line come to
+//! its end, keeps what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next
+//! start goes on with the run where it stopped.
 
 mod anchor;
 mod console;
@@ -210,14 +210,18 @@ impl Site {
         );
         let console = async {
             if let Some(console) = console {
-                http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
+                let services = self.services();
+                let told = self.tell_of_reads(services.changes.clone(), stop);
+                let served = http::serve(services, console.into_listener(), &self.tasks, stop);
+                tokio::join!(told, served);
             }
         };
         let (store, clock, alarms) = (&self.store, &self.clock, &self.config.alarms);
         let sending = alarm::run(store, clock, alarms, stop);
         let watching = alarm::watch(store, clock, &self.lines, alarms, stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
-        tokio::join!(billing, nights, polls, anchor, console, self.on_demand.run(stop), sending, watching);
+        let asked = self.on_demand.run(stop);
+        tokio::join!(billing, nights, polls, anchor, console, asked, sending, watching);
     }
 
     /// Runs the night of a day now.
