@@ -43,4 +43,10 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0010-a-line-that-is-too-full-is-not-served.md")]
     pub mod d0010_a_line_that_is_too_full_is_not_served {}
+
+    #[doc = include_str!("decisions/0011-approvals-are-given-in-the-console-only.md")]
+    pub mod d0011_approvals_are_given_in_the_console_only {}
+
+    #[doc = include_str!("decisions/0012-ceilings-and-terms-are-made-stricter-by-one-looser-by-two.md")]
+    pub mod d0012_ceilings_and_terms_are_made_stricter_by_one_looser_by_two {}
 }
