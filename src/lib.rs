@@ -2,6 +2,7 @@
 //!
 //! Begin with [`manual::architecture`] for the parts and the two paths through them; the README says what works today.
 
+pub mod alarm;
 pub mod app;
 pub mod archive;
 pub mod billing;

@@ -23,15 +23,19 @@ const LAYERS: &[(&str, &str)] = &[
     ("collect", "domain clock config telemetry plan channel store"),
     ("billing", "domain clock config telemetry plan channel store"),
     ("supply", "domain clock config telemetry plan channel store"),
-    ("http", "domain clock config archive telemetry plan channel store collect billing supply"),
-    ("app", "domain clock config archive telemetry link plan channel store collect billing supply http"),
+    ("alarm", "domain clock config telemetry channel store"),
+    ("http", "domain clock config archive telemetry plan channel store collect billing supply alarm"),
+    (
+        "app",
+        "domain clock config archive telemetry link plan channel store collect billing supply alarm http",
+    ),
     (
         "cli",
-        "domain clock config archive telemetry link plan channel store collect billing supply http app manual",
+        "domain clock config archive telemetry link plan channel store collect billing supply alarm http app manual",
     ),
     (
         "main",
-        "domain clock config archive telemetry link plan channel store collect billing supply http app manual cli",
+        "domain clock config archive telemetry link plan channel store collect billing supply alarm http app manual cli",
     ),
 ];
 

@@ -145,6 +145,18 @@ mod tests {
     const NUMBER: [u8; 6] = [0x20, 0x24, 0x11, 0x11, 0x00, 0x01];
     const ORDER: [u8; 8] = [0x1A, 0x00, 0x26, 0x11, 0x21, 0x10, 0x30, 0x15];
 
+    /// The cipher text of `fixtures/dlt645-2007/relay/enciphered-trip.toml`.
+    #[test]
+    fn f34_the_golden_order_opens_high_byte_first() {
+        let challenge = Challenge::new(&TEST_KEY, NUMBER, [1; 8]);
+        let session = challenge.session(&TEST_KEY, [9, 8, 7, 6]).unwrap();
+        let wire = [
+            0x4C, 0x49, 0x26, 0x7A, 0xFC, 0xA2, 0xE5, 0x4C, 0xA6, 0x58, 0x50, 0x27, 0xF9, 0x41, 0x32, 0xB9,
+            0xEB, 0xAB, 0xDC, 0xFE,
+        ];
+        assert_eq!((session.seal(ORDER), session.open(&wire)), (wire.to_vec(), Some(ORDER)));
+    }
+
     #[test]
     fn t04_a_session_is_of_one_meter_one_pair_of_random_numbers_and_one_key() {
         let challenge = Challenge::new(&TEST_KEY, NUMBER, [1; 8]);

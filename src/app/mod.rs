@@ -1,9 +1,9 @@
 //! Puts the parts together, starts and stops them.
 //!
 //! [`Site::start`] opens the database and every line; [`Site::serve`] runs nights, polls and the hand-off to billing by the
-//! clock until it is told to stop. Stopping takes no more work, lets the exchange on each line come to its end, keeps
-//! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
-//! on with the run where it stopped.
+//! clock, and sends alarms, until it is told to stop. Stopping takes no more work, lets the exchange on each line come to
+//! its end, keeps what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next
+//! start goes on with the run where it stopped.
 
 mod anchor;
 mod console;
@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alarm;
 use crate::billing::{self, LedgerSink, Rules};
 use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
@@ -162,6 +163,7 @@ impl Site {
         let store = Store::open_with(&address, Migrations::Run, config.database.connections).await;
         let unusable = |source| AppError::Store { place: address.place(), source };
         let store = store.map_err(unusable)?;
+        alarm::set_channels(&store, &config.alarms, clock.now()).await.map_err(unusable)?;
         let settings = collect::Settings::of(&config);
         let full: Vec<_> = collect::forecasts(&settings, &store.site_meters().await.map_err(unusable)?)
             .into_iter()
@@ -215,12 +217,18 @@ impl Site {
         );
         let console = async {
             if let Some(console) = console {
-                http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
+                let services = self.services();
+                let told = self.tell_of_reads(services.changes.clone(), stop);
+                let served = http::serve(services, console.into_listener(), &self.tasks, stop);
+                tokio::join!(told, served);
             }
         };
+        let (store, clock, alarms) = (&self.store, &self.clock, &self.config.alarms);
+        let sending = alarm::run(store, clock, alarms, stop);
+        let watching = alarm::watch(store, clock, &self.lines, alarms, stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
-        let (on_demand, supply) = (self.on_demand.run(stop), self.supply.run(stop));
-        tokio::join!(billing, nights, polls, anchor, console, on_demand, supply);
+        let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
+        tokio::join!(billing, nights, polls, anchor, console, asked, ordered, sending, watching);
     }
 
     /// Runs the night of a day now.
@@ -233,28 +241,12 @@ impl Site {
         report
     }
 
-    /// Settles all that is due for billing and hands it to the built-in ledger now.
+    /// As [`hand_off`].
     ///
     /// # Errors
-    /// [`StoreError`] when the database cannot; what was handed over before stays.
+    /// As [`hand_off`].
     pub async fn hand_off(&self) -> Result<HandedOff, StoreError> {
-        let rules = Rules::of(&self.config);
-        let settled = billing::settle_due(&self.store, &rules, self.clock.now()).await?;
-        let mut handed = HandedOff {
-            registers: settled.registers,
-            consumptions: settled.consumptions,
-            open: settled.open,
-            delivered: 0,
-        };
-        let settings = self.config.billing;
-        let mut sink = LedgerSink::new(self.store.clone(), self.clock.clone());
-        loop {
-            let pushed = billing::push_once(&self.store, &mut sink, &settings, self.clock.now()).await?;
-            handed.delivered += pushed.delivered;
-            if pushed.delivered == 0 {
-                return Ok(handed);
-            }
-        }
+        hand_off(&self.store, &self.clock, &self.config).await
     }
 
     /// Stops: lets the exchange on each line come to its end, keeps what was brought, and closes.
@@ -285,6 +277,28 @@ impl Site {
     pub fn lines_down(&self) -> Vec<String> {
         let is_up = |line: &&ChannelHandle| line.status().phase.name() != "up";
         self.lines.iter().filter(is_up).map(|line| line.name().to_owned()).collect()
+    }
+}
+
+/// Settles all that is due for billing and hands it to the built-in ledger now.
+///
+/// # Errors
+/// [`StoreError`] when the database cannot; what was handed over before stays.
+pub async fn hand_off(store: &Store, clock: &Clock, config: &Config) -> Result<HandedOff, StoreError> {
+    let settled = billing::settle_due(store, &Rules::of(config), clock.now()).await?;
+    let mut handed = HandedOff {
+        registers: settled.registers,
+        consumptions: settled.consumptions,
+        open: settled.open,
+        delivered: 0,
+    };
+    let mut sink = LedgerSink::new(store.clone(), clock.clone());
+    loop {
+        let pushed = billing::push_once(store, &mut sink, &config.billing, clock.now()).await?;
+        handed.delivered += pushed.delivered;
+        if pushed.delivered == 0 {
+            return Ok(handed);
+        }
     }
 }
 

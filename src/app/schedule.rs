@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Site;
+use crate::alarm::{self, NightEnd};
+use crate::collect::NightReport;
 use crate::config::IntervalMode;
 use crate::domain::{Day, MissingCause, Moment};
 use crate::plan::{Night, night_to_come};
@@ -33,11 +35,16 @@ impl Site {
     }
 
     async fn night(&self, night: Night, stop: &CancellationToken) {
+        let mut failures = 0_u32;
         loop {
             match self.run_night(night.day, stop).await {
-                Ok(_) => return,
+                Ok(report) => return self.tell_of_the_night(&report, stop).await,
                 Err(error) => {
-                    tracing::error!(run.day = %night.day, kind = error.kind(), "{}", with_causes(&error))
+                    tracing::error!(run.day = %night.day, kind = error.kind(), "{}", with_causes(&error));
+                    failures += 1;
+                    if failures == TELL_AFTER {
+                        self.tell_that_a_night_fails(night.day, error.kind()).await;
+                    }
                 }
             }
             let again = self.clock.now().plus(AGAIN);
@@ -48,6 +55,29 @@ impl Site {
             if again >= night.deadline {
                 return;
             }
+        }
+    }
+
+    async fn tell_of_the_night(&self, report: &NightReport, stop: &CancellationToken) {
+        if report.was_stopped {
+            return;
+        }
+        let NightReport { run, progress, .. } = report;
+        let end = NightEnd {
+            day: run.day,
+            planned: progress.planned,
+            read: progress.read,
+            missing: &progress.missing,
+        };
+        let percent = self.config.alarms.missing_percent;
+        let tell = || alarm::night_ended(&self.store, &end, percent, self.clock.now());
+        self.until_done(stop, "telling how a night ended", tell).await;
+    }
+
+    /// What the database refuses, it will as a rule not keep an alarm about either; then the alarms say that it is away.
+    async fn tell_that_a_night_fails(&self, day: Day, reason: &str) {
+        if let Err(error) = alarm::night_failed(&self.store, day, reason, self.clock.now()).await {
+            tracing::error!(run.day = %day, kind = error.kind(), "no alarm: {}", with_causes(&error));
         }
     }
 
@@ -119,5 +149,7 @@ impl Site {
 
 /// When what the database refused is tried again.
 const AGAIN: Duration = Duration::from_secs(30);
+/// After how many failures a night that cannot be run is told.
+const TELL_AFTER: u32 = 5;
 /// How many days have their partitions made ahead.
 const AHEAD: i64 = 35;

@@ -9,6 +9,7 @@
 //! a database answers or a port exists is left to those who use them.
 
 mod address;
+mod alarm;
 mod audit;
 mod billing;
 mod capture;
@@ -25,6 +26,7 @@ mod log;
 mod nearest;
 mod on_demand;
 pub mod profile;
+mod secret;
 mod secrets;
 mod section;
 mod setting;
@@ -37,6 +39,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use address::HostPort;
+pub use alarm::{AlarmChannel, AlarmWay, Alarms, Mail, MailEncryption, Robot, Webhook, WebhookUrl};
 pub use audit::Audit;
 pub use billing::Billing;
 pub use capture::Capture;
@@ -50,6 +53,7 @@ pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
 pub use on_demand::OnDemand;
+pub use secret::Secret;
 pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
 pub use supply::Supply;
@@ -79,6 +83,8 @@ pub struct Config {
     pub on_demand: OnDemand,
     /// The hand-off to the ledger.
     pub billing: Billing,
+    /// What is worth an alarm, and where alarms go.
+    pub alarms: Alarms,
     /// Meter profiles.
     pub profiles: Profiles,
     /// Under what passwords of meters are kept.
@@ -182,6 +188,7 @@ impl Config {
         let intervals = root.section("intervals", Intervals::read);
         let on_demand = root.section("on_demand", OnDemand::read);
         let billing = root.section("billing", Billing::read);
+        let alarms = Alarms::read(root, base);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
         let secrets = root.section("secrets", |section| Secrets::read(section, base));
         let log = root.section("log", Log::read);
@@ -197,6 +204,7 @@ impl Config {
             intervals,
             on_demand,
             billing,
+            alarms,
             profiles,
             secrets,
             log,

@@ -150,7 +150,7 @@ impl Coded for AlarmKind {
 
 impl AlarmKind {
     const ROWS: &'static [Row] = {
-        use Severity::{Critical, Notice, Warning};
+        use Severity::{Critical, Warning};
         &[
             row(
                 Self::OrderUnknown,
@@ -252,7 +252,7 @@ impl AlarmKind {
             row(Self::BillingParked, Warning, true, "营销系统拒收数据", "billing refused values"),
             row(Self::DiskFilling, Warning, true, "磁盘空间不足", "a disk fills up"),
             row(Self::DiskFull, Critical, true, "磁盘即将写满", "a disk is all but full"),
-            row(Self::ChannelDown, Notice, true, "告警通道不通", "alarms do not get through on a channel"),
+            row(Self::ChannelDown, Warning, true, "告警通道不通", "alarms do not get through on a channel"),
         ]
     };
 

@@ -53,7 +53,7 @@ pub use day::{Day, DayError};
 pub use id::Id;
 pub use item::{Item, ItemKey, ItemKind, Way};
 pub use meter_clock::ClockOffset;
-pub use moment::{InChina, Moment};
+pub use moment::{InChina, Moment, MomentError};
 pub use multiplier::{Multiplier, Ratio, RatioError, Transformers};
 pub use on_demand::{MeterRead, ReadAnswer, ReadBits, ReadGroup, ReadJob, ReadState, ReadValue, ValueBefore};
 pub use quality::{Quality, Source, Suspicion};

@@ -6,6 +6,7 @@
 //! [`crate::clock`].
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use dlt645::meter_time::Civil;
@@ -106,6 +107,48 @@ impl fmt::Debug for Moment {
     }
 }
 
+/// Text that is no moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an instant is written as 2026-11-21T08:00:00+08:00")]
+pub struct MomentError;
+
+impl FromStr for Moment {
+    type Err = MomentError;
+
+    /// RFC 3339, with a zone: a time that does not say of which zone it is, is none.
+    fn from_str(text: &str) -> Result<Self, MomentError> {
+        written(text).ok_or(MomentError)
+    }
+}
+
+fn written(text: &str) -> Option<Moment> {
+    let (day, rest) = text.split_once('T')?;
+    let (clock, zone) = rest.split_at_checked(rest.find(['Z', '+', '-'])?)?;
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let mut parts = clock.split(':');
+    let seconds = pair(parts.next()?, 23)? * 3600 + pair(parts.next()?, 59)? * 60 + pair(parts.next()?, 59)?;
+    let is_fraction = (1..=6).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if parts.next().is_some() || !is_fraction {
+        return None;
+    }
+    let ahead = match zone.split_at_checked(1)? {
+        ("Z", "") => 0,
+        (sign, zone) => {
+            let (hours, minutes) = zone.split_once(':')?;
+            let seconds = pair(hours, 23)? * 3600 + pair(minutes, 59)? * 60;
+            if sign == "-" { -seconds } else { seconds }
+        }
+    };
+    let of_day = (seconds - ahead) * SECOND + format!("{fraction:0<6}").parse::<i64>().ok()?;
+    Some(Moment::from_micros(day.parse::<Day>().ok()?.start().micros() + OFFSET + of_day))
+}
+
+/// The number that two digits make, if it is not above `most`.
+fn pair(text: &str, most: i64) -> Option<i64> {
+    let is_pair = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| is_pair && *number <= most)
+}
+
 /// Shows a [`Moment`] in UTC+8.
 #[derive(Clone, Copy, Debug)]
 pub struct InChina(Moment);
@@ -155,6 +198,32 @@ mod tests {
     }
 
     #[test]
+    fn is_read_as_it_is_written_in_any_zone_and_never_without_one() {
+        for text in
+            ["2026-11-21T16:25:30.25Z", "2026-11-22T00:25:30.250000+08:00", "2026-11-21T11:10:30.25-05:15"]
+        {
+            assert_eq!(text.parse(), Ok(Moment::from_micros(1_795_278_330_250_000)), "{text}");
+        }
+        for text in [
+            "",
+            "2026-11-21",
+            "2026-11-21T16:25:30",
+            "2026-11-21 16:25:30Z",
+            "2026-11-21T16:25Z",
+            "2026-11-21T24:00:00Z",
+            "2026-11-21T16:60:30Z",
+            "2026-11-21T16:25:+9Z",
+            "2026-11-21T16:25:30.Z",
+            "2026-11-21T16:25:30.1234567Z",
+            "2026-11-21T16:25:30Zulu",
+            "2026-11-21T16:25:30+0800",
+            "2026-11-31T16:25:30Z",
+        ] {
+            assert_eq!(text.parse::<Moment>(), Err(MomentError), "{text}");
+        }
+    }
+
+    #[test]
     fn f33_summers_with_daylight_saving_time_are_read_as_the_others() {
         for (year, month) in [(2000, 7), (2026, 7), (2026, 12), (2099, 8)] {
             let civil = Civil::new(year, month, 1, 12, 0, 0).unwrap();
@@ -177,6 +246,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_moment_is_read_as_it_is_shown(micros in -62_000_000_000_000_000_i64..253_000_000_000_000_000) {
+            let moment = Moment::from_micros(micros);
+            prop_assert_eq!(moment.to_string().parse(), Ok(moment));
+        }
+
         #[test]
         fn i26_no_duration_is_negative(a: i64, b: i64) {
             let (a, b) = (Moment::from_micros(a), Moment::from_micros(b));

@@ -117,6 +117,23 @@ pub enum ChangeFault {
     Ratio,
 }
 
+impl ChangeFault {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::InTheFuture => "in_the_future",
+            Self::Address => "address",
+            Self::SameMeter => "same_meter",
+            Self::Protocol => "protocol",
+            Self::Item => "item",
+            Self::ItemTwice => "item_twice",
+            Self::Negative => "negative",
+            Self::Ratio => "ratio",
+        }
+    }
+}
+
 impl Change {
     /// A short name from a closed set.
     #[must_use]

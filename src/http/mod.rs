@@ -40,15 +40,18 @@ pub use changes::{Changes, Counts, Topic};
 pub use dress::RequestId;
 pub use given::{Asked, Given, IfMatch, etag};
 pub use once::once;
-pub use problem::{Problem, ProblemDocument};
+pub use problem::{Problem, ProblemDocument, ProblemReason};
 pub use rate::Rates;
 pub use routes::{Route, Routes, Rule};
 
+use crate::billing;
 use crate::channel::Lines;
 use crate::clock::Clock;
-use crate::collect::Progress;
-use crate::config::Http;
+use crate::collect::on_demand::OnDemand;
+use crate::collect::{self, Progress};
+use crate::config::{Config, Http};
 use crate::store::Store;
+use crate::supply::Supply;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -63,6 +66,12 @@ pub struct Services {
     pub progress: watch::Receiver<Progress>,
     /// Wakes whoever watches.
     pub changes: Changes,
+    /// What collection and billing go by; `None` in a process that does neither.
+    pub rules: Option<Arc<SiteRules>>,
+    /// Reads meters on demand; `None` in a process that does not.
+    pub on_demand: Option<OnDemand>,
+    /// Supply orders; `None` in a process that gives none.
+    pub supply: Option<Supply>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
     /// Ends what would go on for ever, such as a stream of events.
@@ -89,6 +98,9 @@ impl Services {
             lines,
             progress,
             changes: Changes::default(),
+            rules: None,
+            on_demand: None,
+            supply: None,
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
@@ -96,6 +108,26 @@ impl Services {
             routes: Arc::default(),
             document: Arc::from(""),
         }
+    }
+
+    /// The same, for a site with this configuration.
+    #[must_use]
+    pub fn of_site(self, config: &Config) -> Self {
+        let rules =
+            SiteRules { billing: billing::Rules::of(config), collection: collect::Settings::of(config) };
+        Self { rules: Some(Arc::new(rules)), ..self }
+    }
+
+    /// The same, reading meters on demand.
+    #[must_use]
+    pub fn reading(self, on_demand: OnDemand) -> Self {
+        Self { on_demand: Some(on_demand), ..self }
+    }
+
+    /// The same, giving supply orders.
+    #[must_use]
+    pub fn ordering(self, supply: Supply) -> Self {
+        Self { supply: Some(supply), ..self }
     }
 
     /// Hashes and checks passwords.
@@ -109,6 +141,15 @@ impl Services {
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
+}
+
+/// What collection and billing go by.
+#[derive(Clone, Debug)]
+pub struct SiteRules {
+    /// What is billed, and how.
+    pub billing: billing::Rules,
+    /// What is collected, and when.
+    pub collection: collect::Settings,
 }
 
 /// Every route there is.

@@ -25,19 +25,27 @@ pub struct Problem {
     pub words: Words,
     /// After how long it may be tried again.
     pub retry_after: Option<Duration>,
+    /// All that stands against it, where that is more than the sentence says.
+    pub reasons: Vec<ProblemReason>,
 }
 
 impl Problem {
     /// A problem with a sentence in English and in Chinese.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, en: &str, zh: &str) -> Self {
-        Self { status, code, words: Words::of(en, zh), retry_after: None }
+        Self { status, code, words: Words::of(en, zh), retry_after: None, reasons: Vec::new() }
     }
 
     /// The same with when to try again.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..self }
+    }
+
+    /// The same with all that stands against it.
+    #[must_use]
+    pub fn because(self, reasons: Vec<ProblemReason>) -> Self {
+        Self { reasons, ..self }
     }
 
     /// Somebody has to sign in first.
@@ -132,6 +140,7 @@ impl Problem {
             detail: self.words.en.clone(),
             detail_zh: self.words.zh.clone(),
             request_id: request_id.to_owned(),
+            reasons: self.reasons.clone(),
         }
     }
 }
@@ -154,6 +163,23 @@ pub struct ProblemDocument {
     pub detail_zh: String,
     /// The number of the request, which the log of the program knows.
     pub request_id: String,
+    /// All that stands against it, where that is more than one thing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(inline)]
+    pub reasons: Vec<ProblemReason>,
+}
+
+/// One of the things that stand against a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ProblemReason {
+    /// A stable short name, to be told apart by programs.
+    pub code: String,
+    /// What it is said of, such as the number of a point; `null` for the whole.
+    pub of: Option<String>,
+    /// A sentence in English.
+    pub detail: String,
+    /// The same in Chinese.
+    pub detail_zh: String,
 }
 
 impl From<StoreError> for Problem {

@@ -9,6 +9,9 @@ pub mod architecture {}
 #[doc = include_str!("adding.md")]
 pub mod adding {}
 
+#[doc = include_str!("alarms.md")]
+pub mod alarms {}
+
 /// Why things are as they are: one question a note, never rewritten, only superseded by a later one.
 pub mod decisions {
     #[doc = include_str!("decisions/0000-template.md")]
@@ -44,9 +47,12 @@ pub mod decisions {
     #[doc = include_str!("decisions/0010-a-line-that-is-too-full-is-not-served.md")]
     pub mod d0010_a_line_that_is_too_full_is_not_served {}
 
-    #[doc = include_str!("decisions/0011-approvals-are-given-in-the-console-only.md")]
-    pub mod d0011_approvals_are_given_in_the_console_only {}
+    #[doc = include_str!("decisions/0011-passwords-are-sealed-under-a-key-file.md")]
+    pub mod d0011_passwords_are_sealed_under_a_key_file {}
 
-    #[doc = include_str!("decisions/0012-ceilings-and-terms-are-made-stricter-by-one-looser-by-two.md")]
-    pub mod d0012_ceilings_and_terms_are_made_stricter_by_one_looser_by_two {}
+    #[doc = include_str!("decisions/0014-approvals-are-given-in-the-console-only.md")]
+    pub mod d0014_approvals_are_given_in_the_console_only {}
+
+    #[doc = include_str!("decisions/0015-ceilings-and-terms-are-made-stricter-by-one-looser-by-two.md")]
+    pub mod d0015_ceilings_and_terms_are_made_stricter_by_one_looser_by_two {}
 }

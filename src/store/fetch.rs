@@ -29,6 +29,16 @@ impl Store {
         let rows: Vec<Row> = reading.rows(OF_METER, &[meter.into(), from.into(), until.into()]).await?;
         rows.into_iter().map(fetch).collect()
     }
+
+    /// The fetch of a meter with this number, if it is kept.
+    ///
+    /// # Errors
+    /// As [`Self::fetches`].
+    pub async fn fetch_of(&self, meter: Id<Meter>, id: Id<Fetch>) -> Result<Option<Fetch>, StoreError> {
+        let mut reading = self.read("reading a fetch").await?;
+        let row: Option<Row> = reading.row(ONE, &[meter.into(), id.into()]).await?;
+        row.map(fetch).transpose()
+    }
 }
 
 type Row = (i64, i64, String, i64, i64, i64, i64, Vec<u8>, Option<i64>);
@@ -154,6 +164,13 @@ const OF_METER: Sql = Sql {
         WHERE meter_id = $1 AND until_at >= $2 AND from_at BETWEEN $2 - 86400000000 AND $3 ORDER BY from_at, id",
     postgres: "SELECT id, meter_id, items::text, from_at, until_at, source, collected_at, frames, run_id FROM meter_fetch \
         WHERE meter_id = $1 AND until_at >= $2 AND from_at BETWEEN $2 - 86400000000 AND $3 ORDER BY from_at, id",
+};
+
+const ONE: Sql = Sql {
+    sqlite: "SELECT id, meter_id, items, from_at, until_at, source, collected_at, frames, run_id FROM meter_fetch \
+        WHERE meter_id = $1 AND id = $2",
+    postgres: "SELECT id, meter_id, items::text, from_at, until_at, source, collected_at, frames, run_id FROM meter_fetch \
+        WHERE meter_id = $1 AND id = $2",
 };
 
 #[cfg(test)]

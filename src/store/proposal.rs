@@ -10,7 +10,7 @@ use super::ledger::Offer;
 use super::review::{Decided, Decision, Review};
 use super::transaction::Transaction;
 use super::{Store, archive, audit, code, review};
-use crate::domain::access::Acting;
+use crate::domain::access::{Acting, Regions};
 use crate::domain::proposal::{
     Change, ChangeFault, MayNot, MeterExchange, PROPOSAL_WAITS, Proposal, ProposalState, Shown,
 };
@@ -194,6 +194,29 @@ impl Store {
         let rows: Vec<Row> = reading.rows(LIST, &args).await?;
         rows.into_iter().map(proposal).collect()
     }
+
+    /// Those of some proposals that are about points of these regions.
+    ///
+    /// # Errors
+    /// As [`Self::proposal`].
+    pub async fn proposals_within(
+        &self,
+        proposals: Vec<Proposal>,
+        regions: &Regions,
+    ) -> Result<Vec<Proposal>, StoreError> {
+        if *regions == Regions::All {
+            return Ok(proposals);
+        }
+        let mut reading = self.read("reading where proposed changes are").await?;
+        let mut within = Vec::with_capacity(proposals.len());
+        for proposal in proposals {
+            let place = place(&mut reading, &proposal.change).await?;
+            if place.is_some_and(|(_, area)| regions.hold(area.map(Id::new))) {
+                within.push(proposal);
+            }
+        }
+        Ok(within)
+    }
 }
 
 /// Finds the point that a change is about, within what a person may see.
@@ -202,18 +225,22 @@ async fn find(
     change: &Change,
     acting: &Acting,
 ) -> Result<Id<MeteringPoint>, ProposalError> {
-    let found: Option<(i64, Option<i64>)> = match change {
-        Change::ExchangeMeter(MeterExchange { point, .. }) => {
-            writing.row(POINT, &[point.as_str().into()]).await?
-        }
-        Change::ChangeTransformers(change) => writing.row(POINT, &[change.point.as_str().into()]).await?,
-        Change::DecideReview(decision) => writing.row(REVIEWED, &[decision.review.into()]).await?,
-    };
-    let (point, area) = found.ok_or(ProposalError::NotThere)?;
+    let (point, area) = place(writing, change).await?.ok_or(ProposalError::NotThere)?;
     if !acting.regions.hold(area.map(Id::new)) {
         return Err(ProposalError::NotThere);
     }
     Ok(Id::new(point))
+}
+
+/// The point that a change is about, and its area.
+async fn place(reading: &mut Transaction, change: &Change) -> Result<Option<(i64, Option<i64>)>, StoreError> {
+    match change {
+        Change::ExchangeMeter(MeterExchange { point, .. }) => {
+            reading.row(POINT, &[point.as_str().into()]).await
+        }
+        Change::ChangeTransformers(change) => reading.row(POINT, &[change.point.as_str().into()]).await,
+        Change::DecideReview(decision) => reading.row(REVIEWED, &[decision.review.into()]).await,
+    }
 }
 
 async fn make(

@@ -73,6 +73,16 @@ impl Store {
         row.map(run).transpose()
     }
 
+    /// The run with this number.
+    ///
+    /// # Errors
+    /// As [`Self::begin_run`].
+    pub async fn run_with(&self, id: Id<Run>) -> Result<Option<Run>, StoreError> {
+        let mut reading = self.read("reading a run").await?;
+        let row: Option<Row> = reading.row(OF_ID, &[id.into()]).await?;
+        row.map(run).transpose()
+    }
+
     /// The newest runs, the last day first.
     ///
     /// # Errors
@@ -81,6 +91,26 @@ impl Store {
         let mut reading = self.read("reading the newest runs").await?;
         let rows: Vec<Row> = reading.rows(NEWEST, &[i64::from(at_most).into()]).await?;
         rows.into_iter().map(run).collect()
+    }
+
+    /// Runs before the one of a day with a number, the last day first, `most` at most.
+    ///
+    /// # Errors
+    /// As [`Self::begin_run`].
+    pub async fn runs_before(&self, (day, id): (i64, i64), most: u32) -> Result<Vec<Run>, StoreError> {
+        let mut reading = self.read("reading runs").await?;
+        let args = [day.into(), id.into(), i64::from(most).into()];
+        let rows: Vec<Row> = reading.rows(BEFORE, &args).await?;
+        rows.into_iter().map(run).collect()
+    }
+
+    /// The run with a number.
+    ///
+    /// # Errors
+    /// As [`Self::begin_run`].
+    pub async fn run(&self, id: Id<Run>) -> Result<Option<Run>, StoreError> {
+        let mut reading = self.read("reading a run").await?;
+        reading.row::<Row>(ONE, &[id.into()]).await?.map(run).transpose()
     }
 
     /// The runs that were begun and have not ended.
@@ -282,8 +312,17 @@ const OUTCOME: Table = Table {
 const OF_KEY: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
     WHERE scope = $1 AND day = $2 AND kind = $3";
 
+const OF_ID: &str =
+    "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run WHERE id = $1";
+
 const NEWEST: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
     ORDER BY day DESC, started_at DESC LIMIT $1";
+
+const BEFORE: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
+    WHERE (day, id) < ($1, $2) ORDER BY day DESC, id DESC LIMIT $3";
+
+const ONE: &str =
+    "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run WHERE id = $1";
 
 const UNFINISHED: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
     WHERE state = $1 ORDER BY day, id";

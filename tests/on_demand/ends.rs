@@ -123,7 +123,7 @@ async fn i19_a_job_whose_time_is_over_ends_with_what_came_until_then() {
 }
 
 #[tokio::test]
-async fn f26_a_job_that_was_cut_off_goes_on_where_it_stopped_and_ends() {
+async fn i19_a_job_that_was_cut_off_goes_on_where_it_stopped_and_ends() {
     let folder = tempfile::tempdir().unwrap();
     let town = town(&folder, 8, 1, 414, "").await;
     let head_end = town.head_end();
@@ -211,7 +211,7 @@ async fn f39_t18_what_may_be_asked_for_is_bounded_and_the_same_key_is_the_same_j
 }
 
 #[tokio::test]
-async fn f11_a_large_job_does_not_hold_up_a_small_one() {
+async fn a_large_job_does_not_hold_up_a_small_one() {
     let folder = tempfile::tempdir().unwrap();
     let town = town(&folder, 40, 1, 416, "").await;
     let head_end = town.head_end();

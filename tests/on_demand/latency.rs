@@ -78,14 +78,14 @@ fn judge(took: &Took) {
 }
 
 #[tokio::test]
-async fn f37_on_demand_reads_wait_for_one_exchange_at_most_while_a_night_runs() {
+async fn goal_13_an_on_demand_read_waits_for_one_exchange_at_most_while_a_night_runs() {
     let took = measure(20, 100).await;
     judge(&took);
 }
 
 #[tokio::test]
 #[ignore = "a night on 1,000 buses takes minutes"]
-async fn f37_on_demand_reads_wait_for_one_exchange_at_most_on_a_thousand_buses() {
+async fn goal_13_an_on_demand_read_waits_for_one_exchange_at_most_on_a_thousand_buses() {
     let took = measure(1000, 300).await;
     judge(&took);
 }

@@ -13,7 +13,7 @@ use chaobiao::store::{Batch, EventCount, MeterEvent, Notes, RunPlan};
 
 use crate::archive::{entry, meter};
 use crate::billing::{freeze, item, push, rules, save, settle};
-use crate::readings::{day, minutes};
+use crate::readings::{day, frozen, minutes};
 use crate::{Fresh, midnight, on_both};
 
 const DAY: &str = "2026-11-22";
@@ -207,6 +207,9 @@ async fn i19_a_night_is_told_by_area_line_and_cause() {
         let told: Vec<_> =
             groups.iter().map(|group| (group.line.as_deref(), group.cause, group.meters)).collect();
         assert_eq!(told, [(Some("L2"), None, 1), (Some("L2"), Some(MissingCause::Silent), 1)]);
+        let same = fresh.store.run_with(run.id).await.unwrap();
+        assert_eq!(same.map(|same| (same.id, same.day)), Some((run.id, run.day)));
+        assert!(fresh.store.run_with(Id::new(1)).await.unwrap().is_none());
         let missing = fresh.store.missing_lines(run.id, &Regions::All, 10).await.unwrap();
         let told: Vec<_> =
             missing.iter().map(|line| (line.point.as_deref(), line.cause, line.line.as_deref())).collect();
@@ -362,6 +365,19 @@ async fn the_flow_of_an_area_says_how_much_of_it_is_known() {
         assert!(fresh.store.area_flows(day("2026-11-21"), &other).await.unwrap().is_empty());
         let unread = fresh.store.area_flows(day("2026-11-25"), &Regions::All).await.unwrap();
         assert_eq!((unread[0].check, unread[0].customers), (flow(1, 0, 0, 0), flow(2, 0, 0, 0)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fetch_is_found_by_its_number_and_its_meter() {
+    on_both(async |fresh| {
+        town(fresh).await;
+        let batch = frozen(fresh, 1, 5, Quality::Good);
+        fresh.store.save(&batch, midnight(DAY)).await.unwrap();
+        let fetch = &batch.fetches[0];
+        assert_eq!(fresh.store.fetch_of(fetch.meter, fetch.id).await.unwrap().as_ref(), Some(fetch));
+        assert_eq!(fresh.store.fetch_of(Id::new(2), fetch.id).await.unwrap(), None);
     })
     .await;
 }

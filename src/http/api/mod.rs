@@ -1,12 +1,22 @@
 //! The API: `/api/v1`, described by OpenAPI 3.1 at `/api/openapi.json` and for reading at `/api`.
 
 pub(super) mod accounts;
+mod alarms;
 pub(super) mod audit;
+mod billing;
 mod browse;
+mod changes;
 mod health;
+mod meters;
 mod openapi;
+mod proposals;
+mod reads;
+mod reads_shown;
+mod runs;
+mod series;
 mod stream;
 pub(super) mod tokens;
+mod written;
 
 use super::Services;
 use super::caller::Caller;
@@ -27,6 +37,13 @@ pub(super) fn routes() -> Routes {
         .and(tokens::routes())
         .and(accounts::routes())
         .and(audit::routes())
+        .and(alarms::routes())
+        .and(billing::routes())
+        .and(proposals::routes())
+        .and(reads::routes())
+        .and(meters::routes())
+        .and(series::routes())
+        .and(runs::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {

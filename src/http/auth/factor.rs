@@ -4,6 +4,7 @@ use super::login::{attempt_policy, refused};
 use super::totp::Totp;
 use crate::domain::access::Acting;
 use crate::http::Services;
+use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::store::StoreError;
 use crate::store::access::Attempt;
@@ -87,4 +88,26 @@ pub async fn confirm_second_factor(
         refused(services, &acting.name, &acting.source, now, locks).await?;
         Err(FactorError::Wrong)
     }
+}
+
+/// Takes the password of whoever acts again. Wrong ones are counted with those of signing in.
+///
+/// # Errors
+/// [`Problem`] after too many, or when the database cannot.
+pub async fn confirm_password(services: &Services, caller: &Caller, password: &str) -> Result<bool, Problem> {
+    let now = services.clock.now();
+    let acting = &caller.acting;
+    let policy = attempt_policy(&services.settings);
+    let begun = services.store.begin_attempt(&acting.name, &acting.source, policy, now).await?;
+    let locks = match begun {
+        Attempt::Locked(left) => return Err(Problem::too_many(left)),
+        Attempt::Counted { locks } => locks,
+    };
+    let is_right = services.passwords.matches(password, Some(&caller.account.password)).await;
+    if is_right {
+        services.store.forget_attempts(&acting.name, &acting.source).await?;
+    } else {
+        refused(services, &acting.name, &acting.source, now, locks).await?;
+    }
+    Ok(is_right)
 }

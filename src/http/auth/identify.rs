@@ -57,5 +57,12 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
     each.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
+/// The header that gives a browser the secret of a session, or takes it away.
+pub(crate) fn cookie_of(secret: Option<&str>, behind_tls: bool) -> String {
+    let secure = if behind_tls { "; Secure" } else { "" };
+    let (value, age) = secret.map_or(("", "; Max-Age=0"), |secret| (secret, ""));
+    format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{age}")
+}
+
 /// The name of the cookie.
 const COOKIE: &str = "chaobiao_session";

@@ -266,7 +266,7 @@ fn legend(view: &View) -> Markup {
 const WIDTH: i64 = 1200;
 const HEIGHT: i64 = 320;
 const LEFT: i64 = 70;
-const RIGHT: i64 = 1185;
+const RIGHT: i64 = 1175;
 const TOP: i64 = 20;
 const BOTTOM: i64 = 290;
 /// Microseconds of an hour.
@@ -338,7 +338,7 @@ mod tests {
             assert!(top <= bottom && bottom <= BOTTOM * 10 && top >= TOP * 10, "{least} {most}");
             assert!(scale.marks().count() <= 12);
         }
-        assert_eq!((step(5), step(6), step(11), step(26), step(100)), (1, 1, 2, 5, 20));
+        assert_eq!((step(5), step(6), step(11), step(26), step(100)), (1, 2, 2, 5, 20));
     }
 
     #[test]

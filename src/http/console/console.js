@@ -89,11 +89,13 @@
   }
   all(document, '.chart[data-points]').forEach(curve);
 
-  /* Parts of a page that move: the server says when, and the part is fetched anew. */
-  function live(part) {
-    const source = new EventSource(part.dataset.live);
+  /* Parts of a page that move: the server says that something of their kind has changed, and they are fetched anew. */
+  function live(part, source) {
+    const kinds = part.dataset.live.split(' ');
     let waiting = false;
+    let again = false;
     const renew = () => {
+      again = waiting;
       if (waiting) return;
       waiting = true;
       fetch(location.href, { headers: { accept: 'text/html' } })
@@ -101,17 +103,23 @@
         .then((text) => {
           const page = new DOMParser().parseFromString(text, 'text/html');
           const fresh = page.getElementById(part.id);
-          if (fresh) {
-            part.textContent = '';
-            Array.prototype.slice.call(fresh.childNodes).forEach((node) => part.appendChild(document.adoptNode(node)));
-          }
-          if (!fresh || !fresh.dataset.live) source.close();
+          if (!fresh) return;
+          const nodes = Array.prototype.slice.call(fresh.childNodes);
+          part.textContent = '';
+          nodes.forEach((node) => part.appendChild(document.adoptNode(node)));
+          if (!fresh.dataset.live) source.close();
         })
         .catch(() => {})
-        .then(() => { setTimeout(() => { waiting = false; }, 1000); });
+        .then(() => setTimeout(() => { waiting = false; if (again) renew(); }, 1000));
     };
-    source.addEventListener('message', renew);
-    source.addEventListener('end', () => { renew(); source.close(); });
+    source.addEventListener('changed', (event) => {
+      if (event.data.split(' ').some((kind) => kinds.indexOf(kind) >= 0)) renew();
+    });
+    if (kinds.indexOf('run') >= 0) source.addEventListener('progress', renew);
   }
-  if (window.EventSource) all(document, '[data-live]').forEach(live);
+  const moving = all(document, '[data-live]');
+  if (window.EventSource && moving.length > 0) {
+    const source = new EventSource('/api/v1/stream');
+    moving.forEach((part) => live(part, source));
+  }
 }());

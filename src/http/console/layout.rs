@@ -24,10 +24,15 @@ pub struct Place {
 pub const PLACES: &[Place] = &[
     place("/", "今夜", "Tonight", Action::SeeStatus),
     place("/meters", "电能表", "Meters", Action::SeeStatus),
+    place("/reads", "召测", "Read now", Action::ReadOnDemand),
+    place("/orders", "停复电", "Orders", Action::SeeCustomers),
     place("/billing", "计费", "Billing", Action::SeePushes),
     place("/lines", "线路", "Lines", Action::SeeStatus),
     place("/events", "事件", "Events", Action::SeeStatus),
     place("/loss", "线损", "Line loss", Action::SeeCustomers),
+    place("/roles", "角色确认", "Roles", Action::ConfirmLimits),
+    place("/users", "用户", "Users", Action::ManageAccounts),
+    place("/audit", "审计", "Audit", Action::ReadAudit),
 ];
 
 const fn place(path: &'static str, zh: &'static str, en: &'static str, action: Action) -> Place {
@@ -87,7 +92,7 @@ fn header(view: &View) -> Markup {
             @if let Some(acting) = &view.acting {
                 form.account method="post" action="/logout" {
                     (token(view))
-                    span { (inert(&acting.name)) }
+                    a href="/account" { (inert(&acting.name)) }
                     button.quiet { (view.say("退出", "Sign out")) }
                 }
             }
@@ -126,6 +131,7 @@ fn look(view: &View) -> Markup {
 /// The stop of all cuts: how it stands, and what whoever looks may do about it. (F52)
 fn stop(view: &View) -> Markup {
     html! { @match &view.stop {
+        Stop::None => {}
         Stop::Released => @if view.may(Action::PressStop) {
             details.stop {
                 summary { (view.say("急停：停止一切停电", "STOP all cuts")) }
@@ -142,11 +148,14 @@ fn stop(view: &View) -> Markup {
                 }
             }
         },
-        Stop::Pressed { at, by, reason } => {
+        Stop::Pressed { at, by, reason, lifted_by } => {
             div.stopped role="alert" {
                 strong { (view.say("■ 已急停：不发出任何停电命令", "■ STOPPED: no cut leaves")) }
                 span { (time(*at)) " " (inert(by)) }
                 span { (inert(reason)) }
+                @if !lifted_by.is_empty() {
+                    span { (view.say("已同意解除：", "Agreed to lift: ")) (inert(&lifted_by.join(", "))) }
+                }
                 @if view.may(Action::LiftStop) {
                     form method="post" action="/stop/lift" {
                         (token(view))
@@ -205,7 +214,7 @@ mod tests {
     fn f52_the_stop_is_seen_on_every_page() {
         let mut view = view::sample(Language::English, Role::Approver);
         let (by, reason) = ("li.na".to_owned(), "<b>storm</b>".to_owned());
-        view.stop = Stop::Pressed { at: view.now, by, reason };
+        view.stop = Stop::Pressed { at: view.now, by, reason, lifted_by: vec!["wang.fang".to_owned()] };
         let text = drawn(&view);
         assert!(text.contains("STOPPED") && text.contains("&lt;b&gt;storm") && text.contains("/stop/lift"));
         view.acting = view.acting.map(|acting| crate::domain::access::Acting { role: Role::Admin, ..acting });

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 use super::components::{Tone, facts, state, time};
 use super::labels;
-use super::table::{Asked, Column, Table};
+use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Phrase, inert};
 use crate::domain::access::Action;
@@ -21,6 +21,7 @@ use crate::store::{MeterEvent, StatusWords};
 
 pub use curve::{CurvePart, stretch};
 pub use fetch::FetchPage;
+pub(in crate::http::console) use fetch::frames;
 pub use registers::RegistersPart;
 
 /// What the page is called.
@@ -72,6 +73,12 @@ impl Part {
         PARTS.iter().find(|(name, _)| *name == wanted).map_or("curve", |(name, _)| *name)
     }
 
+    /// Whether whoever looks may see this part: how a meter stands, or what it read as well.
+    #[must_use]
+    pub fn may_be_seen(name: &str, view: &View) -> bool {
+        matches!(name, "events" | "clock" | "status") || view.may(Action::SeeCustomers)
+    }
+
     const fn name(&self) -> &'static str {
         match self {
             Self::Curve(_) => "curve",
@@ -91,7 +98,7 @@ impl MeterPage {
         html! {
             (head(view, &self.sheet))
             nav.tabs aria-label=(view.say("部分", "Parts")) {
-                @for (name, title) in PARTS {
+                @for (name, title) in PARTS.into_iter().filter(|(name, _)| Part::may_be_seen(name, view)) {
                     a href={ "?part=" (name) } aria-current=[(name == self.part.name()).then_some("page")] {
                         (title.of(view.look.language))
                     }
@@ -253,7 +260,20 @@ fn head(view: &View, sheet: &MeterSheet) -> Markup {
             None => html! { (view.say("无", "none")) },
         }),
     ]);
-    html! { section.sheet { (facts(&shown)) } }
+    html! { section.sheet {
+        (facts(&shown))
+        p.no-print {
+            @if view.may(Action::ReadOnDemand) {
+                a.button href={ "/reads?meters=" (line.address) } { (view.say("召测", "Read now")) } " "
+            }
+            @if let Some(point) = line.point.as_ref().filter(|_| view.may(Action::Restore)) {
+                a.button href={ "/orders/new?kind=close_permit&points=" (escaped(point)) } { (view.say("复电", "Restore")) } " "
+            }
+            @if let Some(point) = line.point.as_ref().filter(|_| view.may(Action::RequestCut)) {
+                a href={ "/orders/new?kind=cut&points=" (escaped(point)) } { (view.say("申请停电", "Ask for a cut")) }
+            }
+        }
+    } }
 }
 
 fn stays(view: &View, sheet: &MeterSheet) -> Markup {
@@ -314,4 +334,4 @@ fn multiplied(hundredths: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -4,21 +4,30 @@
 //! server or a database. Every page and every form works without the script, nothing is asked of another host, and what
 //! others wrote is shown inert (T13). Who may open which page is said where it is registered, and checked by `http`.
 
+mod account;
 pub mod advice;
 pub mod assets;
+mod audit;
 pub mod billing;
 pub mod chart;
 pub mod components;
 pub mod events;
+mod handlers;
 pub mod labels;
 pub mod layout;
 pub mod lines;
+mod login;
 mod looking;
 pub mod loss;
 pub mod meter;
 pub mod meters;
 pub mod night;
+pub mod orders;
+pub mod reads;
 pub mod table;
+#[cfg(test)]
+mod tests;
+mod users;
 pub mod view;
 pub mod words;
 
@@ -26,5 +35,6 @@ use super::routes::Routes;
 
 /// Every page and form.
 pub(super) fn routes() -> Routes {
-    looking::routes()
+    let people = login::routes().and(account::routes()).and(users::routes()).and(audit::routes());
+    looking::routes().and(people).and(handlers::routes())
 }

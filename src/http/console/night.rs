@@ -83,7 +83,7 @@ impl NightPage {
         let all = self.all();
         html! {
             (self.days(view))
-            div #night data-live=[self.is_running().then_some("/night/live")] {
+            div #night data-live=[self.is_running().then_some("run")] {
                 (self.verdict(view, &all))
                 (self.tiles(view, &all))
                 div.columns {
@@ -473,7 +473,7 @@ mod tests {
         );
         page.run.as_mut().unwrap().state = RunState::Running;
         let text = drawn(&page, Language::English);
-        assert!(text.contains("Collecting: 565 of 1,177") && text.contains("data-live=\"/night/live\""));
+        assert!(text.contains("Collecting: 565 of 1,177") && text.contains("data-live=\"run\""));
         page.run = None;
         page.groups.clear();
         assert!(drawn(&page, Language::English).contains("This day has not been collected"));

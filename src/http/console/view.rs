@@ -93,8 +93,10 @@ impl Look {
 /// Whether cuts are stopped (急停).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Stop {
-    /// They are not.
+    /// Nothing is cut from here.
     #[default]
+    None,
+    /// They are not.
     Released,
     /// They are, since then.
     Pressed {
@@ -104,6 +106,8 @@ pub enum Stop {
         by: String,
         /// Why.
         reason: String,
+        /// Approvers who want it lifted.
+        lifted_by: Vec<String>,
     },
     /// It cannot be told, and nothing is cut.
     Unknown,

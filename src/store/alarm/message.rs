@@ -92,6 +92,8 @@ pub enum LeaseEnd {
         /// Why.
         error: String,
     },
+    /// It was not sent, since others took the room: it waits as before.
+    NotSent,
 }
 
 /// A channel and how it gets on.
@@ -162,11 +164,17 @@ impl Store {
         until: Moment,
         now: Moment,
     ) -> Result<Lease, StoreError> {
+        let args = [channel.into(), now.into(), i64::from(at_most).into()];
+        let token = self.numbers.next(now);
+        // Most often there is nothing, and nobody who writes need wait for that.
+        let mut reading = self.read("looking for messages of alarms").await?;
+        if reading.row::<ReadyRow>(READY, &args).await?.is_none() {
+            return Ok(Lease { token, messages: Vec::new() });
+        }
+        drop(reading);
         let mut writing = self.write("leasing messages of alarms").await?;
         lock(&mut writing).await?;
-        let token = self.numbers.next(now);
-        let args = [channel.into(), now.into(), i64::from(at_most).into()];
-        let rows: Vec<(i64, i64, i64, i64)> = writing.rows(READY, &args).await?;
+        let rows: Vec<ReadyRow> = writing.rows(READY, &args).await?;
         let mut messages = Vec::with_capacity(rows.len());
         for (id, number, tells, tries) in rows {
             let args = [id.into(), channel.into(), number.into(), token.into(), until.into()];
@@ -211,8 +219,22 @@ impl Store {
                     args.extend([next_at.into(), error.into()]);
                     writing.execute(NOT_TAKEN, &args).await?;
                 }
+                LeaseEnd::NotSent => {
+                    args.push(now.into());
+                    writing.execute(NOT_SENT, &args).await?;
+                }
             }
         }
+        writing.commit().await
+    }
+
+    /// Has what waits for a channel be sent at once, since it takes messages again.
+    ///
+    /// # Errors
+    /// As [`Self::set_alarm_channels`].
+    pub async fn resume_alarm_channel(&self, channel: &str, now: Moment) -> Result<(), StoreError> {
+        let mut writing = self.write("sending alarms that wait").await?;
+        writing.execute(RESUME, &[channel.into(), now.into()]).await?;
         writing.commit().await
     }
 
@@ -222,12 +244,14 @@ impl Store {
     /// # Errors
     /// As [`Self::set_alarm_channels`].
     pub async fn repeat_alarms(&self, now: Moment) -> Result<u64, StoreError> {
-        let mut writing = self.write("telling alarms again").await?;
-        lock(&mut writing).await?;
-        let due: Option<(i64,)> = writing.row(IS_DUE, &[now.into()]).await?;
+        let mut reading = self.read("looking for alarms to tell again").await?;
+        let due: Option<(i64,)> = reading.row(IS_DUE, &[now.into()]).await?;
+        drop(reading);
         if due.is_none() {
             return Ok(0);
         }
+        let mut writing = self.write("telling alarms again").await?;
+        lock(&mut writing).await?;
         let put = writing.execute(REPEAT, &[now.into()]).await?;
         writing.execute(REPEATED, &[now.into()]).await?;
         writing.commit().await?;
@@ -237,6 +261,9 @@ impl Store {
 
 /// Name, least severity, messages that wait, last error, last delivery.
 type ChannelRow = (String, i64, i64, Option<String>, Option<i64>);
+
+/// Alarm, number, what it tells, tries.
+type ReadyRow = (i64, i64, i64, i64);
 
 /// Puts the first message of an alarm out for every channel that wants its severity.
 pub(super) async fn put(
@@ -294,6 +321,12 @@ const TAKEN: &str = "UPDATE alarm_message SET state = 3, lease = NULL, last_erro
 
 const NOT_TAKEN: &str = "UPDATE alarm_message SET state = 1, lease = NULL, next_at = $5, last_error = $6 \
     WHERE alarm_id = $1 AND channel = $2 AND number = $3 AND state = 2 AND lease = $4";
+
+const NOT_SENT: &str = "UPDATE alarm_message SET state = 1, lease = NULL, next_at = $5, tries = tries - 1 \
+    WHERE alarm_id = $1 AND channel = $2 AND number = $3 AND state = 2 AND lease = $4";
+
+const RESUME: &str =
+    "UPDATE alarm_message SET next_at = $2 WHERE channel = $1 AND state = 1 AND next_at > $2";
 
 const IS_DUE: &str = "SELECT alarm_id FROM alarm_message WHERE repeat_at <= $1 LIMIT 1";
 

@@ -230,6 +230,19 @@ impl Store {
     }
 }
 
+impl Store {
+    /// How many versions each receiver has refused that wait for a person; receivers without any are left out.
+    ///
+    /// # Errors
+    /// As [`Self::lease_outbox`].
+    pub async fn parked_billing(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut reading = self.read("counting what billing refused").await?;
+        let rows: Vec<(String, i64)> = reading.rows(PARKED, &[]).await?;
+        let count = |(receiver, count)| (receiver, u64::try_from(count).unwrap_or(0));
+        Ok(rows.into_iter().map(count).collect())
+    }
+}
+
 type RecordRow =
     (i64, i64, i64, i64, i64, String, i64, Option<i64>, Option<i64>, Option<i64>, String, String, i64);
 
@@ -335,6 +348,9 @@ const NOT_TAKEN: Sql = Sql {
 };
 
 const NEXT: &str = "SELECT min(next_at) FROM outbox WHERE receiver = $1 AND state IN (1, 2)";
+
+const PARKED: &str =
+    "SELECT receiver, count(*) FROM outbox WHERE state = 5 GROUP BY receiver ORDER BY receiver";
 
 const COUNTS: &str = "SELECT state, count(*) FROM outbox WHERE receiver = $1 GROUP BY state ORDER BY state";
 

@@ -24,6 +24,7 @@ mod before;
 mod capability;
 mod secured;
 mod send;
+mod words;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -61,6 +62,24 @@ pub struct FieldParts {
     pub vault: Option<Vault>,
     /// What enciphers orders for meters that take no others.
     pub security: Option<Arc<dyn SecurityModule>>,
+}
+
+impl FieldParts {
+    /// Those of a configuration: its key file opens the passwords. When it does not, that is an error in the log and meters
+    /// that take passwords cannot be ordered; everything else goes on.
+    pub async fn open(config: &Config, store: Store, clock: Clock, lines: Lines) -> Self {
+        let vault = match &config.secrets.key {
+            None => None,
+            Some(key) => match store.open_vault(key, clock.now()).await {
+                Ok(vault) => Some(vault),
+                Err(error) => {
+                    tracing::error!(kind = error.kind(), "no meter is ordered with a password: {error}");
+                    None
+                }
+            },
+        };
+        Self { store, clock, lines, vault, security: None }
+    }
 }
 
 /// All meters in the field. Cheap to clone.

@@ -34,11 +34,12 @@ impl FetchPage {
     #[must_use]
     pub fn markup(&self, view: &View) -> Markup {
         let address = &self.sheet.line.address;
+        let edition = (self.sheet.line.protocol == MeterProtocol::Dlt1997).then_some(Edition::E1997);
         html! {
             p { a href={ "/meters/" (address) "?part=fetches" } { "◀ " (view.say("电能表 ", "Meter ")) (address) } }
             section.sheet { (self.facts(view)) }
             @if !self.brought.is_empty() { (self.registers(view)) }
-            (self.frames(view))
+            (frames(view, &self.fetch.frames, edition))
         }
     }
 
@@ -97,20 +98,19 @@ impl FetchPage {
             }
         }
     }
+}
 
-    fn frames(&self, view: &View) -> Markup {
-        let edition = (self.sheet.line.protocol == MeterProtocol::Dlt1997).then_some(Edition::E1997);
-        let pieces = explain::pieces(&self.fetch.frames, edition);
-        html! {
-            @for piece in &pieces { section.sheet { @match piece {
-                Piece::Frame(frame) => (frame_markup(view, frame)),
-                Piece::Garbage(GarbagePiece { garbage, notes, .. }) => {
-                    h2 { (view.say("不属于报文的字节", "Bytes of no frame")) }
-                    pre { (spaced(garbage)) }
-                    (notes_markup(notes, view.look.language))
-                }
-            } } }
-        }
+/// Frames explained, one after the other.
+pub(in crate::http::console) fn frames(view: &View, frames: &[u8], edition: Option<Edition>) -> Markup {
+    html! {
+        @for piece in &explain::pieces(frames, edition) { section.sheet { @match piece {
+            Piece::Frame(frame) => (frame_markup(view, frame)),
+            Piece::Garbage(GarbagePiece { garbage, notes, .. }) => {
+                h2 { (view.say("不属于报文的字节", "Bytes of no frame")) }
+                pre { (spaced(garbage)) }
+                (notes_markup(notes, view.look.language))
+            }
+        } } }
     }
 }
 
@@ -153,7 +153,7 @@ fn frame_markup(view: &View, frame: &FramePiece) -> Markup {
 }
 
 /// Values with their names; the bits of a word below it.
-pub(in crate::http::console) fn values(view: &View, values: &[ShownValue]) -> Markup {
+fn values(view: &View, values: &[ShownValue]) -> Markup {
     let language = view.look.language;
     html! { @if !values.is_empty() {
         div.scroll { table {

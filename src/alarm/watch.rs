@@ -1,0 +1,165 @@
+//! Looks after what tells of itself nowhere else: lines, what billing refused, and the clock of this machine.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::channel::{LinePhase, LineStatus, Lines};
+use crate::clock::Clock;
+use crate::config::Alarms;
+use crate::domain::access::Regions;
+use crate::domain::{Alarm, AlarmKind, Moment};
+use crate::store::alarm::AlarmFilter;
+use crate::store::{Store, StoreError};
+use crate::telemetry::with_causes;
+
+/// Raises alarms about lines, billing and the clock, and ends them, until `stop`.
+pub async fn watch(store: &Store, clock: &Clock, lines: &Lines, alarms: &Alarms, stop: &CancellationToken) {
+    let mut watcher = Watcher {
+        store,
+        lines,
+        line_down_after: alarms.line_down_after,
+        open: None,
+        down: HashMap::new(),
+        foreign: HashMap::new(),
+        clock: (clock.now(), Instant::now()),
+    };
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        let now = clock.now();
+        if let Err(error) = watcher.look(now).await {
+            tracing::warn!(kind = error.kind(), "alarms could not be raised: {}", with_causes(&error));
+        }
+    }
+}
+
+struct Watcher<'a> {
+    store: &'a Store,
+    lines: &'a Lines,
+    line_down_after: Duration,
+    /// Which of the alarms that it ends are open; `None` before the database has said so.
+    open: Option<HashSet<(AlarmKind, String)>>,
+    /// Since when lines are down.
+    down: HashMap<String, Instant>,
+    /// How many requests of another master each line has heard.
+    foreign: HashMap<String, u64>,
+    /// What the clock showed when it was looked at.
+    clock: (Moment, Instant),
+}
+
+impl Watcher<'_> {
+    async fn look(&mut self, now: Moment) -> Result<(), StoreError> {
+        self.look_at_the_clock(now).await?;
+        if self.open.is_none() {
+            self.open = Some(self.open_alarms().await?);
+        }
+        for line in self.lines.iter() {
+            self.look_at_line(line.name(), &line.status(), now).await?;
+        }
+        self.look_at_billing(now).await
+    }
+
+    /// Those that were open when the program began.
+    async fn open_alarms(&self) -> Result<HashSet<(AlarmKind, String)>, StoreError> {
+        let mut open = HashSet::new();
+        for kind in ENDED_HERE {
+            let filter = AlarmFilter { is_open: true, kind: Some(*kind), ..AlarmFilter::default() };
+            let found = self.store.alarms(&filter, &Regions::All, i64::MAX, u32::MAX).await?;
+            open.extend(found.into_iter().map(|alarm| (alarm.kind, alarm.subject)));
+        }
+        Ok(open)
+    }
+
+    async fn look_at_line(&mut self, name: &str, status: &LineStatus, now: Moment) -> Result<(), StoreError> {
+        let subject = format!("line {name}");
+        match status.phase {
+            LinePhase::Down { reason } => {
+                let since = *self.down.entry(name.to_owned()).or_insert(status.since);
+                if since.elapsed() >= self.line_down_after {
+                    let alarm = Alarm::new(AlarmKind::LineDown, &subject, now);
+                    self.begin(alarm.saying(reason, reason)).await?;
+                }
+            }
+            LinePhase::Chattering => {
+                self.begin(Alarm::new(AlarmKind::LineChatter, &subject, now)).await?;
+            }
+            LinePhase::Up => {
+                self.down.remove(name);
+                self.end(AlarmKind::LineDown, &subject, now).await?;
+                self.end(AlarmKind::LineChatter, &subject, now).await?;
+            }
+            LinePhase::Connecting | LinePhase::Stopped => {}
+        }
+        let heard = status.tally.foreign_requests;
+        let before = self.foreign.insert(name.to_owned(), heard).unwrap_or(0);
+        if heard > before {
+            let (zh, en) = (format!("收到{heard}帧他站请求"), format!("{heard} requests heard"));
+            let alarm = Alarm::new(AlarmKind::ForeignMaster, subject, now).saying(&zh, &en);
+            self.store.raise_alarm(&alarm).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_at_billing(&mut self, now: Moment) -> Result<(), StoreError> {
+        let parked = self.store.parked_billing().await?;
+        for (receiver, count) in &parked {
+            let (zh, en) = (format!("{count}条待人工处理"), format!("{count} values wait for a person"));
+            let alarm = Alarm::new(AlarmKind::BillingParked, format!("receiver {receiver}"), now);
+            self.begin(alarm.saying(&zh, &en)).await?;
+        }
+        let open = self.open.iter().flatten().filter(|(kind, _)| *kind == AlarmKind::BillingParked);
+        let over: Vec<String> = open
+            .map(|(_, subject)| subject.clone())
+            .filter(|subject| !parked.iter().any(|(receiver, _)| *subject == format!("receiver {receiver}")))
+            .collect();
+        for subject in over {
+            self.end(AlarmKind::BillingParked, &subject, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Wall time that runs otherwise than the time of the machine was set. (F33)
+    async fn look_at_the_clock(&mut self, now: Moment) -> Result<(), StoreError> {
+        let (before, at) = self.clock;
+        let ran = i64::try_from(at.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let step = now.micros_since(before).saturating_sub(ran);
+        if step.unsigned_abs() > LARGEST_STEP {
+            let seconds = step / 1_000_000;
+            let (zh, en) = (format!("跳变{seconds:+}秒"), format!("by {seconds:+} seconds"));
+            let alarm = Alarm::new(AlarmKind::ClockStep, "clock", now).saying(&zh, &en);
+            self.store.raise_alarm(&alarm).await?;
+        }
+        self.clock = (now, Instant::now());
+        Ok(())
+    }
+
+    /// Raises an alarm that is not open yet.
+    async fn begin(&mut self, alarm: Alarm) -> Result<(), StoreError> {
+        let key = (alarm.kind, alarm.subject.clone());
+        if !self.open.as_ref().is_some_and(|open| open.contains(&key)) {
+            self.store.raise_alarm(&alarm).await?;
+            self.open.get_or_insert_with(HashSet::new).insert(key);
+        }
+        Ok(())
+    }
+
+    /// Ends an alarm that is open.
+    async fn end(&mut self, kind: AlarmKind, subject: &str, now: Moment) -> Result<(), StoreError> {
+        let key = (kind, subject.to_owned());
+        if self.open.as_ref().is_some_and(|open| open.contains(&key)) {
+            self.store.clear_alarm(kind, subject, now).await?;
+            self.open.get_or_insert_with(HashSet::new).remove(&key);
+        }
+        Ok(())
+    }
+}
+
+const ENDED_HERE: &[AlarmKind] = &[AlarmKind::LineDown, AlarmKind::LineChatter, AlarmKind::BillingParked];
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// Microseconds by which the clock may run otherwise than time does. (F33)
+const LARGEST_STEP: u64 = 60_000_000;

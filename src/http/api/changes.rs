@@ -1,0 +1,182 @@
+//! Proposed changes as the API writes them: instants with their zone, registers as exact decimals.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::written::{decimal, instant, some_words};
+use crate::domain::proposal::{Change, MeterExchange, NewTransformers, ReviewDecision, Shown};
+use crate::domain::{Item, Moment};
+use crate::http::Problem;
+
+/// A change that needs two persons.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub(super) enum ChangeShown {
+    /// One meter takes the place of another.
+    ExchangeMeter(ExchangeShown),
+    /// Other transformers.
+    ChangeTransformers(TransformersShown),
+    /// What becomes of a suspect read.
+    DecideReview(DecisionShown),
+}
+
+/// One meter takes the place of another, on the same line or behind the same terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExchangeShown {
+    /// Number of the point.
+    point: String,
+    /// Address of the meter that is taken out.
+    removed: String,
+    /// Address of the meter that is put in.
+    installed: String,
+    /// Its asset number.
+    asset_number: Option<String>,
+    /// What it speaks: `645-2007`, `645-1997`.
+    protocol: String,
+    /// Its profile; the default of its protocol where it is not given.
+    profile: Option<String>,
+    /// When, RFC 3339.
+    at: String,
+    /// What the meter taken out showed; a day without it stays open.
+    closing: Vec<RegisterShown>,
+    /// What the meter put in showed.
+    opening: Vec<RegisterShown>,
+}
+
+/// What a register showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegisterShown {
+    /// The code of its item, such as `1-0:1.8.0`.
+    item: String,
+    /// An exact decimal in the unit of the item, such as `1234.56`.
+    value: String,
+}
+
+/// Other transformers of a point from an instant on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TransformersShown {
+    /// Number of the point.
+    point: String,
+    /// Ratio of the current transformers, such as `200/5`.
+    ct: String,
+    /// Ratio of the voltage transformers.
+    vt: String,
+    /// From when on, RFC 3339.
+    from: String,
+}
+
+/// What becomes of a suspect read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DecisionShown {
+    /// Number of the review.
+    review: i64,
+    /// Whether the value counts.
+    accept: bool,
+}
+
+/// The change that a body means.
+pub(super) fn change_of(shown: &ChangeShown) -> Result<Change, Problem> {
+    Ok(match shown {
+        ChangeShown::ExchangeMeter(exchange) => Change::ExchangeMeter(MeterExchange {
+            point: name(&exchange.point)?,
+            removed: name(&exchange.removed)?,
+            installed: name(&exchange.installed)?,
+            asset_number: exchange.asset_number.as_deref().map(name).transpose()?,
+            protocol: name(&exchange.protocol)?,
+            profile: exchange.profile.as_deref().map(name).transpose()?,
+            at: instant(&exchange.at)?.micros(),
+            closing: exchange.closing.iter().map(register_of).collect::<Result<_, _>>()?,
+            opening: exchange.opening.iter().map(register_of).collect::<Result<_, _>>()?,
+        }),
+        ChangeShown::ChangeTransformers(change) => Change::ChangeTransformers(NewTransformers {
+            point: name(&change.point)?,
+            ct: name(&change.ct)?,
+            vt: name(&change.vt)?,
+            from: instant(&change.from)?.micros(),
+        }),
+        ChangeShown::DecideReview(DecisionShown { review, accept }) => {
+            Change::DecideReview(ReviewDecision { review: *review, accept: *accept })
+        }
+    })
+}
+
+/// A change as it is written.
+pub(super) fn change_shown(change: &Change) -> ChangeShown {
+    let at = |micros| Moment::from_micros(micros).to_string();
+    match change {
+        Change::ExchangeMeter(exchange) => ChangeShown::ExchangeMeter(ExchangeShown {
+            point: exchange.point.clone(),
+            removed: exchange.removed.clone(),
+            installed: exchange.installed.clone(),
+            asset_number: exchange.asset_number.clone(),
+            protocol: exchange.protocol.clone(),
+            profile: exchange.profile.clone(),
+            at: at(exchange.at),
+            closing: exchange.closing.iter().map(register_shown).collect(),
+            opening: exchange.opening.iter().map(register_shown).collect(),
+        }),
+        Change::ChangeTransformers(change) => ChangeShown::ChangeTransformers(TransformersShown {
+            point: change.point.clone(),
+            ct: change.ct.clone(),
+            vt: change.vt.clone(),
+            from: at(change.from),
+        }),
+        Change::DecideReview(ReviewDecision { review, accept }) => {
+            ChangeShown::DecideReview(DecisionShown { review: *review, accept: *accept })
+        }
+    }
+}
+
+fn register_of(shown: &RegisterShown) -> Result<Shown, Problem> {
+    let none = || Problem::unacceptable("item", "there is no such register", "没有这个示值项目");
+    let item = Item::parse(&shown.item).ok_or_else(none)?;
+    Ok(Shown { item: shown.item.clone(), value: decimal(&shown.value, item.decimals())? })
+}
+
+fn register_shown(shown: &Shown) -> RegisterShown {
+    let value = match Item::parse(&shown.item) {
+        Some(item) => item.quantity(shown.value).to_string(),
+        None => shown.value.to_string(),
+    };
+    RegisterShown { item: shown.item.clone(), value }
+}
+
+fn name(text: &str) -> Result<String, Problem> {
+    some_words(text, LONGEST_NAME).map(str::to_owned)
+}
+
+const LONGEST_NAME: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_shown_as_it_was_written() {
+        let text = r#"{"change":"exchange_meter","point":"P1","removed":"1","installed":"9","asset_number":null,
+            "protocol":"645-2007","profile":null,"at":"2026-11-21T02:00:00Z",
+            "closing":[{"item":"1-0:1.8.0","value":"12345.6700"}],"opening":[{"item":"1-0:1.8.0","value":"0.0000"}]}"#;
+        let written: ChangeShown = serde_json::from_str(text).unwrap();
+        let change = change_of(&written).unwrap();
+        let Change::ExchangeMeter(exchange) = &change else { panic!("{change:?}") };
+        assert_eq!((exchange.closing[0].value, exchange.opening[0].value), (123_456_700, 0));
+        assert_eq!(change_shown(&change), written);
+        for (from, to) in
+            [("02:00:00Z", "02:00:00"), ("12345.6700", "1.23456"), ("1-0:1.8.0", "9.9.9"), ("P1", " ")]
+        {
+            let written: ChangeShown = serde_json::from_str(&text.replacen(from, to, 1)).unwrap();
+            assert!(change_of(&written).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_and_not_left_out() {
+        let text = r#"{"change":"decide_review","review":1,"accept":true,"reason":"x"}"#;
+        assert!(serde_json::from_str::<ChangeShown>(text).is_err());
+        assert!(serde_json::from_str::<ChangeShown>(&text.replace(",\"reason\":\"x\"", "")).is_ok());
+    }
+}

@@ -1,0 +1,197 @@
+//! One's own account: its password, and the tokens of one's programs.
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::components::{Tone, field, state, time, token};
+use super::layout;
+use super::login::{different, go_on, new_password};
+use super::view::{Told, View};
+use super::words::{Phrase, inert};
+use crate::config::Words;
+use crate::domain::access::Action;
+use crate::http::api::accounts::accounts;
+use crate::http::api::tokens::{make, take_back};
+use crate::http::auth::{ManageError, confirm_password};
+use crate::http::routes::{Routes, Rule};
+use crate::http::{Caller, Problem, Services};
+use crate::store::access::TokenRecord;
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .page("/account", Rule::SignedIn, page)
+        .form("/account/password", Rule::SignedIn, change_password)
+        .form("/account/tokens", Rule::SignedIn, add_token)
+        .form("/account/tokens/{id}/end", Rule::SignedIn, end_token)
+}
+
+/// What the page shows.
+struct AccountPage {
+    caller: Caller,
+    tokens: Vec<TokenRecord>,
+    /// A token that was made just now, shown this once.
+    made: Option<String>,
+}
+
+/// Another password.
+#[derive(Deserialize)]
+struct NewPassword {
+    current: String,
+    password: String,
+    again: String,
+}
+
+/// A token to be made.
+#[derive(Deserialize)]
+struct NewTokenForm {
+    name: String,
+    scope: String,
+    days: u32,
+}
+
+async fn page(State(services): State<Services>, view: View, caller: Caller) -> Result<Response, Problem> {
+    draw(&services, view, caller, None, StatusCode::OK).await
+}
+
+async fn change_password(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Form(given): Form<NewPassword>,
+) -> Result<Response, Problem> {
+    let told = |words| View { told: Some(Told { is_good: false, words }), ..view.clone() };
+    let refused = StatusCode::UNPROCESSABLE_ENTITY;
+    if given.password != given.again {
+        return draw(&services, told(different()), caller, None, refused).await;
+    }
+    if !confirm_password(&services, &caller, &given.current).await? {
+        let words = Words::of("the present password is wrong", "当前密码错误");
+        return draw(&services, told(words), caller, None, refused).await;
+    }
+    match accounts(&services, &caller).set_password(&caller.account, &given.password).await {
+        Ok(account) => go_on(&services, &account, &caller).await,
+        Err(error @ ManageError::Weak(_)) => {
+            draw(&services, told(Problem::from(error).words), caller, None, refused).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn add_token(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Form(given): Form<NewTokenForm>,
+) -> Result<Response, Problem> {
+    let scopes: Vec<String> = given.scope.split_whitespace().map(str::to_owned).collect();
+    if !caller.has_session() {
+        return Err(Problem::not_allowed());
+    }
+    match make(&services, &caller, &given.name, &scopes, given.days).await {
+        Ok((_, secret)) => draw(&services, view, caller, Some(secret), StatusCode::OK).await,
+        Err(problem) if problem.status.is_client_error() => {
+            let view = View { told: Some(Told { is_good: false, words: problem.words }), ..view };
+            draw(&services, view, caller, None, problem.status).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn end_token(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Redirect, Problem> {
+    take_back(&services, &caller, id).await?;
+    Ok(Redirect::to("/account"))
+}
+
+async fn draw(
+    services: &Services,
+    view: View,
+    caller: Caller,
+    made: Option<String>,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let tokens = services.store.tokens(caller.acting.account).await?;
+    let view = View { here: "/account".to_owned(), ..view };
+    let content = AccountPage { caller, tokens, made }.markup(&view);
+    Ok((status, Html(layout::page(&view, TITLE, &content).into_string())).into_response())
+}
+
+impl AccountPage {
+    fn markup(&self, view: &View) -> Markup {
+        html! {
+            h2 { (view.say("修改密码", "Change password")) }
+            form.card method="post" action="/account/password" {
+                (token(view))
+                (field(view.say("当前密码", "Present password"), &html! {
+                    input type="password" name="current" required maxlength="128" autocomplete="current-password";
+                }))
+                (new_password(view))
+                button { (view.say("修改", "Change")) }
+                p.hint { (view.say("其他会话随之结束。", "All other sessions end with it.")) }
+            }
+            h2 { (view.say("接口令牌", "Tokens of programs")) }
+            @if let Some(secret) = &self.made {
+                p.told role="status" data-tone="good" {
+                    (view.say("令牌只显示这一次：", "Shown this once: ")) code.secret { (secret) }
+                }
+            }
+            (self.tokens(view))
+            form.card method="post" action="/account/tokens" {
+                (token(view))
+                (field(view.say("名称", "Name"), &html! { input name="name" required maxlength="64"; }))
+                (field(view.say("权限（空格分隔）", "Rights (separated by spaces)"), &html! {
+                    input name="scope" required value=(self.rights().join(" "));
+                }))
+                (field(view.say("有效天数", "Days"), &html! {
+                    input type="number" name="days" required min="1" max="366" value="90";
+                }))
+                button { (view.say("生成令牌", "Make a token")) }
+            }
+        }
+    }
+
+    fn rights(&self) -> Vec<&'static str> {
+        Action::all().filter(|action| self.caller.may(*action)).map(Action::name).collect()
+    }
+
+    fn tokens(&self, view: &View) -> Markup {
+        html! {
+            @if self.tokens.is_empty() { p { (view.say("没有令牌。", "There is none.")) } }
+            @else {
+                table {
+                    thead { tr {
+                        th { (view.say("名称", "Name")) }
+                        th { (view.say("权限", "Rights")) }
+                        th { (view.say("到期", "Until")) }
+                        th { (view.say("状态", "State")) }
+                        th {}
+                    } }
+                    tbody { @for each in &self.tokens { tr {
+                        td { (inert(&each.name)) }
+                        td { (each.scopes.iter().map(|action| action.name()).collect::<Vec<_>>().join(" ")) }
+                        td { (time(each.expires_at)) }
+                        td {
+                            @if each.holds(view.now) { (state(Tone::Good, view.say("有效", "good"))) }
+                            @else { (state(Tone::Quiet, view.say("已失效", "ended"))) }
+                        }
+                        td { @if each.holds(view.now) {
+                            form method="post" action={ "/account/tokens/" (each.id) "/end" } {
+                                (token(view))
+                                button.quiet { (view.say("收回", "Take back")) }
+                            }
+                        } }
+                    } } }
+                }
+            }
+        }
+    }
+}
+
+const TITLE: Phrase = Phrase::new("我的账号", "My account");

@@ -1,0 +1,85 @@
+//! Handlers of the console: they read what an address asks for, load it with one or two calls, and have a page drawn.
+
+mod collection;
+mod meter;
+mod orders;
+mod reads;
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::{Html, IntoResponse, Response};
+use maud::Markup;
+
+use super::layout;
+use super::table::Asked;
+use super::view::View;
+use super::words::Phrase;
+use crate::domain::AuditEntry;
+use crate::domain::access::Action;
+use crate::http::routes::{Routes, Rule};
+use crate::http::{Problem, Services};
+
+/// Every page and form.
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .page("/", Action::SeeStatus, collection::night)
+        .page("/meters", Action::SeeStatus, meter::meters)
+        .page("/meters/{address}", Action::SeeStatus, meter::meter)
+        .page("/meters/{address}/fetches/{fetch}", Action::SeeCustomers, meter::fetch)
+        .page("/billing", Action::SeePushes, collection::billing)
+        .page("/lines", Action::SeeStatus, collection::lines)
+        .page("/events", Action::SeeStatus, collection::events)
+        .page("/loss", Action::SeeCustomers, collection::loss)
+        .page("/reads", Action::ReadOnDemand, reads::reads)
+        .form("/reads", Action::ReadOnDemand, reads::begin)
+        .page("/reads/{job}", Action::ReadOnDemand, reads::read)
+        .form("/reads/{job}/cancel", Action::ReadOnDemand, reads::cancel)
+        .page("/orders", Action::SeeCustomers, orders::orders)
+        .page("/orders/new", ORDER, orders::new)
+        .form("/orders", ORDER, orders::ask)
+        .page("/orders/{order}", Action::SeeCustomers, orders::order)
+        .page("/orders/{order}/paper/{paper}", Action::SeeCustomers, orders::paper)
+        .form("/orders/{order}/approve", Action::ApproveCut, orders::approve)
+        .form("/orders/{order}/cancel", CANCEL, orders::cancel)
+        .form("/stop", Action::PressStop, orders::stop)
+        .form("/stop/lift", Action::LiftStop, orders::lift)
+}
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Query::try_from_uri(&parts.uri).map_or_else(|_| Self::default(), |Query(pairs)| Self(pairs)))
+    }
+}
+
+/// A page, or the file of one of its tables. That a file was taken is entered in the audit log (T23, T27).
+async fn answer(
+    services: &Services,
+    view: &View,
+    title: Phrase,
+    (content, file): (Markup, Option<String>),
+) -> Result<Response, Problem> {
+    let Some(file) = file else {
+        return Ok(Html(layout::page(view, title, &content).into_string()).into_response());
+    };
+    if let Some(acting) = &view.acting {
+        let path: String = view.here.chars().take(200).collect();
+        services.store.audit(&AuditEntry::by(acting, view.now, "export.csv", path)).await?;
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"chaobiao.csv\""),
+    ];
+    Ok((headers, file).into_response())
+}
+
+/// Whoever may ask for an order of some kind; which kinds is decided with the order.
+const ORDER: Rule = Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action::CloseDirectly]);
+
+/// Whoever may ask for it or approve it.
+const CANCEL: Rule =
+    Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action::CloseDirectly, Action::ApproveCut]);

@@ -1,0 +1,202 @@
+//! Pages of collection and billing.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::answer;
+use crate::billing::open_days;
+use crate::channel::{ChannelHandle, LinePhase};
+use crate::collect::forecasts;
+use crate::domain::access::{Action, Regions};
+use crate::domain::{Day, RunKind};
+use crate::http::console::billing::{self, BillingPage};
+use crate::http::console::events::{self, EventsPage};
+use crate::http::console::lines::{self, LineLine, LinesPage};
+use crate::http::console::loss::{self, LossPage};
+use crate::http::console::night::{self, NightPage};
+use crate::http::console::table::{Asked, wanted};
+use crate::http::console::view::View;
+use crate::http::{Caller, Problem, Services};
+use crate::store::StoreError;
+use crate::store::billing::OutboxState;
+use crate::store::view::EventsAsked;
+
+/// The first page.
+pub(super) async fn night(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let store = &services.store;
+    let regions = &caller.acting.regions;
+    let newest = store.newest_runs(1).await?.first().map(|run| run.day);
+    let day = asked_day(&asked).or(newest).unwrap_or_else(|| Day::of(view.now));
+    let run = store.run_of("site", day, RunKind::Nightly).await?;
+    let (mut groups, mut missing) = (Vec::new(), Vec::new());
+    if let Some(run) = &run {
+        groups = store.night_groups(run.id, regions).await?;
+        missing = store.missing_lines(run.id, regions, MOST_MISSING).await?;
+    }
+    let parked = store.push_counts(day).await?.into_iter().filter(|count| count.state == OutboxState::Parked);
+    let page = NightPage {
+        day,
+        run,
+        groups,
+        missing,
+        lines_down: lines_down(&services),
+        parked: parked.map(|count| count.count).sum(),
+        reviews: u64::try_from(store.review_lines(regions, MOST_LISTED).await?.len()).unwrap_or(0),
+        asked,
+    };
+    answer(&services, &view, night::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Pushes, reviews and open days.
+pub(super) async fn billing(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let store = &services.store;
+    let regions = &caller.acting.regions;
+    let newest = store.newest_billing_day().await?;
+    let day = asked_day(&asked).or(newest).unwrap_or_else(|| Day::of(view.now).previous());
+    let which = (day, BillingPage::state(&asked));
+    let words = asked.value("q").unwrap_or_default();
+    let after = BillingPage::after(&asked);
+    let pushes = store.pushes(which, words, after.as_ref(), regions, wanted(&asked)).await?;
+    let (mut reviews, mut open) = (Vec::new(), Vec::new());
+    if view.may(Action::SeeCustomers) {
+        reviews = store.review_lines(regions, MOST_LISTED).await?;
+        open = open_points(&services, day, regions, &view).await?;
+    }
+    let page = BillingPage { day, counts: store.push_counts(day).await?, pushes, reviews, open, asked };
+    answer(&services, &view, billing::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Points without a consumption, the first of them with the reason.
+async fn open_points(
+    services: &Services,
+    day: Day,
+    regions: &Regions,
+    view: &View,
+) -> Result<Vec<(String, Option<crate::billing::OpenDay>)>, StoreError> {
+    let store = &services.store;
+    let points = store.points_without_consumption(day, regions, MOST_LISTED).await?;
+    let mut open = Vec::with_capacity(points.len());
+    for (place, point) in points.into_iter().enumerate() {
+        let mut why = None;
+        if let Some(rules) = services.rules.as_ref().filter(|_| place < MOST_EXPLAINED) {
+            let days = open_days(store, &rules.billing, (day, day), Some(&point), view.now).await?;
+            why = days.into_iter().find(|open| open.item.tariff() == 0);
+        }
+        open.push((point, why));
+    }
+    Ok(open)
+}
+
+/// Lines and terminals.
+pub(super) async fn lines(
+    State(services): State<Services>,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let counted = services.store.meters_by_line().await?;
+    let mut budgets = Vec::new();
+    if let Some(rules) = &services.rules {
+        budgets = forecasts(&rules.collection, &services.store.site_meters().await?);
+    }
+    let budget = |name: &str| {
+        let forecast = budgets.iter().find(|(line, _)| line == name);
+        forecast.map(|(_, forecast)| forecast.percent())
+    };
+    let meters = |name: &str| {
+        let of_line = counted.iter().find(|(line, is_terminal, _)| line == name && !is_terminal);
+        of_line.map_or(0, |(.., meters)| *meters)
+    };
+    let mut listed: Vec<LineLine> =
+        services.lines.iter().map(|line| line_of(line, meters(line.name()), budget(line.name()))).collect();
+    let unconfigured =
+        counted.iter().filter(|(name, is_terminal, _)| !is_terminal && services.lines.get(name).is_none());
+    listed.extend(unconfigured.map(|(name, _, meters)| LineLine {
+        name: name.clone(),
+        meters: *meters,
+        phase: None,
+        depths: Default::default(),
+        asking: None,
+        tally: Default::default(),
+        budget: None,
+    }));
+    let terminals = counted.iter().filter(|(_, is_terminal, _)| *is_terminal);
+    let terminals = terminals.map(|(name, _, meters)| (name.clone(), *meters)).collect();
+    let page = LinesPage { lines: listed, terminals, asked };
+    answer(&services, &view, lines::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
+    let status = line.status();
+    LineLine {
+        name: line.name().to_owned(),
+        meters,
+        phase: Some((status.phase, status.since.elapsed().as_secs())),
+        depths: status.depths,
+        asking: status.asking,
+        tally: status.tally,
+        budget,
+    }
+}
+
+fn lines_down(services: &Services) -> Vec<String> {
+    let is_down =
+        |line: &&ChannelHandle| matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering);
+    services.lines.iter().filter(is_down).map(|line| line.name().to_owned()).collect()
+}
+
+/// Events of all meters.
+pub(super) async fn events(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let events = EventsAsked {
+        words: asked.value("q").unwrap_or_default(),
+        kind: asked.value("kind"),
+        after: EventsPage::after(&asked),
+        at_most: wanted(&asked),
+    };
+    let events = services.store.event_lines(&events, &caller.acting.regions).await?;
+    let kinds = services.store.event_kinds().await?;
+    let page = EventsPage { events, kinds, asked };
+    answer(&services, &view, events::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Line loss, day by day.
+pub(super) async fn loss(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let yesterday = Day::of(view.now).previous();
+    let last = asked_day(&asked).unwrap_or(yesterday).min(yesterday);
+    let mut flows = Vec::new();
+    for back in 0..LOSS_DAYS {
+        flows.extend(services.store.area_flows(last.plus(-back), &caller.acting.regions).await?);
+    }
+    let page = LossPage { last, flows, asked };
+    answer(&services, &view, loss::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+fn asked_day(asked: &Asked) -> Option<Day> {
+    asked.value("day")?.parse().ok()
+}
+
+/// Missing meters that are listed; there are more only where a whole site is missing.
+const MOST_MISSING: u32 = 5000;
+const MOST_LISTED: u32 = 500;
+/// Points whose reason is looked up.
+const MOST_EXPLAINED: usize = 20;
+const LOSS_DAYS: i64 = 7;

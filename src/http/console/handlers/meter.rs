@@ -1,0 +1,118 @@
+//! The list of meters and the page of one.
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+use super::answer;
+use crate::domain::access::Action;
+use crate::domain::{Day, Fetch, Id, Item, Moment};
+use crate::http::console::meter::{self, CurvePart, FetchPage, MeterPage, Part, RegistersPart, stretch};
+use crate::http::console::meters::{self, MetersPage};
+use crate::http::console::table::{Asked, wanted};
+use crate::http::console::view::View;
+use crate::http::{Caller, Problem, Services};
+use crate::store::StoreError;
+use crate::store::view::{MeterSheet, MetersAsked};
+
+/// The list of meters.
+pub(super) async fn meters(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let with_customers = view.may(Action::SeeCustomers);
+    let sort = MetersPage::sort(&asked);
+    let wanted = MetersAsked {
+        words: asked.value("q").unwrap_or_default(),
+        with_customers,
+        sort,
+        after: MetersPage::after(&asked),
+        at_most: wanted(&asked),
+    };
+    let meters = services.store.meter_lines(&wanted, &caller.acting.regions).await?;
+    let page = MetersPage { meters, asked };
+    answer(&services, &view, meters::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// One meter.
+pub(super) async fn meter(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let sheet = services.store.meter_sheet(&address, &caller.acting.regions).await?;
+    let sheet = sheet.ok_or_else(Problem::not_there)?;
+    let wanted = Part::asked(&asked);
+    let wanted = if Part::may_be_seen(wanted, &view) { wanted } else { "status" };
+    let part = part(&services, &sheet, wanted, &asked, view.now).await?;
+    let page = MeterPage { sheet, part, asked };
+    answer(&services, &view, meter::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+async fn part(
+    services: &Services,
+    sheet: &MeterSheet,
+    wanted: &str,
+    asked: &Asked,
+    now: Moment,
+) -> Result<Part, StoreError> {
+    let (store, id) = (&services.store, sheet.line.meter);
+    let stretch = stretch(asked, now);
+    Ok(match wanted {
+        "registers" => {
+            let entries = store.ledger(id, stretch.0, stretch.1).await?;
+            Part::Registers(RegistersPart { stretch, entries })
+        }
+        "events" => Part::Events(store.events_of(id).await?),
+        "clock" => Part::Clock(store.clocks_of(id).await?),
+        "status" => Part::Status(store.status_words_of(id).await?),
+        "fetches" => Part::Fetches(store.fetches(id, stretch.0, stretch.1).await?),
+        _ => Part::Curve(curve(services, sheet, asked, stretch).await?),
+    })
+}
+
+async fn curve(
+    services: &Services,
+    sheet: &MeterSheet,
+    asked: &Asked,
+    stretch: (Moment, Moment),
+) -> Result<CurvePart, StoreError> {
+    let (store, id) = (&services.store, sheet.line.meter);
+    let latest = store.latest_of(id).await?;
+    let mut items =
+        services.rules.as_ref().map(|rules| rules.collection.intervals.items.clone()).unwrap_or_default();
+    let wanted = asked.value("item").and_then(Item::parse);
+    items.extend(wanted.filter(|item| !items.contains(item)));
+    let item = wanted.or_else(|| items.first().copied()).or_else(|| Item::parse("1.8.0"));
+    let Some(item) = item else { return Err(StoreError::Refused(crate::store::Refusal::NotThere)) };
+    // The register before the first one shown stands in the day before.
+    let first = Day::of(stretch.0.minus(Duration::from_micros(1)));
+    let days = store.curves(&[id], &[item], first, Day::of(stretch.1)).await?;
+    Ok(CurvePart { latest, items, item, stretch, days })
+}
+
+/// One exchange with a meter, its frames explained.
+pub(super) async fn fetch(
+    State(services): State<Services>,
+    caller: Caller,
+    Path((address, fetch)): Path<(String, i64)>,
+    view: View,
+) -> Result<Response, Problem> {
+    let store = &services.store;
+    let sheet = store.meter_sheet(&address, &caller.acting.regions).await?.ok_or_else(Problem::not_there)?;
+    let id: Id<Fetch> = Id::new(fetch);
+    let fetch = store.fetch_of(sheet.line.meter, id).await?.ok_or_else(Problem::not_there)?;
+    let mut brought = store.ledger(sheet.line.meter, fetch.from, fetch.until).await?;
+    brought.retain(|entry| entry.reading.fetch == Some(id));
+    let run = match fetch.run {
+        Some(run) => store.run_with(run).await?,
+        None => None,
+    };
+    let page = FetchPage { sheet, fetch, run, brought };
+    answer(&services, &view, FetchPage::TITLE, (page.markup(&view), None)).await
+}

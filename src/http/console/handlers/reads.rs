@@ -1,0 +1,125 @@
+//! On-demand reads: a form, a job, taking it back.
+
+use axum::extract::{Form, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::answer;
+use crate::collect::on_demand::{OnDemand, ReadError, ReadRequest};
+use crate::domain::{Coded, Id, ReadGroup};
+use crate::http::auth::draw;
+use crate::http::console::reads::{self, ReadPage, ReadsPage};
+use crate::http::console::table::Asked;
+use crate::http::console::view::View;
+use crate::http::{Caller, Problem, Services};
+
+/// The form and the newest jobs.
+pub(super) async fn reads(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let on_demand = on_demand(&services)?;
+    let page = ReadsPage {
+        addresses: asked.value("meters").unwrap_or_default().to_owned(),
+        key: draw(16).map_err(|_| Problem::internal())?,
+        jobs: on_demand.jobs(&caller.acting, i64::MAX, JOBS).await.map_err(refused)?,
+        asked,
+    };
+    answer(&services, &view, reads::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Begins a job.
+pub(super) async fn begin(
+    State(services): State<Services>,
+    caller: Caller,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let fields = Asked(fields);
+    let mut meters = Vec::new();
+    for word in
+        fields.value("meters").unwrap_or_default().split([' ', ',', ';', '\t', '\r', '\n', '，', '；', '、'])
+    {
+        let word = word.trim();
+        if !word.is_empty() {
+            meters.push(word.parse().map_err(|_| not_an_address(word))?);
+        }
+    }
+    let is_chosen = |group: &ReadGroup| fields.value(&format!("group_{}", group.name())).is_some();
+    let request = ReadRequest {
+        meters,
+        groups: ReadGroup::all().filter(is_chosen).collect(),
+        expires_after: None,
+        key: fields.value("key").map(str::to_owned),
+    };
+    let begun = on_demand(&services)?.submit(&caller.acting, &request).await.map_err(refused)?;
+    Ok(Redirect::to(&format!("/reads/{}", begun.job.id)).into_response())
+}
+
+/// A job, with the answers of one of its meters.
+pub(super) async fn read(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(job): Path<i64>,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let on_demand = on_demand(&services)?;
+    let id = Id::new(job);
+    let job = on_demand.job(&caller.acting, id).await.map_err(refused)?;
+    let meters = on_demand.meters(&caller.acting, id, (0, METERS)).await.map_err(refused)?;
+    let wanted = asked.value("meter");
+    let is_wanted = |address: String| wanted.map_or(meters.len() == 1, |wanted| wanted == address);
+    let place = meters.iter().position(|status| is_wanted(status.read.address.to_string()));
+    let mut shown = None;
+    if let Some((place, status)) = place.and_then(|place| Some((place, meters.get(place)?))) {
+        let answers = on_demand.answers(&caller.acting, id, status.read.meter).await.map_err(refused)?;
+        shown = Some((place, answers));
+    }
+    let page = ReadPage { job, meters, shown, asked };
+    answer(&services, &view, reads::TITLE_OF_ONE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Takes a job back.
+pub(super) async fn cancel(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(job): Path<i64>,
+) -> Result<Response, Problem> {
+    let job = on_demand(&services)?.cancel(&caller.acting, Id::new(job)).await.map_err(refused)?;
+    Ok(Redirect::to(&format!("/reads/{}", job.id)).into_response())
+}
+
+fn on_demand(services: &Services) -> Result<&OnDemand, Problem> {
+    services.on_demand.as_ref().ok_or_else(Problem::not_there)
+}
+
+fn refused(error: ReadError) -> Problem {
+    let code = error.kind();
+    let zh = match &error {
+        ReadError::Store(_) => return Problem::internal(),
+        ReadError::NotThere => return Problem::not_there(),
+        ReadError::NotAllowed => return Problem::not_allowed(),
+        ReadError::NoMeter => "请填写电能表通信地址".to_owned(),
+        ReadError::NoGroup => "请选择要读的内容".to_owned(),
+        ReadError::TooManyMeters { most } => format!("一次召测最多 {most} 块电能表"),
+        ReadError::Expiry => "有效时间应为 1 秒至 24 小时".to_owned(),
+        ReadError::Key => "任务标识不合要求".to_owned(),
+        ReadError::NoSuchMeter(address) => format!("没有电能表 {address}"),
+        ReadError::OtherUnderKey => "同一表单已提交过其他内容，请返回重填".to_owned(),
+        ReadError::Busy => "等待召测的电能表太多，请稍后再试".to_owned(),
+    };
+    Problem::unacceptable(code, &error.to_string(), &zh)
+}
+
+fn not_an_address(word: &str) -> Problem {
+    let word: String = word.chars().take(20).collect();
+    Problem::malformed(
+        &format!("{word} is no address of a meter: it has up to 12 digits"),
+        &format!("{word} 不是通信地址：应为不超过 12 位的数字"),
+    )
+}
+
+/// Jobs that are listed, and meters of one.
+const JOBS: u32 = 500;
+const METERS: u32 = 2000;

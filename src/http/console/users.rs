@@ -1,0 +1,368 @@
+//! Persons and their accounts (用户管理), and roles that wait for an approver.
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::components::{Tone, field, state, time, token};
+use super::layout;
+use super::view::{Told, View};
+use super::words::{Language, Phrase, inert};
+use crate::domain::Coded;
+use crate::domain::Id;
+use crate::domain::access::{Action, Regions, Role};
+use crate::http::api::accounts::{accounts, regions_of, role_of};
+use crate::http::auth::{OneTimeLogin, Wanted};
+use crate::http::routes::Routes;
+use crate::http::{Caller, Problem, Services};
+use crate::store::access::AccountRecord;
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .page("/users", Action::ManageAccounts, page)
+        .form("/users", Action::ManageAccounts, add)
+        .form("/users/{id}/enable", Action::ManageAccounts, enable)
+        .form("/users/{id}/disable", Action::ManageAccounts, disable)
+        .form("/users/{id}/reset", Action::ManageAccounts, reset)
+        .form("/users/{id}/unlock", Action::ManageAccounts, unlock)
+        .form("/users/{id}/role", Action::ManageAccounts, set_role)
+        .form("/users/{id}/areas", Action::ManageAccounts, set_areas)
+        .page("/roles", Action::ConfirmLimits, proposed)
+        .form("/roles/{id}/confirm", Action::ConfirmLimits, confirm)
+        .form("/roles/{id}/refuse", Action::ConfirmLimits, refuse)
+}
+
+/// What the page shows.
+struct UsersPage {
+    /// Accounts with the names of the transformer areas they are bound to.
+    accounts: Vec<(AccountRecord, Vec<String>)>,
+    /// A login that was made just now, shown this once.
+    made: Option<OneTimeLogin>,
+}
+
+/// An account to be made.
+#[derive(Deserialize)]
+struct NewUser {
+    person: String,
+    name: String,
+    role: String,
+    #[serde(default)]
+    areas: String,
+}
+
+/// Another role.
+#[derive(Deserialize)]
+struct NewRole {
+    role: String,
+}
+
+/// Another part of the network.
+#[derive(Deserialize)]
+struct NewAreas {
+    #[serde(default)]
+    areas: String,
+}
+
+async fn page(State(services): State<Services>, view: View) -> Result<Response, Problem> {
+    draw(&services, view, None, StatusCode::OK).await
+}
+
+async fn add(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Form(user): Form<NewUser>,
+) -> Result<Response, Problem> {
+    let made = async {
+        let regions = typed_areas(&services, &user.areas).await?;
+        let (person, name) = (user.person.as_str(), user.name.as_str());
+        let wanted = Wanted { person, name, role: role_of(&user.role)?, regions: &regions };
+        Ok::<_, Problem>(accounts(&services, &caller).add(&wanted).await?.login)
+    };
+    told(&services, view, made.await.map(Some)).await
+}
+
+async fn enable(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let done = accounts(&services, &caller).enable(Id::new(id), true).await;
+    told(&services, view, done.map(|_| None).map_err(Problem::from)).await
+}
+
+async fn disable(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let done = accounts(&services, &caller).enable(Id::new(id), false).await;
+    told(&services, view, done.map(|_| None).map_err(Problem::from)).await
+}
+
+async fn reset(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let done = accounts(&services, &caller).reset(Id::new(id)).await;
+    told(&services, view, done.map(|made| Some(made.login)).map_err(Problem::from)).await
+}
+
+async fn unlock(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let done = accounts(&services, &caller).unlock(Id::new(id)).await;
+    told(&services, view, done.map(|()| None).map_err(Problem::from)).await
+}
+
+async fn set_role(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Path(id): Path<i64>,
+    Form(new): Form<NewRole>,
+) -> Result<Response, Problem> {
+    let role = role_of(&new.role)?;
+    let done = accounts(&services, &caller).set_role(Id::new(id), None, role).await;
+    told(&services, view, done.map(|_| None).map_err(Problem::from)).await
+}
+
+async fn set_areas(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Path(id): Path<i64>,
+    Form(new): Form<NewAreas>,
+) -> Result<Response, Problem> {
+    let done = async {
+        let regions = typed_areas(&services, &new.areas).await?;
+        accounts(&services, &caller).set_regions(Id::new(id), None, &regions).await?;
+        Ok::<_, Problem>(None)
+    };
+    told(&services, view, done.await).await
+}
+
+async fn proposed(State(services): State<Services>, view: View) -> Result<Response, Problem> {
+    let waiting = services.store.accounts().await?.into_iter().filter(|account| account.proposed.is_some());
+    let content = proposals(&view, &waiting.collect::<Vec<_>>());
+    Ok(Html(layout::page(&view, ROLES, &content).into_string()).into_response())
+}
+
+async fn confirm(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Redirect, Problem> {
+    accounts(&services, &caller).decide_role(Id::new(id), caller.acting.person, true).await?;
+    Ok(Redirect::to("/roles"))
+}
+
+async fn refuse(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Redirect, Problem> {
+    accounts(&services, &caller).decide_role(Id::new(id), caller.acting.person, false).await?;
+    Ok(Redirect::to("/roles"))
+}
+
+/// Names of transformer areas, one a line; all areas where there is none.
+async fn typed_areas(services: &Services, typed: &str) -> Result<Regions, Problem> {
+    let names: Vec<String> =
+        typed.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    regions_of(services, (!names.is_empty()).then_some(names.as_slice())).await
+}
+
+/// The page again, or with what is shown once, or with what was wrong.
+async fn told(
+    services: &Services,
+    view: View,
+    done: Result<Option<OneTimeLogin>, Problem>,
+) -> Result<Response, Problem> {
+    match done {
+        Ok(None) => Ok(Redirect::to("/users").into_response()),
+        Ok(made) => draw(services, view, made, StatusCode::OK).await,
+        Err(problem) if problem.status.is_client_error() => {
+            let view = View { told: Some(Told { is_good: false, words: problem.words }), ..view };
+            draw(services, view, None, problem.status).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn draw(
+    services: &Services,
+    view: View,
+    made: Option<OneTimeLogin>,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let mut shown = Vec::new();
+    for account in services.store.accounts().await? {
+        let areas = services.store.area_names(account.id).await?;
+        shown.push((account, areas));
+    }
+    let view = View { here: "/users".to_owned(), ..view };
+    let content = UsersPage { accounts: shown, made }.markup(&view);
+    Ok((status, Html(layout::page(&view, TITLE, &content).into_string())).into_response())
+}
+
+impl UsersPage {
+    fn markup(&self, view: &View) -> Markup {
+        html! {
+            @if let Some(login) = &self.made {
+                p.told role="status" data-tone="good" {
+                    (view.say("一次性密码，只显示这一次：", "A one-time password, shown this once: "))
+                    code.secret { (login.name) " " (login.password) }
+                }
+            }
+            table {
+                thead { tr {
+                    th { (view.say("账号", "Account")) }
+                    th { (view.say("人员", "Person")) }
+                    th { (view.say("角色", "Role")) }
+                    th { (view.say("角色起始", "Role since")) }
+                    th { (view.say("台区", "Areas")) }
+                    th { (view.say("状态", "State")) }
+                    th { (view.say("操作", "Change")) }
+                } }
+                tbody { @for (account, areas) in &self.accounts { (row(view, account, areas)) } }
+            }
+            h2 { (view.say("新建账号", "New account")) }
+            form.card method="post" action="/users" {
+                (token(view))
+                (field(view.say("人员姓名（同名即同一人）", "Person (the same name is the same person)"), &html! {
+                    input name="person" required maxlength="64" autocomplete="off";
+                }))
+                (field(view.say("账号", "Name to sign in with"), &html! {
+                    input name="name" required minlength="2" maxlength="32" autocomplete="off";
+                }))
+                (field(view.say("角色", "Role"), &roles(view, Role::Viewer)))
+                (field(view.say("台区，每行一个；留空为全部", "Transformer areas, one a line; all where empty"), &html! {
+                    textarea name="areas" rows="2" {}
+                }))
+                button { (view.say("新建", "Make")) }
+                p.hint { (view.say(
+                    "审批人和管理员角色须由另一名审批人确认；新角色 24 小时内不能审批。",
+                    "An approver confirms who becomes approver or administrator; a new role approves nothing for 24 hours."))
+                }
+            }
+        }
+    }
+}
+
+fn row(view: &View, account: &AccountRecord, areas: &[String]) -> Markup {
+    let is_own = view.acting.as_ref().is_some_and(|acting| acting.person == account.person);
+    html! {
+        tr {
+            td { (inert(&account.name)) }
+            td { (inert(&account.person_name)) }
+            td {
+                (role_name(view.look.language, account.role))
+                @if let Some((role, _)) = account.proposed {
+                    " → " (state(Tone::Waiting, role_name(view.look.language, role)))
+                }
+            }
+            td { (time(account.role_since)) }
+            td {
+                @if account.regions == Regions::All { (view.say("全部", "all")) }
+                @else { (inert(&areas.join("、"))) }
+            }
+            td { (standing(view, account)) }
+            td { @if !is_own { (changes(view, account, areas)) } }
+        }
+    }
+}
+
+fn standing(view: &View, account: &AccountRecord) -> Markup {
+    if !account.is_enabled {
+        state(Tone::Quiet, view.say("已停用", "disabled"))
+    } else if account.is_unfinished() {
+        state(Tone::Waiting, view.say("待本人完成设置", "to be finished by its owner"))
+    } else {
+        state(Tone::Good, view.say("可用", "enabled"))
+    }
+}
+
+fn changes(view: &View, account: &AccountRecord, areas: &[String]) -> Markup {
+    let to = |what: &str| format!("/users/{}/{what}", account.id);
+    let plain = |what: &str, zh: &'static str, en: &'static str| {
+        html! { form method="post" action=(to(what)) { (token(view)) button.quiet { (view.say(zh, en)) } } }
+    };
+    html! {
+        details {
+            summary { (view.say("修改", "Change")) }
+            @if account.is_enabled { (plain("disable", "停用", "Disable")) }
+            @else { (plain("enable", "启用", "Enable")) }
+            (plain("unlock", "解除登录锁定", "Unlock"))
+            (plain("reset", "重置密码和双因素", "Reset password and second factor"))
+            form method="post" action=(to("role")) {
+                (token(view))
+                (roles(view, account.role))
+                button.quiet { (view.say("更改角色", "Change role")) }
+            }
+            form method="post" action=(to("areas")) {
+                (token(view))
+                textarea name="areas" rows="2" aria-label=(view.say("台区", "Areas")) { (areas.join("\n")) }
+                button.quiet { (view.say("更改台区", "Change areas")) }
+            }
+        }
+    }
+}
+
+fn proposals(view: &View, waiting: &[AccountRecord]) -> Markup {
+    let name = |role: Role| role_name(view.look.language, role);
+    html! {
+        @if waiting.is_empty() { p { (view.say("没有待确认的角色。", "No role waits to be confirmed.")) } }
+        @for account in waiting {
+            @if let Some((role, _)) = account.proposed {
+                section.card {
+                    h2 { (inert(&account.person_name)) " (" (inert(&account.name)) ")" }
+                    p { (name(account.role)) " → " strong { (name(role)) } }
+                    form method="post" action={ "/roles/" (account.id) "/confirm" } {
+                        (token(view))
+                        button { (view.say("确认", "Confirm")) }
+                    }
+                    form method="post" action={ "/roles/" (account.id) "/refuse" } {
+                        (token(view))
+                        button.quiet { (view.say("驳回", "Refuse")) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn roles(view: &View, chosen: Role) -> Markup {
+    html! {
+        select name="role" aria-label=(view.say("角色", "Role")) {
+            @for (role, _, key) in Role::TABLE {
+                option value=(key) selected[*role == chosen] { (role_name(view.look.language, *role)) }
+            }
+        }
+    }
+}
+
+/// What a role is called.
+pub(super) const fn role_name(language: Language, role: Role) -> &'static str {
+    match role {
+        Role::Viewer => language.of("查看员", "viewer"),
+        Role::Operator => language.of("值班员", "operator"),
+        Role::Approver => language.of("审批人", "approver"),
+        Role::Admin => language.of("管理员", "administrator"),
+        Role::Auditor => language.of("审计员", "auditor"),
+        Role::Billing => language.of("营销系统", "billing service"),
+    }
+}
+
+const TITLE: Phrase = Phrase::new("用户管理", "Users");
+const ROLES: Phrase = Phrase::new("待确认的角色", "Roles to confirm");
