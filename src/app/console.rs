@@ -47,6 +47,7 @@ impl Site {
         )
         .of_site(&self.config)
         .reading(self.on_demand.clone())
+        .ordering(self.supply.clone())
     }
 }
 

@@ -51,6 +51,7 @@ use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, Progress};
 use crate::config::{Config, Http};
 use crate::store::Store;
+use crate::supply::Supply;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,6 +70,8 @@ pub struct Services {
     pub rules: Option<Arc<SiteRules>>,
     /// Reads meters on demand; `None` in a process that does not.
     pub on_demand: Option<OnDemand>,
+    /// Takes supply orders and carries them out; `None` in a process that does not.
+    pub supply: Option<Supply>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
     /// Ends what would go on for ever, such as a stream of events.
@@ -97,6 +100,7 @@ impl Services {
             changes: Changes::default(),
             rules: None,
             on_demand: None,
+            supply: None,
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
@@ -118,6 +122,12 @@ impl Services {
     #[must_use]
     pub fn reading(self, on_demand: OnDemand) -> Self {
         Self { on_demand: Some(on_demand), ..self }
+    }
+
+    /// The same, carrying supply orders out.
+    #[must_use]
+    pub fn ordering(self, supply: Supply) -> Self {
+        Self { supply: Some(supply), ..self }
     }
 
     /// Hashes and checks passwords.

@@ -6,9 +6,15 @@ pub(super) mod audit;
 mod billing;
 mod browse;
 mod changes;
+mod evidence;
 mod health;
+mod objected;
 mod openapi;
+mod orders;
+mod orders_shown;
 mod proposals;
+mod protections;
+mod stop;
 mod stream;
 pub(super) mod tokens;
 mod written;
@@ -35,6 +41,10 @@ pub(super) fn routes() -> Routes {
         .and(alarms::routes())
         .and(billing::routes())
         .and(proposals::routes())
+        .and(orders::routes())
+        .and(stop::routes())
+        .and(evidence::routes())
+        .and(protections::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {
