@@ -1,9 +1,9 @@
 //! Puts the parts together, starts and stops them.
 //!
 //! [`Site::start`] opens the database and every line; [`Site::serve`] runs nights, polls and the hand-off to billing by the
-//! clock, and sends alarms, until it is told to stop. Stopping takes no more work, lets the exchange on each line come to its end, keeps
-//! what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next start goes
-//! on with the run where it stopped.
+//! clock, and sends alarms, until it is told to stop. Stopping takes no more work, lets the exchange on each line come to
+//! its end, keeps what was brought, and closes. A site that is killed instead loses nothing that was told as kept: the next
+//! start goes on with the run where it stopped.
 
 mod anchor;
 mod console;
@@ -217,7 +217,10 @@ impl Site {
         );
         let console = async {
             if let Some(console) = console {
-                http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
+                let services = self.services();
+                let told = self.tell_of_reads(services.changes.clone(), stop);
+                let served = http::serve(services, console.into_listener(), &self.tasks, stop);
+                tokio::join!(told, served);
             }
         };
         let (store, clock, alarms) = (&self.store, &self.clock, &self.config.alarms);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::fault::FaultKind;
 use super::section::Section;
@@ -141,12 +141,6 @@ impl KeyFile {
         let digest = context.finish();
         let name = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Self { key, name }
-    }
-}
-
-impl Drop for KeyFile {
-    fn drop(&mut self) {
-        self.key.zeroize();
     }
 }
 

@@ -418,10 +418,13 @@ impl Case<'_> {
     /// It is told to open and has not.
     fn not_open_yet(&self) -> Proof {
         let is_large = self.last.currents.largest().is_some_and(|most| most >= self.rules.large_current);
+        let says_so = self.last.status.is_about_to_trip() && self.is_within(LONGEST_DELAY);
         if self.is_within(self.rules.trip_delay + self.rules.settles_within) {
             Proof::Waiting(Wait::TripDelay)
         } else if is_large && self.is_within(self.rules.large_current_wait) {
             Proof::Waiting(Wait::LargeCurrent)
+        } else if says_so {
+            Proof::Waiting(Wait::TripDelay)
         } else {
             Proof::Unknown(Doubt::Disagreement)
         }
@@ -524,6 +527,9 @@ impl Case<'_> {
         self.last.at.since(self.told.at) <= time
     }
 }
+
+/// Longer than this no meter is believed that says that its trip delay runs.
+const LONGEST_DELAY: Duration = Duration::from_secs(36_000);
 
 #[cfg(test)]
 mod tests;

@@ -74,7 +74,7 @@ fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused>
     if route.rule == Rule::Everybody {
         return Ok(());
     }
-    let is_api = route.path.starts_with("/api");
+    let is_api = route.path.starts_with("/api/");
     let Some(caller) = caller else {
         if is_api {
             return Err(Problem::not_signed_in().into());

@@ -70,7 +70,7 @@ pub struct Services {
     pub rules: Option<Arc<SiteRules>>,
     /// Reads meters on demand; `None` in a process that does not.
     pub on_demand: Option<OnDemand>,
-    /// Takes supply orders and carries them out; `None` in a process that does not.
+    /// Supply orders; `None` in a process that gives none.
     pub supply: Option<Supply>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
@@ -124,7 +124,7 @@ impl Services {
         Self { on_demand: Some(on_demand), ..self }
     }
 
-    /// The same, carrying supply orders out.
+    /// The same, giving supply orders.
     #[must_use]
     pub fn ordering(self, supply: Supply) -> Self {
         Self { supply: Some(supply), ..self }

@@ -46,4 +46,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0010-a-line-that-is-too-full-is-not-served.md")]
     pub mod d0010_a_line_that_is_too_full_is_not_served {}
+
+    #[doc = include_str!("decisions/0011-passwords-are-sealed-under-a-key-file.md")]
+    pub mod d0011_passwords_are_sealed_under_a_key_file {}
 }

@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
+use super::sql::Dialect;
 use super::transaction::Transaction;
 use super::{Store, audit};
 use crate::config::profile::MeterProfile;
@@ -173,6 +174,10 @@ impl Store {
     /// [`SecretError::OtherKeyFile`] when there is a data key and another key file has wrapped it.
     pub async fn open_vault(&self, file: &KeyFile, now: Moment) -> Result<Vault, SecretError> {
         let mut writing = self.write("opening the passwords of meters").await?;
+        if writing.dialect() == Dialect::Postgres {
+            // Two that start at once with other key files must not make two data keys.
+            writing.execute("SELECT pg_advisory_xact_lock(645200719970009)", &[]).await?;
+        }
         let id: Option<(i64,)> = writing.row("SELECT id FROM data_key ORDER BY id DESC LIMIT 1", &[]).await?;
         if let Some((id,)) = id {
             return unwrapped(&mut writing, id, file).await;
@@ -453,7 +458,7 @@ const FIRST_KEY: i64 = 1;
 const ENTRY_OF: usize = 500;
 
 const WRAP: &str = "INSERT INTO data_key (id, wrapped_by, wrapped, made_at) VALUES ($1, $2, $3, $4) \
-    ON CONFLICT (id, wrapped_by) DO UPDATE SET wrapped = excluded.wrapped, made_at = excluded.made_at";
+    ON CONFLICT (id, wrapped_by) DO NOTHING";
 
 const REPLACE: &str = "INSERT INTO meter_secret (scope, level, key_id, sealed, replaced_at) \
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (scope, level) DO UPDATE \

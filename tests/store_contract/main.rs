@@ -1,10 +1,12 @@
 //! What the store promises, tested on SQLite and on PostgreSQL alike.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
+mod access;
 mod alarms;
 mod archive;
 mod audit;
 mod billing;
+mod grants;
 mod opening;
 mod pages;
 #[path = "../support/postgres.rs"]

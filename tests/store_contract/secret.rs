@@ -134,6 +134,21 @@ async fn t24_a_new_key_file_takes_over_and_the_old_one_is_shut_out() {
 }
 
 #[tokio::test]
+async fn t24_those_that_start_at_once_make_one_data_key() {
+    on_both(async |fresh| {
+        let files: Vec<KeyFile> = (0..6).map(|number| key(fresh, &format!("key {number}"))).collect();
+        let all = files.iter().map(|file| fresh.store.open_vault(file, now()));
+        let opened = futures_util::future::join_all(all).await;
+        assert_eq!(opened.iter().filter(|vault| vault.is_ok()).count(), 1, "{opened:?}");
+        let same = opened.iter().position(Result::is_ok).unwrap();
+        let again = (0..6).map(|_| fresh.store.open_vault(&files[same], now()));
+        assert!(futures_util::future::join_all(again).await.iter().all(Result::is_ok));
+        assert_eq!(fresh.content(&["data_key"]).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn t25_factory_passwords_are_found_and_not_told() {
     on_both(async |fresh| {
         let vault = fresh.store.open_vault(&key(fresh, "key"), now()).await.unwrap();

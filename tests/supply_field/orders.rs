@@ -1,15 +1,16 @@
 //! Orders that the meter takes, and what its status and currents prove afterwards.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chaobiao::channel::Lane;
-use chaobiao::domain::relay::{CurrentEvidence, Doubt, Expectation, Failure, Proof, Proven, Wait};
+use chaobiao::domain::relay::{CurrentEvidence, Doubt, Expectation, Failure, Proof, Proven, Told, Wait};
 use chaobiao::supply::field::{AssetCheck, MeterClock, NotSent, Sent, Unclear};
 use dlt645::relay::{Command, Delay};
 use simulator::meter::relay::RelayKind;
 use tokio::time::Instant;
 
-use crate::rig::{Home, MINUTE, Meddling, Rig, told};
+use crate::rig::{Cut, Home, MINUTE, Meddling, Rig, told};
 
 #[tokio::test]
 async fn f46_a_trip_is_proven_by_its_status_and_two_looks_without_a_current() {
@@ -87,7 +88,11 @@ async fn f46_a_relay_that_waits_for_a_large_current_is_waited_for() {
     let before_look = before.look();
     let proof =
         chaobiao::domain::relay::judge(before_look.as_ref(), &[look], Expectation::Open, told(&sent), &rules);
-    assert_eq!(proof, Proof::Unknown(Doubt::Disagreement), "a small current is no reason to wait");
+    assert_eq!(
+        proof,
+        Proof::Waiting(Wait::TripDelay),
+        "a small current is no reason, but the meter says that it will"
+    );
     rig.close().await;
 }
 
@@ -153,6 +158,40 @@ async fn f28_silence_after_the_frame_is_unknown_and_settled_by_looking() {
     assert_eq!(proof, Proof::Proven(Proven::Open(CurrentEvidence::Fell)), "it had been obeyed");
     assert_eq!(rig.orders().len(), 1, "never sent again");
     rig.close().await;
+}
+
+#[tokio::test]
+async fn f28_a_path_that_breaks_at_any_byte_of_the_frame_leaves_no_second_one_and_no_false_not_sent() {
+    let (mut unknown, mut not_sent, mut obeyed) = (0, 0, 0);
+    // Four wake-up bytes and the frame of 28; then the path holds.
+    for bytes in 0..=33 {
+        let cut = Cut::default();
+        let rig = Rig::new(Home { cut: Some(Arc::clone(&cut)), ..Home::default() }).await;
+        let before = rig.before().await;
+        *cut.lock().unwrap() = Some(bytes);
+        let sent = rig.field.send(&rig.order(Command::Trip, &before)).await;
+        *cut.lock().unwrap() = None;
+        tokio::time::sleep(MINUTE * 10).await;
+        let orders = rig.orders().len();
+        assert_eq!(orders, usize::from(bytes >= 32), "cut after {bytes} bytes: {sent:?}");
+        match sent {
+            Sent::NotSent(_) => not_sent += 1,
+            Sent::Unknown { .. } => unknown += 1,
+            Sent::Accepted { .. } => assert!(bytes >= 32, "{bytes}"),
+            Sent::Refused { .. } => panic!("{sent:?}"),
+        }
+        assert!(orders == 0 || !matches!(sent, Sent::NotSent(_)), "obeyed, and told as not sent");
+        // Whatever is known, looking settles it.
+        let told = sent
+            .carried()
+            .map_or(Told { at: before.status.at, until: before.status.at, is_accepted: false }, |it| it.told);
+        let (_, proof) = rig.watch((&before, told), Expectation::Open, &[1, 61]).await;
+        assert_eq!(proof.kind(), if rig.is_open() { "proven" } else { "failed" }, "{bytes}: {proof:?}");
+        obeyed += usize::from(rig.is_open());
+        rig.close().await;
+    }
+    println!("{unknown} unknown, {not_sent} not sent, {obeyed} obeyed");
+    assert!(unknown >= 30 && obeyed == 2, "{unknown} unknown, {not_sent} not sent, {obeyed} obeyed");
 }
 
 #[tokio::test]

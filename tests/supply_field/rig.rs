@@ -37,6 +37,7 @@ use simulator::world::World;
 use simulator::world::file::BusEntry;
 use simulator::world::fitted::Shared;
 use simulator::world::generate::Plan;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -104,6 +105,8 @@ pub(crate) struct Home {
     pub(crate) offset_seconds: i64,
     pub(crate) tap: Box<dyn Tap + Send>,
     pub(crate) security: Option<Arc<dyn SecurityModule>>,
+    /// The path to the bus may be cut.
+    pub(crate) cut: Option<Cut>,
 }
 
 impl Default for Home {
@@ -121,6 +124,7 @@ impl Default for Home {
             offset_seconds: 0,
             tap: Box::new(()),
             security: None,
+            cut: None,
         }
     }
 }
@@ -170,8 +174,7 @@ impl Rig {
         let bus = server.run(Bus::new(settings, vec![Arc::clone(&meddled)]));
         let archived = archived(&home, meter_address);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let ends = bus.clone();
-        let dialler = Dialler::memory(move || Some(ends.memory()), true);
+        let dialler = dialler(bus.clone(), home.cut.clone(), tasks.clone());
         let line = Channel::spawn(ChannelSettings::new("line"), dialler, home.tap, &tasks, stop.clone());
         let text = format!(
             "[database]\npath = \"unused.db\"\n[[line]]\nname = \"line\"\ntcp = \"127.0.0.1:7001\"\n{}",
@@ -309,6 +312,55 @@ impl Rig {
         self.server.stop().await;
         tokio::time::resume();
         self.store.close().await;
+    }
+}
+
+/// After how many more bytes to the bus its path breaks, once.
+pub(crate) type Cut = Arc<Mutex<Option<usize>>>;
+
+fn dialler(bus: LiveBus<Arc<Mutex<Meddled>>>, cut: Option<Cut>, tasks: TaskTracker) -> Dialler {
+    let dial = move || {
+        let Some(cut) = cut.clone() else { return Some(bus.memory()) };
+        let (ours, theirs) = duplex(1);
+        tasks.spawn(pass(theirs, bus.memory(), cut));
+        Some(ours)
+    };
+    Dialler::memory(dial, true)
+}
+
+/// Passes bytes both ways until one end closes or the path is cut.
+async fn pass(mut head_end: DuplexStream, mut bus: DuplexStream, cut: Cut) {
+    let (mut sent, mut answered) = ([0], [0; 64]);
+    loop {
+        tokio::select! {
+            read = head_end.read(&mut sent) => {
+                if read.unwrap_or(0) == 0 || is_cut(&cut) || bus.write_all(&sent).await.is_err() {
+                    return;
+                }
+            }
+            read = bus.read(&mut answered) => {
+                let count = read.unwrap_or(0);
+                if count == 0 || head_end.write_all(&answered[..count]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Counts a byte, and says whether it does not pass any more.
+fn is_cut(cut: &Cut) -> bool {
+    let mut cut = cut.lock().unwrap();
+    match *cut {
+        Some(0) => {
+            *cut = None;
+            true
+        }
+        Some(left) => {
+            *cut = Some(left - 1);
+            false
+        }
+        None => false,
     }
 }
 

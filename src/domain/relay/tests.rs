@@ -128,8 +128,15 @@ fn f46_a_relay_that_is_told_and_closed_waits_for_its_delay_or_its_current_and_is
     ] {
         assert_eq!(open_after(&[look(seconds, ordered, current)], 4000), expected, "{seconds} s");
     }
-    // One that warns before it takes the order into force.
-    assert_eq!(open_after(&[look(100, 1 << 7, 4000)], 4000), Proof::Waiting(Wait::TripDelay));
+    // One that warns before it takes the order into force, for longer than was known.
+    for (seconds, expected) in [
+        (100, Proof::Waiting(Wait::TripDelay)),
+        (36_000, Proof::Waiting(Wait::TripDelay)),
+        (36_001, Proof::Unknown(Doubt::Disagreement)),
+    ] {
+        assert_eq!(open_after(&[look(seconds, 1 << 7, 4000)], 4000), expected, "{seconds} s");
+        assert_eq!(open_after(&[look(seconds, 1 << 7 | 1 << 6, 4000)], 4000), expected, "{seconds} s");
+    }
 }
 
 #[test]

@@ -8,12 +8,17 @@ mod browse;
 mod changes;
 mod evidence;
 mod health;
+mod meters;
 mod objected;
 mod openapi;
 mod orders;
 mod orders_shown;
 mod proposals;
 mod protections;
+mod reads;
+mod reads_shown;
+mod runs;
+mod series;
 mod stop;
 mod stream;
 pub(super) mod tokens;
@@ -45,6 +50,10 @@ pub(super) fn routes() -> Routes {
         .and(stop::routes())
         .and(evidence::routes())
         .and(protections::routes())
+        .and(reads::routes())
+        .and(meters::routes())
+        .and(series::routes())
+        .and(runs::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {

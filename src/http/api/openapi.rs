@@ -26,6 +26,8 @@ fn build(routes: &Routes) -> OpenApi {
     let mut paths = Paths::new();
     for (path, method, operation) in &described.operations {
         let mut operation = operation.clone();
+        let tag = operation.tags.as_ref().and_then(|tags| tags.first().cloned()).unwrap_or_default();
+        operation.operation_id = operation.operation_id.map(|name| format!("{tag}_{name}"));
         let rules = routes.all().filter(|route| route.path == *path);
         let rule = rules.map(|route| route.rule).next();
         let who = rule.map(said).unwrap_or_default();

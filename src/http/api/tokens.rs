@@ -90,7 +90,7 @@ struct TokenBody {
 }
 
 /// Who asks
-#[utoipa::path(get, path = "/api/v1/session", tag = "accounts", responses((status = 200, body = SessionAnswer)))]
+#[utoipa::path(get, path = "/api/v1/session", tag = "tokens", responses((status = 200, body = SessionAnswer)))]
 async fn session(caller: Caller) -> Json<SessionAnswer> {
     let rights = Action::all().filter(|action| caller.may(*action)).map(|action| action.name().to_owned());
     let session = SessionShown {
@@ -104,7 +104,7 @@ async fn session(caller: Caller) -> Json<SessionAnswer> {
 }
 
 /// The tokens of whoever asks, the newest first
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "accounts", responses((status = 200, body = TokensAnswer)))]
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", responses((status = 200, body = TokensAnswer)))]
 async fn list(State(services): State<Services>, caller: Caller) -> Result<Json<TokensAnswer>, Problem> {
     let now = services.clock.now();
     let tokens = services.store.tokens(caller.acting.account).await?;
@@ -116,7 +116,7 @@ async fn list(State(services): State<Services>, caller: Caller) -> Result<Json<T
 /// Make a token, from a session
 ///
 /// A token cannot make others.
-#[utoipa::path(post, path = "/api/v1/tokens", tag = "accounts", request_body = TokenBody,
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = TokenBody,
     responses((status = 201, body = TokenAnswer)))]
 async fn add(
     State(services): State<Services>,
@@ -132,7 +132,7 @@ async fn add(
 }
 
 /// Take a token back
-#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "accounts", params(("id" = i64, Path)),
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens", params(("id" = i64, Path)),
     responses((status = 204)))]
 async fn end(
     State(services): State<Services>,

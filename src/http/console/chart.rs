@@ -266,7 +266,7 @@ fn legend(view: &View) -> Markup {
 const WIDTH: i64 = 1200;
 const HEIGHT: i64 = 320;
 const LEFT: i64 = 70;
-const RIGHT: i64 = 1185;
+const RIGHT: i64 = 1175;
 const TOP: i64 = 20;
 const BOTTOM: i64 = 290;
 /// Microseconds of an hour.

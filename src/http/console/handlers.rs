@@ -2,6 +2,7 @@
 
 mod collection;
 mod meter;
+mod orders;
 mod reads;
 
 use std::convert::Infallible;
@@ -18,7 +19,7 @@ use super::view::View;
 use super::words::Phrase;
 use crate::domain::AuditEntry;
 use crate::domain::access::Action;
-use crate::http::routes::Routes;
+use crate::http::routes::{Routes, Rule};
 use crate::http::{Problem, Services};
 
 /// Every page and form.
@@ -36,6 +37,15 @@ pub(super) fn routes() -> Routes {
         .form("/reads", Action::ReadOnDemand, reads::begin)
         .page("/reads/{job}", Action::ReadOnDemand, reads::read)
         .form("/reads/{job}/cancel", Action::ReadOnDemand, reads::cancel)
+        .page("/orders", Action::SeeCustomers, orders::orders)
+        .page("/orders/new", ORDER, orders::new)
+        .form("/orders", ORDER, orders::ask)
+        .page("/orders/{order}", Action::SeeCustomers, orders::order)
+        .page("/orders/{order}/paper/{paper}", Action::SeeCustomers, orders::paper)
+        .form("/orders/{order}/approve", Action::ApproveCut, orders::approve)
+        .form("/orders/{order}/cancel", CANCEL, orders::cancel)
+        .form("/stop", Action::PressStop, orders::stop)
+        .form("/stop/lift", Action::LiftStop, orders::lift)
 }
 
 impl<S: Sync> FromRequestParts<S> for Asked {
@@ -66,3 +76,10 @@ async fn answer(
     ];
     Ok((headers, file).into_response())
 }
+
+/// Whoever may ask for an order of some kind; which kinds is decided with the order.
+const ORDER: Rule = Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action::CloseDirectly]);
+
+/// Whoever may ask for it or approve it.
+const CANCEL: Rule =
+    Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action::CloseDirectly, Action::ApproveCut]);

@@ -25,6 +25,7 @@ pub const PLACES: &[Place] = &[
     place("/", "今夜", "Tonight", Action::SeeStatus),
     place("/meters", "电能表", "Meters", Action::SeeStatus),
     place("/reads", "召测", "Read now", Action::ReadOnDemand),
+    place("/orders", "停复电", "Orders", Action::SeeCustomers),
     place("/billing", "计费", "Billing", Action::SeePushes),
     place("/lines", "线路", "Lines", Action::SeeStatus),
     place("/events", "事件", "Events", Action::SeeStatus),
@@ -147,11 +148,14 @@ fn stop(view: &View) -> Markup {
                 }
             }
         },
-        Stop::Pressed { at, by, reason } => {
+        Stop::Pressed { at, by, reason, lifted_by } => {
             div.stopped role="alert" {
                 strong { (view.say("■ 已急停：不发出任何停电命令", "■ STOPPED: no cut leaves")) }
                 span { (time(*at)) " " (inert(by)) }
                 span { (inert(reason)) }
+                @if !lifted_by.is_empty() {
+                    span { (view.say("已同意解除：", "Agreed to lift: ")) (inert(&lifted_by.join(", "))) }
+                }
                 @if view.may(Action::LiftStop) {
                     form method="post" action="/stop/lift" {
                         (token(view))
@@ -210,7 +214,7 @@ mod tests {
     fn f52_the_stop_is_seen_on_every_page() {
         let mut view = view::sample(Language::English, Role::Approver);
         let (by, reason) = ("li.na".to_owned(), "<b>storm</b>".to_owned());
-        view.stop = Stop::Pressed { at: view.now, by, reason };
+        view.stop = Stop::Pressed { at: view.now, by, reason, lifted_by: vec!["wang.fang".to_owned()] };
         let text = drawn(&view);
         assert!(text.contains("STOPPED") && text.contains("&lt;b&gt;storm") && text.contains("/stop/lift"));
         view.acting = view.acting.map(|acting| crate::domain::access::Acting { role: Role::Admin, ..acting });

@@ -8,8 +8,10 @@ use serde::Deserialize;
 
 use super::assets;
 use super::view::{Look, Stop, View};
+use crate::domain::supply::HaltKind;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Asked, Caller, Problem, Services};
+use crate::store::supply::HaltRecord;
 
 pub(super) fn routes() -> Routes {
     Routes::default().page("/assets/{name}", Rule::Everybody, asset).page("/look", Rule::Everybody, choose)
@@ -26,10 +28,25 @@ impl FromRequestParts<Services> for View {
             now: services.clock.now(),
             here: parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned(),
             token: caller.map_or(String::new(), |caller| caller.csrf().to_owned()),
-            stop: Stop::None,
+            stop: stop_of(services).await,
             told: None,
         })
     }
+}
+
+/// How STOP stands. When that cannot be read, it is said so: nothing is cut then.
+async fn stop_of(services: &Services) -> Stop {
+    if services.supply.is_none() {
+        return Stop::None;
+    }
+    let Ok(halts) = services.store.halts().await else { return Stop::Unknown };
+    let pressed = halts.into_iter().find(|halt| halt.kind != HaltKind::Clock);
+    pressed.map_or(Stop::Released, |HaltRecord { since, by, reason, lifted_by, .. }| Stop::Pressed {
+        at: since,
+        by,
+        reason,
+        lifted_by,
+    })
 }
 
 fn look_of(headers: &HeaderMap) -> Look {

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 use super::components::{Tone, facts, state, time};
 use super::labels;
-use super::table::{Asked, Column, Table};
+use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Phrase, inert};
 use crate::domain::access::Action;
@@ -262,8 +262,16 @@ fn head(view: &View, sheet: &MeterSheet) -> Markup {
     ]);
     html! { section.sheet {
         (facts(&shown))
-        @if view.may(Action::ReadOnDemand) {
-            p.no-print { a.button href={ "/reads?meters=" (line.address) } { (view.say("召测", "Read now")) } }
+        p.no-print {
+            @if view.may(Action::ReadOnDemand) {
+                a.button href={ "/reads?meters=" (line.address) } { (view.say("召测", "Read now")) } " "
+            }
+            @if let Some(point) = line.point.as_ref().filter(|_| view.may(Action::Restore)) {
+                a.button href={ "/orders/new?kind=close_permit&points=" (escaped(point)) } { (view.say("复电", "Restore")) } " "
+            }
+            @if let Some(point) = line.point.as_ref().filter(|_| view.may(Action::RequestCut)) {
+                a href={ "/orders/new?kind=cut&points=" (escaped(point)) } { (view.say("申请停电", "Ask for a cut")) }
+            }
         }
     } }
 }

@@ -22,6 +22,7 @@ pub mod loss;
 pub mod meter;
 pub mod meters;
 pub mod night;
+pub mod orders;
 pub mod reads;
 pub mod table;
 #[cfg(test)]

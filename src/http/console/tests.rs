@@ -4,7 +4,7 @@ use super::layout;
 use super::table::Asked;
 use super::view::{self, View};
 use super::words::{Language, Phrase};
-use super::{billing, events, lines, loss, meter, meters, night, reads};
+use super::{billing, events, lines, loss, meter, meters, night, orders, reads};
 use crate::domain::Coded;
 use crate::domain::access::Role;
 use maud::Markup;
@@ -24,6 +24,9 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
     let (all, one) = reads::sample(asked());
     pages.push(("reads".to_owned(), reads::TITLE, all.markup(view)));
     pages.push(("read".to_owned(), reads::TITLE_OF_ONE, one.markup(view)));
+    for (name, title, draw) in orders::tests::pages() {
+        pages.push((name.to_owned(), title, draw(view)));
+    }
     for (part, page) in meter::tests::pages(&asked()) {
         pages.push((format!("meter-{part}"), meter::TITLE, page.markup(view)));
     }

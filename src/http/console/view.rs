@@ -106,6 +106,8 @@ pub enum Stop {
         by: String,
         /// Why.
         reason: String,
+        /// Approvers who want it lifted.
+        lifted_by: Vec<String>,
     },
     /// It cannot be told, and nothing is cut.
     Unknown,

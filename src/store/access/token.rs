@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::Store;
 use super::super::audit::append;
 use super::super::error::{Refusal, StoreError};
-use super::account::{AccountRecord, load};
+use super::account::{AccountRecord, load, next};
 use crate::domain::access::{Account, Action};
 use crate::domain::{AuditEntry, Id, Moment};
 
@@ -67,7 +67,7 @@ impl Store {
         if taken.is_some() {
             return Err(StoreError::Refused(Refusal::NameTaken));
         }
-        let id = self.numbers.next(entry.at);
+        let id = next(&mut writing, "SELECT max(id) FROM api_token").await?;
         let scopes: Vec<&str> = new.scopes.iter().map(|action| action.name()).collect();
         let args = [
             id.into(),

@@ -156,5 +156,5 @@ async fn replaced_since(field: &Field, refused_at: Option<Moment>) -> Option<Mom
         .await
         .ok()
         .flatten();
-    (!since.is_some_and(|since| since > at)).then_some(at)
+    since.is_none_or(|since| since <= at).then_some(at)
 }

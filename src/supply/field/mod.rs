@@ -24,6 +24,7 @@ mod before;
 mod capability;
 mod secured;
 mod send;
+mod words;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;

@@ -35,7 +35,7 @@ async fn f45_a_thousand_interleavings_of_each_event() {
 async fn f45_nor_is_any_on_postgresql() {
     for (folder, address) in empty_databases().await.into_iter().skip(1) {
         let store = Store::open(&address, Migrations::Run).await.unwrap();
-        let fresh = Fresh { store, address, _folder: folder };
+        let fresh = Fresh { store, address, folder };
         race(&fresh, 20, 7).await;
         fresh.store.close().await;
     }
@@ -46,7 +46,7 @@ async fn in_memory() -> Fresh {
     let folder = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
     let address = Address::Sqlite(folder.path().join("store.db"));
     let store = Store::open(&address, Migrations::Run).await.unwrap();
-    Fresh { store, address, _folder: folder }
+    Fresh { store, address, folder }
 }
 
 async fn race(fresh: &Fresh, rounds: u32, seed: u64) {

@@ -1,0 +1,251 @@
+//! Supply orders, and the stop of all cuts.
+
+use std::time::Duration;
+
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+use super::answer;
+use crate::domain::access::Action;
+use crate::domain::supply::{ContentHash, HaltKind, OrderKind, Reason, Window};
+use crate::domain::{Coded, Day, Id, Moment};
+use crate::http::auth::confirm_second_factor;
+use crate::http::console::layout;
+use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
+use crate::http::console::table::Asked;
+use crate::http::console::view::View;
+use crate::http::{Caller, Problem, Services};
+use crate::store::supply::{NewOrder, OrderFilter, OrderView, SupplyError};
+use crate::supply::Supply;
+
+/// The orders.
+pub(super) async fn orders(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let filter = OrderFilter { state: OrdersPage::state(&asked), point: None };
+    let orders = services.store.supply_orders(&filter, &caller.acting.regions, i64::MAX, NEWEST).await?;
+    let page = OrdersPage { orders, halts: services.store.halts().await?, asked };
+    answer(&services, &view, orders::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// One order.
+pub(super) async fn order(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    view: View,
+) -> Result<Response, Problem> {
+    let page = OrderPage { order: load(&services, &caller, id).await? };
+    answer(&services, &view, orders::TITLE_OF_ONE, (page.markup(&view), None)).await
+}
+
+/// A form of a station, to be printed.
+pub(super) async fn paper(
+    State(services): State<Services>,
+    caller: Caller,
+    Path((id, paper)): Path<(i64, String)>,
+    view: View,
+) -> Result<Response, Problem> {
+    let paper = Paper::of_key(&paper).ok_or_else(Problem::not_there)?;
+    let page = PaperPage { paper, order: load(&services, &caller, id).await? };
+    answer(&services, &view, paper.title(), (page.markup(&view), None)).await
+}
+
+/// The form of a new order.
+pub(super) async fn new(view: View, asked: Asked) -> Result<Response, Problem> {
+    let usual = if view.may(Action::RequestCut) { OrderKind::Cut } else { OrderKind::ClosePermit };
+    let kind = asked.value("kind").and_then(OrderKind::from_name).unwrap_or(usual);
+    if !view.may(kind.action()) {
+        return Err(Problem::not_allowed());
+    }
+    let tomorrow = Day::of(view.now).next();
+    let form = OrderForm {
+        kind,
+        points: asked.value("points").unwrap_or_default().to_owned(),
+        reason: asked.value("reason").and_then(Reason::from_name),
+        text: String::new(),
+        window: (format!("{tomorrow}T09:00"), format!("{tomorrow}T17:00")),
+        refused: None,
+    };
+    Ok(Html(layout::page(&view, OrderForm::TITLE, &form.markup(&view)).into_string()).into_response())
+}
+
+/// Hands an order in.
+pub(super) async fn ask(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let fields = Asked(fields);
+    let mut form = form_of(&fields).ok_or_else(Problem::not_there)?;
+    let refused = match written(&services, &form, view.now).await? {
+        Err(refused) => refused,
+        Ok(new) => match hand_in(supply(&services)?, &caller, &new).await {
+            Ok(id) => return Ok(Redirect::to(&format!("/orders/{id}")).into_response()),
+            Err(SupplyError::Objected(objected)) => Refused::Objected(objected),
+            Err(SupplyError::Store(error)) => return Err(error.into()),
+        },
+    };
+    form.refused = Some(refused);
+    let page = layout::page(&view, OrderForm::TITLE, &form.markup(&view)).into_string();
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response())
+}
+
+/// Approves an order exactly as it was seen, with the second factor of whoever approves.
+pub(super) async fn approve(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let fields = Asked(fields);
+    let seen = fields.value("seen").and_then(ContentHash::from_hex).ok_or_else(Problem::stale)?;
+    confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
+    supply(&services)?.approve(&caller.acting, Id::new(id), seen).await.map_err(refused)?;
+    Ok(Redirect::to(&format!("/orders/{id}")).into_response())
+}
+
+/// Takes an order back.
+pub(super) async fn cancel(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    supply(&services)?.cancel(&caller.acting, Id::new(id)).await.map_err(refused)?;
+    Ok(Redirect::to(&format!("/orders/{id}")).into_response())
+}
+
+/// Stops all cuts.
+pub(super) async fn stop(
+    State(services): State<Services>,
+    caller: Caller,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let fields = Asked(fields);
+    let reason = fields.value("reason").unwrap_or_default();
+    supply(&services)?.press_stop(&caller.acting, reason).await.map_err(refused)?;
+    Ok(Redirect::to("/orders").into_response())
+}
+
+/// Wants what keeps cuts back lifted.
+pub(super) async fn lift(
+    State(services): State<Services>,
+    caller: Caller,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let kind = Asked(fields).value("kind").and_then(HaltKind::from_name).unwrap_or(HaltKind::Stop);
+    supply(&services)?.lift(&caller.acting, kind).await.map_err(refused)?;
+    Ok(Redirect::to("/orders").into_response())
+}
+
+async fn load(services: &Services, caller: &Caller, id: i64) -> Result<OrderView, Problem> {
+    let order = services.store.supply_order(Id::new(id), &caller.acting.regions).await?;
+    order.ok_or_else(Problem::not_there)
+}
+
+fn form_of(fields: &Asked) -> Option<OrderForm> {
+    let text = |name| fields.value(name).unwrap_or_default().to_owned();
+    Some(OrderForm {
+        kind: OrderKind::from_name(fields.value("kind")?)?,
+        points: text("points"),
+        reason: fields.value("reason").and_then(Reason::from_name),
+        text: text("text"),
+        window: (text("from"), text("until")),
+        refused: None,
+    })
+}
+
+/// The order that a form asks for, or why there is none.
+async fn written(
+    services: &Services,
+    form: &OrderForm,
+    now: Moment,
+) -> Result<Result<NewOrder, Refused>, Problem> {
+    let apart = [' ', ',', ';', '\t', '\r', '\n', '，', '；', '、'];
+    let numbers: Vec<String> = form
+        .points
+        .split(apart)
+        .filter(|number| !number.is_empty())
+        .take(MOST_POINTS)
+        .map(str::to_owned)
+        .collect();
+    let found = services.store.points_numbered(&numbers).await?;
+    let unknown: Vec<String> = numbers
+        .iter()
+        .zip(&found)
+        .filter(|(_, point)| point.is_none())
+        .map(|(number, _)| number.clone())
+        .collect();
+    if !unknown.is_empty() {
+        return Ok(Err(Refused::NoSuchPoints(unknown)));
+    }
+    let window = if form.kind.is_cut_class() {
+        moment(&form.window.0).zip(moment(&form.window.1)).map(|(from, until)| Window { from, until })
+    } else {
+        Some(Window { from: now, until: now.plus(AT_ONCE) })
+    };
+    let Some((reason, window)) = form.reason.zip(window) else { return Ok(Err(Refused::Incomplete)) };
+    let points = found.into_iter().flatten().collect();
+    Ok(Ok(NewOrder { kind: form.kind, reason, text: form.text.trim().to_owned(), window, points }))
+}
+
+/// What gives supply back, or holds it, leaves at once; all else is handed in.
+async fn hand_in(supply: &Supply, caller: &Caller, new: &NewOrder) -> Result<i64, SupplyError> {
+    let (acting, points) = (&caller.acting, new.points.as_slice());
+    let submitted = match new.kind {
+        OrderKind::ClosePermit => supply.restore(acting, points, new.reason, None).await?,
+        OrderKind::DirectClose => supply.restore(acting, points, new.reason, Some(&new.text)).await?,
+        OrderKind::HoldOn => supply.hold(acting, points, (new.reason, &new.text)).await?,
+        _ => supply.ask(acting, new).await?,
+    };
+    Ok(submitted.id.number())
+}
+
+fn supply(services: &Services) -> Result<&Supply, Problem> {
+    services.supply.as_ref().ok_or_else(Problem::not_there)
+}
+
+fn refused(error: SupplyError) -> Problem {
+    let objected = match error {
+        SupplyError::Store(error) => return error.into(),
+        SupplyError::Objected(objected) => objected,
+    };
+    let all = objected.order.iter().chain(objected.points.iter().flat_map(|point| &point.objections));
+    let (en, zh): (Vec<&str>, Vec<&str>) = all.map(|objection| (objection.en(), objection.zh())).unzip();
+    Problem::unacceptable("objected", &en.join("; "), &zh.join("；"))
+}
+
+/// `2026-11-29T09:00`, as a clock here shows it.
+fn moment(text: &str) -> Option<Moment> {
+    let (day, time) = text.split_once('T')?;
+    let day: Day = day.parse().ok()?;
+    let (hours, minutes) = time.get(..5)?.split_once(':')?;
+    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours < 24 && minutes < 60).then(|| day.start().plus(Duration::from_secs(hours * 3600 + minutes * 60)))
+}
+
+/// Orders that are listed.
+const NEWEST: u32 = 200;
+/// Points of one form.
+const MOST_POINTS: usize = 10_000;
+const AT_ONCE: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_read_as_clocks_here_show_it() {
+        assert_eq!(moment("2026-11-29T09:30").unwrap().to_string(), "2026-11-29T01:30:00Z");
+        for odd in
+            ["", "2026-11-29", "2026-11-29T24:00", "2026-11-29T09:60", "2026-13-29T09:00", "2026-11-29T9"]
+        {
+            assert_eq!(moment(odd), None, "{odd}");
+        }
+    }
+}

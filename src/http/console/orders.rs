@@ -1,0 +1,385 @@
+//! Supply orders: the list, what keeps cuts back, and one order with its steps, its persons and its evidence.
+//!
+//! A relay is shown as no more certain than what was read of it: accepted is not executed, and unknown stays unknown
+//! until a status word says otherwise (I13). Whether somebody may press a button is decided where it is pressed.
+
+mod form;
+mod paper;
+#[cfg(test)]
+pub(super) mod tests;
+
+use maud::{Markup, html};
+
+use super::components::{Tone, facts, field, state, time, token};
+use super::table::{Asked, Column, Table};
+use super::view::View;
+use super::words::{Language, Phrase, inert};
+use crate::domain::Coded;
+use crate::domain::access::Action;
+use crate::domain::supply::{HaltKind, Objection, OrderKind, OrderState};
+use crate::store::supply::{
+    ApprovalRecord, AttemptOutcome, AttemptRecord, HaltRecord, OrderRecord, OrderView, PointRecord,
+};
+
+pub use form::{OrderForm, Refused};
+pub use paper::{Paper, PaperPage};
+
+/// What the page of all orders is called.
+pub const TITLE: Phrase = Phrase::new("停复电工单", "Supply orders");
+
+/// What the page of one order is called.
+pub const TITLE_OF_ONE: Phrase = Phrase::new("工单", "Order");
+
+/// The orders.
+#[derive(Clone, Debug)]
+pub struct OrdersPage {
+    /// The newest orders.
+    pub orders: Vec<OrderRecord>,
+    /// What keeps all cuts back.
+    pub halts: Vec<HaltRecord>,
+    /// What the address says.
+    pub asked: Asked,
+}
+
+/// One order.
+#[derive(Clone, Debug)]
+pub struct OrderPage {
+    /// The order with all that belongs to it.
+    pub order: OrderView,
+}
+
+impl OrdersPage {
+    /// The state the address asks for.
+    #[must_use]
+    pub fn state(asked: &Asked) -> Option<OrderState> {
+        OrderState::from_name(asked.value("state")?)
+    }
+
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        html! {
+            (self.halts(view))
+            p.no-print {
+                @if view.may(Action::RequestCut) {
+                    a.button href="/orders/new?kind=cut" { (view.say("新建停电工单", "New cut")) } " "
+                }
+                @if view.may(Action::Restore) {
+                    a.button href="/orders/new?kind=close_permit" { (view.say("复电", "Restore supply")) } " "
+                    a.button href="/orders/new?kind=hold_on" { (view.say("保电", "Hold supply")) }
+                }
+            }
+            div #orders data-live="order" { (self.table(view).markup(view)) }
+        }
+    }
+
+    /// The file of the list, when that is what was asked for.
+    #[must_use]
+    pub fn file(&self, view: &View) -> Option<String> {
+        self.table(view).file(view.look.language)
+    }
+
+    /// What keeps cuts back besides STOP, which every page shows.
+    fn halts(&self, view: &View) -> Markup {
+        let others = self.halts.iter().filter(|halt| halt.kind == HaltKind::Clock);
+        html! { @for HaltRecord { kind, since, by, reason, lifted_by } in others {
+            section.sheet.verdict data-tone="bad" {
+                p.answer { (state(Tone::Bad, halt_name(*kind).of(view.look.language))) }
+                p { (time(*since)) " " (inert(by)) " " (inert(reason)) }
+                @if !lifted_by.is_empty() {
+                    p { (view.say("已同意解除：", "Agreed to lift: ")) (inert(&lifted_by.join(", "))) }
+                }
+                @if view.may(Action::LiftStop) {
+                    form method="post" action="/stop/lift" {
+                        (token(view))
+                        input type="hidden" name="kind" value=(kind.name());
+                        button { (view.say("同意解除", "Agree to lift")) }
+                    }
+                }
+            }
+        } }
+    }
+
+    fn table(&self, view: &View) -> Table<OrderRecord> {
+        let columns = vec![
+            Column::new("id", "编号", "Number", |order: &OrderRecord, _| order.id.to_string())
+                .shown(|order, _| html! { a href={ "/orders/" (order.id) } { (order.id) } })
+                .by(|order| order.id.number()),
+            Column::new("kind", "类型", "Kind", |order: &OrderRecord, language| {
+                kind_name(order.content.kind, language).to_owned()
+            }),
+            Column::new("state", "状态", "State", |order: &OrderRecord, language| {
+                state_name(order.state, language).to_owned()
+            })
+            .shown(|order, view| state_of(order.state, view.look.language)),
+            Column::new("marks", "标记", "Marks", |order: &OrderRecord, language| marks(order, language)),
+            Column::new("reason", "原因", "Reason", |order: &OrderRecord, language| {
+                let reason = order.content.reason;
+                format!("{} {}", language.of(reason.zh(), reason.name()), order.content.text)
+            }),
+            Column::new("points", "户数", "Points", |order: &OrderRecord, _| {
+                order.content.points.len().to_string()
+            })
+            .number()
+            .by(|order| i64::try_from(order.content.points.len()).unwrap_or(i64::MAX)),
+            Column::new("by", "申请人", "Asked by", |order: &OrderRecord, _| order.requested_by.clone()),
+            Column::new("created", "提出时间", "Asked at", |order: &OrderRecord, _| {
+                order.created_at.in_china().to_string()
+            }),
+            Column::new("from", "执行时段", "Window", |order: &OrderRecord, _| {
+                let window = order.content.window;
+                format!("{} – {}", window.from.in_china(), window.until.in_china())
+            }),
+        ];
+        let empty = Phrase::new("没有工单", "No order");
+        Table::new("", TITLE, empty, columns, &self.asked).whole(self.orders.clone(), view.look.language)
+    }
+}
+
+impl OrderPage {
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        let id = self.order.order.id;
+        html! {
+            div #order data-live=[(!self.order.order.state.has_ended()).then_some("order")] {
+                (self.head(view))
+                (self.points(view))
+                (self.steps(view))
+            }
+            (self.buttons(view))
+            p.no-print {
+                a href={ "/orders/" (id) "/paper/approval" } { (view.say("打印：停电审批单", "Print: approval sheet")) } " · "
+                a href={ "/orders/" (id) "/paper/notice" } { (view.say("打印：催费及停电通知书", "Print: reminder and cut notice")) } " · "
+                a href={ "/orders/" (id) "/paper/record" } { (view.say("打印：停复电记录", "Print: stop and restore record")) } " · "
+                a href="/orders" { (view.say("全部工单", "all orders")) }
+            }
+        }
+    }
+
+    fn head(&self, view: &View) -> Markup {
+        let OrderRecord { id, content, state: stands, requested_by, created_at, submitted_at, .. } =
+            &self.order.order;
+        let language = view.look.language;
+        let marks = marks(&self.order.order, language);
+        let or_dash =
+            |at: Option<crate::domain::Moment>| html! { @match at { Some(at) => (time(at)), None => "—" } };
+        html! {
+            section.sheet.verdict data-tone=(tone(*stands).key()) aria-live="polite" {
+                p.answer { (kind_name(content.kind, language)) " " (state_of(*stands, language)) }
+                @if !marks.is_empty() { p { (state(Tone::Warn, &marks)) } }
+                @if content.kind == OrderKind::ClosePermit && *stands == OrderState::Accepted {
+                    p { (state(Tone::Warn, view.say(
+                        "已允许合闸：用户须按电表按键后才有电", "permitted: supply is back only when the customer presses the key"))) }
+                }
+                @if *stands == OrderState::Unknown {
+                    p { (state(Tone::Bad, view.say(
+                        "结果未知：正在读状态字，不会重发", "unknown: the status word is being read; nothing is sent again"))) }
+                }
+                (facts(&[
+                    (view.say("编号", "Number"), html! { (id) }),
+                    (view.say("原因", "Reason"), html! {
+                        (language.of(content.reason.zh(), content.reason.name())) " " (inert(&content.text)) }),
+                    (view.say("执行时段", "Window"), html! { (time(content.window.from)) " – " (time(content.window.until)) }),
+                    (view.say("申请人", "Asked by"), html! { (inert(requested_by)) }),
+                    (view.say("提出", "Written"), time(*created_at)),
+                    (view.say("提交", "Handed in"), or_dash(*submitted_at)),
+                    (view.say("内容校验码", "Hash of content"), html! { span.code { (self.order.hash) } }),
+                ]))
+            }
+        }
+    }
+
+    fn points(&self, view: &View) -> Markup {
+        let language = view.look.language;
+        html! {
+            section.table {
+                div.scroll { table {
+                    caption { (view.say("计量点", "Points")) }
+                    thead { tr {
+                        th scope="col" { (view.say("计量点", "Point")) }
+                        th scope="col" { (view.say("通信地址", "Meter")) }
+                        th scope="col" { (view.say("用户", "Customer")) }
+                        th scope="col" { (view.say("状态", "State")) }
+                        th scope="col" { (view.say("何时、凭何得知", "Known since, and how")) }
+                        th scope="col" { (view.say("不能执行的原因", "What stands against it")) }
+                    } }
+                    tbody { @for PointRecord { number, address, customer, state: stands, changed_at, objections, proof, .. } in &self.order.points {
+                        tr {
+                            th scope="row" { (inert(number)) }
+                            td { a.code href={ "/meters/" (address) } { (address) } }
+                            td { (inert(&customer.0)) " " (inert(&customer.1)) }
+                            td { (state_of(*stands, language)) }
+                            td { (time(*changed_at)) " " (inert(proof)) }
+                            td { (objection_list(objections, language)) }
+                        }
+                    } }
+                } }
+            }
+        }
+    }
+
+    /// Who did what, and what was sent, in order of time.
+    fn steps(&self, view: &View) -> Markup {
+        let mut steps: Vec<(crate::domain::Moment, Markup)> = Vec::new();
+        let OrderRecord { requested_by, created_at, submitted_at, .. } = &self.order.order;
+        let by = |what: &str, who: &str| html! { b { (what) } " " (inert(who)) };
+        steps.push((*created_at, by(view.say("写下", "written"), requested_by)));
+        steps.extend(submitted_at.map(|at| (at, by(view.say("提交", "handed in"), requested_by))));
+        for ApprovalRecord { name, at, ended, .. } in &self.order.approvals {
+            steps.push((*at, by(view.say("审批同意", "approved"), name)));
+            steps.extend(
+                ended.as_ref().map(|(at, who)| (*at, by(view.say("审批失效", "approval void"), who))),
+            );
+        }
+        for notice in &self.order.notices {
+            let words = format!(
+                "{} {} {}",
+                notice_name(notice.kind).of(view.look.language),
+                notice.how,
+                notice.given_by
+            );
+            steps.push((notice.given_at, by(view.say("通知", "notice"), &words)));
+        }
+        for attempt in &self.order.attempts {
+            steps.push((attempt.intent_at, self.attempt(view, attempt)));
+        }
+        steps.sort_by_key(|(at, _)| *at);
+        html! {
+            section.sheet {
+                h2 { (view.say("经过", "What happened")) }
+                ol.steps { @for (at, what) in steps { li { (time(at)) span { (what) } } } }
+            }
+        }
+    }
+
+    fn attempt(&self, view: &View, attempt: &AttemptRecord) -> Markup {
+        let language = view.look.language;
+        let point = self.order.points.iter().find(|point| point.ordered.point == attempt.point);
+        let number = point.map_or_else(|| attempt.point.to_string(), |point| inert(&point.number));
+        let (tone, outcome) = match attempt.outcome {
+            None => (Tone::Waiting, Phrase::new("结果还不知道", "not known yet")),
+            Some(AttemptOutcome::Accepted) => (
+                Tone::Waiting,
+                Phrase::new("电表受理（尚不等于执行）", "accepted (not yet proof that it was done)"),
+            ),
+            Some(AttemptOutcome::Refused) => (Tone::Bad, Phrase::new("电表拒绝", "refused by the meter")),
+            Some(AttemptOutcome::NotSent) => (Tone::Quiet, Phrase::new("未发出", "nothing left")),
+            Some(AttemptOutcome::Unknown) => (Tone::Bad, Phrase::new("结果未知", "unknown")),
+        };
+        html! {
+            b { (view.say("下发 ", "sent ")) (number) " #" (attempt.number) } " "
+            (state(tone, outcome.of(language))) " " (inert(&attempt.detail)) " "
+            small { (view.say("电表最晚执行 ", "the meter may obey until ")) (time(attempt.expires_at)) }
+            @if !attempt.before.told.is_empty() {
+                details { summary { (view.say("下发前所读", "What the meter said before")) } pre { (inert(&attempt.before.told)) } }
+            }
+        }
+    }
+
+    fn buttons(&self, view: &View) -> Markup {
+        let OrderRecord { id, state: stands, content, .. } = &self.order.order;
+        let may_approve = view.may(Action::ApproveCut) && *stands == OrderState::Submitted;
+        let may_cancel =
+            stands.is_before_intent() && (view.may(content.kind.action()) || view.may(Action::ApproveCut));
+        html! {
+            @if may_approve {
+                form.sheet.no-print method="post" action={ "/orders/" (id) "/approve" } {
+                    h2 { (view.say("审批", "Approve")) }
+                    p { (view.say(
+                        "您同意的正是上面列出的内容；之后任何改动都会使审批失效。",
+                        "You approve exactly what stands above; any later change makes the approval void.")) }
+                    (token(view))
+                    input type="hidden" name="seen" value=(self.order.hash);
+                    (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
+                        input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
+                    }))
+                    button.danger { (view.say("同意执行", "Approve")) }
+                }
+            }
+            @if may_cancel {
+                form.no-print method="post" action={ "/orders/" (id) "/cancel" } {
+                    (token(view))
+                    button.quiet { (view.say("取消工单", "Take the order back")) }
+                }
+            }
+        }
+    }
+}
+
+fn objection_list(objections: &[Objection], language: Language) -> Markup {
+    html! { @if !objections.is_empty() {
+        ul.todo { @for objection in objections {
+            li { (state(Tone::Warn, language.of(objection.zh(), objection.en()))) }
+        } }
+    } }
+}
+
+fn marks(order: &OrderRecord, language: Language) -> String {
+    let marks = [
+        (
+            order.is_quarantined,
+            language.of("超上限，需第二审批人", "above a ceiling: second approver needed"),
+        ),
+        (order.is_flagged, language.of("有计量点被剔除", "points were left out")),
+        (order.has_stopped_itself, language.of("异常过多，已自停", "stopped itself")),
+    ];
+    let set = marks.iter().filter(|(is_set, _)| *is_set).map(|(_, words)| *words);
+    set.collect::<Vec<_>>().join(language.of("；", "; "))
+}
+
+const fn kind_name(kind: OrderKind, language: Language) -> &'static str {
+    let en = match kind {
+        OrderKind::Cut => "cut",
+        OrderKind::ClosePermit => "close permit",
+        OrderKind::DirectClose => "direct close",
+        OrderKind::AlarmOn => "alarm",
+        OrderKind::AlarmOff => "alarm off",
+        OrderKind::HoldOn => "supply hold",
+        OrderKind::HoldOff => "end of supply hold",
+    };
+    language.of(kind.zh(), en)
+}
+
+fn state_name(state: OrderState, language: Language) -> &'static str {
+    let en = match state {
+        OrderState::VerifiedOpen => "verified open",
+        OrderState::VerifiedClosed => "verified closed",
+        other => other.name(),
+    };
+    language.of(state.zh(), en)
+}
+
+fn state_of(of: OrderState, language: Language) -> Markup {
+    state(tone(of), state_name(of, language))
+}
+
+const fn tone(state: OrderState) -> Tone {
+    match state {
+        OrderState::Draft | OrderState::Cancelled | OrderState::Expired => Tone::Quiet,
+        OrderState::Submitted
+        | OrderState::Approved
+        | OrderState::Armed
+        | OrderState::Sending
+        | OrderState::Accepted => Tone::Waiting,
+        OrderState::VerifiedOpen | OrderState::VerifiedClosed | OrderState::Done => Tone::Good,
+        OrderState::Rejected => Tone::Warn,
+        OrderState::Unknown | OrderState::Failed => Tone::Bad,
+    }
+}
+
+const fn halt_name(kind: HaltKind) -> Phrase {
+    match kind {
+        HaltKind::Stop | HaltKind::StopFile => Phrase::new("已急停", "STOP"),
+        HaltKind::Clock => Phrase::new("主站时钟跳变：停电暂停", "the clock has jumped: no cuts"),
+    }
+}
+
+const fn notice_name(kind: crate::domain::supply::NoticeKind) -> Phrase {
+    use crate::domain::supply::NoticeKind;
+    match kind {
+        NoticeKind::Reminder => Phrase::new("催费通知", "reminder"),
+        NoticeKind::Cut => Phrase::new("停电通知", "cut notice"),
+        NoticeKind::Second => Phrase::new("停电前再次通知", "second notice"),
+    }
+}

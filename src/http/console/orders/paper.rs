@@ -1,0 +1,183 @@
+//! The paper forms of a station: approval sheet, reminder and cut notice, stop and restore record. They print as they are.
+
+use maud::{Markup, html};
+
+use super::{kind_name, notice_name, state_name};
+use crate::domain::Moment;
+use crate::http::console::components::time;
+use crate::http::console::view::View;
+use crate::http::console::words::{Phrase, inert};
+use crate::store::supply::{OrderView, PointRecord};
+
+/// Which form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paper {
+    /// 催费及停电通知书: one for each customer.
+    Notice,
+    /// 停电审批单.
+    Approval,
+    /// 停复电记录.
+    Record,
+}
+
+impl Paper {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Notice, Self::Approval, Self::Record];
+
+    /// As an address names it.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Approval => "approval",
+            Self::Record => "record",
+        }
+    }
+
+    /// The form with this name.
+    #[must_use]
+    pub fn of_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|paper| paper.key() == key)
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn title(self) -> Phrase {
+        match self {
+            Self::Notice => Phrase::new("催费及停电通知书", "Reminder and notice of disconnection"),
+            Self::Approval => Phrase::new("停电审批单", "Disconnection approval sheet"),
+            Self::Record => Phrase::new("停复电记录", "Disconnection and restoration record"),
+        }
+    }
+}
+
+/// A form of an order.
+#[derive(Clone, Debug)]
+pub struct PaperPage {
+    /// Which.
+    pub paper: Paper,
+    /// The order.
+    pub order: OrderView,
+}
+
+impl PaperPage {
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        let id = self.order.order.id;
+        html! {
+            p.no-print { a href={ "/orders/" (id) } { "◀ " (view.say("工单 ", "Order ")) (id) } " · "
+                (view.say("用浏览器的打印功能打印本页。", "Print this page with the browser.")) }
+            @match self.paper {
+                Paper::Notice => @for point in &self.order.points { (self.notice(view, point)) },
+                Paper::Approval => (self.approval(view)),
+                Paper::Record => (self.record(view)),
+            }
+        }
+    }
+
+    fn notice(&self, view: &View, point: &PointRecord) -> Markup {
+        let window = self.order.order.content.window;
+        html! {
+            article.form-sheet.new-page {
+                h2 { (Paper::Notice.title().of(view.look.language)) }
+                p { (view.say("用户：", "Customer: ")) (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
+                p { (view.say("计量点：", "Point: ")) (inert(&point.number)) " · "
+                    (view.say("电能表：", "Meter: ")) (point.address) }
+                p { (view.say("您户电费已逾期，请于 ", "Your account is overdue. Please pay before "))
+                    (time(window.from))
+                    (view.say(" 前缴清。逾期未缴，将于该时间起依法停止供电；缴清后 24 小时内恢复供电。",
+                        "; otherwise supply will be disconnected from then on. It is restored within 24 hours of payment.")) }
+                p { (view.say("如家中有人依赖用电维持生命或健康，请立即告知供电单位。",
+                    "If anybody's life or health depends on supply, tell us at once.")) }
+                (signs(&[
+                    view.say("送达人：", "Delivered by:"), view.say("送达方式与时间：", "How and when:"),
+                    view.say("用户签收：", "Received by:"),
+                ]))
+            }
+        }
+    }
+
+    fn approval(&self, view: &View) -> Markup {
+        let order = &self.order.order;
+        let language = view.look.language;
+        html! {
+            article.form-sheet {
+                h2 { (Paper::Approval.title().of(language)) }
+                p { (view.say("工单编号：", "Order: ")) (order.id) " · " (kind_name(order.content.kind, language)) }
+                p { (view.say("原因：", "Reason: ")) (language.of(order.content.reason.zh(), crate::domain::Coded::name(order.content.reason)))
+                    " " (inert(&order.content.text)) }
+                p { (view.say("执行时段：", "Window: ")) (time(order.content.window.from)) " – " (time(order.content.window.until)) }
+                (self.customers(view))
+                p { (view.say("内容校验码：", "Hash of content: ")) span.code { (self.order.hash) } }
+                p { (view.say("申请人：", "Asked by: ")) (inert(&order.requested_by)) }
+                @for approval in &self.order.approvals {
+                    p { (view.say("审批人：", "Approved by: ")) (inert(&approval.name)) " " (time(approval.at))
+                        @if approval.ended.is_some() { " (" (view.say("已失效", "void")) ")" } }
+                }
+                (signs(&[
+                    view.say("申请人签字：", "Asked by (sign):"), view.say("审批人签字：", "Approved by (sign):"),
+                    view.say("单位盖章：", "Stamp:"),
+                ]))
+            }
+        }
+    }
+
+    fn customers(&self, view: &View) -> Markup {
+        let language = view.look.language;
+        html! { table {
+            thead { tr {
+                th scope="col" { (view.say("计量点", "Point")) }
+                th scope="col" { (view.say("用户", "Customer")) }
+                th scope="col" { (view.say("通信地址", "Meter")) }
+                th scope="col" { (view.say("通知", "Notices")) }
+            } }
+            tbody { @for point in &self.order.points { tr {
+                th scope="row" { (inert(&point.number)) }
+                td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
+                td.code { (point.address) }
+                td { @for notice in self.order.notices.iter().filter(|notice| notice.point == point.ordered.point) {
+                    div { (notice_name(notice.kind).of(language)) " " (time(notice.given_at)) " " (inert(&notice.how)) }
+                } }
+            } } }
+        } }
+    }
+
+    fn record(&self, view: &View) -> Markup {
+        let language = view.look.language;
+        let sent = |point: &PointRecord| {
+            let of_point = self.order.attempts.iter().filter(|attempt| attempt.point == point.ordered.point);
+            of_point.map(|attempt| attempt.intent_at).collect::<Vec<Moment>>()
+        };
+        html! {
+            article.form-sheet {
+                h2 { (Paper::Record.title().of(language)) }
+                p { (view.say("工单编号：", "Order: ")) (self.order.order.id) " · "
+                    (kind_name(self.order.order.content.kind, language)) }
+                table {
+                    thead { tr {
+                        th scope="col" { (view.say("计量点", "Point")) }
+                        th scope="col" { (view.say("用户", "Customer")) }
+                        th scope="col" { (view.say("下发时间", "Sent at")) }
+                        th scope="col" { (view.say("结果", "Result")) }
+                        th scope="col" { (view.say("依据", "Known by")) }
+                    } }
+                    tbody { @for point in &self.order.points { tr {
+                        th scope="row" { (inert(&point.number)) }
+                        td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
+                        td { @for at in sent(point) { div { (time(at)) } } }
+                        td { (state_name(point.state, language)) }
+                        td { (time(point.changed_at)) " " (inert(&point.proof)) }
+                    } } }
+                }
+                (signs(&[
+                    view.say("操作人：", "Done by:"), view.say("监护人：", "Second person:"), view.say("日期：", "Date:"),
+                ]))
+            }
+        }
+    }
+}
+
+fn signs(names: &[&str]) -> Markup {
+    html! { div.signs { @for name in names { div { (name) } } } }
+}

@@ -1,0 +1,220 @@
+use super::*;
+use crate::domain::access::Role;
+use crate::domain::supply::{NoticeKind, OrderContent, OrderedPoint, Reason, Window};
+use crate::domain::{Day, Id, Moment};
+use crate::http::console::view::sample as view;
+use crate::store::supply::{BeforeRecord, NoticeRecord, Objected, PointObjections};
+use std::time::Duration;
+
+fn at(minutes: u64) -> Moment {
+    "2026-11-28".parse::<Day>().unwrap().start().plus(Duration::from_secs(60 * minutes))
+}
+
+fn content(kind: OrderKind) -> OrderContent {
+    let point =
+        |number| OrderedPoint { point: Id::new(number), meter: Id::new(number), customer: Id::new(number) };
+    OrderContent {
+        kind,
+        reason: if kind == OrderKind::Cut { Reason::Arrears } else { Reason::Settled },
+        text: "欠费 45 天 <b>".to_owned(),
+        window: Window { from: at(600), until: at(900) },
+        points: vec![point(1), point(2)],
+    }
+}
+
+fn record(id: i64, kind: OrderKind, state: OrderState) -> OrderRecord {
+    OrderRecord {
+        id: Id::new(id),
+        content: content(kind),
+        state,
+        is_quarantined: false,
+        is_flagged: state == OrderState::Submitted,
+        has_stopped_itself: false,
+        requested_by: "zhang.wei".to_owned(),
+        created_at: at(480),
+        submitted_at: Some(at(485)),
+    }
+}
+
+fn one(kind: OrderKind, state: OrderState) -> OrderPage {
+    let order = record(7, kind, state);
+    let point = |number: i64, state, objections: Vec<Objection>| PointRecord {
+        ordered: OrderedPoint { point: Id::new(number), meter: Id::new(number), customer: Id::new(number) },
+        number: format!("P{number:07}"),
+        address: format!("2024111100{number:02}"),
+        customer: (format!("H{number:07}"), "王小明".to_owned()),
+        area: None,
+        state,
+        changed_at: at(610),
+        due_at: at(700),
+        objections,
+        proof: "status word 3: open, current 0".to_owned(),
+    };
+    let attempt = AttemptRecord {
+        id: Id::new(1),
+        order: Id::new(7),
+        point: Id::new(1),
+        meter: Id::new(1),
+        number: 1,
+        intent_at: at(601),
+        expires_at: at(606),
+        outcome: Some(AttemptOutcome::Accepted),
+        told_at: Some(at(602)),
+        detail: "9C".to_owned(),
+        before: BeforeRecord { look: None, told: "{\"address\":\"202411110001\"}".to_owned() },
+    };
+    let notice = NoticeRecord {
+        point: Id::new(1),
+        kind: NoticeKind::Cut,
+        given_at: at(0).minus(Duration::from_secs(8 * 86_400)),
+        how: "送达".to_owned(),
+        given_by: "chen.jie".to_owned(),
+    };
+    let approval = ApprovalRecord { person: Id::new(2), name: "li.na".to_owned(), at: at(500), ended: None };
+    OrderPage {
+        order: OrderView {
+            hash: order.content.hash(),
+            order,
+            points: vec![point(1, state, vec![]), point(2, OrderState::Cancelled, vec![Objection::Paid])],
+            approvals: vec![approval],
+            attempts: vec![attempt],
+            notices: vec![notice],
+        },
+    }
+}
+
+/// Every page of orders with its sample data.
+pub(crate) fn pages() -> Vec<(&'static str, Phrase, Box<dyn Fn(&View) -> Markup>)> {
+    let list = OrdersPage {
+        orders: vec![
+            record(7, OrderKind::Cut, OrderState::Submitted),
+            record(6, OrderKind::ClosePermit, OrderState::Accepted),
+            record(5, OrderKind::Cut, OrderState::Unknown),
+            record(4, OrderKind::Cut, OrderState::VerifiedOpen),
+        ],
+        halts: vec![HaltRecord {
+            kind: HaltKind::Clock,
+            since: at(30),
+            by: "system".to_owned(),
+            reason: "+ 3600 s".to_owned(),
+            lifted_by: vec!["li.na".to_owned()],
+        }],
+        asked: Asked::default(),
+    };
+    let objected = Objected {
+        order: vec![Objection::BadWindow],
+        points: vec![PointObjections {
+            point: Id::new(2),
+            number: "P0000002".to_owned(),
+            objections: vec![Objection::Protected, Objection::NoticeMissing],
+        }],
+    };
+    let form = |kind, refused| OrderForm {
+        kind,
+        points: "P0000001 P0000002".to_owned(),
+        reason: None,
+        text: String::new(),
+        window: ("2026-11-29T09:00".to_owned(), "2026-11-29T17:00".to_owned()),
+        refused,
+    };
+    let (cut, refused) =
+        (form(OrderKind::Cut, None), form(OrderKind::Cut, Some(Refused::Objected(objected))));
+    let restore = form(OrderKind::ClosePermit, None);
+    let of = |paper| PaperPage { paper, order: one(OrderKind::Cut, OrderState::VerifiedOpen).order };
+    let papers = Paper::ALL.map(|paper| {
+        let page = of(paper);
+        let draw: Box<dyn Fn(&View) -> Markup> = Box::new(move |view| page.markup(view));
+        (paper.key(), paper.title(), draw)
+    });
+    let waiting = one(OrderKind::Cut, OrderState::Submitted);
+    let mut pages: Vec<(&'static str, Phrase, Box<dyn Fn(&View) -> Markup>)> = vec![
+        ("orders", TITLE, Box::new(move |view| list.markup(view))),
+        ("order", TITLE_OF_ONE, Box::new(move |view| waiting.markup(view))),
+        ("order-new", OrderForm::TITLE, Box::new(move |view| cut.markup(view))),
+        ("order-refused", OrderForm::TITLE, Box::new(move |view| refused.markup(view))),
+        ("order-restore", OrderForm::TITLE, Box::new(move |view| restore.markup(view))),
+    ];
+    pages.extend(papers);
+    pages
+}
+
+fn drawn(name: &str, language: Language, role: Role) -> String {
+    let pages = pages();
+    let (.., draw) = pages.iter().find(|(known, ..)| *known == name).unwrap();
+    draw(&view(language, role)).into_string()
+}
+
+#[test]
+fn i13_an_order_is_shown_no_more_certain_than_it_is() {
+    let text = |kind, state| one(kind, state).markup(&view(Language::English, Role::Operator)).into_string();
+    let accepted = text(OrderKind::Cut, OrderState::Accepted);
+    assert!(
+        accepted.contains("not yet proof that it was done") && !accepted.contains("verified"),
+        "{accepted}"
+    );
+    let unknown = text(OrderKind::Cut, OrderState::Unknown);
+    assert!(unknown.contains("nothing is sent again") && unknown.contains("unknown"), "{unknown}");
+    let permitted = text(OrderKind::ClosePermit, OrderState::Accepted);
+    assert!(permitted.contains("only when the customer presses the key"), "{permitted}");
+}
+
+#[test]
+fn i10_the_approval_names_exactly_what_was_seen_and_only_approvers_have_it() {
+    let page = one(OrderKind::Cut, OrderState::Submitted);
+    let approver = page.markup(&view(Language::Chinese, Role::Approver)).into_string();
+    assert!(approver.contains(&format!("name=\"seen\" value=\"{}\"", page.order.hash)), "{approver}");
+    assert!(approver.contains("name=\"code\"") && approver.contains("action=\"/orders/7/approve\""));
+    for role in [Role::Operator, Role::Admin, Role::Viewer, Role::Auditor] {
+        assert!(!page.markup(&view(Language::Chinese, role)).into_string().contains("/approve"), "{role:?}");
+    }
+    let sent = one(OrderKind::Cut, OrderState::Sending).markup(&view(Language::Chinese, Role::Approver));
+    let sent = sent.into_string();
+    assert!(!sent.contains("/approve") && !sent.contains("/cancel"), "what was sent is not taken back");
+}
+
+#[test]
+fn t13_what_was_typed_into_an_order_is_inert() {
+    for (name, ..) in pages() {
+        let text = drawn(name, Language::Chinese, Role::Operator);
+        assert!(!text.contains("天 <b>"), "{name}");
+    }
+}
+
+#[test]
+fn what_stands_against_an_order_is_said_point_by_point() {
+    let refused = drawn("order-refused", Language::Chinese, Role::Operator);
+    for part in
+        ["没有提交", "执行时段", "P0000002", "受保护", "未送达停电通知", "P0000001 P0000002</textarea>"]
+    {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    let order = drawn("order", Language::English, Role::Operator);
+    for part in ["the customer has paid since", "li.na", "cut notice", "points were left out", "approved"] {
+        assert!(order.contains(part), "{part}: {order}");
+    }
+    let list = drawn("orders", Language::English, Role::Approver);
+    assert!(
+        list.contains("the clock has jumped") && list.contains("name=\"kind\" value=\"clock\""),
+        "{list}"
+    );
+}
+
+#[test]
+fn f49_restoring_offers_the_key_first_and_closing_directly_with_a_note() {
+    let restore = drawn("order-restore", Language::English, Role::Operator);
+    assert!(restore.contains("name=\"kind\" value=\"close_permit\"") && !restore.contains("datetime-local"));
+    assert!(restore.contains("kind=direct_close&amp;points=P0000001%20P0000002"), "{restore}");
+}
+
+#[test]
+fn the_paper_forms_of_a_station_have_places_to_sign() {
+    for (name, zh) in [("notice", "用户签收"), ("approval", "审批人签字"), ("record", "监护人")] {
+        let text = drawn(name, Language::Chinese, Role::Operator);
+        assert!(
+            text.contains(zh) && text.contains("form-sheet") && text.contains("王小明"),
+            "{name}: {text}"
+        );
+    }
+    assert!(Paper::ALL.iter().all(|paper| Paper::of_key(paper.key()) == Some(*paper)));
+    assert_eq!(Paper::of_key("x"), None);
+}

@@ -1,0 +1,203 @@
+//! Accounts: who makes them, who confirms, and what two accounts of one person may not. (T17)
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use chaobiao::domain::access::{Regions, Role};
+
+use crate::rig::{Answer, PASSWORD, Rig, Somebody, request};
+
+async fn make(rig: &Rig, who: &Somebody, person: &str, name: &str, role: &str) -> Answer {
+    let body = serde_json::json!({ "person": person, "name": name, "role": role }).to_string();
+    rig.json(Method::POST, "/api/v1/accounts", Some(who), &body).await
+}
+
+async fn set_role(rig: &Rig, who: &Somebody, id: i64, version: Option<i64>, role: &str) -> Answer {
+    let mut request = request(Method::PUT, &format!("/api/v1/accounts/{id}/role"), Some(who))
+        .header("content-type", "application/json")
+        .header("x-csrf-token", &who.csrf);
+    if let Some(version) = version {
+        request = request.header("if-match", format!("\"{version}\""));
+    }
+    rig.send(request.body(Body::from(format!(r#"{{"role":"{role}"}}"#))).unwrap()).await
+}
+
+fn id(answer: &Answer) -> i64 {
+    answer.json()["account"]["id"].as_i64().unwrap_or_else(|| panic!("{answer:?}"))
+}
+
+#[tokio::test]
+async fn t17_who_becomes_approver_is_confirmed_by_another_approver() {
+    let rig = Rig::new().await;
+    let admin = rig.signed_in("admin", Role::Admin).await;
+    let first = make(&rig, &admin, "王", "wang", "approver").await;
+    assert_eq!(first.json()["account"]["is_enabled"], true, "nobody could confirm the first one");
+    let approver = rig.signed_in("zhao", Role::Approver).await;
+    let second = make(&rig, &admin, "李", "li", "approver").await;
+    assert_eq!(second.json()["account"]["is_enabled"], false, "{second:?}");
+    assert_eq!(second.json()["account"]["proposed_role"], "approver");
+    let path = format!("/api/v1/accounts/{}/enable", id(&second));
+    let enabled = rig.json(Method::POST, &path, Some(&admin), "").await;
+    assert_eq!(enabled.code(), "same_person", "an administrator does not get round it");
+    let path = format!("/api/v1/proposed-roles/{}/confirm", id(&second));
+    assert_eq!(rig.json(Method::POST, &path, Some(&admin), "").await.code(), "not_allowed");
+    let waiting = rig.get("/api/v1/proposed-roles", Some(&approver)).await;
+    assert_eq!(waiting.json()["meta"]["count"], 1);
+    rig.clock.advance(std::time::Duration::from_secs(60));
+    let confirmed = rig.json(Method::POST, &path, Some(&approver), "").await;
+    assert_eq!(confirmed.json()["account"]["is_enabled"], true, "{confirmed:?}");
+    assert_eq!(confirmed.json()["account"]["role_since"], rig.services.clock.now().to_string());
+    let again = rig.json(Method::POST, &path, Some(&approver), "").await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+    let audited = rig.audited().await;
+    assert_eq!((audited["account.confirm_role"], audited["account.add"]), (1, 4));
+}
+
+#[tokio::test]
+async fn t17_nobody_grants_themselves_or_another_account_of_theirs() {
+    let rig = Rig::new().await;
+    let admin = rig.signed_in("admin", Role::Admin).await;
+    let own = admin.account.id.number();
+    let granted = set_role(&rig, &admin, own, Some(admin.account.version), "approver").await;
+    assert_eq!(granted.code(), "own_account");
+    for what in ["disable", "reset", "enable"] {
+        let path = format!("/api/v1/accounts/{own}/{what}");
+        assert_eq!(rig.json(Method::POST, &path, Some(&admin), "").await.code(), "own_account", "{what}");
+    }
+    // The person of `admin` is called so, too.
+    for role in ["operator", "approver", "auditor"] {
+        assert_eq!(make(&rig, &admin, "admin", "second", role).await.code(), "role_held", "{role}");
+    }
+    assert_eq!(make(&rig, &admin, "admin", "second", "viewer").await.status, StatusCode::CREATED);
+    let third = make(&rig, &admin, "李", "li", "operator").await;
+    assert_eq!(third.status, StatusCode::CREATED);
+    assert_eq!(make(&rig, &admin, "李", "li2", "approver").await.code(), "role_held");
+}
+
+#[tokio::test]
+async fn edits_that_race_are_told_apart_by_their_version() {
+    let rig = Rig::new().await;
+    let admin = rig.signed_in("admin", Role::Admin).await;
+    let made = make(&rig, &admin, "李", "li", "viewer").await;
+    let path = format!("/api/v1/accounts/{}", id(&made));
+    let shown = rig.get(&path, Some(&admin)).await;
+    let version: i64 = shown.header("etag").trim_matches('"').parse().unwrap();
+    let without = set_role(&rig, &admin, id(&made), None, "operator").await;
+    assert_eq!(without.status, StatusCode::PRECONDITION_REQUIRED);
+    let one = set_role(&rig, &admin, id(&made), Some(version), "operator").await;
+    assert_eq!(one.status, StatusCode::OK, "{one:?}");
+    let other = set_role(&rig, &admin, id(&made), Some(version), "auditor").await;
+    assert_eq!((other.status, other.code().as_str()), (StatusCode::PRECONDITION_FAILED, "stale"));
+    let shown = rig.get(&path, Some(&admin)).await;
+    assert_eq!(shown.json()["account"]["role"], "operator");
+}
+
+#[tokio::test]
+async fn t10_an_account_is_made_reset_and_finished_with_forms_alone() {
+    let rig = Rig::new().await;
+    let admin = rig.signed_in("admin", Role::Admin).await;
+    let fields = [("person", "王敏"), ("name", "wang"), ("role", "approver"), ("areas", "")];
+    let made = rig.form("/users", Some(&admin), &fields).await;
+    assert_eq!(made.status, StatusCode::OK, "{made:?}");
+    let password = between(&made.body, "wang ", "<");
+    let fields = [("name", "wang"), ("password", &*password), ("code", ""), ("next", "/")];
+    let entered = rig.form("/login", None, &fields).await;
+    assert_eq!(entered.status, StatusCode::SEE_OTHER, "{entered:?}");
+    let mut who = Somebody { cookie: cookie(&entered), ..admin.clone() };
+    let page = rig.get("/welcome", Some(&who)).await;
+    who.csrf = between(&page.body, "name=\"csrf\" value=\"", "\"");
+    let weak = rig
+        .form("/welcome/password", Some(&who), &[("password", "wang2026wang"), ("again", "wang2026wang")])
+        .await;
+    assert_eq!(weak.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let set = rig.form("/welcome/password", Some(&who), &[("password", PASSWORD), ("again", PASSWORD)]).await;
+    assert_eq!((set.status, set.header("location")), (StatusCode::SEE_OTHER, "/welcome"), "{set:?}");
+    assert_eq!(
+        rig.get("/welcome", Some(&who)).await.header("location"),
+        "/login?next=/welcome",
+        "a new session"
+    );
+    who.cookie = cookie(&set);
+    let page = rig.get("/welcome", Some(&who)).await;
+    who.csrf = between(&page.body, "name=\"csrf\" value=\"", "\"");
+    let secret = between(&page.body, "name=\"secret\" value=\"", "\"");
+    let totp =
+        chaobiao::http::auth::Totp::of(&chaobiao::store::access::FactorSecret(secret.clone())).unwrap();
+    let wrong = rig.form("/welcome/factor", Some(&who), &[("secret", &secret), ("code", "123456")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let short = rig.form("/welcome/factor", Some(&who), &[("secret", "AAAA"), ("code", "123456")]).await;
+    assert_eq!(short.header("location"), "/welcome", "a short key is not taken");
+    let code = totp.code_at(rig.services.clock.now());
+    let set = rig.form("/welcome/factor", Some(&who), &[("secret", &secret), ("code", &code)]).await;
+    assert_eq!((set.status, set.header("location")), (StatusCode::SEE_OTHER, "/"), "{set:?}");
+    who.cookie = cookie(&set);
+    let page = rig.get("/account", Some(&who)).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(rig.get("/roles", Some(&who)).await.status, StatusCode::OK);
+    let reset = rig.form(&format!("/users/{}/reset", account(&rig, "wang").await), Some(&admin), &[]).await;
+    assert_eq!(reset.status, StatusCode::OK);
+    assert!(!reset.body.contains(&password));
+    assert_eq!(rig.get("/account", Some(&who)).await.status, StatusCode::SEE_OTHER, "its sessions ended");
+    let after = rig.services.store.account_named("wang").await.unwrap().unwrap();
+    assert!(after.is_unfinished() && after.factor.is_none());
+}
+
+#[tokio::test]
+async fn t32_an_administrator_sees_no_customer_and_no_audit() {
+    let rig = Rig::new().await;
+    let admin = rig.signed_in("admin", Role::Admin).await;
+    for route in chaobiao::http::routes().all().filter(|route| !route.changes()) {
+        let is_closed =
+            ["/audit", "/api/v1/audit", "/loss", "/billing"].iter().any(|path| route.path.starts_with(path));
+        if is_closed {
+            let answer = rig.get(&crate::forged::filled(&route.path), Some(&admin)).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", route.path);
+        }
+    }
+    let page = rig.get("/users", Some(&admin)).await;
+    assert_eq!(page.status, StatusCode::OK, "{page:?}");
+}
+
+#[tokio::test]
+async fn i25_a_page_shows_what_was_done_and_by_whom() {
+    let rig = Rig::new().await;
+    let admin = rig.signed_in("admin", Role::Admin).await;
+    let auditor = rig.signed_in("sun", Role::Auditor).await;
+    make(&rig, &admin, "<script>alert(1)</script>", "li", "viewer").await;
+    let page = rig.get("/audit?action=account.", Some(&auditor)).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("account li") && !page.body.contains("login.done</code>"), "{}", page.body);
+    assert!(!page.body.contains("<script>alert"));
+    let verified = rig.get("/audit/verify", Some(&auditor)).await;
+    assert!(verified.body.contains("完整无误"), "{}", verified.body);
+    let list = rig.get("/api/v1/audit?limit=1", Some(&auditor)).await.json();
+    assert_eq!(list["entries"][0]["action"], "account.add");
+    let cursor = list["meta"]["next_cursor"].as_str().unwrap();
+    let next = rig.get(&format!("/api/v1/audit?limit=1&cursor={cursor}"), Some(&auditor)).await.json();
+    assert_eq!(next["entries"][0]["number"].as_i64().unwrap() + 1, cursor.parse::<i64>().unwrap());
+    let file = rig.form("/audit/export", Some(&auditor), &[]).await;
+    assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
+    assert!(file.body.contains("audit.export"), "that it was written out is in it");
+    let (users, _) = (rig.get("/users", Some(&admin)).await, ());
+    assert!(users.body.contains("&lt;script&gt;") && !users.body.contains("<script>alert"));
+}
+
+async fn account(rig: &Rig, name: &str) -> i64 {
+    rig.services.store.account_named(name).await.unwrap().unwrap().id.number()
+}
+
+fn cookie(answer: &Answer) -> String {
+    answer.header("set-cookie").split(';').next().unwrap().to_owned()
+}
+
+fn between(text: &str, before: &str, after: &str) -> String {
+    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
+    rest.split_once(after).unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn t16_an_account_of_a_region_is_bound_to_it() {
+    let rig = Rig::new().await;
+    let who = rig.somebody("li", Role::Operator, Regions::Areas(Vec::new())).await;
+    assert_eq!(who.account.acting("x").regions, Regions::Areas(Vec::new()));
+    assert!(!who.account.acting("x").regions.hold(None));
+}

@@ -1,0 +1,13 @@
+//! The console and the API as browsers and programs meet them.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
+
+mod accounts;
+mod bodies;
+mod described;
+mod forged;
+mod locked;
+mod matrix;
+mod pages;
+mod rig;
+mod sessions;
+mod slow;

@@ -1,0 +1,267 @@
+//! Pages of collection and billing, opened through the real router over a store with hostile texts in it.
+
+use axum::http::StatusCode;
+use chaobiao::domain::access::{Regions, Role};
+use chaobiao::domain::{
+    ArchiveEntry, Customer, CustomerClass, Day, Fetch, Id, Item, Meter, MeterPath, MeterProtocol,
+    MeteringPoint, MissingCause, Moment, PointRole, Quality, RegisterReading, RunKind, RunMeter, RunOutcome,
+    Source, Suspicion, Transformers,
+};
+use chaobiao::store::archive::Saving;
+use chaobiao::store::{Batch, EventCount, MeterEvent, Notes, RunPlan, Store};
+
+use crate::rig::{Rig, Somebody, escaped, morning};
+
+const SCRIPT: &str = "<script>alert(1)</script>";
+const IMAGE: &str = "\"><img src=x onerror=alert(1)>";
+const FORMULA: &str = "=HYPERLINK(\"//x\")";
+const TURNED: &str = "abc\u{202e}gpj";
+
+fn midnight() -> Moment {
+    Day::of(morning()).start()
+}
+
+fn entry(number: u32, area: &str) -> ArchiveEntry {
+    ArchiveEntry {
+        customer: Customer {
+            number: format!("{FORMULA}{number}"),
+            name: format!("{SCRIPT}{number}"),
+            class: Some(CustomerClass::Residential),
+        },
+        point: MeteringPoint {
+            number: format!("{IMAGE}{number}"),
+            customer: format!("{FORMULA}{number}"),
+            role: PointRole::Customer,
+            area: Some(area.to_owned()),
+            route: None,
+            protection: Some(format!("{TURNED}{SCRIPT}")),
+        },
+        is_unprotected: false,
+        feeder: None,
+        reading_day: None,
+        meter: Meter {
+            address: number.to_string().parse().unwrap(),
+            asset_number: Some(format!("{FORMULA}{number}")),
+            protocol: MeterProtocol::Dlt2007,
+            profile: None,
+            path: MeterPath::Line { line: format!("{SCRIPT}line"), baud: None, parity: None },
+        },
+        transformers: Some(Transformers::NONE),
+        installed_at: Some("2026-01-01".parse::<Day>().unwrap().start()),
+        first_reading: None,
+    }
+}
+
+/// Two meters in two areas: one read with a doubt, one missing, with an event each. Gives the fetch of the first.
+async fn town(store: &Store) -> Id<Fetch> {
+    let entries = [entry(1, &format!("{SCRIPT}A")), entry(2, "B")];
+    store.save_archive(&entries, midnight(), Saving::Confirmed).await.unwrap();
+    let meters = [Id::new(1), Id::new(2)];
+    let plan = RunPlan {
+        scope: "site",
+        day: Day::of(midnight()),
+        kind: RunKind::Nightly,
+        meters: &meters,
+        deadline: morning(),
+    };
+    let run = store.begin_run(&plan, midnight()).await.unwrap();
+    let item = Item::parse("1.8.0").unwrap();
+    let fetch = Fetch {
+        id: store.new_fetch_id(midnight()),
+        meter: Id::new(1),
+        items: vec![item],
+        from: midnight(),
+        until: midnight(),
+        source: Source::Freeze,
+        collected_at: midnight(),
+        frames: b"<script>alert(1)</script>".to_vec(),
+        run: Some(run.id),
+    };
+    let reading = |value, quality| RegisterReading {
+        meter: Id::new(1),
+        item,
+        as_of: midnight(),
+        value,
+        meter_time: Some(SCRIPT.to_owned()),
+        collected_at: midnight(),
+        source: Source::Freeze,
+        quality,
+        fetch: Some(fetch.id),
+    };
+    let outcome = |meter, outcome| RunMeter {
+        run: run.id,
+        meter: Id::new(meter),
+        outcome,
+        detail: Some(format!("{TURNED}{SCRIPT}")),
+        holes: None,
+    };
+    let event = |meter| MeterEvent {
+        meter: Id::new(meter),
+        kind: SCRIPT.to_owned(),
+        began: IMAGE.to_owned(),
+        record: format!(
+            "{{\"values\":[{{\"name\":\"{SCRIPT}\",\"name_zh\":\"{SCRIPT}\",\"value\":\"=1\"}}]}}"
+        ),
+        collected_at: midnight(),
+    };
+    let count = EventCount { meter: Id::new(1), kind: SCRIPT.to_owned(), count: 1, at: midnight() };
+    let notes = Notes { events: vec![event(1), event(2)], event_counts: vec![count], ..Notes::default() };
+    let id = fetch.id;
+    let registers = vec![reading(5, Quality::Good), reading(4, Quality::Suspect(Suspicion::BackwardStep))];
+    let outcomes = vec![outcome(1, RunOutcome::Read), outcome(2, RunOutcome::Missing(MissingCause::Silent))];
+    let batch = Batch { fetches: vec![fetch], registers, outcomes, notes, ..Batch::default() };
+    store.save(&batch, midnight()).await.unwrap();
+    id
+}
+
+/// Every page of the town, and the tables of each.
+fn pages(fetch: Id<Fetch>) -> Vec<(String, &'static [&'static str])> {
+    let of_meter = |part: &str| format!("/meters/000000000001?part={part}");
+    let mut pages: Vec<(String, &'static [&'static str])> = vec![
+        ("/?".to_owned(), &["areas", "lines", "missing"]),
+        ("/meters?".to_owned(), &["all"]),
+        ("/billing?".to_owned(), &["all", "open", "reviews"]),
+        ("/lines?".to_owned(), &["all", "terminals"]),
+        ("/events?".to_owned(), &["all"]),
+        ("/loss?".to_owned(), &["all"]),
+        ("/orders?".to_owned(), &["all"]),
+        (format!("/meters/000000000001/fetches/{fetch}?"), &[]),
+        (of_meter("status"), &[]),
+    ];
+    for part in ["curve", "registers", "events", "clock", "fetches"] {
+        pages.push((of_meter(part), &["all"]));
+    }
+    pages
+}
+
+async fn opened(rig: &Rig, who: &Somebody, path: &str) -> String {
+    let answer = rig.get(path, Some(who)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
+    answer.body
+}
+
+#[tokio::test]
+async fn t13_no_text_of_others_runs_on_any_page_or_in_any_file() {
+    let rig = Rig::new().await;
+    let fetch = town(&rig.services.store).await;
+    let operator = rig.signed_in("operator", Role::Operator).await;
+    let (mut shown, mut files) = (0, 0);
+    for (page, tables) in pages(fetch) {
+        let text = opened(&rig, &operator, &page).await;
+        assert_eq!(text.matches("<script").count(), 1, "{page}: the one of our own");
+        assert!(!text.contains("<img") && !text.contains('\u{202e}') && !text.contains('\0'), "{page}");
+        shown += text.matches("&lt;script&gt;").count();
+        for table in tables {
+            let file = rig.get(&format!("{page}&csv={table}"), Some(&operator)).await;
+            assert_eq!(file.header("content-type"), "text/csv; charset=utf-8", "{page} {table}: {file:?}");
+            let text = file.body.strip_prefix('\u{feff}').unwrap();
+            assert!(!text.contains('\u{202e}'), "{page} {table}");
+            for cell in text.lines().flat_map(|line| line.split(',')) {
+                let cell = cell.trim_start_matches('"');
+                assert!(!cell.starts_with(['=', '+', '@']), "{page} {table}: {cell}");
+            }
+            files += 1;
+        }
+    }
+    assert!(shown > 20 && files == 17, "{shown} hostile texts, {files} files");
+    assert_eq!(rig.audited().await["export.csv"], files, "every file is in the audit log");
+}
+
+#[tokio::test]
+async fn t14_no_parameter_of_a_page_reaches_a_statement() {
+    let rig = Rig::new().await;
+    let fetch = town(&rig.services.store).await;
+    let operator = rig.signed_in("operator", Role::Operator).await;
+    let hostile = [
+        "'",
+        "\"",
+        "';--",
+        "' OR '1'='1",
+        "1; DROP TABLE meter",
+        "%",
+        "_",
+        "\\",
+        "\0",
+        "(SELECT 1)",
+        "-address",
+        "name,(SELECT 1)",
+        "99999999999999999999",
+        "-1",
+        "\u{202e}",
+        "~~~~",
+        "1~2~3~4~5",
+        "1:x",
+        "NaN",
+    ];
+    let names = [
+        "sort",
+        "q",
+        "page",
+        "after",
+        "day",
+        "state",
+        "kind",
+        "item",
+        "from",
+        "until",
+        "part",
+        "missing-sort",
+    ];
+    for (page, _) in pages(fetch) {
+        for name in names {
+            for text in hostile {
+                let path = format!("{page}&{name}={}", escaped(text));
+                let answer = rig.get(&path, Some(&operator)).await;
+                assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
+            }
+        }
+    }
+    assert_eq!(rig.services.store.site_meters().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn t16_what_is_outside_a_region_is_not_there() {
+    let rig = Rig::new().await;
+    let fetch = town(&rig.services.store).await;
+    let all = rig.services.store.site_meters().await.unwrap();
+    assert_eq!(all.len(), 2);
+    // The second area was made second.
+    let second = Regions::Areas(vec![Id::new(2)]);
+    let somebody = rig.somebody("operator", Role::Operator, second).await;
+    let operator = rig.sign_in(somebody).await;
+    for path in ["/meters/000000000001", &format!("/meters/000000000001/fetches/{fetch}"), "/meters/999"] {
+        assert_eq!(rig.get(path, Some(&operator)).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let other = format!("/meters/000000000002/fetches/{fetch}");
+    assert_eq!(rig.get(&other, Some(&operator)).await.status, StatusCode::NOT_FOUND, "of another meter");
+    for page in ["/meters", "/events", "/?", "/billing"] {
+        let text = opened(&rig, &operator, page).await;
+        assert!(!text.contains("000000000001"), "{page}");
+    }
+    assert!(opened(&rig, &operator, "/meters").await.contains("000000000002"));
+}
+
+#[tokio::test]
+async fn t32_pages_show_an_administrator_no_customer() {
+    let rig = Rig::new().await;
+    town(&rig.services.store).await;
+    let admin = rig.signed_in("admin", Role::Admin).await;
+    for page in ["/", "/meters", "/meters?q=script", "/meters/000000000002", "/events", "/lines"] {
+        let text = opened(&rig, &admin, page).await;
+        assert!(!text.contains("HYPERLINK") || !text.contains("alert(1)&lt;/script&gt;2"), "{page}");
+    }
+    let found = opened(&rig, &admin, &format!("/meters?q={}", escaped("</script>2"))).await;
+    assert!(!found.contains("/meters/000000000002"), "not even by searching for a name");
+}
+
+#[tokio::test]
+async fn a_look_is_kept_and_leads_back() {
+    let rig = Rig::new().await;
+    let operator = rig.signed_in("operator", Role::Operator).await;
+    let answer = rig.get("/look?set=en&back=%2Fmeters%3Fq%3D1", Some(&operator)).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/meters?q=1"));
+    let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+    let english = Somebody { cookie: format!("{}; {cookie}", operator.cookie), ..operator };
+    let text = opened(&rig, &english, "/meters").await;
+    assert!(text.contains("lang=\"en\"") && text.contains(">Meters"), "{text}");
+}

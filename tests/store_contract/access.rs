@@ -1,0 +1,255 @@
+//! Accounts, sessions, tokens, attempts and keys of requests, on both databases.
+
+use std::time::Duration;
+
+use chaobiao::domain::access::{Account, Action, Regions, Role};
+use chaobiao::domain::{AuditEntry, Id, Moment};
+use chaobiao::store::access::{
+    AccountChange, Attempt, AttemptPolicy, Claim, FactorSecret, NewAccount, NewSession, NewToken,
+    PasswordHash, SessionLimits,
+};
+use chaobiao::store::{Refusal, Store, StoreError};
+
+use crate::{midnight, on_both};
+
+const LIMITS: SessionLimits =
+    SessionLimits { idle: Duration::from_secs(900), total: Duration::from_secs(8 * 3600), most: 2 };
+
+fn entry(at: Moment) -> AuditEntry {
+    AuditEntry::of_system(at, "account.change", "account li")
+}
+
+async fn add(store: &Store, person: &str, name: &str, role: Role) -> Result<Id<Account>, StoreError> {
+    let password = PasswordHash("$argon2id$x".to_owned());
+    let new =
+        NewAccount { person, name, role, regions: &Regions::All, password: &password, proposed_by: None };
+    store.add_account(&new, &entry(midnight("2026-11-22"))).await
+}
+
+fn refusal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Refusal {
+    match result {
+        Err(StoreError::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn t17_a_person_is_one_person_and_holds_one_of_the_roles_that_exclude_each_other() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        assert!(!store.has_accounts().await.unwrap());
+        let one = add(store, "李娜", "li", Role::Operator).await.unwrap();
+        let other = add(store, "李娜", "li2", Role::Viewer).await.unwrap();
+        let account = store.account(one).await.unwrap().unwrap();
+        assert_eq!(account.person, store.account(other).await.unwrap().unwrap().person);
+        assert!(account.must_set_password && account.is_enabled && account.factor.is_none());
+        assert_eq!(refusal(add(store, "王", "li", Role::Viewer).await), Refusal::NameTaken);
+        for role in [Role::Approver, Role::Admin, Role::Auditor] {
+            assert_eq!(refusal(add(store, "李娜", "li3", role).await), Refusal::RoleHeld);
+            let change = AccountChange::SetRole(role);
+            let changed = store.change_account(other, None, &change, &entry(midnight("2026-11-22"))).await;
+            assert_eq!(refusal(changed), Refusal::RoleHeld);
+            let change = AccountChange::ProposeRole { role, by: account.person };
+            let changed = store.change_account(other, None, &change, &entry(midnight("2026-11-22"))).await;
+            assert_eq!(refusal(changed), Refusal::RoleHeld);
+        }
+        assert_eq!(store.accounts().await.unwrap().len(), 2);
+        assert_eq!(store.audit_head().await.unwrap().number, 2, "what was refused left nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t17_a_role_is_confirmed_by_a_third_person_and_counts_from_then_on() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let (noon, later) = (midnight("2026-11-22"), midnight("2026-11-23"));
+        let admin = add(store, "赵", "zhao", Role::Admin).await.unwrap();
+        let admin = store.account(admin).await.unwrap().unwrap().person;
+        let approver = add(store, "王", "wang", Role::Approver).await.unwrap();
+        let approver = store.account(approver).await.unwrap().unwrap().person;
+        let li = add(store, "李", "li", Role::Viewer).await.unwrap();
+        let propose = AccountChange::ProposeRole { role: Role::Approver, by: admin };
+        let proposed = store.change_account(li, Some(1), &propose, &entry(noon)).await.unwrap();
+        assert_eq!((proposed.role, proposed.proposed), (Role::Viewer, Some((Role::Approver, admin))));
+        let stale = store.change_account(li, Some(1), &AccountChange::DropProposal, &entry(noon)).await;
+        assert_eq!(refusal(stale), Refusal::Stale);
+        for by in [admin, proposed.person] {
+            let confirmed =
+                store.change_account(li, None, &AccountChange::ConfirmRole { by }, &entry(later)).await;
+            assert_eq!(refusal(confirmed), Refusal::SamePerson);
+        }
+        let confirm = AccountChange::ConfirmRole { by: approver };
+        let confirmed = store.change_account(li, None, &confirm, &entry(later)).await.unwrap();
+        assert_eq!((confirmed.role, confirmed.role_since, confirmed.proposed), (Role::Approver, later, None));
+        let again = store.change_account(li, None, &confirm, &entry(later)).await;
+        assert_eq!(refusal(again), Refusal::NotThere);
+        let reset = AccountChange::Reset(&PasswordHash("new".to_owned()));
+        let much_later = midnight("2026-12-23");
+        let reset = store.change_account(li, None, &reset, &entry(much_later)).await.unwrap();
+        assert_eq!(reset.role_since, much_later, "whoever got the new password approves nothing for a day");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t11_sessions_are_limited_and_end_with_changes() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        let li = add(store, "李", "li", Role::Operator).await.unwrap();
+        let open = async |hash: &str, at: Moment| {
+            let new = NewSession { hash, account: li, source: "10.0.0.7", limits: LIMITS };
+            store.open_session(&new, &entry(at)).await.unwrap();
+        };
+        for (number, hash) in ["one", "two", "three"].into_iter().enumerate() {
+            open(hash, at.plus(Duration::from_secs(u64::try_from(number).unwrap()))).await;
+        }
+        assert_eq!(store.login_session("one").await.unwrap(), None, "the oldest gave way");
+        let session = store.login_session("three").await.unwrap().unwrap();
+        assert!(session.holds(at.plus(Duration::from_secs(901)), LIMITS));
+        assert!(!session.holds(at.plus(Duration::from_secs(902)), LIMITS));
+        assert!(!session.holds(at.minus(Duration::from_secs(3600)), LIMITS), "F33");
+        store.touch_session("three", at.plus(Duration::from_secs(800))).await.unwrap();
+        let session = store.login_session("three").await.unwrap().unwrap();
+        assert!(session.holds(at.plus(Duration::from_secs(1600)), LIMITS));
+        open("four", at.plus(Duration::from_secs(20_000))).await;
+        assert_eq!(store.login_session("three").await.unwrap(), None, "what is over is taken away");
+        store.end_session("four", &entry(at)).await.unwrap();
+        assert_eq!(store.login_session("four").await.unwrap(), None);
+        open("five", at).await;
+        store.change_account(li, None, &AccountChange::Enable(false), &entry(at)).await.unwrap();
+        assert_eq!(store.login_session("five").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t10_a_step_of_the_second_factor_is_used_once() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        let wang = add(store, "王", "wang", Role::Approver).await.unwrap();
+        let secret = FactorSecret("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned());
+        let set = AccountChange::SetFactor { secret: &secret, step: 10 };
+        let account = store.change_account(wang, None, &set, &entry(at)).await.unwrap();
+        assert!(!format!("{account:?}").contains("GEZDG"), "it is not shown");
+        assert_eq!(account.factor.unwrap().last_step, 10);
+        let used = futures_util::future::join_all((0..10).map(|_| store.use_factor_step(wang, 11))).await;
+        assert_eq!(used.into_iter().filter(|used| *used.as_ref().unwrap()).count(), 1);
+        assert!(!store.use_factor_step(wang, 10).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t09_attempts_are_counted_and_not_forgotten() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        let minute = Duration::from_secs(60);
+        let policy = AttemptPolicy { of_account: 3, of_source: 5, lock: minute };
+        let begin = |name: &'static str, at| store.begin_attempt(name, "10.0.0.7", policy, at);
+        for locks in [false, false, true] {
+            assert_eq!(begin("li", at).await.unwrap(), Attempt::Counted { locks });
+        }
+        assert_eq!(begin("li", at).await.unwrap(), Attempt::Locked(minute));
+        let back = at.minus(minute * 600);
+        assert_eq!(begin("li", back).await.unwrap(), Attempt::Locked(minute), "F33");
+        assert_eq!(begin("li", back.plus(minute)).await.unwrap(), Attempt::Counted { locks: true });
+        assert_eq!(begin("li", back.plus(minute)).await.unwrap(), Attempt::Locked(minute * 2));
+        store.forget_attempts("li", "10.0.0.7").await.unwrap();
+        assert_eq!(begin("li", back.plus(minute)).await.unwrap(), Attempt::Counted { locks: false });
+        assert_eq!(begin("wang", back.plus(minute)).await.unwrap(), Attempt::Counted { locks: true });
+        assert_eq!(begin("zhao", back.plus(minute)).await.unwrap(), Attempt::Locked(minute), "the source");
+        let day = back.plus(minute * 3000);
+        assert_eq!(begin("zhao", day).await.unwrap(), Attempt::Counted { locks: false }, "after a day");
+        store.unlock("zhao", &entry(day)).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t18_a_key_belongs_to_one_request_and_keeps_its_answer_a_month() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        let li = add(store, "李", "li", Role::Operator).await.unwrap();
+        let claim = |hash: &'static str, at| store.claim_key(li, "key-00001", hash, at);
+        assert_eq!(claim("a", at).await.unwrap(), Claim::New);
+        assert_eq!(claim("a", at).await.unwrap(), Claim::Open);
+        assert_eq!(claim("b", at).await.unwrap(), Claim::Other);
+        store.release_key(li, "key-00001").await.unwrap();
+        assert_eq!(claim("b", at).await.unwrap(), Claim::New);
+        store.settle_key(li, "key-00001", 201, "{}").await.unwrap();
+        store.release_key(li, "key-00001").await.unwrap();
+        let answered = Claim::Answered { status: 201, answer: "{}".to_owned() };
+        let month = at.plus(Duration::from_secs(30 * 86_400));
+        assert_eq!(claim("b", month).await.unwrap(), answered);
+        assert_eq!(claim("b", at.plus(Duration::from_secs(33 * 86_400))).await.unwrap(), Claim::New);
+        let claims =
+            futures_util::future::join_all((0..8).map(|_| store.claim_key(li, "key-00002", "a", at))).await;
+        assert_eq!(claims.into_iter().filter(|claim| *claim.as_ref().unwrap() == Claim::New).count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_are_kept_by_their_hash_and_end() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        let li = add(store, "李", "li", Role::Operator).await.unwrap();
+        let new = NewToken {
+            account: li,
+            name: "robot",
+            hash: "hash",
+            scopes: &[Action::SeeStatus, Action::RequestCut],
+            expires_at: at.plus(Duration::from_secs(86_400)),
+        };
+        let id = store.add_token(&new, &entry(at)).await.unwrap();
+        assert_eq!(refusal(store.add_token(&new, &entry(at)).await), Refusal::NameTaken);
+        let (token, account) = store.token("hash").await.unwrap().unwrap();
+        assert_eq!((token.id, account.id, token.scopes.len()), (id, li, 2));
+        assert!(
+            token.holds(at)
+                && !token.holds(new.expires_at)
+                && !token.holds(at.minus(Duration::from_secs(61)))
+        );
+        assert_eq!(store.token("other").await.unwrap(), None);
+        store.end_token(li, id, &entry(at)).await.unwrap();
+        assert_eq!(refusal(store.end_token(li, id, &entry(at)).await), Refusal::NotThere);
+        assert!(!store.token("hash").await.unwrap().unwrap().0.holds(at));
+        let second = store.add_token(&NewToken { name: "two", hash: "h2", ..new }, &entry(at)).await.unwrap();
+        store.change_account(li, None, &AccountChange::SetRole(Role::Viewer), &entry(at)).await.unwrap();
+        let all = store.tokens(li).await.unwrap();
+        assert!(
+            all.iter().any(|token| token.id == second) && all.iter().all(|token| token.ended_at.is_some())
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t16_regions_are_kept_by_area() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        fresh
+            .run("INSERT INTO transformer_area (id, name) VALUES (7, '东1'), (8, '东2'), (9, '西')")
+            .await
+            .unwrap();
+        let regions = store.areas_named(&["东2", "东1"]).await.unwrap().unwrap();
+        assert_eq!(store.areas_named(&["东2", "无"]).await.unwrap(), None);
+        let li = add(store, "李", "li", Role::Operator).await.unwrap();
+        assert_eq!(store.account(li).await.unwrap().unwrap().regions, Regions::All);
+        let set = AccountChange::SetRegions(&regions);
+        let account = store.change_account(li, None, &set, &entry(at)).await.unwrap();
+        assert_eq!(account.regions, Regions::Areas(vec![Id::new(7), Id::new(8)]));
+        assert_eq!(store.area_names(li).await.unwrap(), ["东1", "东2"]);
+        let none = AccountChange::SetRegions(&Regions::Areas(Vec::new()));
+        let account = store.change_account(li, None, &none, &entry(at)).await.unwrap();
+        assert_eq!(account.regions, Regions::Areas(Vec::new()), "none is not all (F38)");
+    })
+    .await;
+}
