@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 use super::{AppError, Site};
 use crate::http::auth::{OneTimeLogin, first_login};
-use crate::http::{self, Services};
+use crate::http::{self, Changes, Services, Topic};
 
 /// The port of the console, open.
 #[derive(Debug)]
@@ -47,6 +49,19 @@ impl Site {
         )
         .of_site(&self.config)
         .reading(self.on_demand.clone())
+    }
+
+    /// Wakes whoever watches when an on-demand read has changed.
+    pub(super) async fn tell_of_reads(&self, told: Changes, stop: &CancellationToken) {
+        let mut changes = self.on_demand.changes();
+        loop {
+            let changed =
+                tokio::select! { () = stop.cancelled() => return, changed = changes.recv() => changed };
+            match changed {
+                Ok(_) | Err(RecvError::Lagged(_)) => told.tell(Topic::Read),
+                Err(RecvError::Closed) => return,
+            }
+        }
     }
 }
 

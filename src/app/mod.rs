@@ -210,7 +210,10 @@ impl Site {
         );
         let console = async {
             if let Some(console) = console {
-                http::serve(self.services(), console.into_listener(), &self.tasks, stop).await;
+                let services = self.services();
+                let told = self.tell_of_reads(services.changes.clone(), stop);
+                let served = http::serve(services, console.into_listener(), &self.tasks, stop);
+                tokio::join!(told, served);
             }
         };
         let (store, clock, alarms) = (&self.store, &self.clock, &self.config.alarms);

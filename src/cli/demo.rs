@@ -1,5 +1,6 @@
 //! `chaobiao demo`: the main job, whole, on a simulated neighbourhood.
 
+mod passwords;
 mod share;
 mod town;
 
@@ -58,6 +59,7 @@ impl Demo {
         site.store.save_archive(&town.entries, now, Saving::Save).await.map_err(|error| {
             CliError::Failed(format!("the archive of the neighbourhood: {}", super::with_causes(&error)))
         })?;
+        passwords::keep(&site.store, &town.config, self.seed, now).await?;
         let began = tokio::time::Instant::now();
         let report = self.night(&site, Day::of(now)).await?;
         let share = share::share(&town.wires);

@@ -93,6 +93,26 @@ impl Store {
         rows.into_iter().map(run).collect()
     }
 
+    /// Runs before the one of a day with a number, the last day first, `most` at most.
+    ///
+    /// # Errors
+    /// As [`Self::begin_run`].
+    pub async fn runs_before(&self, (day, id): (i64, i64), most: u32) -> Result<Vec<Run>, StoreError> {
+        let mut reading = self.read("reading runs").await?;
+        let args = [day.into(), id.into(), i64::from(most).into()];
+        let rows: Vec<Row> = reading.rows(BEFORE, &args).await?;
+        rows.into_iter().map(run).collect()
+    }
+
+    /// The run with a number.
+    ///
+    /// # Errors
+    /// As [`Self::begin_run`].
+    pub async fn run(&self, id: Id<Run>) -> Result<Option<Run>, StoreError> {
+        let mut reading = self.read("reading a run").await?;
+        reading.row::<Row>(ONE, &[id.into()]).await?.map(run).transpose()
+    }
+
     /// The runs that were begun and have not ended.
     ///
     /// # Errors
@@ -297,6 +317,12 @@ const OF_ID: &str =
 
 const NEWEST: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
     ORDER BY day DESC, started_at DESC LIMIT $1";
+
+const BEFORE: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
+    WHERE (day, id) < ($1, $2) ORDER BY day DESC, id DESC LIMIT $3";
+
+const ONE: &str =
+    "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run WHERE id = $1";
 
 const UNFINISHED: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
     WHERE state = $1 ORDER BY day, id";

@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
 mod answers;
+mod api;
 mod desk;
 mod ends;
 #[path = "../night/held.rs"]

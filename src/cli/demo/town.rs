@@ -13,8 +13,8 @@ use simulator::world::file::{BusEntry, WorldFile};
 use simulator::world::fitted::Shared;
 use simulator::world::generate::Plan;
 
-use super::Demo;
 use super::share::Wire;
+use super::{Demo, passwords};
 use crate::cli::CliError;
 use crate::cli::simulate::archive;
 use crate::clock::Clock;
@@ -54,7 +54,7 @@ impl Town {
             reach(&bus, entry, demo, directory).await?;
         }
         let file = directory.join(CONFIG);
-        let text = archive::config_text(&world)? + MORE;
+        let text = archive::config_text(&world)? + MORE + &passwords::section(directory)?;
         std::fs::write(&file, &text)
             .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
         let config =
@@ -101,7 +101,9 @@ fn draw(demo: &Demo) -> Result<WorldFile, CliError> {
         lines: (1..=lines).map(line).collect(),
         is_varied: false,
     };
-    plan.draw().map_err(|error| CliError::Failed(error.to_string()))
+    let mut world = plan.draw().map_err(|error| CliError::Failed(error.to_string()))?;
+    passwords::set(&mut world, demo.seed)?;
+    Ok(world)
 }
 
 /// Makes a bus reachable, and notes where.

@@ -54,7 +54,7 @@ pub enum ReadError {
     #[error("a job may last from one second up to 24 hours")]
     Expiry,
     /// A key of no use.
-    #[error("a key has 1 to 100 characters that can be seen")]
+    #[error("a key has 1 to 128 characters that can be seen")]
     Key,
     /// No such meter is installed where the asker may see it.
     #[error("there is no meter {0}")]
@@ -123,7 +123,7 @@ impl ReadRequest {
             return Err(ReadError::Expiry);
         }
         let is_fit =
-            |key: &String| (1..=100).contains(&key.chars().count()) && !key.chars().any(char::is_control);
+            |key: &String| (1..=128).contains(&key.chars().count()) && !key.chars().any(char::is_control);
         if !self.key.as_ref().is_none_or(is_fit) {
             return Err(ReadError::Key);
         }

@@ -7,8 +7,13 @@ mod billing;
 mod browse;
 mod changes;
 mod health;
+mod meters;
 mod openapi;
 mod proposals;
+mod reads;
+mod reads_shown;
+mod runs;
+mod series;
 mod stream;
 pub(super) mod tokens;
 mod written;
@@ -35,6 +40,10 @@ pub(super) fn routes() -> Routes {
         .and(alarms::routes())
         .and(billing::routes())
         .and(proposals::routes())
+        .and(reads::routes())
+        .and(meters::routes())
+        .and(series::routes())
+        .and(runs::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {

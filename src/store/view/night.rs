@@ -73,6 +73,24 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Meters that a run has not read, with numbers above `after`, in the order of their numbers, `most` at most.
+    ///
+    /// # Errors
+    /// As [`Self::night_groups`].
+    pub async fn missing_lines_after(
+        &self,
+        run: Id<Run>,
+        regions: &Regions,
+        (after, most): (i64, u32),
+    ) -> Result<Vec<MissingLine>, StoreError> {
+        let mut reading = self.read("reading which meters a run misses").await?;
+        let args = [run.into(), super::areas(regions).into(), after.into(), i64::from(most).into()];
+        let rows: Vec<MissingRow> = reading.rows(MISSING_AFTER, &args).await?;
+        rows.into_iter().map(missing).collect()
+    }
+}
+
 type GroupRow = (Option<String>, Option<String>, i64, Option<i64>, i64, i64);
 
 fn group((area, line, outcome, cause, meters, holes): GroupRow) -> Result<NightGroup, StoreError> {
@@ -135,3 +153,15 @@ const MISSING: &str = "SELECT rm.meter_id, m.address, p.number, c.number, c.name
     WHERE rm.run_id = $1 AND rm.outcome = 2 \
         AND ($2 = '' OR $2 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
     ORDER BY rm.cause, m.address LIMIT $3";
+
+const MISSING_AFTER: &str = "SELECT rm.meter_id, m.address, p.number, c.number, c.name, a.name, \
+        coalesce(l.name, m.terminal), rm.cause, rm.detail, rm.changed_at \
+    FROM run_meter rm JOIN meter m ON m.id = rm.meter_id \
+    LEFT JOIN line l ON l.id = m.line_id \
+    LEFT JOIN installation i ON i.meter_id = rm.meter_id AND i.removed_at IS NULL \
+    LEFT JOIN metering_point p ON p.id = i.point_id \
+    LEFT JOIN customer c ON c.id = p.customer_id \
+    LEFT JOIN transformer_area a ON a.id = p.area_id \
+    WHERE rm.run_id = $1 AND rm.outcome = 2 \
+        AND ($2 = '' OR $2 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
+    AND rm.meter_id > $3 ORDER BY rm.meter_id LIMIT $4";

@@ -1,0 +1,227 @@
+//! `/api/v1/runs`: nights, how far they came, and what they miss. How far the night of now has come is followed at
+//! `/api/v1/stream`.
+#![expect(unused_qualifications, reason = "what utoipa makes of parameters")]
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::accounts::ListMeta;
+use super::reads::next_cursor;
+use crate::domain::access::Action;
+use crate::domain::{Coded, Id, Run};
+use crate::http::routes::Routes;
+use crate::http::{Asked, Caller, Problem, Services};
+use crate::store::view::{MissingLine, NightGroup};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .api::<__path_list, _, _>(Action::SeeStatus, list)
+        .api::<__path_show, _, _>(Action::SeeStatus, show)
+        .api::<__path_missing, _, _>(Action::SeeStatus, missing)
+}
+
+/// A page of runs.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct RunsPage {
+    /// Where to go on: `next_cursor` of the answer before.
+    cursor: Option<String>,
+    /// How many at most, 1 to 500.
+    limit: Option<u32>,
+}
+
+/// A page of meters that a run misses.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct MissingPage {
+    /// Where to go on: `next_cursor` of the answer before.
+    cursor: Option<i64>,
+    /// How many at most, 1 to 500.
+    limit: Option<u32>,
+}
+
+/// A run.
+#[derive(Debug, Serialize, ToSchema)]
+struct RunShown {
+    /// Its number; too large for a number of JavaScript.
+    id: String,
+    /// Which meters: `site` for all.
+    scope: String,
+    /// The day whose beginning is read.
+    day: String,
+    /// What for: nightly.
+    kind: String,
+    /// How it stands: running, done, partial.
+    state: String,
+    /// How many meters it was planned for.
+    planned: u32,
+    /// When it began, RFC 3339.
+    started_at: String,
+    /// When it ends, whatever is missing then, RFC 3339.
+    deadline: String,
+    /// When it ended, RFC 3339.
+    ended_at: Option<String>,
+}
+
+/// Meters of a run that stand alike.
+#[derive(Debug, Serialize, ToSchema)]
+struct GroupShown {
+    /// Their transformer area.
+    transformer_area: Option<String>,
+    /// Their line, or their terminal.
+    line: Option<String>,
+    /// Whether they were read.
+    is_read: bool,
+    /// Why they are missing; `null` for those that were read or wait.
+    cause: Option<String>,
+    /// The same in Chinese.
+    cause_zh: Option<String>,
+    /// How many they are.
+    meters: u64,
+    /// How many slots of their curves are missing.
+    holes: u64,
+}
+
+/// A meter that a run misses.
+#[derive(Debug, Serialize, ToSchema)]
+struct MissingShown {
+    /// Its address.
+    address: String,
+    /// The point it measures.
+    point_number: Option<String>,
+    /// The transformer area.
+    transformer_area: Option<String>,
+    /// The line, or the terminal.
+    line: Option<String>,
+    /// Why.
+    cause: String,
+    /// The same in Chinese.
+    cause_zh: String,
+    /// What more is to be said.
+    detail: Option<String>,
+    /// Since when it is known, RFC 3339.
+    since: String,
+}
+
+/// Runs.
+#[derive(Debug, Serialize, ToSchema)]
+struct RunsAnswer {
+    /// The last day first.
+    runs: Vec<RunShown>,
+    /// Where to go on.
+    meta: ListMeta,
+}
+
+/// One run.
+#[derive(Debug, Serialize, ToSchema)]
+struct RunAnswer {
+    /// The run.
+    run: RunShown,
+    /// How its meters stand, by area and line, as far as the caller may see them.
+    groups: Vec<GroupShown>,
+}
+
+/// What a run misses.
+#[derive(Debug, Serialize, ToSchema)]
+struct MissingAnswer {
+    /// Meters, in the order of their numbers.
+    missing: Vec<MissingShown>,
+    /// Where to go on.
+    meta: ListMeta,
+}
+
+/// Runs, the last day first
+#[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(RunsPage),
+    responses((status = 200, body = RunsAnswer)))]
+async fn list(
+    State(services): State<Services>,
+    Asked(page): Asked<RunsPage>,
+) -> Result<Json<RunsAnswer>, Problem> {
+    let limit = page.limit.unwrap_or(50).clamp(1, 500);
+    let place = page.cursor.as_deref().map_or(Ok((i64::MAX, i64::MAX)), place)?;
+    let runs = services.store.runs_before(place, limit).await?;
+    let is_full = u32::try_from(runs.len()).unwrap_or(u32::MAX) >= limit;
+    let next = runs.last().filter(|_| is_full).map(|run| format!("{}.{}", run.day.number(), run.id));
+    let meta = ListMeta { count: runs.len(), next_cursor: next };
+    Ok(Json(RunsAnswer { runs: runs.into_iter().map(shown).collect(), meta }))
+}
+
+/// A run, and how its meters stand
+#[utoipa::path(get, path = "/api/v1/runs/{id}", tag = "runs", params(("id" = i64, Path)),
+    responses((status = 200, body = RunAnswer)))]
+async fn show(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Json<RunAnswer>, Problem> {
+    let run = services.store.run(Id::new(id)).await?.ok_or_else(Problem::not_there)?;
+    let groups = services.store.night_groups(run.id, &caller.acting.regions).await?;
+    Ok(Json(RunAnswer { run: shown(run), groups: groups.into_iter().map(group).collect() }))
+}
+
+/// The meters that a run has not read, each with its cause
+#[utoipa::path(get, path = "/api/v1/runs/{id}/missing", tag = "runs", params(("id" = i64, Path), MissingPage),
+    responses((status = 200, body = MissingAnswer)))]
+async fn missing(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    Asked(page): Asked<MissingPage>,
+) -> Result<Json<MissingAnswer>, Problem> {
+    let run = services.store.run(Id::new(id)).await?.ok_or_else(Problem::not_there)?;
+    let limit = page.limit.unwrap_or(100).clamp(1, 500);
+    let place = (page.cursor.unwrap_or(0), limit);
+    let lines = services.store.missing_lines_after(run.id, &caller.acting.regions, place).await?;
+    let next = next_cursor(lines.len(), limit, lines.last().map(|line| line.meter.number()));
+    let meta = ListMeta { count: lines.len(), next_cursor: next };
+    Ok(Json(MissingAnswer { missing: lines.into_iter().map(line).collect(), meta }))
+}
+
+fn shown(run: Run) -> RunShown {
+    RunShown {
+        id: run.id.to_string(),
+        scope: run.scope,
+        day: run.day.to_string(),
+        kind: run.kind.name().to_owned(),
+        state: run.state.name().to_owned(),
+        planned: run.planned,
+        started_at: run.started_at.to_string(),
+        deadline: run.deadline.to_string(),
+        ended_at: run.ended_at.map(|at| at.to_string()),
+    }
+}
+
+fn group(group: NightGroup) -> GroupShown {
+    GroupShown {
+        transformer_area: group.area,
+        line: group.line,
+        is_read: group.is_read,
+        cause: group.cause.map(|cause| cause.name().to_owned()),
+        cause_zh: group.cause.map(|cause| cause.name_zh().to_owned()),
+        meters: group.meters,
+        holes: group.holes,
+    }
+}
+
+fn line(line: MissingLine) -> MissingShown {
+    MissingShown {
+        address: line.address,
+        point_number: line.point,
+        transformer_area: line.area,
+        line: line.line,
+        cause: line.cause.name().to_owned(),
+        cause_zh: line.cause.name_zh().to_owned(),
+        detail: line.detail,
+        since: line.since.to_string(),
+    }
+}
+
+fn place(cursor: &str) -> Result<(i64, i64), Problem> {
+    let malformed = || Problem::malformed("the cursor is none of an answer", "翻页游标无效");
+    let (day, id) = cursor.split_once('.').ok_or_else(malformed)?;
+    Ok((day.parse().map_err(|_| malformed())?, id.parse().map_err(|_| malformed())?))
+}

@@ -1,0 +1,347 @@
+//! What meters said, over time: their newest values, registers, load curves and events, as JSON by page or as CSV.
+#![expect(unused_qualifications, reason = "what utoipa makes of parameters")]
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::accounts::ListMeta;
+use super::meters::sheet_of;
+use crate::domain::access::Action;
+use crate::domain::{Coded, Day, Id, Item, Meter, Moment};
+use crate::http::routes::Routes;
+use crate::http::{Asked, Caller, Problem, Services, cell};
+use crate::store::LedgerEntry;
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .api::<__path_latest, _, _>(Action::SeeCustomers, latest)
+        .api::<__path_registers, _, _>(Action::SeeCustomers, registers)
+        .api::<__path_intervals, _, _>(Action::SeeCustomers, intervals)
+        .api::<__path_events, _, _>(Action::SeeCustomers, events)
+}
+
+/// A stretch of days, and a page of what is in it.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Span {
+    /// The first day, `2026-11-01`, time of China; a week before the last one where it is not given.
+    from: Option<String>,
+    /// The last day; today where it is not given.
+    until: Option<String>,
+    /// Only this item, an OBIS code such as `1.8.0`.
+    item: Option<String>,
+    /// Where to go on: `next_cursor` of the answer before.
+    cursor: Option<usize>,
+    /// How many at most, 1 to 5000.
+    limit: Option<usize>,
+    /// `json` or `csv`.
+    format: Option<String>,
+}
+
+/// A value.
+#[derive(Debug, Serialize, ToSchema)]
+struct ValueShown {
+    /// The item, an OBIS code.
+    item: String,
+    /// What it is called.
+    name: String,
+    /// The same in Chinese.
+    name_zh: String,
+    /// The instant it holds for, RFC 3339.
+    at: String,
+    /// Exact decimal.
+    value: String,
+    /// Its unit.
+    unit: String,
+    /// How far it may be trusted.
+    quality: String,
+    /// How it was come by; `null` where the fetch says it.
+    source: Option<String>,
+    /// When it came in, RFC 3339.
+    collected_at: Option<String>,
+    /// The time the meter gave with it.
+    meter_time: Option<String>,
+    /// Its version.
+    version: Option<i64>,
+    /// Whether this version is the one that counts.
+    is_current: Option<bool>,
+}
+
+/// An event.
+#[derive(Debug, Serialize, ToSchema)]
+struct EventShown {
+    /// The identifier of its count.
+    kind: String,
+    /// When it began, as the meter wrote it.
+    began: String,
+    /// When it was read, RFC 3339.
+    collected_at: String,
+    /// All that the record says.
+    #[schema(value_type = Object)]
+    record: serde_json::Value,
+}
+
+/// Values.
+#[derive(Debug, Serialize, ToSchema)]
+struct ValuesAnswer {
+    /// In order of time and item.
+    values: Vec<ValueShown>,
+    /// Where to go on.
+    meta: ListMeta,
+}
+
+/// Events.
+#[derive(Debug, Serialize, ToSchema)]
+struct EventsAnswer {
+    /// As they are kept.
+    events: Vec<EventShown>,
+    /// Where to go on.
+    meta: ListMeta,
+}
+
+/// The newest accepted value of each item of a meter
+///
+/// None of them is what the meter shows now: that is asked for with `POST /api/v1/reads`.
+#[utoipa::path(get, path = "/api/v1/meters/{address}/latest", tag = "data", params(("address" = String, Path)),
+    responses((status = 200, body = ValuesAnswer)))]
+async fn latest(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+) -> Result<Json<ValuesAnswer>, Problem> {
+    let meter = sheet_of(&services, &caller, &address).await?.line.meter;
+    let latest = services.store.latest_of(meter).await?;
+    let values = latest.into_iter().map(|latest| ValueShown {
+        quality: latest.quality.name().to_owned(),
+        source: Some(latest.source.name().to_owned()),
+        collected_at: Some(latest.collected_at.to_string()),
+        ..value(latest.item, latest.at, latest.value)
+    });
+    let values: Vec<_> = values.collect();
+    let meta = ListMeta { count: values.len(), next_cursor: None };
+    Ok(Json(ValuesAnswer { values, meta }))
+}
+
+/// All versions of a meter's registers in a stretch of up to 400 days, in order of time
+#[utoipa::path(get, path = "/api/v1/meters/{address}/registers", tag = "data",
+    params(("address" = String, Path), Span), responses((status = 200, body = ValuesAnswer)))]
+async fn registers(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    Asked(span): Asked<Span>,
+) -> Result<Response, Problem> {
+    let meter = sheet_of(&services, &caller, &address).await?.line.meter;
+    let asked = span.checked(&services, MOST_DAYS_OF_REGISTERS)?;
+    let (from, until) = (asked.from.start(), asked.until.next().start());
+    let entries = services.store.ledger(meter, from, until).await?;
+    let within = entries.into_iter().filter(|entry| entry.reading.as_of < until);
+    let wanted = within.filter(|entry| asked.item.is_none_or(|item| item == entry.reading.item));
+    Ok(asked.answer(&address, wanted.map(register)))
+}
+
+/// The load curves of a meter in a stretch of up to 62 days, in order of day, item and time
+#[utoipa::path(get, path = "/api/v1/meters/{address}/intervals", tag = "data",
+    params(("address" = String, Path), Span), responses((status = 200, body = ValuesAnswer)))]
+async fn intervals(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    Asked(span): Asked<Span>,
+) -> Result<Response, Problem> {
+    let meter = sheet_of(&services, &caller, &address).await?.line.meter;
+    let asked = span.checked(&services, MOST_DAYS_OF_CURVES)?;
+    let values = curves(&services, meter, &asked).await?;
+    Ok(asked.answer(&address, values.into_iter()))
+}
+
+/// The events that a meter has recorded
+#[utoipa::path(get, path = "/api/v1/meters/{address}/events", tag = "data",
+    params(("address" = String, Path), Page), responses((status = 200, body = EventsAnswer)))]
+async fn events(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    Asked(page): Asked<Page>,
+) -> Result<Json<EventsAnswer>, Problem> {
+    let meter = sheet_of(&services, &caller, &address).await?.line.meter;
+    let events = services.store.events_of(meter).await?.into_iter().map(|event| EventShown {
+        kind: event.kind,
+        began: event.began,
+        collected_at: event.collected_at.to_string(),
+        record: serde_json::from_str(&event.record).unwrap_or_default(),
+    });
+    let limit = page.limit.unwrap_or(100).clamp(1, 500);
+    let (events, meta) = paged(events, page.cursor.unwrap_or(0), limit);
+    Ok(Json(EventsAnswer { events, meta }))
+}
+
+/// A page of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    /// Where to go on: `next_cursor` of the answer before.
+    cursor: Option<usize>,
+    /// How many at most, 1 to 500.
+    limit: Option<usize>,
+}
+
+/// A stretch of days that makes sense.
+struct Checked {
+    from: Day,
+    until: Day,
+    item: Option<Item>,
+    cursor: usize,
+    limit: usize,
+    is_csv: bool,
+}
+
+impl Span {
+    fn checked(&self, services: &Services, most_days: i64) -> Result<Checked, Problem> {
+        let day = |text: &String| {
+            text.parse::<Day>().map_err(|_| malformed("a day is written 2026-11-01", "日期须写作 2026-11-01"))
+        };
+        let until = self.until.as_ref().map(day).transpose()?;
+        let until = until.unwrap_or_else(|| Day::of(services.clock.now()));
+        let from = self.from.as_ref().map(day).transpose()?.unwrap_or_else(|| until.plus(-WEEK));
+        if from > until || until.number() - from.number() >= most_days {
+            return Err(Problem::unacceptable(
+                "span",
+                &format!("from the first day to the last there may be 1 to {most_days}"),
+                &format!("起止日期须在 1 至 {most_days} 天以内"),
+            ));
+        }
+        let item = |code: &String| {
+            Item::parse(code).ok_or_else(|| {
+                malformed("an item is an OBIS code such as 1.8.0", "数据项须为 OBIS 代码，如 1.8.0")
+            })
+        };
+        let is_csv = match self.format.as_deref() {
+            None | Some("json") => false,
+            Some("csv") => true,
+            Some(_) => return Err(malformed("a format is json or csv", "格式须为 json 或 csv")),
+        };
+        Ok(Checked {
+            from,
+            until,
+            item: self.item.as_ref().map(item).transpose()?,
+            cursor: self.cursor.unwrap_or(0),
+            limit: self.limit.unwrap_or(MOST_VALUES).clamp(1, MOST_VALUES),
+            is_csv,
+        })
+    }
+}
+
+impl Checked {
+    /// A page of these values, or all of them as a table for spreadsheets.
+    fn answer(&self, address: &str, values: impl Iterator<Item = ValueShown>) -> Response {
+        if self.is_csv {
+            let lines = values.map(|value| csv_line(address, &value));
+            let text = std::iter::once(CSV_HEAD.to_owned()).chain(lines).collect::<String>();
+            let headers = [
+                (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+                (header::CONTENT_DISPOSITION, "attachment; filename=\"values.csv\""),
+            ];
+            return (headers, text).into_response();
+        }
+        let (values, meta) = paged(values, self.cursor, self.limit);
+        Json(ValuesAnswer { values, meta }).into_response()
+    }
+}
+
+/// A page of what is bounded by its stretch of time, so that leaving out the beginning costs little.
+fn paged<T>(mut all: impl Iterator<Item = T>, cursor: usize, limit: usize) -> (Vec<T>, ListMeta) {
+    if let Some(last) = cursor.checked_sub(1) {
+        all.nth(last);
+    }
+    let page: Vec<T> = all.by_ref().take(limit).collect();
+    let next = all.next().map(|_| cursor.saturating_add(page.len()).to_string());
+    let meta = ListMeta { count: page.len(), next_cursor: next };
+    (page, meta)
+}
+
+async fn curves(services: &Services, meter: Id<Meter>, asked: &Checked) -> Result<Vec<ValueShown>, Problem> {
+    let items = match asked.item {
+        Some(item) => vec![item],
+        None => services.store.latest_of(meter).await?.into_iter().map(|latest| latest.item).collect(),
+    };
+    let curves = services.store.curves(&[meter], &items, asked.from, asked.until).await?;
+    let mut values = Vec::new();
+    for curve in curves {
+        values.extend(curve.filled().map(|(at, slot)| ValueShown {
+            quality: slot.quality.name().to_owned(),
+            ..value(curve.item, at, slot.value)
+        }));
+    }
+    values.sort_by(|one, other| (&one.at, &one.item).cmp(&(&other.at, &other.item)));
+    Ok(values)
+}
+
+fn register(entry: LedgerEntry) -> ValueShown {
+    let LedgerEntry { reading, version, is_current, .. } = entry;
+    ValueShown {
+        quality: reading.quality.name().to_owned(),
+        source: Some(reading.source.name().to_owned()),
+        collected_at: Some(reading.collected_at.to_string()),
+        meter_time: reading.meter_time,
+        version: Some(version),
+        is_current: Some(is_current),
+        ..value(reading.item, reading.as_of, reading.value)
+    }
+}
+
+fn value(item: Item, at: Moment, value: i64) -> ValueShown {
+    ValueShown {
+        item: item.code().to_string(),
+        name: item.name_en(),
+        name_zh: item.name_zh(),
+        at: at.to_string(),
+        value: item.quantity(value).to_string(),
+        unit: item.unit().to_owned(),
+        quality: String::new(),
+        source: None,
+        collected_at: None,
+        meter_time: None,
+        version: None,
+        is_current: None,
+    }
+}
+
+fn csv_line(address: &str, value: &ValueShown) -> String {
+    let none = || String::new();
+    let version = value.version.map_or_else(none, |version| version.to_string());
+    let current = value.is_current.map_or_else(none, |is_current| is_current.to_string());
+    let texts = [
+        address,
+        &value.item,
+        &value.name_zh,
+        &value.at,
+        &value.unit,
+        &value.quality,
+        value.source.as_deref().unwrap_or(""),
+        value.collected_at.as_deref().unwrap_or(""),
+        value.meter_time.as_deref().unwrap_or(""),
+        &version,
+        &current,
+    ]
+    .map(cell);
+    // A number is made by us, and may begin with a minus.
+    format!("{},{}\r\n", value.value, texts.join(","))
+}
+
+fn malformed(en: &str, zh: &str) -> Problem {
+    Problem::malformed(en, zh)
+}
+
+/// With the mark by which spreadsheets know UTF-8.
+const CSV_HEAD: &str = "\u{feff}value,meter_address,item,name,at,unit,quality,source,collected_at,meter_time,version,is_current\r\n";
+const MOST_VALUES: usize = 5000;
+const MOST_DAYS_OF_REGISTERS: i64 = 400;
+const MOST_DAYS_OF_CURVES: i64 = 62;
+const WEEK: i64 = 7;
