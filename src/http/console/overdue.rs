@@ -123,7 +123,8 @@ pub(crate) fn sample(asked: Asked) -> OverduePage {
         reminded_at: Some(before(20)),
         told_at,
     };
-    let lines = vec![line(3, 12_345, before(46), Some(before(8)), false), line(7, 900, before(33), None, true)];
+    let lines =
+        vec![line(3, 12_345, before(46), Some(before(8)), false), line(7, 900, before(33), None, true)];
     OverduePage { lines, now, asked }
 }
 

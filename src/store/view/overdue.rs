@@ -51,18 +51,7 @@ impl Store {
     }
 }
 
-type Row = (
-    String,
-    String,
-    String,
-    Option<String>,
-    Option<String>,
-    i64,
-    i64,
-    i64,
-    Option<i64>,
-    Option<i64>,
-);
+type Row = (String, String, String, Option<String>, Option<String>, i64, i64, i64, Option<i64>, Option<i64>);
 
 fn line(row: Row) -> OverdueLine {
     let (number, name, point, area, address, protected, since, owed_fen, reminded_at, told_at) = row;
