@@ -49,6 +49,7 @@ impl Site {
         )
         .of_site(&self.config)
         .reading(self.on_demand.clone())
+        .ordering(self.supply.clone())
     }
 
     /// Wakes whoever watches when an on-demand read has changed.

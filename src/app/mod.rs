@@ -33,6 +33,9 @@ use crate::http::auth::AccountError;
 use crate::http::{self, HttpError};
 use crate::link::{CaptureSettings, Captures, DialInError};
 use crate::store::{Address, Migrations, Store, StoreError};
+use crate::supply::field::{FieldParts, Fields};
+use crate::supply::{Supply, SupplyParts, SupplySettings};
+use crate::telemetry::with_causes;
 use lock::SiteLock;
 
 /// Why a site cannot be started.
@@ -120,6 +123,8 @@ pub struct Site {
     pub collector: Collector,
     /// Reads that somebody waits for.
     pub on_demand: OnDemand,
+    /// Supply orders.
+    pub supply: Supply,
     config: Config,
     clock: Clock,
     captures: Captures,
@@ -181,12 +186,14 @@ impl Site {
             stop_waiting.clone(),
         );
         let on_demand = OnDemand::new(collector.clone(), config.on_demand, &tasks, stop_lines.clone());
+        let supply = supply(&config, &store, &clock, &lines, seed).await;
         let billing_wake = Arc::new(Notify::new());
         Ok(Self {
             store,
             lines,
             collector,
             on_demand,
+            supply,
             config,
             clock,
             captures,
@@ -220,8 +227,8 @@ impl Site {
         let sending = alarm::run(store, clock, alarms, stop);
         let watching = alarm::watch(store, clock, &self.lines, alarms, stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
-        let asked = self.on_demand.run(stop);
-        tokio::join!(billing, nights, polls, anchor, console, asked, sending, watching);
+        let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
+        tokio::join!(billing, nights, polls, anchor, console, asked, ordered, sending, watching);
     }
 
     /// Runs the night of a day now.
@@ -244,10 +251,21 @@ impl Site {
 
     /// Stops: lets the exchange on each line come to its end, keeps what was brought, and closes.
     pub async fn close(self) {
-        let Self { store, lines, collector, on_demand, captures, tasks, stop_lines, stop_waiting, .. } = self;
+        let Self {
+            store,
+            lines,
+            collector,
+            on_demand,
+            supply,
+            captures,
+            tasks,
+            stop_lines,
+            stop_waiting,
+            ..
+        } = self;
         stop_lines.cancel();
         stop_waiting.cancel();
-        drop((lines, collector, on_demand));
+        drop((lines, collector, on_demand, supply));
         tasks.close();
         tasks.wait().await;
         captures.flush();
@@ -282,4 +300,31 @@ pub async fn hand_off(store: &Store, clock: &Clock, config: &Config) -> Result<H
             return Ok(handed);
         }
     }
+}
+
+/// Supply orders over these lines. Without a key that opens the passwords no meter is ordered, and each says so.
+async fn supply(config: &Config, store: &Store, clock: &Clock, lines: &Lines, seed: u64) -> Supply {
+    let mut vault = None;
+    if let Some(key) = &config.secrets.key {
+        match store.open_vault(key, clock.now()).await {
+            Ok(opened) => vault = Some(opened),
+            Err(error) => {
+                tracing::error!(
+                    kind = error.kind(),
+                    "passwords of meters cannot be opened: {}",
+                    with_causes(&error)
+                );
+            }
+        }
+    }
+    let (store, clock) = (store.clone(), clock.clone());
+    let parts = FieldParts {
+        store: store.clone(),
+        clock: clock.clone(),
+        lines: lines.clone(),
+        vault,
+        security: None,
+    };
+    let fields = Fields::new(config, parts);
+    Supply::new(SupplyParts { store, clock, fields, settings: SupplySettings::of(config, seed) })
 }
