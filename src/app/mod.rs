@@ -227,8 +227,8 @@ impl Site {
         let sending = alarm::run(store, clock, alarms, stop);
         let watching = alarm::watch(store, clock, &self.lines, alarms, stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
-        let (on_demand, supply) = (self.on_demand.run(stop), self.supply.run(stop));
-        tokio::join!(billing, nights, polls, anchor, console, on_demand, supply, sending, watching);
+        let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
+        tokio::join!(billing, nights, polls, anchor, console, asked, ordered, sending, watching);
     }
 
     /// Runs the night of a day now.

@@ -19,6 +19,7 @@ mod freeze;
 mod line;
 mod load_profile;
 mod meters;
+mod orders;
 mod progress;
 mod read;
 mod scan;
@@ -64,6 +65,8 @@ enum Command {
     Secrets(secrets::Secrets),
     /// Show what was handed to billing, what waits and what is open
     Billing(Box<billing::BillingCommand>),
+    /// Supply orders: see them, ask for cuts, give supply back, stop all cuts, bring in what the rules go by
+    Orders(Box<orders::OrdersCommand>),
     /// Make, list, disable and reset accounts of the console and the API
     User(user::UserCommand),
     /// Verify the audit log, or write it out
@@ -127,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Time(time) => block_on(time.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),
+        Command::Orders(orders) => block_on(orders.run(&mut out)),
         Command::User(user) => block_on(user.run(&mut out)),
         Command::Audit(audit) => block_on(audit.run(&mut out)),
         Command::Billing(billing) => block_on(billing.run(&mut out)),

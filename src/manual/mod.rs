@@ -49,4 +49,10 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0011-passwords-are-sealed-under-a-key-file.md")]
     pub mod d0011_passwords_are_sealed_under_a_key_file {}
+
+    #[doc = include_str!("decisions/0014-approvals-are-given-in-the-console-only.md")]
+    pub mod d0014_approvals_are_given_in_the_console_only {}
+
+    #[doc = include_str!("decisions/0015-ceilings-and-terms-are-made-stricter-by-one-looser-by-two.md")]
+    pub mod d0015_ceilings_and_terms_are_made_stricter_by_one_looser_by_two {}
 }

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use super::field::{AssetCheck, Before, Field, FieldOrder, MeterClock, Sent};
 use super::proof::proof_name;
 use super::service::Supply;
-use super::verdict::{OVER, Verdict, expectation, unread, verdict, waiting};
+use super::verdict::{OVER, Verdict, expectation, handed_over, is_handed_over, unread, verdict};
 use crate::channel::Lane;
 use crate::domain::relay::{Look, Proof, Told, judge};
-use crate::domain::supply::{Attempt, Objection, OrderKind, OrderState};
+use crate::domain::supply::{Attempt, Objection, OrderEvent, OrderKind, OrderState};
 use crate::domain::{Id, Moment};
 use crate::store::StoreError;
 use crate::store::supply::{AttemptOutcome, AttemptRecord, BeforeRecord, Due, Intended, Intent, Seen};
@@ -47,7 +47,9 @@ impl Supply {
 
     /// Asks the meter, keeps the intent and sends, once.
     async fn send(&self, due: &Due) -> Result<(), StoreError> {
-        self.tell_waiting(due).await?;
+        if is_handed_over(due, self.0.clock.now()) {
+            return self.hand_over(due).await;
+        }
         let Some(field) = self.field(due).await? else {
             let found =
                 if due.kind == OrderKind::Cut { Objection::NotCuttable } else { Objection::NotOrderable };
@@ -181,18 +183,17 @@ impl Supply {
         Ok(())
     }
 
-    /// Tells that supply is late which has not even been sent for.
-    async fn tell_waiting(&self, due: &Due) -> Result<(), StoreError> {
+    /// Gives up sending, and tells people to go there.
+    async fn hand_over(&self, due: &Due) -> Result<(), StoreError> {
         let now = self.0.clock.now();
-        let Some(tell) = waiting(due, now) else { return Ok(()) };
         let seen = Seen {
             order: due.order,
             point: due.point,
             look: None,
-            event: None,
+            event: Some(OrderEvent::GiveUp),
             proof: "not_sent",
             due: now,
-            tell: Some(tell),
+            tell: Some(handed_over(due)),
             over: &[],
         };
         self.0.store.note_seen(&seen, now).await?;
@@ -314,3 +315,83 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 const NOT_SENT_PAUSE: Duration = Duration::from_secs(30);
 /// When what the database refused is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::super::field::{Identity, Timed};
+    use super::*;
+    use crate::domain::ClockOffset;
+    use crate::domain::relay::StatusWord3;
+
+    const AT: Moment = Moment::from_micros(1_795_278_330_000_000);
+
+    fn before(check: AssetCheck, bits: u16, fast_seconds: i64) -> Before {
+        let timed = |value| Timed { value, at: AT };
+        let identity = Identity { address: None, number: None, asset: None, check };
+        let offset = ClockOffset {
+            at: AT,
+            fast_us: fast_seconds * 1_000_000,
+            uncertainty: Duration::from_millis(600),
+        };
+        Before {
+            status: timed(StatusWord3::from_bits(bits)),
+            clock: MeterClock::Off(offset),
+            identity: Some(Timed { value: identity, at: AT }),
+            energy: None,
+            currents: None,
+            power: None,
+            trip_delay: None,
+        }
+    }
+
+    #[test]
+    fn f53_another_meter_and_f34_another_time_are_not_cut() {
+        let cut = |before: &Before| objections(OrderKind::Cut, before);
+        assert_eq!(cut(&before(AssetCheck::Same, 0, 300)), []);
+        assert_eq!(cut(&before(AssetCheck::AddressOnly, 0, -300)), []);
+        assert_eq!(cut(&before(AssetCheck::OtherAddress, 0, 0)), [Objection::AddressDiffers]);
+        assert_eq!(cut(&before(AssetCheck::OtherAsset, 0, 0)), [Objection::AssetDiffers]);
+        assert_eq!(cut(&before(AssetCheck::Same, 0, 301)), [Objection::MeterClockOff]);
+        assert_eq!(cut(&before(AssetCheck::Same, 0, -301)), [Objection::MeterClockOff]);
+        assert_eq!(cut(&before(AssetCheck::Same, 0x50, 0)), [Objection::OpenAlready]);
+        assert_eq!(cut(&before(AssetCheck::Same, 0x1000, 0)), [Objection::HeldByMeter]);
+        let absurd = Before { clock: MeterClock::Absurd { at: AT }, ..before(AssetCheck::Same, 0, 0) };
+        assert_eq!(cut(&absurd), [Objection::MeterClockOff]);
+        let nobody = Before { identity: None, ..before(AssetCheck::Same, 0, 0) };
+        assert_eq!(cut(&nobody), [Objection::MeterSilent]);
+        for kind in [OrderKind::ClosePermit, OrderKind::DirectClose, OrderKind::HoldOn] {
+            assert_eq!(objections(kind, &before(AssetCheck::OtherAsset, 0x50, 9999)), []);
+        }
+    }
+
+    #[test]
+    fn f53_what_the_meter_said_before_is_kept_with_the_order() {
+        let told = told(&before(AssetCheck::OtherAsset, 0x50, -7));
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!((&told["status"], &told["clock_offset_seconds"]), (&80.into(), &(-7).into()));
+        assert_eq!(told["check"], "other_asset");
+    }
+
+    #[test]
+    fn t31_cuts_are_spread_over_their_window() {
+        let mut tenths = [0; 10];
+        for point in 0..10_000 {
+            tenths[usize::try_from(drawn(7, 1_795_278_330_000, point) % DRAWS).unwrap() / 1000] += 1;
+        }
+        assert!(tenths.iter().all(|count| (850..1150).contains(count)), "{tenths:?}");
+        assert_ne!(drawn(7, 1, 2), drawn(8, 1, 2));
+    }
+
+    #[test]
+    fn i08_what_takes_supply_away_goes_by_the_lane_of_orders_and_the_rest_in_front() {
+        for (kind, ..) in <OrderKind as crate::domain::Coded>::TABLE {
+            assert_eq!(command(*kind).is_cut_class(), kind.is_cut_class(), "{kind:?}");
+            if kind.is_cut_class() {
+                assert_eq!(lane_of(*kind), Lane::Control);
+            }
+            if kind.is_restore() {
+                assert_eq!(lane_of(*kind), Lane::Restore);
+            }
+        }
+    }
+}

@@ -57,10 +57,16 @@ pub(super) fn unread(due: &Due, attempt: &AttemptRecord, now: Moment) -> Verdict
     Verdict { event, due: now.plus(wait), tell: case.late(), is_over: false }
 }
 
-/// When people are told of an order that waits to be sent: supply that is not given back in time.
-pub(super) fn waiting(due: &Due, now: Moment) -> Option<(AlarmKind, i64)> {
-    let told = steps(due, now);
-    (due.kind.is_restore() && told > due.told).then(|| (kind_of(told), told))
+/// True when what nobody else is asked for could not be sent for so long that a crew has to go there: nothing of it is
+/// sent any more, so that nobody is surprised at work.
+pub(super) fn is_handed_over(due: &Due, now: Moment) -> bool {
+    !due.kind.is_cut_class() && now.since(due.submitted_at) >= HANDED_OVER
+}
+
+/// What people are told then.
+pub(super) const fn handed_over(due: &Due) -> (AlarmKind, i64) {
+    let kind = if due.kind.is_restore() { AlarmKind::RestoreHandedOver } else { AlarmKind::OrderUnknown };
+    (kind, due.told + 1)
 }
 
 struct Case<'a> {
@@ -149,7 +155,8 @@ impl Case<'_> {
     /// What people are told because it lasts.
     fn late(&self) -> Option<(AlarmKind, i64)> {
         if self.due.kind.is_restore() {
-            return waiting(self.due, self.now);
+            let told = steps(self.due, self.now);
+            return (told > self.due.told).then(|| (kind_of(told), told));
         }
         let is_late = self.now.since(self.attempt.intent_at) >= HANDED_OVER;
         (is_late && self.due.told == 0).then_some((AlarmKind::OrderUnknown, 1))
@@ -215,3 +222,123 @@ const SOON: Duration = Duration::from_secs(5);
 /// The pauses between looks.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(15);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Id;
+    use crate::domain::relay::{CurrentEvidence, Doubt};
+    use crate::domain::supply::Window;
+    use crate::store::supply::BeforeRecord;
+
+    fn start() -> Moment {
+        Moment::from_micros(1_795_278_330_000_000)
+    }
+
+    fn after(seconds: u64) -> Moment {
+        start().plus(Duration::from_secs(seconds))
+    }
+
+    fn due(kind: OrderKind, state: OrderState) -> Due {
+        Due {
+            order: Id::new(1),
+            point: Id::new(2),
+            meter: Id::new(3),
+            address: "202411110001".parse().unwrap(),
+            kind,
+            state,
+            window: Window { from: start(), until: after(4 * 3600) },
+            submitted_at: start(),
+            changed_at: start(),
+            told: 0,
+        }
+    }
+
+    fn attempt(outcome: AttemptOutcome) -> AttemptRecord {
+        AttemptRecord {
+            id: Id::new(4),
+            order: Id::new(1),
+            point: Id::new(2),
+            meter: Id::new(3),
+            number: 1,
+            intent_at: start(),
+            expires_at: after(360),
+            outcome: Some(outcome),
+            told_at: Some(start()),
+            detail: String::new(),
+            before: BeforeRecord::default(),
+        }
+    }
+
+    fn event(kind: OrderKind, state: OrderState, proof: Proof, seconds: u64) -> Option<OrderEvent> {
+        let outcome =
+            if state == OrderState::Accepted { AttemptOutcome::Accepted } else { AttemptOutcome::Unknown };
+        verdict(&due(kind, state), &attempt(outcome), proof, after(seconds)).event
+    }
+
+    const CLOSED: Proof = Proof::Failed(Failure::StillClosed);
+    const OPEN: Proof = Proof::Failed(Failure::StillOpen);
+
+    #[test]
+    fn f47_a_cut_is_sent_again_only_after_silence_read_closed_behind_its_expiry_and_in_its_window() {
+        use OrderState::{Accepted, Unknown};
+        let cut = |state, seconds| event(OrderKind::Cut, state, CLOSED, seconds);
+        assert_eq!(cut(Unknown, 361), Some(OrderEvent::TryAgain));
+        assert_eq!(cut(Unknown, 360), Some(OrderEvent::SeeClosed), "the first frame may be obeyed yet");
+        assert_eq!(cut(Unknown, 4 * 3600), Some(OrderEvent::SeeClosed), "its window has passed");
+        assert_eq!(cut(Accepted, 361), Some(OrderEvent::SeeClosed), "accepted is not sent again");
+        for proof in [Proof::Unknown(Doubt::Disagreement), Proof::Waiting(Wait::Expiry)] {
+            assert_ne!(event(OrderKind::Cut, Unknown, proof, 361), Some(OrderEvent::TryAgain));
+        }
+    }
+
+    #[test]
+    fn f48_supply_is_tried_again_for_half_an_hour_and_looked_at_after_that() {
+        let back = |state, seconds| event(OrderKind::ClosePermit, state, OPEN, seconds);
+        assert_eq!(back(OrderState::Unknown, 1799), Some(OrderEvent::TryAgain));
+        assert_eq!(back(OrderState::Unknown, 1800), None);
+        assert_eq!(back(OrderState::Accepted, 10), Some(OrderEvent::LoseTrack));
+        assert_eq!(back(OrderState::Unknown, 86_400), Some(OrderEvent::GiveUp));
+        let silent = |seconds| {
+            let due = due(OrderKind::DirectClose, OrderState::Unknown);
+            unread(&due, &attempt(AttemptOutcome::Unknown), after(seconds))
+        };
+        assert_eq!(silent(60).event, Some(OrderEvent::TryAgain));
+        assert_eq!((silent(1800).event, silent(1800).tell), (None, Some((AlarmKind::RestoreHandedOver, 1))));
+        assert_eq!(silent(86_400).tell, Some((AlarmKind::RestorePromiseMissed, 5)));
+    }
+
+    #[test]
+    fn i15_what_stays_unknown_is_told_after_half_an_hour_and_looked_at_for_ever() {
+        let proof = Proof::Unknown(Doubt::Disagreement);
+        let verdict = |seconds| {
+            let due = due(OrderKind::Cut, OrderState::Unknown);
+            verdict(&due, &attempt(AttemptOutcome::Unknown), proof, after(seconds))
+        };
+        assert_eq!((verdict(1799).event, verdict(1799).tell), (None, None));
+        assert_eq!((verdict(1800).event, verdict(1800).tell), (None, Some((AlarmKind::OrderUnknown, 1))));
+        assert!(verdict(86_400).due <= after(86_400 + 300));
+    }
+
+    #[test]
+    fn i13_only_a_proof_verifies() {
+        let proofs = [
+            (Proof::Proven(Proven::Open(CurrentEvidence::Fell)), Some(OrderEvent::SeeOpen)),
+            (Proof::Proven(Proven::Closed), Some(OrderEvent::SeeClosed)),
+            (Proof::Waiting(Wait::FirstLook), None),
+            (Proof::Waiting(Wait::TripDelay), None),
+            (Proof::Unknown(Doubt::CurrentFlows), Some(OrderEvent::LoseTrack)),
+        ];
+        for (proof, expected) in proofs {
+            assert_eq!(event(OrderKind::Cut, OrderState::Accepted, proof, 10), expected, "{proof:?}");
+        }
+        let permitted = Proof::Proven(Proven::Permitted);
+        let permit = |state, seconds| event(OrderKind::ClosePermit, state, permitted, seconds);
+        assert_eq!(permit(OrderState::Accepted, 10), None, "the customer must press the key");
+        assert_eq!(permit(OrderState::Unknown, 10), Some(OrderEvent::SeeTaken));
+        assert_eq!(permit(OrderState::Accepted, 86_400), Some(OrderEvent::SeeDone));
+        let alarm = |state| event(OrderKind::AlarmOn, state, Proof::Unknown(Doubt::NotShown), 10);
+        assert_eq!(alarm(OrderState::Accepted), Some(OrderEvent::Finish));
+        assert_eq!(alarm(OrderState::Unknown), Some(OrderEvent::GiveUp));
+    }
+}

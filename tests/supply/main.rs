@@ -8,6 +8,8 @@
 
 mod kills;
 mod orders;
+mod races;
 #[path = "../store_contract/supply/ready.rs"]
 mod ready;
 mod rig;
+mod world;

@@ -222,6 +222,7 @@ impl Store {
             let subject = object(attempt.order, attempt.point);
             let alarm = Alarm::new(AlarmKind::RestoreRefused, subject, now);
             raise(&mut writing, &alarm.for_order(attempt.order.number())).await?;
+            writing.execute(TELL, &[attempt.order.into(), attempt.point.into(), 1.into()]).await?;
         }
         watch_batch(&mut writing, &head, now).await?;
         head.settle(&mut writing, now).await?;
@@ -249,8 +250,14 @@ impl Store {
             raise(&mut writing, &alarm.in_area(head.point(seen.point)?.area)).await?;
             writing.execute(TELL, &[seen.order.into(), seen.point.into(), told.into()]).await?;
         }
-        for kind in seen.over {
-            clear(&mut writing, *kind, &subject, now).await?;
+        if !seen.over.is_empty() {
+            // What was told of earlier orders for this point is over as well.
+            let told: Vec<(i64,)> = writing.rows(TOLD, &[seen.point.into()]).await?;
+            for (order, kind) in
+                told.iter().flat_map(|(order,)| seen.over.iter().map(move |kind| (*order, *kind)))
+            {
+                clear(&mut writing, kind, &object(Id::new(order), seen.point), now).await?;
+            }
         }
         let Some(event) = seen.event else {
             writing.commit().await?;
@@ -519,6 +526,9 @@ const LOOK: &str = "INSERT INTO supply_look (attempt_id, at, status, current_a, 
 
 const PROVE: &str =
     "UPDATE supply_order_point SET proof = $3, due_at = $4 WHERE order_id = $1 AND point_id = $2";
+
+const TOLD: &str =
+    "SELECT order_id FROM supply_order_point WHERE point_id = $1 AND told > 0 ORDER BY order_id";
 
 const TELL: &str = "UPDATE supply_order_point SET told = $3 WHERE order_id = $1 AND point_id = $2";
 

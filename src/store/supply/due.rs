@@ -163,10 +163,11 @@ const NEXT: &str = "SELECT min(due_at) FROM supply_order_point WHERE state IN (3
 const LATE: &str = "SELECT DISTINCT o.id FROM supply_order o JOIN supply_order_point p ON p.order_id = o.id \
     WHERE p.state IN (1, 2, 3, 4) AND o.kind IN (1, 7) AND o.window_until <= $1 ORDER BY o.id";
 
-/// Kind 1 and reason 1: a cut for arrears that was carried out, or may have been.
+/// Kind 1 and reason 1: a cut for arrears that was carried out, or may have been, and no restore that was neither refused (7),
+/// nor given up (11), nor taken back (13).
 const PAID: &str = "SELECT p.point_id, max(o.id), CAST(min(y.entered_at) AS bigint) FROM supply_order_point p \
     JOIN supply_order o ON o.id = p.order_id AND o.kind = 1 AND o.reason = 1 \
     JOIN supply_payment y ON y.customer_id = p.customer_id AND y.entered_at >= o.submitted_at \
     WHERE p.state IN (6, 8, 9) AND NOT EXISTS (SELECT 1 FROM supply_order_point r JOIN supply_order b ON b.id = r.order_id \
-        WHERE r.point_id = p.point_id AND b.kind IN (2, 3) AND b.submitted_at >= o.submitted_at AND r.state <> 13) \
+        WHERE r.point_id = p.point_id AND b.kind IN (2, 3) AND b.submitted_at >= o.submitted_at AND r.state NOT IN (7, 11, 13)) \
     GROUP BY p.point_id";

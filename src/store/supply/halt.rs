@@ -54,12 +54,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database cannot.
     pub async fn halt_cuts(&self, kind: HaltKind, reason: &str, now: Moment) -> Result<(), StoreError> {
-        let held = self.read("reading what keeps cuts back").await?;
-        let mut held = held;
-        if halts_in_force(&mut held).await?.contains(&kind) {
+        let mut reading = self.read("reading what keeps cuts back").await?;
+        let is_held = halts_in_force(&mut reading).await?.contains(&kind);
+        drop(reading);
+        if is_held {
             return Ok(());
         }
-        drop(held);
         let entry = AuditEntry::of_system(now, "stop.press", kind.name());
         self.halt(kind, (AuditEntry::SYSTEM, reason), entry, now).await
     }

@@ -8,7 +8,7 @@ use crate::domain::access::{Person, Regions};
 use crate::domain::supply::{
     ContentHash, NoticeKind, Objection, OrderContent, OrderState, OrderedPoint, SupplyOrder,
 };
-use crate::domain::{Coded, Id, MeteringPoint, Moment, TransformerArea};
+use crate::domain::{Coded, Customer, Id, Meter, MeteringPoint, Moment, TransformerArea};
 use crate::store::error::StoreError;
 use crate::store::transaction::Transaction;
 use crate::store::{Store, code};
@@ -206,11 +206,44 @@ impl Store {
         &self,
         numbers: &[String],
     ) -> Result<Vec<Option<Id<MeteringPoint>>>, StoreError> {
-        let mut reading = self.read("reading points by their numbers").await?;
-        let mut found = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let ask = "SELECT id FROM metering_point WHERE number = $1";
-            let row: Option<(i64,)> = reading.row(ask, &[number.as_str().into()]).await?;
+        self.named("SELECT id FROM metering_point WHERE number = $1", numbers).await
+    }
+
+    /// The customers with these numbers, likewise.
+    ///
+    /// # Errors
+    /// As [`Self::supply_orders`].
+    pub async fn customers_numbered(
+        &self,
+        numbers: &[String],
+    ) -> Result<Vec<Option<Id<Customer>>>, StoreError> {
+        self.named("SELECT id FROM customer WHERE number = $1", numbers).await
+    }
+
+    /// The meters with these addresses, likewise.
+    ///
+    /// # Errors
+    /// As [`Self::supply_orders`].
+    pub async fn meters_addressed(&self, addresses: &[String]) -> Result<Vec<Option<Id<Meter>>>, StoreError> {
+        self.named("SELECT id FROM meter WHERE address = $1", addresses).await
+    }
+
+    /// The transformer areas with these names, likewise.
+    ///
+    /// # Errors
+    /// As [`Self::supply_orders`].
+    pub async fn areas_called(
+        &self,
+        names: &[String],
+    ) -> Result<Vec<Option<Id<TransformerArea>>>, StoreError> {
+        self.named("SELECT id FROM transformer_area WHERE name = $1", names).await
+    }
+
+    async fn named<T>(&self, ask: &'static str, names: &[String]) -> Result<Vec<Option<Id<T>>>, StoreError> {
+        let mut reading = self.read("finding things by what people call them").await?;
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            let row: Option<(i64,)> = reading.row(ask, &[name.as_str().into()]).await?;
             found.push(row.map(|(id,)| Id::new(id)));
         }
         Ok(found)

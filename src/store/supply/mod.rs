@@ -15,16 +15,20 @@ mod head;
 mod list;
 mod order;
 mod protection;
+mod report;
 mod terms;
+mod written;
 
 pub use attempt::{AttemptOutcome, AttemptRecord, BeforeRecord, Intended, Intent, Seen};
 pub use due::{Due, LateRestore};
 pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, PaymentEntry};
 pub use halt::{HaltRecord, Lifting};
 pub use list::{ApprovalRecord, NoticeRecord, OrderFilter, OrderRecord, OrderView, PointRecord};
-pub use order::{Limits, NewOrder, Submitted};
+pub use order::{Limits, Submitted};
 pub use protection::{CalendarEntry, ProtectionEntry, ProtectionRecord};
+pub use report::CutsAsked;
 pub use terms::{TermsEntry, TermsRecord};
+pub use written::NewOrder;
 
 use std::fmt;
 

@@ -2,33 +2,18 @@
 
 use super::facts::{Judging, judge_order, judge_point};
 use super::head::{Head, HeadPoint, Mark, Step, add_writer};
+use super::report::watch_pattern;
+use super::written::{NewOrder, add_points, of_point, told};
 use super::{Objected, PointObjections, SupplyError, commit_with};
 use crate::domain::access::{Acting, Action};
 use crate::domain::supply::{
-    Ceilings, ContentHash, Objection, OrderEvent, OrderKind, OrderState, Reason, Stage, SupplyOrder, Window,
-    approval_objections,
+    Ceilings, ContentHash, Objection, OrderEvent, OrderState, Stage, SupplyOrder, approval_objections,
 };
-use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, MeteringPoint, Moment};
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, Moment};
 use crate::store::Store;
 use crate::store::alarm::raise;
 use crate::store::error::StoreError;
-use crate::store::sql::{Kind, Rows, Table};
 use crate::store::transaction::Transaction;
-
-/// An order as somebody writes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewOrder {
-    /// What.
-    pub kind: OrderKind,
-    /// Why.
-    pub reason: Reason,
-    /// Why, in words; for closing directly the safety note.
-    pub text: String,
-    /// When. Of no account for what is done at once.
-    pub window: Window,
-    /// Whose.
-    pub points: Vec<Id<MeteringPoint>>,
-}
 
 /// What an order is held to besides what is kept.
 #[derive(Clone, Copy, Debug)]
@@ -241,6 +226,34 @@ impl Store {
         self.ended(cancelled.await, acting, "order.cancel", format!("order {id}"), now).await
     }
 
+    /// Notes that nothing is left to do about an order whose points have all ended (办结).
+    ///
+    /// # Errors
+    /// [`Objection::WrongState`] while something is still under way.
+    pub async fn finish_order(
+        &self,
+        acting: &Acting,
+        id: Id<SupplyOrder>,
+        now: Moment,
+    ) -> Result<OrderState, SupplyError> {
+        let finished = async {
+            let mut writing = self.change_supply("closing a supply order").await?;
+            let mut head = Head::load(&mut writing, id).await?;
+            if !acting.may(Action::ApproveCut) {
+                check_right(acting, &head)?;
+            }
+            if head.points.iter().any(|point| !point.state.has_ended()) {
+                return Err(Objection::WrongState.into());
+            }
+            head.step_all(&mut writing, &Step::of(OrderEvent::Finish, now)).await?;
+            let state = head.settle(&mut writing, now).await?;
+            let entry = AuditEntry::by(acting, now, "order.finish", head.object());
+            commit_with(writing, &entry.for_order(id.number())).await?;
+            Ok(state)
+        };
+        self.ended(finished.await, acting, "order.finish", format!("order {id}"), now).await
+    }
+
     /// Makes every approval void that nothing was sent under, as after the restore of a backup (F41). Says how many
     /// orders wait for approval again.
     ///
@@ -258,39 +271,6 @@ impl Store {
         let entry = AuditEntry::of_system(now, "order.void_approvals", format!("{} orders", open.len()));
         commit_with(writing, &entry.saying(format!("{{\"because\":{because:?}}}"))).await?;
         Ok(open.len())
-    }
-
-    async fn draft(
-        &self,
-        writing: &mut Transaction,
-        acting: &Acting,
-        new: &NewOrder,
-        now: Moment,
-    ) -> Result<Id<SupplyOrder>, SupplyError> {
-        if !acting.may(new.kind.action()) {
-            return Err(Objection::NoRight.into());
-        }
-        if new.points.len() > new.kind.most_points() {
-            return Err(Objection::TooManyPoints.into());
-        }
-        let id = Id::new(self.numbers.next(now));
-        let args = [
-            id.into(),
-            new.kind.code().into(),
-            new.reason.code().into(),
-            new.text.as_str().into(),
-            new.window.from.into(),
-            new.window.until.into(),
-            OrderState::Draft.code().into(),
-            acting.person.into(),
-            acting.name.as_str().into(),
-            acting.source.as_str().into(),
-            now.into(),
-        ];
-        writing.execute(ADD, &args).await?;
-        add_points(writing, id, new, now).await?;
-        add_writer(writing, id, acting.person).await?;
-        Ok(id)
     }
 
     /// Adds the approval; points whose conditions will never hold are left out, any other objection refuses it.
@@ -400,6 +380,9 @@ async fn submit(
     if head.kind().is_restore() {
         cancel_cuts(writing, &head, now).await?;
     }
+    if head.kind().is_cut_class() {
+        watch_pattern(writing, now).await?;
+    }
     let state = head.settle(writing, now).await?;
     Ok(Submitted { id, state, is_quarantined, refused })
 }
@@ -429,56 +412,6 @@ pub(super) async fn quarantine(
     let alarm = Alarm::new(AlarmKind::CeilingReached, head.object(), now).for_order(head.id.number());
     raise(writing, &alarm).await?;
     Ok(())
-}
-
-/// Adds the points of an order as they are now.
-async fn add_points(
-    writing: &mut Transaction,
-    id: Id<SupplyOrder>,
-    new: &NewOrder,
-    now: Moment,
-) -> Result<(), SupplyError> {
-    let mut points = new.points.clone();
-    points.sort_unstable();
-    points.dedup();
-    if points.len() < new.points.len() {
-        return Err(Objection::RepeatedPoint.into());
-    }
-    let mut rows = Rows::new(&POINT);
-    for point in points {
-        let there: Option<(i64, i64, Option<i64>)> = writing.row(THERE, &[point.into()]).await?;
-        let Some((meter, customer, area)) = there else {
-            let points = vec![of_point(writing, point, vec![Objection::NotThere]).await?];
-            return Err(SupplyError::Objected(Objected { order: Vec::new(), points }));
-        };
-        let state = OrderState::Draft.code().into();
-        rows.push([
-            id.into(),
-            point.into(),
-            meter.into(),
-            customer.into(),
-            area.into(),
-            state,
-            now.into(),
-            now.into(),
-            "".into(),
-            "".into(),
-            0.into(),
-        ]);
-    }
-    writing.insert(&POINT, &rows).await?;
-    Ok(())
-}
-
-/// What stands against a point, with its number.
-async fn of_point(
-    reading: &mut Transaction,
-    point: Id<MeteringPoint>,
-    objections: Vec<Objection>,
-) -> Result<PointObjections, StoreError> {
-    let ask = "SELECT number FROM metering_point WHERE id = $1";
-    let (number,): (String,) = reading.row(ask, &[point.into()]).await?.unwrap_or_default();
-    Ok(PointObjections { point, number, objections })
 }
 
 fn check_right(acting: &Acting, head: &Head) -> Result<(), SupplyError> {
@@ -536,34 +469,13 @@ async fn end_approvals(
     writing.execute(END_APPROVALS, &[id.into(), person.into(), now.into(), by.into()]).await
 }
 
-/// An order as the audit log tells it.
-fn told(new: &NewOrder) -> String {
-    let points: Vec<_> = new.points.iter().map(|point| point.number()).collect();
-    serde_json::json!({
-        "kind": new.kind.name(),
-        "reason": new.reason.name(),
-        "text": new.text,
-        "window_from": new.window.from.to_string(),
-        "window_until": new.window.until.to_string(),
-        "points": points,
-    })
-    .to_string()
-}
-
 /// How long somebody must have the role to approve.
 const ROLE_LEAST: std::time::Duration = std::time::Duration::from_secs(86_400);
-
-const ADD: &str = "INSERT INTO supply_order (id, kind, reason, text, window_from, window_until, state, is_quarantined, \
-    is_flagged, has_stopped_itself, requested_by, requested_name, source, created_at, submitted_at, changed_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, $8, $9, $10, $11, NULL, $11)";
 
 const EDIT: &str = "UPDATE supply_order SET reason = $2, text = $3, window_from = $4, window_until = $5, \
     is_quarantined = 0, is_flagged = 0, submitted_at = NULL, changed_at = $6 WHERE id = $1";
 
 const TRIED: &str = "SELECT id FROM supply_attempt WHERE order_id = $1 LIMIT 1";
-
-const THERE: &str = "SELECT n.meter_id, p.customer_id, p.area_id FROM metering_point p \
-    JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL WHERE p.id = $1";
 
 const APPROVE: &str = "INSERT INTO supply_approval (id, order_id, person_id, account_id, name, role_since, at, hash) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -578,21 +490,3 @@ const OPEN_CUTS: &str = "SELECT p.order_id FROM supply_order_point p JOIN supply
 /// Orders with an approval in force and a point that was not sent.
 const APPROVED: &str = "SELECT DISTINCT a.order_id FROM supply_approval a \
     JOIN supply_order_point p ON p.order_id = a.order_id AND p.state IN (2, 3, 4) WHERE a.ended_at IS NULL";
-
-const POINT: Table = Table {
-    name: "supply_order_point",
-    columns: &[
-        ("order_id", Kind::Int),
-        ("point_id", Kind::Int),
-        ("meter_id", Kind::Int),
-        ("customer_id", Kind::Int),
-        ("area_id", Kind::Int),
-        ("state", Kind::Int),
-        ("changed_at", Kind::Int),
-        ("due_at", Kind::Int),
-        ("objections", Kind::Text),
-        ("proof", Kind::Text),
-        ("told", Kind::Int),
-    ],
-    on_conflict: "",
-};

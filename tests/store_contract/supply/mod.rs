@@ -2,16 +2,21 @@
 
 mod conditions;
 mod races;
-pub(crate) mod ready;
+mod ready;
 
-use chaobiao::domain::Moment;
-use chaobiao::domain::supply::Objection;
+use chaobiao::domain::access::Regions;
+use chaobiao::domain::supply::{Ceilings, Objection, OrderState, SupplyOrder};
+use chaobiao::domain::{Id, Moment};
+use chaobiao::store::Store;
 use chaobiao::store::archive::Saving;
-use chaobiao::store::supply::SupplyError;
-use ready::{HOUR, Home, homes, make_people, make_ready, protect};
+use chaobiao::store::supply::{Limits, NewOrder, SupplyError};
+use ready::{HOUR, Home, acting, homes, make_people, make_ready, protect};
 
 use crate::archive::entry;
 use crate::{Fresh, midnight};
+
+/// The ceilings built in, and all meters can be cut.
+pub(crate) const LIMITS: Limits<'static> = Limits { ceilings: Ceilings::BUILT_IN, incapable: &[] };
 
 /// Ten in the morning.
 fn now() -> Moment {
@@ -44,4 +49,23 @@ fn objections<T: std::fmt::Debug>(result: Result<T, SupplyError>) -> Vec<Objecti
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// Asks for a cut and has it approved.
+pub(crate) async fn approved(store: &Store, new: &NewOrder, now: Moment) -> Id<SupplyOrder> {
+    let asked = store.ask_order(&acting("li", now), new, &LIMITS, now).await.unwrap();
+    assert_eq!((asked.state, asked.refused), (OrderState::Submitted, vec![]));
+    approve(store, asked.id, "wang", now).await.unwrap();
+    asked.id
+}
+
+/// Approves an order as it is.
+pub(crate) async fn approve(
+    store: &Store,
+    id: Id<SupplyOrder>,
+    name: &str,
+    now: Moment,
+) -> Result<OrderState, SupplyError> {
+    let seen = store.supply_order(id, &Regions::All).await.unwrap().unwrap().hash;
+    store.approve_order(&acting(name, now), id, seen, &LIMITS, now).await
 }

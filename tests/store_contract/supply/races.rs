@@ -7,8 +7,8 @@ use chaobiao::store::{Address, AuditFilter, Migrations, Store};
 use simulator::seed::Seed;
 
 use super::conditions::{EVENTS, happen, intend, undo};
-use super::ready::{LIMITS, acting, approved, cut};
-use super::{now, town};
+use super::ready::{acting, cut};
+use super::{LIMITS, approved, now, town};
 use crate::{Fresh, empty_databases};
 
 /// What came of the interleavings of one event.

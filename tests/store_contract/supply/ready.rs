@@ -3,22 +3,15 @@
 use std::time::Duration;
 
 use chaobiao::domain::access::{Acting, Regions, Role};
-use chaobiao::domain::supply::{
-    Ceilings, NoticeKind, OrderKind, OrderState, ProtectionKind, Reason, SupplyOrder, Window,
-};
+use chaobiao::domain::supply::{NoticeKind, OrderKind, ProtectionKind, Reason, Window};
 use chaobiao::domain::{Coded, Customer, Id, Meter, MeteringPoint, Moment};
-use chaobiao::store::supply::{
-    ArrearsEntry, IdentityEntry, Limits, NewOrder, NoticeEntry, ProtectionEntry, SupplyError,
-};
+use chaobiao::store::supply::{ArrearsEntry, IdentityEntry, NewOrder, NoticeEntry, ProtectionEntry};
 use chaobiao::store::{Address, Store};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
-
-/// The ceilings built in, and all meters can be cut.
-pub(crate) const LIMITS: Limits<'static> = Limits { ceilings: Ceilings::BUILT_IN, incapable: &[] };
 
 /// Account, person, name, role.
 const PEOPLE: [(i64, i64, &str, Role); 7] = [
@@ -177,23 +170,4 @@ pub(crate) fn cut(homes: &[Home], now: Moment) -> NewOrder {
 /// Supply for these homes.
 pub(crate) fn restore(homes: &[Home], now: Moment) -> NewOrder {
     NewOrder { kind: OrderKind::ClosePermit, reason: Reason::Settled, ..cut(homes, now) }
-}
-
-/// Asks for a cut and has it approved.
-pub(crate) async fn approved(store: &Store, new: &NewOrder, now: Moment) -> Id<SupplyOrder> {
-    let asked = store.ask_order(&acting("li", now), new, &LIMITS, now).await.unwrap();
-    assert_eq!((asked.state, asked.refused), (OrderState::Submitted, vec![]));
-    approve(store, asked.id, "wang", now).await.unwrap();
-    asked.id
-}
-
-/// Approves an order as it is.
-pub(crate) async fn approve(
-    store: &Store,
-    id: Id<SupplyOrder>,
-    name: &str,
-    now: Moment,
-) -> Result<OrderState, SupplyError> {
-    let seen = store.supply_order(id, &Regions::All).await.unwrap().unwrap().hash;
-    store.approve_order(&acting(name, now), id, seen, &LIMITS, now).await
 }
