@@ -139,7 +139,7 @@ struct PaymentsAnswer {
 /// Enter notices that were given
 ///
 /// All or none. The same notice again changes nothing.
-#[utoipa::path(post, path = "/api/v1/evidence/notices", tag = "evidence", operation_id = "enter_notices",
+#[utoipa::path(post, path = "/api/v1/evidence/notices", tag = "evidence",
     request_body = NoticesBody, responses((status = 200, body = EnteredAnswer)))]
 async fn notices(
     State(services): State<Services>,
@@ -165,7 +165,7 @@ async fn notices(
 /// Take over who owes what
 ///
 /// The list is whole, so it takes an account for the whole network.
-#[utoipa::path(post, path = "/api/v1/evidence/arrears", tag = "evidence", operation_id = "enter_arrears",
+#[utoipa::path(post, path = "/api/v1/evidence/arrears", tag = "evidence",
     request_body = ArrearsBody, responses((status = 200, body = EnteredAnswer)))]
 async fn arrears(
     State(services): State<Services>,
@@ -203,7 +203,7 @@ async fn arrears(
 /// Enter payments
 ///
 /// A payment takes back, at once, every cut of its customer for arrears that was not sent yet.
-#[utoipa::path(post, path = "/api/v1/evidence/payments", tag = "evidence", operation_id = "enter_payments",
+#[utoipa::path(post, path = "/api/v1/evidence/payments", tag = "evidence",
     request_body = PaymentsBody, responses((status = 200, body = PaymentsAnswer)))]
 async fn payments(
     State(services): State<Services>,
@@ -233,7 +233,7 @@ async fn payments(
 /// Enter which meters were found at which points
 ///
 /// All or none.
-#[utoipa::path(post, path = "/api/v1/evidence/identities", tag = "evidence", operation_id = "enter_identities",
+#[utoipa::path(post, path = "/api/v1/evidence/identities", tag = "evidence",
     request_body = IdentitiesBody, responses((status = 200, body = EnteredAnswer)))]
 async fn identities(
     State(services): State<Services>,

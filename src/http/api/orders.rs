@@ -123,7 +123,7 @@ struct OrdersAsked {
 }
 
 /// Supply orders, the newest first
-#[utoipa::path(get, path = "/api/v1/orders", tag = "orders", operation_id = "list_orders", params(OrdersAsked),
+#[utoipa::path(get, path = "/api/v1/orders", tag = "orders", params(OrdersAsked),
     responses((status = 200, body = OrdersAnswer)))]
 async fn list(
     State(services): State<Services>,
@@ -147,7 +147,7 @@ async fn list(
 /// Hand in an order
 ///
 /// Cuts and ends of holds wait for another person to approve them. All that stands against it is told in `reasons`.
-#[utoipa::path(post, path = "/api/v1/orders", tag = "orders", operation_id = "ask_order", request_body = NewOrderBody,
+#[utoipa::path(post, path = "/api/v1/orders", tag = "orders", request_body = NewOrderBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
     responses((status = 201, body = SubmittedAnswer)))]
 async fn ask(
@@ -181,7 +181,7 @@ async fn ask(
 /// An order with its points, persons, steps and attempts
 ///
 /// The ETag names exactly this order; whoever approves it gives it back.
-#[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "orders", operation_id = "show_order",
+#[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "orders",
     params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
 async fn show(
     State(services): State<Services>,
@@ -192,7 +192,7 @@ async fn show(
 }
 
 /// Approve an order as another person than asked for it, exactly as it was seen
-#[utoipa::path(post, path = "/api/v1/orders/{id}/approve", tag = "orders", operation_id = "approve_order",
+#[utoipa::path(post, path = "/api/v1/orders/{id}/approve", tag = "orders",
     request_body = FactorBody,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen")),
     responses((status = 200, body = OrderAnswer)))]
@@ -214,7 +214,7 @@ async fn approve(
 }
 
 /// Withdraw one's approval, as long as nothing was sent
-#[utoipa::path(post, path = "/api/v1/orders/{id}/withdraw", tag = "orders", operation_id = "withdraw_approval",
+#[utoipa::path(post, path = "/api/v1/orders/{id}/withdraw", tag = "orders",
     params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
 async fn withdraw(
     State(services): State<Services>,
@@ -227,7 +227,7 @@ async fn withdraw(
 }
 
 /// Take back all of an order that was not sent
-#[utoipa::path(post, path = "/api/v1/orders/{id}/cancel", tag = "orders", operation_id = "cancel_order",
+#[utoipa::path(post, path = "/api/v1/orders/{id}/cancel", tag = "orders",
     params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
 async fn cancel(
     State(services): State<Services>,
@@ -245,7 +245,7 @@ async fn cancel(
 /// Give supply back, at once and as one person
 ///
 /// Points that are not there are named in `refused` and keep nobody else waiting.
-#[utoipa::path(post, path = "/api/v1/restores", tag = "orders", operation_id = "restore_supply",
+#[utoipa::path(post, path = "/api/v1/restores", tag = "orders",
     request_body = RestoreBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
     responses((status = 201, body = SubmittedAnswer)))]
@@ -273,7 +273,7 @@ async fn restore(
 /// Hold supply: the meters keep it whatever they are told
 ///
 /// Points that are not there are named in `refused`.
-#[utoipa::path(post, path = "/api/v1/holds", tag = "orders", operation_id = "hold_supply", request_body = HoldBody,
+#[utoipa::path(post, path = "/api/v1/holds", tag = "orders", request_body = HoldBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
     responses((status = 201, body = SubmittedAnswer)))]
 async fn hold(

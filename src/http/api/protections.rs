@@ -141,7 +141,7 @@ struct CalendarAsked {
 }
 
 /// Protected points, those of the archive and of important customers not among them
-#[utoipa::path(get, path = "/api/v1/protections", tag = "protections", operation_id = "list_protections",
+#[utoipa::path(get, path = "/api/v1/protections", tag = "protections",
     params(ProtectionsAsked), responses((status = 200, body = ProtectionsAnswer)))]
 async fn list(
     State(services): State<Services>,
@@ -172,7 +172,7 @@ async fn list(
 }
 
 /// Protect points
-#[utoipa::path(post, path = "/api/v1/protections", tag = "protections", operation_id = "add_protections",
+#[utoipa::path(post, path = "/api/v1/protections", tag = "protections",
     request_body = ProtectionsBody, responses((status = 200, body = ProtectedAnswer)))]
 async fn add(
     State(services): State<Services>,
@@ -187,7 +187,7 @@ async fn add(
 /// Load the list of protected points
 ///
 /// It only adds. Until it was loaded nobody is cut, and an empty list keeps all cuts back.
-#[utoipa::path(post, path = "/api/v1/protections/load", tag = "protections", operation_id = "load_protections",
+#[utoipa::path(post, path = "/api/v1/protections/load", tag = "protections",
     request_body = ProtectionsBody, responses((status = 200, body = ProtectedAnswer)))]
 async fn load(
     State(services): State<Services>,
@@ -203,7 +203,7 @@ async fn load(
 }
 
 /// End a protection, when a second approver wants it, too
-#[utoipa::path(post, path = "/api/v1/protections/{id}/end", tag = "protections", operation_id = "end_protection",
+#[utoipa::path(post, path = "/api/v1/protections/{id}/end", tag = "protections",
     request_body = FactorBody, params(("id" = i64, Path)),
     responses((status = 200, body = EndedAnswer), (status = 202, description = "another approver is needed", body = EndedAnswer)))]
 async fn end(
@@ -226,7 +226,7 @@ async fn end(
 }
 
 /// Days on which nobody is cut
-#[utoipa::path(get, path = "/api/v1/calendar", tag = "protections", operation_id = "list_calendar",
+#[utoipa::path(get, path = "/api/v1/calendar", tag = "protections",
     params(CalendarAsked), responses((status = 200, body = CalendarAnswer)))]
 async fn calendar(
     State(services): State<Services>,
@@ -246,7 +246,7 @@ async fn calendar(
 }
 
 /// Enter days on which nobody is cut
-#[utoipa::path(post, path = "/api/v1/calendar", tag = "protections", operation_id = "add_calendar",
+#[utoipa::path(post, path = "/api/v1/calendar", tag = "protections",
     request_body = CalendarBody, responses((status = 200, body = ProtectedAnswer)))]
 async fn add_days(
     State(services): State<Services>,

@@ -74,7 +74,7 @@ struct LiftBody {
 }
 
 /// Whether cuts are kept back, and by what
-#[utoipa::path(get, path = "/api/v1/stop", tag = "stop", operation_id = "show_stop",
+#[utoipa::path(get, path = "/api/v1/stop", tag = "stop",
     responses((status = 200, body = StopAnswer)))]
 async fn show(State(services): State<Services>) -> Result<Json<StopAnswer>, Problem> {
     state(&services).await
@@ -83,7 +83,7 @@ async fn show(State(services): State<Services>) -> Result<Json<StopAnswer>, Prob
 /// Stop all cuts at once
 ///
 /// Pressing it again changes nothing. Supply is given back all the same.
-#[utoipa::path(post, path = "/api/v1/stop/press", tag = "stop", operation_id = "press_stop", request_body = PressBody,
+#[utoipa::path(post, path = "/api/v1/stop/press", tag = "stop", request_body = PressBody,
     responses((status = 200, body = StopAnswer)))]
 async fn press(
     State(services): State<Services>,
@@ -97,7 +97,7 @@ async fn press(
 }
 
 /// Let cuts go on, when as many approvers want it as it takes
-#[utoipa::path(post, path = "/api/v1/stop/lift", tag = "stop", operation_id = "lift_stop", request_body = LiftBody,
+#[utoipa::path(post, path = "/api/v1/stop/lift", tag = "stop", request_body = LiftBody,
     responses((status = 200, body = StopAnswer), (status = 202, description = "another approver is needed", body = StopAnswer)))]
 async fn lift(
     State(services): State<Services>,
