@@ -13,6 +13,7 @@ use crate::domain::{Coded, Day, Id, Moment};
 use crate::http::auth::confirm_second_factor;
 use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
+use crate::http::console::overdue::{self, OverduePage};
 use crate::http::console::table::Asked;
 use crate::http::console::view::View;
 use crate::http::{Caller, Problem, Services};
@@ -30,6 +31,18 @@ pub(super) async fn orders(
     let orders = services.store.supply_orders(&filter, &caller.acting.regions, i64::MAX, NEWEST).await?;
     let page = OrdersPage { orders, halts: services.store.halts().await?, asked };
     answer(&services, &view, orders::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Who is in arrears.
+pub(super) async fn overdue(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let lines = services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE).await?;
+    let page = OverduePage { lines, now: view.now, asked };
+    answer(&services, &view, overdue::TITLE, (page.markup(&view), page.file(&view))).await
 }
 
 /// One order.
@@ -231,6 +244,8 @@ fn moment(text: &str) -> Option<Moment> {
 
 /// Orders that are listed.
 const NEWEST: u32 = 200;
+/// Points in arrears that are listed.
+const MOST_OVERDUE: u32 = 5000;
 /// Points of one form.
 const MOST_POINTS: usize = 10_000;
 const AT_ONCE: Duration = Duration::from_secs(3600);
