@@ -7,6 +7,7 @@ use dlt645::relay::Command;
 use tokio::time::Instant;
 
 use super::field::{AssetCheck, Before, Field, FieldOrder, MeterClock, Sent};
+use super::proof::proof_name;
 use super::service::Supply;
 use super::verdict::{OVER, Verdict, expectation, handed_over, is_handed_over, unread, verdict};
 use crate::channel::Lane;
@@ -264,34 +265,6 @@ fn outcome(sent: &Sent) -> (AttemptOutcome, &'static str) {
         Sent::Refused { .. } => (AttemptOutcome::Refused, "refused"),
         Sent::NotSent(why) => (AttemptOutcome::NotSent, why.kind()),
         Sent::Unknown { why, .. } => (AttemptOutcome::Unknown, why.kind()),
-    }
-}
-
-/// A proof as it is kept: a short name that says as much as its words.
-fn proof_name(proof: Proof) -> &'static str {
-    use crate::domain::relay::{CurrentEvidence, Doubt, Failure, Proven, Wait};
-    match proof {
-        Proof::Proven(Proven::Open(CurrentEvidence::Fell)) => "open",
-        Proof::Proven(Proven::Open(_)) => "open_without_current_evidence",
-        Proof::Proven(Proven::Closed) => "closed",
-        Proof::Proven(Proven::Permitted) => "permitted",
-        Proof::Proven(Proven::Held) => "held",
-        Proof::Proven(Proven::NotHeld) => "not_held",
-        Proof::Waiting(Wait::FirstLook) => "first_look",
-        Proof::Waiting(Wait::SecondLook(_)) => "second_look",
-        Proof::Waiting(Wait::Settling) => "settling",
-        Proof::Waiting(Wait::TripDelay) => "trip_delay",
-        Proof::Waiting(Wait::LargeCurrent) => "large_current",
-        Proof::Waiting(Wait::Expiry) => "expiry",
-        Proof::Failed(Failure::StillClosed) => "still_closed",
-        Proof::Failed(Failure::StillOpen) => "still_open",
-        Proof::Failed(Failure::NotHeld) => "hold_not_taken",
-        Proof::Failed(Failure::StillHeld) => "still_held",
-        Proof::Unknown(Doubt::Disagreement) => "disagreement",
-        Proof::Unknown(Doubt::CurrentFlows) => "current_flows",
-        Proof::Unknown(Doubt::NoCurrents) => "no_currents",
-        Proof::Unknown(Doubt::NotMeasured) => "not_measured",
-        Proof::Unknown(Doubt::NotShown) => "not_shown",
     }
 }
 
