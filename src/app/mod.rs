@@ -35,7 +35,6 @@ use crate::link::{CaptureSettings, Captures, DialInError};
 use crate::store::{Address, Migrations, Store, StoreError};
 use crate::supply::field::{FieldParts, Fields};
 use crate::supply::{Supply, SupplyParts, SupplySettings};
-use crate::telemetry::with_causes;
 use lock::SiteLock;
 
 /// Why a site cannot be started.
@@ -302,29 +301,10 @@ pub async fn hand_off(store: &Store, clock: &Clock, config: &Config) -> Result<H
     }
 }
 
-/// Supply orders over these lines. Without a key that opens the passwords no meter is ordered, and each says so.
+/// Supply orders over these lines.
 async fn supply(config: &Config, store: &Store, clock: &Clock, lines: &Lines, seed: u64) -> Supply {
-    let mut vault = None;
-    if let Some(key) = &config.secrets.key {
-        match store.open_vault(key, clock.now()).await {
-            Ok(opened) => vault = Some(opened),
-            Err(error) => {
-                tracing::error!(
-                    kind = error.kind(),
-                    "passwords of meters cannot be opened: {}",
-                    with_causes(&error)
-                );
-            }
-        }
-    }
     let (store, clock) = (store.clone(), clock.clone());
-    let parts = FieldParts {
-        store: store.clone(),
-        clock: clock.clone(),
-        lines: lines.clone(),
-        vault,
-        security: None,
-    };
+    let parts = FieldParts::open(config, store.clone(), clock.clone(), lines.clone()).await;
     let fields = Fields::new(config, parts);
     Supply::new(SupplyParts { store, clock, fields, settings: SupplySettings::of(config, seed) })
 }

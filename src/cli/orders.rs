@@ -347,11 +347,11 @@ fn refused(error: &SupplyError) -> CliError {
 }
 
 fn state(text: &str) -> Result<OrderState, String> {
-    OrderState::from_name(text).ok_or_else(|| names::<OrderState>())
+    OrderState::from_name(text).ok_or_else(names::<OrderState>)
 }
 
 fn reason(text: &str) -> Result<Reason, String> {
-    Reason::from_name(text).ok_or_else(|| names::<Reason>())
+    Reason::from_name(text).ok_or_else(names::<Reason>)
 }
 
 fn names<T: Coded>() -> String {

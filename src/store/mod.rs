@@ -26,6 +26,7 @@ mod latest;
 mod ledger;
 mod migrate;
 mod number;
+mod numbered;
 mod partition;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
@@ -52,6 +53,7 @@ pub use interval::IntervalConflict;
 pub use latest::Latest;
 pub use ledger::{LedgerEntry, Neighbours};
 pub use migrate::Migrations;
+pub use numbered::NumberedPoint;
 pub use partition::Large;
 pub use proposal::{DoesNotFit, ProposalError, Verdict};
 pub use read_job::{NewReads, Submitted};

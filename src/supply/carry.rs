@@ -7,6 +7,7 @@ use dlt645::relay::Command;
 use tokio::time::Instant;
 
 use super::field::{AssetCheck, Before, Field, FieldOrder, MeterClock, Sent};
+use super::proof::proof_name;
 use super::service::Supply;
 use super::verdict::{OVER, Verdict, expectation, handed_over, is_handed_over, unread, verdict};
 use crate::channel::Lane;
@@ -20,14 +21,14 @@ impl Supply {
     /// Does what is due.
     pub(super) async fn carry(&self, due: Due) -> Result<(), StoreError> {
         match due.state {
-            OrderState::Approved => self.arm(&due).await,
-            OrderState::Armed => self.send(&due).await,
-            _ => self.look(&due).await,
+            OrderState::Approved => self.arm(due).await,
+            OrderState::Armed => self.send(due).await,
+            _ => self.look(due).await,
         }
     }
 
     /// Arms it: what takes supply away at a moment drawn from what is left of its window, the rest at once.
-    async fn arm(&self, due: &Due) -> Result<(), StoreError> {
+    async fn arm(&self, due: Due) -> Result<(), StoreError> {
         let now = self.0.clock.now();
         let at = if due.kind.is_cut_class() { self.drawn(due, now) } else { now };
         let found = self.0.store.arm_point((due.order, due.point), at, &self.limits(), now).await?;
@@ -38,15 +39,15 @@ impl Supply {
         Ok(())
     }
 
-    fn drawn(&self, due: &Due, now: Moment) -> Moment {
+    fn drawn(&self, due: Due, now: Moment) -> Moment {
         let left = due.window.until.since(now).saturating_sub(LAST_START);
         let draw = drawn(self.0.settings.seed, due.order.number(), due.point.number());
         now.plus(left.checked_div(DRAWS).unwrap_or_default() * (draw % DRAWS))
     }
 
     /// Asks the meter, keeps the intent and sends, once.
-    async fn send(&self, due: &Due) -> Result<(), StoreError> {
-        if is_handed_over(due, self.0.clock.now()) {
+    async fn send(&self, due: Due) -> Result<(), StoreError> {
+        if is_handed_over(&due, self.0.clock.now()) {
             return self.hand_over(due).await;
         }
         let Some(field) = self.field(due).await? else {
@@ -82,13 +83,18 @@ impl Supply {
             operator: OperatorCode::from_wire([0; 4]),
         };
         let sent = field.send(&order).await;
-        self.keep_outcome(due, attempt, &sent).await;
+        let became = outcome(&sent);
+        self.keep_outcome(due, attempt, became).await;
         Ok(())
     }
 
     /// Keeps what became of a frame, however long the database is away: nobody else knows it.
-    async fn keep_outcome(&self, due: &Due, attempt: Id<Attempt>, sent: &Sent) {
-        let (outcome, detail) = outcome(sent);
+    async fn keep_outcome(
+        &self,
+        due: Due,
+        attempt: Id<Attempt>,
+        (outcome, detail): (AttemptOutcome, &'static str),
+    ) {
         loop {
             let now = self.0.clock.now();
             let next = now.plus(match outcome {
@@ -119,48 +125,36 @@ impl Supply {
     }
 
     /// Looks what came of it, and draws the conclusion.
-    async fn look(&self, due: &Due) -> Result<(), StoreError> {
+    async fn look(&self, due: Due) -> Result<(), StoreError> {
         let Some((attempt, mut looks)) = self.0.store.last_attempt(due.order, due.point).await? else {
             return Ok(());
         };
         let Some(field) = self.field(due).await? else {
-            let verdict = unread(due, &attempt, self.0.clock.now());
-            return self.conclude(due, None, "not_reachable", &verdict).await;
+            let verdict = unread(&due, &attempt, self.0.clock.now());
+            return self.conclude(due, None, "not_reachable", verdict).await;
         };
         let looked = field.look(lane_of(due.kind)).await;
         let now = self.0.clock.now();
         match looked {
-            Err(_) => self.conclude(due, None, "unread", &unread(due, &attempt, now)).await,
+            Err(_) => {
+                let verdict = unread(&due, &attempt, now);
+                self.conclude(due, None, "unread", verdict).await
+            }
             Ok(look) => {
                 looks.push(look);
-                let proof = self.judged(due, &field, (&attempt, &looks), now);
-                let verdict = verdict(due, &attempt, proof, now);
-                self.conclude(due, Some((attempt.id, look)), proof_name(proof), &verdict).await
+                let proof = judged(due, &field, (&attempt, &looks), now);
+                let verdict = verdict(&due, &attempt, proof, now);
+                self.conclude(due, Some((attempt.id, look)), proof_name(proof), verdict).await
             }
         }
     }
 
-    fn judged(
-        &self,
-        due: &Due,
-        field: &Field,
-        (attempt, looks): (&AttemptRecord, &[Look]),
-        now: Moment,
-    ) -> Proof {
-        let told = Told {
-            at: attempt.told_at.unwrap_or(now),
-            until: attempt.expires_at,
-            is_accepted: attempt.outcome == Some(AttemptOutcome::Accepted),
-        };
-        judge(attempt.before.look.as_ref(), looks, expectation(due.kind), told, &field.rules(None))
-    }
-
     async fn conclude(
         &self,
-        due: &Due,
+        due: Due,
         look: Option<(Id<Attempt>, Look)>,
         proof: &str,
-        verdict: &Verdict,
+        verdict: Verdict,
     ) -> Result<(), StoreError> {
         let over: &[_] = if verdict.is_over { &OVER } else { &[] };
         let seen = Seen {
@@ -183,7 +177,7 @@ impl Supply {
     }
 
     /// Gives up sending, and tells people to go there.
-    async fn hand_over(&self, due: &Due) -> Result<(), StoreError> {
+    async fn hand_over(&self, due: Due) -> Result<(), StoreError> {
         let now = self.0.clock.now();
         let seen = Seen {
             order: due.order,
@@ -192,7 +186,7 @@ impl Supply {
             event: Some(OrderEvent::GiveUp),
             proof: "not_sent",
             due: now,
-            tell: Some(handed_over(due)),
+            tell: Some(handed_over(&due)),
             over: &[],
         };
         self.0.store.note_seen(&seen, now).await?;
@@ -200,7 +194,7 @@ impl Supply {
     }
 
     /// Notes what stands against sending by what the meter says, or does not.
-    async fn refuse(&self, due: &Due, found: &[Objection]) -> Result<(), StoreError> {
+    async fn refuse(&self, due: Due, found: &[Objection]) -> Result<(), StoreError> {
         let now = self.0.clock.now();
         let before = &BeforeRecord::default();
         let intent = Intent { order: due.order, point: due.point, expires: now, before, found };
@@ -209,10 +203,20 @@ impl Supply {
     }
 
     /// The meter that the order is for. Another one at the point is told by the intent.
-    async fn field(&self, due: &Due) -> Result<Option<Field>, StoreError> {
+    async fn field(&self, due: Due) -> Result<Option<Field>, StoreError> {
         let site = self.0.store.site_meter(due.address).await?;
         Ok(site.and_then(|site| self.0.fields.of(site).ok()))
     }
+}
+
+/// What looks prove of an order.
+fn judged(due: Due, field: &Field, (attempt, looks): (&AttemptRecord, &[Look]), now: Moment) -> Proof {
+    let told = Told {
+        at: attempt.told_at.unwrap_or(now),
+        until: attempt.expires_at,
+        is_accepted: attempt.outcome == Some(AttemptOutcome::Accepted),
+    };
+    judge(attempt.before.look.as_ref(), looks, expectation(due.kind), told, &field.rules(None))
 }
 
 /// What a meter said before stands against an order (F34, F53). Nothing does against giving supply back.
@@ -264,34 +268,6 @@ fn outcome(sent: &Sent) -> (AttemptOutcome, &'static str) {
         Sent::Refused { .. } => (AttemptOutcome::Refused, "refused"),
         Sent::NotSent(why) => (AttemptOutcome::NotSent, why.kind()),
         Sent::Unknown { why, .. } => (AttemptOutcome::Unknown, why.kind()),
-    }
-}
-
-/// A proof as it is kept: a short name that says as much as its words.
-fn proof_name(proof: Proof) -> &'static str {
-    use crate::domain::relay::{CurrentEvidence, Doubt, Failure, Proven, Wait};
-    match proof {
-        Proof::Proven(Proven::Open(CurrentEvidence::Fell)) => "open",
-        Proof::Proven(Proven::Open(_)) => "open_without_current_evidence",
-        Proof::Proven(Proven::Closed) => "closed",
-        Proof::Proven(Proven::Permitted) => "permitted",
-        Proof::Proven(Proven::Held) => "held",
-        Proof::Proven(Proven::NotHeld) => "not_held",
-        Proof::Waiting(Wait::FirstLook) => "first_look",
-        Proof::Waiting(Wait::SecondLook(_)) => "second_look",
-        Proof::Waiting(Wait::Settling) => "settling",
-        Proof::Waiting(Wait::TripDelay) => "trip_delay",
-        Proof::Waiting(Wait::LargeCurrent) => "large_current",
-        Proof::Waiting(Wait::Expiry) => "expiry",
-        Proof::Failed(Failure::StillClosed) => "still_closed",
-        Proof::Failed(Failure::StillOpen) => "still_open",
-        Proof::Failed(Failure::NotHeld) => "hold_not_taken",
-        Proof::Failed(Failure::StillHeld) => "still_held",
-        Proof::Unknown(Doubt::Disagreement) => "disagreement",
-        Proof::Unknown(Doubt::CurrentFlows) => "current_flows",
-        Proof::Unknown(Doubt::NoCurrents) => "no_currents",
-        Proof::Unknown(Doubt::NotMeasured) => "not_measured",
-        Proof::Unknown(Doubt::NotShown) => "not_shown",
     }
 }
 

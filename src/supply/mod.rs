@@ -24,9 +24,11 @@
 mod carry;
 pub mod field;
 mod guard;
+mod proof;
 mod run;
 pub mod security;
 mod service;
 mod verdict;
 
+pub use proof::proof_words;
 pub use service::{CannotServe, Supply, SupplyParts, SupplySettings};

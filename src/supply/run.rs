@@ -24,7 +24,7 @@ use crate::telemetry::{self, with_causes};
 type Key = (Id<SupplyOrder>, Id<MeteringPoint>);
 
 /// What is being done about points, each by itself.
-type Working<'a> = FuturesUnordered<Pin<Box<dyn Future<Output = Due> + Send + 'a>>>;
+type Working<'a> = FuturesUnordered<Pin<Box<dyn Future<Output = Due> + 'a>>>;
 
 impl Supply {
     /// Works until `stop`: begins with what an earlier process was sending, which nobody knows the outcome of (F28).

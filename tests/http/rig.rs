@@ -1,6 +1,7 @@
 //! A head-end without meters behind its router, and people to ask it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -8,15 +9,17 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use chaobiao::channel::Lines;
-use chaobiao::clock::ManualClock;
+use chaobiao::clock::{Clock, ManualClock};
 use chaobiao::collect::Progress;
-use chaobiao::config::Http;
+use chaobiao::config::{Config, Http};
 use chaobiao::domain::access::{Regions, Role};
 use chaobiao::domain::{AuditEntry, Moment};
 use chaobiao::http::auth::{Passwords, Totp};
 use chaobiao::http::{self, Services, Source};
 use chaobiao::store::access::{AccountChange, AccountRecord, NewAccount, PasswordHash};
 use chaobiao::store::{Address, Migrations, Store};
+use chaobiao::supply::field::{FieldParts, Fields};
+use chaobiao::supply::{Supply, SupplyParts, SupplySettings};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
@@ -66,7 +69,9 @@ impl Rig {
         let store = Store::open(&address, Migrations::Run).await.unwrap();
         let clock = ManualClock::still(morning());
         let (progress, following) = watch::channel(Progress::default());
-        let services = Services::new(store, clock.clock(), Lines::default(), following, settings);
+        let supply = supply(&store, &clock.clock(), &folder.path().join("amr.toml"));
+        let services =
+            Services::new(store, clock.clock(), Lines::default(), following, settings).ordering(supply);
         let router = http::router(services.clone());
         Self { services, router, clock, _progress: progress, _folder: folder }
     }
@@ -158,6 +163,21 @@ impl Rig {
         }
         counts
     }
+}
+
+/// Supply orders of a site without lines: they are taken, and nobody carries them out.
+fn supply(store: &Store, clock: &Clock, file: &Path) -> Supply {
+    let config = Config::parse(file, "[database]\npath = \"unused.db\"\n").unwrap().config;
+    let (store, clock) = (store.clone(), clock.clone());
+    let parts = FieldParts {
+        store: store.clone(),
+        clock: clock.clone(),
+        lines: Lines::default(),
+        vault: None,
+        security: None,
+    };
+    let (fields, settings) = (Fields::new(&config, parts), SupplySettings::of(&config, 1));
+    Supply::new(SupplyParts { store, clock, fields, settings })
 }
 
 impl Answer {

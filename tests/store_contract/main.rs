@@ -7,6 +7,7 @@ mod archive;
 mod audit;
 mod billing;
 mod grants;
+mod numbered;
 mod opening;
 mod pages;
 #[path = "../support/postgres.rs"]

@@ -381,3 +381,38 @@ async fn a_fetch_is_found_by_its_number_and_its_meter() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_is_in_arrears_is_listed_with_what_they_were_told() {
+    on_both(async |fresh| {
+        town(fresh).await;
+        let owe = "INSERT INTO supply_arrears (customer_id, since, amount_fen, as_of, entered_at, entered_by) \
+            SELECT id, CASE number WHEN 'C4' THEN 1000 ELSE 1001 END, 500, 2000, 2000, 'x' FROM customer \
+            WHERE number IN ('C2', 'C3', 'C4')";
+        let pay = |customer: &str, at: i64| {
+            format!(
+                "INSERT INTO supply_payment (customer_id, reference, amount_fen, paid_at, entered_at, entered_by) \
+                 SELECT id, 'paid by ' || number, 400, {at}, {at}, 'x' FROM customer WHERE number = '{customer}'"
+            )
+        };
+        let tell = |kind: i64, at: i64| {
+            format!(
+                "INSERT INTO supply_notice (point_id, kind, given_at, how, given_by, entered_at, entered_by) \
+                 SELECT id, {kind}, {at}, 'by hand', 'x', {at}, 'x' FROM metering_point WHERE number = 'P2'"
+            )
+        };
+        let whole = |customer: &str| pay(customer, 2000).replace("400", "500");
+        for sql in [owe.to_owned(), pay("C4", 1999), pay("C2", 2000), whole("C3"), tell(1, 10), tell(2, 20)] {
+            fresh.run(&sql).await.unwrap();
+        }
+        let lines = fresh.store.overdue_lines(&Regions::All, 9).await.unwrap();
+        let told: Vec<_> = lines.iter().map(|line| (line.point.as_str(), line.owed_fen)).collect();
+        assert_eq!(told, [("P4", 500), ("P2", 100)], "what was paid before the list was drawn up is in it already");
+        let notices = [lines[1].reminded_at, lines[1].told_at].map(|at| at.map(Moment::micros));
+        assert_eq!((notices, lines[0].told_at), ([Some(10), Some(20)], None));
+        assert_eq!(lines[1].customer, ("C2".to_owned(), "客户2".to_owned()));
+        let second = region(fresh, "台区二%_").await;
+        assert_eq!(fresh.store.overdue_lines(&second, 9).await.unwrap().len(), 1);
+    })
+    .await;
+}

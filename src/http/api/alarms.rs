@@ -120,7 +120,7 @@ struct AlarmsAsked {
 }
 
 /// Alarms, the newest first
-#[utoipa::path(get, path = "/api/v1/alarms", tag = "alarms", operation_id = "list_alarms", params(AlarmsAsked),
+#[utoipa::path(get, path = "/api/v1/alarms", tag = "alarms", params(AlarmsAsked),
     responses((status = 200, body = AlarmsAnswer)))]
 async fn list(
     State(services): State<Services>,
@@ -148,7 +148,7 @@ async fn list(
 }
 
 /// One alarm
-#[utoipa::path(get, path = "/api/v1/alarms/{id}", tag = "alarms", operation_id = "show_alarm",
+#[utoipa::path(get, path = "/api/v1/alarms/{id}", tag = "alarms",
     params(("id" = i64, Path)), responses((status = 200, body = AlarmAnswer)))]
 async fn show(
     State(services): State<Services>,
@@ -161,7 +161,7 @@ async fn show(
 /// Say that somebody takes care of an alarm
 ///
 /// It is not told again. Saying so twice changes nothing.
-#[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", tag = "alarms", operation_id = "acknowledge_alarm",
+#[utoipa::path(post, path = "/api/v1/alarms/{id}/acknowledge", tag = "alarms",
     request_body = AcknowledgeBody, params(("id" = i64, Path)), responses((status = 200, body = AlarmAnswer)))]
 async fn acknowledge(
     State(services): State<Services>,

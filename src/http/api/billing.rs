@@ -135,7 +135,7 @@ struct ReviewsAsked {
 }
 
 /// What was handed to billing, by point
-#[utoipa::path(get, path = "/api/v1/billing/pushes", tag = "billing", operation_id = "list_pushes",
+#[utoipa::path(get, path = "/api/v1/billing/pushes", tag = "billing",
     params(PushesAsked), responses((status = 200, body = PushesAnswer)))]
 async fn pushes(
     State(services): State<Services>,
@@ -166,7 +166,7 @@ async fn pushes(
 }
 
 /// Suspect values that wait for a person, the oldest first
-#[utoipa::path(get, path = "/api/v1/billing/reviews", tag = "billing", operation_id = "list_reviews",
+#[utoipa::path(get, path = "/api/v1/billing/reviews", tag = "billing",
     params(ReviewsAsked), responses((status = 200, body = ReviewsAnswer)))]
 async fn reviews(
     State(services): State<Services>,

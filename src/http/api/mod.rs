@@ -6,14 +6,20 @@ pub(super) mod audit;
 mod billing;
 mod browse;
 mod changes;
+mod evidence;
 mod health;
 mod meters;
+mod objected;
 mod openapi;
+mod orders;
+mod orders_shown;
 mod proposals;
+mod protections;
 mod reads;
 mod reads_shown;
 mod runs;
 mod series;
+mod stop;
 mod stream;
 pub(super) mod tokens;
 mod written;
@@ -40,6 +46,10 @@ pub(super) fn routes() -> Routes {
         .and(alarms::routes())
         .and(billing::routes())
         .and(proposals::routes())
+        .and(orders::routes())
+        .and(stop::routes())
+        .and(evidence::routes())
+        .and(protections::routes())
         .and(reads::routes())
         .and(meters::routes())
         .and(series::routes())

@@ -97,7 +97,7 @@ struct ProposalsAsked {
 }
 
 /// Proposed changes, the newest first
-#[utoipa::path(get, path = "/api/v1/proposals", tag = "proposals", operation_id = "list_proposals",
+#[utoipa::path(get, path = "/api/v1/proposals", tag = "proposals",
     params(ProposalsAsked), responses((status = 200, body = ProposalsAnswer)))]
 async fn list(
     State(services): State<Services>,
@@ -118,7 +118,7 @@ async fn list(
 /// Propose a change
 ///
 /// An exchange of a meter, other transformers, or what becomes of a suspect read. Another person has to confirm it.
-#[utoipa::path(post, path = "/api/v1/proposals", tag = "proposals", operation_id = "propose_change",
+#[utoipa::path(post, path = "/api/v1/proposals", tag = "proposals",
     request_body = ProposalBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
     responses((status = 201, body = ProposalAnswer)))]
@@ -142,7 +142,7 @@ async fn propose(
 }
 
 /// One proposed change
-#[utoipa::path(get, path = "/api/v1/proposals/{id}", tag = "proposals", operation_id = "show_proposal",
+#[utoipa::path(get, path = "/api/v1/proposals/{id}", tag = "proposals",
     params(("id" = i64, Path)), responses((status = 200, body = ProposalAnswer)))]
 async fn show(
     State(services): State<Services>,
@@ -153,7 +153,7 @@ async fn show(
 }
 
 /// Confirm a change as another person than proposed it: it is made
-#[utoipa::path(post, path = "/api/v1/proposals/{id}/confirm", tag = "proposals", operation_id = "confirm_proposal",
+#[utoipa::path(post, path = "/api/v1/proposals/{id}/confirm", tag = "proposals",
     request_body = FactorBody, params(("id" = i64, Path)), responses((status = 200, body = ProposalAnswer)))]
 async fn confirm(
     State(services): State<Services>,
@@ -173,7 +173,7 @@ async fn confirm(
 }
 
 /// Refuse a change as another person than proposed it
-#[utoipa::path(post, path = "/api/v1/proposals/{id}/refuse", tag = "proposals", operation_id = "refuse_proposal",
+#[utoipa::path(post, path = "/api/v1/proposals/{id}/refuse", tag = "proposals",
     params(("id" = i64, Path)), responses((status = 200, body = ProposalAnswer)))]
 async fn refuse(
     State(services): State<Services>,
@@ -188,7 +188,7 @@ async fn refuse(
 }
 
 /// Take back what one has proposed
-#[utoipa::path(post, path = "/api/v1/proposals/{id}/withdraw", tag = "proposals", operation_id = "withdraw_proposal",
+#[utoipa::path(post, path = "/api/v1/proposals/{id}/withdraw", tag = "proposals",
     params(("id" = i64, Path)), responses((status = 200, body = ProposalAnswer)))]
 async fn withdraw(
     State(services): State<Services>,

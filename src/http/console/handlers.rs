@@ -38,6 +38,7 @@ pub(super) fn routes() -> Routes {
         .page("/reads/{job}", Action::ReadOnDemand, reads::read)
         .form("/reads/{job}/cancel", Action::ReadOnDemand, reads::cancel)
         .page("/orders", Action::SeeCustomers, orders::orders)
+        .page("/overdue", Action::SeeCustomers, orders::overdue)
         .page("/orders/new", ORDER, orders::new)
         .form("/orders", ORDER, orders::ask)
         .page("/orders/{order}", Action::SeeCustomers, orders::order)

@@ -23,6 +23,7 @@ pub mod meter;
 pub mod meters;
 pub mod night;
 pub mod orders;
+pub mod overdue;
 pub mod reads;
 pub mod table;
 #[cfg(test)]

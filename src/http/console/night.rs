@@ -236,7 +236,7 @@ impl NightPage {
                         a href={ "/lines?q=" (super::table::escaped(line)) } { (inert(line)) }
                     } }
                     @for (cause, count) in causes { li {
-                        b { (advice::name(cause, language)) " × " (count) } "："
+                        b { (advice::name(cause, language)) " × " (count) } (view.say("：", ": "))
                         (advice::of(cause).of(language)) " "
                         a href=(self.of_cause(cause, language)) { (view.say("查看", "show")) }
                     } }

@@ -61,6 +61,7 @@ impl OrdersPage {
         html! {
             (self.halts(view))
             p.no-print {
+                a href="/overdue" { (view.say("欠费清单", "Overdue list")) } " "
                 @if view.may(Action::RequestCut) {
                     a.button href="/orders/new?kind=cut" { (view.say("新建停电工单", "New cut")) } " "
                 }

@@ -3,6 +3,8 @@
 //! A result stands beside its question only: each answer says between which moments the meter gave it, and what was known
 //! before is named as that. A meter that did not answer has a cause and no value.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use super::advice;
@@ -12,7 +14,7 @@ use super::table::{Asked, Column, Table};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::collect::on_demand::{LiveRead, MeterStatus};
-use crate::domain::{Coded, ReadAnswer, ReadGroup, ReadJob, ReadState, ReadValue, ValueBefore};
+use crate::domain::{Coded, Day, ReadAnswer, ReadGroup, ReadJob, ReadState, ReadValue, ValueBefore};
 
 /// What the page of all jobs is called.
 pub const TITLE: Phrase = Phrase::new("召测", "Read now");
@@ -272,7 +274,7 @@ fn values(view: &View, values: &[ReadValue], language: Language) -> Markup {
                     td { (value.meter_time.as_deref().map(inert).unwrap_or_default()) }
                     @match &value.before {
                         Some(ValueBefore { value, as_of, change }) => {
-                            td.number { (inert(value)) " (" (inert(as_of)) ")" }
+                            td.number { (inert(value)) " (" (here(as_of)) ")" }
                             td.number { (inert(change)) }
                         }
                         None => { td {} td {} }
@@ -285,6 +287,18 @@ fn values(view: &View, values: &[ReadValue], language: Language) -> Markup {
             } }
         } }
     }
+}
+
+/// An instant of RFC 3339 in UTC as clocks here show it; any other text as it is.
+fn here(text: &str) -> String {
+    let moment = || {
+        let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
+        let mut parts = time.splitn(3, ':').map(|part| part.get(..2)?.parse::<u64>().ok());
+        let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+        let since = Duration::from_secs(hours * 3600 + minutes * 60 + seconds) + AHEAD;
+        Some(day.parse::<Day>().ok()?.start().plus(since))
+    };
+    moment().map_or_else(|| inert(text), |moment| moment.in_china().to_string())
 }
 
 fn progress(status: &MeterStatus, language: Language) -> String {
@@ -327,11 +341,13 @@ const fn tone(state: ReadState) -> Tone {
     }
 }
 
+/// How far clocks here are ahead of UTC.
+const AHEAD: Duration = Duration::from_secs(8 * 3600);
+
 #[cfg(test)]
 pub(crate) fn sample(asked: Asked) -> (ReadsPage, ReadPage) {
     use crate::collect::on_demand::Asking;
-    use crate::domain::{Day, Id, MeterRead, MissingCause};
-    use std::time::Duration;
+    use crate::domain::{Id, MeterRead, MissingCause};
     let at = "2026-11-28".parse::<Day>().unwrap().start().plus(Duration::from_secs(8 * 3600 + 700));
     let job = ReadJob {
         id: Id::new(41),
@@ -438,6 +454,14 @@ mod tests {
             ["name=\"group_registers\"", "202411110001</textarea>", "href=\"/reads/41\"", "name=\"csrf\""]
         {
             assert!(en.contains(part), "{part}: {en}");
+        }
+    }
+
+    #[test]
+    fn what_was_known_before_is_dated_as_clocks_here_show_it() {
+        assert_eq!(here("2026-11-27T16:00:00Z"), "2026-11-28 00:00:00");
+        for odd in ["", "2026-11-27T16:00", "x\u{202e}Z", "2026-11-27T1Z"] {
+            assert_eq!(here(odd), inert(odd), "{odd}");
         }
     }
 

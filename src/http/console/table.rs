@@ -402,10 +402,12 @@ fn class<R>(column: &Column<R>) -> Option<&'static str> {
 }
 
 fn cell<R>(column: &Column<R>, row: &R, view: &View) -> Markup {
-    match column.shown {
-        Some(shown) => shown(row, view),
-        None => html! { (column.cell(row, view.look.language)) },
+    if let Some(shown) = column.shown {
+        return shown(row, view);
     }
+    // A short text, an instant above all, stays on one line.
+    let text = column.cell(row, view.look.language);
+    html! { @if text.chars().count() <= SHORT { span.short { (text) } } @else { (text) } }
 }
 
 /// A cell that a spreadsheet shows instead of running it. Plain numbers may begin with a sign.
@@ -443,6 +445,8 @@ pub fn wanted(asked: &Asked) -> u32 {
 /// Rows of a page.
 pub const PER_PAGE: usize = 50;
 const PER_PAGE_AND_ONE: u32 = 51;
+/// Signs of a text that is not broken into lines.
+const SHORT: usize = 20;
 /// The most rows of a file.
 pub const IN_A_FILE: u32 = 100_000;
 

@@ -4,7 +4,7 @@ use super::layout;
 use super::table::Asked;
 use super::view::{self, View};
 use super::words::{Language, Phrase};
-use super::{billing, events, lines, loss, meter, meters, night, orders, reads};
+use super::{billing, events, lines, loss, meter, meters, night, orders, overdue, reads};
 use crate::domain::Coded;
 use crate::domain::access::Role;
 use maud::Markup;
@@ -18,6 +18,7 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
         ("billing".to_owned(), billing::TITLE, billing::sample(asked()).markup(view)),
         ("lines".to_owned(), lines::TITLE, lines::sample(asked()).markup(view)),
         ("events".to_owned(), events::TITLE, events::sample(asked()).markup(view)),
+        ("overdue".to_owned(), overdue::TITLE, overdue::sample(asked()).markup(view)),
         ("loss".to_owned(), loss::TITLE, loss::sample(asked()).markup(view)),
         ("fetch".to_owned(), meter::FetchPage::TITLE, meter::tests::fetched().markup(view)),
     ];

@@ -253,10 +253,10 @@ impl Store {
         if !seen.over.is_empty() {
             // What was told of earlier orders for this point is over as well.
             let told: Vec<(i64,)> = writing.rows(TOLD, &[seen.point.into()]).await?;
-            for (order, kind) in
-                told.iter().flat_map(|(order,)| seen.over.iter().map(move |kind| (*order, *kind)))
-            {
-                clear(&mut writing, kind, &object(Id::new(order), seen.point), now).await?;
+            for (order,) in told {
+                for kind in seen.over {
+                    clear(&mut writing, *kind, &object(Id::new(order), seen.point), now).await?;
+                }
             }
         }
         let Some(event) = seen.event else {

@@ -8,12 +8,14 @@ mod events;
 mod loss;
 mod meters;
 mod night;
+mod overdue;
 
 pub use billing::{Push, PushCount, PushPlace, ReviewLine};
 pub use events::{EventLine, EventPlace, EventsAsked};
 pub use loss::{AreaFlow, Flow};
 pub use meters::{MeterLine, MeterPlace, MeterSheet, MeterSort, MetersAsked, Stay};
 pub use night::{MissingLine, NightGroup};
+pub use overdue::OverdueLine;
 
 use crate::domain::access::Regions;
 

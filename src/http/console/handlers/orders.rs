@@ -13,9 +13,10 @@ use crate::domain::{Coded, Day, Id, Moment};
 use crate::http::auth::confirm_second_factor;
 use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
+use crate::http::console::overdue::{self, OverduePage};
 use crate::http::console::table::Asked;
 use crate::http::console::view::View;
-use crate::http::{Caller, Problem, Services};
+use crate::http::{Caller, Problem, Services, Topic};
 use crate::store::supply::{NewOrder, OrderFilter, OrderView, SupplyError};
 use crate::supply::Supply;
 
@@ -30,6 +31,18 @@ pub(super) async fn orders(
     let orders = services.store.supply_orders(&filter, &caller.acting.regions, i64::MAX, NEWEST).await?;
     let page = OrdersPage { orders, halts: services.store.halts().await?, asked };
     answer(&services, &view, orders::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Who is in arrears.
+pub(super) async fn overdue(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let lines = services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE).await?;
+    let page = OverduePage { lines, now: view.now, asked };
+    answer(&services, &view, overdue::TITLE, (page.markup(&view), page.file(&view))).await
 }
 
 /// One order.
@@ -86,7 +99,10 @@ pub(super) async fn ask(
     let refused = match written(&services, &form, view.now).await? {
         Err(refused) => refused,
         Ok(new) => match hand_in(supply(&services)?, &caller, &new).await {
-            Ok(id) => return Ok(Redirect::to(&format!("/orders/{id}")).into_response()),
+            Ok(id) => {
+                services.changes.tell(Topic::Order);
+                return Ok(Redirect::to(&format!("/orders/{id}")).into_response());
+            }
             Err(SupplyError::Objected(objected)) => Refused::Objected(objected),
             Err(SupplyError::Store(error)) => return Err(error.into()),
         },
@@ -107,6 +123,7 @@ pub(super) async fn approve(
     let seen = fields.value("seen").and_then(ContentHash::from_hex).ok_or_else(Problem::stale)?;
     confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
     supply(&services)?.approve(&caller.acting, Id::new(id), seen).await.map_err(refused)?;
+    services.changes.tell(Topic::Order);
     Ok(Redirect::to(&format!("/orders/{id}")).into_response())
 }
 
@@ -117,6 +134,7 @@ pub(super) async fn cancel(
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
     supply(&services)?.cancel(&caller.acting, Id::new(id)).await.map_err(refused)?;
+    services.changes.tell(Topic::Order);
     Ok(Redirect::to(&format!("/orders/{id}")).into_response())
 }
 
@@ -129,6 +147,7 @@ pub(super) async fn stop(
     let fields = Asked(fields);
     let reason = fields.value("reason").unwrap_or_default();
     supply(&services)?.press_stop(&caller.acting, reason).await.map_err(refused)?;
+    services.changes.tell(Topic::Order);
     Ok(Redirect::to("/orders").into_response())
 }
 
@@ -140,6 +159,7 @@ pub(super) async fn lift(
 ) -> Result<Response, Problem> {
     let kind = Asked(fields).value("kind").and_then(HaltKind::from_name).unwrap_or(HaltKind::Stop);
     supply(&services)?.lift(&caller.acting, kind).await.map_err(refused)?;
+    services.changes.tell(Topic::Order);
     Ok(Redirect::to("/orders").into_response())
 }
 
@@ -231,6 +251,8 @@ fn moment(text: &str) -> Option<Moment> {
 
 /// Orders that are listed.
 const NEWEST: u32 = 200;
+/// Points in arrears that are listed.
+const MOST_OVERDUE: u32 = 5000;
 /// Points of one form.
 const MOST_POINTS: usize = 10_000;
 const AT_ONCE: Duration = Duration::from_secs(3600);

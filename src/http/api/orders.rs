@@ -1,0 +1,392 @@
+//! `/api/v1/orders`: supply orders, from asking for one to the proof of what became of it.
+#![expect(unused_qualifications, reason = "what utoipa makes of parameters")]
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::accounts::ListMeta;
+use super::objected::{reason, reasons_of, supply, unknown_numbers};
+use super::orders_shown::{OrderDetail, OrderShown, detail, shown};
+use super::proposals::FactorBody;
+use super::written::{LONGEST, instant, named, words};
+use crate::domain::access::Action;
+use crate::domain::supply::{ContentHash, Objection, OrderKind, Reason, SupplyOrder, Window};
+use crate::domain::{Coded, Id, MeteringPoint};
+use crate::http::auth::confirm_second_factor;
+use crate::http::once::once;
+use crate::http::routes::{Routes, Rule};
+use crate::http::{Asked, Caller, Given, Problem, ProblemReason, Services, Topic};
+use crate::store::AuditFilter;
+use crate::store::supply::{NewOrder, OrderFilter, OrderView, Submitted};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .api::<__path_list, _, _>(Action::SeeCustomers, list)
+        .api::<__path_ask, _, _>(ASK, ask)
+        .api::<__path_show, _, _>(Action::SeeCustomers, show)
+        .api::<__path_approve, _, _>(Action::ApproveCut, approve)
+        .api::<__path_withdraw, _, _>(Action::ApproveCut, withdraw)
+        .api::<__path_cancel, _, _>(TAKE_BACK, cancel)
+        .api::<__path_restore, _, _>(Rule::MayOneOf(&[Action::Restore, Action::CloseDirectly]), restore)
+        .api::<__path_hold, _, _>(Action::Restore, hold)
+}
+
+/// Orders, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+struct OrdersAnswer {
+    orders: Vec<OrderShown>,
+    meta: ListMeta,
+}
+
+/// An order with all that belongs to it.
+#[derive(Debug, Serialize, ToSchema)]
+struct OrderAnswer {
+    order: OrderDetail,
+}
+
+/// What became of an order that was handed in.
+#[derive(Debug, Serialize, ToSchema)]
+struct SubmittedAnswer {
+    /// Its number.
+    id: i64,
+    /// How it stands: `submitted` waits for approval.
+    state: String,
+    /// True when it is above a ceiling and needs a second approver.
+    is_quarantined: bool,
+    /// What stood against points that were left out; the order goes on without them.
+    refused: Vec<ProblemReason>,
+}
+
+/// An order to be handed in.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewOrderBody {
+    /// cut, hold_off, alarm_on, alarm_off; close_permit, direct_close and hold_on as well, though they have routes of
+    /// their own.
+    kind: String,
+    /// arrears, request, danger, theft, settled, cause_gone, mistake, protection, protection_over, other; not every reason
+    /// fits every kind.
+    reason: String,
+    /// Why, in words; where it closes directly, the safety note.
+    #[serde(default)]
+    text: String,
+    /// Numbers of points.
+    points: Vec<String>,
+    /// From when on it may be carried out, RFC 3339; at once where it is not given.
+    from: Option<String>,
+    /// Until when, RFC 3339. A cut needs it.
+    until: Option<String>,
+}
+
+/// Supply to be given back.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RestoreBody {
+    /// Numbers of points.
+    points: Vec<String>,
+    /// settled, cause_gone, mistake, request or other.
+    reason: String,
+    /// Closes the relay with nobody standing by, and says why that is safe. Without it the customer presses the key.
+    safety_note: Option<String>,
+}
+
+/// Supply to be held.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct HoldBody {
+    /// Numbers of points.
+    points: Vec<String>,
+    /// protection, request or other.
+    reason: String,
+    /// Why, in words.
+    #[serde(default)]
+    text: String,
+}
+
+/// Which orders.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct OrdersAsked {
+    /// Only those in this state as a whole, such as `submitted` or `unknown`.
+    state: Option<String>,
+    /// Only those with this point.
+    point: Option<String>,
+    /// Where to go on: `next_cursor` of the answer before.
+    cursor: Option<i64>,
+    /// How many at most, 1 to 200.
+    limit: Option<u32>,
+}
+
+/// Supply orders, the newest first
+#[utoipa::path(get, path = "/api/v1/orders", tag = "orders", params(OrdersAsked),
+    responses((status = 200, body = OrdersAnswer)))]
+async fn list(
+    State(services): State<Services>,
+    caller: Caller,
+    Asked(asked): Asked<OrdersAsked>,
+) -> Result<Json<OrdersAnswer>, Problem> {
+    let limit = asked.limit.unwrap_or(50).clamp(1, 200);
+    let point = match asked.point.as_deref() {
+        Some(number) => points_of(&services, &caller, &[number.to_owned()]).await?.first().copied(),
+        None => None,
+    };
+    let filter = OrderFilter { state: asked.state.as_deref().map(named).transpose()?, point };
+    let (regions, before) = (&caller.acting.regions, asked.cursor.unwrap_or(i64::MAX));
+    let orders = services.store.supply_orders(&filter, regions, before, limit).await?;
+    let is_full = u32::try_from(orders.len()).unwrap_or(u32::MAX) >= limit;
+    let next_cursor = orders.last().filter(|_| is_full).map(|order| order.id.to_string());
+    let meta = ListMeta { count: orders.len(), next_cursor };
+    Ok(Json(OrdersAnswer { orders: orders.iter().map(shown).collect(), meta }))
+}
+
+/// Hand in an order
+///
+/// Cuts and ends of holds wait for another person to approve them. All that stands against it is told in `reasons`.
+#[utoipa::path(post, path = "/api/v1/orders", tag = "orders", request_body = NewOrderBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
+    responses((status = 201, body = SubmittedAnswer)))]
+async fn ask(
+    State(services): State<Services>,
+    caller: Caller,
+    headers: HeaderMap,
+    Given(body): Given<NewOrderBody>,
+) -> Result<Response, Problem> {
+    let text = format!("order {}", serde_json::to_string(&body).unwrap_or_default());
+    once(&services, &caller, &headers, &text, async || {
+        let kind: OrderKind = named(&body.kind)?;
+        if !caller.may(kind.action()) {
+            return Err(Problem::not_allowed());
+        }
+        let now = services.clock.now();
+        let from = body.from.as_deref().map(instant).transpose()?.unwrap_or(now);
+        let until = body.until.as_deref().map(instant).transpose()?.unwrap_or(from);
+        let new = NewOrder {
+            kind,
+            reason: named(&body.reason)?,
+            text: words(&body.text, LONGEST)?.to_owned(),
+            window: Window { from, until },
+            points: points_of(&services, &caller, &body.points).await?,
+        };
+        let submitted = supply(&services)?.ask(&caller.acting, &new).await?;
+        Ok((StatusCode::CREATED, handed_in(&services, submitted, Vec::new())))
+    })
+    .await
+}
+
+/// An order with its points, persons, steps and attempts
+///
+/// The ETag names exactly this order; whoever approves it gives it back.
+#[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "orders",
+    params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
+async fn show(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    one(&services, &caller, Id::new(id)).await
+}
+
+/// Approve an order as another person than asked for it, exactly as it was seen
+#[utoipa::path(post, path = "/api/v1/orders/{id}/approve", tag = "orders",
+    request_body = FactorBody,
+    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen")),
+    responses((status = 200, body = OrderAnswer)))]
+async fn approve(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+    Given(body): Given<FactorBody>,
+) -> Result<Response, Problem> {
+    let seen = seen(&headers)?;
+    let view = find(&services, &caller, Id::new(id)).await?;
+    if view.hash != seen {
+        return Err(Problem::stale().because(vec![reason(Objection::OrderChanged, None)]));
+    }
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
+    changed(&services, supply(&services)?.approve(&caller.acting, Id::new(id), seen).await)?;
+    one(&services, &caller, Id::new(id)).await
+}
+
+/// Withdraw one's approval, as long as nothing was sent
+#[utoipa::path(post, path = "/api/v1/orders/{id}/withdraw", tag = "orders",
+    params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
+async fn withdraw(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    find(&services, &caller, Id::new(id)).await?;
+    changed(&services, supply(&services)?.withdraw(&caller.acting, Id::new(id)).await)?;
+    one(&services, &caller, Id::new(id)).await
+}
+
+/// Take back all of an order that was not sent
+#[utoipa::path(post, path = "/api/v1/orders/{id}/cancel", tag = "orders",
+    params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
+async fn cancel(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let view = find(&services, &caller, Id::new(id)).await?;
+    if !caller.may(Action::ApproveCut) && !caller.may(view.order.content.kind.action()) {
+        return Err(Problem::not_allowed());
+    }
+    changed(&services, supply(&services)?.cancel(&caller.acting, Id::new(id)).await)?;
+    one(&services, &caller, Id::new(id)).await
+}
+
+/// Give supply back, at once and as one person
+///
+/// Points that are not there are named in `refused` and keep nobody else waiting.
+#[utoipa::path(post, path = "/api/v1/restores", tag = "orders",
+    request_body = RestoreBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
+    responses((status = 201, body = SubmittedAnswer)))]
+async fn restore(
+    State(services): State<Services>,
+    caller: Caller,
+    headers: HeaderMap,
+    Given(body): Given<RestoreBody>,
+) -> Result<Response, Problem> {
+    let text = format!("restore {}", serde_json::to_string(&body).unwrap_or_default());
+    once(&services, &caller, &headers, &text, async || {
+        let right = if body.safety_note.is_some() { Action::CloseDirectly } else { Action::Restore };
+        if !caller.may(right) {
+            return Err(Problem::not_allowed());
+        }
+        let reason: Reason = named(&body.reason)?;
+        let note = body.safety_note.as_deref().map(|note| words(note, LONGEST)).transpose()?;
+        let (points, unknown) = known_points(&services, &caller, &body.points).await?;
+        let submitted = supply(&services)?.restore(&caller.acting, &points, reason, note).await?;
+        Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
+    })
+    .await
+}
+
+/// Hold supply: the meters keep it whatever they are told
+///
+/// Points that are not there are named in `refused`.
+#[utoipa::path(post, path = "/api/v1/holds", tag = "orders", request_body = HoldBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
+    responses((status = 201, body = SubmittedAnswer)))]
+async fn hold(
+    State(services): State<Services>,
+    caller: Caller,
+    headers: HeaderMap,
+    Given(body): Given<HoldBody>,
+) -> Result<Response, Problem> {
+    let text = format!("hold {}", serde_json::to_string(&body).unwrap_or_default());
+    once(&services, &caller, &headers, &text, async || {
+        let (reason, said) = (named(&body.reason)?, words(&body.text, LONGEST)?);
+        let (points, unknown) = known_points(&services, &caller, &body.points).await?;
+        let submitted = supply(&services)?.hold(&caller.acting, &points, (reason, said)).await?;
+        Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
+    })
+    .await
+}
+
+/// The points with these numbers, all of which have to be there.
+async fn points_of(
+    services: &Services,
+    caller: &Caller,
+    numbers: &[String],
+) -> Result<Vec<Id<MeteringPoint>>, Problem> {
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let found = services.store.numbered_points(&numbers, &caller.acting.regions).await?;
+    let unknown: Vec<&str> = numbers.iter().filter(|number| !found.contains_key(**number)).copied().collect();
+    if !unknown.is_empty() {
+        return Err(unknown_numbers(&unknown));
+    }
+    Ok(numbers.iter().filter_map(|number| found.get(*number)).map(|found| found.point).collect())
+}
+
+/// Those of the points with these numbers that are there and have a meter, each once, and what is said of the others.
+async fn known_points(
+    services: &Services,
+    caller: &Caller,
+    numbers: &[String],
+) -> Result<(Vec<Id<MeteringPoint>>, Vec<ProblemReason>), Problem> {
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let found = services.store.numbered_points(&numbers, &caller.acting.regions).await?;
+    let (mut points, mut unknown) = (Vec::new(), Vec::new());
+    for number in numbers {
+        match found.get(number) {
+            Some(found) if found.meter.is_some() => points.push(found.point),
+            _ => unknown.push(number),
+        }
+    }
+    points.sort_unstable();
+    points.dedup();
+    if points.is_empty() && !unknown.is_empty() {
+        return Err(unknown_numbers(&unknown));
+    }
+    let unknown = unknown.into_iter().map(|number| reason(Objection::NotThere, Some(number))).collect();
+    Ok((points, unknown))
+}
+
+fn handed_in(services: &Services, submitted: Submitted, unknown: Vec<ProblemReason>) -> SubmittedAnswer {
+    services.changes.tell(Topic::Order);
+    let mut refused = unknown;
+    refused.extend(reasons_of(&submitted.refused));
+    SubmittedAnswer {
+        id: submitted.id.number(),
+        state: submitted.state.name().to_owned(),
+        is_quarantined: submitted.is_quarantined,
+        refused,
+    }
+}
+
+/// Tells whoever watches of a change, when there was one.
+fn changed<T, E: Into<Problem>>(services: &Services, done: Result<T, E>) -> Result<T, Problem> {
+    let done = done.map_err(Into::into)?;
+    services.changes.tell(Topic::Order);
+    Ok(done)
+}
+
+/// An order that whoever asks may see.
+async fn find(services: &Services, caller: &Caller, id: Id<SupplyOrder>) -> Result<OrderView, Problem> {
+    let view = services.store.supply_order(id, &caller.acting.regions).await?;
+    view.ok_or_else(Problem::not_there)
+}
+
+async fn one(services: &Services, caller: &Caller, id: Id<SupplyOrder>) -> Result<Response, Problem> {
+    let view = find(services, caller, id).await?;
+    let of_order = AuditFilter { order: Some(id.number()), actor: None, action: None };
+    let steps = services.store.audit_before(&of_order, i64::MAX, MOST_STEPS).await?;
+    let tag = etag(view.hash);
+    Ok(([tag], Json(OrderAnswer { order: detail(&view, &steps) })).into_response())
+}
+
+/// The header `ETag` of an order.
+fn etag(hash: ContentHash) -> (HeaderName, HeaderValue) {
+    let value = HeaderValue::from_str(&format!("\"{hash}\""));
+    (header::ETAG, value.unwrap_or(HeaderValue::from_static("\"\"")))
+}
+
+/// What whoever approves has seen, from the header `If-Match`.
+fn seen(headers: &HeaderMap) -> Result<ContentHash, Problem> {
+    let Some(given) = headers.get(header::IF_MATCH) else {
+        return Err(Problem::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if_match_required",
+            "say with If-Match which order was seen; its ETag names it exactly",
+            "须用 If-Match 指明所审阅的工单（即读取时的 ETag）",
+        ));
+    };
+    let hash = given.to_str().ok().and_then(|text| ContentHash::from_hex(text.trim_matches('"')));
+    hash.ok_or_else(Problem::stale)
+}
+
+const ASK: Rule = Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action::CloseDirectly]);
+const TAKE_BACK: Rule =
+    Rule::MayOneOf(&[Action::RequestCut, Action::ApproveCut, Action::Restore, Action::CloseDirectly]);
+
+/// How many steps of an order are shown.
+const MOST_STEPS: u32 = 500;

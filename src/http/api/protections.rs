@@ -1,0 +1,295 @@
+//! `/api/v1/protections` and `/api/v1/calendar`: who may not be cut, and days on which nobody is (F54).
+#![expect(unused_qualifications, reason = "what utoipa makes of parameters")]
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::accounts::ListMeta;
+use super::evidence::{found, points};
+use super::proposals::FactorBody;
+use super::written::{LONGEST, day, instant, named, some_words};
+use crate::domain::access::{Action, Regions};
+use crate::domain::supply::{Protection, ProtectionList};
+use crate::domain::{Coded, Day, Id, TransformerArea};
+use crate::http::auth::confirm_second_factor;
+use crate::http::routes::Routes;
+use crate::http::{Asked, Caller, Given, Problem, Services};
+use crate::store::supply::{CalendarEntry, ProtectionEntry};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .api::<__path_list, _, _>(Action::SeeCustomers, list)
+        .api::<__path_add, _, _>(Action::AddProtection, add)
+        .api::<__path_load, _, _>(Action::AddProtection, load)
+        .taking(LARGE)
+        .api::<__path_end, _, _>(Action::RemoveProtection, end)
+        .api::<__path_calendar, _, _>(Action::SeeStatus, calendar)
+        .api::<__path_add_days, _, _>(Action::AddProtection, add_days)
+}
+
+/// A protection.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProtectionShown {
+    /// Its number.
+    id: i64,
+    /// Number of the point.
+    point: String,
+    /// important, public_safety, medical, hold, dispute, authority or other.
+    kind: String,
+    /// Why, in words.
+    reason: String,
+    /// Until when, RFC 3339; `null` until two approvers end it.
+    until: Option<String>,
+    /// When it was entered, RFC 3339.
+    entered_at: String,
+    /// By whom.
+    entered_by: String,
+    /// When two approvers ended it, RFC 3339.
+    ended_at: Option<String>,
+}
+
+/// Protections, by point.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProtectionsAnswer {
+    protections: Vec<ProtectionShown>,
+    /// False when the list of protected points was never loaded, is empty or could not be loaded: nobody is cut.
+    is_list_loaded: bool,
+    meta: ListMeta,
+}
+
+/// Points to be protected.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ProtectionsBody {
+    protections: Vec<NewProtection>,
+}
+
+/// A point to be protected.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewProtection {
+    /// Number of the point.
+    point: String,
+    /// important, public_safety, medical, hold, dispute, authority or other.
+    kind: String,
+    /// Why, in words.
+    reason: String,
+    /// Until when, RFC 3339; until two approvers end it where it is not given.
+    until: Option<String>,
+}
+
+/// What was added.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProtectedAnswer {
+    /// How many entries the list had.
+    entered: usize,
+}
+
+/// Whether a protection has ended.
+#[derive(Debug, Serialize, ToSchema)]
+struct EndedAnswer {
+    /// False while a second approver is needed.
+    has_ended: bool,
+}
+
+/// A day on which nobody is cut.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NoCutDay {
+    /// Which.
+    day: String,
+    /// The name of the transformer area; `null` for everywhere.
+    area: Option<String>,
+    /// holiday, exam, heat, cold or other.
+    kind: String,
+}
+
+/// Days on which nobody is cut, in their order.
+#[derive(Debug, Serialize, ToSchema)]
+struct CalendarAnswer {
+    days: Vec<NoCutDay>,
+    meta: ListMeta,
+}
+
+/// Days to be entered.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CalendarBody {
+    days: Vec<NoCutDay>,
+}
+
+/// Which protections.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ProtectionsAsked {
+    /// Those that have ended as well.
+    #[serde(default)]
+    all: bool,
+}
+
+/// From when on.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct CalendarAsked {
+    /// The first day; today where it is not given.
+    from: Option<String>,
+}
+
+/// Protected points, those of the archive and of important customers not among them
+#[utoipa::path(get, path = "/api/v1/protections", tag = "protections",
+    params(ProtectionsAsked), responses((status = 200, body = ProtectionsAnswer)))]
+async fn list(
+    State(services): State<Services>,
+    caller: Caller,
+    Asked(asked): Asked<ProtectionsAsked>,
+) -> Result<Json<ProtectionsAnswer>, Problem> {
+    let store = &services.store;
+    let records = store.protections((!asked.all).then(|| services.clock.now())).await?;
+    let ids: Vec<_> = records.iter().map(|record| record.entry.point).collect();
+    let numbers = store.numbers_of_points(&ids, &caller.acting.regions).await?;
+    let within = records.into_iter().filter_map(|record| {
+        let point = numbers.get(&record.entry.point)?.clone();
+        Some(ProtectionShown {
+            id: record.id.number(),
+            point,
+            kind: record.entry.kind.name().to_owned(),
+            reason: record.entry.reason,
+            until: record.entry.until.map(|until| until.to_string()),
+            entered_at: record.entered_at.to_string(),
+            entered_by: record.entered_by,
+            ended_at: record.ended_at.map(|at| at.to_string()),
+        })
+    });
+    let protections: Vec<_> = within.collect();
+    let meta = ListMeta { count: protections.len(), next_cursor: None };
+    let is_list_loaded = store.protection_list().await? == ProtectionList::Loaded;
+    Ok(Json(ProtectionsAnswer { protections, is_list_loaded, meta }))
+}
+
+/// Protect points
+#[utoipa::path(post, path = "/api/v1/protections", tag = "protections",
+    request_body = ProtectionsBody, responses((status = 200, body = ProtectedAnswer)))]
+async fn add(
+    State(services): State<Services>,
+    caller: Caller,
+    Given(body): Given<ProtectionsBody>,
+) -> Result<Json<ProtectedAnswer>, Problem> {
+    let entries = entries(&services, &caller, &body).await?;
+    services.store.add_protections(&caller.acting, &entries, services.clock.now()).await?;
+    Ok(Json(ProtectedAnswer { entered: entries.len() }))
+}
+
+/// Load the list of protected points
+///
+/// It only adds. Until it was loaded nobody is cut, and an empty list keeps all cuts back.
+#[utoipa::path(post, path = "/api/v1/protections/load", tag = "protections",
+    request_body = ProtectionsBody, responses((status = 200, body = ProtectedAnswer)))]
+async fn load(
+    State(services): State<Services>,
+    caller: Caller,
+    Given(body): Given<ProtectionsBody>,
+) -> Result<Json<ProtectedAnswer>, Problem> {
+    if caller.acting.regions != Regions::All {
+        return Err(Problem::not_allowed());
+    }
+    let entries = entries(&services, &caller, &body).await?;
+    services.store.load_protections(&caller.acting, &entries, services.clock.now()).await?;
+    Ok(Json(ProtectedAnswer { entered: entries.len() }))
+}
+
+/// End a protection, when a second approver wants it, too
+#[utoipa::path(post, path = "/api/v1/protections/{id}/end", tag = "protections",
+    request_body = FactorBody, params(("id" = i64, Path)),
+    responses((status = 200, body = EndedAnswer), (status = 202, description = "another approver is needed", body = EndedAnswer)))]
+async fn end(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    Given(body): Given<FactorBody>,
+) -> Result<(StatusCode, Json<EndedAnswer>), Problem> {
+    let (id, now) = (Id::<Protection>::new(id), services.clock.now());
+    let open = services.store.protections(Some(now)).await?;
+    let point = open.iter().find(|record| record.id == id).map(|record| record.entry.point);
+    let point = point.ok_or_else(Problem::not_there)?;
+    if services.store.numbers_of_points(&[point], &caller.acting.regions).await?.is_empty() {
+        return Err(Problem::not_there());
+    }
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
+    let has_ended = services.store.end_protection(&caller.acting, id, now).await?;
+    let status = if has_ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(EndedAnswer { has_ended })))
+}
+
+/// Days on which nobody is cut
+#[utoipa::path(get, path = "/api/v1/calendar", tag = "protections",
+    params(CalendarAsked), responses((status = 200, body = CalendarAnswer)))]
+async fn calendar(
+    State(services): State<Services>,
+    Asked(asked): Asked<CalendarAsked>,
+) -> Result<Json<CalendarAnswer>, Problem> {
+    let from = asked.from.as_deref().map(day).transpose()?;
+    let from = from.unwrap_or_else(|| Day::of(services.clock.now()));
+    let names = services.store.names_of_areas().await?;
+    let days = services.store.calendar(from).await?.into_iter().map(|entry| NoCutDay {
+        day: entry.day.to_string(),
+        area: entry.area.map(|area| names.get(&area).cloned().unwrap_or_default()),
+        kind: entry.kind.name().to_owned(),
+    });
+    let days: Vec<_> = days.collect();
+    let meta = ListMeta { count: days.len(), next_cursor: None };
+    Ok(Json(CalendarAnswer { days, meta }))
+}
+
+/// Enter days on which nobody is cut
+#[utoipa::path(post, path = "/api/v1/calendar", tag = "protections",
+    request_body = CalendarBody, responses((status = 200, body = ProtectedAnswer)))]
+async fn add_days(
+    State(services): State<Services>,
+    caller: Caller,
+    Given(body): Given<CalendarBody>,
+) -> Result<Json<ProtectedAnswer>, Problem> {
+    let names = services.store.names_of_areas().await?;
+    let area_of = |name: &String| -> Result<Id<TransformerArea>, Problem> {
+        let of_name = names.iter().find(|(_, known)| *known == name).map(|(area, _)| *area);
+        of_name.ok_or_else(|| {
+            Problem::unacceptable("unknown_area", "there is no such transformer area", "没有该台区")
+        })
+    };
+    let mut entries = Vec::with_capacity(body.days.len());
+    for of in &body.days {
+        let area = of.area.as_ref().map(area_of).transpose()?;
+        if !caller.acting.regions.hold(area) {
+            return Err(Problem::not_there());
+        }
+        entries.push(CalendarEntry { day: day(&of.day)?, area, kind: named(&of.kind)? });
+    }
+    services.store.enter_calendar(&caller.acting, &entries, services.clock.now()).await?;
+    Ok(Json(ProtectedAnswer { entered: entries.len() }))
+}
+
+async fn entries(
+    services: &Services,
+    caller: &Caller,
+    body: &ProtectionsBody,
+) -> Result<Vec<ProtectionEntry>, Problem> {
+    let numbers: Vec<&str> = body.protections.iter().map(|new| new.point.as_str()).collect();
+    let points = points(services, caller, &numbers).await?;
+    let mut entries = Vec::with_capacity(body.protections.len());
+    for new in &body.protections {
+        entries.push(ProtectionEntry {
+            point: found(&points, &new.point)?.point,
+            kind: named(&new.kind)?,
+            reason: some_words(&new.reason, LONGEST)?.to_owned(),
+            until: new.until.as_deref().map(instant).transpose()?,
+        });
+    }
+    Ok(entries)
+}
+
+/// The list of protected points may be long.
+const LARGE: usize = 8 << 20;

@@ -1,0 +1,152 @@
+//! The overdue list (欠费清单): who owes since when, and what they were told. It prints as it is.
+
+use maud::{Markup, html};
+
+use dlt645::quantity::Quantity;
+
+use super::components::{Tone, state};
+use super::table::{Asked, Column, Table, escaped};
+use super::view::View;
+use super::words::{Phrase, inert};
+use crate::domain::Moment;
+use crate::domain::access::Action;
+use crate::store::view::OverdueLine;
+
+/// What the page is called.
+pub const TITLE: Phrase = Phrase::new("欠费清单", "Overdue list");
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct OverduePage {
+    /// Points whose customers are in arrears.
+    pub lines: Vec<OverdueLine>,
+    /// When it is shown.
+    pub now: Moment,
+    /// What the address says.
+    pub asked: Asked,
+}
+
+impl OverduePage {
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        html! {
+            p.no-print { a href="/orders" { "◀ " (view.say("停复电工单", "Supply orders")) } }
+            (self.table(view).markup(view))
+        }
+    }
+
+    /// The file of the list, when that is what was asked for.
+    #[must_use]
+    pub fn file(&self, view: &View) -> Option<String> {
+        self.table(view).file(view.look.language)
+    }
+
+    fn table(&self, view: &View) -> Table<(Moment, OverdueLine)> {
+        let empty = Phrase::new("没有欠费用户", "Nobody is in arrears");
+        let rows = self.lines.iter().map(|line| (self.now, line.clone())).collect();
+        Table::new("", TITLE, empty, columns(), &self.asked).whole(rows, view.look.language)
+    }
+}
+
+type Row = (Moment, OverdueLine);
+
+fn columns() -> Vec<Column<Row>> {
+    let mut columns = vec![
+        Column::new("customer", "户号", "Customer", |(_, line): &Row, _| line.customer.0.clone()),
+        Column::new("name", "户名", "Name", |(_, line): &Row, _| line.customer.1.clone()),
+        Column::new("point", "计量点", "Point", |(_, line): &Row, _| line.point.clone()),
+        Column::new("address", "通信地址", "Meter", |(_, line): &Row, _| {
+            line.address.clone().unwrap_or_default()
+        })
+        .shown(|(_, line), _| {
+            html! { @if let Some(address) = &line.address { a.code href={ "/meters/" (address) } { (address) } } }
+        }),
+        Column::new("area", "台区", "Area", |(_, line): &Row, _| line.area.clone().unwrap_or_default()),
+        Column::new("owed", "欠费（元）", "Owed (yuan)", |(_, line): &Row, _| {
+            Quantity::new(line.owed_fen, 2).to_string()
+        })
+        .number()
+        .by(|(_, line)| line.owed_fen),
+        Column::new("days", "欠费天数", "Days", |(now, line): &Row, _| days(*now, line).to_string())
+            .number()
+            .by(|(now, line)| days(*now, line)),
+    ];
+    columns.extend(told_columns());
+    columns
+}
+
+/// What they were told, and what comes next.
+fn told_columns() -> [Column<Row>; 4] {
+    [
+        Column::new("reminded", "催费通知", "Reminded", |(_, line): &Row, _| shown(line.reminded_at)),
+        Column::new("told", "停电通知", "Cut notice", |(_, line): &Row, _| shown(line.told_at)),
+        Column::new("protected", "保护", "Protected", |(_, line): &Row, language| {
+            if line.is_protected { language.of("保护", "protected").to_owned() } else { String::new() }
+        })
+        .shown(|(_, line), view| {
+            html! { @if line.is_protected { (state(Tone::Warn, view.say("保护", "protected"))) } }
+        }),
+        Column::new("order", "工单", "Order", |_: &Row, _| String::new())
+            .shown(|(_, line), view| {
+                html! { @if view.may(Action::RequestCut) && !line.is_protected {
+                    a.no-print href={ "/orders/new?kind=cut&reason=arrears&points=" (escaped(&line.point)) } {
+                        (view.say("申请停电", "ask for a cut")) " " (inert(&line.point))
+                    }
+                } }
+            })
+            .unsorted(),
+    ]
+}
+
+fn shown(at: Option<Moment>) -> String {
+    at.map(|at| at.in_china().to_string()).unwrap_or_default()
+}
+
+fn days(now: Moment, line: &OverdueLine) -> i64 {
+    i64::try_from(now.since(line.since).as_secs() / 86_400).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+pub(crate) fn sample(asked: Asked) -> OverduePage {
+    use std::time::Duration;
+    let now = "2026-11-28".parse::<crate::domain::Day>().unwrap().start();
+    let before = |days: u64| now.minus(Duration::from_secs(days * 86_400));
+    let line = |number: u32, fen, since, told_at, is_protected| OverdueLine {
+        customer: (format!("H{number:07}"), "王小明".to_owned()),
+        point: format!("P{number:07}"),
+        area: Some("朝阳3号台区".to_owned()),
+        address: Some(format!("2024111100{number:02}")),
+        is_protected,
+        since,
+        owed_fen: fen,
+        reminded_at: Some(before(20)),
+        told_at,
+    };
+    let lines =
+        vec![line(3, 12_345, before(46), Some(before(8)), false), line(7, 900, before(33), None, true)];
+    OverduePage { lines, now, asked }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::Role;
+    use crate::http::console::view;
+    use crate::http::console::words::Language;
+
+    #[test]
+    fn the_overdue_list_says_how_long_how_much_and_what_was_told() {
+        let page = sample(Asked::default());
+        let zh = page.markup(&view::sample(Language::Chinese, Role::Operator)).into_string();
+        for part in ["123.45", ">46<", "2026-11-20 00:00:00", "points=P0000003", "保护"] {
+            assert!(zh.contains(part), "{part}: {zh}");
+        }
+        assert!(!zh.contains("points=P0000007"), "who is protected is not offered");
+        let viewer = page.markup(&view::sample(Language::English, Role::Viewer)).into_string();
+        assert!(!viewer.contains("ask for a cut"));
+        let asked = Asked(vec![("csv".to_owned(), "all".to_owned())]);
+        let file = sample(asked).file(&view::sample(Language::English, Role::Operator)).unwrap();
+        assert!(file.contains("H0000003,王小明,P0000003,202411110003,朝阳3号台区,123.45,46"), "{file}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Who is in arrears, with what they were told: the overdue list (欠费清单).
+
+use crate::domain::access::Regions;
+use crate::domain::supply::NoticeKind;
+use crate::domain::{Coded, Moment};
+use crate::store::Store;
+use crate::store::error::StoreError;
+
+/// A point whose customer is in arrears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverdueLine {
+    /// The customer's number and name.
+    pub customer: (String, String),
+    /// The number of the point.
+    pub point: String,
+    /// The transformer area.
+    pub area: Option<String>,
+    /// The address of the meter that is there.
+    pub address: Option<String>,
+    /// Whether the point is protected.
+    pub is_protected: bool,
+    /// Since when something is owed.
+    pub since: Moment,
+    /// What is still owed, in fen.
+    pub owed_fen: i64,
+    /// When they were last reminded.
+    pub reminded_at: Option<Moment>,
+    /// When they were last told that supply will be cut.
+    pub told_at: Option<Moment>,
+}
+
+impl Store {
+    /// Points whose customers are in arrears, those longest in arrears first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn overdue_lines(
+        &self,
+        regions: &Regions,
+        at_most: u32,
+    ) -> Result<Vec<OverdueLine>, StoreError> {
+        let mut reading = self.read("listing who is in arrears").await?;
+        let args = [
+            super::areas(regions).into(),
+            NoticeKind::Reminder.code().into(),
+            NoticeKind::Cut.code().into(),
+            i64::from(at_most).into(),
+        ];
+        let rows: Vec<Row> = reading.rows(OVERDUE, &args).await?;
+        Ok(rows.into_iter().map(line).collect())
+    }
+}
+
+type Row = (String, String, String, Option<String>, Option<String>, i64, i64, i64, Option<i64>, Option<i64>);
+
+fn line(row: Row) -> OverdueLine {
+    let (number, name, point, area, address, protected, since, owed_fen, reminded_at, told_at) = row;
+    OverdueLine {
+        customer: (number, name),
+        point,
+        area,
+        address,
+        is_protected: protected == 1,
+        since: Moment::from_micros(since),
+        owed_fen,
+        reminded_at: reminded_at.map(Moment::from_micros),
+        told_at: told_at.map(Moment::from_micros),
+    }
+}
+
+const OVERDUE: &str = "SELECT number, name, point, area, address, protected, since, owed, reminded, told FROM ( \
+    SELECT c.number AS number, c.name AS name, p.number AS point, a.name AS area, m.address AS address, \
+        CAST(CASE WHEN p.protection IS NULL THEN 0 ELSE 1 END AS bigint) AS protected, r.since AS since, \
+        r.amount_fen - coalesce((SELECT CAST(sum(s.amount_fen) AS bigint) FROM supply_payment s \
+            WHERE s.customer_id = c.id AND s.paid_at >= r.as_of), 0) AS owed, \
+        (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $2) AS reminded, \
+        (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $3) AS told \
+    FROM supply_arrears r JOIN customer c ON c.id = r.customer_id \
+    JOIN metering_point p ON p.customer_id = c.id \
+    LEFT JOIN transformer_area a ON a.id = p.area_id \
+    LEFT JOIN installation i ON i.point_id = p.id AND i.removed_at IS NULL \
+    LEFT JOIN meter m ON m.id = i.meter_id \
+    WHERE ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')) AS listed \
+    WHERE owed > 0 ORDER BY since, number, point LIMIT $4";
