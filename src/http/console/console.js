@@ -89,7 +89,8 @@
   }
   all(document, '.chart[data-points]').forEach(curve);
 
-  /* Parts of a page that move: the server says that something of their kind has changed, and they are fetched anew. */
+  /* Parts of a page that move: when the server says that something of their kind has changed, and every ten seconds, they
+     are fetched anew, until they do not move any more. */
   function live(part, source) {
     const kinds = part.dataset.live.split(' ');
     let waiting = false;
@@ -107,11 +108,15 @@
           const nodes = Array.prototype.slice.call(fresh.childNodes);
           part.textContent = '';
           nodes.forEach((node) => part.appendChild(document.adoptNode(node)));
-          if (!fresh.dataset.live) source.close();
+          if (!fresh.dataset.live) {
+            source.close();
+            clearInterval(timer);
+          }
         })
         .catch(() => {})
         .then(() => setTimeout(() => { waiting = false; if (again) renew(); }, 1000));
     };
+    const timer = setInterval(renew, 10000);
     source.addEventListener('changed', (event) => {
       if (event.data.split(' ').some((kind) => kinds.indexOf(kind) >= 0)) renew();
     });

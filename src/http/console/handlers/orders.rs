@@ -16,7 +16,7 @@ use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper
 use crate::http::console::overdue::{self, OverduePage};
 use crate::http::console::table::Asked;
 use crate::http::console::view::View;
-use crate::http::{Caller, Problem, Services};
+use crate::http::{Caller, Problem, Services, Topic};
 use crate::store::supply::{NewOrder, OrderFilter, OrderView, SupplyError};
 use crate::supply::Supply;
 
@@ -99,7 +99,10 @@ pub(super) async fn ask(
     let refused = match written(&services, &form, view.now).await? {
         Err(refused) => refused,
         Ok(new) => match hand_in(supply(&services)?, &caller, &new).await {
-            Ok(id) => return Ok(Redirect::to(&format!("/orders/{id}")).into_response()),
+            Ok(id) => {
+                services.changes.tell(Topic::Order);
+                return Ok(Redirect::to(&format!("/orders/{id}")).into_response());
+            }
             Err(SupplyError::Objected(objected)) => Refused::Objected(objected),
             Err(SupplyError::Store(error)) => return Err(error.into()),
         },
@@ -120,6 +123,7 @@ pub(super) async fn approve(
     let seen = fields.value("seen").and_then(ContentHash::from_hex).ok_or_else(Problem::stale)?;
     confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
     supply(&services)?.approve(&caller.acting, Id::new(id), seen).await.map_err(refused)?;
+    services.changes.tell(Topic::Order);
     Ok(Redirect::to(&format!("/orders/{id}")).into_response())
 }
 
@@ -130,6 +134,7 @@ pub(super) async fn cancel(
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
     supply(&services)?.cancel(&caller.acting, Id::new(id)).await.map_err(refused)?;
+    services.changes.tell(Topic::Order);
     Ok(Redirect::to(&format!("/orders/{id}")).into_response())
 }
 
@@ -142,6 +147,7 @@ pub(super) async fn stop(
     let fields = Asked(fields);
     let reason = fields.value("reason").unwrap_or_default();
     supply(&services)?.press_stop(&caller.acting, reason).await.map_err(refused)?;
+    services.changes.tell(Topic::Order);
     Ok(Redirect::to("/orders").into_response())
 }
 
@@ -153,6 +159,7 @@ pub(super) async fn lift(
 ) -> Result<Response, Problem> {
     let kind = Asked(fields).value("kind").and_then(HaltKind::from_name).unwrap_or(HaltKind::Stop);
     supply(&services)?.lift(&caller.acting, kind).await.map_err(refused)?;
+    services.changes.tell(Topic::Order);
     Ok(Redirect::to("/orders").into_response())
 }
 
