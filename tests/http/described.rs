@@ -35,6 +35,12 @@ async fn the_description_is_openapi_3_1_and_has_every_route() {
         .map(|route| (route.method.to_string(), route.path.clone()))
         .collect();
     assert_eq!(described, registered);
+    let mut named = BTreeMap::new();
+    for (name, schema) in &routes.described().schemas {
+        let schema = serde_json::to_value(schema).unwrap();
+        let other = named.insert(name.clone(), schema.clone());
+        assert!(other.is_none_or(|other| other == schema), "two types are called {name}");
+    }
     let schemas = document["components"]["schemas"].as_object().unwrap();
     for reference in references(&document) {
         let name = reference.strip_prefix("#/components/schemas/").unwrap_or_else(|| panic!("{reference}"));

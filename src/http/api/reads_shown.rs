@@ -36,7 +36,7 @@ pub(super) struct ReadShown {
 
 /// A meter of a job.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct MeterShown {
+pub(super) struct ReadMeterShown {
     /// Its address.
     address: String,
     /// How it stands: waiting, done, partly, failed, expired, cancelled.
@@ -118,7 +118,7 @@ pub(super) struct ReadAndMeters {
     /// The job.
     pub(super) read: ReadShown,
     /// Its meters, or a page of them.
-    pub(super) meters: Vec<MeterShown>,
+    pub(super) meters: Vec<ReadMeterShown>,
     /// Where to go on.
     pub(super) meta: ListMeta,
 }
@@ -143,12 +143,12 @@ pub(super) struct Answers {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Groups {
     /// All groups.
-    pub(super) groups: Vec<GroupShown>,
+    pub(super) groups: Vec<ReadGroupShown>,
 }
 
 /// A group.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct GroupShown {
+pub(super) struct ReadGroupShown {
     /// Its name in requests.
     name: &'static str,
     /// What it is called, in English.
@@ -179,14 +179,14 @@ pub(super) fn job(job: &ReadJob) -> ReadShown {
     }
 }
 
-pub(super) fn meter(status: MeterStatus) -> MeterShown {
+pub(super) fn meter(status: MeterStatus) -> ReadMeterShown {
     let MeterStatus { read, live } = status;
     let (position, asking) = match live {
         Some(LiveRead::Waiting { before }) => (Some(before), None),
         Some(LiveRead::Asking(now)) => (None, Some(asking(now))),
         None => (None, None),
     };
-    MeterShown {
+    ReadMeterShown {
         address: read.address.to_string(),
         state: read.state.name(),
         state_zh: read.state.name_zh(),
@@ -220,7 +220,7 @@ pub(super) fn answer(answer: ReadAnswer, now: Moment) -> AnswerShown {
 }
 
 pub(super) fn groups() -> Groups {
-    let shown = |group: ReadGroup| GroupShown {
+    let shown = |group: ReadGroup| ReadGroupShown {
         name: group.name(),
         name_en: group.name_en(),
         name_zh: group.name_zh(),
