@@ -248,9 +248,8 @@ async fn t18_an_order_sent_twice_under_its_key_is_one_order() {
     let other = town.post_with("/api/v1/orders", &town.li, key, &alarm(&["P2"])).await;
     assert_eq!((other.status, other.code()), (StatusCode::CONFLICT, "key_taken".to_owned()));
     // The same words at another place are another request.
-    let place =
-        town.post_with("/api/v1/restores", &town.li, key, &json!({ "points": ["P1"], "reason": "settled" }));
-    assert_eq!(place.await.code(), "key_taken");
+    let elsewhere = json!({ "points": ["P1"], "reason": "settled" });
+    assert_eq!(town.post_with("/api/v1/restores", &town.li, key, &elsewhere).await.code(), "key_taken");
     let orders = town.rig.get("/api/v1/orders?point=P1", Some(&town.li)).await.json();
     assert_eq!(orders["meta"]["count"], 1);
     assert_eq!(orders["orders"][0]["state"], "approved", "nobody else is needed");

@@ -1,5 +1,10 @@
 //! On-demand reads over simulated neighbourhoods, in paused time: what is shown is compared with what the meters held.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a step that fails must end its test"
+)]
 
 mod answers;
 mod api;

@@ -237,7 +237,7 @@ async fn f52_stop_holds_within_two_seconds_by_button_and_by_file() {
             let halts = street.store.halts().await.unwrap();
             assert_eq!(halts[0].kind, HaltKind::StopFile);
             tokio::time::sleep(MINUTE * 10).await;
-            assert_eq!(street.orders(0), [] as [u8; 0]);
+            assert!(street.orders(0).is_empty());
             assert!(street.view(id).await.points[0].objections.contains(&Objection::Stopped));
             // Two approvers lift it, once the file is gone.
             let now = street.clock.now();
@@ -267,7 +267,7 @@ async fn f33_a_clock_that_jumps_keeps_cuts_back_until_an_approver_confirms_it() 
             let id = approved(&street, &head_end, &[0]).await;
             street.manual.set(street.clock.now().plus(Duration::from_secs(70)));
             tokio::time::sleep(MINUTE * 5).await;
-            assert_eq!(street.orders(0), [] as [u8; 0]);
+            assert!(street.orders(0).is_empty());
             assert_eq!(street.store.halts().await.unwrap()[0].kind, HaltKind::Clock);
             assert_eq!(alarms(&street).await, [AlarmKind::ClockStep]);
             let now = street.clock.now();
@@ -291,7 +291,7 @@ async fn f34_a_meter_whose_clock_is_off_is_not_cut_and_is_given_supply() {
             tokio::time::sleep(MINUTE * 25).await;
             let view = street.view(id).await;
             assert_eq!(view.points[0].state, OrderState::Expired);
-            assert_eq!(street.orders(0), [] as [u8; 0]);
+            assert!(street.orders(0).is_empty());
             let back = restored(&street, &head_end, 0).await;
             street.until(back, &[OrderState::VerifiedClosed]).await;
             assert_eq!(street.orders(0), [PERMIT]);

@@ -153,7 +153,8 @@ mod tests {
             rest = comment.split_once("*/").map_or("", |(_, behind)| behind);
         }
         kept.push_str(rest);
-        let code = |line: &str| line.split_once("// ").map_or(line.to_owned(), |(code, _)| code.to_owned());
+        let code =
+            |line: &str| line.split_once("// ").map_or_else(|| line.to_owned(), |(code, _)| code.to_owned());
         kept.lines().map(code).collect::<Vec<_>>().join("\n")
     }
 

@@ -11,6 +11,7 @@ use crate::domain::supply::{
 use crate::domain::{Coded, Customer, Id, Meter, MeteringPoint, Moment, TransformerArea};
 use crate::store::error::StoreError;
 use crate::store::transaction::Transaction;
+use crate::store::view::areas;
 use crate::store::{Store, code};
 
 /// Which orders.
@@ -133,14 +134,13 @@ impl Store {
             filter.state.map(Coded::code).into(),
             filter.point.into(),
             i64::from(most).into(),
+            areas(regions).into(),
         ];
         let ids: Vec<(i64,)> = reading.rows(LIST, &args).await?;
         let mut orders = Vec::with_capacity(ids.len());
         for (id,) in ids {
             let head = Head::load(&mut reading, Id::new(id)).await?;
-            if head.points.iter().all(|point| regions.hold(point.area)) {
-                orders.push(record(&mut reading, &head).await?);
-            }
+            orders.push(record(&mut reading, &head).await?);
         }
         Ok(orders)
     }
@@ -327,6 +327,8 @@ const ADDRESS: &str = "SELECT m.address FROM installation n JOIN meter m ON m.id
 
 const LIST: &str = "SELECT o.id FROM supply_order o WHERE o.id < $1 AND (CAST($2 AS bigint) IS NULL OR o.state = $2) \
     AND (CAST($3 AS bigint) IS NULL OR EXISTS (SELECT 1 FROM supply_order_point p WHERE p.order_id = o.id AND p.point_id = $3)) \
+    AND ($5 = '' OR NOT EXISTS (SELECT 1 FROM supply_order_point q WHERE q.order_id = o.id \
+        AND $5 NOT LIKE '%,' || coalesce(CAST(q.area_id AS text), '') || ',%')) \
     ORDER BY o.id DESC LIMIT $4";
 
 const ORDER: &str = "SELECT state, is_quarantined, is_flagged, has_stopped_itself, requested_name, created_at, submitted_at \

@@ -21,7 +21,7 @@ use crate::domain::access::Regions;
 
 /// The regions as statements compare them: `,3,5,`, or nothing for all of them. Works on both databases, with
 /// `$1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%'`.
-fn areas(regions: &Regions) -> String {
+pub(super) fn areas(regions: &Regions) -> String {
     match regions {
         Regions::All => String::new(),
         Regions::Areas(areas) => {

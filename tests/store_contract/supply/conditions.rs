@@ -88,8 +88,13 @@ async fn a_cut_goes_its_way_and_everything_is_kept() {
         assert_eq!((view.approvals.len(), view.attempts.len(), view.notices.len()), (1, 1, 3));
         assert_eq!(store.next_due().await.unwrap(), None);
         let listed = store.supply_orders(&OrderFilter::default(), &Regions::All, i64::MAX, 10).await.unwrap();
-        assert_eq!(listed, [view.order]);
         let nowhere = Regions::Areas(vec![]);
+        let there: Vec<_> = view.points.iter().filter_map(|point| point.area).collect();
+        for (regions, count) in [(&Regions::Areas(there), 1), (&nowhere, 0)] {
+            let within = store.supply_orders(&OrderFilter::default(), regions, i64::MAX, 10).await.unwrap();
+            assert_eq!(within.len(), count, "{regions:?}");
+        }
+        assert_eq!(listed, [view.order]);
         assert_eq!(store.supply_order(id, &nowhere).await.unwrap(), None);
         let filter = AuditFilter { order: Some(id.number()), ..AuditFilter::default() };
         let entries = store.audit_before(&filter, i64::MAX, 100).await.unwrap();

@@ -83,8 +83,11 @@ fn one(kind: OrderKind, state: OrderState) -> OrderPage {
     }
 }
 
+/// A name, the title, and what draws it.
+pub(crate) type SamplePage = (&'static str, Phrase, Box<dyn Fn(&View) -> Markup>);
+
 /// Every page of orders with its sample data.
-pub(crate) fn pages() -> Vec<(&'static str, Phrase, Box<dyn Fn(&View) -> Markup>)> {
+pub(crate) fn pages() -> Vec<SamplePage> {
     let list = OrdersPage {
         orders: vec![
             record(7, OrderKind::Cut, OrderState::Submitted),
@@ -127,7 +130,7 @@ pub(crate) fn pages() -> Vec<(&'static str, Phrase, Box<dyn Fn(&View) -> Markup>
         (paper.key(), paper.title(), draw)
     });
     let waiting = one(OrderKind::Cut, OrderState::Submitted);
-    let mut pages: Vec<(&'static str, Phrase, Box<dyn Fn(&View) -> Markup>)> = vec![
+    let mut pages: Vec<SamplePage> = vec![
         ("orders", TITLE, Box::new(move |view| list.markup(view))),
         ("order", TITLE_OF_ONE, Box::new(move |view| waiting.markup(view))),
         ("order-new", OrderForm::TITLE, Box::new(move |view| cut.markup(view))),
