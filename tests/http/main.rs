@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bodies;
+mod commands;
 mod described;
 mod forged;
 mod locked;
