@@ -25,7 +25,7 @@ type Done = HashMap<&'static str, u32>;
 #[tokio::test]
 async fn i08_whatever_happens_no_cut_leaves_without_its_order() {
     let mut done = Done::new();
-    for seed in [1, 2, 3] {
+    for seed in [1, 2] {
         live(seed, &mut done).await;
     }
     println!("{done:?}");

@@ -22,7 +22,7 @@ struct Counts {
 
 #[tokio::test]
 async fn f45_no_intent_is_kept_behind_an_event_that_stands_against_it() {
-    race(&in_memory().await, 100, 20_261_128).await;
+    race(&in_memory().await, 12, 20_261_128).await;
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn f45_nor_is_any_on_postgresql() {
     for (folder, address) in empty_databases().await.into_iter().skip(1) {
         let store = Store::open(&address, Migrations::Run).await.unwrap();
         let fresh = Fresh { store, address, folder };
-        race(&fresh, 20, 7).await;
+        race(&fresh, 3, 7).await;
         fresh.store.close().await;
     }
 }
