@@ -119,7 +119,7 @@ impl Store {
 /// Adds an entry behind the last one. Others that add entries wait until this transaction ends.
 pub(super) async fn append(writing: &mut Transaction, entry: &AuditEntry) -> Result<AuditHead, StoreError> {
     if writing.dialect() == Dialect::Postgres {
-        writing.execute("SELECT pg_advisory_xact_lock(645200719970002)", &[]).await?;
+        writing.execute("SELECT pg_advisory_xact_lock(645200719970006)", &[]).await?;
     }
     let last = head(writing).await?;
     let number = last.number + 1;

@@ -75,8 +75,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     ),
     Migration::new(
         "proposals",
-        include_str!("migrations/sqlite/0013_proposals.sql"),
-        include_str!("migrations/postgres/0013_proposals.sql"),
+        include_str!("migrations/sqlite/0012_proposals.sql"),
+        include_str!("migrations/postgres/0012_proposals.sql"),
     ),
 ];
 

@@ -43,7 +43,9 @@ impl Demo {
         };
         let mut all = String::new();
         while demo.overdue.is_empty() {
-            let Ok(line) = said.recv_timeout(PATIENCE) else { panic!("the demonstration said no more:\n{all}") };
+            let Ok(line) = said.recv_timeout(PATIENCE) else {
+                panic!("the demonstration said no more:\n{all}")
+            };
             demo.take(&line);
             all.push_str(&line);
             all.push('\n');

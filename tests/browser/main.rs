@@ -1,5 +1,10 @@
 //! The console, used in a browser as people use it: the real program, its demonstration, and headless Chromium.
-#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a step that fails must end its test"
+)]
 
 mod chromium;
 mod demo;
@@ -20,7 +25,8 @@ fn f44_two_persons_cut_and_restore_in_the_browser() {
         return;
     }
     let demo = Demo::start(8);
-    let (Some(mut operator), Some(mut approver)) = (Person::arrive(&demo, "li"), Person::arrive(&demo, "wang"))
+    let (Some(mut operator), Some(mut approver)) =
+        (Person::arrive(&demo, "li"), Person::arrive(&demo, "wang"))
     else {
         return;
     };
@@ -141,7 +147,19 @@ fn every_page_fits_its_window_in_both_languages_and_themes() {
 const PAGES: &[(&str, &[&str])] = &[
     (
         "li",
-        &["/", "/meters", "/reads", "/orders", "/orders/new?kind=cut", "/overdue", "/billing", "/lines", "/events", "/loss", "/account"],
+        &[
+            "/",
+            "/meters",
+            "/reads",
+            "/orders",
+            "/orders/new?kind=cut",
+            "/overdue",
+            "/billing",
+            "/lines",
+            "/events",
+            "/loss",
+            "/account",
+        ],
     ),
     ("wang", &["/roles"]),
     ("zhao", &["/users"]),

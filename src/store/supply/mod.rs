@@ -124,7 +124,7 @@ impl Store {
     async fn change_supply(&self, doing: &'static str) -> Result<Transaction, StoreError> {
         let mut writing = self.write(doing).await?;
         if writing.dialect() == Dialect::Postgres {
-            writing.execute("SELECT pg_advisory_xact_lock(645200719970003)", &[]).await?;
+            writing.execute("SELECT pg_advisory_xact_lock(645200719970008)", &[]).await?;
         }
         Ok(writing)
     }
