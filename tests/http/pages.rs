@@ -209,12 +209,11 @@ async fn t14_no_parameter_of_a_page_reaches_a_statement() {
         "missing-sort",
     ];
     for (page, _) in pages(fetch) {
-        for name in names {
-            for text in hostile {
-                let path = format!("{page}&{name}={}", escaped(text));
-                let answer = rig.get(&path, Some(&operator)).await;
-                assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
-            }
+        for text in hostile {
+            let asked: String = names.iter().map(|name| format!("&{name}={}", escaped(text))).collect();
+            let path = format!("{page}{asked}");
+            let answer = rig.get(&path, Some(&operator)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
         }
     }
     assert_eq!(rig.services.store.site_meters().await.unwrap().len(), 2);
