@@ -81,7 +81,8 @@ async fn race(fresh: &Fresh, rounds: u32, seed: u64) {
         }
         println!("f45 seed {seed} {event}: {} stopped, {} sent before", counts.first, counts.late);
         assert_eq!(counts.first + counts.late, rounds);
-        assert!(counts.first > 0, "{event} never came first");
+        // Of a few rounds all may fall on one side.
+        assert!(counts.first > 0 || rounds < 50, "{event} never came first");
     }
 }
 
