@@ -1,5 +1,10 @@
 //! The console and the API as browsers and programs meet them.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a step that fails must end its test"
+)]
 
 mod accounts;
 mod bodies;
