@@ -93,11 +93,6 @@ impl Browser {
         self.ask("Emulation.setDeviceMetricsOverride", size);
     }
 
-    /// Switches scripts on or off for the pages to come.
-    pub(crate) fn allow_scripts(&mut self, allowed: bool) {
-        self.ask("Emulation.setScriptExecutionDisabled", json!({"value": !allowed}));
-    }
-
     /// Opens an address and waits until it is there.
     pub(crate) fn open(&mut self, address: &str) {
         self.events.clear();
@@ -151,21 +146,6 @@ impl Browser {
              e.dispatchEvent(new Event('change', {{bubbles: true}})); return e.value; }})()"
         ));
         assert_eq!(chosen, wanted, "{selector}:\n{}", self.text());
-    }
-
-    /// Presses a key, such as `Tab` or `Enter`.
-    pub(crate) fn press(&mut self, key: &str) {
-        let (code, text) = match key {
-            "Tab" => (9, ""),
-            "Enter" => (13, "\r"),
-            "Escape" => (27, ""),
-            _ => panic!("no such key: {key}"),
-        };
-        for kind in ["keyDown", "keyUp"] {
-            let event =
-                json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
-            self.ask("Input.dispatchKeyEvent", event);
-        }
     }
 
     /// What an expression of the page is.

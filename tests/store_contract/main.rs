@@ -1,5 +1,10 @@
 //! What the store promises, tested on SQLite and on PostgreSQL alike.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a step that fails must end its test"
+)]
 
 mod access;
 mod alarms;

@@ -66,7 +66,7 @@ async fn i19_a_read_job_ends_with_its_last_meter_and_stays_as_it_ended() {
         };
         assert_eq!((job.state, job.meters, job.waiting), (ReadState::Waiting, 3, 3));
         assert_eq!(job.groups, [ReadGroup::Registers, ReadGroup::Status]);
-        assert_eq!(store.unfinished_reads().await.unwrap(), [job.clone()]);
+        assert_eq!(store.unfinished_reads().await.unwrap(), std::slice::from_ref(&job));
         let [first, second, third] = [1, 2, 3].map(Id::<Meter>::new);
         let answers = [answer(None), answer(Some(MissingCause::Silent))];
         assert!(store.add_read_answers(job.id, first, &answers[..1]).await.unwrap());

@@ -69,7 +69,7 @@ async fn race(fresh: &Fresh, rounds: u32, seed: u64) {
                 pause(draw / 49 % 19).await;
                 happen(fresh, event, id, home, now()).await;
             };
-            let ((_, intended), ()) = if draw % 2 == 0 {
+            let ((_, intended), ()) = if draw.is_multiple_of(2) {
                 tokio::join!(steps, other)
             } else {
                 let (other, steps) = tokio::join!(other, steps);
