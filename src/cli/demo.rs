@@ -1,6 +1,8 @@
 //! `chaobiao demo`: the main job, whole, on a simulated neighbourhood.
 
+mod history;
 mod passwords;
+mod people;
 mod share;
 mod town;
 
@@ -11,17 +13,21 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
 
 use super::CliError;
 use super::database::store_error;
-use super::serve::app_error;
+use super::serve::{app_error, tell_console};
 use super::stop::stopped;
 use super::summary::Summary;
-use crate::app::Site;
+use crate::app::{Console, Site};
 use crate::clock::Clock;
 use crate::collect::{NightReport, Progress};
-use crate::domain::Day;
+use crate::domain::{Coded, Day};
+use crate::store::Store;
 use crate::store::archive::Saving;
+use history::History;
+use people::Login;
 use town::Town;
 
 /// A simulated neighbourhood and its night: collected, judged, stored and handed to billing while you watch
@@ -36,12 +42,18 @@ pub(super) struct Demo {
     /// Everything is drawn from this
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many nights were before tonight, lived through in simulated time [default: 21, with --once 0]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=60))]
+    history: Option<u32>,
     /// Where the database and the configuration go; a new directory for temporary files where none is given
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Where the lines listen: an address of this machine; ports are chosen by the system
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
     listen: std::net::IpAddr,
+    /// Where the console listens
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8645")]
+    console: std::net::SocketAddr,
     /// Print the summary as one JSON object
     #[arg(long)]
     json: bool,
@@ -53,8 +65,12 @@ impl Demo {
         let directory = self.directory(&clock)?;
         let town = Town::start(&self, &directory, &clock).await?;
         super::talk(&self.begun(&town, &directory));
+        let logins = self.history(&town, &clock).await?;
         let site = Site::start(town.config.clone(), clock.clone(), self.seed).await;
         let site = site.map_err(|error| app_error(&error))?;
+        // A port that is taken is told before the night, not after it.
+        let console =
+            if self.once { None } else { site.open_console().await.map_err(|error| app_error(&error))? };
         let now = clock.now();
         site.store.save_archive(&town.entries, now, Saving::Save).await.map_err(|error| {
             CliError::Failed(format!("the archive of the neighbourhood: {}", super::with_causes(&error)))
@@ -70,11 +86,49 @@ impl Demo {
         summary.print(out, self.json, Some(&directory.join(town::CONFIG)))?;
         out.flush()?;
         if !self.once && !report.was_stopped {
-            self.stay(&town, &directory).await?;
+            self.stay((&site, console), &town, &directory, &logins).await?;
         }
         site.close().await;
         town.close().await;
         super::watch::ended(&report, summary.missing.len(), "  采集已中途停止")
+    }
+
+    /// Lives through the weeks before tonight.
+    async fn history(&self, town: &Town, clock: &Clock) -> Result<Vec<Login>, CliError> {
+        let days = self.history.unwrap_or(if self.once { 0 } else { WEEKS * 7 });
+        if days == 0 {
+            return Ok(Vec::new());
+        }
+        let history = History {
+            world: town.world.clone(),
+            entries: town.entries.clone(),
+            config: town.config.clone(),
+            seed: self.seed,
+            today: Day::of(clock.now()),
+            days,
+        };
+        let bar = ProgressBar::new(days.into());
+        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} nights before 历史  {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        let (stop, shown) = (CancellationToken::new(), bar.clone());
+        let stopping = stop.clone();
+        let living = tokio::task::spawn_blocking(move || history.live(&stopping, || shown.inc(1)));
+        tokio::pin!(living);
+        let lived = tokio::select! {
+            lived = &mut living => lived,
+            signal = stopped() => {
+                signal?;
+                stop.cancel();
+                living.await
+            }
+        };
+        bar.finish();
+        let lived = lived.map_err(|error| CliError::Failed(format!("the history broke off: {error}")))??;
+        if stop.is_cancelled() {
+            return Err(CliError::Failed("stopped before tonight  已在历史生成中停止".into()));
+        }
+        Ok(lived)
     }
 
     /// What there is, in a line.
@@ -126,8 +180,14 @@ impl Demo {
         report
     }
 
-    /// Leaves the meters there to be looked at.
-    async fn stay(&self, town: &Town, directory: &Path) -> Result<(), CliError> {
+    /// Leaves the meters there to be looked at, and the console on.
+    async fn stay(
+        &self,
+        (site, console): (&Site, Option<Console>),
+        town: &Town,
+        directory: &Path,
+        logins: &[Login],
+    ) -> Result<(), CliError> {
         let (place, meter) = town.somebody();
         super::talk(&format!(
             "the meters stay; stop with Ctrl-C  仿真电表保持运行，按 Ctrl-C 结束\n  \
@@ -138,8 +198,38 @@ impl Demo {
             directory.join(town::DATABASE).display(),
             directory.join(town::CONFIG).display(),
         ));
-        stopped().await
+        if !logins.is_empty() {
+            people::notify_again(&site.store, Clock::system().now()).await?;
+        }
+        if let Some(console) = &console {
+            tell_console(console);
+        }
+        tell_people(&site.store, logins).await?;
+        let stop = CancellationToken::new();
+        let serving = site.serve(console, &stop);
+        tokio::pin!(serving);
+        tokio::select! {
+            () = &mut serving => return Ok(()),
+            signal = stopped() => signal?,
+        }
+        stop.cancel();
+        serving.await;
+        Ok(())
     }
+}
+
+/// Who can sign in, once, and whom they may and may not cut.
+async fn tell_people(store: &Store, logins: &[Login]) -> Result<(), CliError> {
+    for Login { role, login } in logins {
+        super::talk(&format!("  {:<9} {:<8} {}", role.name(), login.name, login.password));
+    }
+    if let Some((overdue, protected)) = people::points(store).await?.filter(|_| !logins.is_empty()) {
+        super::talk(&format!(
+            "each password is good until its owner sets another  以上为一次性密码，登录后请自行修改\n  \
+             overdue: point {overdue}; protected: point {protected}  欠费户计量点 {overdue}，受保护计量点 {protected}"
+        ));
+    }
+    Ok(())
 }
 
 fn bar() -> ProgressBar {
@@ -159,3 +249,6 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
         progress.read, progress.planned
     ));
 }
+
+/// How long the history is when nobody says otherwise.
+const WEEKS: u32 = 3;

@@ -19,11 +19,12 @@ use crate::cli::CliError;
 use crate::cli::simulate::archive;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::ArchiveEntry;
+use crate::domain::{ArchiveEntry, CustomerClass};
 
 /// The neighbourhood, alive.
 pub(super) struct Town {
     pub(super) config: Config,
+    pub(super) world: WorldFile,
     pub(super) entries: Vec<ArchiveEntry>,
     /// What crosses each bus.
     pub(super) wires: Vec<Wire>,
@@ -42,7 +43,11 @@ impl Town {
         let built = World::build(&world).map_err(|error| CliError::Failed(error.to_string()))?;
         // What was read before the first night is nobody's to bill.
         let entries = archive::entries(&world)?.into_iter();
-        let entries = entries.map(|entry| ArchiveEntry { first_reading: None, ..entry }).collect();
+        let mut entries: Vec<ArchiveEntry> =
+            entries.map(|entry| ArchiveEntry { first_reading: None, ..entry }).collect();
+        if let Some(entry) = entries.last_mut().filter(|_| demo.meters > FEW) {
+            entry.customer.class = Some(CustomerClass::Important);
+        }
         let mut wires = Vec::new();
         for (entry, fitted) in world.bus.iter_mut().zip(built.fit(start)) {
             let rate = Rate::new(BAUD, Parity::Even).map_err(|error| CliError::Failed(error.to_string()))?;
@@ -54,13 +59,14 @@ impl Town {
             reach(&bus, entry, demo, directory).await?;
         }
         let file = directory.join(CONFIG);
-        let text = archive::config_text(&world)? + MORE + &passwords::section(directory)?;
+        let http = format!("\n[http]\nlisten = \"{}\"\n", demo.console);
+        let text = archive::config_text(&world)? + MORE + &http + &passwords::section(directory)?;
         std::fs::write(&file, &text)
             .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
         let config =
             Config::parse(&file, &text).map_err(|error| super::super::config::config_error(&error))?.config;
         let somebody = somebody(&world);
-        Ok(Self { config, entries, wires, server, somebody })
+        Ok(Self { config, world, entries, wires, server, somebody })
     }
 
     /// Where one of the meters is to be found, and its address.
@@ -135,6 +141,8 @@ pub(super) const BAUD: u32 = 9600;
 const METERS_A_LINE: usize = 2;
 const MOST_LINES: usize = 64;
 const CLIENTS: usize = 8;
+/// With more meters than these one belongs to an important customer.
+const FEW: u32 = 3;
 
 /// Gaps of earlier days would take as long as their nights would have.
 const MORE: &str = "
