@@ -320,7 +320,8 @@ mod tests {
         third.seat().waits();
         assert!(places.take().is_some() && third.gives_way.is_cancelled());
         drop((first, third));
-        assert_eq!((places.lock().count, places.lock().waiting.len()), (0, 0));
+        let left = places.lock();
+        assert_eq!((left.count, left.waiting.len()), (0, 0));
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn ask_for_a_cut(operator: &mut Person, point: &str) -> String {
         text[..16].replace(' ', "T")
     };
     operator.browser.choose("input[name=from]", &minute(now));
-    operator.browser.choose("input[name=until]", &minute(now.plus(Duration::from_secs(1800))));
+    operator.browser.choose("input[name=until]", &minute(now.plus(Duration::from_secs(540))));
     operator.browser.write("textarea[name=text]", "欠费45天，已两次通知");
     operator.browser.follow("form.sheet button.danger");
     operator.browser.place()

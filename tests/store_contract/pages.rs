@@ -391,14 +391,14 @@ async fn who_is_in_arrears_is_listed_with_what_they_were_told() {
             WHERE number IN ('C2', 'C3', 'C4')";
         let pay = |customer: &str, at: i64| {
             format!(
-                "INSERT INTO supply_payment (customer_id, reference, amount_fen, paid_at, entered_at, entered_by) \
-                 SELECT id, 'paid by ' || number, 400, {at}, {at}, 'x' FROM customer WHERE number = '{customer}'"
+                "INSERT INTO supply_payment (id, customer_id, reference, amount_fen, paid_at, entered_at, entered_by) \
+                 SELECT id, id, 'paid by ' || number, 400, {at}, {at}, 'x' FROM customer WHERE number = '{customer}'"
             )
         };
         let tell = |kind: i64, at: i64| {
             format!(
-                "INSERT INTO supply_notice (point_id, kind, given_at, how, given_by, entered_at, entered_by) \
-                 SELECT id, {kind}, {at}, 'by hand', 'x', {at}, 'x' FROM metering_point WHERE number = 'P2'"
+                "INSERT INTO supply_notice (id, point_id, kind, given_at, how, given_by, entered_at, entered_by) \
+                 SELECT {kind}, id, {kind}, {at}, 'by hand', 'x', {at}, 'x' FROM metering_point WHERE number = 'P2'"
             )
         };
         let whole = |customer: &str| pay(customer, 2000).replace("400", "500");

@@ -26,7 +26,8 @@ fn build(routes: &Routes) -> OpenApi {
     let mut paths = Paths::new();
     for (path, method, operation) in &described.operations {
         let mut operation = operation.clone();
-        let tag = operation.tags.as_ref().and_then(|tags| tags.first().cloned()).unwrap_or_default();
+        let tag = path.trim_start_matches("/api/v1/").split('/').next().unwrap_or_default().replace('-', "_");
+        operation.tags.get_or_insert_with(|| vec![tag.clone()]);
         operation.operation_id = operation.operation_id.map(|name| format!("{tag}_{name}"));
         let rules = routes.all().filter(|route| route.path == *path);
         let rule = rules.map(|route| route.rule).next();

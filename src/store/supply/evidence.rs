@@ -247,7 +247,7 @@ async fn void_cuts(
 const MOST_TOLD: usize = 1000;
 
 const PAYMENT: &str = "INSERT INTO supply_payment (id, customer_id, reference, amount_fen, paid_at, entered_at, entered_by) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (reference) DO NOTHING";
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (customer_id, reference) DO NOTHING";
 
 /// Kind 1 and reason 1: a cut for arrears.
 const OPEN_CUTS: &str = "SELECT p.order_id, p.point_id FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \

@@ -107,6 +107,31 @@ async fn a_cut_goes_its_way_and_everything_is_kept() {
     .await;
 }
 
+#[tokio::test]
+async fn f45_payments_of_two_customers_under_one_number_are_both_taken() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 2).await;
+        let store = &fresh.store;
+        let mut orders = Vec::new();
+        for home in &homes {
+            orders.push(armed(store, &cut(std::slice::from_ref(home), now()), now()).await);
+        }
+        let payment = |home: &Home| PaymentEntry {
+            customer: home.customer,
+            reference: "2026-11-28/1".to_owned(),
+            amount_fen: 12_345,
+            paid_at: now(),
+        };
+        let payments: Vec<_> = homes.iter().map(payment).collect();
+        store.enter_payments(&acting("billing", now()), &payments, now()).await.unwrap();
+        for (id, home) in orders.into_iter().zip(&homes) {
+            assert!(matches!(intend(store, id, *home, now()).await, Intended::Objected(_)));
+            assert_eq!(state(store, id).await, OrderState::Cancelled);
+        }
+    })
+    .await;
+}
+
 /// Something that happens between the approval and the intent, and what is said then.
 pub(super) const EVENTS: [(&str, Objection); 11] = [
     ("payment", Objection::WrongState),

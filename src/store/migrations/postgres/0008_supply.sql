@@ -140,11 +140,12 @@ CREATE TABLE supply_arrears (
 CREATE TABLE supply_payment (
     id bigint PRIMARY KEY,
     customer_id bigint NOT NULL REFERENCES customer,
-    reference text NOT NULL UNIQUE,
+    reference text NOT NULL,
     amount_fen bigint NOT NULL CHECK (amount_fen > 0),
     paid_at bigint NOT NULL,
     entered_at bigint NOT NULL,
-    entered_by text NOT NULL
+    entered_by text NOT NULL,
+    UNIQUE (customer_id, reference)
 );
 CREATE INDEX supply_payment_by_customer ON supply_payment (customer_id, entered_at);
 

@@ -140,11 +140,12 @@ CREATE TABLE supply_arrears (
 CREATE TABLE supply_payment (
     id INTEGER PRIMARY KEY,
     customer_id INTEGER NOT NULL REFERENCES customer,
-    reference TEXT NOT NULL UNIQUE,
+    reference TEXT NOT NULL,
     amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),
     paid_at INTEGER NOT NULL,
     entered_at INTEGER NOT NULL,
-    entered_by TEXT NOT NULL
+    entered_by TEXT NOT NULL,
+    UNIQUE (customer_id, reference)
 ) STRICT;
 CREATE INDEX supply_payment_by_customer ON supply_payment (customer_id, entered_at);
 
