@@ -99,7 +99,7 @@ async fn t12_get_changes_nothing() {
     println!("{asked} pages and lists were asked for");
     // That somebody took a list away is entered; nothing else is.
     let looked = rig.services.store.audit_after(entered, 1000).await.unwrap();
-    let others: Vec<_> = looked.iter().filter(|entry| !entry.action == "export.csv").collect();
+    let others: Vec<_> = looked.iter().filter(|entry| entry.action != "export.csv").collect();
     assert!(others.is_empty(), "{others:?}");
     assert_eq!(state(&rig).await.1, before.1);
 }

@@ -48,9 +48,9 @@ async fn race(count: usize, seed: u64) {
                 let id = approved(&street, &head_end, &[place]).await;
                 street.until(id, &[OrderState::Armed]).await;
                 let due = street.view(id).await.points[0].due_at;
-                // The meter is asked for some two seconds before the frame.
+                // The meter is asked for some seconds before the frame.
                 street.clock.sleep_until(due.minus(Duration::from_millis(500))).await;
-                tokio::time::sleep(Duration::from_millis(draw % 4000)).await;
+                tokio::time::sleep(Duration::from_millis(draw % 12_000)).await;
                 happen(&street, &head_end.supply, event, id, street.houses[place].home).await;
                 let happened = last(&street, action, None).await;
                 tokio::time::sleep(Duration::from_secs(120)).await;
