@@ -145,7 +145,7 @@ mod tests {
     const NUMBER: [u8; 6] = [0x20, 0x24, 0x11, 0x11, 0x00, 0x01];
     const ORDER: [u8; 8] = [0x1A, 0x00, 0x26, 0x11, 0x21, 0x10, 0x30, 0x15];
 
-    /// The cipher text of `fixtures/dlt645-2007/relay/enciphered-trip.toml`.
+    /// An enciphered trip, worked out by hand.
     #[test]
     fn f34_the_golden_order_opens_high_byte_first() {
         let challenge = Challenge::new(&TEST_KEY, NUMBER, [1; 8]);

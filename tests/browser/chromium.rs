@@ -175,7 +175,7 @@ impl Browser {
              watch.observe(document, {{subtree: true, childList: true, characterData: true, attributes: true}}); \
              setTimeout(() => done(look()), 2000); }})"
         );
-        for _ in 0..60 {
+        for _ in 0..180 {
             let asked = json!({"expression": shown, "returnByValue": true, "awaitPromise": true});
             // A page that goes away while it is watched answers with an error.
             if self
