@@ -1,6 +1,6 @@
 //! The console and the API: what people and other programs see of the head-end, and how they are known.
 //!
-//! [`serve`] answers on one port. Every route is in one registry with who may use it ([`routes`]); every request passes
+//! [`serve`] answers on one port. Every route is in one registry with who may use it ([`mod@routes`]); every request passes
 //! one guard that knows who asks, whether they may, and whether a browser was tricked into it; every answer is dressed
 //! in one place. Handlers parse, call one function below, and render: what is true is decided in `domain`, `store`,
 //! `collect` and `supply`.

@@ -1,7 +1,7 @@
 //! Supply orders: what was asked, approved and tried, and the evidence that the rules go by.
 //!
 //! Whatever changes an order reads in its own transaction all that it depends on, steps only along the edges of
-//! [`OrderState`], and writes its audit entry before it commits. Such transactions come one after the other, on either
+//! [`OrderState`](crate::domain::supply::OrderState), and writes its audit entry before it commits. Such transactions come one after the other, on either
 //! database: a payment, a protection, a withdrawn approval or STOP is seen by every intent that is kept after it, and no
 //! intent is kept beside it (F45). The rules themselves are those of [`crate::domain::supply`]; when to arm, send and look
 //! is left to `supply`.
