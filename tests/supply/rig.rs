@@ -240,7 +240,7 @@ impl Street {
 
     /// Waits until the only point of an order is in one of these states; says in which.
     pub(crate) async fn until(&self, id: Id<SupplyOrder>, states: &[OrderState]) -> OrderState {
-        let limit = self.clock.now().plus(Duration::from_secs(6 * 3600));
+        let limit = self.clock.now().plus(Duration::from_secs(3 * 86_400));
         loop {
             let view = self.view(id).await;
             let state = view.points[0].state;
