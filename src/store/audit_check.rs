@@ -249,7 +249,8 @@ mod tests {
                     }
                     chain(&mut records);
                 }
-                prop_assume!(records != original);
+                // Everything as it was and one more entry bound to its end is no tampering: this is how the log grows.
+                prop_assume!(!(is_clever && records.starts_with(&original)));
                 let found = verify(&records, &noted);
                 prop_assert!(found.is_err(), "kind {kind} at {place} and {other}, clever {is_clever}");
                 counted.borrow_mut()[kind] += 1;
