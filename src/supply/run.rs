@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use metrics::counter;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +22,9 @@ use crate::telemetry::{self, with_causes};
 /// A point of an order that something is being done about.
 type Key = (Id<SupplyOrder>, Id<MeteringPoint>);
 
-/// What is being done about points, each by itself.
-type Working<'a> = FuturesUnordered<Pin<Box<dyn Future<Output = Due> + 'a>>>;
+/// What is being done about points, each in a task of its own: whatever else is waited for, it goes on, and gives back
+/// what it holds of the database.
+type Working = JoinSet<Due>;
 
 impl Supply {
     /// Works until `stop`: begins with what an earlier process was sending, which nobody knows the outcome of (F28).
@@ -35,7 +35,7 @@ impl Supply {
                 return;
             }
         }
-        let mut working: Working<'_> = FuturesUnordered::new();
+        let mut working = Working::new();
         let mut busy: HashSet<Key> = HashSet::new();
         let mut watch = ClockWatch::new(self.0.clock.now(), Instant::now());
         let mut told_at = self.0.clock.now();
@@ -52,13 +52,19 @@ impl Supply {
                 () = stop.cancelled() => break,
                 () = self.0.wake.notified() => {}
                 () = tokio::time::sleep(wait) => {}
-                Some(due) = working.next(), if !working.is_empty() => {
-                    busy.remove(&(due.order, due.point));
+                Some(done) = working.join_next(), if !working.is_empty() => {
+                    if let Ok(due) = done {
+                        busy.remove(&(due.order, due.point));
+                    }
                 }
             }
         }
-        // What is on its way to a meter is brought to its end.
-        while working.next().await.is_some() {}
+        // What is on its way to a meter is brought to its end. What the database does not take is dropped: the next
+        // process finds the intent and reads the meter.
+        let ends = async { while working.join_next().await.is_some() {} };
+        if tokio::time::timeout(LONGEST_END, ends).await.is_err() {
+            tracing::error!("{} points are left to be read at the next start", working.len());
+        }
     }
 
     async fn recover(&self) -> Result<(), StoreError> {
@@ -72,17 +78,14 @@ impl Supply {
     }
 
     /// Begins what is due, and says how long nothing more is.
-    async fn begin<'a>(
-        &'a self,
-        working: &mut Working<'a>,
-        busy: &mut HashSet<Key>,
-    ) -> Result<Duration, StoreError> {
+    async fn begin(&self, working: &mut Working, busy: &mut HashSet<Key>) -> Result<Duration, StoreError> {
         let now = self.0.clock.now();
         self.0.store.expire_orders(now).await?;
         for due in self.0.store.due_points(now, MOST_DUE).await? {
             let has_room = due.kind.is_restore() || busy.len() < MOST_AT_ONCE;
             if has_room && busy.insert((due.order, due.point)) {
-                working.push(Box::pin(self.done(due)));
+                let supply = self.clone();
+                working.spawn(async move { supply.done(due).await });
             }
         }
         let poll = self.0.settings.poll;
@@ -147,6 +150,8 @@ async fn unbroken<T>(future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
+/// How long what was begun may take to end: longer than any exchange with a meter.
+const LONGEST_END: Duration = Duration::from_secs(60);
 /// How many points are read at a time.
 const MOST_DUE: u32 = 1000;
 /// On how many points something is done at once; what gives supply back is not counted.

@@ -303,7 +303,6 @@ async fn f34_a_meter_whose_clock_is_off_is_not_cut_and_is_given_supply() {
 }
 
 #[tokio::test]
-#[ignore = "long: it was not seen to end within a minute"]
 async fn f50_a_hold_is_verified_by_its_bit() {
     let street = Street::new(2).await;
     let head_end = street.head_end().await;
