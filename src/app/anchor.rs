@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::Site;
-use crate::domain::AuditHash;
+use crate::domain::{Alarm, AlarmKind, AuditHash, Day};
 use crate::store::AuditHead;
 use crate::telemetry::with_causes;
 
@@ -62,11 +62,18 @@ pub fn anchors(file: &Path) -> Result<Vec<AuditHead>, AnchorError> {
 }
 
 impl Site {
-    /// Notes the end of the audit log whenever it is due and has moved, and once more at the end.
+    /// Notes the end of the audit log whenever it is due and has moved, and once more at the end. Verifies the whole log
+    /// at the beginning and once a day.
     pub(super) async fn anchor(&self, stop: &CancellationToken) {
         let settings = &self.config.audit;
         let mut last = 0;
+        let mut verified = None;
         loop {
+            let today = Day::of(self.clock.now());
+            if verified != Some(today) {
+                self.verify(settings.anchor_file.as_deref()).await;
+                verified = Some(today);
+            }
             last = self.note_head(settings.anchor_file.as_deref(), last).await;
             tokio::select! {
                 () = tokio::time::sleep(settings.anchor_every) => {}
@@ -96,15 +103,53 @@ impl Site {
         let line = format!("{} {number} {hash}\n", self.clock.now());
         let noted = tokio::task::spawn_blocking(move || note(&file, &line)).await;
         match noted {
-            Ok(Ok(())) => number,
+            Ok(Ok(())) => {
+                self.settle(AlarmKind::AuditFailed, None).await;
+                number
+            }
             Ok(Err(error)) => {
                 tracing::error!("the end of the audit log cannot be noted: {error}");
+                self.settle(AlarmKind::AuditFailed, Some(&error.to_string())).await;
                 last
             }
             Err(_) => last,
         }
     }
+
+    /// Verifies the log against itself and against the heads that were noted in the file.
+    async fn verify(&self, file: Option<&Path>) {
+        let noted = match file.filter(|file| file.exists()).map(anchors).transpose() {
+            Ok(noted) => noted.unwrap_or_default(),
+            Err(error) => return self.settle(AlarmKind::AuditBroken, Some(&error.to_string())).await,
+        };
+        match self.store.verify_audit(&noted).await {
+            Ok(Ok(_)) => self.settle(AlarmKind::AuditBroken, None).await,
+            Ok(Err(fault)) => {
+                tracing::error!("the audit log does not verify: {fault}");
+                self.settle(AlarmKind::AuditBroken, Some(&fault.to_string())).await;
+            }
+            Err(error) => tracing::warn!("the audit log cannot be verified: {}", with_causes(&error)),
+        }
+    }
+
+    /// Raises an alarm about the log for what is wrong, or ends it.
+    async fn settle(&self, kind: AlarmKind, wrong: Option<&str>) {
+        let now = self.clock.now();
+        let done = match wrong {
+            Some(wrong) => {
+                let alarm = Alarm::new(kind, SUBJECT, now).saying(wrong, wrong);
+                self.store.raise_alarm(&alarm).await.map(|_| ())
+            }
+            None => self.store.clear_alarm(kind, SUBJECT, now).await.map(|_| ()),
+        };
+        if let Err(error) = done {
+            tracing::warn!("an alarm about the audit log waits: {}", with_causes(&error));
+        }
+    }
 }
+
+/// What alarms about it name.
+const SUBJECT: &str = "audit log";
 
 fn note(file: &Path, line: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
@@ -122,6 +167,45 @@ fn head_of(line: &str) -> Option<AuditHead> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::domain::AuditEntry;
+    use crate::domain::access::Regions;
+    use crate::store::alarm::AlarmFilter;
+
+    #[tokio::test]
+    async fn t26_a_log_that_was_rewritten_or_cannot_be_noted_is_an_alarm_until_it_is_mended() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("[database]\npath = \"{}\"\n", folder.path().join("store.db").display());
+        let config = Config::parse(&folder.path().join("amr.toml"), &text).unwrap().config;
+        let site = Site::start(config, Clock::system(), 1).await.unwrap();
+        let entry = AuditEntry::of_system(site.clock.now(), "test", "nothing");
+        site.store.audit(&entry).await.unwrap();
+        let open = async || {
+            let filter = AlarmFilter { is_open: true, ..AlarmFilter::default() };
+            let alarms = site.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
+            alarms.into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
+        };
+        let file = folder.path().join("anchor.txt");
+        let number = site.note_head(Some(&file), 0).await;
+        site.verify(Some(&file)).await;
+        assert_eq!(open().await, []);
+
+        let noted = std::fs::read_to_string(&file).unwrap();
+        let hash = site.store.audit_head().await.unwrap().hash.to_string();
+        std::fs::write(&file, noted.replace(&hash, &"ab".repeat(32))).unwrap();
+        site.verify(Some(&file)).await;
+        assert_eq!(open().await, [AlarmKind::AuditBroken]);
+        std::fs::write(&file, noted).unwrap();
+        site.verify(Some(&file)).await;
+        assert_eq!(open().await, []);
+
+        site.store.audit(&entry).await.unwrap();
+        assert_eq!(site.note_head(Some(folder.path()), number).await, number, "a folder is no file");
+        assert_eq!(open().await, [AlarmKind::AuditFailed]);
+        assert_eq!(site.note_head(Some(&file), number).await, number + 1);
+        assert_eq!(open().await, []);
+    }
 
     #[test]
     fn t26_notes_are_read_back_and_anything_else_is_told() {

@@ -88,6 +88,8 @@ pub enum AlarmKind {
     ForeignMaster,
     /// A relay moved without an order. (T3)
     RelayMoved,
+    /// A meter notes that somebody worked at it or wrote to it. (T3)
+    MeterTouched,
     /// A meter refused a password: it is not tried again. (F10)
     PasswordRefused,
     /// A receiver of billing refused values: they wait for a person.
@@ -145,6 +147,7 @@ impl Coded for AlarmKind {
         (Self::DiskFilling, 27, "disk_filling"),
         (Self::DiskFull, 28, "disk_full"),
         (Self::ChannelDown, 29, "channel_down"),
+        (Self::MeterTouched, 30, "meter_touched"),
     ];
 }
 
@@ -248,6 +251,13 @@ impl AlarmKind {
                 "somebody else asks meters on a line",
             ),
             row(Self::RelayMoved, Critical, false, "无工单的继电器动作", "a relay moved without an order"),
+            row(
+                Self::MeterTouched,
+                Warning,
+                false,
+                "电能表有编程、清零、校时或开盖等新事件",
+                "somebody worked at a meter or wrote to it",
+            ),
             row(Self::PasswordRefused, Warning, false, "电表密码被拒绝", "a meter refused its password"),
             row(Self::BillingParked, Warning, true, "营销系统拒收数据", "billing refused values"),
             row(Self::DiskFilling, Warning, true, "磁盘空间不足", "a disk fills up"),

@@ -41,6 +41,7 @@ mod seed;
 mod session;
 mod sql;
 pub mod supply;
+mod tampering;
 mod transaction;
 pub mod view;
 

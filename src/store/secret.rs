@@ -18,10 +18,10 @@ use zeroize::Zeroizing;
 use super::error::StoreError;
 use super::sql::Dialect;
 use super::transaction::Transaction;
-use super::{Store, audit};
+use super::{Store, alarm, audit};
 use crate::config::profile::MeterProfile;
 use crate::config::{KEY_BYTES, KeyFile};
-use crate::domain::{AuditEntry, Coded, Day, Id, Meter, Moment};
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Day, Id, Meter, Moment};
 use crate::store::archive::SiteMeter;
 
 /// Whose password it is. The nearest counts: a meter's own before that of its line, and that before its profile's.
@@ -344,6 +344,8 @@ impl Store {
         let mut writing = self.write("noting a refused password").await?;
         let args = [meter.into(), Day::of(entry.at).into(), kind.code().into(), entry.at.into()];
         writing.execute(REFUSED, &args).await?;
+        let alarm = Alarm::new(AlarmKind::PasswordRefused, entry.object.clone(), entry.at);
+        alarm::raise(&mut writing, &alarm).await?;
         audit::append(&mut writing, entry).await?;
         writing.commit().await
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Store;
 use super::error::StoreError;
 use super::sql::{Kind, Rows, Sql, Table};
+use super::tampering;
 use super::transaction::Transaction;
 use crate::domain::{ClockOffset, Day, Id, Meter, Moment};
 
@@ -172,6 +173,7 @@ fn offset(at: i64, fast_us: i64, uncertainty_us: i64) -> ClockOffset {
 
 /// Keeps notes; the same again changes nothing.
 pub(super) async fn save(writing: &mut Transaction, notes: &Notes) -> Result<(), StoreError> {
+    tampering::tell(writing, notes).await?;
     let mut clocks = Rows::new(&CLOCK);
     for (meter, ClockOffset { at, fast_us, uncertainty }) in &notes.clocks {
         let uncertainty = i64::try_from(uncertainty.as_micros()).unwrap_or(i64::MAX);

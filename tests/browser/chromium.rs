@@ -242,7 +242,7 @@ impl Browser {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         match event["method"].as_str() {
             Some("Network.requestWillBeSent") => self.asked.push(text(&event["params"]["request"]["url"])),
-            Some("Log.entryAdded") if event["params"]["entry"]["level"] == "error" => {
+            Some("Log.entryAdded") if is_complaint(&event["params"]["entry"]) => {
                 self.complaints.push(event["params"]["entry"].to_string());
             }
             Some("Runtime.exceptionThrown") => self.complaints.push(event["params"].to_string()),
@@ -250,6 +250,13 @@ impl Browser {
         }
         self.events.push_back(event);
     }
+}
+
+/// True for an error that no page should cause. That a form was refused is told by its status, which Chromium notes.
+fn is_complaint(entry: &Value) -> bool {
+    let is_refusal = entry["source"] == "network"
+        && entry["text"].as_str().is_some_and(|text| text.contains("status of 422"));
+    entry["level"] == "error" && !is_refusal
 }
 
 impl Drop for Browser {

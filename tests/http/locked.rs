@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use chaobiao::config::Http;
+use chaobiao::domain::AlarmKind;
 use chaobiao::domain::access::{Regions, Role};
 use chaobiao::http::auth::{Accounts, By, LoginError, SigningIn, sign_in};
+use chaobiao::store::alarm::AlarmFilter;
 
 use crate::rig::{PASSWORD, Rig, morning};
 
@@ -32,6 +34,10 @@ async fn t09_five_failures_lock_an_account_and_the_right_password_does_not_help(
     }
     let audited = rig.audited().await;
     assert_eq!((audited["login.refused"], audited["login.locked"]), (10, 2));
+    let filter = AlarmFilter { kind: Some(AlarmKind::LoginLocked), ..AlarmFilter::default() };
+    let told = rig.services.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
+    let subjects: Vec<_> = told.iter().map(|alarm| alarm.subject.as_str()).collect();
+    assert_eq!(subjects, ["account nobody", "account li"]);
     rig.clock.advance(Duration::from_secs(300));
     attempt(&rig, "li", "wrong again", "a").await.unwrap_err();
     let twice = attempt(&rig, "li", PASSWORD, "a").await.unwrap_err();

@@ -12,9 +12,12 @@ mod commands;
 mod described;
 mod forged;
 mod locked;
+mod many;
 mod matrix;
 mod orders;
 mod pages;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod proposals;
 mod rig;
 mod sessions;

@@ -66,7 +66,17 @@ impl Rig {
     pub(crate) async fn with(settings: Http) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = Address::Sqlite(folder.path().join("store.db"));
-        let store = Store::open(&address, Migrations::Run).await.unwrap();
+        Self::over(folder, &address, settings).await
+    }
+
+    /// With another database.
+    pub(crate) async fn on(address: &Address) -> Self {
+        let settings = Http { requests_per_minute: 100_000, ..Http::default() };
+        Self::over(tempfile::tempdir().unwrap(), address, settings).await
+    }
+
+    async fn over(folder: tempfile::TempDir, address: &Address, settings: Http) -> Self {
+        let store = Store::open(address, Migrations::Run).await.unwrap();
         let clock = ManualClock::still(morning());
         let (progress, following) = watch::channel(Progress::default());
         let supply = supply(&store, &clock.clock(), &folder.path().join("amr.toml"));

@@ -143,7 +143,6 @@ async fn f47_a_cut_whose_answer_was_lost_is_found_to_be_done_and_not_sent_again(
 }
 
 #[tokio::test]
-#[ignore = "long: it was not seen to end within a minute"]
 async fn f48_supply_is_given_back_at_once_with_stop_pressed_and_repeated_on_silence() {
     let street = Street::new(2).await;
     let head_end = street.head_end().await;

@@ -23,7 +23,6 @@ const STEPS: u64 = 40;
 type Done = HashMap<&'static str, u32>;
 
 #[tokio::test]
-#[ignore = "takes minutes: tests/check.sh nightly"]
 async fn i08_whatever_happens_no_cut_leaves_without_its_order() {
     let mut done = Done::new();
     for seed in [1, 2] {

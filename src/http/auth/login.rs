@@ -6,7 +6,7 @@ use super::password::Passwords;
 use super::secret::{draw, hash};
 use super::totp::Totp;
 use crate::config::Http;
-use crate::domain::{AuditEntry, Moment};
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Moment};
 use crate::http::Services;
 use crate::http::caller::{Caller, Credential};
 use crate::store::StoreError;
@@ -156,6 +156,9 @@ pub(super) async fn refused(
     if locks {
         tracing::warn!(source, "signing in is locked after too many failures");
         services.store.audit(&entry("login.locked").ending("locked")).await?;
+        let (zh, en) = (format!("来自{source}"), format!("tried from {source}"));
+        let alarm = Alarm::new(AlarmKind::LoginLocked, object(name), now).saying(&zh, &en);
+        services.store.raise_alarm(&alarm).await?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod conditions;
 mod races;
 mod ready;
+mod tampering;
 
 use chaobiao::domain::access::Regions;
 use chaobiao::domain::supply::{Ceilings, Objection, OrderState, SupplyOrder};
