@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, CollectError, Collector, NightReport};
 use crate::config::Config;
-use crate::domain::Day;
+use crate::domain::{AuditEntry, Day};
 use crate::http::auth::AccountError;
 use crate::http::{self, HttpError};
 use crate::link::{CaptureSettings, Captures, DialInError};
@@ -305,6 +305,12 @@ pub async fn hand_off(store: &Store, clock: &Clock, config: &Config) -> Result<H
 async fn supply(config: &Config, store: &Store, clock: &Clock, lines: &Lines, seed: u64) -> Supply {
     let (store, clock) = (store.clone(), clock.clone());
     let parts = FieldParts::open(config, store.clone(), clock.clone(), lines.clone()).await;
+    if let Some(vault) = parts.vault.clone() {
+        let entry = AuditEntry::of_system(clock.now(), "secret.seal_factors", "second factors");
+        if let Err(error) = store.seal_factors(vault, &entry).await {
+            tracing::error!(kind = error.kind(), "second factors are kept in clear: {error}");
+        }
+    }
     let fields = Fields::new(config, parts);
     Supply::new(SupplyParts { store, clock, fields, settings: SupplySettings::of(config, seed) })
 }

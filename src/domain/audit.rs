@@ -9,6 +9,7 @@ use std::fmt;
 use ring::digest::{Context, SHA256};
 
 use super::access::Acting;
+use super::hex::{read_hex, write_hex};
 use super::moment::Moment;
 
 /// What is to be entered.
@@ -110,20 +111,13 @@ impl AuditHash {
     /// The hash written in hexadecimal.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
-        let mut hash = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
-            return None;
-        }
-        for (place, byte) in hash.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(place * 2..place * 2 + 2)?, 16).ok()?;
-        }
-        Some(Self(hash))
+        read_hex(text)?.try_into().ok().map(Self)
     }
 }
 
 impl fmt::Display for AuditHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write_hex(f, &self.0)
     }
 }
 

@@ -78,6 +78,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0012_proposals.sql"),
         include_str!("migrations/postgres/0012_proposals.sql"),
     ),
+    Migration::new(
+        "lists",
+        include_str!("migrations/sqlite/0013_lists.sql"),
+        include_str!("migrations/postgres/0013_lists.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

@@ -64,7 +64,7 @@ pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, S
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::domain::{Coded, Item};
 use engine::Engine;
@@ -80,6 +80,8 @@ pub struct Store {
     numbers: Arc<Numbers>,
     partitions: KnownDays,
     holds_time: bool,
+    /// What seals the secrets of second factors, once it is known.
+    vault: Arc<OnceLock<Vault>>,
 }
 
 impl Store {
@@ -109,7 +111,13 @@ impl Store {
             writing.row("UPDATE opening SET number = number + 1 RETURNING number", &[]).await?;
         writing.commit().await?;
         let numbers = Arc::new(Numbers::new(opening.map_or(0, |(number,)| number)));
-        Ok(Self { engine, numbers, partitions: KnownDays::default(), holds_time: false })
+        Ok(Self {
+            engine,
+            numbers,
+            partitions: KnownDays::default(),
+            holds_time: false,
+            vault: Arc::default(),
+        })
     }
 
     /// Which database it is.

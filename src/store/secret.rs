@@ -9,6 +9,7 @@
 //! I18). What a password is used for is left to `supply`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use dlt645::password::{DigitOrder, Level, Password, PasswordError};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -155,10 +156,11 @@ impl SecretError {
     }
 }
 
-/// Opens and seals passwords: the data key out of its wrapping, in memory that is written over when it goes.
+/// Opens and seals passwords and what else must not be read in the database: the data key out of its wrapping, in memory that is written over when it goes.
+#[derive(Clone)]
 pub struct Vault {
     id: i64,
-    key: Zeroizing<[u8; KEY_BYTES]>,
+    key: Arc<Zeroizing<[u8; KEY_BYTES]>>,
 }
 
 impl fmt::Debug for Vault {
@@ -184,7 +186,7 @@ impl Store {
         }
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         SystemRandom::new().fill(key.as_mut()).map_err(|_| SecretError::NoRandom)?;
-        let vault = Vault { id: FIRST_KEY, key };
+        let vault = Vault { id: FIRST_KEY, key: Arc::new(key) };
         wrap(&mut writing, &vault, file, now).await?;
         let entry = AuditEntry::of_system(now, "secret.data_key", format!("data key {FIRST_KEY}"));
         audit::append(&mut writing, &entry.saying(wrapping_detail(file))).await?;
@@ -372,11 +374,16 @@ impl Vault {
         format!("chaobiao meter secret\0{}\0{level}\0{scope}", self.id).into_bytes()
     }
 
-    fn seal(&self, plain: &[u8], binding: &[u8]) -> Result<Vec<u8>, SecretError> {
+    /// The number of its data key.
+    pub(super) const fn id(&self) -> i64 {
+        self.id
+    }
+
+    pub(super) fn seal(&self, plain: &[u8], binding: &[u8]) -> Result<Vec<u8>, SecretError> {
         seal(&self.key, plain, binding)
     }
 
-    fn open(&self, sealed: &[u8], binding: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    pub(super) fn open(&self, sealed: &[u8], binding: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         open(&self.key, sealed, binding)
     }
 }
@@ -405,7 +412,7 @@ async fn wrap(
     file: &KeyFile,
     now: Moment,
 ) -> Result<(), SecretError> {
-    let wrapped = seal(file.bytes(), vault.key.as_ref(), &wrapping_binding(vault.id))?;
+    let wrapped = seal(file.bytes(), vault.key.as_slice(), &wrapping_binding(vault.id))?;
     let args = [vault.id.into(), file.name().into(), wrapped.as_slice().into(), now.into()];
     writing.execute(WRAP, &args).await?;
     Ok(())
@@ -422,7 +429,7 @@ async fn unwrapped(reading: &mut Transaction, id: i64, file: &KeyFile) -> Result
         return Err(other());
     }
     key.copy_from_slice(&plain);
-    Ok(Vault { id, key })
+    Ok(Vault { id, key: Arc::new(key) })
 }
 
 /// Nonce, cipher text and tag.
@@ -483,7 +490,7 @@ mod tests {
     use super::*;
 
     fn vault(fill: u8) -> Vault {
-        Vault { id: 1, key: Zeroizing::new([fill; KEY_BYTES]) }
+        Vault { id: 1, key: Arc::new(Zeroizing::new([fill; KEY_BYTES])) }
     }
 
     #[test]

@@ -28,24 +28,24 @@ INSERT INTO transformers SELECT id, 1700000000000000, 1700000000000000, '1', '1'
 INSERT INTO run SELECT day, 'all', day, 1, 3, :meters, at + 900000000, at + 25200000000, at + 9000000000 FROM days;
 INSERT INTO run_meter SELECT m.id, d.day, CASE WHEN (m.id + d.day) % 200 = 0 THEN 2 ELSE 1 END,
     CASE WHEN (m.id + d.day) % 200 = 0 THEN 4 END, NULL, CASE WHEN (m.id + d.day) % 50 = 0 THEN 3 ELSE 0 END, NULL, d.at + 3600000000
-FROM days d, meters m;
+FROM days d, meters m ORDER BY d.day, m.id;
 INSERT INTO clock_ledger SELECT m.id, d.at + 3600000000, (m.id * 37 % 60000000) - 30000000, 500000 FROM days d, meters m WHERE d.day > 20778;
 
 INSERT INTO meter_fetch SELECT m.id, d.day, d.day, ARRAY[1], d.at, d.at, NULL, 1, d.at + 3600000000, decode(repeat('68', 40), 'hex')
 FROM days d, meters m WHERE d.day > 20778;
 INSERT INTO register_ledger SELECT m.id, i.id, d.at, 1, (m.id % 977) * 1000 + (d.day % 365) * 500, 0, 1, NULL, d.at + 3600000000, d.day,
     d.at + 3600000000, NULL, NULL
-FROM days d, meters m, item i WHERE i.id = 64;
+FROM days d, meters m, item i WHERE i.id = 64 ORDER BY d.day, m.id;
 INSERT INTO interval_day SELECT m.id, 5888, d.day, 96, c.v, NULL
-FROM days d, meters m, (SELECT array_agg((g * 7919 % 5000)::bigint) AS v FROM generate_series(1, 96) AS g) AS c;
+FROM days d, meters m, (SELECT array_agg((g * 7919 % 5000)::bigint) AS v FROM generate_series(1, 96) AS g) AS c ORDER BY d.day, m.id;
 INSERT INTO latest SELECT m.id, i.id, (SELECT max(at) FROM days), (m.id % 977) * 1000 + 15000, 0, 1, (SELECT max(at) FROM days) + 3600000000
 FROM meters m, item i WHERE i.id BETWEEN 64 AND 68;
 
 INSERT INTO billing_value SELECT m.id, i.id, k.kind, d.at, 1, (m.id % 977) * 10 + 500, 0, d.at, '{}', d.at + 4000000000
-FROM days d, meters m, item i, (VALUES (1), (2)) AS k (kind) WHERE i.id = 64;
+FROM days d, meters m, item i, (VALUES (1), (2)) AS k (kind) WHERE i.id = 64 ORDER BY d.day, m.id;
 INSERT INTO outbox SELECT b.point_id, b.item, b.kind, b.at, b.version, 'ledger', b.point_id || '/' || b.item || '/' || b.kind || '/' || b.at || '/1',
     CASE WHEN b.point_id % 5000 = 0 AND b.at = (SELECT max(at) FROM days) THEN 5 ELSE 3 END, NULL, b.settled_at, 1, NULL, b.settled_at
-FROM billing_value b;
+FROM billing_value b ORDER BY b.at, b.point_id;
 INSERT INTO review (meter_id, item, as_of, version, current_version, opened_at)
 SELECT m.id, i.id, (SELECT max(at) FROM days), 1, NULL, (SELECT max(at) FROM days) + m.id FROM meters m, item i
 WHERE i.id = 64 AND m.id % 200 = 7;

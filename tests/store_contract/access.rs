@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use chaobiao::config::KeyFile;
 use chaobiao::domain::access::{Account, Action, Regions, Role};
 use chaobiao::domain::{AuditEntry, Id, Moment};
 use chaobiao::store::access::{
     AccountChange, Attempt, AttemptPolicy, Claim, FactorSecret, NewAccount, NewSession, NewToken,
     PasswordHash, SessionLimits,
 };
-use chaobiao::store::{Refusal, Store, StoreError};
+use chaobiao::store::{Migrations, Refusal, Store, StoreError};
 
 use crate::{midnight, on_both};
 
@@ -138,6 +139,52 @@ async fn t10_a_step_of_the_second_factor_is_used_once() {
         let used = futures_util::future::join_all((0..10).map(|_| store.use_factor_step(wang, 11))).await;
         assert_eq!(used.into_iter().filter(|used| *used.as_ref().unwrap()).count(), 1);
         assert!(!store.use_factor_step(wang, 10).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t24_secrets_of_second_factors_are_sealed_where_there_is_a_key_file() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        let (wang, chen) = (
+            add(store, "王", "wang", Role::Approver).await.unwrap(),
+            add(store, "陈", "chen", Role::Approver).await.unwrap(),
+        );
+        let secret = |text: &str| FactorSecret(text.repeat(4));
+        let set = async |store: &Store, account, secret: &FactorSecret| {
+            let set = AccountChange::SetFactor { secret, step: 10 };
+            store.change_account(account, None, &set, &entry(at)).await.unwrap();
+        };
+        let opened = async |store: &Store, account| {
+            let kept = store.account(account).await.unwrap().unwrap().factor.unwrap().secret;
+            store.open_factor(account, &kept)
+        };
+        let kept = async || {
+            fresh.texts("SELECT factor_secret FROM account WHERE factor_secret IS NOT NULL ORDER BY id").await
+        };
+        set(store, wang, &secret("GEZDGNBV")).await;
+        assert_eq!(kept().await, ["GEZDGNBV".repeat(4)], "nothing to seal it with");
+
+        let key = KeyFile::make(&fresh.folder().join("key")).unwrap();
+        let vault = store.open_vault(&key, at).await.unwrap();
+        assert_eq!(store.seal_factors(vault.clone(), &entry(at)).await.unwrap(), 1);
+        assert_eq!(store.seal_factors(vault.clone(), &entry(at)).await.unwrap(), 0);
+        set(store, chen, &secret("MFRGGZDF")).await;
+        let texts = kept().await;
+        assert!(texts.iter().all(|text| text.starts_with("sealed:") && text.len() > 100), "{texts:?}");
+        assert_eq!(opened(store, wang).await, Some(secret("GEZDGNBV")));
+        assert_eq!(opened(store, chen).await, Some(secret("MFRGGZDF")));
+
+        // What is sealed opens neither without the key nor at another account.
+        let elsewhere = Store::open(&fresh.address, Migrations::Check).await.unwrap();
+        assert_eq!(opened(&elsewhere, wang).await, None);
+        elsewhere.seal_factors(vault, &entry(at)).await.unwrap();
+        assert_eq!(opened(&elsewhere, wang).await, Some(secret("GEZDGNBV")));
+        let of_wang = store.account(wang).await.unwrap().unwrap().factor.unwrap().secret;
+        assert_eq!(store.open_factor(chen, &of_wang), None);
+        elsewhere.close().await;
     })
     .await;
 }

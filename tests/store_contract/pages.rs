@@ -416,3 +416,45 @@ async fn who_is_in_arrears_is_listed_with_what_they_were_told() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_list_of_meters_follows_every_change_of_the_archive() {
+    on_both(async |fresh| {
+        let differs = async || {
+            let other = |one, two| {
+                format!(
+                    "SELECT CAST(meter_id AS text) FROM (SELECT * FROM {one} EXCEPT SELECT * FROM {two}) AS d"
+                )
+            };
+            let mut found = fresh.texts(&other("meter_now", "meter_list")).await;
+            found.extend(fresh.texts(&other("meter_list", "meter_now")).await);
+            found
+        };
+        town(fresh).await;
+        assert_eq!(differs().await, Vec::<String>::new());
+        let mut changed = entry(2);
+        changed.customer.name = "Müller".to_owned();
+        changed.point.area = Some("台区三".to_owned());
+        changed.meter.asset_number = Some("B22".to_owned());
+        changed.meter.path = MeterPath::Line { line: "L9".to_owned(), baud: None, parity: None };
+        changed.transformers = None;
+        let mut moved = entry(3);
+        moved.point.customer = "C99".to_owned();
+        moved.customer.number = "C99".to_owned();
+        fresh.store.save_archive(&[changed, moved], midnight(DAY), Saving::Confirmed).await.unwrap();
+        assert_eq!(differs().await, Vec::<String>::new());
+        for (words, meters) in
+            [("b22", vec!["2"]), ("müller", vec!["2"]), ("L9", vec![]), ("c99", vec!["3"]), ("a2", vec![])]
+        {
+            assert_eq!(found(fresh, &all(words), &Regions::All).await, meters, "{words}");
+        }
+        let site = fresh.store.site_meter("1".parse().unwrap()).await.unwrap().unwrap();
+        let at = midnight(DAY);
+        let exchange =
+            Exchange { point: site.point_id, removed: "1".parse().unwrap(), installed: meter(7), at };
+        fresh.store.exchange_meter(&exchange).await.unwrap();
+        assert_eq!(differs().await, Vec::<String>::new());
+        assert_eq!(found(fresh, &all("p1"), &Regions::All).await, ["7"], "the new meter is at the point");
+    })
+    .await;
+}

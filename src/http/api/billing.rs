@@ -151,12 +151,13 @@ async fn pushes(
     let after = asked.cursor.as_deref().map(place).transpose()?;
     let limit = asked.limit.unwrap_or(100).clamp(1, 500);
     let words = asked.words.as_deref().unwrap_or("");
-    let found = store.pushes((of, state), words, after.as_ref(), &caller.acting.regions, limit).await?;
+    let pushes = store.pushes((of, state), words, after.as_ref(), &caller.acting.regions, limit);
+    let (found, counts) = tokio::try_join!(pushes, store.push_counts(of))?;
     let is_full = u32::try_from(found.len()).unwrap_or(u32::MAX) >= limit;
     let next_cursor = found.last().filter(|_| is_full).map(|push| cursor(&push.place));
     let is_wanted = |push: &Push| asked.receiver.as_ref().is_none_or(|receiver| *receiver == push.receiver);
     let pushes: Vec<_> = found.into_iter().filter(is_wanted).map(push_shown).collect();
-    let counts = store.push_counts(of).await?.into_iter().map(|count| PushCountShown {
+    let counts = counts.into_iter().map(|count| PushCountShown {
         receiver: count.receiver,
         state: count.state.name().to_owned(),
         count: count.count,

@@ -76,7 +76,8 @@ pub async fn confirm_second_factor(
     };
     let account = services.store.account(acting.account).await?;
     let factor = account.and_then(|account| account.factor).ok_or(FactorError::None)?;
-    let step = Totp::of(&factor.secret).and_then(|totp| totp.step_of(code, now));
+    let secret = services.store.open_factor(acting.account, &factor.secret);
+    let step = secret.and_then(|secret| Totp::of(&secret)?.step_of(code, now));
     let counts = match step {
         Some(step) => services.store.use_factor_step(acting.account, step).await?,
         None => false,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::password::Passwords;
 use super::secret::{draw, hash};
 use super::totp::Totp;
 use crate::config::Http;
@@ -78,7 +77,7 @@ pub async fn sign_in(services: &Services, given: SigningIn<'_>) -> Result<Signed
         Attempt::Counted { locks } => locks,
     };
     let account = services.store.account_named(&name).await?;
-    let is_right = is_right(&services.passwords, account.as_ref(), password, given.code, now).await;
+    let is_right = is_right(services, account.as_ref(), password, given.code, now).await;
     let account = match account.filter(|_| is_right.is_some()) {
         Some(account) if uses_step(services, &account, is_right).await? => account,
         _ => {
@@ -165,7 +164,7 @@ pub(super) async fn refused(
 
 /// `None` when anything is wrong; else the step of the code, where the account has a second factor.
 async fn is_right(
-    passwords: &Passwords,
+    services: &Services,
     account: Option<&AccountRecord>,
     password: &str,
     code: &str,
@@ -173,12 +172,13 @@ async fn is_right(
 ) -> Option<Option<i64>> {
     let usable = account.filter(|account| account.is_enabled);
     // Checked whatever else is wrong, so that it takes as long.
-    let matches = passwords.matches(password, usable.map(|account| &account.password)).await;
+    let matches = services.passwords.matches(password, usable.map(|account| &account.password)).await;
     let account = usable.filter(|_| matches)?;
     match &account.factor {
         None => Some(None),
         Some(factor) => {
-            let step = Totp::of(&factor.secret)?.step_of(code, now)?;
+            let secret = services.store.open_factor(account.id, &factor.secret)?;
+            let step = Totp::of(&secret)?.step_of(code, now)?;
             (step > factor.last_step).then_some(Some(step))
         }
     }

@@ -66,7 +66,7 @@ impl Store {
         if version.is_some_and(|version| version + 1 != found.version) {
             return Err(StoreError::Refused(Refusal::Stale));
         }
-        apply(&mut writing, &found, change, entry.at).await?;
+        apply(self, &mut writing, &found, change, entry.at).await?;
         writing.execute("DELETE FROM login_session WHERE account_id = $1", &[id.into()]).await?;
         if ends_tokens(change) {
             let end = "UPDATE api_token SET ended_at = $2 WHERE account_id = $1 AND ended_at IS NULL";
@@ -92,6 +92,7 @@ impl Store {
 }
 
 async fn apply(
+    store: &Store,
     writing: &mut Transaction,
     found: &AccountRecord,
     change: &AccountChange<'_>,
@@ -112,7 +113,8 @@ async fn apply(
         }
         AccountChange::SetFactor { secret, step } => {
             let set = "UPDATE account SET factor_secret = $2, factor_step = $3 WHERE id = $1";
-            writing.execute(set, &[id.into(), secret.0.as_str().into(), (*step).into()]).await?;
+            let kept = store.kept_factor(id, secret)?;
+            writing.execute(set, &[id.into(), kept.as_str().into(), (*step).into()]).await?;
         }
         AccountChange::Reset(hash) => {
             let set = "UPDATE account SET password_hash = $2, must_set_password = 1, factor_secret = NULL, \

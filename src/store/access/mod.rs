@@ -6,6 +6,7 @@
 mod account;
 mod attempt;
 mod change;
+mod factor;
 mod once;
 mod session;
 mod token;

@@ -222,7 +222,9 @@ const PUSHES: &str = "SELECT p.number, m.address, o.point_id, o.item, o.kind, o.
     LEFT JOIN meter m ON m.id = i.meter_id \
     WHERE o.at = $2 AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
         AND (CAST($3 AS bigint) IS NULL OR o.state = $3) \
-        AND ($4 = '%%' OR lower(p.number) LIKE $4 ESCAPE '!' OR coalesce(m.address, '') LIKE $4 ESCAPE '!') \
+        AND ($4 = '%%' OR o.point_id IN (SELECT n.id FROM metering_point n WHERE lower(n.number) LIKE $4 ESCAPE '!' \
+            UNION SELECT k.point_id FROM meter n JOIN installation k ON k.meter_id = n.id AND k.removed_at IS NULL \
+                WHERE n.address LIKE $4 ESCAPE '!')) \
         AND (CAST($5 AS text) IS NULL \
             OR (o.point_id, o.item, o.kind, o.version, o.receiver) > ($6, $7, $8, $9, $5)) \
     ORDER BY o.point_id, o.item, o.kind, o.version, o.receiver LIMIT $10";

@@ -1,5 +1,6 @@
 //! Meters as people look for them, and all that the archive says of one.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::domain::access::Regions;
@@ -29,12 +30,12 @@ pub enum MeterSort {
 
 impl MeterSort {
     const ALL: [(Self, &'static str); 6] = [
-        (Self::Address, "m.address"),
-        (Self::Asset, "coalesce(m.asset_number, '')"),
-        (Self::Point, "coalesce(p.number, '')"),
-        (Self::Customer, "coalesce(c.number, '')"),
-        (Self::Area, "coalesce(a.name, '')"),
-        (Self::Line, "coalesce(l.name, m.terminal, '')"),
+        (Self::Address, "address"),
+        (Self::Asset, "asset"),
+        (Self::Point, "point"),
+        (Self::Customer, "customer"),
+        (Self::Area, "area"),
+        (Self::Line, "line"),
     ];
 }
 
@@ -147,7 +148,8 @@ impl Store {
             place.map(|place| place.meter).into(),
             i64::from(asked.at_most).into(),
         ];
-        let rows: Vec<LineRow> = reading.rows(list(asked.sort), &args).await?;
+        let has_words = !asked.words.trim().is_empty();
+        let rows: Vec<LineRow> = reading.rows(list(asked.sort, has_words, place.is_some()), &args).await?;
         rows.into_iter().map(line).collect()
     }
 
@@ -247,39 +249,44 @@ fn sheet(line: MeterLine, more: MoreRow, stays: Vec<StayRow>) -> Result<MeterShe
     })
 }
 
-/// The statement that sorts so: the places of pages are compared as the rows are sorted.
-fn list((sort, is_falling): (MeterSort, bool)) -> &'static str {
-    static MADE: LazyLock<[[&str; 2]; MeterSort::ALL.len()]> = LazyLock::new(|| {
-        let statement = |by: &str, behind: &str, way: &str| -> &'static str {
-            let text = format!(
-                "{COLUMNS}, {by} {JOINS} WHERE {SEEN} AND ($2 = '%%' OR {FOUND}) \
-                 AND (CAST($5 AS bigint) IS NULL OR ({by}, m.id) {behind} (CAST($4 AS text), CAST($5 AS bigint))) \
-                 ORDER BY {by} {way}, m.id {way} LIMIT $6"
-            );
-            text.leak()
-        };
-        MeterSort::ALL.map(|(_, by)| [statement(by, ">", "ASC"), statement(by, "<", "DESC")])
+/// The statement that sorts so, with words to look for or without, from a place on or from the beginning: with nothing
+/// left open, the rows of a page are found by an index of the list.
+fn list((sort, is_falling): (MeterSort, bool), has_words: bool, has_place: bool) -> &'static str {
+    static MADE: LazyLock<HashMap<(&str, [bool; 3]), &str>> = LazyLock::new(|| {
+        let flags = |number: u8| [number & 1 == 1, number & 2 == 2, number & 4 == 4];
+        let all = MeterSort::ALL.iter().flat_map(|(_, by)| (0..8).map(move |number| (*by, flags(number))));
+        all.map(|(by, flags)| ((by, flags), &*statement(by, flags).leak())).collect()
     });
-    let made = MeterSort::ALL.iter().zip(MADE.iter()).find(|((known, _), _)| *known == sort);
-    let [rising, falling] = made.map_or([ONE, ONE], |(_, both)| *both);
-    if is_falling { falling } else { rising }
+    let by = MeterSort::ALL.iter().find(|(known, _)| *known == sort).map_or("address", |(_, by)| *by);
+    MADE.get(&(by, [is_falling, has_words, has_place])).copied().unwrap_or(ONE)
 }
 
-const COLUMNS: &str = "SELECT m.id, m.address, m.asset_number, m.protocol, coalesce(l.name, m.terminal), p.number, \
+fn statement(by: &str, [is_falling, has_words, has_place]: [bool; 3]) -> String {
+    let (way, behind) = if is_falling { ("DESC", "<") } else { ("ASC", ">") };
+    // A parameter that is not used still has its type.
+    let words = match has_words {
+        true => "(w.words LIKE $2 ESCAPE '!' OR ($3 = 1 AND w.customer_words LIKE $2 ESCAPE '!'))",
+        false => "(CAST($2 AS text) IS NOT NULL AND CAST($3 AS bigint) IS NOT NULL)",
+    };
+    let place = match has_place {
+        true => format!("(w.{by}, w.meter_id) {behind} (CAST($4 AS text), CAST($5 AS bigint))"),
+        false => "(CAST($4 AS text) IS NULL AND CAST($5 AS bigint) IS NULL)".to_owned(),
+    };
+    format!(
+        "SELECT {COLUMNS}, w.{by} FROM meter_list w JOIN meter m ON m.id = w.meter_id {JOINS} \
+         WHERE ($1 = '' OR $1 LIKE '%,' || CAST(w.area_id AS text) || ',%') AND {words} AND {place} \
+         ORDER BY w.{by} {way}, w.meter_id {way} LIMIT $6"
+    )
+}
+
+const COLUMNS: &str = "m.id, m.address, m.asset_number, m.protocol, coalesce(l.name, m.terminal), p.number, \
     c.number, c.name, a.name, CAST(CASE WHEN p.protection IS NULL THEN 0 ELSE 1 END AS bigint)";
 
-const JOINS: &str = "FROM meter m LEFT JOIN line l ON l.id = m.line_id \
+const JOINS: &str = "LEFT JOIN line l ON l.id = m.line_id \
     LEFT JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
     LEFT JOIN metering_point p ON p.id = i.point_id \
     LEFT JOIN customer c ON c.id = p.customer_id \
     LEFT JOIN transformer_area a ON a.id = p.area_id";
-
-const SEEN: &str = "($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')";
-
-const FOUND: &str = "m.address LIKE $2 ESCAPE '!' OR lower(coalesce(m.asset_number, '')) LIKE $2 ESCAPE '!' \
-    OR lower(coalesce(p.number, '')) LIKE $2 ESCAPE '!' OR lower(coalesce(a.name, '')) LIKE $2 ESCAPE '!' \
-    OR ($3 = 1 AND (lower(coalesce(c.number, '')) LIKE $2 ESCAPE '!' \
-        OR lower(coalesce(c.name, '')) LIKE $2 ESCAPE '!'))";
 
 const MORE: &str = "SELECT m.profile, m.measuring_point, c.class, p.role, f.name, r.name, p.protection, p.area_id, p.id \
     FROM meter m LEFT JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \

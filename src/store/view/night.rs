@@ -132,15 +132,11 @@ fn missing(row: MissingRow) -> Result<MissingLine, StoreError> {
     })
 }
 
-const GROUPS: &str = "SELECT a.name, coalesce(l.name, m.terminal), rm.outcome, rm.cause, count(*), \
+const GROUPS: &str = "SELECT nullif(w.area, ''), nullif(w.line, ''), rm.outcome, rm.cause, count(*), \
         CAST(coalesce(sum(rm.holes), 0) AS bigint) \
-    FROM run_meter rm JOIN meter m ON m.id = rm.meter_id \
-    LEFT JOIN line l ON l.id = m.line_id \
-    LEFT JOIN installation i ON i.meter_id = rm.meter_id AND i.removed_at IS NULL \
-    LEFT JOIN metering_point p ON p.id = i.point_id \
-    LEFT JOIN transformer_area a ON a.id = p.area_id \
-    WHERE rm.run_id = $1 AND ($2 = '' OR $2 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
-    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4";
+    FROM run_meter rm JOIN meter_list w ON w.meter_id = rm.meter_id \
+    WHERE rm.run_id = $1 AND ($2 = '' OR $2 LIKE '%,' || CAST(w.area_id AS text) || ',%') \
+    GROUP BY w.area, w.line, rm.outcome, rm.cause ORDER BY 1, 2, 3, 4";
 
 const MISSING: &str = "SELECT rm.meter_id, m.address, p.number, c.number, c.name, a.name, \
         coalesce(l.name, m.terminal), rm.cause, rm.detail, rm.changed_at \
