@@ -52,15 +52,20 @@ impl Site {
         .ordering(self.supply.clone())
     }
 
-    /// Wakes whoever watches when an on-demand read has changed.
-    pub(super) async fn tell_of_reads(&self, told: Changes, stop: &CancellationToken) {
-        let mut changes = self.on_demand.changes();
+    /// Wakes whoever watches when an on-demand read or an order has changed.
+    pub(super) async fn tell_of_changes(&self, told: Changes, stop: &CancellationToken) {
+        let (mut reads, mut orders) = (self.on_demand.changes(), self.supply.changes());
         loop {
-            let changed =
-                tokio::select! { () = stop.cancelled() => return, changed = changes.recv() => changed };
-            match changed {
-                Ok(_) | Err(RecvError::Lagged(_)) => told.tell(Topic::Read),
-                Err(RecvError::Closed) => return,
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = reads.recv() => match changed {
+                    Ok(_) | Err(RecvError::Lagged(_)) => told.tell(Topic::Read),
+                    Err(RecvError::Closed) => return,
+                },
+                changed = orders.changed() => match changed {
+                    Ok(()) => told.tell(Topic::Order),
+                    Err(_) => return,
+                },
             }
         }
     }

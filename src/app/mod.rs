@@ -217,7 +217,7 @@ impl Site {
         let console = async {
             if let Some(console) = console {
                 let services = self.services();
-                let told = self.tell_of_reads(services.changes.clone(), stop);
+                let told = self.tell_of_changes(services.changes.clone(), stop);
                 let served = http::serve(services, console.into_listener(), &self.tasks, stop);
                 tokio::join!(told, served);
             }

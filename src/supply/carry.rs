@@ -35,7 +35,7 @@ impl Supply {
         if found.is_empty() {
             tracing::info!(order.id = %due.order, "point {} of order {} is armed", due.point, due.order);
         }
-        self.0.wake.notify_one();
+        self.0.tell();
         Ok(())
     }
 
@@ -70,9 +70,9 @@ impl Supply {
             before: &record,
             found: &found,
         };
-        let Intended::Kept(attempt) = self.0.store.intend(&intent, &self.limits(), now).await? else {
-            return Ok(());
-        };
+        let intended = self.0.store.intend(&intent, &self.limits(), now).await?;
+        self.0.tell();
+        let Intended::Kept(attempt) = intended else { return Ok(()) };
         let in_time = if due.kind.is_cut_class() { CUT_WAITS } else { valid };
         let order = FieldOrder {
             command: command(due.kind),
@@ -121,7 +121,7 @@ impl Supply {
                 }
             }
         }
-        self.0.wake.notify_one();
+        self.0.tell();
     }
 
     /// Looks what came of it, and draws the conclusion.
@@ -171,7 +171,7 @@ impl Supply {
         if state != due.state {
             let name = crate::domain::Coded::name(state);
             tracing::info!(order.id = %due.order, proof, "point {} of order {} is {name}", due.point, due.order);
-            self.0.wake.notify_one();
+            self.0.tell();
         }
         Ok(())
     }
@@ -190,6 +190,7 @@ impl Supply {
             over: &[],
         };
         self.0.store.note_seen(&seen, now).await?;
+        self.0.tell();
         Ok(())
     }
 
@@ -199,6 +200,7 @@ impl Supply {
         let before = &BeforeRecord::default();
         let intent = Intent { order: due.order, point: due.point, expires: now, before, found };
         self.0.store.intend(&intent, &self.limits(), now).await?;
+        self.0.tell();
         Ok(())
     }
 
@@ -216,7 +218,14 @@ fn judged(due: Due, field: &Field, (attempt, looks): (&AttemptRecord, &[Look]), 
         until: attempt.expires_at,
         is_accepted: attempt.outcome == Some(AttemptOutcome::Accepted),
     };
-    judge(attempt.before.look.as_ref(), looks, expectation(due.kind), told, &field.rules(None))
+    let rules = field.rules(trip_delay(&attempt.before.told));
+    judge(attempt.before.look.as_ref(), looks, expectation(due.kind), told, &rules)
+}
+
+/// How long a meter said that it waits before it trips.
+fn trip_delay(told: &str) -> Option<Duration> {
+    let told: serde_json::Value = serde_json::from_str(told).ok()?;
+    told.get(TRIP_DELAY)?.as_u64().map(Duration::from_secs)
 }
 
 /// What a meter said before stands against an order (F34, F53). Nothing does against giving supply back.
@@ -257,6 +266,7 @@ fn told(before: &Before) -> String {
         "energy": before.energy.map(|energy| energy.value),
         "currents_ma": before.currents.map(|currents| currents.value.0),
         "power_dw": before.power.map(|power| power.value),
+        TRIP_DELAY: before.trip_delay.map(|delay| delay.value.as_secs()),
     })
     .to_string()
 }
@@ -290,6 +300,9 @@ const fn lane_of(kind: OrderKind) -> Lane {
         OrderKind::Cut | OrderKind::HoldOff | OrderKind::AlarmOn | OrderKind::AlarmOff => Lane::Control,
     }
 }
+
+/// Under what name the trip delay is kept.
+const TRIP_DELAY: &str = "trip_delay_seconds";
 
 /// A number that seed, order and point decide, spread evenly.
 fn drawn(seed: u64, order: i64, point: i64) -> u32 {
@@ -373,6 +386,15 @@ mod tests {
         let told: serde_json::Value = serde_json::from_str(&told).unwrap();
         assert_eq!((&told["status"], &told["clock_offset_seconds"]), (&80.into(), &(-7).into()));
         assert_eq!(told["check"], "other_asset");
+    }
+
+    #[test]
+    fn f46_the_trip_delay_that_a_meter_told_is_kept_with_the_order() {
+        let delay = Timed { value: Duration::from_secs(600), at: AT };
+        let before = Before { trip_delay: Some(delay), ..before(AssetCheck::Same, 0, 0) };
+        assert_eq!(trip_delay(&told(&before)), Some(Duration::from_secs(600)));
+        assert_eq!(trip_delay(&told(&Before { trip_delay: None, ..before })), None);
+        assert_eq!(trip_delay(""), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::field::{CannotOrder, Fields, NotReachable};
 use crate::clock::Clock;
@@ -66,6 +66,16 @@ pub(super) struct Inner {
     pub(super) settings: SupplySettings,
     /// Something may be due.
     pub(super) wake: Notify,
+    /// How often something of an order has changed while it was carried out.
+    pub(super) changed: watch::Sender<u64>,
+}
+
+impl Inner {
+    /// Wakes whoever carries orders out, and whoever watches them.
+    pub(super) fn tell(&self) {
+        self.wake.notify_one();
+        self.changed.send_modify(|times| *times = times.wrapping_add(1));
+    }
 }
 
 /// Why a meter cannot be ordered from here.
@@ -99,7 +109,14 @@ impl Supply {
     #[must_use]
     pub fn new(parts: SupplyParts) -> Self {
         let SupplyParts { store, clock, fields, settings } = parts;
-        Self(Arc::new(Inner { store, clock, fields, settings, wake: Notify::new() }))
+        let changed = watch::Sender::new(0);
+        Self(Arc::new(Inner { store, clock, fields, settings, wake: Notify::new(), changed }))
+    }
+
+    /// Follows how often something of an order has changed while it was carried out.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
     }
 
     /// Writes an order and hands it in.

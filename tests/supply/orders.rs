@@ -51,8 +51,10 @@ async fn f46_a_home_is_cut_verified_and_given_back() {
     let head_end = street.head_end().await;
     head_end
         .during(async {
+            let mut changes = head_end.supply.changes();
             let id = approved(&street, &head_end, &[0]).await;
             street.until(id, &[OrderState::Accepted]).await;
+            assert!(changes.has_changed().unwrap() && *changes.borrow_and_update() >= 3, "pages are told");
             let accepted = street.clock.now();
             let end = street.until(id, &[OrderState::VerifiedOpen, OrderState::VerifiedClosed]).await;
             assert_eq!(end, OrderState::VerifiedOpen);
@@ -212,7 +214,7 @@ async fn f48_a_refusal_ends_the_repetition_at_once() {
             assert!(street.houses[0].meter.lock().unwrap().meter.passwords_mut().set(2, [1, 2, 3]));
             let back = restored(&street, &head_end, 0).await;
             street.until(back, &[OrderState::Rejected]).await;
-            assert_eq!(alarms(&street).await, [AlarmKind::RestoreRefused]);
+            assert_eq!(alarms(&street).await, [AlarmKind::RestoreRefused, AlarmKind::PasswordRefused]);
             tokio::time::sleep(HOUR).await;
             assert_eq!(street.orders(0), [TRIP, PERMIT]);
             let again = restored(&street, &head_end, 0).await;

@@ -76,7 +76,7 @@ async fn f46_a_relay_that_waits_for_a_large_current_is_waited_for() {
     tokio::time::sleep(MINUTE).await;
     let look = rig.field.look(Lane::Control).await.unwrap();
     assert!(look.status.is_ordered_open() && !look.status.is_open(), "{look:?}");
-    let mut rules = rig.field.rules(Some(&before));
+    let mut rules = rig.field.rules(before.trip_delay.map(|delay| delay.value));
     assert_eq!(rules.large_current, 30_000);
     rules.large_current = flows / 2;
     let judged = |looks: &[_]| {

@@ -299,7 +299,7 @@ impl Rig {
             tokio::time::sleep(Duration::from_secs(*seconds)).await;
             looks.push(self.field.look(Lane::Control).await.unwrap());
         }
-        let rules = self.field.rules(Some(before));
+        let rules = self.field.rules(before.trip_delay.map(|delay| delay.value));
         let proof = judge(before.look().as_ref(), &looks, expectation, told, &rules);
         (looks, proof)
     }

@@ -224,11 +224,10 @@ impl Field {
         send::send(self, order).await
     }
 
-    /// By what looks at it are judged; what it told of its trip delay counts before what its profile says.
+    /// By what looks at it are judged; the trip delay that it told counts before what its profile says.
     #[must_use]
-    pub fn rules(&self, before: Option<&Before>) -> Rules {
+    pub fn rules(&self, trip_delay: Option<Duration>) -> Rules {
         let relay = self.profile.relay;
-        let told = before.and_then(|before| before.trip_delay.map(|delay| delay.value));
         Rules {
             switch: if relay.switch == RelaySwitch::Outside { Switch::Outside } else { Switch::Inside },
             open_below: relay.open_below_milliamps.into(),
@@ -236,7 +235,7 @@ impl Field {
             large_current_wait: LARGE_CURRENT_WAIT,
             apart: APART,
             settles_within: relay.settles_within,
-            trip_delay: told.unwrap_or(relay.trip_delay),
+            trip_delay: trip_delay.unwrap_or(relay.trip_delay),
         }
     }
 
