@@ -43,9 +43,10 @@ check() {
     fi
 }
 
-# What takes minutes and is worth them on every landing: months of nights, kills, the demonstration.
+# What takes minutes and is worth them on every landing: months of nights, kills, the demonstration, the console in a browser.
 long_runs() {
-    step cargo test --locked -p chaobiao --test night --test cli_serve --test cli_demo -- --ignored --nocapture
+    step cargo test --locked -p chaobiao --test night --test cli_serve --test cli_demo --test browser -- --ignored --nocapture
+    step cargo test --locked -p chaobiao --test supply f28 -- --ignored --nocapture
 }
 
 nightly() {

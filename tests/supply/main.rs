@@ -8,6 +8,7 @@
 
 mod kills;
 mod orders;
+mod process;
 mod races;
 #[path = "../store_contract/supply/ready.rs"]
 mod ready;

@@ -1,7 +1,7 @@
 //! A street: homes that can be cut on one line, a store with their password, and a head-end that may be killed and begun
 //! again, in paused time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,7 +36,8 @@ use simulator::world::World;
 use simulator::world::file::BusEntry;
 use simulator::world::fitted::Shared;
 use simulator::world::generate::Plan;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -111,7 +112,8 @@ impl Cutter {
         self.cut.notified().await;
     }
 
-    fn mend(&self) {
+    /// Lets everything pass again.
+    pub(crate) fn mend(&self) {
         self.is_set.store(false, Ordering::SeqCst);
         self.is_cut.store(false, Ordering::SeqCst);
     }
@@ -161,7 +163,7 @@ impl Street {
         make_ready(&store, &address, &all[..count], start).await;
         protect(&store, all[count], start).await;
         let key = KeyFile::make(&folder.path().join("key")).unwrap();
-        let config = config(&folder);
+        let config = config(folder.path(), 7001);
         keep_password(&store, &key, &all[..=count], start).await;
         tokio::time::pause();
         let manual = ManualClock::running(start);
@@ -195,38 +197,33 @@ impl Street {
         let dial = move || {
             let (ours, theirs) = tokio::io::duplex(1024);
             let (bus, cutter) = (bus.memory(), Arc::clone(&cutter));
-            wires.spawn(async move { wire(ours, bus, &cutter).await });
+            wires.spawn(async move { drop(wire(ours, bus, &cutter).await) });
             Some(theirs)
         };
-        let line = Channel::spawn(
-            ChannelSettings::new("line"),
-            Dialler::memory(dial, true),
-            Box::new(()),
-            &tasks,
-            stop.clone(),
-        );
-        let vault = self.store.open_vault(&self.key, self.clock.now()).await.unwrap();
-        let parts = FieldParts {
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            lines: Lines::of([line]),
-            vault: Some(vault),
-            security: None,
-        };
-        let settings = SupplySettings {
-            ceilings: Ceilings::BUILT_IN,
-            stop_file: Some(self.stop_file()),
-            valid_for: Duration::from_secs(300),
-            poll: Duration::from_secs(1),
-            seed: 7,
-        };
-        let supply = Supply::new(SupplyParts {
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            fields: Fields::new(&self.config, parts),
-            settings,
+        let (dialler, folder) = (Dialler::memory(dial, true), self.folder.path());
+        HeadEnd::of((&self.store, &self.clock), (&self.config, folder), &self.key, dialler, (tasks, stop))
+            .await
+    }
+
+    /// Lets time run as it does, and puts the line on a port of this machine.
+    pub(crate) async fn in_real_time(&self) -> u16 {
+        tokio::time::resume();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (bus, cutter, wires) = (self.bus.clone(), Arc::clone(&self.cutter), TaskTracker::new());
+        let each = wires.clone();
+        wires.spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let (bus, cutter) = (bus.memory(), Arc::clone(&cutter));
+                each.spawn(async move {
+                    // What has reached the line goes on when the program is gone.
+                    let mut bus = wire(near, bus, &cutter).await;
+                    let rest = bus.read_to_end(&mut Vec::new()).await;
+                    drop(rest);
+                });
+            }
         });
-        HeadEnd { supply, tasks, stop }
+        port
     }
 
     pub(crate) fn stop_file(&self) -> PathBuf {
@@ -287,6 +284,45 @@ impl Street {
 }
 
 impl HeadEnd {
+    /// The head-end of the street whose files are in a folder, with its line on a port: in another process.
+    pub(crate) async fn elsewhere(folder: &Path, port: u16, now: Moment) -> Self {
+        let store = Store::open(&Address::Sqlite(folder.join("store.db")), Migrations::Check).await.unwrap();
+        let (config, key) = (config(folder, port), KeyFile::load(&folder.join("key")).unwrap());
+        let dialler = Dialler::of(&config.lines[0]).unwrap();
+        let clock = ManualClock::running(now).clock();
+        let ends = (TaskTracker::new(), CancellationToken::new());
+        Self::of((&store, &clock), (&config, folder), &key, dialler, ends).await
+    }
+
+    async fn of(
+        (store, clock): (&Store, &Clock),
+        (config, folder): (&Config, &Path),
+        key: &KeyFile,
+        dialler: Dialler,
+        (tasks, stop): (TaskTracker, CancellationToken),
+    ) -> Self {
+        let line = Channel::spawn(ChannelSettings::new("line"), dialler, Box::new(()), &tasks, stop.clone());
+        let vault = store.open_vault(key, clock.now()).await.unwrap();
+        let parts = FieldParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            lines: Lines::of([line]),
+            vault: Some(vault),
+            security: None,
+        };
+        let settings = SupplySettings {
+            ceilings: Ceilings::BUILT_IN,
+            stop_file: Some(folder.join("STOP")),
+            valid_for: Duration::from_secs(300),
+            poll: Duration::from_secs(1),
+            seed: 7,
+        };
+        let fields = Fields::new(config, parts);
+        let supply =
+            Supply::new(SupplyParts { store: store.clone(), clock: clock.clone(), fields, settings });
+        Self { supply, tasks, stop }
+    }
+
     /// Works for as long as `act` lasts, and gives what it gives. Whatever is being done then is dropped.
     pub(crate) async fn during<T>(&self, act: impl Future<Output = T>) -> T {
         tokio::select! {
@@ -311,12 +347,16 @@ impl HeadEnd {
 }
 
 /// Carries bytes between a head-end and the bus, until it is cut.
-async fn wire(mut ours: DuplexStream, mut bus: DuplexStream, cutter: &Cutter) {
+async fn wire(
+    mut ours: impl AsyncRead + AsyncWrite + Unpin,
+    mut bus: DuplexStream,
+    cutter: &Cutter,
+) -> DuplexStream {
     let (mut up, mut down) = ([0; 512], [0; 512]);
     loop {
         tokio::select! {
             read = ours.read(&mut up) => {
-                let Ok(count @ 1..) = read else { return };
+                let Ok(count @ 1..) = read else { return bus };
                 let mut bytes = &up[..count];
                 if cutter.is_cut.load(Ordering::SeqCst) {
                     continue;
@@ -329,16 +369,16 @@ async fn wire(mut ours: DuplexStream, mut bus: DuplexStream, cutter: &Cutter) {
                     cutter.is_cut.store(true, Ordering::SeqCst);
                 }
                 if bus.write_all(bytes).await.is_err() {
-                    return;
+                    return bus;
                 }
                 if is_cut {
                     cutter.cut.notify_one();
                 }
             }
             read = bus.read(&mut down) => {
-                let Ok(count @ 1..) = read else { return };
+                let Ok(count @ 1..) = read else { return bus };
                 if !cutter.is_cut.load(Ordering::SeqCst) && ours.write_all(&down[..count]).await.is_err() {
-                    return;
+                    return bus;
                 }
             }
         }
@@ -374,9 +414,10 @@ async fn keep_password(store: &Store, key: &KeyFile, homes: &[Home], now: Moment
     store.replace_secrets(&vault, &secrets, &entry).await.unwrap();
 }
 
-fn config(folder: &tempfile::TempDir) -> Config {
-    let text = "[database]\npath = \"unused.db\"\n[[line]]\nname = \"line\"\ntcp = \"127.0.0.1:7001\"\n";
-    Config::parse(&folder.path().join("amr.toml"), text).unwrap().config
+fn config(folder: &Path, port: u16) -> Config {
+    let text =
+        format!("[database]\npath = \"unused.db\"\n[[line]]\nname = \"line\"\ntcp = \"127.0.0.1:{port}\"\n");
+    Config::parse(&folder.join("amr.toml"), &text).unwrap().config
 }
 
 fn fitted(count: usize, start: Moment) -> (BusEntry, Vec<Shared>) {

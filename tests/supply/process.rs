@@ -1,0 +1,133 @@
+//! The process itself is killed within a cut (F28): SIGKILL at a byte of the frame, in real time, with a database on files.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use chaobiao::domain::supply::{OrderState, SupplyOrder};
+use chaobiao::domain::{Id, Moment};
+use tokio_util::sync::CancellationToken;
+
+use crate::ready::{acting, cut};
+use crate::rig::{HeadEnd, Street};
+
+/// Folder, port and the present of a street, for the process that is to be killed.
+const STREET: &str = "CHAOBIAO_TEST_STREET";
+
+/// Bytes of a cut on the line, wake-up bytes counted in: 4 and 28.
+const FRAME: usize = 32;
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+#[ignore = "long: processes in real time, tests/check.sh ci"]
+async fn f28_a_process_that_is_killed_within_a_cut_has_sent_it_once() {
+    let mut heard = Vec::new();
+    for after in [0, 1, 4, 13, FRAME - 1, FRAME] {
+        heard.push(killed_after(after).await);
+    }
+    println!("f28: cuts that the meter heard: {heard:?}");
+    assert_eq!(heard, [0, 0, 0, 0, 0, 1]);
+}
+
+/// Says how many cuts the meter has heard in the end.
+async fn killed_after(after: usize) -> usize {
+    let street = Street::new(1).await;
+    let port = street.in_real_time().await;
+    let id = approved(&street).await;
+    street.cutter.set(after);
+    let mut first = Process::start(&street, port);
+    tokio::time::timeout(PATIENCE, street.cutter.cut()).await.unwrap();
+    first.kill();
+    if after == FRAME {
+        // What has left goes on while nobody is there; who comes back within it would only disturb it.
+        let heard = async {
+            while street.orders(0).is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, heard).await.unwrap();
+    }
+    let view = street.view(id).await;
+    assert_eq!(view.points[0].state, OrderState::Sending, "{after}: the intent came before the first byte");
+    assert_eq!(view.attempts.len(), 1, "{after}");
+
+    street.cutter.mend();
+    let mut second = Process::start(&street, port);
+    let looked = async {
+        // What a kill left is read before anything is concluded from it.
+        loop {
+            let point = street.houses[0].home.point;
+            let (_, looks) = street.store.last_attempt(id, point).await.unwrap().unwrap();
+            if !looks.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looked).await.unwrap();
+    second.kill();
+    let view = street.view(id).await;
+    assert_eq!(view.points[0].state, OrderState::Unknown, "{after}: one look does not tell");
+    assert_eq!(view.attempts.len(), 1, "{after}: it is not sent again");
+    let heard = street.orders(0).len();
+    assert_eq!(street.is_open(0), heard > 0, "{after}");
+    // As it is ended in every other test.
+    tokio::time::pause();
+    street.close().await;
+    heard
+}
+
+/// A cut that may be sent at once.
+async fn approved(street: &Street) -> Id<SupplyOrder> {
+    let head_end = street.head_end().await;
+    let now = street.clock.now();
+    let mut new = cut(&[street.houses[0].home], now);
+    new.window.until = now.plus(Duration::from_secs(540));
+    let asked = head_end.supply.ask(&acting("li", now), &new).await.unwrap();
+    let seen = street.view(asked.id).await.hash;
+    head_end.supply.approve(&acting("wang", now), asked.id, seen).await.unwrap();
+    head_end.close().await;
+    asked.id
+}
+
+struct Process(Child);
+
+impl Process {
+    fn start(street: &Street, port: u16) -> Self {
+        let present = street.clock.now().micros();
+        let given = format!("{} {port} {present}", street.folder.path().display());
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["process::head_end_that_is_killed", "--exact", "--ignored", "--nocapture"])
+            .env(STREET, given)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    /// SIGKILL.
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        assert!(!self.0.wait().unwrap().success(), "it had ended by itself");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+#[ignore = "is begun as a process by f28_a_process_that_is_killed_within_a_cut_has_sent_it_once"]
+async fn head_end_that_is_killed() {
+    let Ok(given) = std::env::var(STREET) else { return };
+    let [folder, port, present] = given.split(' ').collect::<Vec<_>>()[..] else { panic!("{given}") };
+    let present = Moment::from_micros(present.parse().unwrap());
+    let head_end = HeadEnd::elsewhere(&PathBuf::from(folder), port.parse().unwrap(), present).await;
+    head_end.supply.run(&CancellationToken::new()).await;
+}
