@@ -1,0 +1,15 @@
+//! Q/GDW 1376.1 (376.1), the protocol between a head-end and its concentrators (集中器) and terminals (采集终端).
+
+#![cfg_attr(test, allow(clippy::as_conversions))]
+
+pub mod address;
+pub mod afn;
+pub mod auxiliary;
+pub mod bcd;
+pub mod civil;
+pub mod control;
+pub mod frame;
+pub mod identifier;
+pub mod quantity;
+pub mod seq;
+pub mod terminal_time;
