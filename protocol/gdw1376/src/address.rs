@@ -208,9 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in
-            ["", "1100", "1100-", "11G0-3039", "1100-+039", "1100303", "1100999999", "五五五"]
-        {
+        for text in ["", "1100", "1100-", "11G0-3039", "1100-+039", "1100303", "1100999999", "五五五"] {
             let error = text.parse::<TerminalAddress>().unwrap_err();
             assert!(matches!(error, AddressError::Form), "{text}: {error}");
         }
