@@ -4,10 +4,13 @@
 
 pub mod address;
 pub mod afn;
+pub mod answer;
+pub mod assembly;
 pub mod auxiliary;
 pub mod bcd;
 pub mod catalog;
 pub mod civil;
+pub mod confirmation;
 pub mod control;
 pub mod decoder;
 pub mod format;
@@ -15,6 +18,8 @@ pub mod frame;
 pub mod identifier;
 pub mod message;
 pub mod quantity;
+pub mod reading;
+pub mod request;
 pub mod seq;
 pub mod terminal_time;
 pub mod unit;

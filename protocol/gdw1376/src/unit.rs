@@ -263,28 +263,39 @@ impl<'a> Cutter<'a> {
         function: FnNumber,
     ) -> Result<(Vec<Decoded<'a>>, usize), Stop> {
         let afn = self.afn;
-        let mut fitting = Vec::new();
-        let mut error = None;
+        let mut best: Option<(Fit, Vec<Decoded<'a>>, usize)> = None;
+        let (mut is_tied, mut error) = (false, None);
         for layout in layouts {
             match catalog::read(layout, rest) {
-                Ok(read) => fitting.push(read),
+                Ok((values, length)) => {
+                    let fit = self.fit(rest.get(length..).unwrap_or_default(), later);
+                    let known = best.as_ref().map(|(fit, ..)| *fit);
+                    is_tied = known == Some(fit) || is_tied && known > Some(fit);
+                    if known < Some(fit) {
+                        best = Some((fit, values, length));
+                    }
+                }
                 Err(wrong) => error = error.or(Some(wrong)),
             }
         }
-        let follows = |read: &(Vec<Decoded<'a>>, usize)| {
-            later == 0 && self.is_known(rest.get(read.1..).unwrap_or_default())
-        };
-        let exact = |read: &(Vec<Decoded<'a>>, usize)| later == 0 && read.1 == rest.len();
-        for rule in [&exact as &dyn Fn(&(Vec<Decoded<'a>>, usize)) -> bool, &follows, &|_| true] {
-            let mut places =
-                fitting.iter().enumerate().filter(|(_, read)| rule(read)).map(|(place, _)| place);
-            match (places.next(), places.next()) {
-                (Some(place), None) => return Ok(fitting.swap_remove(place)),
-                (Some(_), Some(_)) => return Err(Stop::Ambiguous { afn, function }),
-                (None, _) => {}
-            }
+        match best {
+            Some((_, values, length)) if !is_tied => Ok((values, length)),
+            Some(_) => Err(Stop::Ambiguous { afn, function }),
+            None => Err(error.map_or(Stop::NoLayout { afn, function }, |error| Stop::Data {
+                afn,
+                function,
+                error,
+            })),
         }
-        Err(error.map_or(Stop::NoLayout { afn, function }, |error| Stop::Data { afn, function, error }))
+    }
+
+    /// How well a layout fits that leaves `behind`, when `later` units more stand under the same identifier.
+    fn fit(&self, behind: &[u8], later: usize) -> Fit {
+        match (later, behind) {
+            (0, []) => Fit::Exact,
+            (0, behind) if self.is_known(behind) => Fit::Followed,
+            _ => Fit::Loose,
+        }
     }
 
     /// True when `bytes` begin with an identifier all of whose items the catalogue knows.
@@ -296,6 +307,17 @@ impl<'a> Cutter<'a> {
             && functions.peek().is_some()
             && functions.all(|function| self.row(function).is_ok())
     }
+}
+
+/// How well a layout fits, the best last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// The data are long enough.
+    Loose,
+    /// Behind them stands an identifier that the catalogue knows.
+    Followed,
+    /// They end where the message does.
+    Exact,
 }
 
 #[cfg(test)]

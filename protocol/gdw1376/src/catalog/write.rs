@@ -12,10 +12,10 @@ use crate::format::{EncodeError, Value, encode};
 pub fn write(layout: &Layout, values: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let begin = out.len();
     let mut writer = Writer { values, place: 0, counts: Counts::default(), out };
-    let written = writer.nodes(&layout.nodes).and_then(|()| match writer.place {
-        place if place == values.len() => Ok(()),
-        place => Err(EncodeError::WrongCount { place }),
-    });
+    let mut written = writer.nodes(&layout.nodes);
+    if written.is_ok() && writer.place != values.len() {
+        written = Err(EncodeError::WrongCount { place: writer.place });
+    }
     if written.is_err() {
         out.truncate(begin);
     }

@@ -23,8 +23,8 @@ fn cut_up(is_up: bool, afn: u8, units: &[u8]) -> (Vec<String>, Option<&'static s
     let message = message(is_up, afn, units);
     let cut = cut(&message);
     let shown = cut.units.iter().map(|unit| {
-        let point = unit.point.map_or("p?".to_owned(), |point| point.to_string());
-        let function = unit.function.map_or("F?".to_owned(), |function| function.to_string());
+        let point = unit.point.map_or_else(|| "p?".to_owned(), |point| point.to_string());
+        let function = unit.function.map_or_else(|| "F?".to_owned(), |function| function.to_string());
         let last = unit.values.last().map_or_else(String::new, |last| format!(" {}", last.value));
         format!("{point}{function} {}{last}", unit.values.len())
     });

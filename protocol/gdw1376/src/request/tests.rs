@@ -1,0 +1,224 @@
+use super::*;
+use crate::address::TerminalAddress;
+use crate::catalog;
+use crate::frame::Frame;
+use crate::unit;
+
+fn envelope(number: u8) -> Envelope {
+    Envelope::new(AddressField::single(TerminalAddress::new(1100, 12345).unwrap(), 1), number)
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    text.split_whitespace().map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+}
+
+fn points(numbers: impl IntoIterator<Item = u16>) -> Vec<Point> {
+    numbers.into_iter().map(|number| Point::new(number).unwrap()).collect()
+}
+
+fn functions(numbers: &[u16]) -> Vec<FnNumber> {
+    numbers.iter().map(|number| FnNumber::new(*number).unwrap()).collect()
+}
+
+fn day() -> Civil {
+    Civil::date(2024, 8, 20).unwrap()
+}
+
+fn record(number: u16, meter: u8) -> ArchiveRecord {
+    ArchiveRecord {
+        number,
+        point: Point::new(number).unwrap(),
+        speed: Speed::B2400,
+        port: 31,
+        protocol: 30,
+        address: [meter, 0, 0, 0, 0, 0],
+        password: [0; 6],
+        tariffs: 4,
+        integer_digits: 6,
+        decimal_digits: 2,
+        collector: [0; 6],
+        class: UserClass { class: 5, sub_class: 0 },
+    }
+}
+
+// covers [1376 9]
+#[test]
+fn the_built_frames_of_the_text() {
+    let sent = |request: Request, number| request.to_bytes(&envelope(number)).unwrap();
+    assert_eq!(
+        sent(Request::WriteArchive(vec![record(2, 1), record(3, 2)]), 1),
+        hex("68 52 01 52 01 68 4A 00 11 39 30 02 04 71 00 00 02 01 02 00 02 00 02 00 7F 1E 01 00 00 00 00 00
+             00 00 00 00 00 00 04 09 00 00 00 00 00 00 50 03 00 03 00 7F 1E 02 00 00 00 00 00 00 00 00 00 00
+             00 04 09 00 00 00 00 00 00 50 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 41 16")
+    );
+    assert_eq!(
+        sent(Request::ReadArchive(vec![2, 3]), 7),
+        hex("68 4A 00 4A 00 68 4B 00 11 39 30 02 0A 67 00 00 02 01 02 00 02 00 03 00 42 16")
+    );
+    let freeze = Freeze { points: points(1..=8), functions: functions(&[161]), period: Period::Day(day()) };
+    assert_eq!(
+        sent(Request::ReadFreeze(freeze), 2),
+        hex("68 3E 00 3E 00 68 4B 00 11 39 30 02 0D 62 FF 01 01 14 20 08 24 97 16")
+    );
+    let curve = Curve {
+        point: Point::new(2).unwrap(),
+        function: FnNumber::new(101).unwrap(),
+        start: day(),
+        density: Density::QuarterHour,
+        points: 96,
+    };
+    assert_eq!(
+        sent(Request::ReadCurve(curve), 4),
+        hex("68 4E 00 4E 00 68 4B 00 11 39 30 02 0D 64 02 01 10 0C 00 00 20 08 24 01 60 04 16")
+    );
+    assert_eq!(
+        sent(Request::SetClock(Civil::new(2024, 8, 21, 12, 0, 0).unwrap()), 5),
+        hex("68 8A 00 8A 00 68 4A 00 11 39 30 02 05 75 00 00 40 03 00 00 12 21 68 24 00 00 00 00 00 00 00 00
+             00 00 00 00 00 00 00 00 42 16")
+    );
+    let forward = Forward {
+        port: 31,
+        line: LineSettings::METER_2400,
+        answer_within: Wait::Seconds(60),
+        byte_timeout: 10,
+        frame: hex("68 01 00 00 00 00 00 68 11 04 36 38 33 37 BE 16"),
+    };
+    assert_eq!(
+        sent(Request::Forward(forward), 7),
+        hex("68 CA 00 CA 00 68 4B 00 11 39 30 02 10 67 00 00 01 00 1F 6B BC 0A 10 00 68 01 00 00 00 00 00 68
+             11 04 36 38 33 37 BE 16 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 31 16")
+    );
+}
+
+#[test]
+fn count_bit_tag_and_password_stand_where_they_belong() {
+    let tag = TimeTag::from_wire([0x13, 0x51, 0x23, 0x21, 0x05, 0x02]);
+    let envelope =
+        Envelope { count_bit: Some(true), tag: Some(tag), password: Password([0xA5; 16]), ..envelope(0x13) };
+    for request in [Request::SetClock(day()), Request::ReadClock, Request::ReadArchive(vec![1])] {
+        let bytes = request.to_bytes(&envelope).unwrap();
+        let message = Message::of(&Frame::parse(&bytes).unwrap()).unwrap();
+        assert_eq!(message.auxiliary.tag, Some(tag));
+        assert_eq!(message.control.frame_count_bit(), Some(true));
+        assert_eq!(message.seq.number(), 3);
+        assert_eq!(message.auxiliary.password.is_some(), request.changes());
+        assert_eq!(message.seq.wants_confirmation(), request.changes());
+        assert_eq!(message.auxiliary.password.unwrap_or(&[0xA5; 16]), [0xA5; 16]);
+    }
+}
+
+#[test]
+fn many_points_and_items_become_few_identifiers_each_with_its_date() {
+    let freeze = Freeze {
+        points: points([1, 2, 8, 9, 300]),
+        functions: functions(&[161, 163, 185]),
+        period: Period::Day(day()),
+    };
+    let bytes = Request::ReadFreeze(freeze).to_bytes(&envelope(0)).unwrap();
+    let message = Message::of(&Frame::parse(&bytes).unwrap()).unwrap();
+    assert_eq!(message.units.len(), 3 * 2 * 7);
+    let cut = unit::cut(&message);
+    assert_eq!(cut.rest, None);
+    let asked: Vec<String> = cut.units.iter().map(|unit| unit.identifier.to_string()).collect();
+    assert_eq!(
+        asked,
+        ["p1,p2,p8 F161,F163", "p1,p2,p8 F185", "p9 F161,F163", "p9 F185", "p300 F161,F163", "p300 F185"]
+    );
+    assert!(cut.units.iter().all(|unit| unit.values[0].value.to_string() == "2024-08-20"));
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_not_sent() {
+    let kind = |request: Request| request.to_bytes(&envelope(0)).unwrap_err().kind();
+    let freeze = |numbers: &[u16], period| {
+        Request::ReadFreeze(Freeze { points: points([1]), functions: functions(numbers), period })
+    };
+    assert_eq!(kind(freeze(&[161, 177], Period::Day(day()))), "no_such_item", "F177 is of a month");
+    assert_eq!(kind(freeze(&[161], Period::Month(day()))), "no_such_item");
+    assert_eq!(kind(freeze(&[96], Period::Day(day()))), "no_such_item");
+    assert_eq!(kind(freeze(&[], Period::Day(day()))), "nothing");
+    let curve = Curve {
+        point: Point::new(1).unwrap(),
+        function: FnNumber::new(161).unwrap(),
+        start: day(),
+        density: Density::Hour,
+        points: 24,
+    };
+    assert_eq!(kind(Request::ReadCurve(curve)), "no_such_item");
+    let no_instant = Curve { function: FnNumber::new(89).unwrap(), points: 0, ..curve };
+    assert_eq!(kind(Request::ReadCurve(no_instant)), "nothing");
+    assert_eq!(kind(Request::ReadArchive(Vec::new())), "nothing");
+    assert_eq!(kind(Request::ReadPresent { points: points([1]), functions: Vec::new() }), "nothing");
+    for change in [
+        |record: &mut ArchiveRecord| record.number = 0,
+        |record: &mut ArchiveRecord| record.number = 2041,
+        |record: &mut ArchiveRecord| record.port = 32,
+        |record: &mut ArchiveRecord| record.port = 0,
+        |record: &mut ArchiveRecord| record.integer_digits = 3,
+        |record: &mut ArchiveRecord| record.decimal_digits = 0,
+        |record: &mut ArchiveRecord| record.class.class = 16,
+    ] {
+        let mut record = record(1, 1);
+        change(&mut record);
+        assert_eq!(kind(Request::WriteArchive(vec![record])), "value", "{record:?}");
+    }
+    assert_eq!(kind(Request::WriteArchive(vec![record(1, 1); 606])), "too_long");
+    let forward = Forward {
+        port: 31,
+        line: LineSettings::METER_2400,
+        answer_within: Wait::Seconds(128),
+        byte_timeout: 10,
+        frame: vec![0x68],
+    };
+    assert_eq!(kind(Request::Forward(forward.clone())), "value");
+    assert_eq!(kind(Request::Forward(Forward { frame: Vec::new(), ..forward })), "nothing");
+}
+
+#[test]
+fn records_lines_and_waits_read_what_they_wrote() {
+    let record = ArchiveRecord {
+        speed: Speed::B19200,
+        port: 2,
+        address: [0x61, 0x10, 0x01, 0x30, 0x12, 0x15],
+        password: [1, 2, 3, 4, 5, 6],
+        collector: [9, 8, 7, 6, 5, 4],
+        tariffs: 63,
+        integer_digits: 7,
+        decimal_digits: 4,
+        class: UserClass { class: 15, sub_class: 3 },
+        ..record(2040, 0)
+    };
+    assert_eq!(ArchiveRecord::from_wire(record.wire().unwrap()), Some(record));
+    assert_eq!(record.address_digits().as_deref(), Some("151230011061"));
+    for byte in 0..=255_u8 {
+        let line = LineSettings::from_wire(byte).wire().unwrap();
+        // Without parity the bit for its kind says nothing.
+        assert_eq!(line, if byte & 0x08 == 0 { byte & !0x04 } else { byte });
+        assert_eq!(Wait::from_wire(byte).wire(), Some(byte));
+    }
+    assert_eq!(LineSettings::METER_2400.wire(), Some(0x6B));
+    assert_eq!(LineSettings::from_wire(0xCB), LineSettings { speed: 6, ..LineSettings::METER_2400 });
+    let forward = Forward {
+        port: 31,
+        line: LineSettings::METER_2400,
+        answer_within: Wait::TenMilliseconds(50),
+        byte_timeout: 10,
+        frame: vec![1, 2, 3],
+    };
+    let units = Request::Forward(forward.clone()).units().unwrap();
+    assert_eq!(Forward::read(&units[4..]), Some(forward));
+    assert_eq!(Forward::read(&units[4..units.len() - 1]), None);
+}
+
+#[test]
+fn densities_are_those_of_the_catalogue() {
+    for (density, minutes) in [
+        (Density::Minute, 1),
+        (Density::FiveMinutes, 5),
+        (Density::QuarterHour, 15),
+        (Density::HalfHour, 30),
+        (Density::Hour, 60),
+    ] {
+        assert_eq!(catalog::minutes_of_density(density.code()), Some(minutes));
+    }
+}
