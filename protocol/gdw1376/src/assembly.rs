@@ -19,8 +19,10 @@ pub struct Assembly {
     address: [u8; 4],
     afn: Afn,
     next: u8,
-    /// Bits of the numbers that were passed over among the last seven.
+    /// Bits of the numbers among the last eight that were passed over and may still come.
     missing: u16,
+    /// How many were passed over so long ago that their numbers mean others by now.
+    lost: u32,
     /// Digests of the frames taken, by number: what comes again is known by it.
     taken: [Option<u64>; 16],
     frames: u16,
@@ -53,6 +55,7 @@ impl Assembly {
             afn,
             next: number & 0x0F,
             missing: 0,
+            lost: 0,
             taken: [None; 16],
             frames: 0,
             limit,
@@ -95,19 +98,30 @@ impl Assembly {
         if late {
             self.missing &= !(1 << number);
         } else {
-            for step in 0..ahead {
-                self.missing |= 1 << (self.next.wrapping_add(step) & 0x0F);
+            for _ in 0..ahead {
+                self.missing |= 1 << self.next;
+                self.advance();
             }
-            self.next = (number + 1) & 0x0F;
+            self.advance();
             self.has_ended = message.seq.is_last();
         }
         Step::Taken
     }
 
+    /// One number on; the one that falls out of the last eight stands for another from now on.
+    const fn advance(&mut self) {
+        self.next = (self.next + 1) & 0x0F;
+        let falls_out = 1 << ((self.next + BEHIND - 1) & 0x0F);
+        if self.missing & falls_out != 0 {
+            self.missing &= !falls_out;
+            self.lost += 1;
+        }
+    }
+
     /// True when the last frame came and none is missing.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        self.has_ended && self.missing == 0
+        self.has_ended && self.missing() == 0
     }
 
     /// True when the last frame came; frames before it may be missing.
@@ -119,7 +133,7 @@ impl Assembly {
     /// How many frames were passed over and did not come yet.
     #[must_use]
     pub const fn missing(&self) -> u32 {
-        self.missing.count_ones()
+        self.lost + self.missing.count_ones()
     }
 
     /// How many frames were taken.

@@ -13,6 +13,8 @@ pub mod civil;
 pub mod confirmation;
 pub mod control;
 pub mod decoder;
+pub mod dlt698;
+pub mod explain;
 pub mod format;
 pub mod frame;
 pub mod identifier;
