@@ -156,7 +156,7 @@ const fn is_begin(seq: Seq) -> bool {
 }
 
 /// FNV-1a over what tells two frames apart.
-fn digest(message: &Message<'_>) -> u64 {
+pub(crate) fn digest(message: &Message<'_>) -> u64 {
     let head = [message.control.0, message.afn.0, message.seq.0];
     head.iter()
         .chain(message.units)

@@ -51,7 +51,7 @@ impl Envelope {
 pub enum Request {
     /// The terminal's clock, AFN 0C F2.
     ReadClock,
-    /// Sets the terminal's clock, AFN 05 F31. The terminal sets its meters itself.
+    /// Sets the terminal's clock, AFN 05 F31. The terminal sets its meters itself. [1376 3.5]
     SetClock(Civil),
     /// What terminal it is, AFN 09 F1.
     ReadVersion,

@@ -41,7 +41,7 @@ fn record(number: u16, meter: u8) -> ArchiveRecord {
     }
 }
 
-// covers [1376 9]
+// covers [1376 9] [1376 3.5]
 #[test]
 fn the_built_frames_of_the_text() {
     let sent = |request: Request, number| request.to_bytes(&envelope(number)).unwrap();
