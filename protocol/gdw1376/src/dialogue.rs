@@ -196,6 +196,11 @@ impl Dialogue {
         self.limit = now + self.timing.next_frame;
         self.confirm(message);
         let is_complete = self.assembly.is_complete();
+        if message.afn == Afn::CONFIRM && self.has_data {
+            // Nothing more comes; what came is kept.
+            self.end(Outcome::Answered { is_complete });
+            return Heard::Noted;
+        }
         if message.afn == Afn::CONFIRM {
             let confirmation = Confirmation::of(message).unwrap_or(Confirmation::None);
             self.end(Outcome::Confirmed(confirmation));

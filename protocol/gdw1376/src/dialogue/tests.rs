@@ -145,6 +145,18 @@ fn a_frame_that_asks_for_it_is_confirmed_also_when_it_comes_twice() {
 }
 
 #[test]
+fn a_denial_behind_data_keeps_the_data() {
+    let now = start();
+    let mut dialogue = begin(&freeze(), now);
+    assert_eq!(dialogue.handle(&frame(Afn::CLASS_2, Seq::part(2, true, false), &[1]), now), Heard::Answer);
+    assert_eq!(
+        dialogue.handle(&frame(Afn::CONFIRM, Seq::part(4, false, true), &DENY_ALL), now),
+        Heard::Noted
+    );
+    assert_eq!(dialogue.poll(), Some(Outcome::Answered { is_complete: false }));
+}
+
+#[test]
 fn an_answer_without_end_ends() {
     let now = start();
     let timing = Timing { frames: 3, ..Timing::STORED };

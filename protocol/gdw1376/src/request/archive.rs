@@ -2,13 +2,15 @@
 //!
 //! A point number means nothing without it. [1376 3.4]
 
+use core::fmt;
+
 use super::RequestError;
 use crate::bcd;
 use crate::format::EncodeError;
 use crate::identifier::Point;
 
 /// One meter of the archive, 27 bytes on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ArchiveRecord {
     /// The number of the record (电能表序号), 1 to 2040.
     pub number: u16,
@@ -148,6 +150,25 @@ impl ArchiveRecord {
     pub fn address_digits(&self) -> Option<String> {
         let number = bcd::decode(&self.address)?;
         Some(format!("{number:012}"))
+    }
+}
+
+impl fmt::Debug for ArchiveRecord {
+    /// Without the meter's password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArchiveRecord")
+            .field("number", &self.number)
+            .field("point", &self.point)
+            .field("speed", &self.speed)
+            .field("port", &self.port)
+            .field("protocol", &self.protocol)
+            .field("address", &self.address)
+            .field("tariffs", &self.tariffs)
+            .field("integer_digits", &self.integer_digits)
+            .field("decimal_digits", &self.decimal_digits)
+            .field("collector", &self.collector)
+            .field("class", &self.class)
+            .finish_non_exhaustive()
     }
 }
 

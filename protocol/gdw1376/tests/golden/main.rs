@@ -1,11 +1,6 @@
 //! Walks over the golden cases below `fixtures/`: what each frame says, the same bytes again, and faults of the stream on
 //! every one of them.
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a case that does not hold must end its test"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a case that does not hold must end its test")]
 
 mod cases;
 
