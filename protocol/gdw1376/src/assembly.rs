@@ -8,6 +8,10 @@
 //! asked with number 14:  FIR 14 | 15 | 0 | FIN 1
 //! ```
 
+mod split;
+
+pub use self::split::split;
+
 use crate::afn::Afn;
 use crate::control::Control;
 use crate::message::Message;

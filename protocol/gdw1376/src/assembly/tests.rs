@@ -116,7 +116,41 @@ fn an_answer_without_end_is_given_up() {
     assert_eq!(steps, [Step::Taken, Step::Taken, Step::Taken, Step::TooMany]);
 }
 
+#[test]
+fn a_limit_parts_units_only_between_them() {
+    let asked = Message { control: Control::QUERY, ..frame(Seq::single(15), &[]) };
+    let units = [vec![1; 30], vec![2; 30], vec![3; 300], vec![4; 10]];
+    let frames = split(&asked, Afn::CLASS_2, &units, 68).unwrap();
+    let seqs: Vec<(u8, usize)> = frames.iter().map(|frame| (frame[13], frame.len() - 16)).collect();
+    assert_eq!(seqs, [(0x4F, 60), (0x00, 300), (0x21, 10)]);
+    let single = split(&asked, Afn::CLASS_2, &units[..1], 68).unwrap();
+    assert_eq!(single[0][13], 0x6F);
+    assert_eq!(split(&asked, Afn::CLASS_2, &[vec![0; 16_384]], 16_383).unwrap_err().kind(), "too_long");
+}
+
 proptest! {
+    /// What one side cuts the other side takes, whole and in order, through the stream decoder.
+    #[test]
+    fn what_is_cut_is_put_together(
+        number in 0..16_u8,
+        units in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..60), 0..40),
+        limit in 8..200_usize,
+    ) {
+        let asked = Message { control: Control::QUERY, ..frame(Seq::single(number), &[]) };
+        let stream = split(&asked, Afn::CLASS_2, &units, limit).unwrap().concat();
+        let (mut decoder, mut rest) = (crate::decoder::Decoder::new(), &stream[..]);
+        let (mut assembly, mut together) = (waiting(number), Vec::new());
+        while let Some(found) = decoder.next_frame(&mut rest) {
+            prop_assert!(!assembly.is_complete());
+            let message = Message::of(&found.frame).unwrap();
+            prop_assert_eq!(assembly.take(&message), Step::Taken);
+            prop_assert!(message.units.len() + 8 <= limit.max(68));
+            together.extend_from_slice(message.units);
+        }
+        prop_assert!(assembly.is_complete());
+        prop_assert_eq!(together, units.concat());
+    }
+
     /// Whatever is lost, doubled or late by a little: the answer counts as complete exactly when every frame came.
     #[test]
     fn complete_exactly_when_every_frame_came(

@@ -5,8 +5,11 @@ use super::{RequestError, identifiers};
 use crate::afn::Afn;
 use crate::catalog::{self, Role};
 use crate::civil::Civil;
+use crate::format::Value;
 use crate::identifier::{FnNumber, Identifier, Point};
+use crate::reading;
 use crate::terminal_time::{TerminalTime, TimeFormat};
+use crate::unit::Unit;
 
 /// Freezes of one day or month.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,11 +77,44 @@ impl Density {
 }
 
 impl Freeze {
-    pub(super) fn units(&self) -> Result<Vec<u8>, RequestError> {
-        let (role, time) = match self.period {
+    /// The same question in pieces of at most so many points, groups of eight kept together where that is possible.
+    pub fn batches(&self, points: usize) -> impl Iterator<Item = Self> {
+        let mut sorted = self.points.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let (functions, period) = (self.functions.clone(), self.period);
+        let pieces: Vec<Vec<Point>> = sorted.chunks(points.max(1)).map(<[Point]>::to_vec).collect();
+        pieces.into_iter().map(move |points| Self { points, functions: functions.clone(), period })
+    }
+
+    /// Which points and items no unit of the answers gives for the date that was asked for: those that did not come, that
+    /// came for another date, and whose first value, the total, is missing. To be asked for again. [1376 6]
+    #[must_use]
+    pub fn lacking(&self, units: &[Unit<'_>]) -> Vec<(Point, FnNumber)> {
+        let (_, time) = self.dated();
+        let is_given = |point: Point, function: FnNumber| {
+            units.iter().any(|unit| {
+                let is_own = unit.point == Some(point) && unit.function == Some(function);
+                let is_dated = unit.values.first().is_some_and(|first| first.value == Value::Time(time));
+                is_own && is_dated && reading::readings(unit).first().is_none_or(|total| total.value.is_ok())
+            })
+        };
+        let pairs = self
+            .points
+            .iter()
+            .flat_map(|point| self.functions.iter().map(move |function| (*point, *function)));
+        pairs.filter(|(point, function)| !is_given(*point, *function)).collect()
+    }
+
+    fn dated(&self) -> (Role, TerminalTime) {
+        match self.period {
             Period::Day(day) => (Role::Day, TerminalTime::of(TimeFormat::A20, day)),
             Period::Month(month) => (Role::Month, TerminalTime::of(TimeFormat::A21, month)),
-        };
+        }
+    }
+
+    pub(super) fn units(&self) -> Result<Vec<u8>, RequestError> {
+        let (role, time) = self.dated();
         self.functions.iter().try_for_each(|function| dated_by(*function, role))?;
         let mut units = Vec::new();
         for identifier in identifiers(&self.points, &self.functions)? {

@@ -128,6 +128,52 @@ fn many_points_and_items_become_few_identifiers_each_with_its_date() {
 }
 
 #[test]
+fn batches_ask_for_each_point_once() {
+    let freeze = Freeze {
+        points: points([9, 1, 2, 2, 3, 300]),
+        functions: functions(&[161]),
+        period: Period::Day(day()),
+    };
+    let asked: Vec<Vec<u16>> =
+        freeze.batches(2).map(|batch| batch.points.iter().map(|point| point.number()).collect()).collect();
+    assert_eq!(asked, [vec![1, 2], vec![3, 9], vec![300]]);
+    assert_eq!(freeze.batches(0).count(), 5);
+}
+
+// covers [1376 6]
+#[test]
+fn what_did_not_come_came_for_another_day_or_is_empty_is_lacking() {
+    let unit = |point: u8, day: u8, value: &str| {
+        hex(&format!("{point:02X} 01 01 14 {day:02X} 08 24 15 00 21 08 24 00 {value}"))
+    };
+    let bytes = [
+        unit(0x01, 0x20, "00 56 34 12 00"),
+        unit(0x02, 0x19, "00 56 34 12 00"),
+        unit(0x04, 0x20, "EE EE EE EE EE"),
+        unit(0x10, 0x20, "00 00 00 00 00"),
+    ]
+    .concat();
+    let message = Message {
+        code: LengthCode::GDW_376,
+        control: Control::DATA,
+        address: AddressField::from_wire([0; 5]),
+        afn: Afn::CLASS_2,
+        seq: Seq::single(0),
+        units: &bytes,
+        auxiliary: Auxiliary::default(),
+    };
+    let cut = unit::cut(&message);
+    assert_eq!((cut.units.len(), cut.rest), (4, None));
+    let freeze =
+        |numbers: &[u16], period| Freeze { points: points(1..=5), functions: functions(numbers), period };
+    let lacking = freeze(&[161], Period::Day(day())).lacking(&cut.units);
+    let lacking: Vec<u16> = lacking.iter().map(|(point, _)| point.number()).collect();
+    assert_eq!(lacking, [2, 3, 4], "zero is a value");
+    assert_eq!(freeze(&[161, 163], Period::Day(day())).lacking(&cut.units).len(), 3 + 5);
+    assert_eq!(freeze(&[161], Period::Month(day())).lacking(&cut.units).len(), 5);
+}
+
+#[test]
 fn what_cannot_be_asked_for_is_not_sent() {
     let kind = |request: Request| request.to_bytes(&envelope(0)).unwrap_err().kind();
     let freeze = |numbers: &[u16], period| {
