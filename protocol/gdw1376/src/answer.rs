@@ -7,6 +7,7 @@ use crate::afn::Afn;
 use crate::auxiliary::EventCounters;
 use crate::catalog::{self, Decoded, EventKind};
 use crate::format::Value;
+use crate::identifier::Point;
 use crate::request::ArchiveRecord;
 use crate::terminal_time::TerminalTime;
 use crate::unit::Unit;
@@ -139,6 +140,24 @@ impl EventRecord<'_> {
     pub fn at(&self) -> Option<TerminalTime> {
         time(self.values.first()?)
     }
+
+    /// The measuring point it is about, and whether something begins or ends there: most bodies about a meter say so.
+    #[must_use]
+    pub fn point(&self) -> Option<(Point, Phase)> {
+        let word = self.values.iter().find(|decoded| decoded.field.key == "point_word")?;
+        let Value::Bits { word, .. } = word.value else { return None };
+        let point = Point::new(u16::try_from(word & 0x0FFF).ok()?)?;
+        Some((point, if word & 0x8000 == 0 { Phase::Ends } else { Phase::Begins }))
+    }
+}
+
+/// Whether an event begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// It begins (发生).
+    Begins,
+    /// It ends (恢复).
+    Ends,
 }
 
 /// The events of a unit.

@@ -14,6 +14,7 @@ pub use self::history::{Curve, Density, Freeze, Period};
 use crate::address::AddressField;
 use crate::afn::Afn;
 use crate::auxiliary::{Auxiliary, Password, TimeTag};
+use crate::catalog;
 use crate::civil::Civil;
 use crate::control::Control;
 use crate::format::EncodeError;
@@ -102,7 +103,7 @@ pub enum RequestError {
         afn: Afn,
         /// The item.
         function: FnNumber,
-        /// Day, month or curve.
+        /// What it was to be asked for by: day, month, start of a curve, or the present.
         period: &'static str,
     },
     /// A value does not fit.
@@ -177,6 +178,16 @@ impl Request {
                 Ok(units)
             }
             Self::ReadPresent { points, functions } => {
+                let unknown = functions
+                    .iter()
+                    .find(|function| catalog::find(Afn::CLASS_1, function.number()).is_none());
+                if let Some(function) = unknown.copied() {
+                    return Err(RequestError::NoSuchItem {
+                        afn: Afn::CLASS_1,
+                        function,
+                        period: "the present",
+                    });
+                }
                 let identifiers = identifiers(points, functions)?;
                 Ok(identifiers.iter().flat_map(|identifier| identifier.wire()).collect())
             }

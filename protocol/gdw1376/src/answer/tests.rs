@@ -81,17 +81,16 @@ fn events_with_known_bodies_over_the_end_of_the_ring() {
         .iter()
         .map(|record| {
             let name = record.kind.map_or("?", |kind| kind.name_en);
-            format!(
-                "{} {name} {:?} {}",
-                record.place,
-                record.at().unwrap(),
-                record.values.last().unwrap().value
-            )
+            let point = record.point().map(|(point, phase)| (point.number(), phase));
+            format!("{} {name} {:?} {point:?}", record.place, record.at().unwrap())
         })
         .collect();
     assert_eq!(
         shown,
-        ["255 terminal power off or on 2024-08-20 12:30 ", "0 meter clock off 2024-08-21 01:00 8002"]
+        [
+            "255 terminal power off or on 2024-08-20 12:30 None",
+            "0 meter clock off 2024-08-21 01:00 Some((2, Begins))"
+        ]
     );
 }
 

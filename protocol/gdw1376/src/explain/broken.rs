@@ -91,7 +91,16 @@ fn without_code(rest: &[u8], stated: Option<u16>) -> Option<usize> {
 
 /// The fewest counted bytes behind which checksum and end byte stand.
 fn fitting_length(rest: &[u8]) -> Option<usize> {
-    (MIN_COUNTED..rest.len().saturating_sub(OVERHEAD) + 1).find(|counted| ends_at(rest, *counted))
+    let user = rest.get(6..).unwrap_or_default();
+    let mut sum = 0_u8;
+    for (counted, pair) in user.windows(2).enumerate().take(MAX_COUNTED + 1) {
+        let [byte, next] = *pair else { return None };
+        if counted >= MIN_COUNTED && byte == sum && next == END {
+            return Some(counted);
+        }
+        sum = sum.wrapping_add(byte);
+    }
+    None
 }
 
 fn ends_at(rest: &[u8], counted: usize) -> bool {

@@ -13,7 +13,7 @@ pub fn pieces(bytes: &[u8]) -> Vec<Piece> {
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
         let in_front = bytes.get(garbage_from..at).unwrap_or_default();
-        let begins = in_front.iter().all(|byte| *byte == WAKE_UP);
+        let begins = in_front.last().is_none_or(|byte| *byte == WAKE_UP);
         let Some(found) = candidate(rest, begins) else {
             at += 1;
             continue;

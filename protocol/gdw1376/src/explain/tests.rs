@@ -128,6 +128,19 @@ fn broken_frames_say_why_and_reach_no_further() {
     assert_eq!(told(&[&[0xFE, 0xFE][..], &login, &[0x0D]].concat()), ["ok", "garbage 1"]);
 }
 
+/// A megabyte of what a modem or a wrong port may give takes no longer than a moment.
+#[test]
+fn long_rubbish_is_explained_in_linear_time() {
+    let login = bytes("68 32 00 32 00 68 C9 00 02 34 12 00 02 71 00 00 01 00 85 16");
+    for rubbish in [&[0xFE][..], &[0x68], b"+CSQ: 31,99\r\n", &[0x68, 0x16, 0x16, 0x16, 0x16, 0x68]] {
+        let mut input: Vec<u8> = rubbish.iter().copied().cycle().take(1_000_000).collect();
+        input.extend(&login);
+        let pieces = pieces(&input);
+        let Some(Piece::Frame(last)) = pieces.last() else { panic!("{rubbish:02X?}") };
+        assert!(last.ok && last.offset + last.length == input.len(), "{rubbish:02X?}");
+    }
+}
+
 #[test]
 fn a_unit_that_is_not_known_stays_as_bytes_with_its_reason() {
     let text = "68 8A 00 8A 00 68 4B 02 37 02 00 06 0C 71 00 00 02 7D 14 00 70 70 61 30 30 38 65 67 73 2F 6C 61 63 6F 6C

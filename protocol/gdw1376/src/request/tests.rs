@@ -194,7 +194,12 @@ fn what_cannot_be_asked_for_is_not_sent() {
     let no_instant = Curve { function: FnNumber::new(89).unwrap(), points: 0, ..curve };
     assert_eq!(kind(Request::ReadCurve(no_instant)), "nothing");
     assert_eq!(kind(Request::ReadArchive(Vec::new())), "nothing");
-    assert_eq!(kind(Request::ReadPresent { points: points([1]), functions: Vec::new() }), "nothing");
+    let present = |points, numbers: &[u16]| Request::ReadPresent { points, functions: functions(numbers) };
+    assert_eq!(kind(present(points([1]), &[])), "nothing");
+    assert_eq!(kind(present(Vec::new(), &[129])), "nothing");
+    assert_eq!(kind(present(points([1]), &[129, 104])), "no_such_item");
+    let units = present(points([1, 2]), &[129, 131]).units().unwrap();
+    assert_eq!(units, [0x03, 0x01, 0x05, 0x10]);
     for change in [
         |record: &mut ArchiveRecord| record.number = 0,
         |record: &mut ArchiveRecord| record.number = 2041,
