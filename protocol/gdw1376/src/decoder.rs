@@ -168,11 +168,7 @@ impl Decoder {
         let held = self.room.get(self.begin..).unwrap_or_default();
         match Frame::split(held, self.limit) {
             Ok((_, length)) => return Look::Frame(length),
-            Err(Fault::Truncated { missing }) => {
-                // One byte tells whether the next is worth waiting for: a second length, a second 68H.
-                let missing = if held.len() < 6 { 1 } else { missing };
-                return Look::Unfinished(missing);
-            }
+            Err(Fault::Truncated { missing }) => return Look::Unfinished(missing),
             Err(Fault::NoStart | Fault::LengthsDiffer { .. }) => {}
             Err(Fault::TooShort { .. } | Fault::TooLong { .. }) => self.dropped.bad_lengths += 1,
             Err(Fault::Checksum { .. }) => self.dropped.bad_checksums += 1,

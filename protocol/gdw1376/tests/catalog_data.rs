@@ -11,11 +11,20 @@
 
 use std::collections::HashMap;
 
+use gdw1376::address::AddressField;
+use gdw1376::auxiliary::Auxiliary;
 use gdw1376::catalog::{self, AsOf, Layout, Node, Role, Row, Times, Width};
 use gdw1376::civil::Civil;
+use gdw1376::control::Control;
 use gdw1376::format::{Absence, Format, Value};
+use gdw1376::frame::LengthCode;
+use gdw1376::identifier::{FnNumber, Identifier, Point};
+use gdw1376::message::Message;
 use gdw1376::quantity::Quantity;
+use gdw1376::reading;
+use gdw1376::seq::Seq;
 use gdw1376::terminal_time::TerminalTime;
+use gdw1376::unit;
 use proptest::prelude::*;
 
 /// Draws values for a layout. Counts are drawn from `counts`, so that the length can be foretold.
@@ -370,6 +379,70 @@ fn rows_hold_the_items_that_their_names_say() {
         "the present values of a point"
     );
 }
+
+/// Every row that holds neutral items gives them as readings, at the instant its kind promises, and no other row does.
+#[test]
+fn rows_with_items_give_readings_at_their_instants() {
+    let (mut rows_seen, mut readings_seen) = (0, 0);
+    for row in catalog::rows().iter().filter(|row| matches!(row.afn.0, 0x0C | 0x0D)) {
+        let layout = &row.up.layouts()[0];
+        let items = layout.fields().filter(|field| field.item.is_some()).count();
+        let values = draw(layout, 11, Some(4), &|_| false);
+        let identifier = Identifier::of(Point::new(7).unwrap(), FnNumber::new(row.function).unwrap());
+        let mut units = identifier.wire().to_vec();
+        catalog::write(layout, &values, &mut units).unwrap();
+        let message = Message {
+            code: LengthCode::GDW_376,
+            control: Control::DATA,
+            address: AddressField::from_wire([0; 5]),
+            afn: row.afn,
+            seq: Seq::single(0),
+            units: &units,
+            auxiliary: Auxiliary::default(),
+        };
+        let cut = unit::cut(&message);
+        let name = format!("{} F{}", row.afn, row.function);
+        let [unit] = cut.units.as_slice() else { panic!("{name}: {:?}", cut.rest) };
+        let readings = reading::readings(unit);
+        assert_eq!(readings.is_empty(), items == 0, "{name}");
+        let date = |role| {
+            unit.values.iter().find(|decoded| decoded.field.role == role).and_then(|decoded| {
+                match decoded.value {
+                    Value::Time(time) => time.civil(),
+                    _ => None,
+                }
+            })
+        };
+        for reading in &readings {
+            let wanted = match row.as_of {
+                AsOf::Day => date(Role::Day).unwrap().end_of_day(),
+                AsOf::Month => date(Role::Month).unwrap().end_of_month(),
+                AsOf::Read => date(Role::ReadAt),
+                // The steps of curves have a test of their own; here the first point.
+                AsOf::Curve => readings[0].as_of.and(reading.as_of),
+                AsOf::Untold => None,
+            };
+            assert_eq!(reading.as_of, wanted, "{name}");
+            assert_eq!(row.as_of == AsOf::Untold, reading.as_of.is_none(), "{name}");
+            assert!(reading.value.is_ok(), "{name}");
+            assert_eq!(reading.occurred_at.is_some(), reading.item.d == 6, "{name}");
+            assert_eq!(
+                reading.read_at,
+                reading.read_at.filter(|_| layout.fields().any(|f| f.role == Role::ReadAt))
+            );
+        }
+        if row.as_of == AsOf::Curve && items > 0 {
+            assert_eq!(readings[0].as_of, date(Role::Start), "{name}");
+        }
+        rows_seen += usize::from(items > 0);
+        readings_seen += readings.len();
+    }
+    println!("{rows_seen} items give readings, {readings_seen} of them");
+    assert_eq!(rows_seen, ROWS_WITH_ITEMS);
+}
+
+/// How many items of classes 1 and 2 are mapped to neutral items.
+const ROWS_WITH_ITEMS: usize = 59 + 82;
 
 #[test]
 fn neutral_items_stand_where_an_instant_is_told_and_units_agree() {
