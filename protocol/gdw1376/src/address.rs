@@ -94,6 +94,17 @@ pub enum AddressError {
     },
 }
 
+impl AddressError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Form => "address_form",
+            Self::TooLarge { .. } => "address_too_large",
+        }
+    }
+}
+
 impl FromStr for TerminalAddress {
     type Err = AddressError;
 

@@ -111,6 +111,18 @@ pub enum AuxiliaryPart {
     Tag,
 }
 
+impl AuxiliaryError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self.part {
+            AuxiliaryPart::Password => "no_password",
+            AuxiliaryPart::Events => "no_event_counters",
+            AuxiliaryPart::Tag => "no_time_tag",
+        }
+    }
+}
+
 impl fmt::Display for AuxiliaryPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

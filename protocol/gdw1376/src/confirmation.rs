@@ -61,6 +61,18 @@ pub enum ConfirmationError {
     Unit(#[from] Stop),
 }
 
+impl ConfirmationError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Afn(_) => "no_confirmation",
+            Self::NoUnit => "no_unit",
+            Self::Unit(stop) => stop.kind(),
+        }
+    }
+}
+
 impl Confirmation {
     /// Reads the confirmation in a message. Where a master names F1 and F2 at once, which only a slip can do, it counts as
     /// confirmed. [1376 10]

@@ -119,7 +119,7 @@ pub struct Dialogue {
     is_due: bool,
     changes: bool,
     timing: Timing,
-    sent: u8,
+    sent: u16,
     limit: Instant,
     assembly: Assembly,
     has_data: bool,
@@ -222,7 +222,7 @@ impl Dialogue {
             self.end(Outcome::Answered { is_complete: false });
         } else if self.changes {
             self.end(Outcome::Unknown);
-        } else if self.sent > self.timing.repetitions {
+        } else if self.sent > u16::from(self.timing.repetitions) {
             self.end(Outcome::Silent);
         } else {
             self.sent += 1;
@@ -244,7 +244,7 @@ impl Dialogue {
 
     /// How often the request was sent, repetitions included.
     #[must_use]
-    pub const fn sent(&self) -> u8 {
+    pub const fn sent(&self) -> u16 {
         self.sent
     }
 

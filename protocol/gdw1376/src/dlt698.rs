@@ -212,6 +212,22 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::NoStart => "no_start",
+            Self::Unit { .. } => "unit",
+            Self::TooShort { .. } => "too_short",
+            Self::Truncated { .. } => "truncated",
+            Self::HeadCheck { .. } => "head_check",
+            Self::FrameCheck { .. } => "frame_check",
+            Self::EndByte { .. } => "end_byte",
+        }
+    }
+}
+
 impl<'a> Frame<'a> {
     /// Checks the frame at the front of `bytes`; what follows it is not looked at.
     ///

@@ -62,6 +62,13 @@ pub enum Request {
     ReadProgress,
     /// Its event counters, AFN 0C F7.
     ReadEventCounters,
+    /// Parameters that need no selector, AFN 0A, for instance F25, the basics of measuring points.
+    ReadParameters {
+        /// Whose; p0 for those of the terminal itself.
+        points: Vec<Point>,
+        /// Which items.
+        functions: Vec<FnNumber>,
+    },
     /// Archive records by their numbers, AFN 0A F10.
     ReadArchive(Vec<u16>),
     /// Sets archive records, AFN 04 F10.
@@ -121,7 +128,7 @@ impl RequestError {
         match self {
             Self::Nothing(_) => "nothing",
             Self::NoSuchItem { .. } => "no_such_item",
-            Self::Value(_) => "value",
+            Self::Value(error) => error.kind(),
             Self::Message(error) => error.kind(),
         }
     }
@@ -137,7 +144,7 @@ impl Request {
             }
             Self::SetClock(_) => Afn::CONTROL,
             Self::ReadVersion | Self::ReadPorts => Afn::CONFIGURATION,
-            Self::ReadArchive(_) => Afn::READ_PARAMETERS,
+            Self::ReadArchive(_) | Self::ReadParameters { .. } => Afn::READ_PARAMETERS,
             Self::WriteArchive(_) => Afn::SET_PARAMETERS,
             Self::ReadFreeze(_) | Self::ReadCurve(_) => Afn::CLASS_2,
             Self::ReadEvents { .. } => Afn::CLASS_3,
@@ -177,19 +184,9 @@ impl Request {
                 archive::set(records, &mut units)?;
                 Ok(units)
             }
-            Self::ReadPresent { points, functions } => {
-                let unknown = functions
-                    .iter()
-                    .find(|function| catalog::find(Afn::CLASS_1, function.number()).is_none());
-                if let Some(function) = unknown.copied() {
-                    return Err(RequestError::NoSuchItem {
-                        afn: Afn::CLASS_1,
-                        function,
-                        period: "the present",
-                    });
-                }
-                let identifiers = identifiers(points, functions)?;
-                Ok(identifiers.iter().flat_map(|identifier| identifier.wire()).collect())
+            Self::ReadPresent { points, functions } => plain(self.afn(), "the present", points, functions),
+            Self::ReadParameters { points, functions } => {
+                plain(self.afn(), "parameters without a selector", points, functions)
             }
             Self::ReadFreeze(freeze) => freeze.units(),
             Self::ReadCurve(curve) => curve.units(),
@@ -250,6 +247,23 @@ impl Request {
 fn terminal(function: u16) -> Vec<u8> {
     let function = FnNumber::new(function);
     function.iter().flat_map(|function| Identifier::of(Point::TERMINAL, *function).wire()).collect()
+}
+
+/// Identifiers and nothing else, of items that are asked for so.
+fn plain(
+    afn: Afn,
+    period: &'static str,
+    points: &[Point],
+    functions: &[FnNumber],
+) -> Result<Vec<u8>, RequestError> {
+    let is_plain = |function: &&FnNumber| {
+        catalog::find(afn, function.number())
+            .is_some_and(|row| row.down.is_nothing() && !row.up.layouts().is_empty())
+    };
+    if let Some(function) = functions.iter().find(|function| !is_plain(function)).copied() {
+        return Err(RequestError::NoSuchItem { afn, function, period });
+    }
+    Ok(identifiers(points, functions)?.iter().flat_map(|identifier| identifier.wire()).collect())
 }
 
 /// Names every item of every point, in as few identifiers as there are groups of both.

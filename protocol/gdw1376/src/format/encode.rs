@@ -30,6 +30,21 @@ pub enum EncodeError {
     NoLayout,
 }
 
+impl EncodeError {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::WrongKind => "wrong_kind",
+            Self::DoesNotFit => "does_not_fit",
+            Self::NoSign => "no_sign",
+            Self::Ambiguous => "ambiguous_value",
+            Self::WrongCount { .. } => "wrong_count",
+            Self::NoLayout => "no_layout",
+        }
+    }
+}
+
 /// Writes one field of `width` bytes, the inverse of [`decode`]: the bytes are appended to `out`. Of the absent values the two
 /// that are a filling can be written, and a time that never was.
 ///

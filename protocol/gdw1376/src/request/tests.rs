@@ -198,6 +198,11 @@ fn what_cannot_be_asked_for_is_not_sent() {
     assert_eq!(kind(present(points([1]), &[])), "nothing");
     assert_eq!(kind(present(Vec::new(), &[129])), "nothing");
     assert_eq!(kind(present(points([1]), &[129, 104])), "no_such_item");
+    let parameters =
+        |points, numbers: &[u16]| Request::ReadParameters { points, functions: functions(numbers) };
+    assert_eq!(kind(parameters(points([0]), &[10])), "no_such_item", "the archive has a selector");
+    assert_eq!(kind(parameters(points([0]), &[104])), "no_such_item", "no answer could be read");
+    assert_eq!(parameters(points([0]), &[1, 3]).units().unwrap(), [0, 0, 5, 0]);
     let units = present(points([1, 2]), &[129, 131]).units().unwrap();
     assert_eq!(units, [0x03, 0x01, 0x05, 0x10]);
     for change in [
@@ -211,7 +216,7 @@ fn what_cannot_be_asked_for_is_not_sent() {
     ] {
         let mut record = record(1, 1);
         change(&mut record);
-        assert_eq!(kind(Request::WriteArchive(vec![record])), "value", "{record:?}");
+        assert_eq!(kind(Request::WriteArchive(vec![record])), "does_not_fit", "{record:?}");
     }
     assert_eq!(kind(Request::WriteArchive(vec![record(1, 1); 606])), "too_long");
     let forward = Forward {
@@ -221,7 +226,7 @@ fn what_cannot_be_asked_for_is_not_sent() {
         byte_timeout: 10,
         frame: vec![0x68],
     };
-    assert_eq!(kind(Request::Forward(forward.clone())), "value");
+    assert_eq!(kind(Request::Forward(forward.clone())), "does_not_fit");
     assert_eq!(kind(Request::Forward(Forward { frame: Vec::new(), ..forward })), "nothing");
 }
 
