@@ -12,6 +12,7 @@
 use std::collections::HashMap;
 
 use gdw1376::address::AddressField;
+use gdw1376::afn::Afn;
 use gdw1376::auxiliary::Auxiliary;
 use gdw1376::catalog::{self, AsOf, Layout, Node, Role, Row, Times, Width};
 use gdw1376::civil::Civil;
@@ -205,6 +206,56 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Units of several items one behind the other are cut where they were put together. Only where sources give an item
+    /// two layouts may cutting stop, and then it says so.
+    #[test]
+    fn several_units_are_cut_where_they_were_joined(
+        class in 0..3_usize,
+        picked in proptest::collection::vec((any::<prop::sample::Index>(), 1..=2040_u16, any::<u64>()), 1..12),
+    ) {
+        let afn = [Afn::CLASS_1, Afn::CLASS_2, Afn::READ_PARAMETERS][class];
+        let readable: Vec<&Row> =
+            catalog::rows().iter().filter(|row| row.afn == afn && !row.up.layouts().is_empty()).collect();
+        let mut units = Vec::new();
+        let mut wanted = Vec::new();
+        for (row, point, seed) in &picked {
+            let row = readable[row.index(readable.len())];
+            let identifier = Identifier::of(Point::new(*point).unwrap(), FnNumber::new(row.function).unwrap());
+            let values = draw(&row.up.layouts()[0], *seed, None, &|draw| draw.is_multiple_of(7));
+            units.extend(identifier.wire());
+            catalog::write(&row.up.layouts()[0], &values, &mut units).unwrap();
+            wanted.push((*point, row, values));
+        }
+        let message = Message {
+            code: LengthCode::GDW_376,
+            control: Control::DATA,
+            address: AddressField::from_wire([0; 5]),
+            afn,
+            seq: Seq::single(0),
+            units: &units,
+            auxiliary: Auxiliary::default(),
+        };
+        let cut = unit::cut(&message);
+        for (unit, (point, row, values)) in cut.units.iter().zip(&wanted) {
+            prop_assert_eq!(unit.point.map(Point::number), Some(*point));
+            prop_assert_eq!(unit.row, *row);
+            let read: Vec<Value<'_>> = unit.values.iter().map(|decoded| decoded.value).collect();
+            prop_assert_eq!(&read, values);
+        }
+        let next = wanted.get(cut.units.len());
+        match cut.rest {
+            None => prop_assert!(next.is_none()),
+            Some(rest) => {
+                prop_assert_eq!(rest.why.kind(), "ambiguous");
+                prop_assert!(next.is_some_and(|(_, row, _)| row.up.layouts().len() > 1), "{:?}", rest.why);
+            }
+        }
+    }
+}
+
 /// `a`, `a+b*(M+1)`, `a+bn`: the first length that a text names, with every count at `count`.
 fn printed(text: &str, count: u64) -> Option<u64> {
     let text = text.split(" or ").next()?.split(" (or").next()?.split(" / ").next()?;
@@ -295,7 +346,7 @@ fn questions_of_class_2_begin_with_the_date_that_their_answers_begin_with() {
 #[test]
 fn parameters_are_read_back_as_they_are_set() {
     for set in catalog::rows().iter().filter(|row| row.afn.0 == 0x04) {
-        let read = catalog::find(gdw1376::afn::Afn::READ_PARAMETERS, set.function).unwrap();
+        let read = catalog::find(Afn::READ_PARAMETERS, set.function).unwrap();
         assert_eq!(read.up, set.down, "F{}", set.function);
     }
 }
@@ -370,7 +421,7 @@ fn rows_hold_the_items_that_their_names_say() {
         seen[place] += 1;
     }
     assert!(seen.iter().all(|seen| *seen > 0), "{seen:?}");
-    let inst = catalog::find(gdw1376::afn::Afn::CLASS_1, 25).unwrap();
+    let inst = catalog::find(Afn::CLASS_1, 25).unwrap();
     let items: Vec<String> =
         inst.up.layouts()[0].fields().filter_map(|field| field.item).map(|item| item.c.to_string()).collect();
     assert_eq!(
@@ -477,12 +528,12 @@ fn neutral_items_stand_where_an_instant_is_told_and_units_agree() {
 
 #[test]
 fn what_runs_past_the_end_is_told_with_its_place() {
-    let row = catalog::find(gdw1376::afn::Afn::CLASS_2, 161).unwrap();
+    let row = catalog::find(Afn::CLASS_2, 161).unwrap();
     let layout = &row.up.layouts()[0];
     let data = [0x20, 0x08, 0x24, 0x15, 0x00, 0x21, 0x08, 0x24, 0x04, 0x00, 0x56, 0x34];
     let error = catalog::read(layout, &data).unwrap_err();
     assert_eq!(error.to_string(), "fwd_act at byte 9 needs 5 bytes, 3 are left");
-    let events = catalog::find(gdw1376::afn::Afn::CLASS_3, 1).unwrap();
+    let events = catalog::find(Afn::CLASS_3, 1).unwrap();
     let no_bytes = [1, 2, 3, 4, 0x15, 0x05, 1, 2];
     let error = catalog::read(&events.up.layouts()[0], &no_bytes).unwrap_err();
     assert_eq!(error.to_string(), "event_body at byte 6 needs 5 bytes, 2 are left");
