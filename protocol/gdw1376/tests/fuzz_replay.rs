@@ -7,6 +7,7 @@ mod support;
 mod targets;
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use gdw1376::frame::{Frame, START};
 use proptest::prelude::*;
@@ -57,7 +58,8 @@ proptest! {
         case in any::<prop::sample::Index>(),
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..3),
     ) {
-        let wires = support::wires("gdw1376");
+        static WIRES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| support::wires("gdw1376"));
+        let wires = &*WIRES;
         let golden = &wires[case.index(wires.len())];
         let start = golden.iter().position(|byte| *byte == START).unwrap();
         let frame = Frame::parse(&golden[start..]).unwrap();
