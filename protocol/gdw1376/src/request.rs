@@ -6,6 +6,7 @@
 mod archive;
 mod forward;
 mod history;
+mod read;
 
 pub use self::archive::{ArchiveRecord, Speed, UserClass};
 pub use self::forward::{Forward, LineSettings, Parity, Wait};

@@ -63,6 +63,9 @@ pub enum Density {
 }
 
 impl Density {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Minute, Self::FiveMinutes, Self::QuarterHour, Self::HalfHour, Self::Hour];
+
     /// The number on the wire.
     #[must_use]
     pub const fn code(self) -> u8 {

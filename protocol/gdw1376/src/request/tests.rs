@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::address::TerminalAddress;
 use crate::catalog;
@@ -277,4 +279,133 @@ fn densities_are_those_of_the_catalogue() {
     ] {
         assert_eq!(catalog::minutes_of_density(density.code()), Some(minutes));
     }
+}
+
+fn some_points() -> impl Strategy<Value = Vec<Point>> {
+    proptest::collection::btree_set(1..=2040_u16, 1..20).prop_map(points)
+}
+
+/// Some of these items.
+fn some_functions(numbers: &'static [u16]) -> impl Strategy<Value = Vec<FnNumber>> {
+    proptest::sample::subsequence(numbers, 1..=numbers.len()).prop_map(|numbers| functions(&numbers))
+}
+
+fn a_day() -> impl Strategy<Value = Civil> {
+    (0..36_525_u32).prop_map(|day| Civil::from_seconds_since_2000(day * 86_400).unwrap())
+}
+
+fn an_archive_record() -> impl Strategy<Value = ArchiveRecord> {
+    (1..=2040_u16, 0..=2040_u16, 1..=31_u8, any::<[u8; 18]>(), 0..=63_u8, 4..=7_u8, 1..=4_u8, 0..16_u8)
+        .prop_map(|(number, point, port, bytes, tariffs, integer_digits, decimal_digits, class)| {
+            ArchiveRecord {
+                number,
+                point: Point::new(point).unwrap(),
+                speed: Speed::B9600,
+                port,
+                protocol: bytes[0],
+                address: *bytes.first_chunk().unwrap(),
+                password: *bytes.last_chunk().unwrap(),
+                tariffs,
+                integer_digits,
+                decimal_digits,
+                collector: *bytes[6..].first_chunk().unwrap(),
+                class: UserClass { class, sub_class: 15 - class },
+            }
+        })
+}
+
+fn a_request() -> impl Strategy<Value = Request> {
+    let freeze = (some_points(), some_functions(&[1, 5, 161, 163, 168, 185]), a_day());
+    let months = (some_points(), some_functions(&[17, 177, 178, 193]), a_day());
+    let curve = (1..=2040_u16, 0..5_usize, 1..=255_u8, a_day());
+    prop_oneof![
+        proptest::sample::select(vec![
+            Request::ReadClock,
+            Request::ReadVersion,
+            Request::ReadPorts,
+            Request::ReadProgress,
+            Request::ReadEventCounters,
+        ]),
+        a_day().prop_map(Request::SetClock),
+        proptest::collection::vec(1..=2040_u16, 1..30).prop_map(Request::ReadArchive),
+        proptest::collection::vec(an_archive_record(), 1..20).prop_map(Request::WriteArchive),
+        (some_points(), some_functions(&[25, 33, 129, 131, 161]))
+            .prop_map(|(points, functions)| Request::ReadPresent { points, functions }),
+        (some_points(), some_functions(&[25, 26, 30]))
+            .prop_map(|(points, functions)| Request::ReadParameters { points, functions }),
+        freeze.prop_map(|(points, functions, day)| {
+            Request::ReadFreeze(Freeze { points, functions, period: Period::Day(day) })
+        }),
+        months.prop_map(|(points, functions, day)| {
+            let first = Civil::date(day.year(), day.month(), 1).unwrap();
+            Request::ReadFreeze(Freeze { points, functions, period: Period::Month(first) })
+        }),
+        curve.prop_map(|(point, density, points, start)| {
+            Request::ReadCurve(Curve {
+                point: Point::new(point).unwrap(),
+                function: FnNumber::new(101).unwrap(),
+                start,
+                density: Density::ALL[density],
+                points,
+            })
+        }),
+        any::<(bool, u8, u8)>().prop_map(|(important, from, to)| Request::ReadEvents { important, from, to }),
+        (1..=31_u8, any::<u8>(), any::<u8>(), proptest::collection::vec(any::<u8>(), 1..300)).prop_map(
+            |(port, line, wait, frame)| {
+                let line = LineSettings::from_wire(line & !0x04);
+                Request::Forward(Forward {
+                    port,
+                    line,
+                    answer_within: Wait::from_wire(wait),
+                    byte_timeout: 10,
+                    frame,
+                })
+            }
+        ),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_sent_is_understood(request in a_request(), number in 0..16_u8, tag in any::<Option<[u8; 6]>>()) {
+        let envelope = Envelope { tag: tag.map(TimeTag::from_wire), ..envelope(number) };
+        let bytes = request.to_bytes(&envelope).unwrap();
+        let message = Message::of(&Frame::parse(&bytes).unwrap()).unwrap();
+        prop_assert_eq!(message.seq.number(), number);
+        prop_assert_eq!(Request::of(&message), Some(request.clone()));
+        prop_assert_eq!(unit::cut(&message).rest, None);
+    }
+}
+
+#[test]
+fn what_is_no_typed_request_is_none() {
+    let of = |control: Control, afn: Afn, units: &str| {
+        let units = hex(units);
+        let auxiliary =
+            Auxiliary { password: afn.carries_password().then_some(&[0; 16][..]), ..Auxiliary::default() };
+        let address = AddressField::from_wire([0; 5]);
+        let seq = Seq::single(0);
+        Request::of(&Message {
+            code: LengthCode::GDW_376,
+            control,
+            address,
+            afn,
+            seq,
+            units: &units,
+            auxiliary,
+        })
+    };
+    assert_eq!(of(Control::QUERY, Afn::CLASS_1, "00 00 02 00"), Some(Request::ReadClock));
+    assert_eq!(of(Control::DATA, Afn::CLASS_1, "00 00 02 00"), None, "of the terminal");
+    assert_eq!(of(Control::QUERY, Afn::CLASS_1, ""), None);
+    assert_eq!(of(Control::QUERY, Afn::CLASS_1, "01 01 01 10 02 01 04 10"), None, "no product");
+    assert_eq!(
+        of(Control::QUERY, Afn::CLASS_2, "01 01 01 14 20 08 24 02 01 01 14 21 08 24"),
+        None,
+        "two dates"
+    );
+    assert_eq!(of(Control::QUERY, Afn::CLASS_2, "01 01 01 14 20 13 24"), None, "no date");
+    assert_eq!(of(Control::QUERY, Afn::CLASS_2, "01 01 10 0C 00 00 20 08 24 04 60"), None, "no density");
+    assert_eq!(of(Control::COMMAND, Afn::CONTROL, "00 00 10 03"), None, "another order");
+    assert_eq!(of(Control::COMMAND, Afn::CONTROL, "00 00 40 03 00 00 12 32 68 24"), None, "no date");
 }
