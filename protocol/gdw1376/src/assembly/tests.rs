@@ -84,6 +84,18 @@ fn a_number_that_comes_round_is_no_duplicate() {
 }
 
 #[test]
+fn a_lost_frame_is_not_made_good_by_the_one_that_has_its_number_later() {
+    let mut assembly = waiting(0);
+    for place in (0..30_u8).filter(|place| *place != 3) {
+        let seq = Seq::part(place, place == 0, place == 29);
+        assert_eq!(assembly.take(&frame(seq, &[place])), Step::Taken, "{place}");
+        assert_eq!(assembly.take(&frame(seq, &[place])), Step::Duplicate, "{place}");
+    }
+    assert!(assembly.has_ended() && !assembly.is_complete());
+    assert_eq!((assembly.missing(), assembly.frames()), (1, 29));
+}
+
+#[test]
 fn frames_of_others_leave_the_wait_as_it_was() {
     let mut assembly = waiting(3);
     let good = frame(Seq::single(3), &[1]);
