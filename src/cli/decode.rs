@@ -3,13 +3,15 @@
 use std::io::{self, Read, Write};
 
 use clap::{Args, ValueEnum};
-use dlt645::decoder::Decoder;
 use dlt645::edition::Edition;
-use dlt645::explain::{self, Piece};
 
 use super::CliError;
 
+mod cover;
+mod find;
 mod hex;
+mod lines;
+mod record;
 pub(super) mod show;
 
 /// Explain bytes pasted from a serial tool
@@ -17,7 +19,8 @@ pub(super) mod show;
 #[command(
     after_help = "Paste what your tool shows: spaces, commas, line breaks, 0x and H may stand between bytes, times, TX: and RX:\n\
 in front, offsets and letters around as in a dump, comments, or a list as a program prints it. Words that are passed\n\
-over are named on standard error. Without HEX, or with -, standard input is read; it may be the raw bytes themselves.\n\n\
+over are named on standard error. Without HEX, or with -, standard input is read; it may be the raw bytes themselves.\n\
+Frames of DL/T 645, of Q/GDW 1376.1 with the meter's frame inside, and of DL/T 698.45 are told apart by the bytes.\n\n\
 Examples: chaobiao decode FE FE 68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 54 16\n          \
 chaobiao decode < serial.log        chaobiao decode --json - < capture.bin"
 )]
@@ -59,19 +62,16 @@ impl Decode {
         if bytes.is_empty() {
             return Err(CliError::Usage("no bytes were given: expected hexadecimal digits".into()));
         }
-        let pieces = explain::pieces(&bytes, self.edition.map(Edition::from));
+        let pieces = find::pieces(&bytes, self.edition.map(Edition::from));
         for (place, piece) in pieces.iter().enumerate() {
             if self.json {
-                super::write_json(out, piece)?;
+                super::write_json(out, &record::Record::of(piece))?;
                 continue;
             }
             if place > 0 {
                 writeln!(out)?;
             }
-            match piece {
-                Piece::Frame(frame) => show::frame(out, frame)?,
-                Piece::Garbage(garbage) => show::garbage(out, garbage)?,
-            }
+            lines::one(out, piece)?;
         }
         Ok(())
     }
@@ -92,7 +92,8 @@ impl Decode {
             None => {
                 let mut input = Vec::new();
                 io::stdin().lock().read_to_end(&mut input)?;
-                if is_raw(&input) {
+                // Raw bytes of a line: a whole frame is in them, which text cannot hold because 16H is no letter.
+                if find::has_frame(&input) {
                     return Ok(input);
                 }
                 text_of(&input)
@@ -104,12 +105,6 @@ impl Decode {
         }
         Ok(parsed.bytes)
     }
-}
-
-/// True for raw bytes of a line: a whole frame is in them, which text cannot hold because 16H is no letter.
-fn is_raw(input: &[u8]) -> bool {
-    let mut rest = input;
-    Decoder::new().next_frame(&mut rest).is_some()
 }
 
 /// Text in UTF-8, or in UTF-16 as some systems save it. What is neither can only be in labels.

@@ -1,6 +1,7 @@
 //! The explanation as people read it: a map of the bytes, then what they say, in both languages.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use anstyle::{AnsiColor, Style};
 use dlt645::explain::{FramePiece, GarbagePiece, Note, Shown, ShownBits, ShownRecord, ShownValue};
@@ -23,19 +24,32 @@ struct Stretch<'a> {
     style: Style,
     bytes: &'a [u8],
     has_offset: bool,
+    /// Where it begins in the frame.
+    begin: usize,
 }
 
-/// One frame.
-pub(super) fn frame(out: &mut impl Write, frame: &FramePiece) -> io::Result<()> {
-    let (style, verdict) = if frame.ok { (GOOD, "frame  完整帧") } else { (BAD, "bad frame  坏帧") };
-    write!(out, "{style}{verdict}{style:#}  at byte {}, {}", frame.offset, bytes(frame.length))?;
-    match frame.preamble {
+/// Whether it is a frame, and where it stands.
+pub(super) fn verdict(
+    out: &mut impl Write,
+    is_sound: bool,
+    offset: usize,
+    length: usize,
+    preamble: usize,
+) -> io::Result<()> {
+    let (style, verdict) = if is_sound { (GOOD, "frame  完整帧") } else { (BAD, "bad frame  坏帧") };
+    write!(out, "{style}{verdict}{style:#}  at byte {offset}, {}", bytes(length))?;
+    match preamble {
         0 => {}
         1 => write!(out, ", one wake-up byte FE in front")?,
         more => write!(out, ", {more} wake-up bytes FE in front")?,
     }
-    writeln!(out)?;
-    map(out, &stretches(frame))?;
+    writeln!(out)
+}
+
+/// One frame; its bytes at the places `covered` are not shown.
+pub(super) fn frame(out: &mut impl Write, frame: &FramePiece, covered: &[Range<usize>]) -> io::Result<()> {
+    verdict(out, frame.ok, frame.offset, frame.length, frame.preamble)?;
+    map(out, &stretches(frame), covered)?;
     writeln!(out, "  {} {}", frame.protocol, frame.direction.unwrap_or("(no control code)"))?;
     if let Some(address) = &frame.address {
         writeln!(out, "  address     通信地址   {ADDRESS}{address}{ADDRESS:#}")?;
@@ -123,28 +137,36 @@ fn stretches(frame: &FramePiece) -> Vec<Stretch<'_>> {
         ("behind", BAD, usize::MAX, false),
     ];
     let mut rest = bytes;
+    let mut begin = 0;
     let mut stretches = Vec::new();
     for (title, style, length, has_offset) in parts {
         let (own, behind) = rest.split_at(length.min(rest.len()));
         rest = behind;
         if !own.is_empty() {
-            stretches.push(Stretch { title, style, bytes: own, has_offset });
+            stretches.push(Stretch { title, style, bytes: own, has_offset, begin });
         }
+        begin += own.len();
     }
     stretches
 }
 
 /// Titles, the bytes below them, and the data less 33H below that; long data go on on further lines.
-fn map(out: &mut impl Write, stretches: &[Stretch<'_>]) -> io::Result<()> {
+fn map(out: &mut impl Write, stretches: &[Stretch<'_>], covered: &[Range<usize>]) -> io::Result<()> {
     let width = |stretch: &Stretch<'_>| (stretch.bytes.len().min(LINE) * 3 - 1).max(stretch.title.len());
     let titles: Vec<String> =
         stretches.iter().map(|stretch| format!("{:width$}", stretch.title, width = width(stretch))).collect();
     writeln!(out, "  {FIXED}{}{FIXED:#}", titles.join("  ").trim_end())?;
     let lines = stretches.iter().map(|stretch| stretch.bytes.len().div_ceil(LINE)).max().unwrap_or(0);
     for line in 0..lines {
-        row(out, stretches, line, &width, |stretch, byte| Some((stretch.style, byte)))?;
-        row(out, stretches, line, &width, |stretch, byte| {
-            stretch.has_offset.then_some((FIXED, byte.wrapping_sub(OFFSET)))
+        let cell = |style: Style, byte: u8, at: usize| {
+            if covered.iter().any(|place| place.contains(&at)) {
+                return format!("{style}**{style:#}");
+            }
+            format!("{style}{byte:02X}{style:#}")
+        };
+        row(out, stretches, line, &width, |stretch, byte, at| Some(cell(stretch.style, byte, at)))?;
+        row(out, stretches, line, &width, |stretch, byte, at| {
+            stretch.has_offset.then(|| cell(FIXED, byte.wrapping_sub(OFFSET), at))
         })?;
     }
     Ok(())
@@ -155,23 +177,17 @@ fn row(
     stretches: &[Stretch<'_>],
     line: usize,
     width: &impl Fn(&Stretch<'_>) -> usize,
-    show: impl Fn(&Stretch<'_>, u8) -> Option<(Style, u8)>,
+    show: impl Fn(&Stretch<'_>, u8, usize) -> Option<String>,
 ) -> io::Result<()> {
     let mut text = String::new();
     let mut shown = 0;
     for stretch in stretches {
-        let bytes: Vec<(Style, u8)> = stretch
-            .bytes
-            .chunks(LINE)
-            .nth(line)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|byte| show(stretch, *byte))
-            .collect();
+        let bytes = stretch.bytes.chunks(LINE).nth(line).unwrap_or_default();
+        let places = stretch.begin + line * LINE..;
         let cells: Vec<String> =
-            bytes.iter().map(|(style, byte)| format!("{style}{byte:02X}{style:#}")).collect();
-        let blanks = width(stretch).saturating_sub((bytes.len() * 3).saturating_sub(1));
-        shown += bytes.len();
+            bytes.iter().zip(places).filter_map(|(byte, at)| show(stretch, *byte, at)).collect();
+        let blanks = width(stretch).saturating_sub((cells.len() * 3).saturating_sub(1));
+        shown += cells.len();
         text.push_str(&cells.join(" "));
         text.push_str(&" ".repeat(blanks + 2));
     }
@@ -248,7 +264,7 @@ fn meaning(bits: &ShownBits) -> String {
 }
 
 /// The unit as people write it.
-fn unit(unit: &'static str) -> &'static str {
+pub(super) fn unit(unit: &'static str) -> &'static str {
     match unit {
         "Cel" => "°C",
         "deg" => "°",
@@ -261,7 +277,7 @@ fn bytes(count: usize) -> String {
 }
 
 /// Hexadecimal digits in pairs.
-fn spaced(digits: &str) -> String {
+pub(super) fn spaced(digits: &str) -> String {
     let digits = digits.to_uppercase();
     let pairs: Vec<&str> =
         (0..digits.len()).step_by(2).filter_map(|place| digits.get(place..place + 2)).collect();

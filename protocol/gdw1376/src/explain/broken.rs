@@ -11,7 +11,7 @@ pub(super) fn of(rest: &[u8], fault: Fault) -> FramePiece {
     let inner = (1..reach).find(|begin| rest.get(*begin..).is_some_and(|inner| Frame::parse(inner).is_ok()));
     if let Some(begin) = inner {
         let note = Note::new("cut short: another frame begins inside", "帧不完整:其中又出现一个完整帧");
-        return cut(rest.get(..begin).unwrap_or(rest), note);
+        return cut(rest.get(..begin).unwrap_or(rest), "truncated", note);
     }
     match fault {
         Fault::Checksum { found, expected } => {
@@ -27,7 +27,7 @@ pub(super) fn of(rest: &[u8], fault: Fault) -> FramePiece {
                     "the length counts the bytes without the two protocol bits below",
                     "长度域未包含低两位协议标识",
                 );
-                cut(rest.get(..length).unwrap_or(rest), note)
+                cut(rest.get(..length).unwrap_or(rest), "length", note)
             }
             (None, Some(counted)) => {
                 let stated = stated.map_or(0, |length| length >> 2);
@@ -35,10 +35,21 @@ pub(super) fn of(rest: &[u8], fault: Fault) -> FramePiece {
                     format!("the length says {stated} bytes, but the frame ends as if it were {counted}"),
                     format!("长度域为{stated}字节,按结束位置应为{counted}字节"),
                 );
-                cut(rest.get(..counted + OVERHEAD).unwrap_or(rest), note)
+                cut(rest.get(..counted + OVERHEAD).unwrap_or(rest), "length", note)
             }
-            (None, None) => cut(rest.get(..reach).unwrap_or(rest), told(fault)),
+            (None, None) => cut(rest.get(..reach).unwrap_or(rest), kind(fault), told(fault)),
         },
+    }
+}
+
+fn kind(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Truncated { .. } => "truncated",
+        Fault::EndByte { .. } => "end byte",
+        Fault::Checksum { .. } => "checksum",
+        Fault::TooShort { .. } | Fault::TooLong { .. } | Fault::NoStart | Fault::LengthsDiffer { .. } => {
+            "length"
+        }
     }
 }
 
@@ -60,22 +71,30 @@ fn mended(bytes: &[u8], note: Note) -> FramePiece {
     if let Some(byte) = mended.iter_mut().nth_back(1) {
         *byte = sum;
     }
-    let Ok((frame, _)) = Frame::split(&mended, MAX_COUNTED) else { return cut(bytes, note) };
+    let Ok((frame, _)) = Frame::split(&mended, MAX_COUNTED) else { return cut(bytes, "checksum", note) };
     let mut piece = body::sound(&frame, bytes);
     if let Some(line) = piece.lines.iter_mut().nth_back(1) {
         (line.meaning, line.meaning_zh) = (note.en.clone(), note.zh.clone());
     }
-    FramePiece { ok: false, error: Some(note.en), error_zh: Some(note.zh), bytes: bytes.to_vec(), ..piece }
+    FramePiece {
+        ok: false,
+        error_kind: Some("checksum"),
+        error: Some(note.en),
+        error_zh: Some(note.zh),
+        bytes: bytes.to_vec(),
+        ..piece
+    }
 }
 
 /// A frame whose parts cannot be trusted: its bytes in one line.
-fn cut(bytes: &[u8], note: Note) -> FramePiece {
+fn cut(bytes: &[u8], kind: &'static str, note: Note) -> FramePiece {
     let code = bytes.get(1).map(|low| LengthCode::of(*low));
     let line = Line::new(0, bytes.len(), "bytes", "字节").value(hex(bytes));
     FramePiece {
         protocol: if code == Some(LengthCode::GDW_130) { "gdw130" } else { "gdw1376" },
         ok: false,
         lines: vec![line.meaning(note.en.clone(), note.zh.clone())],
+        error_kind: Some(kind),
         error: Some(note.en),
         error_zh: Some(note.zh),
         bytes: bytes.to_vec(),

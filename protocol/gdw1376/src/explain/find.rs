@@ -40,6 +40,14 @@ fn push_garbage(pieces: &mut Vec<Piece>, offset: usize, garbage: &[u8]) {
     }
 }
 
+/// The frame at the very front of `bytes`, or the broken frame whose head is whole; `None` when nothing here was meant to
+/// be one. For who looks for frames of other protocols in the same bytes.
+#[must_use]
+pub fn front(bytes: &[u8]) -> Option<FramePiece> {
+    let found = candidate(bytes, false)?;
+    Some(FramePiece { length: found.bytes.len(), ..found })
+}
+
 /// The frame or broken frame at the front of `rest`; `None` when nothing here was meant to be one. A start that is cut
 /// off before its second 68H counts only where a frame may begin.
 fn candidate(rest: &[u8], begins: bool) -> Option<FramePiece> {

@@ -27,7 +27,7 @@ mod other;
 mod tests;
 mod unit;
 
-pub use self::find::pieces;
+pub use self::find::{front, pieces};
 
 /// A stretch of the bytes: a frame, sound or not, or garbage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,9 @@ pub struct FramePiece {
     pub sequence: Option<u8>,
     /// The bytes from front to end: each is in exactly one line.
     pub lines: Vec<Line>,
+    /// What kind of fault it is: `checksum`, `length`, `end byte` or `truncated`.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub error_kind: Option<&'static str>,
     /// Why the frame is not sound.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub error: Option<String>,

@@ -33,7 +33,10 @@ pub(super) fn check_cover(bytes: &[u8]) {
             inside += line.length;
         }
         assert_eq!(inside, length, "lines of {bytes:02X?}");
-        assert_eq!(frame.ok, frame.error.is_none());
+        assert_eq!((frame.ok, frame.ok), (frame.error.is_none(), frame.error_kind.is_none()));
+        if frame.ok || length >= 6 {
+            assert_eq!(front(&bytes[offset..]).map(|front| front.bytes), Some(frame.bytes));
+        }
     }
     assert_eq!(at, bytes.len());
 }
