@@ -104,3 +104,109 @@ fn identifiers_are_found_by_code_and_by_words_of_both_languages() {
     let nothing = chaobiao(&["di", "no such thing"], "");
     assert_eq!((nothing.status.code(), nothing.stdout.len()), (Some(1), 0));
 }
+
+/// A terminal's login; its checksum is the last but one.
+const LOGIN: &str = "68 32 00 32 00 68 C9 00 02 34 12 00 02 71 00 00 01 00 85 16";
+/// A relay order with the password 020637 of level 02 and the operator code 00000001, forwarded.
+const ORDER: &str = "68 12 01 12 01 68 4B 00 02 34 12 04 10 E7 00 00 01 00 1F 6B BC 0A 1C 00 68 61 10 01 30 12 15 68 1C 10 \
+35 6A 39 35 34 33 33 33 4E 33 33 33 33 63 45 CC 2D 16 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 07 15 07 00 22 \
+05 B5 16";
+
+/// Each file of `tests/cli_decode/` holds the arguments of `decode` in its first line and below it what is shown.
+#[test]
+fn frames_are_shown_as_the_golden_files_say() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli_decode");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (given, expected) = text.split_once('\n').unwrap();
+        let output = chaobiao(&["decode", given.strip_prefix("$ chaobiao decode ").unwrap()], "");
+        assert!(output.status.success(), "{path:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "{path:?}");
+        names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
+    }
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "dlt698",
+            "forwarded-answer",
+            "forwarded-order",
+            "forwarded-read",
+            "freeze-answer",
+            "heartbeat",
+            "login",
+            "mixed-stream",
+            "wrong-checksum",
+        ]
+    );
+}
+
+#[test]
+fn a_terminal_frame_is_one_json_object_with_the_agreed_keys() {
+    let answer = "68 AE 00 AE 00 68 A8 00 02 34 12 04 10 E0 00 00 01 00 1F 14 00 68 61 10 01 30 12 15 68 91 08 33 33 34 33 \
+                  AB 39 33 33 49 16 4F 00 00 06 50 23 21 05 AE 16";
+    let found = json(&["decode", "--json", "-"], &format!("0D FE {answer}"));
+    assert_eq!(found.len(), 2, "the meter's frame is inside");
+    let frame = &found[1];
+    for (key, value) in serde_json::json!({
+        "protocol": "qgdw1376.1", "offset": 2, "length": 51, "preamble": 1, "direction": "response",
+        "address": "0200-1234", "control": "A8", "afn": "10", "seq": "E0", "ok": true, "more": false,
+        "sequence": 0, "error": null,
+    })
+    .as_object()
+    .unwrap()
+    {
+        assert_eq!(&frame[key], value, "{key}");
+    }
+    let unit = &frame["units"][0];
+    assert_eq!(
+        (&unit["pn"], &unit["fn"], &unit["name"]),
+        (&"p0".into(), &"F1".into(), &"transparent relay".into())
+    );
+    assert_eq!(unit["values"][0]["value"], "31");
+    let inner = &frame["inner"][0];
+    assert_eq!(
+        (&inner["protocol"], &inner["offset"], &inner["di"]),
+        (&"dlt645-2007".into(), &23.into(), &"00010000".into())
+    );
+    assert_eq!(inner["values"][0]["value"], "6.78");
+    let mut bytes = String::new();
+    for line in frame["lines"].as_array().unwrap() {
+        assert_eq!(line["offset"], bytes.len() / 2, "{line}");
+        bytes.push_str(line["bytes"].as_str().unwrap());
+    }
+    assert_eq!(bytes, answer.replace(' ', "").to_lowercase(), "every byte is in one line");
+}
+
+#[test]
+fn a_broken_terminal_frame_says_where_and_what_was_expected() {
+    let frame = &json(&["decode", "--json", &LOGIN.replace(" 85 16", " 86 16")], "")[0];
+    assert_eq!(
+        (&frame["ok"], &frame["error"], &frame["error_at"]),
+        (&false.into(), &"checksum".into(), &18.into())
+    );
+    assert_eq!(frame["notes"][0]["en"], "checksum is 86, should be 85");
+    let cut = &json(&["decode", "--json", LOGIN.strip_suffix(" 00 85 16").unwrap()], "")[0];
+    assert_eq!((&cut["error"], &cut["error_at"]), (&"truncated".into(), &17.into()));
+    assert_eq!(cut["notes"][0]["en"], "cut short by 3 bytes");
+}
+
+/// Sound, with a wrong checksum outside, inside, cut off: neither password nor operator code nor a sum over them is shown.
+#[test]
+fn t24_a_forwarded_password_is_never_shown() {
+    let spoilt = ORDER.replace(" B5 16", " B6 16");
+    let spoilt_inside = ORDER.replace(" 2D 16 00", " 2E 16 00").replace(" B5 16", " B6 16");
+    let cut = ORDER.split_at(47 * 3).0;
+    for order in [ORDER, &spoilt, &spoilt_inside, cut] {
+        for form in [&["decode", order][..], &["decode", "--json", order]] {
+            let text = String::from_utf8(chaobiao(form, "").stdout).unwrap();
+            let plain = text.to_uppercase().replace(' ', "");
+            for secret in ["6A3935", "370602", "020637", "34333333", "00000001", "01000000", "SHOULDBE"] {
+                assert!(!plain.contains(secret), "{secret} is shown in\n{text}");
+            }
+            assert!(text.contains("**"), "{text}");
+        }
+    }
+}

@@ -185,3 +185,6 @@ fn moved(piece: Piece, by: usize) -> Piece {
 const DLT698: &str = "dlt698.45";
 /// From the first 68H to the second of a terminal's frame.
 const HEAD: usize = 6;
+
+#[cfg(test)]
+mod tests;

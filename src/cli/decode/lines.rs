@@ -24,7 +24,7 @@ pub(super) fn frame(out: &mut impl Write, terminal: &Terminal) -> io::Result<()>
     show::verdict(out, piece.ok, piece.offset, piece.length, piece.preamble)?;
     writeln!(out, "  {} {}", record::protocol(piece.protocol), piece.direction.unwrap_or("(parts unknown)"))?;
     if let Some(address) = &piece.address {
-        writeln!(out, "  address     通信地址   {ADDRESS}{address}{ADDRESS:#}")?;
+        writeln!(out, "  address     地址       {ADDRESS}{address}{ADDRESS:#}")?;
     }
     if let (Some(control), Some(function)) = (&piece.control, &piece.function) {
         let zh = piece.function_zh.as_deref().unwrap_or_default();
@@ -70,10 +70,10 @@ pub(super) fn one(out: &mut impl Write, found: &Found) -> io::Result<()> {
 /// The bytes, then what they are. What is carried shows its bytes itself.
 fn line(out: &mut impl Write, terminal: &Terminal, line: &Line, is_carrier: bool) -> io::Result<()> {
     let bytes = terminal.piece.bytes.get(line.offset..line.offset + line.length).unwrap_or_default();
+    let digits = cover::hex(bytes, line.offset, &terminal.covered);
     let cells: Vec<String> = if is_carrier {
         vec![if line.length == 1 { "1 byte".to_owned() } else { format!("{} bytes", line.length) }]
     } else {
-        let digits = cover::hex(bytes, line.offset, &terminal.covered);
         digits.as_bytes().chunks(ROW * 2).map(|row| show::spaced(&String::from_utf8_lossy(row))).collect()
     };
     let place = if line.length == 0 { String::new() } else { line.offset.to_string() };
@@ -81,21 +81,22 @@ fn line(out: &mut impl Write, terminal: &Terminal, line: &Line, is_carrier: bool
     let indent = "  ".repeat(usize::from(line.level));
     let text = format!(
         "  {FIXED}{place:>4}{FIXED:#}  {BYTES}{first:<width$}{BYTES:#}  {indent}{}",
-        said(line, is_carrier),
+        said(line, &digits, is_carrier),
         width = ROW * 3 - 1,
     );
     writeln!(out, "{}", text.trim_end())?;
     cells.iter().skip(1).try_for_each(|row| writeln!(out, "        {BYTES}{row}{BYTES:#}"))
 }
 
-/// Names, value, meaning and time.
-fn said(line: &Line, is_carrier: bool) -> String {
+/// Names, value, meaning and time; `digits` are the bytes in front.
+fn said(line: &Line, digits: &str, is_carrier: bool) -> String {
     let mut text = if line.name_zh == line.name {
         line.name.clone()
     } else {
         format!("{}  {}", line.name, line.name_zh)
     };
-    let value = line.value.as_deref().filter(|_| !is_carrier && !is_plain_bytes(line));
+    // A value that only repeats the bytes is not said again: they stand in front.
+    let value = line.value.as_deref().filter(|value| !is_carrier && (line.length == 1 || *value != digits));
     if value.is_some() || !line.meaning.is_empty() {
         text.push(':');
     }
@@ -116,9 +117,4 @@ fn said(line: &Line, is_carrier: bool) -> String {
         text.push_str(&format!("  at {as_of}"));
     }
     text
-}
-
-/// The value only repeats the bytes, which stand in front.
-fn is_plain_bytes(line: &Line) -> bool {
-    line.length > ROW && line.value.as_ref().is_some_and(|value| value.len() == line.length * 2)
 }

@@ -2,6 +2,7 @@
 
 use dlt645::explain::Piece;
 use gdw1376::explain::{FramePiece, Line, Note};
+use gdw1376::seq::Seq;
 use serde::Serialize;
 
 use super::cover;
@@ -117,10 +118,10 @@ impl<'a> TerminalRecord<'a> {
             function: piece.function.as_deref(),
             function_zh: piece.function_zh.as_deref(),
             ok: piece.ok,
-            more: piece.is_part,
+            more: piece.is_part && !is_last(piece),
             sequence: piece.sequence,
             afn: head("function AFN"),
-            seq: head("sequence SEQ"),
+            seq: head(SEQUENCE),
             units: units(&piece.lines),
             inner: terminal.carried.iter().flat_map(|(_, found)| found).map(Record::of).collect(),
             lines: piece.lines.iter().map(|line| line_record(terminal, line)).collect(),
@@ -130,6 +131,14 @@ impl<'a> TerminalRecord<'a> {
         }
     }
 }
+
+/// The last of several frames.
+fn is_last(piece: &FramePiece) -> bool {
+    let sequence = piece.lines.iter().find(|line| line.name == SEQUENCE);
+    sequence.and_then(|line| piece.bytes.get(line.offset)).is_some_and(|byte| Seq(*byte).is_last())
+}
+
+const SEQUENCE: &str = "sequence SEQ";
 
 /// The lines of data units by the unit they stand under.
 fn units(lines: &[Line]) -> Vec<Unit<'_>> {
