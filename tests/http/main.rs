@@ -10,6 +10,7 @@ mod accounts;
 mod bodies;
 mod commands;
 mod described;
+mod desk;
 mod forged;
 mod locked;
 mod matrix;

@@ -22,7 +22,7 @@ mod series;
 mod stop;
 mod stream;
 pub(super) mod tokens;
-mod written;
+pub(super) mod written;
 
 use super::Services;
 use super::caller::Caller;

@@ -8,8 +8,8 @@ mod reads;
 use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Query};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::Markup;
 
@@ -58,7 +58,7 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 }
 
 /// A page, or the file of one of its tables. That a file was taken is entered in the audit log (T23, T27).
-async fn answer(
+pub(super) async fn answer(
     services: &Services,
     view: &View,
     title: Phrase,
@@ -76,6 +76,11 @@ async fn answer(
         (header::CONTENT_DISPOSITION, "attachment; filename=\"chaobiao.csv\""),
     ];
     Ok((headers, file).into_response())
+}
+
+/// A page that tells why a form was not taken.
+pub(super) fn answer_as(status: StatusCode, view: &View, title: Phrase, content: &Markup) -> Response {
+    (status, Html(layout::page(view, title, content).into_string())).into_response()
 }
 
 /// Whoever may ask for an order of some kind; which kinds is decided with the order.

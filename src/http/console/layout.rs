@@ -26,6 +26,8 @@ pub const PLACES: &[Place] = &[
     place("/meters", "电能表", "Meters", Action::SeeStatus),
     place("/reads", "召测", "Read now", Action::ReadOnDemand),
     place("/orders", "停复电", "Orders", Action::SeeCustomers),
+    place("/alarms", "告警", "Alarms", Action::SeeStatus),
+    place("/proposals", "变更", "Changes", Action::SeeCustomers),
     place("/billing", "计费", "Billing", Action::SeePushes),
     place("/lines", "线路", "Lines", Action::SeeStatus),
     place("/events", "事件", "Events", Action::SeeStatus),

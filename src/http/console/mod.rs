@@ -6,6 +6,7 @@
 
 mod account;
 pub mod advice;
+pub mod alarms;
 pub mod assets;
 mod audit;
 pub mod billing;
@@ -24,10 +25,12 @@ pub mod meters;
 pub mod night;
 pub mod orders;
 pub mod overdue;
+pub mod proposals;
 pub mod reads;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod typed;
 mod users;
 pub mod view;
 pub mod words;
@@ -37,5 +40,5 @@ use super::routes::Routes;
 /// Every page and form.
 pub(super) fn routes() -> Routes {
     let people = login::routes().and(account::routes()).and(users::routes()).and(audit::routes());
-    looking::routes().and(people).and(handlers::routes())
+    looking::routes().and(people).and(alarms::routes()).and(proposals::routes()).and(handlers::routes())
 }

@@ -15,6 +15,7 @@ use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
 use crate::http::console::overdue::{self, OverduePage};
 use crate::http::console::table::Asked;
+use crate::http::console::typed::{moment, numbers};
 use crate::http::console::view::View;
 use crate::http::{Caller, Problem, Services, Topic};
 use crate::store::supply::{NewOrder, OrderFilter, OrderView, SupplyError};
@@ -186,14 +187,7 @@ async fn written(
     form: &OrderForm,
     now: Moment,
 ) -> Result<Result<NewOrder, Refused>, Problem> {
-    let apart = [' ', ',', ';', '\t', '\r', '\n', '，', '；', '、'];
-    let numbers: Vec<String> = form
-        .points
-        .split(apart)
-        .filter(|number| !number.is_empty())
-        .take(MOST_POINTS)
-        .map(str::to_owned)
-        .collect();
+    let numbers = numbers(&form.points, MOST_POINTS);
     let found = services.store.points_numbered(&numbers).await?;
     let unknown: Vec<String> = numbers
         .iter()
@@ -240,15 +234,6 @@ fn refused(error: SupplyError) -> Problem {
     Problem::unacceptable("objected", &en.join("; "), &zh.join("；"))
 }
 
-/// `2026-11-29T09:00`, as a clock here shows it.
-fn moment(text: &str) -> Option<Moment> {
-    let (day, time) = text.split_once('T')?;
-    let day: Day = day.parse().ok()?;
-    let (hours, minutes) = time.get(..5)?.split_once(':')?;
-    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
-    (hours < 24 && minutes < 60).then(|| day.start().plus(Duration::from_secs(hours * 3600 + minutes * 60)))
-}
-
 /// Orders that are listed.
 const NEWEST: u32 = 200;
 /// Points in arrears that are listed.
@@ -256,18 +241,3 @@ const MOST_OVERDUE: u32 = 5000;
 /// Points of one form.
 const MOST_POINTS: usize = 10_000;
 const AT_ONCE: Duration = Duration::from_secs(3600);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_is_read_as_clocks_here_show_it() {
-        assert_eq!(moment("2026-11-29T09:30").unwrap().to_string(), "2026-11-29T01:30:00Z");
-        for odd in
-            ["", "2026-11-29", "2026-11-29T24:00", "2026-11-29T09:60", "2026-13-29T09:00", "2026-11-29T9"]
-        {
-            assert_eq!(moment(odd), None, "{odd}");
-        }
-    }
-}
