@@ -157,3 +157,196 @@ async fn a_proposed_change_is_refused_by_another_or_taken_back_by_its_own_person
         .await;
     assert!(unsaid.body.contains("请选择是否采用该值"), "{unsaid:?}");
 }
+
+#[tokio::test]
+async fn a_point_is_protected_by_one_and_given_free_by_two_approvers() {
+    let town = Town::new().await;
+    let fields = [("points", "P1"), ("kind", "medical"), ("reason", "呼吸机")];
+    let far = town.rig.form("/protections", Some(&town.elsewhere[0]), &fields).await;
+    assert_eq!(far.status, StatusCode::NOT_FOUND, "{far:?}");
+    assert!(far.body.contains("P1") && far.body.contains("呼吸机"), "what was typed is there: {far:?}");
+    for (field, value, says) in
+        [("kind", "x", "应为"), ("until", "2026-01-01T00:00", "截止时间须在将来"), ("points", " ", "未填")]
+    {
+        let mut wrong = fields.to_vec();
+        wrong.retain(|(name, _)| *name != field);
+        wrong.push((field, value));
+        let refused = town.rig.form("/protections", Some(&town.li), &wrong).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+        assert!(refused.body.contains(says), "{says}: {refused:?}");
+    }
+    assert_eq!(led(&town.rig.form("/protections", Some(&town.li), &fields).await), "/protections");
+    let shown = page(&town, "/protections", &town.wang).await;
+    assert!(shown.contains("呼吸机") && shown.contains("一律不得停电"), "no list was loaded yet: {shown}");
+    assert!(!page(&town, "/protections", &town.elsewhere[0]).await.contains("呼吸机"));
+    let record = town.rig.services.store.protections(None).await.unwrap().remove(0);
+    let end = format!("/protections/{}/end", record.id);
+    let wrong = town.rig.form(&end, Some(&town.wang), &[("code", "000000")]).await;
+    assert!(wrong.status.is_client_error(), "{wrong:?}");
+    assert_eq!(
+        town.rig.form(&end, Some(&town.elsewhere[1]), &[("code", "1")]).await.status,
+        StatusCode::NOT_FOUND
+    );
+    for _ in 0..2 {
+        let right = code(&town, &town.wang);
+        assert_eq!(led(&town.rig.form(&end, Some(&town.wang), &[("code", &right)]).await), "/protections");
+    }
+    assert!(
+        page(&town, "/protections", &town.zhao).await.contains("已同意结束：wang"),
+        "once is not enough, nor twice"
+    );
+    let right = code(&town, &town.zhao);
+    led(&town.rig.form(&end, Some(&town.zhao), &[("code", &right)]).await);
+    assert!(!page(&town, "/protections", &town.zhao).await.contains("呼吸机"));
+    assert!(page(&town, "/protections?which=all", &town.zhao).await.contains("已结束"));
+    assert_eq!(town.rig.form(&end, Some(&town.zhao), &[]).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_list_of_protected_points_is_taken_whole_and_a_faulty_one_keeps_all_cuts_back() {
+    let town = Town::new().await;
+    let load = async |list: &str| town.rig.form("/protections/load", Some(&town.li), &[("list", list)]).await;
+    let faulty = load("计量点编号,保护类别,保护原因\nP1,医疗依赖,呼吸机\nP9,医院,市二院\n").await;
+    assert_eq!(faulty.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        faulty.body.contains("3 = P9") && faulty.body.contains("市二院"),
+        "the line, and what was pasted: {faulty:?}"
+    );
+    assert!(town.rig.services.store.protections(None).await.unwrap().is_empty(), "nothing of it was taken");
+    assert_eq!(led(&load("计量点编号,保护类别,保护原因\nP2,医院,市二院\n").await), "/protections");
+    assert!(!page(&town, "/protections", &town.li).await.contains("一律不得停电"));
+    load("").await;
+    assert!(
+        page(&town, "/protections", &town.li).await.contains("一律不得停电"),
+        "an empty list protects everybody"
+    );
+    let part = town.rig.form("/protections/load", Some(&town.elsewhere[0]), &[("list", "x")]).await;
+    assert_eq!(part.status, StatusCode::FORBIDDEN, "who sees a part loads no list of the whole");
+}
+
+#[tokio::test]
+async fn days_without_cuts_are_entered_one_by_one_by_stretch_and_by_list() {
+    let town = Town::new().await;
+    let exam = [("day", "2027-06-07"), ("until", "2027-06-09"), ("kind", "exam"), ("area", "台区1")];
+    assert_eq!(led(&town.rig.form("/calendar", Some(&town.li), &exam).await), "/calendar");
+    let far = town.rig.form("/calendar", Some(&town.elsewhere[0]), &exam).await;
+    assert_eq!(far.status, StatusCode::NOT_FOUND);
+    let everywhere = [("day", "2027-01-01"), ("kind", "holiday")];
+    let part = town.rig.form("/calendar", Some(&town.elsewhere[0]), &everywhere).await;
+    assert_eq!(part.status, StatusCode::NOT_FOUND, "only who sees all enters a day for everywhere");
+    let back = [("day", "2027-06-09"), ("until", "2027-06-07"), ("kind", "exam")];
+    let refused = town.rig.form("/calendar", Some(&town.li), &back).await;
+    assert!(refused.body.contains("末日不得早于首日"), "{refused:?}");
+    let list = "日期,类别,台区\n2027-07-20,高温,\n2027-07-21,高温,台区2\n";
+    assert_eq!(led(&town.rig.form("/calendar/load", Some(&town.wang), &[("list", list)]).await), "/calendar");
+    let shown = page(&town, "/calendar", &town.admin).await;
+    for part in ["2027-06-08", "台区1", "2027-07-20", "全部", "2027-07-21", "台区2"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let days = town.rig.services.store.calendar("2027-01-01".parse().unwrap()).await.unwrap();
+    assert_eq!(days.len(), 5);
+    assert_eq!(town.rig.audited().await["calendar.add"], 2);
+}
+
+#[tokio::test]
+async fn what_a_station_enters_by_hand_is_what_the_rules_go_by() {
+    let town = Town::new().await;
+    let enter = async |what: &str, fields: &[(&str, &str)]| {
+        let mut all = vec![("point", "P1")];
+        all.extend(fields);
+        town.rig.form(&format!("/evidence/{what}"), Some(&town.li), &all).await
+    };
+    let notice = [("kind", "cut"), ("given_at", "2026-11-15T10:00"), ("how", "张贴"), ("given_by", "李")];
+    assert_eq!(led(&enter("notices", &notice).await), "/evidence?point=P1");
+    let owed = [("amount", "123.45"), ("since", "2026-10-01T00:00"), ("as_of", "2026-11-20T00:00")];
+    assert_eq!(led(&enter("arrears", &owed).await), "/evidence?point=P1");
+    let checked =
+        [("meter", "1"), ("verified_at", "2026-11-20T09:00"), ("verified_by", "李"), ("crossed", "no")];
+    assert_eq!(led(&enter("identities", &checked).await), "/evidence?point=P1");
+    let paid = [("amount", "100"), ("paid_at", "2026-11-21T09:00"), ("reference", "N1")];
+    assert_eq!(led(&enter("payments", &paid).await), "/evidence?point=P1");
+    let shown = page(&town, "/evidence?point=P1", &town.wang).await;
+    for part in ["23.45", "张贴", "N1", "配置中没有线路 L1"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("/orders/new"), "what cannot be cut from here is not offered");
+    let answer = town.rig.get("/api/v1/points/P1/evidence", Some(&town.wang)).await.json();
+    let evidence = &answer["evidence"];
+    assert_eq!(
+        (evidence["arrears"]["left_yuan"].as_str(), evidence["payments"][0]["reference"].as_str()),
+        (Some("23.45"), Some("N1")),
+        "{answer}"
+    );
+    assert_eq!(
+        (evidence["orderable"]["can_be_ordered"].as_bool(), evidence["orderable"]["code"].as_str()),
+        (Some(false), Some("no_line")),
+        "{answer}"
+    );
+    assert_eq!(evidence["identity"]["is_current"], true);
+    assert_eq!(evidence["terms"]["notice_least_seconds"], 7 * 86_400);
+
+    for (what, fields, says) in [
+        (
+            "notices",
+            [("kind", "cut"), ("given_at", "2027-01-01T00:00"), ("how", "x"), ("given_by", "x")],
+            "时间不得在将来",
+        ),
+        (
+            "payments",
+            [("amount", "0"), ("paid_at", "2026-11-21T09:00"), ("reference", "N2"), ("x", "x")],
+            "金额须大于零",
+        ),
+        (
+            "identities",
+            [("meter", "77"), ("verified_at", "2026-11-20T09:00"), ("verified_by", "x"), ("x", "x")],
+            "没有这块电能表",
+        ),
+        (
+            "arrears",
+            [("amount", "1.234"), ("since", "2026-10-01T00:00"), ("as_of", "2026-11-20T00:00"), ("x", "x")],
+            "小数不超过",
+        ),
+    ] {
+        let refused = enter(what, &fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+        assert!(refused.body.contains(says), "{says}: {refused:?}");
+    }
+    let far = &town.elsewhere[0];
+    let mut fields = vec![("point", "P1")];
+    fields.extend(notice);
+    assert_eq!(town.rig.form("/evidence/notices", Some(far), &fields).await.status, StatusCode::NOT_FOUND);
+    assert!(
+        page(&town, "/evidence?point=P1", far).await.contains("没有这个计量点"),
+        "it is of another region"
+    );
+    assert_eq!(town.rig.get("/api/v1/points/P1/evidence", Some(far)).await.status, StatusCode::NOT_FOUND);
+    let audited = town.rig.audited().await;
+    for action in ["evidence.notice", "evidence.arrears", "evidence.identity", "evidence.payment"] {
+        assert_eq!(audited[action], 1, "{action}");
+    }
+}
+
+#[tokio::test]
+async fn lists_are_pasted_as_the_commands_read_them_and_taken_whole() {
+    let town = Town::new().await;
+    let load = async |who: &Somebody, which: &str, list: &str| {
+        town.rig.form("/evidence/load", Some(who), &[("which", which), ("list", list)]).await
+    };
+    let owed =
+        "户号,欠费起始日,欠费金额,截至日期\nC1,2026-10-01,123.45,2026-11-20\nC2,2026-10-02,6,2026-11-20\n";
+    assert_eq!(led(&load(&town.li, "arrears", owed).await), "/evidence");
+    assert!(page(&town, "/overdue", &town.li).await.contains("123.45"));
+    assert_eq!(load(&town.elsewhere[0], "arrears", owed).await.status, StatusCode::FORBIDDEN);
+    let paid = "户号,缴费流水号,缴费金额,缴费时间\nC2,N1,6,2026-11-21\nC9,N2,1,2026-11-21\n";
+    let refused = load(&town.li, "payments", paid).await;
+    assert!(refused.body.contains("3 = C9") && refused.body.contains("未做任何更改"), "{refused:?}");
+    assert!(page(&town, "/overdue", &town.li).await.contains("C2"), "nothing of it was taken");
+    assert_eq!(led(&load(&town.li, "payments", &paid.replace("C9", "C1")).await), "/evidence");
+    let told = "point_number,kind,given_at,how,given_by\nP1,催费,2026-11-01 10:30,短信,李\nP2,cut,2026-11-02,张贴,李\n";
+    assert_eq!(led(&load(&town.li, "notices", told).await), "/evidence");
+    let seen = "计量点编号,通信地址,核对时间,核对人,串户\nP1,1,2026-11-01,李,是\n";
+    assert_eq!(led(&load(&town.li, "identities", seen).await), "/evidence");
+    assert!(page(&town, "/evidence?point=P1", &town.li).await.contains("串户"));
+    assert_eq!(load(&town.li, "meters", "x").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(load(&town.li, "protections", "x").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}

@@ -12,6 +12,7 @@ mod commands;
 mod described;
 mod desk;
 mod forged;
+mod limits;
 mod locked;
 mod matrix;
 mod orders;

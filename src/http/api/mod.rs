@@ -6,13 +6,14 @@ pub(super) mod audit;
 mod billing;
 mod browse;
 mod changes;
-mod evidence;
+pub(super) mod evidence;
 mod health;
 mod meters;
 mod objected;
 mod openapi;
 mod orders;
 mod orders_shown;
+mod point_evidence;
 mod proposals;
 mod protections;
 mod reads;
@@ -21,6 +22,7 @@ mod runs;
 mod series;
 mod stop;
 mod stream;
+mod terms;
 pub(super) mod tokens;
 pub(super) mod written;
 
@@ -49,6 +51,8 @@ pub(super) fn routes() -> Routes {
         .and(orders::routes())
         .and(stop::routes())
         .and(evidence::routes())
+        .and(point_evidence::routes())
+        .and(terms::routes())
         .and(protections::routes())
         .and(reads::routes())
         .and(meters::routes())

@@ -13,6 +13,7 @@ pub mod billing;
 pub mod chart;
 pub mod components;
 pub mod events;
+pub mod evidence;
 mod handlers;
 pub mod labels;
 pub mod layout;
@@ -26,6 +27,7 @@ pub mod night;
 pub mod orders;
 pub mod overdue;
 pub mod proposals;
+pub mod protections;
 pub mod reads;
 pub mod table;
 #[cfg(test)]
@@ -40,5 +42,11 @@ use super::routes::Routes;
 /// Every page and form.
 pub(super) fn routes() -> Routes {
     let people = login::routes().and(account::routes()).and(users::routes()).and(audit::routes());
-    looking::routes().and(people).and(alarms::routes()).and(proposals::routes()).and(handlers::routes())
+    looking::routes()
+        .and(people)
+        .and(alarms::routes())
+        .and(proposals::routes())
+        .and(protections::routes())
+        .and(evidence::routes())
+        .and(handlers::routes())
 }

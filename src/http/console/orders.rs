@@ -11,6 +11,7 @@ pub(super) mod tests;
 use maud::{Markup, html};
 
 use super::components::{Tone, facts, field, state, time, token};
+use super::labels;
 use super::table::{Asked, Column, Table};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
@@ -61,7 +62,10 @@ impl OrdersPage {
         html! {
             (self.halts(view))
             p.no-print {
-                a href="/overdue" { (view.say("欠费清单", "Overdue list")) } " "
+                a href="/overdue" { (view.say("欠费清单", "Overdue list")) } " · "
+                a href="/evidence" { (view.say("停电依据", "Evidence for cuts")) } " · "
+                a href="/protections" { (view.say("保护名单", "Protected points")) } " · "
+                a href="/calendar" { (view.say("停电日历", "Days without cuts")) } " "
                 @if view.may(Action::RequestCut) {
                     a.button href="/orders/new?kind=cut" { (view.say("新建停电工单", "New cut")) } " "
                 }
@@ -236,7 +240,7 @@ impl OrderPage {
         for notice in &self.order.notices {
             let words = format!(
                 "{} {} {}",
-                notice_name(notice.kind).of(view.look.language),
+                labels::notice(notice.kind).of(view.look.language),
                 notice.how,
                 notice.given_by
             );
@@ -373,14 +377,5 @@ const fn halt_name(kind: HaltKind) -> Phrase {
     match kind {
         HaltKind::Stop | HaltKind::StopFile => Phrase::new("已急停", "STOP"),
         HaltKind::Clock => Phrase::new("主站时钟跳变：停电暂停", "the clock has jumped: no cuts"),
-    }
-}
-
-const fn notice_name(kind: crate::domain::supply::NoticeKind) -> Phrase {
-    use crate::domain::supply::NoticeKind;
-    match kind {
-        NoticeKind::Reminder => Phrase::new("催费通知", "reminder"),
-        NoticeKind::Cut => Phrase::new("停电通知", "cut notice"),
-        NoticeKind::Second => Phrase::new("停电前再次通知", "second notice"),
     }
 }

@@ -4,7 +4,10 @@ use super::layout;
 use super::table::Asked;
 use super::view::{self, View};
 use super::words::{Language, Phrase};
-use super::{alarms, billing, events, lines, loss, meter, meters, night, orders, overdue, proposals, reads};
+use super::{
+    alarms, billing, events, evidence, lines, loss, meter, meters, night, orders, overdue, proposals,
+    protections, reads,
+};
 use crate::domain::Coded;
 use crate::domain::access::Role;
 use maud::Markup;
@@ -14,6 +17,9 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
     let asked = Asked::default;
     let mut pages = vec![
         ("night".to_owned(), night::TITLE, night::sample(asked()).markup(view)),
+        ("evidence".to_owned(), evidence::TITLE, evidence::tests::sample(asked()).markup(view)),
+        ("protections".to_owned(), protections::TITLE, protections::sample(asked()).markup(view)),
+        ("calendar".to_owned(), protections::TITLE, protections::sample_calendar(asked()).markup(view)),
         ("alarms".to_owned(), alarms::TITLE, alarms::sample(asked()).markup(view)),
         ("meters".to_owned(), meters::TITLE, meters::sample(asked()).markup(view)),
         ("billing".to_owned(), billing::TITLE, billing::sample(asked()).markup(view)),

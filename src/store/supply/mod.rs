@@ -12,6 +12,7 @@ mod evidence;
 mod facts;
 mod halt;
 mod head;
+mod known;
 mod list;
 mod order;
 mod protection;
@@ -23,6 +24,7 @@ pub use attempt::{AttemptOutcome, AttemptRecord, BeforeRecord, Intended, Intent,
 pub use due::{Due, LateRestore};
 pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, PaymentEntry};
 pub use halt::{HaltRecord, Lifting};
+pub use known::{ArrearsRecord, IdentityRecord, NoticeKept, PaymentRecord, PointEvidence};
 pub use list::{ApprovalRecord, NoticeRecord, OrderFilter, OrderRecord, OrderView, PointRecord};
 pub use order::{Limits, Submitted};
 pub use protection::{CalendarEntry, ProtectionEntry, ProtectionRecord};
