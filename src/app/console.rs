@@ -49,6 +49,7 @@ impl Site {
         )
         .of_site(&self.config)
         .reading(self.on_demand.clone())
+        .rereading(self.read_again.clone())
         .ordering(self.supply.clone())
     }
 

@@ -26,7 +26,7 @@ use crate::billing::{self, LedgerSink, Rules};
 use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
-use crate::collect::{self, CollectError, Collector, NightReport};
+use crate::collect::{self, CollectError, Collector, NightReport, ReadAgain};
 use crate::config::Config;
 use crate::domain::Day;
 use crate::http::auth::AccountError;
@@ -122,6 +122,8 @@ pub struct Site {
     pub collector: Collector,
     /// Reads that somebody waits for.
     pub on_demand: OnDemand,
+    /// Reads again what nights have missed.
+    pub read_again: ReadAgain,
     /// Supply orders.
     pub supply: Supply,
     config: Config,
@@ -187,11 +189,14 @@ impl Site {
         let on_demand = OnDemand::new(collector.clone(), config.on_demand, &tasks, stop_lines.clone());
         let supply = supply(&config, &store, &clock, &lines, seed).await;
         let billing_wake = Arc::new(Notify::new());
+        let read_again =
+            ReadAgain::new(collector.clone(), &tasks, stop_lines.clone(), Arc::clone(&billing_wake));
         Ok(Self {
             store,
             lines,
             collector,
             on_demand,
+            read_again,
             supply,
             config,
             clock,
@@ -255,6 +260,7 @@ impl Site {
             lines,
             collector,
             on_demand,
+            read_again,
             supply,
             captures,
             tasks,
@@ -264,7 +270,7 @@ impl Site {
         } = self;
         stop_lines.cancel();
         stop_waiting.cancel();
-        drop((lines, collector, on_demand, supply));
+        drop((lines, collector, on_demand, read_again, supply));
         tasks.close();
         tasks.wait().await;
         captures.flush();

@@ -20,6 +20,7 @@ pub mod orderable;
 mod page;
 mod problem;
 mod rate;
+mod reread;
 pub mod routes;
 mod server;
 
@@ -50,7 +51,7 @@ use crate::billing;
 use crate::channel::Lines;
 use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
-use crate::collect::{self, Progress};
+use crate::collect::{self, Progress, ReadAgain};
 use crate::config::{Config, Http};
 use crate::store::Store;
 use crate::supply::Supply;
@@ -72,6 +73,8 @@ pub struct Services {
     pub rules: Option<Arc<SiteRules>>,
     /// Reads meters on demand; `None` in a process that does not.
     pub on_demand: Option<OnDemand>,
+    /// Reads again what nights have missed; `None` in a process that does not.
+    pub read_again: Option<ReadAgain>,
     /// Supply orders; `None` in a process that gives none.
     pub supply: Option<Supply>,
     /// `[http]` of the configuration.
@@ -102,6 +105,7 @@ impl Services {
             changes: Changes::default(),
             rules: None,
             on_demand: None,
+            read_again: None,
             supply: None,
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
@@ -124,6 +128,12 @@ impl Services {
     #[must_use]
     pub fn reading(self, on_demand: OnDemand) -> Self {
         Self { on_demand: Some(on_demand), ..self }
+    }
+
+    /// The same, reading again what nights have missed.
+    #[must_use]
+    pub fn rereading(self, read_again: ReadAgain) -> Self {
+        Self { read_again: Some(read_again), ..self }
     }
 
     /// The same, giving supply orders.

@@ -26,6 +26,7 @@ use crate::http::{Problem, Services};
 pub(super) fn routes() -> Routes {
     Routes::default()
         .page("/", Action::SeeStatus, collection::night)
+        .form("/again", Action::ReadOnDemand, collection::again)
         .page("/meters", Action::SeeStatus, meter::meters)
         .page("/meters/{address}", Action::SeeStatus, meter::meter)
         .page("/meters/{address}/fetches/{fetch}", Action::SeeCustomers, meter::fetch)

@@ -3,22 +3,24 @@
 use std::collections::HashMap;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 
 use super::answer;
 use crate::billing::open_days;
 use crate::channel::{ChannelHandle, LinePhase};
-use crate::collect::forecasts;
+use crate::collect::{ReadAgain, forecasts};
 use crate::domain::access::{Action, Regions};
 use crate::domain::proposal::{Change, Proposal};
-use crate::domain::{Day, RunKind};
+use crate::domain::{Day, Id, RunKind};
 use crate::http::console::billing::{self, BillingPage};
 use crate::http::console::events::{self, EventsPage};
 use crate::http::console::lines::{self, LineLine, LinesPage};
 use crate::http::console::loss::{self, LossPage};
 use crate::http::console::night::{self, NightPage};
 use crate::http::console::table::{Asked, wanted};
+use crate::http::console::typed::Typed;
 use crate::http::console::view::View;
+use crate::http::reread::{Missed, read_again};
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
 use crate::store::billing::OutboxState;
@@ -49,10 +51,28 @@ pub(super) async fn night(
         missing,
         lines_down: lines_down(&services),
         parked: parked.map(|count| count.count).sum(),
+        alarms: store.alarm_counts(regions).await?,
+        again: services.read_again.as_ref().map(ReadAgain::under_way),
         reviews: u64::try_from(store.review_lines(regions, MOST_LISTED).await?.len()).unwrap_or(0),
         asked,
     };
     answer(&services, &view, night::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Reads again what a night has missed.
+pub(super) async fn again(
+    State(services): State<Services>,
+    caller: Caller,
+    typed: Typed,
+) -> Result<Redirect, Problem> {
+    let run = typed.text("run").parse().map_err(|_| Problem::not_there())?;
+    let missed = match (typed.some("areas"), typed.some("lines")) {
+        (Some(area), _) => Missed::OfArea(area),
+        (None, Some(line)) => Missed::OfLine(line),
+        (None, None) => Missed::All,
+    };
+    read_again(&services, &caller, Id::new(run), missed).await?;
+    Ok(typed.back("/"))
 }
 
 /// Pushes, reviews and open days.
