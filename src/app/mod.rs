@@ -27,7 +27,7 @@ use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, CollectError, Collector, NightReport, ReadAgain};
-use crate::config::Config;
+use crate::config::{Config, Effective};
 use crate::domain::Day;
 use crate::http::auth::AccountError;
 use crate::http::{self, HttpError};
@@ -127,6 +127,8 @@ pub struct Site {
     /// Supply orders.
     pub supply: Supply,
     config: Config,
+    /// What the console shows of the configuration.
+    shown: Arc<[Effective]>,
     clock: Clock,
     captures: Captures,
     tasks: TaskTracker,
@@ -199,6 +201,7 @@ impl Site {
             read_again,
             supply,
             config,
+            shown: Arc::default(),
             clock,
             captures,
             tasks,
@@ -207,6 +210,12 @@ impl Site {
             billing_wake,
             _lock: lock,
         })
+    }
+
+    /// The same, with a console that shows what the configuration says.
+    #[must_use]
+    pub fn showing(self, effective: Vec<Effective>) -> Self {
+        Self { shown: effective.into(), ..self }
     }
 
     /// Works by the clock until `stop`, with the console if it was opened.

@@ -52,7 +52,7 @@ use crate::channel::Lines;
 use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, Progress, ReadAgain};
-use crate::config::{Config, Http};
+use crate::config::{Config, Effective, Http};
 use crate::store::Store;
 use crate::supply::Supply;
 
@@ -77,6 +77,8 @@ pub struct Services {
     pub read_again: Option<ReadAgain>,
     /// Supply orders; `None` in a process that gives none.
     pub supply: Option<Supply>,
+    /// Every key of the configuration with what holds for it; empty in a process that was not given one.
+    pub shown: Arc<[Effective]>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
     /// Ends what would go on for ever, such as a stream of events.
@@ -107,6 +109,7 @@ impl Services {
             on_demand: None,
             read_again: None,
             supply: None,
+            shown: Arc::default(),
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
@@ -122,6 +125,12 @@ impl Services {
         let rules =
             SiteRules { billing: billing::Rules::of(config), collection: collect::Settings::of(config) };
         Self { rules: Some(Arc::new(rules)), ..self }
+    }
+
+    /// The same, showing what the configuration says.
+    #[must_use]
+    pub fn showing(self, effective: Arc<[Effective]>) -> Self {
+        Self { shown: effective, ..self }
     }
 
     /// The same, reading meters on demand.

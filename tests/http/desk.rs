@@ -350,3 +350,16 @@ async fn lists_are_pasted_as_the_commands_read_them_and_taken_whole() {
     assert_eq!(load(&town.li, "meters", "x").await.status, StatusCode::NOT_FOUND);
     assert_eq!(load(&town.li, "protections", "x").await.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
+
+#[tokio::test]
+async fn settings_show_what_holds_to_all_and_no_customer_and_no_secret() {
+    let town = Town::new().await;
+    for who in [&town.admin, &town.li, &town.wang] {
+        let text = page(&town, "/settings", who).await;
+        assert!(text.contains("停电上限") && text.contains("chaobiao config check"), "{text}");
+        assert!(!text.contains("客户1"), "{text}");
+    }
+    assert_eq!(town.rig.get("/settings", Some(&town.billing)).await.status, StatusCode::FORBIDDEN);
+    let none = town.rig.form("/again", Some(&town.li), &[("run", "1")]).await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND, "there was no such run: {none:?}");
+}

@@ -34,6 +34,7 @@ pub const PLACES: &[Place] = &[
     place("/loss", "线损", "Line loss", Action::SeeCustomers),
     place("/roles", "角色确认", "Roles", Action::ConfirmLimits),
     place("/users", "用户", "Users", Action::ManageAccounts),
+    place("/settings", "设置", "Settings", Action::SeeStatus),
     place("/audit", "审计", "Audit", Action::ReadAudit),
 ];
 

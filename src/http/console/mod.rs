@@ -29,6 +29,7 @@ pub mod overdue;
 pub mod proposals;
 pub mod protections;
 pub mod reads;
+pub mod settings;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -48,5 +49,6 @@ pub(super) fn routes() -> Routes {
         .and(proposals::routes())
         .and(protections::routes())
         .and(evidence::routes())
+        .and(settings::routes())
         .and(handlers::routes())
 }

@@ -6,7 +6,7 @@ use super::view::{self, View};
 use super::words::{Language, Phrase};
 use super::{
     alarms, billing, events, evidence, lines, loss, meter, meters, night, orders, overdue, proposals,
-    protections, reads,
+    protections, reads, settings,
 };
 use crate::domain::Coded;
 use crate::domain::access::Role;
@@ -17,6 +17,7 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
     let asked = Asked::default;
     let mut pages = vec![
         ("night".to_owned(), night::TITLE, night::sample(asked()).markup(view)),
+        ("settings".to_owned(), settings::TITLE, settings::sample(asked()).markup(view)),
         ("evidence".to_owned(), evidence::TITLE, evidence::tests::sample(asked()).markup(view)),
         ("protections".to_owned(), protections::TITLE, protections::sample(asked()).markup(view)),
         ("calendar".to_owned(), protections::TITLE, protections::sample_calendar(asked()).markup(view)),
