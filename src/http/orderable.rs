@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::config::Words;
 use crate::domain::{Id, MeteringPoint};
-use crate::http::{Problem, Services};
+use crate::http::{Caller, Problem, Services};
 use crate::supply::CannotServe;
 use crate::supply::field::NotReachable;
 
@@ -71,6 +71,31 @@ impl Orderable {
         OrderableShown { can_be_ordered: *self == Self::Yes, code, why, why_zh }
     }
 }
+
+/// Those of some points, by number, whose meters cannot be ordered, and why: the first so many are asked, and what this
+/// account may not see is left out.
+///
+/// # Errors
+/// [`Problem`] when the database does not say.
+pub(super) async fn cannot_be_ordered(
+    services: &Services,
+    caller: &Caller,
+    numbers: &[String],
+) -> Result<Vec<(String, Words)>, Problem> {
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).take(MOST_ASKED).collect();
+    let known = services.store.numbered_points(&numbers, &caller.acting.regions).await?;
+    let mut found = Vec::new();
+    for number in numbers {
+        let Some(point) = known.get(number) else { continue };
+        if let Some(why) = Orderable::of(services, point.point).await?.why() {
+            found.push((number.to_owned(), why));
+        }
+    }
+    Ok(found)
+}
+
+/// Meters that are asked about at once: those of one order.
+const MOST_ASKED: usize = 50;
 
 fn words(why: &CannotServe) -> Words {
     let zh = match why {

@@ -78,6 +78,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0012_proposals.sql"),
         include_str!("migrations/postgres/0012_proposals.sql"),
     ),
+    Migration::new(
+        "report",
+        include_str!("migrations/sqlite/0014_report.sql"),
+        include_str!("migrations/postgres/0014_report.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

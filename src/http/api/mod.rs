@@ -9,8 +9,10 @@ mod changes;
 pub(super) mod evidence;
 mod health;
 mod meters;
-mod objected;
+pub(super) mod objected;
 mod openapi;
+pub(super) mod order_drafts;
+mod order_preview;
 mod orders;
 mod orders_shown;
 mod point_evidence;
@@ -49,6 +51,8 @@ pub(super) fn routes() -> Routes {
         .and(billing::routes())
         .and(proposals::routes())
         .and(orders::routes())
+        .and(order_drafts::routes())
+        .and(order_preview::routes())
         .and(stop::routes())
         .and(evidence::routes())
         .and(point_evidence::routes())

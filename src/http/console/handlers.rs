@@ -2,6 +2,7 @@
 
 mod collection;
 mod meter;
+mod order_steps;
 mod orders;
 mod reads;
 
@@ -44,6 +45,12 @@ pub(super) fn routes() -> Routes {
         .form("/orders", ORDER, orders::ask)
         .page("/orders/{order}", Action::SeeCustomers, orders::order)
         .page("/orders/{order}/paper/{paper}", Action::SeeCustomers, orders::paper)
+        .page("/orders/{order}/edit", ORDER, order_steps::edit)
+        .form("/orders/{order}/edit", ORDER, order_steps::save)
+        .form("/orders/{order}/submit", ORDER, order_steps::submit)
+        .form("/orders/{order}/withdraw", Action::ApproveCut, order_steps::withdraw)
+        .form("/orders/{order}/finish", CANCEL, order_steps::finish)
+        .form("/orders/{order}/report", Action::RequestCut, order_steps::report)
         .form("/orders/{order}/approve", Action::ApproveCut, orders::approve)
         .form("/orders/{order}/cancel", CANCEL, orders::cancel)
         .form("/stop", Action::PressStop, orders::stop)

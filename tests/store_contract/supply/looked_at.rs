@@ -1,11 +1,14 @@
 //! What people look at before they order anything, and what they have to write afterwards.
 
-use chaobiao::domain::supply::{Objection, ProtectionKind, Terms};
+use chaobiao::domain::access::{Regions, Role};
+use chaobiao::domain::relay::Prepaid;
+use chaobiao::domain::supply::{Objection, OrderKind, ProtectionKind, Reason, Terms};
 use chaobiao::domain::{Alarm, AlarmKind, Id, Moment, Severity};
-use chaobiao::store::supply::{ArrearsEntry, PaymentEntry};
+use chaobiao::store::supply::{ArrearsEntry, NewOrder, PaymentEntry};
 
-use super::ready::{DAY, HOUR, acting};
-use super::{now, objections, town};
+use super::conditions::{armed, intend};
+use super::ready::{DAY, HOUR, acting, cut};
+use super::{LIMITS, approve, now, objections, town};
 use crate::on_both;
 
 #[tokio::test]
@@ -70,6 +73,78 @@ async fn who_wants_a_protection_ended_is_known_until_it_is() {
         assert_eq!(store.protection_ends().await.unwrap()[&id], ["wang"]);
         assert!(store.end_protection(&zhao, id, now()).await.unwrap());
         assert!(store.protection_ends().await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f50_the_end_of_a_hold_names_first_whose_meters_may_cut_by_themselves() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 3).await;
+        let store = &fresh.store;
+        let told = |home: usize, word: &str| {
+            let (meter, at) = (homes[home].meter.number(), now().micros());
+            format!(
+                "INSERT INTO status_word (meter_id, day, words, collected_at) \
+                 VALUES ({meter}, 1, '{{\"04000503\":\"{word}\"}}', {at})"
+            )
+        };
+        fresh.run(&told(0, "1000")).await.unwrap();
+        fresh.run(&told(1, "1200")).await.unwrap();
+        let off = NewOrder { kind: OrderKind::HoldOff, reason: Reason::ProtectionOver, ..cut(&homes, now()) };
+        let id = store.draft_order(&acting("li", now()), &off, now()).await.unwrap();
+        let ends = store.hold_ends(id).await.unwrap();
+        let shown: Vec<_> = ends
+            .iter()
+            .map(|end| (end.point, end.may_trip(), end.told.map(|(word, _)| word.prepaid()), end.owed_fen))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (homes[1].point, true, Some(Prepaid::Money), 12_345),
+                (homes[2].point, true, None, 12_345),
+                (homes[0].point, false, Some(Prepaid::No), 12_345),
+            ]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f44_a_report_is_due_of_an_emergency_cut_that_was_sent_and_written_once() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 2).await;
+        let (store, li) = (&fresh.store, acting("li", now()));
+        let usual = armed(store, &cut(&homes[1..], now()), now()).await;
+        intend(store, usual, homes[1], now()).await;
+        assert_eq!(store.emergency_report(usual).await.unwrap(), None, "a usual cut needs none");
+        let danger =
+            NewOrder { reason: Reason::Danger, text: "电线落地".to_owned(), ..cut(&homes[..1], now()) };
+        let id = store.ask_order(&li, &danger, &LIMITS, now()).await.unwrap().id;
+        approve(store, id, "wang", now()).await.unwrap();
+        approve(store, id, "zhao", now()).await.unwrap();
+        assert_eq!(store.arm_point((id, homes[0].point), now(), &LIMITS, now()).await.unwrap(), []);
+        assert_eq!(store.emergency_report(id).await.unwrap(), None, "nothing was sent");
+        let early = store.write_emergency_report(&li, id, "报告", now()).await;
+        assert_eq!(objections(early), [Objection::WrongState]);
+        intend(store, id, homes[0], now()).await;
+        let report = store.emergency_report(id).await.unwrap().unwrap();
+        assert_eq!((report.sent_at, report.due_at(), &report.written), (now(), now().plus(DAY), &None));
+        let due = store.emergency_reports_due(&Regions::All).await.unwrap();
+        assert_eq!(due.iter().map(|due| due.order).collect::<Vec<_>>(), [id]);
+        assert!(store.emergency_reports_due(&Regions::Areas(vec![])).await.unwrap().is_empty());
+        let wang = acting("wang", now());
+        assert!(!wang.role.may(chaobiao::domain::access::Action::RequestCut) && wang.role == Role::Approver);
+        let other = store.write_emergency_report(&wang, id, "报告", now()).await;
+        assert_eq!(objections(other), [Objection::NoRight]);
+        let empty = store.write_emergency_report(&li, id, " ", now()).await;
+        assert_eq!(objections(empty), [Objection::TextMissing]);
+        store.write_emergency_report(&li, id, "报告", now().plus(HOUR)).await.unwrap();
+        let again = store.write_emergency_report(&li, id, "另一份", now()).await;
+        assert_eq!(objections(again), [Objection::WrongState]);
+        let written = store.emergency_report(id).await.unwrap().unwrap().written;
+        assert_eq!(written, Some(("报告".to_owned(), now().plus(HOUR), "li".to_owned())));
+        assert!(store.emergency_reports_due(&Regions::All).await.unwrap().is_empty());
     })
     .await;
 }
