@@ -339,6 +339,10 @@ async fn lists_are_pasted_as_the_commands_read_them_and_taken_whole() {
         "户号,欠费起始日,欠费金额,截至日期\nC1,2026-10-01,123.45,2026-11-20\nC2,2026-10-02,6,2026-11-20\n";
     assert_eq!(led(&load(&town.li, "arrears", owed).await), "/evidence");
     assert!(page(&town, "/overdue", &town.li).await.contains("123.45"));
+    let notices = page(&town, "/overdue/notices?from=2026-12-10T09:00&points=C1,P1", &town.li).await;
+    assert!(notices.contains("123.45") && notices.contains("2026-12-10 09:00:00"), "{notices}");
+    assert_eq!(notices.matches("new-page").count(), 1, "only the point that was named");
+    assert!(!page(&town, "/overdue/notices", &town.elsewhere[0]).await.contains("123.45"));
     assert_eq!(load(&town.elsewhere[0], "arrears", owed).await.status, StatusCode::FORBIDDEN);
     let paid = "户号,缴费流水号,缴费金额,缴费时间\nC2,N1,6,2026-11-21\nC9,N2,1,2026-11-21\n";
     let refused = load(&town.li, "payments", paid).await;

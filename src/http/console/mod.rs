@@ -24,6 +24,7 @@ pub mod loss;
 pub mod meter;
 pub mod meters;
 pub mod night;
+pub mod notices;
 pub mod orders;
 pub mod overdue;
 pub mod proposals;
@@ -49,6 +50,7 @@ pub(super) fn routes() -> Routes {
         .and(proposals::routes())
         .and(protections::routes())
         .and(evidence::routes())
+        .and(notices::routes())
         .and(settings::routes())
         .and(handlers::routes())
 }

@@ -32,6 +32,7 @@ impl OverduePage {
     pub fn markup(&self, view: &View) -> Markup {
         html! {
             p.no-print { a href="/orders" { "◀ " (view.say("停复电工单", "Supply orders")) } " · "
+                a href="/overdue/notices" { (view.say("打印催费及停电通知书", "Print reminders and cut notices")) } " · "
                 a href="/evidence" { (view.say("登记通知、缴费、欠费", "Enter notices, payments, arrears")) }
             }
             (self.table(view).markup(view))
