@@ -373,6 +373,8 @@ async fn t17_an_order_is_written_changed_and_handed_in_and_a_change_makes_its_ap
     let mut drafted = fields.to_vec();
     drafted.push(("then", "draft"));
     let place = led(&town.rig.form("/orders", Some(&town.li), &drafted).await).to_owned();
+    let far = town.rig.form("/orders", Some(&town.elsewhere[0]), &drafted).await;
+    assert!(far.status == StatusCode::UNPROCESSABLE_ENTITY && far.body.contains("没有这些计量点"), "{far:?}");
     let draft = page(&town, &place, &town.li).await;
     assert!(draft.contains("草稿") && draft.contains(&format!("{place}/submit")), "{draft}");
     assert!(

@@ -51,7 +51,7 @@ pub(super) async fn save(
     }
     let mut form = form_of(&fields).ok_or_else(Problem::not_there)?;
     form.of = Some((id, seen.to_string()));
-    let refused = match written(&services, &form, view.now).await? {
+    let refused = match written(&services, &caller, &form, view.now).await? {
         Err(refused) => refused,
         Ok(new) => match services.store.edit_order(&caller.acting, order.order.id, &new, view.now).await {
             Ok(()) => {

@@ -109,7 +109,7 @@ pub(super) async fn ask(
 ) -> Result<Response, Problem> {
     let fields = Asked(fields);
     let mut form = form_of(&fields).ok_or_else(Problem::not_there)?;
-    let refused = match written(&services, &form, view.now).await? {
+    let refused = match written(&services, &caller, &form, view.now).await? {
         Err(refused) => refused,
         Ok(new) if fields.value("then") == Some("draft") => {
             may_be_drafted(new.kind)?;
@@ -226,17 +226,15 @@ pub(super) fn form_of(fields: &Asked) -> Option<OrderForm> {
 /// The order that a form asks for, or why there is none.
 pub(super) async fn written(
     services: &Services,
+    caller: &Caller,
     form: &OrderForm,
     now: Moment,
 ) -> Result<Result<NewOrder, Refused>, Problem> {
     let numbers = numbers(&form.points, MOST_POINTS);
-    let found = services.store.points_numbered(&numbers).await?;
-    let unknown: Vec<String> = numbers
-        .iter()
-        .zip(&found)
-        .filter(|(_, point)| point.is_none())
-        .map(|(number, _)| number.clone())
-        .collect();
+    let names: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let found = services.store.numbered_points(&names, &caller.acting.regions).await?;
+    let unknown: Vec<String> =
+        numbers.iter().filter(|number| !found.contains_key(*number)).cloned().collect();
     if !unknown.is_empty() {
         return Ok(Err(Refused::NoSuchPoints(unknown)));
     }
@@ -246,7 +244,7 @@ pub(super) async fn written(
         Some(Window { from: now, until: now.plus(AT_ONCE) })
     };
     let Some((reason, window)) = form.reason.zip(window) else { return Ok(Err(Refused::Incomplete)) };
-    let points = found.into_iter().flatten().collect();
+    let points = numbers.iter().filter_map(|number| found.get(number)).map(|found| found.point).collect();
     Ok(Ok(NewOrder { kind: form.kind, reason, text: form.text.trim().to_owned(), window, points }))
 }
 
