@@ -505,3 +505,17 @@ async fn settings_show_what_holds_to_all_and_no_customer_and_no_secret() {
     let none = town.rig.form("/again", Some(&town.li), &[("run", "1")]).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND, "there was no such run: {none:?}");
 }
+
+#[tokio::test]
+async fn f52_stop_is_lifted_by_the_page_with_the_second_factor_of_two_approvers() {
+    let town = Town::new().await;
+    assert_eq!(led(&town.rig.form("/stop", Some(&town.li), &[("reason", "drill")]).await), "/orders");
+    let without = town.rig.form("/stop/lift", Some(&town.wang), &[]).await;
+    assert!(without.status.is_client_error(), "{without:?}");
+    for who in [&town.wang, &town.zhao] {
+        assert!(!town.rig.services.store.halts().await.unwrap().is_empty());
+        let right = code(&town, who);
+        assert_eq!(led(&town.rig.form("/stop/lift", Some(who), &[("code", &right)]).await), "/orders");
+    }
+    assert!(town.rig.services.store.halts().await.unwrap().is_empty());
+}

@@ -111,6 +111,9 @@ impl OrdersPage {
                     form method="post" action="/stop/lift" {
                         (token(view))
                         input type="hidden" name="kind" value=(kind.name());
+                        (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
+                            input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
+                        }))
                         button { (view.say("同意解除", "Agree to lift")) }
                     }
                 }

@@ -181,7 +181,9 @@ pub(super) async fn lift(
     caller: Caller,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let kind = Asked(fields).value("kind").and_then(HaltKind::from_name).unwrap_or(HaltKind::Stop);
+    let fields = Asked(fields);
+    let kind = fields.value("kind").and_then(HaltKind::from_name).unwrap_or(HaltKind::Stop);
+    confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
     supply(&services)?.lift(&caller.acting, kind).await.map_err(refused)?;
     services.changes.tell(Topic::Order);
     Ok(Redirect::to("/orders").into_response())
