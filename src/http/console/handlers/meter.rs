@@ -12,6 +12,7 @@ use crate::http::console::meter::{self, CurvePart, FetchPage, MeterPage, Part, R
 use crate::http::console::meters::{self, MetersPage};
 use crate::http::console::table::{Asked, wanted};
 use crate::http::console::view::View;
+use crate::http::orderable::Orderable;
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
 use crate::store::view::{MeterSheet, MetersAsked};
@@ -50,7 +51,11 @@ pub(super) async fn meter(
     let wanted = Part::asked(&asked);
     let wanted = if Part::may_be_seen(wanted, &view) { wanted } else { "status" };
     let part = part(&services, &sheet, wanted, &asked, view.now).await?;
-    let page = MeterPage { sheet, part, asked };
+    let orderable = match sheet.point {
+        Some(point) => Some(Orderable::of(&services, point).await?),
+        None => None,
+    };
+    let page = MeterPage { sheet, orderable, part, asked };
     answer(&services, &view, meter::TITLE, (page.markup(&view), page.file(&view))).await
 }
 
