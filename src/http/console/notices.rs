@@ -43,7 +43,8 @@ async fn page(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let wanted = numbers(asked.value("points").unwrap_or_default(), MOST);
-    let mut lines = services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE).await?;
+    let mut lines =
+        services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE, services.clock.now()).await?;
     lines.retain(|line| !line.is_protected && (wanted.is_empty() || wanted.contains(&line.point)));
     let usual = || Day::of(view.now.plus(AHEAD)).start().plus(Duration::from_secs(9 * 3600));
     let from = asked.value("from").and_then(moment).unwrap_or_else(usual);

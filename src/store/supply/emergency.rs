@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{SupplyError, commit_with};
 use crate::domain::access::{Acting, Action, Regions};
 use crate::domain::supply::{Objection, SupplyOrder};
-use crate::domain::{AuditEntry, Id, Moment};
-use crate::store::Store;
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Id, Moment};
 use crate::store::error::{Refusal, StoreError};
 use crate::store::view::areas;
+use crate::store::{Store, alarm};
 
 /// How the report of an emergency cut stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,23 @@ impl Store {
         Ok(rows.into_iter().map(report).collect())
     }
 
+    /// Raises an alarm for each report that should be written by now. Says how many are new.
+    ///
+    /// # Errors
+    /// As [`Self::emergency_report`].
+    pub async fn tell_late_reports(&self, now: Moment) -> Result<usize, StoreError> {
+        let due = self.emergency_reports_due(&Regions::All).await?;
+        let mut told = 0;
+        for report in due.iter().filter(|report| report.due_at() <= now) {
+            let alarm = Alarm::new(AlarmKind::ReportMissing, format!("order {}", report.order), now);
+            let mut writing = self.write("telling that a report is not written").await?;
+            let raised = alarm::raise(&mut writing, &alarm.for_order(report.order.number())).await?;
+            writing.commit().await?;
+            told += usize::from(raised.is_new);
+        }
+        Ok(told)
+    }
+
     /// Enters the report of an emergency cut, once.
     ///
     /// # Errors
@@ -82,6 +99,7 @@ impl Store {
             }
             let args = [order.into(), text.into(), now.into(), acting.name.as_str().into()];
             writing.execute(WRITE, &args).await?;
+            alarm::clear(&mut writing, AlarmKind::ReportMissing, &object, now).await?;
             let detail = serde_json::json!({ "text": text }).to_string();
             let entry = AuditEntry::by(acting, now, "order.report", object.clone()).for_order(order.number());
             Ok(commit_with(writing, &entry.saying(detail)).await?)

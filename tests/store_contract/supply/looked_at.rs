@@ -4,7 +4,9 @@ use chaobiao::domain::access::{Regions, Role};
 use chaobiao::domain::relay::Prepaid;
 use chaobiao::domain::supply::{Objection, OrderKind, ProtectionKind, Reason, Terms};
 use chaobiao::domain::{Alarm, AlarmKind, Id, Moment, Severity};
-use chaobiao::store::supply::{ArrearsEntry, NewOrder, PaymentEntry};
+use chaobiao::store::alarm::AlarmFilter;
+use chaobiao::store::supply::{ArrearsEntry, NewOrder, PaymentEntry, ProtectionEntry};
+use chaobiao::store::view::{MeterSort, MetersAsked};
 
 use super::conditions::{armed, intend};
 use super::ready::{DAY, HOUR, acting, cut};
@@ -133,6 +135,16 @@ async fn f44_a_report_is_due_of_an_emergency_cut_that_was_sent_and_written_once(
         let due = store.emergency_reports_due(&Regions::All).await.unwrap();
         assert_eq!(due.iter().map(|due| due.order).collect::<Vec<_>>(), [id]);
         assert!(store.emergency_reports_due(&Regions::Areas(vec![])).await.unwrap().is_empty());
+        assert_eq!(store.tell_late_reports(now().plus(DAY / 2)).await.unwrap(), 0, "there is a day for it");
+        for new in [1, 0] {
+            assert_eq!(store.tell_late_reports(now().plus(DAY)).await.unwrap(), new);
+        }
+        let told = async || {
+            let filter = AlarmFilter { is_open: true, ..AlarmFilter::default() };
+            let alarms = store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
+            alarms.into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(told().await, [AlarmKind::ReportMissing]);
         let wang = acting("wang", now());
         assert!(!wang.role.may(chaobiao::domain::access::Action::RequestCut) && wang.role == Role::Approver);
         let other = store.write_emergency_report(&wang, id, "报告", now()).await;
@@ -140,6 +152,7 @@ async fn f44_a_report_is_due_of_an_emergency_cut_that_was_sent_and_written_once(
         let empty = store.write_emergency_report(&li, id, " ", now()).await;
         assert_eq!(objections(empty), [Objection::TextMissing]);
         store.write_emergency_report(&li, id, "报告", now().plus(HOUR)).await.unwrap();
+        assert_eq!(told().await, [], "it ends with the report");
         let again = store.write_emergency_report(&li, id, "另一份", now()).await;
         assert_eq!(objections(again), [Objection::WrongState]);
         let written = store.emergency_report(id).await.unwrap().unwrap().written;
@@ -170,6 +183,41 @@ async fn it_is_known_how_often_an_alarm_was_told() {
         let told = store.alarm_tellings(&[first, second]).await.unwrap();
         assert_eq!(told.len(), 1);
         assert_eq!((told[&first].delivered, told[&first].last_at), (2, Some(Moment::from_micros(5))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f44_who_is_on_the_list_of_protected_points_is_shown_as_protected_until_its_end() {
+    on_both(async |fresh| {
+        let home = town(fresh, 1).await[0];
+        let (store, li) = (&fresh.store, acting("li", now()));
+        let protected = async |at| {
+            let asked = MetersAsked {
+                words: "",
+                with_customers: true,
+                sort: (MeterSort::Address, false),
+                after: None,
+                at_most: 500,
+                now: at,
+            };
+            let lines = store.meter_lines(&asked, &Regions::All).await.unwrap();
+            lines.into_iter().filter(|line| line.is_protected).map(|line| line.meter).collect::<Vec<_>>()
+        };
+        let before = protected(now()).await;
+        assert!(before.len() == 1 && before[0] != home.meter, "the one behind the others: {before:?}");
+        let (kind, reason) = (ProtectionKind::Medical, "呼吸机".to_owned());
+        let entry = ProtectionEntry { point: home.point, kind, reason, until: Some(now().plus(DAY)) };
+        store.add_protections(&li, &[entry], now()).await.unwrap();
+        assert!(protected(now()).await.contains(&home.meter));
+        let address = store.site_meters().await.unwrap();
+        let address =
+            address.iter().find(|site| site.meter_id == home.meter).unwrap().meter.address.to_string();
+        let sheet = async |at| {
+            store.meter_sheet(&address, &Regions::All, at).await.unwrap().unwrap().line.is_protected
+        };
+        assert!(sheet(now()).await && !sheet(now().plus(DAY)).await);
+        assert_eq!(protected(now().plus(DAY)).await, before);
     })
     .await;
 }

@@ -32,6 +32,7 @@ pub(super) async fn meters(
         sort,
         after: MetersPage::after(&asked),
         at_most: wanted(&asked),
+        now: services.clock.now(),
     };
     let meters = services.store.meter_lines(&wanted, &caller.acting.regions).await?;
     let page = MetersPage { meters, asked };
@@ -46,7 +47,7 @@ pub(super) async fn meter(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let sheet = services.store.meter_sheet(&address, &caller.acting.regions).await?;
+    let sheet = services.store.meter_sheet(&address, &caller.acting.regions, services.clock.now()).await?;
     let sheet = sheet.ok_or_else(Problem::not_there)?;
     let wanted = Part::asked(&asked);
     let wanted = if Part::may_be_seen(wanted, &view) { wanted } else { "status" };
@@ -109,7 +110,10 @@ pub(super) async fn fetch(
     view: View,
 ) -> Result<Response, Problem> {
     let store = &services.store;
-    let sheet = store.meter_sheet(&address, &caller.acting.regions).await?.ok_or_else(Problem::not_there)?;
+    let sheet = store
+        .meter_sheet(&address, &caller.acting.regions, services.clock.now())
+        .await?
+        .ok_or_else(Problem::not_there)?;
     let id: Id<Fetch> = Id::new(fetch);
     let fetch = store.fetch_of(sheet.line.meter, id).await?.ok_or_else(Problem::not_there)?;
     let mut brought = store.ledger(sheet.line.meter, fetch.from, fetch.until).await?;

@@ -45,7 +45,8 @@ pub(super) async fn overdue(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let lines = services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE).await?;
+    let lines =
+        services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE, services.clock.now()).await?;
     let page = OverduePage { lines, now: view.now, asked };
     answer(&services, &view, overdue::TITLE, (page.markup(&view), page.file(&view))).await
 }
