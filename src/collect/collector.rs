@@ -198,9 +198,10 @@ impl Collector {
         deadline: Moment,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let Ok(_alone) = self.inner.alone.try_lock() else { return Ok(()) };
+        // Known before it is alone: a night that begins meanwhile ends it, or is there first.
         let stop = stop.child_token();
         *self.inner.rereading.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
+        let Ok(_alone) = self.inner.alone.try_lock() else { return Ok(()) };
         let store = &self.inner.store;
         let sites = store.site_meters().await?;
         let mut known = store.run_meters(run.id).await?;

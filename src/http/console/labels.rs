@@ -5,10 +5,12 @@ use dlt645::data_id::DataId;
 use maud::Markup;
 
 use super::components::{Tone, state};
+use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::domain::supply::{CalendarKind, NoticeKind, ProtectionKind};
 use crate::domain::{CustomerClass, MeterProtocol, PointRole, Quality, Source, Suspicion};
 use crate::store::billing::OutboxState;
+use crate::supply::proof_words;
 
 /// How far a value may be trusted.
 #[must_use]
@@ -156,6 +158,12 @@ pub fn event(kind: &str, language: Language) -> String {
             entry.name_en().trim_end_matches(" count").trim_end_matches(", count").to_owned()
         }
     }
+}
+
+/// What is known of a point, in words; a name of another version stays as it is.
+#[must_use]
+pub fn proven(view: &View, proof: &str) -> String {
+    proof_words(proof).map_or_else(|| inert(proof), |(en, zh)| view.say(zh, en).to_owned())
 }
 
 #[cfg(test)]

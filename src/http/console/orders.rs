@@ -246,7 +246,7 @@ impl OrderPage {
                             td { a.code href={ "/meters/" (address) } { (address) } }
                             td { (inert(&customer.0)) " " (inert(&customer.1)) }
                             td { (state_of(*stands, language)) }
-                            td { (time(*changed_at)) " " (inert(proof)) }
+                            td { (time(*changed_at)) " " (labels::proven(view, proof)) }
                             td { (objection_list(objections, language)) }
                         }
                     } }

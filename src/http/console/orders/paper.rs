@@ -168,7 +168,7 @@ impl PaperPage {
                         td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
                         td { @for at in sent(point) { div { (time(at)) } } }
                         td { (state_name(point.state, language)) }
-                        td { (time(point.changed_at)) " " (inert(&point.proof)) }
+                        td { (time(point.changed_at)) " " (labels::proven(view, &point.proof)) }
                     } } }
                 }
                 (signs(&[
