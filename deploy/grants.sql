@@ -14,7 +14,7 @@ DECLARE
     -- Only ever added to.
     append_only constant text[] := ARRAY[
         'audit', 'meter_fetch', 'register_ledger', 'interval_conflict', 'clock_ledger', 'billing_value',
-        'billing_ledger', 'coded', 'item'
+        'billing_ledger', 'coded', 'item', 'supply_report'
     ];
     -- Only looked at.
     read_only constant text[] := ARRAY['schema_version', 'partitioned'];

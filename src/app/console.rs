@@ -1,6 +1,7 @@
 //! The console of a site: its port, opened before anything is served, and the one-time login of a new one.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
@@ -48,7 +49,9 @@ impl Site {
             self.config.http.clone(),
         )
         .of_site(&self.config)
+        .showing(Arc::clone(&self.shown))
         .reading(self.on_demand.clone())
+        .rereading(self.read_again.clone())
         .ordering(self.supply.clone())
     }
 

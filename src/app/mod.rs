@@ -26,8 +26,8 @@ use crate::billing::{self, LedgerSink, Rules};
 use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
-use crate::collect::{self, CollectError, Collector, NightReport};
-use crate::config::Config;
+use crate::collect::{self, CollectError, Collector, NightReport, ReadAgain};
+use crate::config::{Config, Effective};
 use crate::domain::{AuditEntry, Day};
 use crate::http::auth::AccountError;
 use crate::http::{self, HttpError};
@@ -122,9 +122,13 @@ pub struct Site {
     pub collector: Collector,
     /// Reads that somebody waits for.
     pub on_demand: OnDemand,
+    /// Reads again what nights have missed.
+    pub read_again: ReadAgain,
     /// Supply orders.
     pub supply: Supply,
     config: Config,
+    /// What the console shows of the configuration.
+    shown: Arc<[Effective]>,
     clock: Clock,
     captures: Captures,
     tasks: TaskTracker,
@@ -187,13 +191,17 @@ impl Site {
         let on_demand = OnDemand::new(collector.clone(), config.on_demand, &tasks, stop_lines.clone());
         let supply = supply(&config, &store, &clock, &lines, seed).await;
         let billing_wake = Arc::new(Notify::new());
+        let read_again =
+            ReadAgain::new(collector.clone(), &tasks, stop_lines.clone(), Arc::clone(&billing_wake));
         Ok(Self {
             store,
             lines,
             collector,
             on_demand,
+            read_again,
             supply,
             config,
+            shown: Arc::default(),
             clock,
             captures,
             tasks,
@@ -202,6 +210,12 @@ impl Site {
             billing_wake,
             _lock: lock,
         })
+    }
+
+    /// The same, with a console that shows what the configuration says.
+    #[must_use]
+    pub fn showing(self, effective: Vec<Effective>) -> Self {
+        Self { shown: effective.into(), ..self }
     }
 
     /// Works by the clock until `stop`, with the console if it was opened.
@@ -255,6 +269,7 @@ impl Site {
             lines,
             collector,
             on_demand,
+            read_again,
             supply,
             captures,
             tasks,
@@ -264,7 +279,7 @@ impl Site {
         } = self;
         stop_lines.cancel();
         stop_waiting.cancel();
-        drop((lines, collector, on_demand, supply));
+        drop((lines, collector, on_demand, read_again, supply));
         tasks.close();
         tasks.wait().await;
         captures.flush();

@@ -67,7 +67,7 @@ impl Demo {
         super::talk(&self.begun(&town, &directory));
         let logins = self.history(&town, &clock).await?;
         let site = Site::start(town.config.clone(), clock.clone(), self.seed).await;
-        let site = site.map_err(|error| app_error(&error))?;
+        let site = site.map_err(|error| app_error(&error))?.showing(town.effective.clone());
         // A port that is taken is told before the night, not after it.
         let console =
             if self.once { None } else { site.open_console().await.map_err(|error| app_error(&error))? };

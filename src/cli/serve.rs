@@ -10,7 +10,7 @@ use super::CliError;
 use super::stop::{stopped, stopped_again};
 use crate::app::{AppError, Console, Site};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::telemetry;
 
 /// Serve a site: nights, curves and the hand-off to billing, until it is stopped
@@ -28,12 +28,12 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, _out: &mut impl Write) -> Result<(), CliError> {
         let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
-        let config = loaded.config;
+        let Loaded { config, effective } = loaded;
         telemetry::log::start(config.log);
         telemetry::describe();
         let clock = Clock::system();
         let site = Site::start(config.clone(), clock.clone(), seed(&clock)).await;
-        let site = site.map_err(|error| app_error(&error))?;
+        let site = site.map_err(|error| app_error(&error))?.showing(effective);
         let meters =
             site.store.site_meters().await.map_err(|error| super::database::store_error(&error))?.len();
         let console = site.open_console().await.map_err(|error| app_error(&error))?;

@@ -1,7 +1,7 @@
 //! A night: the run as a row, one task for each line, and the end with a cause for everything that is missing.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,11 +12,13 @@ use tokio_util::task::TaskTracker;
 use super::line::{LineNight, LineRun, poll_line};
 use super::progress::Progress;
 use super::writer::Writer;
-use crate::channel::Lines;
+use crate::channel::{Lane, Lines};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
 use crate::config::{Collection, Config, Intervals, Line};
-use crate::domain::{Day, MeterPath, MissingCause, Moment, Run, RunKind, RunMeter, RunOutcome, RunState};
+use crate::domain::{
+    Coded, Day, Id, Meter, MeterPath, MissingCause, Moment, Run, RunKind, RunMeter, RunOutcome, RunState,
+};
 use crate::plan::{Night, night_of};
 use crate::store::archive::SiteMeter;
 use crate::store::{Batch, RunPlan, Store, StoreError};
@@ -112,6 +114,10 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) writer: Writer,
     pub(super) progress: watch::Sender<Progress>,
+    /// Held by the night or the re-read that goes on.
+    alone: tokio::sync::Mutex<()>,
+    /// Ends the re-read that goes on.
+    rereading: Mutex<CancellationToken>,
 }
 
 impl Collector {
@@ -127,7 +133,8 @@ impl Collector {
     ) -> Self {
         let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
         let progress = watch::Sender::new(Progress::default());
-        Self { inner: Arc::new(Inner { store, clock, lines, settings, writer, progress }) }
+        let (alone, rereading) = (tokio::sync::Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { store, clock, lines, settings, writer, progress, alone, rereading }) }
     }
 
     /// How far the run of now has come.
@@ -155,6 +162,8 @@ impl Collector {
         if now < day.start() {
             return Err(CollectError::NotYet { day });
         }
+        self.inner.rereading.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+        let _alone = self.inner.alone.lock().await;
         let length = night.deadline.since(night.start).max(SHORTEST);
         let deadline = if now < night.deadline { night.deadline } else { now.plus(length) };
         let sites = self.inner.store.site_meters().await.map_err(store_error)?;
@@ -166,7 +175,7 @@ impl Collector {
         if run.state == RunState::Done {
             return Ok(NightReport { run, progress: self.now(), was_stopped: false });
         }
-        self.work(&run, known, sites, stop).await.map_err(store_error)?;
+        self.work(&run, (known, Lane::Nightly), sites, stop).await.map_err(store_error)?;
         if stop.is_cancelled() {
             return Ok(NightReport { run, progress: self.now(), was_stopped: true });
         }
@@ -178,6 +187,33 @@ impl Collector {
         tracing::info!(run.day = %day, read = progress.read, planned = progress.planned,
             "the run of {day} has ended: {} of {} meters were read", progress.read, progress.planned);
         Ok(NightReport { run, progress, was_stopped: false })
+    }
+
+    /// Reads again those of some meters that a run has missed, once, until `deadline`; the run stays as it is, and is told
+    /// anew how much of it is missing at the end. A night that begins ends it.
+    pub(super) async fn read_again(
+        &self,
+        run: &Run,
+        meters: &HashSet<Id<Meter>>,
+        deadline: Moment,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        // Known before it is alone: a night that begins meanwhile ends it, or is there first.
+        let stop = stop.child_token();
+        *self.inner.rereading.lock().unwrap_or_else(PoisonError::into_inner) = stop.clone();
+        let Ok(_alone) = self.inner.alone.try_lock() else { return Ok(()) };
+        let store = &self.inner.store;
+        let sites = store.site_meters().await?;
+        let mut known = store.run_meters(run.id).await?;
+        let as_it_was = known.clone();
+        known.retain(|meter| !meter.outcome.is_read() && meters.contains(&meter.meter));
+        let asked = known.len();
+        self.begin_progress(run, &as_it_was, &sites);
+        let going = Run { deadline, ..run.clone() };
+        self.work(&going, (known, Lane::Reread), sites, &stop).await?;
+        let state = store.end_run(run.id, MissingCause::OutOfTime, self.inner.clock.now()).await?;
+        tracing::info!(run.day = %run.day, asked, state = state.name(), "what was missing of {} was read again", run.day);
+        Ok(())
     }
 
     fn now(&self) -> Progress {
@@ -223,7 +259,7 @@ impl Collector {
     async fn work(
         &self,
         run: &Run,
-        known: Vec<RunMeter>,
+        (known, lane): (Vec<RunMeter>, Lane),
         sites: Vec<SiteMeter>,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
@@ -247,7 +283,7 @@ impl Collector {
         self.tell(unreachable).await;
         let mut tasks = JoinSet::new();
         for (line, meters) in by_line {
-            let night = LineNight { run: run.clone(), line, meters, stop: stop.clone() };
+            let night = LineNight { run: run.clone(), line, meters, lane, stop: stop.clone() };
             let line = LineRun::new(Arc::clone(&self.inner), night);
             tasks.spawn(line.work());
         }

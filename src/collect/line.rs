@@ -26,6 +26,8 @@ pub(super) struct LineNight {
     pub(super) run: Run,
     pub(super) line: String,
     pub(super) meters: Vec<(SiteMeter, RunMeter)>,
+    /// What is asked stands in this lane; only a night comes back to what is missing.
+    pub(super) lane: Lane,
     pub(super) stop: CancellationToken,
 }
 
@@ -39,19 +41,20 @@ pub(super) struct LineRun {
     line: Option<Line>,
     sites: Vec<Arc<SiteMeter>>,
     outcomes: HashMap<Id<Meter>, RunMeter>,
+    lane: Lane,
     deadline: Instant,
     stop: CancellationToken,
 }
 
 impl LineRun {
     pub(super) fn new(inner: Arc<Inner>, night: LineNight) -> Self {
-        let LineNight { run, line: name, meters, stop } = night;
+        let LineNight { run, line: name, meters, lane, stop } = night;
         let handle = inner.lines.get(&name).cloned();
         let line = inner.settings.lines.iter().find(|line| line.name == name).cloned();
         let deadline = instant_of(&inner.clock, run.deadline);
         let outcomes = meters.iter().map(|(site, outcome)| (site.meter_id, outcome.clone())).collect();
         let sites = meters.into_iter().map(|(site, _)| Arc::new(site)).collect();
-        Self { inner, run, name, handle, line, sites, outcomes, deadline, stop }
+        Self { inner, run, name, handle, line, sites, outcomes, lane, deadline, stop }
     }
 
     /// Works until nothing more can be done.
@@ -63,7 +66,9 @@ impl LineRun {
             let answering = self.answering();
             self.phase(step, answering, &facts, AT_ONCE).await;
         }
-        for _ in 0..self.inner.settings.collection.passes {
+        let is_night = self.lane == Lane::Nightly;
+        let passes = if is_night { self.inner.settings.collection.passes } else { 0 };
+        for _ in 0..passes {
             let again = self.pending(may_be_better);
             if again.is_empty() || !self.pause().await {
                 break;
@@ -87,6 +92,7 @@ impl LineRun {
             handle,
             line,
             deadline: self.deadline,
+            lane: self.lane,
             stop: self.stop.clone(),
             run: Some(self.run.id),
         });
@@ -188,6 +194,8 @@ pub(super) struct Context {
     handle: ChannelHandle,
     line: Line,
     deadline: Instant,
+    /// In which lane registers are asked for.
+    pub(super) lane: Lane,
     stop: CancellationToken,
     run: Option<Id<Run>>,
 }
@@ -203,7 +211,7 @@ impl Context {
         let line = inner.settings.lines.iter().find(|line| line.name == name)?.clone();
         let handle = inner.lines.get(name)?.clone();
         let deadline = instant_of(&inner.clock, deadline);
-        Some(Self { inner, handle, line, deadline, stop, run: None })
+        Some(Self { inner, handle, line, deadline, lane: Lane::Interval, stop, run: None })
     }
 
     /// The profile of a meter; meters without one were told of before.

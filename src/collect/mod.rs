@@ -20,10 +20,13 @@
 //!   records are dated by the same clock: where it was not right, their slots are marked suspect.
 //! - **Kept means committed** (I1): a meter counts as read when the transaction with its readings has ended.
 //!
+//! What a night has missed is read once more by [`ReadAgain`] when a person asks for it.
+//!
 //! What somebody waits for is read by [`on_demand`], with the same questions in a lane of its own.
 //!
 //! How months of faulty nights, kills and wrong clocks ended is in [`measured`].
 
+mod again;
 mod ask;
 mod budget;
 mod collector;
@@ -40,6 +43,7 @@ mod writer;
 #[doc = include_str!("measured.md")]
 pub mod measured {}
 
+pub use again::{CannotReadAgain, ReadAgain, UnderWay};
 pub use budget::forecasts;
 pub use collector::{CollectError, Collector, NightReport, PollReport, Settings};
 pub use judge::limits;

@@ -129,7 +129,7 @@ struct Visit<'a> {
 impl Visit<'_> {
     async fn registers(&self, mut outcome: RunMeter) -> Done {
         let inner = &self.context.inner;
-        let asker = self.context.asker(self.site, self.profile, Lane::Nightly);
+        let asker = self.context.asker(self.site, self.profile, self.context.lane);
         let day = self.facts.day;
         let clock_now = match self.ask_clock(&asker).await {
             Ok(reading) => reading,
@@ -196,7 +196,7 @@ impl Visit<'_> {
         let span = (today, depth);
         let gaps =
             register_gaps(meter, &collection.registers, span, self.site.installed_at, &self.facts.accepted);
-        let asker = self.context.asker(self.site, self.profile, Lane::Nightly);
+        let asker = self.context.asker(self.site, self.profile, self.context.lane);
         if !gaps.is_empty()
             && let Ok(clock_now) = self.clock_of_tonight(&asker).await
         {

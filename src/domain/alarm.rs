@@ -88,6 +88,8 @@ pub enum AlarmKind {
     ForeignMaster,
     /// A relay moved without an order. (T3)
     RelayMoved,
+    /// The written report of an emergency cut is not there after a day. (F44)
+    ReportMissing,
     /// A meter notes that somebody worked at it or wrote to it. (T3)
     MeterTouched,
     /// A meter refused a password: it is not tried again. (F10)
@@ -148,6 +150,7 @@ impl Coded for AlarmKind {
         (Self::DiskFull, 28, "disk_full"),
         (Self::ChannelDown, 29, "channel_down"),
         (Self::MeterTouched, 30, "meter_touched"),
+        (Self::ReportMissing, 31, "report_missing"),
     ];
 }
 
@@ -251,6 +254,13 @@ impl AlarmKind {
                 "somebody else asks meters on a line",
             ),
             row(Self::RelayMoved, Critical, false, "无工单的继电器动作", "a relay moved without an order"),
+            row(
+                Self::ReportMissing,
+                Warning,
+                true,
+                "紧急停电书面报告逾期未交",
+                "the written report of an emergency cut is overdue",
+            ),
             row(
                 Self::MeterTouched,
                 Warning,
@@ -369,7 +379,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(29);
+        coded::check::<AlarmKind>(31);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

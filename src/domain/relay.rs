@@ -26,6 +26,19 @@ pub enum PowerSource {
     Reserved,
 }
 
+/// How a meter is paid for (预付费类型).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Prepaid {
+    /// Afterwards (非预付费表).
+    No,
+    /// By energy (电量型预付费表).
+    Energy,
+    /// By money (电费型预付费表).
+    Money,
+    /// A pattern of bits that means nothing.
+    Reserved,
+}
+
 impl StatusWord3 {
     /// The word with these bits.
     #[must_use]
@@ -78,6 +91,17 @@ impl StatusWord3 {
     #[must_use]
     pub const fn is_about_to_trip(self) -> bool {
         self.has(7)
+    }
+
+    /// b9 b8: how the meter is paid for (电能表类型).
+    #[must_use]
+    pub const fn prepaid(self) -> Prepaid {
+        match self.0 >> 8 & 3 {
+            0 => Prepaid::No,
+            1 => Prepaid::Energy,
+            2 => Prepaid::Money,
+            _ => Prepaid::Reserved,
+        }
     }
 
     /// b12: supply is held (保电状态).

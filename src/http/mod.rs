@@ -14,10 +14,13 @@ pub mod console;
 mod dress;
 mod given;
 mod guard;
+mod lists;
 mod once;
+pub mod orderable;
 mod page;
 mod problem;
 mod rate;
+mod reread;
 pub mod routes;
 mod server;
 
@@ -48,8 +51,8 @@ use crate::billing;
 use crate::channel::Lines;
 use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
-use crate::collect::{self, Progress};
-use crate::config::{Config, Http};
+use crate::collect::{self, Progress, ReadAgain};
+use crate::config::{Config, Effective, Http};
 use crate::store::Store;
 use crate::supply::Supply;
 
@@ -70,8 +73,12 @@ pub struct Services {
     pub rules: Option<Arc<SiteRules>>,
     /// Reads meters on demand; `None` in a process that does not.
     pub on_demand: Option<OnDemand>,
+    /// Reads again what nights have missed; `None` in a process that does not.
+    pub read_again: Option<ReadAgain>,
     /// Supply orders; `None` in a process that gives none.
     pub supply: Option<Supply>,
+    /// Every key of the configuration with what holds for it; empty in a process that was not given one.
+    pub shown: Arc<[Effective]>,
     /// `[http]` of the configuration.
     pub settings: Arc<Http>,
     /// Ends what would go on for ever, such as a stream of events.
@@ -100,7 +107,9 @@ impl Services {
             changes: Changes::default(),
             rules: None,
             on_demand: None,
+            read_again: None,
             supply: None,
+            shown: Arc::default(),
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
@@ -118,10 +127,22 @@ impl Services {
         Self { rules: Some(Arc::new(rules)), ..self }
     }
 
+    /// The same, showing what the configuration says.
+    #[must_use]
+    pub fn showing(self, effective: Arc<[Effective]>) -> Self {
+        Self { shown: effective, ..self }
+    }
+
     /// The same, reading meters on demand.
     #[must_use]
     pub fn reading(self, on_demand: OnDemand) -> Self {
         Self { on_demand: Some(on_demand), ..self }
+    }
+
+    /// The same, reading again what nights have missed.
+    #[must_use]
+    pub fn rereading(self, read_again: ReadAgain) -> Self {
+        Self { read_again: Some(read_again), ..self }
     }
 
     /// The same, giving supply orders.

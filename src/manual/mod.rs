@@ -50,6 +50,12 @@ pub mod decisions {
     #[doc = include_str!("decisions/0011-passwords-are-sealed-under-a-key-file.md")]
     pub mod d0011_passwords_are_sealed_under_a_key_file {}
 
+    #[doc = include_str!("decisions/0012-the-browser-is-driven-over-its-pipes.md")]
+    pub mod d0012_the_browser_is_driven_over_its_pipes {}
+
+    #[doc = include_str!("decisions/0013-lists-have-a-row-of-their-own.md")]
+    pub mod d0013_lists_have_a_row_of_their_own {}
+
     #[doc = include_str!("decisions/0014-approvals-are-given-in-the-console-only.md")]
     pub mod d0014_approvals_are_given_in_the_console_only {}
 

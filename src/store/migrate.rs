@@ -83,6 +83,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0013_lists.sql"),
         include_str!("migrations/postgres/0013_lists.sql"),
     ),
+    Migration::new(
+        "report",
+        include_str!("migrations/sqlite/0014_report.sql"),
+        include_str!("migrations/postgres/0014_report.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

@@ -111,7 +111,8 @@ impl Supply {
         due
     }
 
-    /// Keeps cuts back for the file and for a clock that has jumped, and tells of supply that is not given back.
+    /// Keeps cuts back for the file and for a clock that has jumped, and tells of supply that is not given back and of reports that are
+    /// not written.
     async fn guard(&self, watch: &mut ClockWatch, told_at: &mut Moment) {
         let now = self.0.clock.now();
         let kept = async {
@@ -127,6 +128,7 @@ impl Supply {
             if now.since(*told_at) >= TOLD_EVERY {
                 *told_at = now;
                 self.0.store.tell_late_restores(now).await?;
+                self.0.store.tell_late_reports(now).await?;
             }
             Ok::<_, StoreError>(())
         };

@@ -253,6 +253,12 @@ impl Supply {
         })
     }
 
+    /// The ceilings of the configuration.
+    #[must_use]
+    pub fn ceilings(&self) -> Ceilings {
+        self.0.settings.ceilings
+    }
+
     /// Limits without a word on what meters can do, which is asked when an order is handed in.
     pub(super) fn limits(&self) -> Limits<'static> {
         Limits { ceilings: self.0.settings.ceilings, incapable: &[] }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use chaobiao::clock::Clock;
 use chaobiao::domain::access::Role;
 use chaobiao::store::Address;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -25,8 +26,10 @@ async fn lists_of_a_hundred_thousand_meters_answer_within_a_tenth_of_a_second() 
     if !is_loaded {
         load(&url, meters).await;
     }
-    let auditor = rig.signed_in("sun", Role::Auditor).await;
-    let operator = rig.signed_in("li", Role::Operator).await;
+    // Others have measured this database before.
+    let turn = Clock::system().now().micros();
+    let auditor = rig.signed_in(&format!("sun{turn}"), Role::Auditor).await;
+    let operator = rig.signed_in(&format!("li{turn}"), Role::Operator).await;
     let mut slow = Vec::new();
     println!("{:>8} {:>8}  request", "median", "99th");
     for (path, is_list) in requests() {
@@ -99,6 +102,8 @@ fn requests() -> Vec<(String, bool)> {
         "/lines",
         "/overdue",
         "/orders",
+        "/alarms",
+        "/protections",
     ];
     lists
         .into_iter()

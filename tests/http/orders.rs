@@ -124,14 +124,14 @@ impl Town {
     }
 
     /// Loads a list that protects the second home.
-    async fn protect(&self) {
+    pub(crate) async fn protect(&self) {
         let list = json!({ "protections": [{ "point": "P2", "kind": "public_safety", "reason": "医院" }] });
         let loaded = self.post("/api/v1/protections/load", &self.li, &list).await;
         assert_eq!(loaded.json()["entered"], 1, "{loaded:?}");
     }
 
     /// Enters all that the rules ask for before the first home may be cut.
-    async fn make_ready(&self) {
+    pub(crate) async fn make_ready(&self) {
         self.protect().await;
         let ago = |time: Duration| self.now().minus(time).to_string();
         let owed = json!({ "as_of": ago(DAY), "arrears": [
@@ -163,7 +163,7 @@ impl Town {
 
     /// A cut of the first home that waits for approval, written by the person of an account. It is handed in to the store
     /// itself: the rig has no line on which the meter could be cut.
-    async fn submitted(&self, writer: &Somebody, reason: Reason) -> i64 {
+    pub(crate) async fn submitted(&self, writer: &Somebody, reason: Reason) -> i64 {
         let account = &writer.account;
         let acting = Acting {
             person: account.person,
@@ -186,11 +186,11 @@ impl Town {
         store.ask_order(&acting, &new, &limits, self.now()).await.unwrap().id.number()
     }
 
-    async fn order(&self, id: i64) -> Answer {
+    pub(crate) async fn order(&self, id: i64) -> Answer {
         self.rig.get(&format!("/api/v1/orders/{id}"), Some(&self.li)).await
     }
 
-    async fn approve(&self, id: i64, who: &Somebody) -> Answer {
+    pub(crate) async fn approve(&self, id: i64, who: &Somebody) -> Answer {
         let tag = self.order(id).await.header("etag").to_owned();
         let path = format!("/api/v1/orders/{id}/approve");
         self.post_with(&path, who, ("if-match", &tag), &self.code(who)).await

@@ -1,8 +1,11 @@
 //! The same by the API: jobs are asked for, followed and taken back; and what was collected is read, page by page.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
+use chaobiao::collect::{CannotReadAgain, ReadAgain};
 use chaobiao::config::Http;
 use chaobiao::domain::access::{Regions, Role};
 use chaobiao::domain::{AuditEntry, RunState};
@@ -10,7 +13,7 @@ use chaobiao::http::auth::{Passwords, start_session};
 use chaobiao::http::{self, Services, Source};
 use chaobiao::store::access::{AccountChange, NewAccount, PasswordHash};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tower::ServiceExt;
 
 use crate::desk::{Desk, addresses, file, today};
@@ -275,6 +278,85 @@ async fn t16_what_was_collected_is_read_by_page_and_only_within_the_region() {
         assert!(answer.status.is_client_error(), "{query}: {}", answer.text);
     }
     drop((api, desk));
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn what_a_night_missed_is_read_again_as_far_as_it_is_asked_for_and_one_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(6, 2, 9600, 77, false);
+    world.meter.iter_mut().take(1).for_each(|meter| meter.customer.transformer_area = "东门台区".to_owned());
+    let config = config(&world, "[collection]\nrepair_days = 0\nevents = false\n[intervals]\nmode = \"off\"");
+    let town = Town::new(TownPlan::new(world, config, today(), file(&folder))).await;
+    let head_end = town.head_end();
+    let all = addresses(&town);
+    let (mut first, mut last) = (None, None);
+    town.swap_voice(all[0], &mut first);
+    town.swap_voice(all[5], &mut last);
+    let run = town.night(&head_end, today()).await.run;
+    assert_eq!(run.state, RunState::Partial);
+    let ended = Arc::new(Notify::new());
+    let again = ReadAgain::new(
+        head_end.collector.clone(),
+        &head_end.tasks,
+        head_end.stop.clone(),
+        Arc::clone(&ended),
+    );
+    let desk = Desk::new(&town, &head_end);
+    let mut api = Api::new(&town, &head_end, &desk);
+    api.services = api.services.rereading(again.clone());
+    api.router = http::router(api.services.clone());
+    let operator = api.somebody("wang", Role::Operator, Regions::All).await;
+    let viewer = api.somebody("zhao", Role::Viewer, Regions::All).await;
+    let sites = town.store.site_meters().await.unwrap();
+    let area = sites.iter().find(|site| site.meter.address == all[0]).unwrap().area_id.unwrap();
+    let local = api.somebody("chen", Role::Operator, Regions::Areas(vec![area])).await;
+    let path = format!("/api/v1/runs/{}/read_again", run.id);
+    let ask = async |who: &Somebody, body: Value| {
+        let answer = api.send(Method::POST, &path, who, Some(("key-again", body))).await;
+        let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+        (answer.status.as_u16(), code, answer.json()["meters"].clone())
+    };
+    assert_eq!(ask(&viewer, json!({})).await.1, "not_allowed");
+    let both = json!({ "transformer_area": "东门台区", "line": "line 1" });
+    assert_eq!(ask(&operator, both).await.1, "area_and_line");
+    assert_eq!(ask(&operator, json!({ "line": "nowhere" })).await.1, "nothing_missing");
+    let page = api.get("/", &operator).await.text;
+    assert!(page.contains("补抄全部未抄") && page.contains("value=\"东门台区\""), "{page}");
+
+    // Both are mute, and both can be heard again; only that of one area is asked for.
+    town.swap_voice(all[0], &mut first);
+    town.swap_voice(all[5], &mut last);
+    assert_eq!(
+        ask(&operator, json!({ "transformer_area": "东门台区" })).await,
+        (202, String::new(), json!(1))
+    );
+    assert_eq!(again.under_way().unwrap().by, "wang");
+    assert_eq!(ask(&operator, json!({})).await.1, "reread_goes_on");
+    ended.notified().await;
+    assert!(again.under_way().is_none());
+    let missing = async || {
+        let lines = town.store.missing_lines(run.id, &Regions::All, 100).await.unwrap();
+        lines.into_iter().map(|line| line.address).collect::<Vec<_>>()
+    };
+    assert_eq!(missing().await, [all[5].to_string()], "the other one was not asked");
+    let stands = town.store.run(run.id).await.unwrap().unwrap();
+    assert_eq!((stands.state, stands.deadline), (RunState::Partial, run.deadline));
+    assert_eq!(ask(&local, json!({})).await.1, "nothing_missing", "what is left is of another region");
+    assert_eq!(ask(&operator, json!({})).await, (202, String::new(), json!(1)));
+    ended.notified().await;
+    assert!(missing().await.is_empty());
+    assert_eq!(town.store.run(run.id).await.unwrap().unwrap().state, RunState::Done);
+    assert_eq!(ask(&operator, json!({})).await.1, "nothing_missing");
+    let log = town.store.audit_after(0, 10_000).await.unwrap();
+    let asked: Vec<_> = log.iter().filter(|entry| entry.action == "run.read_again").collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    let going = chaobiao::domain::Run { state: RunState::Running, ..run };
+    let meters = [sites[0].meter_id].into_iter().collect();
+    let refused = again.ask(&crate::desk::acting(Role::Operator), &going, meters, "all").await.unwrap_err();
+    assert!(matches!(refused, CannotReadAgain::Running), "a run that goes on comes back by itself");
+    drop((api, desk, again));
     head_end.close().await;
     town.close().await;
 }

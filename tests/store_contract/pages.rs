@@ -55,7 +55,14 @@ async fn found(fresh: &Fresh, asked: &MetersAsked<'_>, regions: &Regions) -> Vec
 }
 
 fn all<'a>(words: &'a str) -> MetersAsked<'a> {
-    MetersAsked { words, with_customers: true, sort: (MeterSort::Address, false), after: None, at_most: 50 }
+    MetersAsked {
+        words,
+        with_customers: true,
+        sort: (MeterSort::Address, false),
+        after: None,
+        at_most: 50,
+        now: midnight(DAY),
+    }
 }
 
 #[tokio::test]
@@ -96,7 +103,7 @@ async fn t16_a_region_holds_its_own_meters_and_no_others() {
         assert!(found(fresh, &all(""), &Regions::Areas(vec![])).await.is_empty());
         let sheet = async |number: u32, regions: &Regions| {
             let address = meter(number).address.to_string();
-            fresh.store.meter_sheet(&address, regions).await.unwrap()
+            fresh.store.meter_sheet(&address, regions, midnight(DAY)).await.unwrap()
         };
         assert!(sheet(1, &second).await.is_none() && sheet(6, &second).await.is_none());
         let five = sheet(5, &second).await.unwrap();
@@ -107,7 +114,9 @@ async fn t16_a_region_holds_its_own_meters_and_no_others() {
             (six.line.line.as_deref(), six.measuring_point, six.area),
             (Some("1100-3039"), Some(7), None)
         );
-        assert!(fresh.store.meter_sheet("x' OR '1'='1", &Regions::All).await.unwrap().is_none());
+        assert!(
+            fresh.store.meter_sheet("x' OR '1'='1", &Regions::All, midnight(DAY)).await.unwrap().is_none()
+        );
     })
     .await;
 }
@@ -151,7 +160,7 @@ async fn pages_of_meters_meet_without_gap_or_doubling_however_they_are_sorted() 
 
 async fn sheet(fresh: &Fresh, number: u32) -> MeterSheet {
     let address = meter(number).address.to_string();
-    fresh.store.meter_sheet(&address, &Regions::All).await.unwrap().unwrap()
+    fresh.store.meter_sheet(&address, &Regions::All, midnight(DAY)).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -405,14 +414,14 @@ async fn who_is_in_arrears_is_listed_with_what_they_were_told() {
         for sql in [owe.to_owned(), pay("C4", 1999), pay("C2", 2000), whole("C3"), tell(1, 10), tell(2, 20)] {
             fresh.run(&sql).await.unwrap();
         }
-        let lines = fresh.store.overdue_lines(&Regions::All, 9).await.unwrap();
+        let lines = fresh.store.overdue_lines(&Regions::All, 9, midnight(DAY)).await.unwrap();
         let told: Vec<_> = lines.iter().map(|line| (line.point.as_str(), line.owed_fen)).collect();
         assert_eq!(told, [("P4", 500), ("P2", 100)], "what was paid before the list was drawn up is in it already");
         let notices = [lines[1].reminded_at, lines[1].told_at].map(|at| at.map(Moment::micros));
         assert_eq!((notices, lines[0].told_at), ([Some(10), Some(20)], None));
         assert_eq!(lines[1].customer, ("C2".to_owned(), "客户2".to_owned()));
         let second = region(fresh, "台区二%_").await;
-        assert_eq!(fresh.store.overdue_lines(&second, 9).await.unwrap().len(), 1);
+        assert_eq!(fresh.store.overdue_lines(&second, 9, midnight(DAY)).await.unwrap().len(), 1);
     })
     .await;
 }

@@ -18,12 +18,14 @@ use super::{Demo, passwords};
 use crate::cli::CliError;
 use crate::cli::simulate::archive;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Effective, Loaded};
 use crate::domain::{ArchiveEntry, CustomerClass};
 
 /// The neighbourhood, alive.
 pub(super) struct Town {
     pub(super) config: Config,
+    /// Every key of it with what holds.
+    pub(super) effective: Vec<Effective>,
     pub(super) world: WorldFile,
     pub(super) entries: Vec<ArchiveEntry>,
     /// What crosses each bus.
@@ -63,10 +65,11 @@ impl Town {
         let text = archive::config_text(&world)? + MORE + &http + &passwords::section(directory)?;
         std::fs::write(&file, &text)
             .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
-        let config =
-            Config::parse(&file, &text).map_err(|error| super::super::config::config_error(&error))?.config;
+        let loaded = Config::parse(&file, &text);
+        let Loaded { config, effective } =
+            loaded.map_err(|error| super::super::config::config_error(&error))?;
         let somebody = somebody(&world);
-        Ok(Self { config, world, entries, wires, server, somebody })
+        Ok(Self { config, effective, world, entries, wires, server, somebody })
     }
 
     /// Where one of the meters is to be found, and its address.

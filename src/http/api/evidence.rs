@@ -263,7 +263,7 @@ async fn identities(
 }
 
 /// The points with these numbers, all of which have to be there.
-pub(super) async fn points(
+pub(in crate::http) async fn points(
     services: &Services,
     caller: &Caller,
     numbers: &[&str],
@@ -274,12 +274,12 @@ pub(super) async fn points(
 }
 
 /// What has this number.
-pub(super) fn found<'a, T>(all: &'a HashMap<String, T>, number: &str) -> Result<&'a T, Problem> {
+pub(in crate::http) fn found<'a, T>(all: &'a HashMap<String, T>, number: &str) -> Result<&'a T, Problem> {
     all.get(number).ok_or_else(|| unknown_numbers(&[number]))
 }
 
 /// An amount of money in fen, more than nothing.
-fn positive(yuan: &str) -> Result<i64, Problem> {
+pub(in crate::http) fn positive(yuan: &str) -> Result<i64, Problem> {
     let amount = decimal(yuan, 2)?;
     if amount > 0 {
         return Ok(amount);

@@ -124,6 +124,7 @@ async fn list(
         sort: (MeterSort::Address, false),
         after: which.cursor.as_deref().map(place).transpose()?,
         at_most: limit,
+        now: services.clock.now(),
     };
     let lines = services.store.meter_lines(&asked, &caller.acting.regions).await?;
     let is_full = u32::try_from(lines.len()).unwrap_or(u32::MAX) >= limit;
@@ -162,7 +163,7 @@ pub(super) async fn sheet_of(
     address: &str,
 ) -> Result<MeterSheet, Problem> {
     let address = super::reads::address(address)?.to_string();
-    let sheet = services.store.meter_sheet(&address, &caller.acting.regions).await?;
+    let sheet = services.store.meter_sheet(&address, &caller.acting.regions, services.clock.now()).await?;
     sheet.ok_or_else(Problem::not_there)
 }
 

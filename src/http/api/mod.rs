@@ -6,13 +6,16 @@ pub(super) mod audit;
 mod billing;
 mod browse;
 mod changes;
-mod evidence;
+pub(super) mod evidence;
 mod health;
 mod meters;
-mod objected;
+pub(super) mod objected;
 mod openapi;
+pub(super) mod order_drafts;
+mod order_preview;
 mod orders;
 mod orders_shown;
+mod point_evidence;
 mod proposals;
 mod protections;
 mod reads;
@@ -21,8 +24,9 @@ mod runs;
 mod series;
 mod stop;
 mod stream;
+mod terms;
 pub(super) mod tokens;
-mod written;
+pub(super) mod written;
 
 use super::Services;
 use super::caller::Caller;
@@ -47,8 +51,12 @@ pub(super) fn routes() -> Routes {
         .and(billing::routes())
         .and(proposals::routes())
         .and(orders::routes())
+        .and(order_drafts::routes())
+        .and(order_preview::routes())
         .and(stop::routes())
         .and(evidence::routes())
+        .and(point_evidence::routes())
+        .and(terms::routes())
         .and(protections::routes())
         .and(reads::routes())
         .and(meters::routes())

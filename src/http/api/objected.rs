@@ -9,7 +9,7 @@ use crate::store::supply::{Objected, PointObjections, SupplyError};
 use crate::supply::Supply;
 
 /// Supply orders, where there are lines to carry them out on.
-pub(super) fn supply(services: &Services) -> Result<&Supply, Problem> {
+pub(in crate::http) fn supply(services: &Services) -> Result<&Supply, Problem> {
     services.supply.as_ref().ok_or_else(|| {
         let en = "this process has no lines and carries no orders out";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_lines", en, "本进程未接线路，不能执行停复电")

@@ -44,13 +44,13 @@ struct OrdersAnswer {
 
 /// An order with all that belongs to it.
 #[derive(Debug, Serialize, ToSchema)]
-struct OrderAnswer {
+pub(super) struct OrderAnswer {
     order: OrderDetail,
 }
 
 /// What became of an order that was handed in.
 #[derive(Debug, Serialize, ToSchema)]
-struct SubmittedAnswer {
+pub(super) struct SubmittedAnswer {
     /// Its number.
     id: i64,
     /// How it stands: `submitted` waits for approval.
@@ -64,7 +64,7 @@ struct SubmittedAnswer {
 /// An order to be handed in.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewOrderBody {
+pub(super) struct NewOrderBody {
     /// cut, hold_off, alarm_on, alarm_off; close_permit, direct_close and hold_on as well, though they have routes of
     /// their own.
     kind: String,
@@ -158,20 +158,7 @@ async fn ask(
 ) -> Result<Response, Problem> {
     let text = format!("order {}", serde_json::to_string(&body).unwrap_or_default());
     once(&services, &caller, &headers, &text, async || {
-        let kind: OrderKind = named(&body.kind)?;
-        if !caller.may(kind.action()) {
-            return Err(Problem::not_allowed());
-        }
-        let now = services.clock.now();
-        let from = body.from.as_deref().map(instant).transpose()?.unwrap_or(now);
-        let until = body.until.as_deref().map(instant).transpose()?.unwrap_or(from);
-        let new = NewOrder {
-            kind,
-            reason: named(&body.reason)?,
-            text: words(&body.text, LONGEST)?.to_owned(),
-            window: Window { from, until },
-            points: points_of(&services, &caller, &body.points).await?,
-        };
+        let new = new_order(&services, &caller, &body).await?;
         let submitted = supply(&services)?.ask(&caller.acting, &new).await?;
         Ok((StatusCode::CREATED, handed_in(&services, submitted, Vec::new())))
     })
@@ -292,6 +279,28 @@ async fn hold(
     .await
 }
 
+/// The order that a body asks for, as far as this account may ask for it.
+pub(super) async fn new_order(
+    services: &Services,
+    caller: &Caller,
+    body: &NewOrderBody,
+) -> Result<NewOrder, Problem> {
+    let kind: OrderKind = named(&body.kind)?;
+    if !caller.may(kind.action()) {
+        return Err(Problem::not_allowed());
+    }
+    let now = services.clock.now();
+    let from = body.from.as_deref().map(instant).transpose()?.unwrap_or(now);
+    let until = body.until.as_deref().map(instant).transpose()?.unwrap_or(from);
+    Ok(NewOrder {
+        kind,
+        reason: named(&body.reason)?,
+        text: words(&body.text, LONGEST)?.to_owned(),
+        window: Window { from, until },
+        points: points_of(services, caller, &body.points).await?,
+    })
+}
+
 /// The points with these numbers, all of which have to be there.
 async fn points_of(
     services: &Services,
@@ -331,7 +340,11 @@ async fn known_points(
     Ok((points, unknown))
 }
 
-fn handed_in(services: &Services, submitted: Submitted, unknown: Vec<ProblemReason>) -> SubmittedAnswer {
+pub(super) fn handed_in(
+    services: &Services,
+    submitted: Submitted,
+    unknown: Vec<ProblemReason>,
+) -> SubmittedAnswer {
     services.changes.tell(Topic::Order);
     let mut refused = unknown;
     refused.extend(reasons_of(&submitted.refused));
@@ -344,19 +357,27 @@ fn handed_in(services: &Services, submitted: Submitted, unknown: Vec<ProblemReas
 }
 
 /// Tells whoever watches of a change, when there was one.
-fn changed<T, E: Into<Problem>>(services: &Services, done: Result<T, E>) -> Result<T, Problem> {
+pub(super) fn changed<T, E: Into<Problem>>(services: &Services, done: Result<T, E>) -> Result<T, Problem> {
     let done = done.map_err(Into::into)?;
     services.changes.tell(Topic::Order);
     Ok(done)
 }
 
 /// An order that whoever asks may see.
-async fn find(services: &Services, caller: &Caller, id: Id<SupplyOrder>) -> Result<OrderView, Problem> {
+pub(super) async fn find(
+    services: &Services,
+    caller: &Caller,
+    id: Id<SupplyOrder>,
+) -> Result<OrderView, Problem> {
     let view = services.store.supply_order(id, &caller.acting.regions).await?;
     view.ok_or_else(Problem::not_there)
 }
 
-async fn one(services: &Services, caller: &Caller, id: Id<SupplyOrder>) -> Result<Response, Problem> {
+pub(super) async fn one(
+    services: &Services,
+    caller: &Caller,
+    id: Id<SupplyOrder>,
+) -> Result<Response, Problem> {
     let view = find(services, caller, id).await?;
     let of_order = AuditFilter { order: Some(id.number()), actor: None, action: None };
     let steps = services.store.audit_before(&of_order, i64::MAX, MOST_STEPS).await?;
@@ -371,7 +392,7 @@ fn etag(hash: ContentHash) -> (HeaderName, HeaderValue) {
 }
 
 /// What whoever approves has seen, from the header `If-Match`.
-fn seen(headers: &HeaderMap) -> Result<ContentHash, Problem> {
+pub(super) fn seen(headers: &HeaderMap) -> Result<ContentHash, Problem> {
     let Some(given) = headers.get(header::IF_MATCH) else {
         return Err(Problem::new(
             StatusCode::PRECONDITION_REQUIRED,
@@ -384,8 +405,8 @@ fn seen(headers: &HeaderMap) -> Result<ContentHash, Problem> {
     hash.ok_or_else(Problem::stale)
 }
 
-const ASK: Rule = Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action::CloseDirectly]);
-const TAKE_BACK: Rule =
+pub(super) const ASK: Rule = Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action::CloseDirectly]);
+pub(super) const TAKE_BACK: Rule =
     Rule::MayOneOf(&[Action::RequestCut, Action::ApproveCut, Action::Restore, Action::CloseDirectly]);
 
 /// How many steps of an order are shown.

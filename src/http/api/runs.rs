@@ -4,6 +4,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -11,8 +12,9 @@ use super::accounts::ListMeta;
 use super::reads::next_cursor;
 use crate::domain::access::Action;
 use crate::domain::{Coded, Id, Run};
+use crate::http::reread::{Missed, read_again};
 use crate::http::routes::Routes;
-use crate::http::{Asked, Caller, Problem, Services};
+use crate::http::{Asked, Caller, Given, Problem, Services};
 use crate::store::view::{MissingLine, NightGroup};
 
 pub(super) fn routes() -> Routes {
@@ -20,6 +22,7 @@ pub(super) fn routes() -> Routes {
         .api::<__path_list, _, _>(Action::SeeStatus, list)
         .api::<__path_show, _, _>(Action::SeeStatus, show)
         .api::<__path_missing, _, _>(Action::SeeStatus, missing)
+        .api::<__path_again, _, _>(Action::ReadOnDemand, again)
 }
 
 /// A page of runs.
@@ -134,6 +137,23 @@ struct MissingAnswer {
     meta: ListMeta,
 }
 
+/// Which of the meters that a run has missed; without a word all of them.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReadAgainBody {
+    /// Only those of the transformer area with this name.
+    transformer_area: Option<String>,
+    /// Only those of the line, or behind the terminal, with this name.
+    line: Option<String>,
+}
+
+/// What is read again.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReadAgainAnswer {
+    /// How many meters are asked.
+    meters: usize,
+}
+
 /// Runs, the last day first
 #[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(RunsPage),
     responses((status = 200, body = RunsAnswer)))]
@@ -179,6 +199,30 @@ async fn missing(
     let next = next_cursor(lines.len(), limit, lines.last().map(|line| line.meter.number()));
     let meta = ListMeta { count: lines.len(), next_cursor: next };
     Ok(Json(MissingAnswer { missing: lines.into_iter().map(line).collect(), meta }))
+}
+
+/// Read again what a run has missed
+///
+/// Once, while no run and no other re-read goes on. What comes is in the run.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/read_again", tag = "runs", request_body = ReadAgainBody,
+    params(("id" = i64, Path)), responses((status = 202, body = ReadAgainAnswer)))]
+async fn again(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    Given(body): Given<ReadAgainBody>,
+) -> Result<(StatusCode, Json<ReadAgainAnswer>), Problem> {
+    let missed = match (&body.transformer_area, &body.line) {
+        (None, None) => Missed::All,
+        (Some(area), None) => Missed::OfArea(area),
+        (None, Some(line)) => Missed::OfLine(line),
+        (Some(_), Some(_)) => {
+            let en = "name an area or a line, not both";
+            return Err(Problem::unacceptable("area_and_line", en, "台区与线路只能选一项"));
+        }
+    };
+    let meters = read_again(&services, &caller, Id::new(id), missed).await?;
+    Ok((StatusCode::ACCEPTED, Json(ReadAgainAnswer { meters })))
 }
 
 fn shown(run: Run) -> RunShown {

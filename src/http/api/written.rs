@@ -5,7 +5,7 @@ use crate::domain::{Coded, Day, Moment};
 use crate::http::Problem;
 
 /// An instant, RFC 3339.
-pub(super) fn instant(text: &str) -> Result<Moment, Problem> {
+pub(in crate::http) fn instant(text: &str) -> Result<Moment, Problem> {
     let wrong = |_| {
         let en = "an instant is written as 2026-11-21T08:00:00+08:00, with its zone";
         Problem::unacceptable("instant", en, "时间须写作 2026-11-21T08:00:00+08:00（含时区）")
@@ -14,7 +14,7 @@ pub(super) fn instant(text: &str) -> Result<Moment, Problem> {
 }
 
 /// A day of the calendar.
-pub(super) fn day(text: &str) -> Result<Day, Problem> {
+pub(in crate::http) fn day(text: &str) -> Result<Day, Problem> {
     let wrong = |_| {
         let en = "a day is written as 2026-11-21, and is in the calendar";
         Problem::unacceptable("day", en, "日期须写作 2026-11-21")
@@ -23,7 +23,7 @@ pub(super) fn day(text: &str) -> Result<Day, Problem> {
 }
 
 /// An exact decimal, as a whole number of its last decimal place. It may have fewer decimals, not more.
-pub(super) fn decimal(text: &str, decimals: u8) -> Result<i64, Problem> {
+pub(in crate::http) fn decimal(text: &str, decimals: u8) -> Result<i64, Problem> {
     exact(text, decimals).ok_or_else(|| {
         let en = format!("a quantity is written as digits with at most {decimals} decimals");
         Problem::unacceptable("decimal", &en, &format!("数值须为数字，小数不超过 {decimals} 位"))
@@ -43,7 +43,7 @@ fn exact(text: &str, decimals: u8) -> Option<i64> {
 }
 
 /// What somebody writes: at most `most` characters, nothing but letters and spaces among them.
-pub(super) fn words(text: &str, most: usize) -> Result<&str, Problem> {
+pub(in crate::http) fn words(text: &str, most: usize) -> Result<&str, Problem> {
     let text = text.trim();
     let is_plain = text.chars().all(|letter| !letter.is_control() || letter == '\n');
     if is_plain && text.chars().count() <= most {
@@ -54,7 +54,7 @@ pub(super) fn words(text: &str, most: usize) -> Result<&str, Problem> {
 }
 
 /// The same where it must say something.
-pub(super) fn some_words(text: &str, most: usize) -> Result<&str, Problem> {
+pub(in crate::http) fn some_words(text: &str, most: usize) -> Result<&str, Problem> {
     let text = words(text, most)?;
     if text.is_empty() {
         return Err(Problem::unacceptable("text_missing", "a text is missing", "缺少文字说明"));
@@ -63,7 +63,7 @@ pub(super) fn some_words(text: &str, most: usize) -> Result<&str, Problem> {
 }
 
 /// The member of a closed list with this name.
-pub(super) fn named<T: Coded>(name: &str) -> Result<T, Problem> {
+pub(in crate::http) fn named<T: Coded>(name: &str) -> Result<T, Problem> {
     T::from_name(name).ok_or_else(|| {
         let names: Vec<_> = T::TABLE.iter().map(|(.., name)| *name).collect();
         let (en, zh) =
@@ -73,7 +73,7 @@ pub(super) fn named<T: Coded>(name: &str) -> Result<T, Problem> {
 }
 
 /// The longest text that says why.
-pub(super) const LONGEST: usize = 500;
+pub(in crate::http) const LONGEST: usize = 500;
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,16 @@
 //! Billing: what each receiver was given and how far it is, what waits for a person, and which days are open.
 
+use std::collections::HashMap;
+
 use maud::{Markup, html};
 
 use dlt645::quantity::Quantity;
 
-use super::components::{Tone, grouped, state};
+use super::components::{Tone, grouped, state, token};
 use super::labels;
 use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
-use super::words::{Phrase, inert};
+use super::words::{Language, Phrase, inert};
 use crate::billing::OpenDay;
 use crate::domain::access::Action;
 use crate::domain::{BillingKind, Coded, Day};
@@ -29,6 +31,8 @@ pub struct BillingPage {
     pub pushes: Vec<Push>,
     /// What waits for a person.
     pub reviews: Vec<ReviewLine>,
+    /// Proposals that wait for a second person, by the number of the review that each decides.
+    pub proposed: HashMap<i64, i64>,
     /// Points without a consumption of the day, with the reason where it is known.
     pub open: Vec<(String, Option<OpenDay>)>,
     /// What the address says.
@@ -151,11 +155,14 @@ impl BillingPage {
         Table::new("open", caption, empty, columns, &self.asked).whole(self.open.clone(), view.look.language)
     }
 
-    fn reviews(&self, view: &View) -> Table<ReviewLine> {
+    fn reviews(&self, view: &View) -> Table<Waiting> {
         let caption = Phrase::new("待复核（可疑示值）", "For review (suspect registers)");
         let empty = Phrase::new("没有待复核的示值", "Nothing waits for review");
-        Table::new("reviews", caption, empty, review_columns(), &self.asked)
-            .whole(self.reviews.clone(), view.look.language)
+        let with = |line: &ReviewLine| (line.clone(), self.proposed.get(&line.review.number()).copied());
+        let rows = self.reviews.iter().map(with).collect();
+        let mut columns = review_columns();
+        columns.push(Column::new("decision", "意见", "Decision", proposed).shown(decision).unsorted());
+        Table::new("reviews", caption, empty, columns, &self.asked).whole(rows, view.look.language)
     }
 }
 
@@ -211,32 +218,59 @@ fn push_columns() -> Vec<Column<Push>> {
     ]
 }
 
-fn review_columns() -> Vec<Column<ReviewLine>> {
+fn review_columns() -> Vec<Column<Waiting>> {
     vec![
-        Column::new("address", "通信地址", "Address", |line: &ReviewLine, _| line.address.clone()).shown(
-            |line, _| html! { a.code href={ "/meters/" (line.address) "?part=registers" } { (line.address) } },
+        Column::new("address", "通信地址", "Address", |(line, _): &Waiting, _| line.address.clone()).shown(
+            |(line, _), _| html! { a.code href={ "/meters/" (line.address) "?part=registers" } { (line.address) } },
         ),
-        Column::new("point", "计量点", "Point", |line: &ReviewLine, _| line.point.clone().unwrap_or_default()),
-        Column::new("item", "项目", "Item", |line: &ReviewLine, language| {
+        Column::new("point", "计量点", "Point", |(line, _): &Waiting, _| line.point.clone().unwrap_or_default()),
+        Column::new("item", "项目", "Item", |(line, _): &Waiting, language| {
             language.of(&line.item.name_zh(), &line.item.name_en()).to_owned()
         }),
-        Column::new("as_of", "数据时间", "As of", |line: &ReviewLine, _| line.as_of.in_china().to_string()),
-        Column::new("value", "可疑值", "Suspect value", |line: &ReviewLine, _| {
+        Column::new("as_of", "数据时间", "As of", |(line, _): &Waiting, _| line.as_of.in_china().to_string()),
+        Column::new("value", "可疑值", "Suspect value", |(line, _): &Waiting, _| {
             line.item.quantity(line.value).to_string()
         })
         .number()
-        .by(|line| line.value),
-        Column::new("current", "当时有效值", "Value that counted", |line: &ReviewLine, _| {
+        .by(|(line, _)| line.value),
+        Column::new("current", "当时有效值", "Value that counted", |(line, _): &Waiting, _| {
             line.current.map(|value| line.item.quantity(value).to_string()).unwrap_or_default()
         })
         .number()
-        .by(|line| line.current.unwrap_or(i64::MIN)),
-        Column::new("quality", "疑点", "What is wrong", |line: &ReviewLine, language| {
+        .by(|(line, _)| line.current.unwrap_or(i64::MIN)),
+        Column::new("quality", "疑点", "What is wrong", |(line, _): &Waiting, language| {
             labels::quality(line.quality).of(language).to_owned()
         })
-        .shown(|line, view| labels::quality_state(line.quality, view.look.language)),
-        Column::new("since", "等待自", "Waits since", |line: &ReviewLine, _| line.since.in_china().to_string()),
+        .shown(|(line, _), view| labels::quality_state(line.quality, view.look.language)),
+        Column::new("since", "等待自", "Waits since", |(line, _): &Waiting, _| line.since.in_china().to_string()),
     ]
+}
+
+/// A suspect read, and the proposal that waits for a second person.
+type Waiting = (ReviewLine, Option<i64>);
+
+fn proposed((_, proposal): &Waiting, language: Language) -> String {
+    let waits = language.of("已提出，待确认 ", "proposed, waits ");
+    proposal.map(|proposal| format!("{waits}{proposal}")).unwrap_or_default()
+}
+
+/// What was proposed of a suspect read, or the form that proposes it.
+fn decision((line, proposal): &Waiting, view: &View) -> Markup {
+    let why = view.say("复核依据", "Why");
+    html! { @match proposal {
+        Some(proposal) => a href={ "/proposals/" (proposal) } { (view.say("已提出，待确认", "proposed, waits")) },
+        None => @if view.may(Action::ProposeReview) {
+            form.row method="post" action="/proposals" {
+                (token(view))
+                input type="hidden" name="change" value="decide_review";
+                input type="hidden" name="review" value=(line.review);
+                input name="reason" required maxlength="500" autocomplete="off" placeholder=(why)
+                    aria-label={ (why) " " (line.address) };
+                button name="accept" value="yes" { (view.say("采用", "It counts")) }
+                button.quiet name="accept" value="no" { (view.say("不采用", "It does not")) }
+            }
+        },
+    } }
 }
 
 #[cfg(test)]
@@ -282,6 +316,7 @@ pub(crate) fn sample(asked: Asked) -> BillingPage {
             current: Some(12_345_600),
             since: day.next().start(),
         }],
+        proposed: HashMap::new(),
         open: vec![
             (
                 "P0000009".to_owned(),
@@ -304,7 +339,6 @@ mod tests {
     use super::*;
     use crate::domain::access::Role;
     use crate::http::console::view;
-    use crate::http::console::words::Language;
 
     #[test]
     fn billing_says_what_is_where_and_why_a_day_is_open() {
@@ -323,6 +357,12 @@ mod tests {
         }
         let en = page.markup(&view::sample(Language::English, Role::Operator)).into_string();
         assert!(en.contains("refused, wait for a person") && en.contains("1234.560000"), "{en}");
+        assert!(zh.contains("name=\"accept\" value=\"yes\""), "{zh}");
+        let viewer = page.markup(&view::sample(Language::English, Role::Viewer)).into_string();
+        assert!(!viewer.contains("name=\"accept\""), "{viewer}");
+        let waits = BillingPage { proposed: HashMap::from([(1, 77)]), ..page.clone() };
+        let waits = waits.markup(&view::sample(Language::English, Role::Operator)).into_string();
+        assert!(waits.contains("/proposals/77") && !waits.contains("name=\"accept\""), "{waits}");
         let service = page.markup(&view::sample(Language::English, Role::Billing)).into_string();
         assert!(!service.contains("202411110004") && service.contains("P0000003"), "own pushes only");
     }

@@ -2,14 +2,15 @@
 
 mod collection;
 mod meter;
+mod order_steps;
 mod orders;
 mod reads;
 
 use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Query};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::Markup;
 
@@ -26,6 +27,7 @@ use crate::http::{Problem, Services};
 pub(super) fn routes() -> Routes {
     Routes::default()
         .page("/", Action::SeeStatus, collection::night)
+        .form("/again", Action::ReadOnDemand, collection::again)
         .page("/meters", Action::SeeStatus, meter::meters)
         .page("/meters/{address}", Action::SeeStatus, meter::meter)
         .page("/meters/{address}/fetches/{fetch}", Action::SeeCustomers, meter::fetch)
@@ -43,6 +45,12 @@ pub(super) fn routes() -> Routes {
         .form("/orders", ORDER, orders::ask)
         .page("/orders/{order}", Action::SeeCustomers, orders::order)
         .page("/orders/{order}/paper/{paper}", Action::SeeCustomers, orders::paper)
+        .page("/orders/{order}/edit", ORDER, order_steps::edit)
+        .form("/orders/{order}/edit", ORDER, order_steps::save)
+        .form("/orders/{order}/submit", ORDER, order_steps::submit)
+        .form("/orders/{order}/withdraw", Action::ApproveCut, order_steps::withdraw)
+        .form("/orders/{order}/finish", CANCEL, order_steps::finish)
+        .form("/orders/{order}/report", Action::RequestCut, order_steps::report)
         .form("/orders/{order}/approve", Action::ApproveCut, orders::approve)
         .form("/orders/{order}/cancel", CANCEL, orders::cancel)
         .form("/stop", Action::PressStop, orders::stop)
@@ -58,7 +66,7 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 }
 
 /// A page, or the file of one of its tables. That a file was taken is entered in the audit log (T23, T27).
-async fn answer(
+pub(super) async fn answer(
     services: &Services,
     view: &View,
     title: Phrase,
@@ -76,6 +84,11 @@ async fn answer(
         (header::CONTENT_DISPOSITION, "attachment; filename=\"chaobiao.csv\""),
     ];
     Ok((headers, file).into_response())
+}
+
+/// A page that tells why a form was not taken.
+pub(super) fn answer_as(status: StatusCode, view: &View, title: Phrase, content: &Markup) -> Response {
+    (status, Html(layout::page(view, title, content).into_string())).into_response()
 }
 
 /// Whoever may ask for an order of some kind; which kinds is decided with the order.

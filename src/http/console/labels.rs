@@ -5,9 +5,12 @@ use dlt645::data_id::DataId;
 use maud::Markup;
 
 use super::components::{Tone, state};
+use super::view::View;
 use super::words::{Language, Phrase, inert};
+use crate::domain::supply::{CalendarKind, NoticeKind, ProtectionKind};
 use crate::domain::{CustomerClass, MeterProtocol, PointRole, Quality, Source, Suspicion};
 use crate::store::billing::OutboxState;
+use crate::supply::proof_words;
 
 /// How far a value may be trusted.
 #[must_use]
@@ -108,6 +111,42 @@ pub fn outbox_state(of: OutboxState, language: Language) -> Markup {
     state(tone, outbox(of).of(language))
 }
 
+/// Why a point is protected.
+#[must_use]
+pub const fn protection(kind: ProtectionKind) -> Phrase {
+    match kind {
+        ProtectionKind::Important => Phrase::new("重要用户", "important customer"),
+        ProtectionKind::PublicSafety => Phrase::new("公共安全（医院等）", "public safety (hospital)"),
+        ProtectionKind::Medical => Phrase::new("医疗依赖", "depends on supply for health"),
+        ProtectionKind::Hold => Phrase::new("保电", "supply hold"),
+        ProtectionKind::Dispute => Phrase::new("争议未决", "open dispute"),
+        ProtectionKind::Authority => Phrase::new("司法或行政要求", "court or authority"),
+        ProtectionKind::Other => Phrase::new("其他", "other"),
+    }
+}
+
+/// Why nobody is cut on a day.
+#[must_use]
+pub const fn calendar(kind: CalendarKind) -> Phrase {
+    match kind {
+        CalendarKind::Holiday => Phrase::new("节假日", "holiday"),
+        CalendarKind::Exam => Phrase::new("考试", "exam"),
+        CalendarKind::Heat => Phrase::new("高温", "heat"),
+        CalendarKind::Cold => Phrase::new("严寒", "cold"),
+        CalendarKind::Other => Phrase::new("其他", "other"),
+    }
+}
+
+/// What a notice says.
+#[must_use]
+pub const fn notice(kind: NoticeKind) -> Phrase {
+    match kind {
+        NoticeKind::Reminder => Phrase::new("催费通知", "reminder"),
+        NoticeKind::Cut => Phrase::new("停电通知", "cut notice"),
+        NoticeKind::Second => Phrase::new("停电前再次通知", "second notice"),
+    }
+}
+
 /// A kind of event, by the identifier of its count: what the catalogue calls it, or the identifier.
 #[must_use]
 pub fn event(kind: &str, language: Language) -> String {
@@ -119,6 +158,12 @@ pub fn event(kind: &str, language: Language) -> String {
             entry.name_en().trim_end_matches(" count").trim_end_matches(", count").to_owned()
         }
     }
+}
+
+/// What is known of a point, in words; a name of another version stays as it is.
+#[must_use]
+pub fn proven(view: &View, proof: &str) -> String {
+    proof_words(proof).map_or_else(|| inert(proof), |(en, zh)| view.say(zh, en).to_owned())
 }
 
 #[cfg(test)]
@@ -134,6 +179,9 @@ mod tests {
         names.extend(CustomerClass::TABLE.iter().map(|row| class(row.0)));
         names.extend(PointRole::TABLE.iter().map(|row| role(row.0)));
         names.extend(OutboxState::TABLE.iter().map(|row| outbox(row.0)));
+        names.extend(ProtectionKind::TABLE.iter().map(|row| protection(row.0)));
+        names.extend(CalendarKind::TABLE.iter().map(|row| calendar(row.0)));
+        names.extend(NoticeKind::TABLE.iter().map(|row| notice(row.0)));
         for name in names {
             assert!(!name.zh.is_ascii() && name.en.is_ascii(), "{name:?}");
         }

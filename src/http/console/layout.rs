@@ -26,12 +26,15 @@ pub const PLACES: &[Place] = &[
     place("/meters", "电能表", "Meters", Action::SeeStatus),
     place("/reads", "召测", "Read now", Action::ReadOnDemand),
     place("/orders", "停复电", "Orders", Action::SeeCustomers),
+    place("/alarms", "告警", "Alarms", Action::SeeStatus),
+    place("/proposals", "变更", "Changes", Action::SeeCustomers),
     place("/billing", "计费", "Billing", Action::SeePushes),
     place("/lines", "线路", "Lines", Action::SeeStatus),
     place("/events", "事件", "Events", Action::SeeStatus),
     place("/loss", "线损", "Line loss", Action::SeeCustomers),
     place("/roles", "角色确认", "Roles", Action::ConfirmLimits),
     place("/users", "用户", "Users", Action::ManageAccounts),
+    place("/settings", "设置", "Settings", Action::SeeStatus),
     place("/audit", "审计", "Audit", Action::ReadAudit),
 ];
 
@@ -159,6 +162,9 @@ fn stop(view: &View) -> Markup {
                 @if view.may(Action::LiftStop) {
                     form method="post" action="/stop/lift" {
                         (token(view))
+                        (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
+                            input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
+                        }))
                         button { (view.say("同意解除（需两人）", "Agree to lift (two persons)")) }
                     }
                 }
@@ -217,6 +223,7 @@ mod tests {
         view.stop = Stop::Pressed { at: view.now, by, reason, lifted_by: vec!["wang.fang".to_owned()] };
         let text = drawn(&view);
         assert!(text.contains("STOPPED") && text.contains("&lt;b&gt;storm") && text.contains("/stop/lift"));
+        assert!(text.contains("name=\"code\""), "it takes the second factor: {text}");
         view.acting = view.acting.map(|acting| crate::domain::access::Acting { role: Role::Admin, ..acting });
         assert!(!drawn(&view).contains("/stop/lift"));
         view.stop = Stop::Unknown;

@@ -16,6 +16,8 @@ use super::view::View;
 use super::words::{Phrase, inert};
 use crate::domain::access::Action;
 use crate::domain::{ClockOffset, Fetch, Item};
+use crate::http::console::evidence::orderable_state;
+use crate::http::orderable::Orderable;
 use crate::store::view::{MeterSheet, Stay};
 use crate::store::{MeterEvent, StatusWords};
 
@@ -32,6 +34,8 @@ pub const TITLE: Phrase = Phrase::new("电能表", "Meter");
 pub struct MeterPage {
     /// What the archive says.
     pub sheet: MeterSheet,
+    /// Whether it can be cut and restored from here; `None` where it measures no point.
+    pub orderable: Option<Orderable>,
     /// The part that is looked at.
     pub part: Part,
     /// What the address says.
@@ -96,7 +100,7 @@ impl MeterPage {
     #[must_use]
     pub fn markup(&self, view: &View) -> Markup {
         html! {
-            (head(view, &self.sheet))
+            (head(view, &self.sheet, self.orderable.as_ref()))
             nav.tabs aria-label=(view.say("部分", "Parts")) {
                 @for (name, title) in PARTS.into_iter().filter(|(name, _)| Part::may_be_seen(name, view)) {
                     a href={ "?part=" (name) } aria-current=[(name == self.part.name()).then_some("page")] {
@@ -225,7 +229,7 @@ impl FetchLine {
 }
 
 /// What the archive says, above every part.
-fn head(view: &View, sheet: &MeterSheet) -> Markup {
+fn head(view: &View, sheet: &MeterSheet, orderable: Option<&Orderable>) -> Markup {
     let line = &sheet.line;
     let language = view.look.language;
     let or_none = |text: Option<&String>| text.map_or_else(|| "—".to_owned(), |text| inert(text));
@@ -260,6 +264,10 @@ fn head(view: &View, sheet: &MeterSheet) -> Markup {
             None => html! { (view.say("无", "none")) },
         }),
     ]);
+    if let Some(orderable) = orderable {
+        shown.push((view.say("远程停复电", "Cut from here"), orderable_state(view, orderable)));
+    }
+    let may_be_cut = orderable.is_none_or(|orderable| orderable.why().is_none());
     html! { section.sheet {
         (facts(&shown))
         p.no-print {
@@ -269,8 +277,19 @@ fn head(view: &View, sheet: &MeterSheet) -> Markup {
             @if let Some(point) = line.point.as_ref().filter(|_| view.may(Action::Restore)) {
                 a.button href={ "/orders/new?kind=close_permit&points=" (escaped(point)) } { (view.say("复电", "Restore")) } " "
             }
-            @if let Some(point) = line.point.as_ref().filter(|_| view.may(Action::RequestCut)) {
-                a href={ "/orders/new?kind=cut&points=" (escaped(point)) } { (view.say("申请停电", "Ask for a cut")) }
+            @if let Some(point) = line.point.as_ref().filter(|_| view.may(Action::RequestCut) && may_be_cut) {
+                a href={ "/orders/new?kind=cut&points=" (escaped(point)) } { (view.say("申请停电", "Ask for a cut")) } " · "
+            }
+            @if let Some(point) = line.point.as_ref().filter(|_| view.may(Action::SeeCustomers)) {
+                a href={ "/evidence?point=" (escaped(point)) } { (view.say("停电依据", "Evidence for cuts")) }
+            }
+            @if let Some(point) = line.point.as_ref().filter(|_| view.may(Action::ProposeMeterChange)) {
+                " · " a href={ "/proposals/new?change=exchange_meter&point=" (escaped(point)) "&removed=" (line.address) } {
+                    (view.say("提出换表", "Propose an exchange"))
+                }
+                " · " a href={ "/proposals/new?change=change_transformers&point=" (escaped(point)) } {
+                    (view.say("提出倍率变更", "Propose other transformers"))
+                }
             }
         }
     } }

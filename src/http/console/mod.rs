@@ -6,12 +6,14 @@
 
 mod account;
 pub mod advice;
+pub mod alarms;
 pub mod assets;
 mod audit;
 pub mod billing;
 pub mod chart;
 pub mod components;
 pub mod events;
+pub mod evidence;
 mod handlers;
 pub mod labels;
 pub mod layout;
@@ -22,12 +24,17 @@ pub mod loss;
 pub mod meter;
 pub mod meters;
 pub mod night;
+pub mod notices;
 pub mod orders;
 pub mod overdue;
+pub mod proposals;
+pub mod protections;
 pub mod reads;
+pub mod settings;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod typed;
 mod users;
 pub mod view;
 pub mod words;
@@ -37,5 +44,13 @@ use super::routes::Routes;
 /// Every page and form.
 pub(super) fn routes() -> Routes {
     let people = login::routes().and(account::routes()).and(users::routes()).and(audit::routes());
-    looking::routes().and(people).and(handlers::routes())
+    looking::routes()
+        .and(people)
+        .and(alarms::routes())
+        .and(proposals::routes())
+        .and(protections::routes())
+        .and(evidence::routes())
+        .and(notices::routes())
+        .and(settings::routes())
+        .and(handlers::routes())
 }

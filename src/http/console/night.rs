@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::advice;
-use super::components::{Tone, bar, grouped, percent, state, time};
+use super::components::{Tone, bar, grouped, percent, state, time, token};
 use super::table::{Asked, Column, Table};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
+use crate::collect::UnderWay;
 use crate::domain::access::Action;
-use crate::domain::{Coded, Day, MissingCause, Run, RunState};
+use crate::domain::{Coded, Day, Id, MissingCause, Run, RunState};
+use crate::store::alarm::AlarmCounts;
 use crate::store::view::{MissingLine, NightGroup};
 
 /// What the page is called.
@@ -36,6 +38,10 @@ pub struct NightPage {
     pub parked: u64,
     /// Suspect values that wait for a person.
     pub reviews: u64,
+    /// Alarms that nobody has acknowledged.
+    pub alarms: AlarmCounts,
+    /// Whether what is missing can be read again from here, and the re-read that goes on.
+    pub again: Option<Option<UnderWay>>,
     /// What the address says.
     pub asked: Asked,
 }
@@ -44,6 +50,8 @@ pub struct NightPage {
 #[derive(Clone, Debug, Default)]
 struct Part {
     name: Option<String>,
+    /// The run and what one of its parts is called in a form, where what is missing of it may be read again.
+    again: Option<(Id<Run>, &'static str)>,
     planned: u64,
     read: u64,
     missing: u64,
@@ -83,13 +91,14 @@ impl NightPage {
         let all = self.all();
         html! {
             (self.days(view))
-            div #night data-live=[self.is_running().then_some("run")] {
+            div #night data-live=[self.is_moving().then_some("run")] {
                 (self.verdict(view, &all))
                 (self.tiles(view, &all))
                 div.columns {
                     section.sheet {
                         h2 { (view.say("现在要做什么", "What to do now")) }
                         (self.todo(view, &all))
+                        (self.again(view, &all))
                     }
                     section.sheet {
                         h2 { (view.say("未抄原因", "Why meters are missing")) }
@@ -111,8 +120,36 @@ impl NightPage {
         areas().or_else(|| self.lines(view).file(language)).or_else(|| self.missing(view).file(language))
     }
 
+    /// True when the missing meters of this run may be read again now.
+    fn may_read_again(&self, view: &View) -> bool {
+        let is_over = self.run.is_some() && !self.is_running();
+        is_over && self.again == Some(None) && view.may(Action::ReadOnDemand)
+    }
+
+    /// The form that has all that is missing read again, or the re-read that goes on.
+    fn again(&self, view: &View, all: &Part) -> Markup {
+        html! {
+            @if let Some(Some(UnderWay { day, meters, since, by, .. })) = &self.again {
+                p { (state(Tone::Waiting, view.say("补抄进行中", "re-reading"))) " " (day) " · "
+                    (meters) (view.say(" 块 · ", " meters · ")) (inert(by)) " " (time(*since)) }
+            }
+            @if let Some(run) = self.run.as_ref().filter(|_| all.missing > 0 && self.may_read_again(view)) {
+                form.no-print method="post" action="/again" {
+                    (token(view))
+                    input type="hidden" name="run" value=(run.id);
+                    input type="hidden" name="back" value=(view.here);
+                    button { (view.say("补抄全部未抄", "Read all missing again")) " (" (all.missing) ")" }
+                }
+            }
+        }
+    }
+
     fn is_running(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.state == RunState::Running)
+    }
+
+    fn is_moving(&self) -> bool {
+        self.is_running() || matches!(self.again, Some(Some(_)))
     }
 
     fn all(&self) -> Part {
@@ -222,8 +259,11 @@ impl NightPage {
     fn todo(&self, view: &View, all: &Part) -> Markup {
         let is_over = self.run.is_some() && !self.is_running();
         let causes = all.causes();
-        let nothing =
-            self.lines_down.is_empty() && causes.is_empty() && self.parked == 0 && self.reviews == 0;
+        let nothing = self.lines_down.is_empty()
+            && causes.is_empty()
+            && self.parked == 0
+            && self.reviews == 0
+            && self.alarms.critical == 0;
         let language = view.look.language;
         html! {
             @if nothing {
@@ -231,6 +271,11 @@ impl NightPage {
                     @else { (view.say("到目前没有要处理的事。", "Nothing so far.")) } }
             } @else {
                 ol.todo {
+                    @if self.alarms.critical > 0 { li {
+                        a href="/alarms?which=new&least=critical" {
+                            (state(Tone::Bad, view.say("处理严重告警", "Take care of critical alarms")))
+                        } " × " (self.alarms.critical)
+                    } }
                     @for line in &self.lines_down { li {
                         (state(Tone::Bad, view.say("线路不通", "line down"))) " "
                         a href={ "/lines?q=" (super::table::escaped(line)) } { (inert(line)) }
@@ -259,7 +304,7 @@ impl NightPage {
         format!("{link}#missing")
     }
 
-    fn parts(&self, of: fn(&NightGroup) -> Option<&String>) -> Vec<Part> {
+    fn parts(&self, view: &View, called: &'static str, of: fn(&NightGroup) -> Option<&String>) -> Vec<Part> {
         let mut parts: BTreeMap<Option<&String>, Part> = BTreeMap::new();
         for group in &self.groups {
             let name = of(group);
@@ -267,6 +312,10 @@ impl NightPage {
             part.add(group);
         }
         let mut parts: Vec<Part> = parts.into_values().collect();
+        if let Some(run) = self.run.as_ref().filter(|_| self.may_read_again(view)) {
+            let missing = parts.iter_mut().filter(|part| part.missing > 0 && part.name.is_some());
+            missing.for_each(|part| part.again = Some((run.id, called)));
+        }
         parts.sort_by_key(|part| std::cmp::Reverse(part.missing));
         parts
     }
@@ -275,14 +324,14 @@ impl NightPage {
         let caption = Phrase::new("按台区", "By transformer area");
         let columns = part_columns(Phrase::new("台区", "Area"));
         Table::new("areas", caption, NO_RUN, columns, &self.asked)
-            .whole(self.parts(|group| group.area.as_ref()), view.look.language)
+            .whole(self.parts(view, "areas", |group| group.area.as_ref()), view.look.language)
     }
 
     fn lines(&self, view: &View) -> Table<Part> {
         let caption = Phrase::new("按线路和终端", "By line and terminal");
         let columns = part_columns(Phrase::new("线路", "Line"));
         Table::new("lines", caption, NO_RUN, columns, &self.asked)
-            .whole(self.parts(|group| group.line.as_ref()), view.look.language)
+            .whole(self.parts(view, "lines", |group| group.line.as_ref()), view.look.language)
     }
 
     fn missing(&self, view: &View) -> Table<MissingLine> {
@@ -345,7 +394,21 @@ fn part_columns(name: Phrase) -> Vec<Column<Part>> {
             part.causes().into_iter().take(3).map(words).collect::<Vec<_>>().join(language.of("，", ", "))
         })
         .unsorted(),
+        Column::new("again", "补抄", "Read again", |_: &Part, _| String::new()).shown(again_form).unsorted(),
     ]
+}
+
+/// The form that has what is missing of a part read again.
+fn again_form(part: &Part, view: &View) -> Markup {
+    html! { @if let (Some((run, called)), Some(name)) = (part.again, &part.name) {
+        form.row method="post" action="/again" {
+            (token(view))
+            input type="hidden" name="run" value=(run);
+            input type="hidden" name=(called) value=(name);
+            input type="hidden" name="back" value=(view.here);
+            button.quiet aria-label={ (view.say("补抄 ", "Read again ")) (inert(name)) } { (view.say("补抄", "Read again")) }
+        }
+    } }
 }
 
 fn missing_columns(with_customers: bool) -> Vec<Column<MissingLine>> {
@@ -429,6 +492,8 @@ pub(crate) fn sample(asked: Asked) -> NightPage {
         ],
         lines_down: vec!["西区2号线".to_owned()],
         parked: 2,
+        alarms: AlarmCounts { critical: 1, warning: 0, notice: 0 },
+        again: Some(None),
         reviews: 5,
         asked,
     }
@@ -458,6 +523,42 @@ mod tests {
             assert!(en.contains(part), "{part}");
         }
         assert!(!en.contains("data-live"), "it has ended");
+    }
+
+    #[test]
+    fn what_is_missing_is_read_again_by_whoever_may_when_nothing_goes_on() {
+        let mut page = sample(Asked::default());
+        let text = drawn(&page, Language::Chinese);
+        for part in [
+            "补抄全部未抄",
+            "name=\"areas\" value=\"朝阳3号台区\"",
+            "name=\"lines\" value=\"西区2号线\"",
+            "处理严重告警",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let viewer = page.markup(&view::sample(Language::English, Role::Viewer)).into_string();
+        assert!(!viewer.contains("action=\"/again\""), "{viewer}");
+        let going = UnderWay {
+            run: Id::new(1),
+            day: page.day,
+            meters: 23,
+            since: page.run.as_ref().unwrap().started_at,
+            by: "li.na".to_owned(),
+        };
+        page.again = Some(Some(going));
+        let text = drawn(&page, Language::English);
+        assert!(text.contains("re-reading") && text.contains("data-live=\"run\""), "{text}");
+        assert!(!text.contains("action=\"/again\""), "one at a time");
+        page.again = Some(None);
+        page.run.as_mut().unwrap().state = RunState::Running;
+        assert!(
+            !drawn(&page, Language::English).contains("action=\"/again\""),
+            "a night comes back by itself"
+        );
+        page.again = None;
+        page.run.as_mut().unwrap().state = RunState::Partial;
+        assert!(!drawn(&page, Language::English).contains("action=\"/again\""));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A relay is shown as no more certain than what was read of it: accepted is not executed, and unknown stays unknown
 //! until a status word says otherwise (I13). Whether somebody may press a button is decided where it is pressed.
 
+mod before;
 mod form;
 mod paper;
 #[cfg(test)]
@@ -11,14 +12,18 @@ pub(super) mod tests;
 use maud::{Markup, html};
 
 use super::components::{Tone, facts, field, state, time, token};
+use super::labels;
 use super::table::{Asked, Column, Table};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
+use crate::config::Words;
 use crate::domain::Coded;
 use crate::domain::access::Action;
-use crate::domain::supply::{HaltKind, Objection, OrderKind, OrderState};
+use crate::domain::supply::{HaltKind, Objection, OrderKind, OrderState, SupplyOrder};
+use crate::domain::{Id, Moment};
 use crate::store::supply::{
-    ApprovalRecord, AttemptOutcome, AttemptRecord, HaltRecord, OrderRecord, OrderView, PointRecord,
+    ApprovalRecord, AttemptOutcome, AttemptRecord, EmergencyReport, HaltRecord, HoldEnd, OrderRecord,
+    OrderView, PointRecord,
 };
 
 pub use form::{OrderForm, Refused};
@@ -37,6 +42,8 @@ pub struct OrdersPage {
     pub orders: Vec<OrderRecord>,
     /// What keeps all cuts back.
     pub halts: Vec<HaltRecord>,
+    /// Emergency cuts whose reports are not written, and until when they are to be.
+    pub reports: Vec<(Id<SupplyOrder>, Moment)>,
     /// What the address says.
     pub asked: Asked,
 }
@@ -46,6 +53,12 @@ pub struct OrdersPage {
 pub struct OrderPage {
     /// The order with all that belongs to it.
     pub order: OrderView,
+    /// Points whose meters cannot be ordered from here, and why, as long as nothing was sent.
+    pub cannot: Vec<(String, Words)>,
+    /// What the end of a hold may lead to, as long as nothing was sent.
+    pub hold_ends: Vec<HoldEnd>,
+    /// The report of an emergency cut, once it is due.
+    pub report: Option<EmergencyReport>,
 }
 
 impl OrdersPage {
@@ -60,8 +73,12 @@ impl OrdersPage {
     pub fn markup(&self, view: &View) -> Markup {
         html! {
             (self.halts(view))
+            (self.reports(view))
             p.no-print {
-                a href="/overdue" { (view.say("欠费清单", "Overdue list")) } " "
+                a href="/overdue" { (view.say("欠费清单", "Overdue list")) } " · "
+                a href="/evidence" { (view.say("停电依据", "Evidence for cuts")) } " · "
+                a href="/protections" { (view.say("保护名单", "Protected points")) } " · "
+                a href="/calendar" { (view.say("停电日历", "Days without cuts")) } " "
                 @if view.may(Action::RequestCut) {
                     a.button href="/orders/new?kind=cut" { (view.say("新建停电工单", "New cut")) } " "
                 }
@@ -94,9 +111,26 @@ impl OrdersPage {
                     form method="post" action="/stop/lift" {
                         (token(view))
                         input type="hidden" name="kind" value=(kind.name());
+                        (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
+                            input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
+                        }))
                         button { (view.say("同意解除", "Agree to lift")) }
                     }
                 }
+            }
+        } }
+    }
+
+    /// Emergency cuts whose reports are not written.
+    fn reports(&self, view: &View) -> Markup {
+        html! { @if !self.reports.is_empty() {
+            section.sheet.verdict data-tone="warn" {
+                p { (state(Tone::Warn, view.say("紧急停电须在 24 小时内补交书面报告", "The report of an emergency cut is due within 24 hours"))) }
+                ul { @for (order, due) in &self.reports { li {
+                    a href={ "/orders/" (order) "#report" } { (view.say("工单 ", "order ")) (order) } " "
+                    (view.say("截止 ", "by ")) (time(*due))
+                    @if *due < view.now { " " (state(Tone::Bad, view.say("已逾期", "overdue"))) }
+                } } }
             }
         } }
     }
@@ -148,7 +182,9 @@ impl OrderPage {
                 (self.points(view))
                 (self.steps(view))
             }
+            (self.before(view))
             (self.buttons(view))
+            (self.steps_to_take(view))
             p.no-print {
                 a href={ "/orders/" (id) "/paper/approval" } { (view.say("打印：停电审批单", "Print: approval sheet")) } " · "
                 a href={ "/orders/" (id) "/paper/notice" } { (view.say("打印：催费及停电通知书", "Print: reminder and cut notice")) } " · "
@@ -163,8 +199,7 @@ impl OrderPage {
             &self.order.order;
         let language = view.look.language;
         let marks = marks(&self.order.order, language);
-        let or_dash =
-            |at: Option<crate::domain::Moment>| html! { @match at { Some(at) => (time(at)), None => "—" } };
+        let or_dash = |at: Option<Moment>| html! { @match at { Some(at) => (time(at)), None => "—" } };
         html! {
             section.sheet.verdict data-tone=(tone(*stands).key()) aria-live="polite" {
                 p.answer { (kind_name(content.kind, language)) " " (state_of(*stands, language)) }
@@ -211,7 +246,7 @@ impl OrderPage {
                             td { a.code href={ "/meters/" (address) } { (address) } }
                             td { (inert(&customer.0)) " " (inert(&customer.1)) }
                             td { (state_of(*stands, language)) }
-                            td { (time(*changed_at)) " " (inert(proof)) }
+                            td { (time(*changed_at)) " " (labels::proven(view, proof)) }
                             td { (objection_list(objections, language)) }
                         }
                     } }
@@ -222,7 +257,7 @@ impl OrderPage {
 
     /// Who did what, and what was sent, in order of time.
     fn steps(&self, view: &View) -> Markup {
-        let mut steps: Vec<(crate::domain::Moment, Markup)> = Vec::new();
+        let mut steps: Vec<(Moment, Markup)> = Vec::new();
         let OrderRecord { requested_by, created_at, submitted_at, .. } = &self.order.order;
         let by = |what: &str, who: &str| html! { b { (what) } " " (inert(who)) };
         steps.push((*created_at, by(view.say("写下", "written"), requested_by)));
@@ -236,7 +271,7 @@ impl OrderPage {
         for notice in &self.order.notices {
             let words = format!(
                 "{} {} {}",
-                notice_name(notice.kind).of(view.look.language),
+                labels::notice(notice.kind).of(view.look.language),
                 notice.how,
                 notice.given_by
             );
@@ -373,14 +408,5 @@ const fn halt_name(kind: HaltKind) -> Phrase {
     match kind {
         HaltKind::Stop | HaltKind::StopFile => Phrase::new("已急停", "STOP"),
         HaltKind::Clock => Phrase::new("主站时钟跳变：停电暂停", "the clock has jumped: no cuts"),
-    }
-}
-
-const fn notice_name(kind: crate::domain::supply::NoticeKind) -> Phrase {
-    use crate::domain::supply::NoticeKind;
-    match kind {
-        NoticeKind::Reminder => Phrase::new("催费通知", "reminder"),
-        NoticeKind::Cut => Phrase::new("停电通知", "cut notice"),
-        NoticeKind::Second => Phrase::new("停电前再次通知", "second notice"),
     }
 }

@@ -31,7 +31,10 @@ impl OverduePage {
     #[must_use]
     pub fn markup(&self, view: &View) -> Markup {
         html! {
-            p.no-print { a href="/orders" { "◀ " (view.say("停复电工单", "Supply orders")) } }
+            p.no-print { a href="/orders" { "◀ " (view.say("停复电工单", "Supply orders")) } " · "
+                a href="/overdue/notices" { (view.say("打印催费及停电通知书", "Print reminders and cut notices")) } " · "
+                a href="/evidence" { (view.say("登记通知、缴费、欠费", "Enter notices, payments, arrears")) }
+            }
             (self.table(view).markup(view))
         }
     }
@@ -55,7 +58,9 @@ fn columns() -> Vec<Column<Row>> {
     let mut columns = vec![
         Column::new("customer", "户号", "Customer", |(_, line): &Row, _| line.customer.0.clone()),
         Column::new("name", "户名", "Name", |(_, line): &Row, _| line.customer.1.clone()),
-        Column::new("point", "计量点", "Point", |(_, line): &Row, _| line.point.clone()),
+        Column::new("point", "计量点", "Point", |(_, line): &Row, _| line.point.clone()).shown(
+            |(_, line), _| html! { a href={ "/evidence?point=" (escaped(&line.point)) } { (inert(&line.point)) } },
+        ),
         Column::new("address", "通信地址", "Meter", |(_, line): &Row, _| {
             line.address.clone().unwrap_or_default()
         })

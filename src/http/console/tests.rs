@@ -4,7 +4,10 @@ use super::layout;
 use super::table::Asked;
 use super::view::{self, View};
 use super::words::{Language, Phrase};
-use super::{billing, events, lines, loss, meter, meters, night, orders, overdue, reads};
+use super::{
+    alarms, billing, events, evidence, lines, loss, meter, meters, night, orders, overdue, proposals,
+    protections, reads, settings,
+};
 use crate::domain::Coded;
 use crate::domain::access::Role;
 use maud::Markup;
@@ -14,6 +17,11 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
     let asked = Asked::default;
     let mut pages = vec![
         ("night".to_owned(), night::TITLE, night::sample(asked()).markup(view)),
+        ("settings".to_owned(), settings::TITLE, settings::sample(asked()).markup(view)),
+        ("evidence".to_owned(), evidence::TITLE, evidence::tests::sample(asked()).markup(view)),
+        ("protections".to_owned(), protections::TITLE, protections::sample(asked()).markup(view)),
+        ("calendar".to_owned(), protections::TITLE, protections::sample_calendar(asked()).markup(view)),
+        ("alarms".to_owned(), alarms::TITLE, alarms::sample(asked()).markup(view)),
         ("meters".to_owned(), meters::TITLE, meters::sample(asked()).markup(view)),
         ("billing".to_owned(), billing::TITLE, billing::sample(asked()).markup(view)),
         ("lines".to_owned(), lines::TITLE, lines::sample(asked()).markup(view)),
@@ -27,6 +35,9 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
     pages.push(("read".to_owned(), reads::TITLE_OF_ONE, one.markup(view)));
     for (name, title, draw) in orders::tests::pages() {
         pages.push((name.to_owned(), title, draw(view)));
+    }
+    for (name, title, markup) in proposals::tests::pages(view) {
+        pages.push((name.to_owned(), title, markup));
     }
     for (part, page) in meter::tests::pages(&asked()) {
         pages.push((format!("meter-{part}"), meter::TITLE, page.markup(view)));

@@ -1,8 +1,10 @@
 //! Alarms to look at.
 
+use std::collections::HashMap;
+
 use super::{AlarmRecord, Row, record, sees};
 use crate::domain::access::Regions;
-use crate::domain::{Alarm, AlarmKind, Coded, Id, Severity};
+use crate::domain::{Alarm, AlarmKind, Coded, Id, Moment, Severity};
 use crate::store::error::StoreError;
 use crate::store::sql::{Cell, Sql};
 use crate::store::transaction::Transaction;
@@ -32,6 +34,15 @@ pub struct AlarmCounts {
     pub warning: u64,
     /// Notices.
     pub notice: u64,
+}
+
+/// How often somebody was told of an alarm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlarmTellings {
+    /// Messages that a channel took, on all of them together.
+    pub delivered: u64,
+    /// When the last one was.
+    pub last_at: Option<Moment>,
 }
 
 impl Store {
@@ -68,6 +79,25 @@ impl Store {
     pub async fn alarm(&self, id: Id<Alarm>, regions: &Regions) -> Result<Option<AlarmRecord>, StoreError> {
         let alarm = one(&mut self.read("reading an alarm").await?, id).await?;
         Ok(alarm.filter(|alarm| sees(regions, alarm)))
+    }
+
+    /// How often somebody was told of each of these alarms; those of whom nobody was told are left out.
+    ///
+    /// # Errors
+    /// As [`Self::alarms`].
+    pub async fn alarm_tellings(
+        &self,
+        alarms: &[Id<Alarm>],
+    ) -> Result<HashMap<Id<Alarm>, AlarmTellings>, StoreError> {
+        let numbers = || alarms.iter().map(|alarm| alarm.number());
+        let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else { return Ok(HashMap::new()) };
+        let mut reading = self.read("counting messages of alarms").await?;
+        let rows: Vec<(i64, i64, Option<i64>)> = reading.rows(TELLINGS, &[first.into(), last.into()]).await?;
+        let telling = |(alarm, delivered, last): (i64, i64, Option<i64>)| {
+            let delivered = u64::try_from(delivered).unwrap_or(0);
+            (Id::new(alarm), AlarmTellings { delivered, last_at: last.map(Moment::from_micros) })
+        };
+        Ok(rows.into_iter().map(telling).collect())
     }
 
     /// How many are open that nobody has acknowledged.
@@ -107,6 +137,10 @@ fn areas(reading: &Transaction, regions: &Regions) -> Cell<'static> {
 
 const ONE: &str = "SELECT id, kind, severity, subject, area_id, order_id, detail_zh, detail, count, first_at, last_at, \
     acknowledged_at, acknowledged_by, note, ended_at FROM alarm WHERE id = $1";
+
+/// State 3 is a message that its channel took.
+const TELLINGS: &str = "SELECT alarm_id, count(*), max(done_at) FROM alarm_message \
+    WHERE state = 3 AND alarm_id BETWEEN $1 AND $2 GROUP BY alarm_id";
 
 const LIST: Sql = Sql {
     sqlite: "SELECT id, kind, severity, subject, area_id, order_id, detail_zh, detail, count, first_at, last_at, \

@@ -8,7 +8,7 @@
 mod list;
 mod message;
 
-pub use list::{AlarmCounts, AlarmFilter};
+pub use list::{AlarmCounts, AlarmFilter, AlarmTellings};
 pub use message::{AlarmChannel, Lease, LeaseEnd, Message, MessageState, Tells};
 
 use super::error::{Refusal, StoreError};

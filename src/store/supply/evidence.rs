@@ -132,6 +132,36 @@ impl Store {
         self.ended(entered.await, acting, action, "arrears".into(), now).await
     }
 
+    /// Enters what some customers owe, beside what the list says of others.
+    ///
+    /// # Errors
+    /// As [`Self::enter_notices`].
+    pub async fn add_arrears(
+        &self,
+        acting: &Acting,
+        arrears: &[ArrearsEntry],
+        now: Moment,
+    ) -> Result<(), SupplyError> {
+        let action = "evidence.arrears";
+        let entered = async {
+            let mut writing = self.begin_entry(acting, Action::EnterEvidence).await?;
+            for entry in arrears {
+                let args = [
+                    entry.customer.into(),
+                    entry.since.into(),
+                    entry.amount_fen.into(),
+                    entry.as_of.into(),
+                    now.into(),
+                    acting.name.as_str().into(),
+                ];
+                writing.execute(OWES, &args).await?;
+            }
+            let of = arrears.iter().map(|entry| (entry.customer.number(), "arrears"));
+            end_entry(writing, acting, action, (arrears.len(), told(of)), now).await
+        };
+        self.ended(entered.await, acting, action, "arrears".into(), now).await
+    }
+
     /// Enters payments. One that is new takes back, in the same transaction, every cut of its customer for arrears that was
     /// not sent yet. Says how many points were taken back.
     ///
@@ -245,6 +275,11 @@ async fn void_cuts(
 
 /// How many entries the audit log names.
 const MOST_TOLD: usize = 1000;
+
+const OWES: &str = "INSERT INTO supply_arrears (customer_id, since, amount_fen, as_of, entered_at, entered_by) \
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (customer_id) DO UPDATE SET since = excluded.since, \
+    amount_fen = excluded.amount_fen, as_of = excluded.as_of, entered_at = excluded.entered_at, \
+    entered_by = excluded.entered_by";
 
 const PAYMENT: &str = "INSERT INTO supply_payment (id, customer_id, reference, amount_fen, paid_at, entered_at, entered_by) \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (customer_id, reference) DO NOTHING";

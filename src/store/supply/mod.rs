@@ -8,12 +8,15 @@
 
 mod attempt;
 mod due;
+mod emergency;
 mod evidence;
 mod facts;
 mod halt;
 mod head;
+mod known;
 mod list;
 mod order;
+mod preview;
 mod protection;
 mod report;
 mod terms;
@@ -21,10 +24,13 @@ mod written;
 
 pub use attempt::{AttemptOutcome, AttemptRecord, BeforeRecord, Intended, Intent, Seen};
 pub use due::{Due, LateRestore};
+pub use emergency::EmergencyReport;
 pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, PaymentEntry};
 pub use halt::{HaltRecord, Lifting};
+pub use known::{ArrearsRecord, IdentityRecord, NoticeKept, PaymentRecord, PointEvidence};
 pub use list::{ApprovalRecord, NoticeRecord, OrderFilter, OrderRecord, OrderView, PointRecord};
 pub use order::{Limits, Submitted};
+pub use preview::HoldEnd;
 pub use protection::{CalendarEntry, ProtectionEntry, ProtectionRecord};
 pub use report::CutsAsked;
 pub use terms::{TermsEntry, TermsRecord};

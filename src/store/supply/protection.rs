@@ -1,5 +1,7 @@
 //! Who may not be cut: protected points, and days without cuts (F54).
 
+use std::collections::HashMap;
+
 use super::halt::lift;
 use super::{SupplyError, commit_with};
 use crate::domain::access::{Acting, Action};
@@ -122,7 +124,7 @@ impl Store {
         now: Moment,
     ) -> Result<bool, SupplyError> {
         let action = "protection.end";
-        let object = format!("protection {id}");
+        let object = format!("{SUBJECT}{id}");
         let ended = async {
             may(acting, Action::RemoveProtection)?;
             let mut writing = self.change_supply("ending a protection").await?;
@@ -148,6 +150,23 @@ impl Store {
         let mut reading = self.read("reading the protected points").await?;
         let rows: Vec<Row> = reading.rows(ALL, &[in_force.map(Moment::micros).into()]).await?;
         rows.into_iter().map(record).collect()
+    }
+
+    /// Approvers who want a protection ended that are not enough yet, by its number.
+    ///
+    /// # Errors
+    /// As [`Self::protections`].
+    pub async fn protection_ends(&self) -> Result<HashMap<Id<Protection>, Vec<String>>, StoreError> {
+        let mut reading = self.read("reading who wants protections ended").await?;
+        let rows: Vec<(String, String)> = reading.rows(ENDS, &[]).await?;
+        let mut ends: HashMap<Id<Protection>, Vec<String>> = HashMap::new();
+        for (subject, name) in rows {
+            let number = subject.strip_prefix(SUBJECT).and_then(|number| number.parse().ok());
+            if let Some(number) = number {
+                ends.entry(Id::new(number)).or_default().push(name);
+            }
+        }
+        Ok(ends)
     }
 
     /// How the list of protected points stands.
@@ -298,6 +317,12 @@ fn record(row: Row) -> Result<ProtectionRecord, StoreError> {
 const MOST_TOLD: usize = 1000;
 /// The area of a day that holds everywhere.
 const EVERYWHERE: i64 = 0;
+
+/// What whoever wants a protection ended wants, in front of its number.
+const SUBJECT: &str = "protection ";
+
+const ENDS: &str =
+    "SELECT subject, name FROM supply_lift WHERE subject LIKE 'protection %' ORDER BY subject, at, person_id";
 
 const LIST: &str = "SELECT loaded_at, rows, failed_at FROM supply_list WHERE name = 'protection'";
 

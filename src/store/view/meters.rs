@@ -61,6 +61,8 @@ pub struct MetersAsked<'a> {
     pub after: Option<MeterPlace>,
     /// At most so many.
     pub at_most: u32,
+    /// When it is asked: what protects a point may end.
+    pub now: Moment,
 }
 
 /// A meter in a list.
@@ -147,6 +149,7 @@ impl Store {
             place.map(|place| place.sorted.clone()).into(),
             place.map(|place| place.meter).into(),
             i64::from(asked.at_most).into(),
+            asked.now.into(),
         ];
         let has_words = !asked.words.trim().is_empty();
         let rows: Vec<LineRow> = reading.rows(list(asked.sort, has_words, place.is_some()), &args).await?;
@@ -161,9 +164,11 @@ impl Store {
         &self,
         address: &str,
         regions: &Regions,
+        now: Moment,
     ) -> Result<Option<MeterSheet>, StoreError> {
         let mut reading = self.read("reading a meter of the archive").await?;
-        let row: Option<LineRow> = reading.row(ONE, &[super::areas(regions).into(), address.into()]).await?;
+        let row: Option<LineRow> =
+            reading.row(ONE.as_str(), &[super::areas(regions).into(), address.into(), now.into()]).await?;
         let Some(line) = row.map(line).transpose()? else { return Ok(None) };
         let more: Option<MoreRow> = reading.row(MORE, &[line.meter.into()]).await?;
         let Some(more) = more else { return Ok(None) };
@@ -258,7 +263,7 @@ fn list((sort, is_falling): (MeterSort, bool), has_words: bool, has_place: bool)
         all.map(|(by, flags)| ((by, flags), &*statement(by, flags).leak())).collect()
     });
     let by = MeterSort::ALL.iter().find(|(known, _)| *known == sort).map_or("address", |(_, by)| *by);
-    MADE.get(&(by, [is_falling, has_words, has_place])).copied().unwrap_or(ONE)
+    MADE.get(&(by, [is_falling, has_words, has_place])).copied().unwrap_or(ONE.as_str())
 }
 
 fn statement(by: &str, [is_falling, has_words, has_place]: [bool; 3]) -> String {
@@ -272,15 +277,16 @@ fn statement(by: &str, [is_falling, has_words, has_place]: [bool; 3]) -> String 
         true => format!("(w.{by}, w.meter_id) {behind} (CAST($4 AS text), CAST($5 AS bigint))"),
         false => "(CAST($4 AS text) IS NULL AND CAST($5 AS bigint) IS NULL)".to_owned(),
     };
+    let protected = super::protected("$7");
     format!(
-        "SELECT {COLUMNS}, w.{by} FROM meter_list w JOIN meter m ON m.id = w.meter_id {JOINS} \
+        "SELECT {COLUMNS}, {protected}, w.{by} FROM meter_list w JOIN meter m ON m.id = w.meter_id {JOINS} \
          WHERE ($1 = '' OR $1 LIKE '%,' || CAST(w.area_id AS text) || ',%') AND {words} AND {place} \
          ORDER BY w.{by} {way}, w.meter_id {way} LIMIT $6"
     )
 }
 
 const COLUMNS: &str = "m.id, m.address, m.asset_number, m.protocol, coalesce(l.name, m.terminal), p.number, \
-    c.number, c.name, a.name, CAST(CASE WHEN p.protection IS NULL THEN 0 ELSE 1 END AS bigint)";
+    c.number, c.name, a.name";
 
 const JOINS: &str = "LEFT JOIN line l ON l.id = m.line_id \
     LEFT JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
@@ -308,11 +314,10 @@ const BY_LINE: &str = "SELECT coalesce(l.name, m.terminal, ''), \
     WHERE i.removed_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2";
 
 /// The meter with an address.
-const ONE: &str = "SELECT m.id, m.address, m.asset_number, m.protocol, coalesce(l.name, m.terminal), p.number, \
-        c.number, c.name, a.name, CAST(CASE WHEN p.protection IS NULL THEN 0 ELSE 1 END AS bigint), m.address \
-    FROM meter m LEFT JOIN line l ON l.id = m.line_id \
-    LEFT JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
-    LEFT JOIN metering_point p ON p.id = i.point_id \
-    LEFT JOIN customer c ON c.id = p.customer_id \
-    LEFT JOIN transformer_area a ON a.id = p.area_id \
-    WHERE m.address = $2 AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')";
+static ONE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {COLUMNS}, {}, m.address FROM meter m {JOINS} \
+         WHERE m.address = $2 AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')",
+        super::protected("$3")
+    )
+});

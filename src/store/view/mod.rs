@@ -30,6 +30,15 @@ pub(super) fn areas(regions: &Regions) -> String {
     }
 }
 
+/// Whether the point `p` is protected, by the archive or by an entry that counts at an instant, as 1 or 0.
+fn protected(now: &str) -> String {
+    format!(
+        "CAST(CASE WHEN p.protection IS NULL AND NOT EXISTS (SELECT 1 FROM supply_protection x \
+         WHERE x.point_id = p.id AND x.ended_at IS NULL AND (x.until_at IS NULL OR x.until_at > {now})) \
+         THEN 0 ELSE 1 END AS bigint)"
+    )
+}
+
 /// What a text must look like to hold these words: letters of either case, nothing in them a wildcard.
 fn pattern(words: &str) -> String {
     let mut pattern = String::from("%");

@@ -1,5 +1,7 @@
 //! Who is in arrears, with what they were told: the overdue list (欠费清单).
 
+use std::sync::LazyLock;
+
 use crate::domain::access::Regions;
 use crate::domain::supply::NoticeKind;
 use crate::domain::{Coded, Moment};
@@ -38,6 +40,7 @@ impl Store {
         &self,
         regions: &Regions,
         at_most: u32,
+        now: Moment,
     ) -> Result<Vec<OverdueLine>, StoreError> {
         let mut reading = self.read("listing who is in arrears").await?;
         let args = [
@@ -45,8 +48,9 @@ impl Store {
             NoticeKind::Reminder.code().into(),
             NoticeKind::Cut.code().into(),
             i64::from(at_most).into(),
+            now.into(),
         ];
-        let rows: Vec<Row> = reading.rows(OVERDUE, &args).await?;
+        let rows: Vec<Row> = reading.rows(OVERDUE.as_str(), &args).await?;
         Ok(rows.into_iter().map(line).collect())
     }
 }
@@ -68,9 +72,11 @@ fn line(row: Row) -> OverdueLine {
     }
 }
 
-const OVERDUE: &str = "SELECT number, name, point, area, address, protected, since, owed, reminded, told FROM ( \
+static OVERDUE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT number, name, point, area, address, protected, since, owed, reminded, told FROM ( \
     SELECT c.number AS number, c.name AS name, p.number AS point, a.name AS area, m.address AS address, \
-        CAST(CASE WHEN p.protection IS NULL THEN 0 ELSE 1 END AS bigint) AS protected, r.since AS since, \
+        {} AS protected, r.since AS since, \
         r.amount_fen - coalesce((SELECT CAST(sum(s.amount_fen) AS bigint) FROM supply_payment s \
             WHERE s.customer_id = c.id AND s.paid_at >= r.as_of), 0) AS owed, \
         (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $2) AS reminded, \
@@ -81,4 +87,7 @@ const OVERDUE: &str = "SELECT number, name, point, area, address, protected, sin
     LEFT JOIN installation i ON i.point_id = p.id AND i.removed_at IS NULL \
     LEFT JOIN meter m ON m.id = i.meter_id \
     WHERE ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')) AS listed \
-    WHERE owed > 0 ORDER BY since, number, point LIMIT $4";
+    WHERE owed > 0 ORDER BY since, number, point LIMIT $4",
+        super::protected("$5")
+    )
+});

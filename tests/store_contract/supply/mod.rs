@@ -1,6 +1,7 @@
 //! Supply orders: who may have whom cut, and what is kept of it.
 
 mod conditions;
+mod looked_at;
 mod races;
 mod ready;
 mod tampering;

@@ -1,21 +1,26 @@
 //! Pages of collection and billing.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 
 use super::answer;
 use crate::billing::open_days;
 use crate::channel::{ChannelHandle, LinePhase};
-use crate::collect::forecasts;
+use crate::collect::{ReadAgain, forecasts};
 use crate::domain::access::{Action, Regions};
-use crate::domain::{Day, RunKind};
+use crate::domain::proposal::{Change, Proposal};
+use crate::domain::{Day, Id, RunKind};
 use crate::http::console::billing::{self, BillingPage};
 use crate::http::console::events::{self, EventsPage};
 use crate::http::console::lines::{self, LineLine, LinesPage};
 use crate::http::console::loss::{self, LossPage};
 use crate::http::console::night::{self, NightPage};
 use crate::http::console::table::{Asked, wanted};
+use crate::http::console::typed::Typed;
 use crate::http::console::view::View;
+use crate::http::reread::{Missed, read_again};
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
 use crate::store::billing::OutboxState;
@@ -46,10 +51,28 @@ pub(super) async fn night(
         missing,
         lines_down: lines_down(&services),
         parked: parked.map(|count| count.count).sum(),
+        alarms: store.alarm_counts(regions).await?,
+        again: services.read_again.as_ref().map(ReadAgain::under_way),
         reviews: u64::try_from(store.review_lines(regions, MOST_LISTED).await?.len()).unwrap_or(0),
         asked,
     };
     answer(&services, &view, night::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Reads again what a night has missed.
+pub(super) async fn again(
+    State(services): State<Services>,
+    caller: Caller,
+    typed: Typed,
+) -> Result<Redirect, Problem> {
+    let run = typed.text("run").parse().map_err(|_| Problem::not_there())?;
+    let missed = match (typed.some("areas"), typed.some("lines")) {
+        (Some(area), _) => Missed::OfArea(area),
+        (None, Some(line)) => Missed::OfLine(line),
+        (None, None) => Missed::All,
+    };
+    read_again(&services, &caller, Id::new(run), missed).await?;
+    Ok(typed.back("/"))
 }
 
 /// Pushes, reviews and open days.
@@ -67,13 +90,27 @@ pub(super) async fn billing(
     let words = asked.value("q").unwrap_or_default();
     let after = BillingPage::after(&asked);
     let pushes = store.pushes(which, words, after.as_ref(), regions, wanted(&asked)).await?;
-    let (mut reviews, mut open) = (Vec::new(), Vec::new());
+    let (mut reviews, mut open, mut proposed) = (Vec::new(), Vec::new(), HashMap::new());
     if view.may(Action::SeeCustomers) {
         reviews = store.review_lines(regions, MOST_LISTED).await?;
         open = open_points(&services, day, regions, &view).await?;
+        proposed = proposed_reviews(&services, &view).await?;
     }
-    let page = BillingPage { day, counts: store.push_counts(day).await?, pushes, reviews, open, asked };
+    let page =
+        BillingPage { day, counts: store.push_counts(day).await?, pushes, reviews, proposed, open, asked };
     answer(&services, &view, billing::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// Proposals that wait for a second person, by the number of the review that each decides.
+async fn proposed_reviews(services: &Services, view: &View) -> Result<HashMap<i64, i64>, StoreError> {
+    let open = services.store.proposals(true, i64::MAX, MOST_PROPOSED).await?;
+    let of_review = |proposal: &Proposal| match &proposal.change {
+        Change::DecideReview(decision) if proposal.expires_at > view.now => {
+            Some((decision.review, proposal.id.number()))
+        }
+        _ => None,
+    };
+    Ok(open.iter().filter_map(of_review).collect())
 }
 
 /// Points without a consumption, the first of them with the reason.
@@ -197,6 +234,7 @@ fn asked_day(asked: &Asked) -> Option<Day> {
 /// Missing meters that are listed; there are more only where a whole site is missing.
 const MOST_MISSING: u32 = 5000;
 const MOST_LISTED: u32 = 500;
+const MOST_PROPOSED: u32 = 5000;
 /// Points whose reason is looked up.
 const MOST_EXPLAINED: usize = 20;
 const LOSS_DAYS: i64 = 7;

@@ -12,6 +12,7 @@ use crate::http::console::meter::{self, CurvePart, FetchPage, MeterPage, Part, R
 use crate::http::console::meters::{self, MetersPage};
 use crate::http::console::table::{Asked, wanted};
 use crate::http::console::view::View;
+use crate::http::orderable::Orderable;
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
 use crate::store::view::{MeterSheet, MetersAsked};
@@ -31,6 +32,7 @@ pub(super) async fn meters(
         sort,
         after: MetersPage::after(&asked),
         at_most: wanted(&asked),
+        now: services.clock.now(),
     };
     let meters = services.store.meter_lines(&wanted, &caller.acting.regions).await?;
     let page = MetersPage { meters, asked };
@@ -45,12 +47,16 @@ pub(super) async fn meter(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let sheet = services.store.meter_sheet(&address, &caller.acting.regions).await?;
+    let sheet = services.store.meter_sheet(&address, &caller.acting.regions, services.clock.now()).await?;
     let sheet = sheet.ok_or_else(Problem::not_there)?;
     let wanted = Part::asked(&asked);
     let wanted = if Part::may_be_seen(wanted, &view) { wanted } else { "status" };
     let part = part(&services, &sheet, wanted, &asked, view.now).await?;
-    let page = MeterPage { sheet, part, asked };
+    let orderable = match sheet.point {
+        Some(point) => Some(Orderable::of(&services, point).await?),
+        None => None,
+    };
+    let page = MeterPage { sheet, orderable, part, asked };
     answer(&services, &view, meter::TITLE, (page.markup(&view), page.file(&view))).await
 }
 
@@ -104,7 +110,10 @@ pub(super) async fn fetch(
     view: View,
 ) -> Result<Response, Problem> {
     let store = &services.store;
-    let sheet = store.meter_sheet(&address, &caller.acting.regions).await?.ok_or_else(Problem::not_there)?;
+    let sheet = store
+        .meter_sheet(&address, &caller.acting.regions, services.clock.now())
+        .await?
+        .ok_or_else(Problem::not_there)?;
     let id: Id<Fetch> = Id::new(fetch);
     let fetch = store.fetch_of(sheet.line.meter, id).await?.ok_or_else(Problem::not_there)?;
     let mut brought = store.ledger(sheet.line.meter, fetch.from, fetch.until).await?;

@@ -10,12 +10,15 @@ use super::answer;
 use crate::domain::access::Action;
 use crate::domain::supply::{ContentHash, HaltKind, OrderKind, Reason, Window};
 use crate::domain::{Coded, Day, Id, Moment};
+use crate::http::api::order_drafts::may_be_drafted;
 use crate::http::auth::confirm_second_factor;
 use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
 use crate::http::console::overdue::{self, OverduePage};
 use crate::http::console::table::Asked;
+use crate::http::console::typed::{moment, numbers};
 use crate::http::console::view::View;
+use crate::http::orderable::cannot_be_ordered;
 use crate::http::{Caller, Problem, Services, Topic};
 use crate::store::supply::{NewOrder, OrderFilter, OrderView, SupplyError};
 use crate::supply::Supply;
@@ -29,7 +32,9 @@ pub(super) async fn orders(
 ) -> Result<Response, Problem> {
     let filter = OrderFilter { state: OrdersPage::state(&asked), point: None };
     let orders = services.store.supply_orders(&filter, &caller.acting.regions, i64::MAX, NEWEST).await?;
-    let page = OrdersPage { orders, halts: services.store.halts().await?, asked };
+    let reports = services.store.emergency_reports_due(&caller.acting.regions).await?;
+    let reports = reports.into_iter().map(|report| (report.order, report.due_at())).collect();
+    let page = OrdersPage { orders, halts: services.store.halts().await?, reports, asked };
     answer(&services, &view, orders::TITLE, (page.markup(&view), page.file(&view))).await
 }
 
@@ -40,7 +45,8 @@ pub(super) async fn overdue(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let lines = services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE).await?;
+    let lines =
+        services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE, services.clock.now()).await?;
     let page = OverduePage { lines, now: view.now, asked };
     answer(&services, &view, overdue::TITLE, (page.markup(&view), page.file(&view))).await
 }
@@ -52,7 +58,7 @@ pub(super) async fn order(
     Path(id): Path<i64>,
     view: View,
 ) -> Result<Response, Problem> {
-    let page = OrderPage { order: load(&services, &caller, id).await? };
+    let page = page_of(&services, &caller, id).await?;
     answer(&services, &view, orders::TITLE_OF_ONE, (page.markup(&view), None)).await
 }
 
@@ -69,19 +75,27 @@ pub(super) async fn paper(
 }
 
 /// The form of a new order.
-pub(super) async fn new(view: View, asked: Asked) -> Result<Response, Problem> {
+pub(super) async fn new(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
     let usual = if view.may(Action::RequestCut) { OrderKind::Cut } else { OrderKind::ClosePermit };
     let kind = asked.value("kind").and_then(OrderKind::from_name).unwrap_or(usual);
     if !view.may(kind.action()) {
         return Err(Problem::not_allowed());
     }
     let tomorrow = Day::of(view.now).next();
+    let points = asked.value("points").unwrap_or_default().to_owned();
     let form = OrderForm {
         kind,
-        points: asked.value("points").unwrap_or_default().to_owned(),
+        cannot: cannot_be_ordered(&services, &caller, &numbers(&points, MOST_POINTS)).await?,
+        points,
         reason: asked.value("reason").and_then(Reason::from_name),
         text: String::new(),
         window: (format!("{tomorrow}T09:00"), format!("{tomorrow}T17:00")),
+        of: None,
         refused: None,
     };
     Ok(Html(layout::page(&view, OrderForm::TITLE, &form.markup(&view)).into_string()).into_response())
@@ -96,8 +110,19 @@ pub(super) async fn ask(
 ) -> Result<Response, Problem> {
     let fields = Asked(fields);
     let mut form = form_of(&fields).ok_or_else(Problem::not_there)?;
-    let refused = match written(&services, &form, view.now).await? {
+    let refused = match written(&services, &caller, &form, view.now).await? {
         Err(refused) => refused,
+        Ok(new) if fields.value("then") == Some("draft") => {
+            may_be_drafted(new.kind)?;
+            match services.store.draft_order(&caller.acting, &new, view.now).await {
+                Ok(id) => {
+                    services.changes.tell(Topic::Order);
+                    return Ok(Redirect::to(&format!("/orders/{id}")).into_response());
+                }
+                Err(SupplyError::Objected(objected)) => Refused::Objected(objected),
+                Err(SupplyError::Store(error)) => return Err(error.into()),
+            }
+        }
         Ok(new) => match hand_in(supply(&services)?, &caller, &new).await {
             Ok(id) => {
                 services.changes.tell(Topic::Order);
@@ -157,18 +182,37 @@ pub(super) async fn lift(
     caller: Caller,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let kind = Asked(fields).value("kind").and_then(HaltKind::from_name).unwrap_or(HaltKind::Stop);
+    let fields = Asked(fields);
+    let kind = fields.value("kind").and_then(HaltKind::from_name).unwrap_or(HaltKind::Stop);
+    confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
     supply(&services)?.lift(&caller.acting, kind).await.map_err(refused)?;
     services.changes.tell(Topic::Order);
     Ok(Redirect::to("/orders").into_response())
 }
 
-async fn load(services: &Services, caller: &Caller, id: i64) -> Result<OrderView, Problem> {
+/// An order with what is to be known before something is done with it.
+pub(super) async fn page_of(services: &Services, caller: &Caller, id: i64) -> Result<OrderPage, Problem> {
+    let order = load(services, caller, id).await?;
+    let (content, of) = (&order.order.content, order.order.id);
+    let is_early = order.order.state.is_before_intent();
+    let (mut cannot, mut hold_ends) = (Vec::new(), Vec::new());
+    if is_early && content.kind.is_cut_class() {
+        let numbers: Vec<String> = order.points.iter().map(|point| point.number.clone()).collect();
+        cannot = cannot_be_ordered(services, caller, &numbers).await?;
+    }
+    if is_early && content.kind == OrderKind::HoldOff {
+        hold_ends = services.store.hold_ends(of).await?;
+    }
+    let report = services.store.emergency_report(of).await?;
+    Ok(OrderPage { order, cannot, hold_ends, report })
+}
+
+pub(super) async fn load(services: &Services, caller: &Caller, id: i64) -> Result<OrderView, Problem> {
     let order = services.store.supply_order(Id::new(id), &caller.acting.regions).await?;
     order.ok_or_else(Problem::not_there)
 }
 
-fn form_of(fields: &Asked) -> Option<OrderForm> {
+pub(super) fn form_of(fields: &Asked) -> Option<OrderForm> {
     let text = |name| fields.value(name).unwrap_or_default().to_owned();
     Some(OrderForm {
         kind: OrderKind::from_name(fields.value("kind")?)?,
@@ -176,31 +220,24 @@ fn form_of(fields: &Asked) -> Option<OrderForm> {
         reason: fields.value("reason").and_then(Reason::from_name),
         text: text("text"),
         window: (text("from"), text("until")),
+        of: None,
+        cannot: Vec::new(),
         refused: None,
     })
 }
 
 /// The order that a form asks for, or why there is none.
-async fn written(
+pub(super) async fn written(
     services: &Services,
+    caller: &Caller,
     form: &OrderForm,
     now: Moment,
 ) -> Result<Result<NewOrder, Refused>, Problem> {
-    let apart = [' ', ',', ';', '\t', '\r', '\n', '，', '；', '、'];
-    let numbers: Vec<String> = form
-        .points
-        .split(apart)
-        .filter(|number| !number.is_empty())
-        .take(MOST_POINTS)
-        .map(str::to_owned)
-        .collect();
-    let found = services.store.points_numbered(&numbers).await?;
-    let unknown: Vec<String> = numbers
-        .iter()
-        .zip(&found)
-        .filter(|(_, point)| point.is_none())
-        .map(|(number, _)| number.clone())
-        .collect();
+    let numbers = numbers(&form.points, MOST_POINTS);
+    let names: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let found = services.store.numbered_points(&names, &caller.acting.regions).await?;
+    let unknown: Vec<String> =
+        numbers.iter().filter(|number| !found.contains_key(*number)).cloned().collect();
     if !unknown.is_empty() {
         return Ok(Err(Refused::NoSuchPoints(unknown)));
     }
@@ -210,7 +247,7 @@ async fn written(
         Some(Window { from: now, until: now.plus(AT_ONCE) })
     };
     let Some((reason, window)) = form.reason.zip(window) else { return Ok(Err(Refused::Incomplete)) };
-    let points = found.into_iter().flatten().collect();
+    let points = numbers.iter().filter_map(|number| found.get(number)).map(|found| found.point).collect();
     Ok(Ok(NewOrder { kind: form.kind, reason, text: form.text.trim().to_owned(), window, points }))
 }
 
@@ -240,15 +277,6 @@ fn refused(error: SupplyError) -> Problem {
     Problem::unacceptable("objected", &en.join("; "), &zh.join("；"))
 }
 
-/// `2026-11-29T09:00`, as a clock here shows it.
-fn moment(text: &str) -> Option<Moment> {
-    let (day, time) = text.split_once('T')?;
-    let day: Day = day.parse().ok()?;
-    let (hours, minutes) = time.get(..5)?.split_once(':')?;
-    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
-    (hours < 24 && minutes < 60).then(|| day.start().plus(Duration::from_secs(hours * 3600 + minutes * 60)))
-}
-
 /// Orders that are listed.
 const NEWEST: u32 = 200;
 /// Points in arrears that are listed.
@@ -256,18 +284,3 @@ const MOST_OVERDUE: u32 = 5000;
 /// Points of one form.
 const MOST_POINTS: usize = 10_000;
 const AT_ONCE: Duration = Duration::from_secs(3600);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_is_read_as_clocks_here_show_it() {
-        assert_eq!(moment("2026-11-29T09:30").unwrap().to_string(), "2026-11-29T01:30:00Z");
-        for odd in
-            ["", "2026-11-29", "2026-11-29T24:00", "2026-11-29T09:60", "2026-13-29T09:00", "2026-11-29T9"]
-        {
-            assert_eq!(moment(odd), None, "{odd}");
-        }
-    }
-}

@@ -118,7 +118,12 @@ pub(crate) fn pages(asked: &Asked) -> Vec<(&'static str, MeterPage)> {
     ];
     parts
         .into_iter()
-        .map(|part| (part.name(), MeterPage { sheet: sheet(), part, asked: asked.clone() }))
+        .map(|part| {
+            (
+                part.name(),
+                MeterPage { sheet: sheet(), orderable: Some(Orderable::NoLines), part, asked: asked.clone() },
+            )
+        })
         .collect()
 }
 
@@ -161,6 +166,19 @@ fn a_register_leads_to_its_frame_and_the_frame_is_explained() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+#[test]
+fn a_meter_that_cannot_be_cut_from_here_says_so_and_is_not_offered() {
+    let (_, mut page) = pages(&Asked::default()).into_iter().next().unwrap();
+    let drawn = |page: &MeterPage| page.markup(&view(Language::Chinese, Role::Operator)).into_string();
+    let text = drawn(&page);
+    assert!(text.contains("本进程未接线路") && !text.contains("kind=cut&"), "{text}");
+    assert!(text.contains("kind=close_permit"), "giving supply back is always offered");
+    assert!(text.contains("/proposals/new?change=exchange_meter"), "{text}");
+    page.orderable = Some(Orderable::Yes);
+    let text = drawn(&page);
+    assert!(text.contains("可以") && text.contains("kind=cut"), "{text}");
 }
 
 #[test]

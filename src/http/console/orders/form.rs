@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::{kind_name, objection_list};
+use crate::config::Words;
 use crate::domain::Coded;
 use crate::domain::supply::{OrderKind, Reason};
 use crate::http::console::components::{Tone, field, state, token};
@@ -23,6 +24,10 @@ pub struct OrderForm {
     pub text: String,
     /// From when and until when, as the form writes it: `2026-11-29T09:00`.
     pub window: (String, String),
+    /// The order that is changed, and the hash of what was seen of it; `None` for a new one.
+    pub of: Option<(i64, String)>,
+    /// Points whose meters cannot be ordered from here, and why.
+    pub cannot: Vec<(String, Words)>,
     /// Why it was not taken.
     pub refused: Option<Refused>,
 }
@@ -42,6 +47,9 @@ impl OrderForm {
     /// What the page is called.
     pub const TITLE: Phrase = Phrase::new("新工单", "New order");
 
+    /// What the page of a change is called.
+    pub const TITLE_OF_CHANGE: Phrase = Phrase::new("修改工单", "Change an order");
+
     /// The page without what is around it.
     #[must_use]
     pub fn markup(&self, view: &View) -> Markup {
@@ -49,10 +57,12 @@ impl OrderForm {
         let has_window = self.kind.is_cut_class();
         html! {
             @if let Some(refused) = &self.refused { (refusal(view, refused)) }
-            form.sheet method="post" action="/orders" {
+            (self.cannot(view))
+            form.sheet method="post" action=(self.action()) {
                 h2 { (kind_name(self.kind, language)) }
                 (token(view))
                 input type="hidden" name="kind" value=(self.kind.name());
+                @if let Some((_, seen)) = &self.of { input type="hidden" name="seen" value=(seen); }
                 (field(view.say("计量点编号（可多个，用空格或换行分开）", "Numbers of points (several, apart by space or line)"),
                     &html! { textarea name="points" rows="3" cols="60" required maxlength="20000" { (self.points) } }))
                 (field(view.say("原因", "Reason"), &html! {
@@ -76,9 +86,32 @@ impl OrderForm {
                     }
                 }
                 (self.hint(view))
-                button.danger[has_window] { (view.say("提交", "Hand in")) }
+                @if self.of.is_some() {
+                    button { (view.say("保存（成为草稿，已有审批作废）", "Save (a draft again; approvals are void)")) }
+                } @else {
+                    button.danger[has_window] { (view.say("提交", "Hand in")) }
+                    @if has_window {
+                        " " button.quiet name="then" value="draft" { (view.say("存为草稿", "Keep as a draft")) }
+                    }
+                }
             }
         }
+    }
+
+    fn action(&self) -> String {
+        self.of.as_ref().map_or_else(|| "/orders".to_owned(), |(id, _)| format!("/orders/{id}/edit"))
+    }
+
+    /// What cannot be ordered, said before anyone plans on it.
+    fn cannot(&self, view: &View) -> Markup {
+        html! { @if !self.cannot.is_empty() {
+            section.sheet.verdict data-tone="warn" {
+                p { (state(Tone::Warn, view.say("以下计量点不能由主站停复电", "These cannot be cut or restored from here"))) }
+                ul { @for (number, why) in &self.cannot {
+                    li { b { (inert(number)) } " " (inert(view.look.language.words(why))) }
+                } }
+            }
+        } }
     }
 
     const fn needs_text(&self) -> bool {

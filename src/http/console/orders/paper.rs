@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::{kind_name, notice_name, state_name};
+use super::{kind_name, state_name};
 use crate::domain::Moment;
 use crate::http::console::components::time;
+use crate::http::console::labels;
 use crate::http::console::view::View;
 use crate::http::console::words::{Phrase, inert};
 use crate::store::supply::{OrderView, PointRecord};
@@ -137,7 +138,7 @@ impl PaperPage {
                 td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
                 td.code { (point.address) }
                 td { @for notice in self.order.notices.iter().filter(|notice| notice.point == point.ordered.point) {
-                    div { (notice_name(notice.kind).of(language)) " " (time(notice.given_at)) " " (inert(&notice.how)) }
+                    div { (labels::notice(notice.kind).of(language)) " " (time(notice.given_at)) " " (inert(&notice.how)) }
                 } }
             } } }
         } }
@@ -167,7 +168,7 @@ impl PaperPage {
                         td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
                         td { @for at in sent(point) { div { (time(at)) } } }
                         td { (state_name(point.state, language)) }
-                        td { (time(point.changed_at)) " " (inert(&point.proof)) }
+                        td { (time(point.changed_at)) " " (labels::proven(view, &point.proof)) }
                     } } }
                 }
                 (signs(&[

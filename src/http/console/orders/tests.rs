@@ -1,7 +1,8 @@
 use super::*;
+use crate::domain::Day;
 use crate::domain::access::Role;
+use crate::domain::relay::StatusWord3;
 use crate::domain::supply::{NoticeKind, OrderContent, OrderedPoint, Reason, Window};
-use crate::domain::{Day, Id, Moment};
 use crate::http::console::view::sample as view;
 use crate::store::supply::{BeforeRecord, NoticeRecord, Objected, PointObjections};
 use std::time::Duration;
@@ -80,7 +81,85 @@ fn one(kind: OrderKind, state: OrderState) -> OrderPage {
             attempts: vec![attempt],
             notices: vec![notice],
         },
+        cannot: Vec::new(),
+        hold_ends: Vec::new(),
+        report: None,
     }
+}
+
+/// One meter that is prepaid and in debt, one that is not prepaid, one that never said.
+fn hold_ends() -> Vec<HoldEnd> {
+    let end = |number: i64, bits: Option<u16>, owed_fen| HoldEnd {
+        point: Id::new(number),
+        number: format!("P{number:07}"),
+        customer: (format!("H{number:07}"), "王小明".to_owned()),
+        meter: format!("2024111100{number:02}"),
+        told: bits.map(|bits| (StatusWord3::from_bits(bits), at(5))),
+        owed_fen,
+    };
+    vec![end(1, Some(0x1280), 12_345), end(2, None, 0), end(3, Some(0x1000), 0)]
+}
+
+#[test]
+fn whoever_ends_a_hold_sees_first_whose_meters_may_cut_by_themselves() {
+    let mut page = one(OrderKind::HoldOff, OrderState::Submitted);
+    page.hold_ends = hold_ends();
+    page.cannot = vec![("P0000002".to_owned(), Words::of("there is no switch", "无负荷开关"))];
+    let zh = page.markup(&view(Language::Chinese, Role::Approver)).into_string();
+    for part in [
+        "可能立即跳闸的户数：",
+        "<b>2</b> / 3",
+        "电费型预付费",
+        "预跳闸报警",
+        "123.45",
+        "从未读到状态字",
+        "无负荷开关",
+    ] {
+        assert!(zh.contains(part), "{part}: {zh}");
+    }
+    let before = zh.split("/approve\"").next().unwrap();
+    assert!(before.contains("可能立即跳闸"), "it stands above the approval");
+}
+
+#[test]
+fn an_order_offers_the_steps_that_its_state_allows_and_no_others() {
+    let shown = |kind, state, role| one(kind, state).markup(&view(Language::English, role)).into_string();
+    let offers = |text: &str, step: &str| text.contains(&format!("\"/orders/7/{step}\""));
+    let draft = shown(OrderKind::Cut, OrderState::Draft, Role::Operator);
+    assert!(offers(&draft, "submit") && offers(&draft, "edit") && offers(&draft, "cancel"), "{draft}");
+    let waiting = shown(OrderKind::Cut, OrderState::Submitted, Role::Operator);
+    assert!(
+        !offers(&waiting, "submit") && offers(&waiting, "edit") && !offers(&waiting, "finish"),
+        "{waiting}"
+    );
+    let open = shown(OrderKind::Cut, OrderState::VerifiedOpen, Role::Operator);
+    assert!(offers(&open, "finish") && !offers(&open, "edit"), "{open}");
+    let restore = shown(OrderKind::ClosePermit, OrderState::Approved, Role::Operator);
+    assert!(!offers(&restore, "edit") && !offers(&restore, "submit"), "{restore}");
+    // The approval of the sample is of person 2; the sample view is of person 1.
+    let mut own = view(Language::English, Role::Approver);
+    own.acting = own.acting.map(|acting| crate::domain::access::Acting { person: Id::new(2), ..acting });
+    let approved = one(OrderKind::Cut, OrderState::Approved);
+    assert!(offers(&approved.markup(&own).into_string(), "withdraw"));
+    assert!(!offers(&shown(OrderKind::Cut, OrderState::Approved, Role::Approver), "withdraw"));
+    let done = shown(OrderKind::Cut, OrderState::VerifiedOpen, Role::Viewer);
+    assert!(!done.contains("<form"), "{done}");
+}
+
+#[test]
+fn the_report_of_an_emergency_cut_is_asked_for_until_it_is_written() {
+    let mut page = one(OrderKind::Cut, OrderState::VerifiedOpen);
+    page.report = Some(EmergencyReport { order: Id::new(7), sent_at: at(601), written: None });
+    let asked = page.markup(&view(Language::Chinese, Role::Operator)).into_string();
+    assert!(asked.contains("尚未补交") && asked.contains("\"/orders/7/report\""), "{asked}");
+    assert!(asked.contains("2026-11-29 10:01:00"), "a day after the first frame: {asked}");
+    page.report = Some(EmergencyReport {
+        order: Id::new(7),
+        sent_at: at(601),
+        written: Some(("电线落地".to_owned(), at(700), "zhang.wei".to_owned())),
+    });
+    let written = page.markup(&view(Language::Chinese, Role::Operator)).into_string();
+    assert!(written.contains("电线落地") && !written.contains("/report\""), "{written}");
 }
 
 /// A name, the title, and what draws it.
@@ -102,6 +181,7 @@ pub(crate) fn pages() -> Vec<SamplePage> {
             reason: "+ 3600 s".to_owned(),
             lifted_by: vec!["li.na".to_owned()],
         }],
+        reports: vec![(Id::new(5), at(2000)), (Id::new(3), at(10))],
         asked: Asked::default(),
     };
     let objected = Objected {
@@ -118,6 +198,8 @@ pub(crate) fn pages() -> Vec<SamplePage> {
         reason: None,
         text: String::new(),
         window: ("2026-11-29T09:00".to_owned(), "2026-11-29T17:00".to_owned()),
+        of: None,
+        cannot: vec![("P0000002".to_owned(), Words::of("there is no switch", "无负荷开关"))],
         refused,
     };
     let (cut, refused) =
@@ -130,9 +212,15 @@ pub(crate) fn pages() -> Vec<SamplePage> {
         (paper.key(), paper.title(), draw)
     });
     let waiting = one(OrderKind::Cut, OrderState::Submitted);
+    let mut draft = one(OrderKind::HoldOff, OrderState::Draft);
+    draft.hold_ends = hold_ends();
+    let mut emergency = one(OrderKind::Cut, OrderState::VerifiedOpen);
+    emergency.report = Some(EmergencyReport { order: Id::new(7), sent_at: at(601), written: None });
     let mut pages: Vec<SamplePage> = vec![
         ("orders", TITLE, Box::new(move |view| list.markup(view))),
         ("order", TITLE_OF_ONE, Box::new(move |view| waiting.markup(view))),
+        ("order-draft", TITLE_OF_ONE, Box::new(move |view| draft.markup(view))),
+        ("order-emergency", TITLE_OF_ONE, Box::new(move |view| emergency.markup(view))),
         ("order-new", OrderForm::TITLE, Box::new(move |view| cut.markup(view))),
         ("order-refused", OrderForm::TITLE, Box::new(move |view| refused.markup(view))),
         ("order-restore", OrderForm::TITLE, Box::new(move |view| restore.markup(view))),

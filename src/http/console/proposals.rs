@@ -1,0 +1,447 @@
+//! Changes that need two persons (变更审批): exchanges of meters, other transformers, what becomes of suspect reads.
+//!
+//! A proposal is never edited: whoever has made a mistake takes it back and makes another one (T17). It is confirmed with
+//! the second factor of the second person, exactly as it is shown.
+
+mod form;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+
+use super::components::{Tone, facts, field, state, time, token};
+use super::handlers::{answer, answer_as};
+use super::table::{Asked, Column, Table, escaped};
+use super::typed::{Typed, refused};
+use super::view::View;
+use super::words::{Language, Phrase, inert};
+use crate::domain::access::Action;
+use crate::domain::proposal::{Change, MayNot, MeterExchange, Proposal, ProposalState, Shown};
+use crate::domain::{Id, Item, Moment};
+use crate::http::auth::confirm_second_factor;
+use crate::http::routes::{Routes, Rule};
+use crate::http::{Caller, Problem, Services};
+use crate::store::view::ReviewLine;
+use crate::store::{ProposalError, Verdict};
+
+pub use form::{ProposalForm, ProposalKind};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .page("/proposals", Action::SeeCustomers, list)
+        .page("/proposals/new", PROPOSE, form::new)
+        .form("/proposals", PROPOSE, form::propose)
+        .page("/proposals/{id}", Action::SeeCustomers, show)
+        .form("/proposals/{id}/confirm", CONFIRM, confirm)
+        .form("/proposals/{id}/refuse", CONFIRM, refuse)
+        .form("/proposals/{id}/withdraw", PROPOSE, withdraw)
+}
+
+/// What the page of all proposals is called.
+pub const TITLE: Phrase = Phrase::new("变更审批", "Changes of two persons");
+
+/// What the page of one is called.
+pub const TITLE_OF_ONE: Phrase = Phrase::new("变更", "Change");
+
+/// The proposals.
+#[derive(Clone, Debug)]
+pub struct ProposalsPage {
+    /// The newest ones.
+    pub proposals: Vec<Proposal>,
+    /// What the address says.
+    pub asked: Asked,
+}
+
+/// One proposal.
+#[derive(Clone, Debug)]
+pub struct ProposalPage {
+    /// The proposal.
+    pub proposal: Proposal,
+    /// The suspect read it is about, while that waits.
+    pub review: Option<ReviewLine>,
+}
+
+async fn list(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let store = &services.store;
+    let found = store.proposals(asked.value("state") == Some("open"), i64::MAX, NEWEST).await?;
+    let proposals = store.proposals_within(found, &caller.acting.regions).await?;
+    let page = ProposalsPage { proposals, asked };
+    answer(&services, &view, TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+async fn show(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    view: View,
+) -> Result<Response, Problem> {
+    let page = load(&services, &caller, id).await?;
+    answer(&services, &view, TITLE_OF_ONE, (page.markup(&view), None)).await
+}
+
+async fn confirm(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    view: View,
+    typed: Typed,
+) -> Result<Response, Problem> {
+    let page = load(&services, &caller, id).await?;
+    let proposal = &page.proposal;
+    let done = async {
+        // What cannot be confirmed uses no code up.
+        let may = proposal.may_be_decided_by(&caller.acting, services.clock.now());
+        may.map_err(ProposalError::MayNot)?;
+        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
+        decide(&services, &caller, proposal.id, Verdict::Confirm).await
+    };
+    ended(&services, &caller, view, id, done.await).await
+}
+
+async fn refuse(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    view: View,
+) -> Result<Response, Problem> {
+    let proposal = load(&services, &caller, id).await?.proposal;
+    let done = decide(&services, &caller, proposal.id, Verdict::Refuse).await;
+    ended(&services, &caller, view, id, done).await
+}
+
+async fn withdraw(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    view: View,
+) -> Result<Response, Problem> {
+    let proposal = load(&services, &caller, id).await?.proposal;
+    let done = decide(&services, &caller, proposal.id, Verdict::Withdraw).await;
+    ended(&services, &caller, view, id, done).await
+}
+
+async fn decide(
+    services: &Services,
+    caller: &Caller,
+    id: Id<Proposal>,
+    verdict: Verdict,
+) -> Result<(), Problem> {
+    Ok(services.store.decide_proposal(id, verdict, &caller.acting, services.clock.now()).await?)
+}
+
+/// The proposal as it stands then, with why it was not decided.
+async fn ended(
+    services: &Services,
+    caller: &Caller,
+    view: View,
+    id: i64,
+    done: Result<(), Problem>,
+) -> Result<Response, Problem> {
+    let Err(problem) = done else { return Ok(Redirect::to(&format!("/proposals/{id}")).into_response()) };
+    let (view, status): (View, StatusCode) = refused(view, problem)?;
+    let page = load(services, caller, id).await?;
+    Ok(answer_as(status, &view, TITLE_OF_ONE, &page.markup(&view)))
+}
+
+async fn load(services: &Services, caller: &Caller, id: i64) -> Result<ProposalPage, Problem> {
+    let (store, regions) = (&services.store, &caller.acting.regions);
+    let found = store.proposal(Id::new(id)).await?.into_iter().collect();
+    let within = store.proposals_within(found, regions).await?;
+    let proposal = within.into_iter().next().ok_or_else(Problem::not_there)?;
+    let review = match &proposal.change {
+        Change::DecideReview(decision) => {
+            let waiting = store.review_lines(regions, MOST_REVIEWS).await?;
+            waiting.into_iter().find(|line| line.review.number() == decision.review)
+        }
+        _ => None,
+    };
+    Ok(ProposalPage { proposal, review })
+}
+
+impl ProposalsPage {
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        html! {
+            p.no-print {
+                @if view.may(Action::ProposeMeterChange) {
+                    a.button href="/proposals/new?change=exchange_meter" { (view.say("提出换表", "Propose an exchange")) } " "
+                    a.button href="/proposals/new?change=change_transformers" {
+                        (view.say("提出倍率变更", "Propose other transformers"))
+                    } " "
+                }
+                a href="/billing#reviews" { (view.say("待复核的示值", "Suspect reads")) } " · "
+                @if self.asked.value("state") == Some("open") {
+                    a href="/proposals" { (view.say("全部变更", "All changes")) }
+                } @else {
+                    a href="/proposals?state=open" { (view.say("只看待确认", "Only those that wait")) }
+                }
+            }
+            (self.table(view).markup(view))
+        }
+    }
+
+    /// The file of the list, when that is what was asked for.
+    #[must_use]
+    pub fn file(&self, view: &View) -> Option<String> {
+        self.table(view).file(view.look.language)
+    }
+
+    fn table(&self, view: &View) -> Table<(Moment, Proposal)> {
+        let rows = self.proposals.iter().map(|proposal| (view.now, proposal.clone())).collect();
+        let empty = Phrase::new("没有变更", "No change");
+        Table::new("", TITLE, empty, columns(), &self.asked).whole(rows, view.look.language)
+    }
+}
+
+fn columns() -> Vec<Column<(Moment, Proposal)>> {
+    type Row = (Moment, Proposal);
+    vec![
+        Column::new("id", "编号", "Number", |(_, proposal): &Row, _| proposal.id.to_string())
+            .shown(|(_, proposal), _| html! { a href={ "/proposals/" (proposal.id) } { (proposal.id) } })
+            .by(|(_, proposal)| proposal.id.number()),
+        Column::new("change", "类型", "Kind", |(_, proposal): &Row, language| {
+            name(&proposal.change).of(language).to_owned()
+        }),
+        Column::new("of", "对象", "Of what", |(_, proposal): &Row, _| of_what(&proposal.change)),
+        Column::new("to", "内容", "To what", |(_, proposal): &Row, language| {
+            to_what(&proposal.change, language)
+        }),
+        Column::new("state", "状态", "State", |(now, proposal): &Row, language| {
+            stands(proposal, *now).1.of(language).to_owned()
+        })
+        .shown(|(now, proposal), view| {
+            let (tone, words) = stands(proposal, *now);
+            state(tone, words.of(view.look.language))
+        }),
+        Column::new("reason", "原因", "Why", |(_, proposal): &Row, _| proposal.reason.clone()),
+        Column::new("by", "提出人", "Proposed by", |(_, proposal): &Row, _| proposal.proposed_as.clone()),
+        Column::new("at", "提出时间", "Proposed at", |(_, proposal): &Row, _| {
+            clock(proposal.proposed_at)
+        }),
+        Column::new("decided_by", "确认人", "Decided by", |(_, proposal): &Row, _| {
+            proposal.decided_as.clone().unwrap_or_default()
+        }),
+        Column::new("decided_at", "处理时间", "Decided at", |(_, proposal): &Row, _| {
+            proposal.decided_at.map(clock).unwrap_or_default()
+        }),
+    ]
+}
+
+impl ProposalPage {
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        let proposal = &self.proposal;
+        let (tone, words) = stands(proposal, view.now);
+        html! {
+            section.sheet.verdict data-tone=(tone.key()) {
+                p.answer { (name(&proposal.change).of(view.look.language)) " " (inert(&of_what(&proposal.change))) }
+                p { (state(tone, words.of(view.look.language))) }
+            }
+            section.sheet {
+                (self.change(view))
+                (self.persons(view))
+            }
+            (self.decide(view))
+            p.no-print { a href="/proposals" { "◀ " (TITLE.of(view.look.language)) } }
+        }
+    }
+
+    fn change(&self, view: &View) -> Markup {
+        let link = |point: &str| html! { a href={ "/meters?q=" (escaped(point)) } { (inert(point)) } };
+        match &self.proposal.change {
+            Change::ExchangeMeter(exchange) => html! {
+                (facts(&[
+                    (view.say("计量点", "Point"), link(&exchange.point)),
+                    (view.say("换表时间", "When"), time(Moment::from_micros(exchange.at))),
+                    (view.say("拆除电能表", "Taken out"), html! { span.code { (inert(&exchange.removed)) } }),
+                    (view.say("新装电能表", "Put in"), html! { span.code { (inert(&exchange.installed)) } }),
+                    (view.say("新表资产编号", "Its asset number"),
+                        html! { (inert(exchange.asset_number.as_deref().unwrap_or_default())) }),
+                    (view.say("规约", "Protocol"), html! { (inert(&exchange.protocol)) }),
+                    (view.say("表型", "Profile"), html! { (inert(exchange.profile.as_deref().unwrap_or_default())) }),
+                ]))
+                (registers(view, exchange))
+            },
+            Change::ChangeTransformers(change) => facts(&[
+                (view.say("计量点", "Point"), link(&change.point)),
+                (view.say("生效时间", "From"), time(Moment::from_micros(change.from))),
+                ("CT", html! { (inert(&change.ct)) }),
+                ("PT", html! { (inert(&change.vt)) }),
+                (
+                    view.say("新倍率", "Multiplier"),
+                    html! { (to_what(&self.proposal.change, view.look.language)) },
+                ),
+            ]),
+            Change::DecideReview(decision) => html! {
+                p { (to_what(&self.proposal.change, view.look.language)) }
+                @match &self.review {
+                    None => p { (view.say("该复核已处理。", "This review is closed.")) },
+                    Some(line) => (facts(&[
+                        (view.say("通信地址", "Meter"), html! {
+                            a.code href={ "/meters/" (line.address) "?part=registers" } { (line.address) } }),
+                        (view.say("计量点", "Point"), html! { (inert(line.point.as_deref().unwrap_or_default())) }),
+                        (view.say("项目", "Item"), html! { (view.say(&line.item.name_zh(), &line.item.name_en())) }),
+                        (view.say("数据时间", "As of"), time(line.as_of)),
+                        (view.say("可疑值", "Suspect value"), html! { (line.item.quantity(line.value)) }),
+                        (view.say("当时有效值", "Value that counted"),
+                            html! { @if let Some(value) = line.current { (line.item.quantity(value)) } }),
+                        (view.say("疑点", "What is wrong"),
+                            super::labels::quality_state(line.quality, view.look.language)),
+                    ])),
+                }
+                p.hint { (view.say("复核编号 ", "Review ")) (decision.review) }
+            },
+        }
+    }
+
+    fn persons(&self, view: &View) -> Markup {
+        let Proposal { reason, proposed_as, proposed_at, expires_at, decided_as, decided_at, .. } =
+            &self.proposal;
+        html! { (facts(&[
+            (view.say("原因", "Why"), html! { (inert(reason)) }),
+            (view.say("提出人", "Proposed by"), html! { (inert(proposed_as)) " " (time(*proposed_at)) }),
+            (view.say("有效至", "May be confirmed until"), time(*expires_at)),
+            (view.say("确认人", "Decided by"), html! {
+                (inert(decided_as.as_deref().unwrap_or_default()))
+                @if let Some(at) = decided_at { " " (time(*at)) }
+            }),
+        ])) }
+    }
+
+    /// What whoever looks may do about it, or why not.
+    fn decide(&self, view: &View) -> Markup {
+        let Some(acting) = &view.acting else { return html! {} };
+        let id = self.proposal.id;
+        let may_decide = self.proposal.may_be_decided_by(acting, view.now);
+        html! {
+            @match may_decide {
+                Ok(()) => (self.confirm_form(view)),
+                // What it says of the role is of no use to whoever only looks.
+                Err(MayNot::SamePerson | MayNot::NewRole) if self.proposal.state == ProposalState::Open => {
+                    @let text = may_decide.map_err(|why| why.to_string()).err().unwrap_or_default();
+                    @let (en, zh) = text.split_once("  ").unwrap_or((&text, &text));
+                    p { (state(Tone::Warn, view.say(zh, en))) }
+                },
+                Err(_) => {},
+            }
+            @if self.proposal.may_be_withdrawn_by(acting, view.now).is_ok() {
+                form.no-print method="post" action={ "/proposals/" (id) "/withdraw" } {
+                    (token(view))
+                    button.quiet { (view.say("撤回", "Take it back")) }
+                }
+            }
+        }
+    }
+
+    fn confirm_form(&self, view: &View) -> Markup {
+        let id = self.proposal.id;
+        html! {
+            form.sheet.no-print method="post" action={ "/proposals/" (id) "/confirm" } {
+                h2 { (view.say("确认", "Confirm")) }
+                p { (view.say(
+                    "确认后立即按上面所列内容变更，并记入审计日志；结算随之重算。",
+                    "What stands above is changed at once and entered in the audit log; settlements follow.")) }
+                (token(view))
+                (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
+                    input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
+                }))
+                button { (view.say("确认变更", "Confirm")) }
+            }
+            form.no-print method="post" action={ "/proposals/" (id) "/refuse" } {
+                (token(view))
+                button.quiet { (view.say("不同意", "Refuse")) }
+            }
+        }
+    }
+}
+
+/// What both meters showed.
+fn registers(view: &View, exchange: &MeterExchange) -> Markup {
+    let side = |title: &str, shown: &[Shown]| {
+        html! { div {
+            h3 { (title) }
+            @if shown.is_empty() { p { (state(Tone::Warn, view.say("未填：当日电量将保持未结", "not given: the day stays open"))) } }
+            @else { (facts(&shown.iter().map(|one| register(view, one)).collect::<Vec<_>>().iter()
+                .map(|(name, value)| (name.as_str(), html! { (value) })).collect::<Vec<_>>())) }
+        } }
+    };
+    html! {
+        (side(view.say("拆表底度", "What the meter taken out showed"), &exchange.closing))
+        (side(view.say("新表起度", "What the meter put in showed"), &exchange.opening))
+    }
+}
+
+fn register(view: &View, shown: &Shown) -> (String, String) {
+    match Item::parse(&shown.item) {
+        Some(item) => {
+            let name = view.say(&item.name_zh(), &item.name_en()).to_owned();
+            (name, format!("{} {}", item.quantity(shown.value), item.unit()))
+        }
+        None => (inert(&shown.item), shown.value.to_string()),
+    }
+}
+
+/// What a kind of change is called.
+const fn name(change: &Change) -> Phrase {
+    match change {
+        Change::ExchangeMeter(_) => Phrase::new("换表", "exchange of a meter"),
+        Change::ChangeTransformers(_) => Phrase::new("倍率变更", "other transformers"),
+        Change::DecideReview(_) => Phrase::new("示值复核", "decision on a suspect read"),
+    }
+}
+
+fn of_what(change: &Change) -> String {
+    match change {
+        Change::ExchangeMeter(exchange) => exchange.point.clone(),
+        Change::ChangeTransformers(change) => change.point.clone(),
+        Change::DecideReview(decision) => decision.review.to_string(),
+    }
+}
+
+fn to_what(change: &Change, language: Language) -> String {
+    match change {
+        Change::ExchangeMeter(exchange) => format!("{} → {}", exchange.removed, exchange.installed),
+        Change::ChangeTransformers(change) => {
+            let multiplier = change.transformers().and_then(|transformers| transformers.multiplier().ok());
+            let times = multiplier.map(|multiplier| format!(" × {multiplier}")).unwrap_or_default();
+            format!("CT {} PT {}{times}", change.ct, change.vt)
+        }
+        Change::DecideReview(decision) if decision.accept => {
+            language.of("采用该值", "the value counts").to_owned()
+        }
+        Change::DecideReview(_) => language.of("不采用该值", "the value does not count").to_owned(),
+    }
+}
+
+fn stands(proposal: &Proposal, now: Moment) -> (Tone, Phrase) {
+    match proposal.state {
+        ProposalState::Open if now >= proposal.expires_at => (Tone::Quiet, Phrase::new("已过期", "expired")),
+        ProposalState::Open => (Tone::Waiting, Phrase::new("待第二人确认", "waits for the second person")),
+        ProposalState::Confirmed => (Tone::Good, Phrase::new("已确认并生效", "confirmed and made")),
+        ProposalState::Refused => (Tone::Warn, Phrase::new("不同意", "refused")),
+        ProposalState::Withdrawn => (Tone::Quiet, Phrase::new("已撤回", "taken back")),
+    }
+}
+
+fn clock(at: Moment) -> String {
+    at.in_china().to_string()
+}
+
+/// Proposals that are listed.
+const NEWEST: u32 = 1000;
+/// Suspect reads that are looked through.
+const MOST_REVIEWS: u32 = 5000;
+
+const PROPOSE: Rule = Rule::MayOneOf(&[Action::ProposeMeterChange, Action::ProposeReview]);
+const CONFIRM: Rule = Rule::MayOneOf(&[Action::ConfirmMeterChange, Action::ConfirmReview]);
+
+#[cfg(test)]
+pub(crate) mod tests;

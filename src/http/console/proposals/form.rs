@@ -1,0 +1,288 @@
+//! The forms that propose a change: an exchange of a meter, other transformers, what becomes of a suspect read.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+
+use super::name;
+use crate::domain::Item;
+use crate::domain::access::Action;
+use crate::domain::proposal::{Change, MeterExchange, NewTransformers, ReviewDecision, Shown};
+use crate::http::api::written::{LONGEST, decimal, some_words};
+use crate::http::console::components::{field, token};
+use crate::http::console::handlers::answer_as;
+use crate::http::console::layout;
+use crate::http::console::table::Asked;
+use crate::http::console::typed::{Typed, as_field, refused};
+use crate::http::console::view::View;
+use crate::http::console::words::Phrase;
+use crate::http::{Caller, Problem, Services};
+
+/// A change that is being written.
+#[derive(Clone, Debug)]
+pub struct ProposalForm {
+    /// Which.
+    pub kind: ProposalKind,
+    /// The registers that meters are read for.
+    pub items: Vec<Item>,
+    /// What was typed, or given by the address.
+    pub typed: Typed,
+}
+
+/// Which change is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProposalKind {
+    /// 换表
+    Exchange,
+    /// 倍率变更
+    Transformers,
+    /// 示值复核
+    Review,
+}
+
+impl ProposalKind {
+    const ALL: [Self; 3] = [Self::Exchange, Self::Transformers, Self::Review];
+
+    fn of(typed: &Typed) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.key() == typed.text("change"))
+    }
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Exchange => "exchange_meter",
+            Self::Transformers => "change_transformers",
+            Self::Review => "decide_review",
+        }
+    }
+
+    const fn title(self) -> Phrase {
+        match self {
+            Self::Exchange => Phrase::new("提出换表", "Propose an exchange of a meter"),
+            Self::Transformers => Phrase::new("提出倍率变更", "Propose other transformers"),
+            Self::Review => Phrase::new("提出复核意见", "Propose what becomes of a suspect read"),
+        }
+    }
+
+    const fn action(self) -> Action {
+        match self {
+            Self::Exchange | Self::Transformers => Action::ProposeMeterChange,
+            Self::Review => Action::ProposeReview,
+        }
+    }
+}
+
+/// The form of a new proposal.
+pub(super) async fn new(
+    State(services): State<Services>,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let typed = Typed(asked);
+    let kind = ProposalKind::of(&typed).unwrap_or(ProposalKind::Exchange);
+    if !view.may(kind.action()) {
+        return Err(Problem::not_allowed());
+    }
+    let form = ProposalForm { kind, items: items(&services), typed };
+    Ok(Html(layout::page(&view, kind.title(), &form.markup(&view)).into_string()).into_response())
+}
+
+/// Proposes a change.
+pub(super) async fn propose(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    typed: Typed,
+) -> Result<Response, Problem> {
+    let kind = ProposalKind::of(&typed).ok_or_else(Problem::not_there)?;
+    if !caller.may(kind.action()) {
+        return Err(Problem::not_allowed());
+    }
+    let form = ProposalForm { kind, items: items(&services), typed };
+    let done = async {
+        let change = form.change()?;
+        let reason = some_words(form.typed.text("reason"), LONGEST)?;
+        Ok::<_, Problem>(services.store.propose(&change, reason, &caller.acting, services.clock.now()).await?)
+    };
+    match done.await {
+        Ok(id) => Ok(Redirect::to(&format!("/proposals/{id}")).into_response()),
+        Err(problem) => {
+            let (view, status): (View, StatusCode) = refused(view, problem)?;
+            Ok(answer_as(status, &view, kind.title(), &form.markup(&view)))
+        }
+    }
+}
+
+/// The registers that the site reads, those of energy in total and by tariff where it reads none.
+fn items(services: &Services) -> Vec<Item> {
+    let read = services.rules.as_ref().map(|rules| rules.collection.collection.registers.clone());
+    let usual = || USUAL.iter().filter_map(|code| Item::parse(code)).collect();
+    read.filter(|items| !items.is_empty()).unwrap_or_else(usual)
+}
+
+impl ProposalForm {
+    /// The change that was typed.
+    fn change(&self) -> Result<Change, Problem> {
+        let name = |field: &str| some_words(self.typed.text(field), LONGEST_NAME).map(str::to_owned);
+        let other = |field: &str| self.typed.some(field).map(|_| name(field)).transpose();
+        Ok(match self.kind {
+            ProposalKind::Exchange => Change::ExchangeMeter(MeterExchange {
+                point: name("point")?,
+                removed: name("removed")?,
+                installed: name("installed")?,
+                asset_number: other("asset_number")?,
+                protocol: name("protocol")?,
+                profile: other("profile")?,
+                at: self.typed.moment("at")?.micros(),
+                closing: self.registers("closing")?,
+                opening: self.registers("opening")?,
+            }),
+            ProposalKind::Transformers => Change::ChangeTransformers(NewTransformers {
+                point: name("point")?,
+                ct: name("ct")?,
+                vt: name("vt")?,
+                from: self.typed.moment("from")?.micros(),
+            }),
+            ProposalKind::Review => {
+                let review = self.typed.text("review").parse().map_err(|_| Problem::not_there())?;
+                let accept = match self.typed.text("accept") {
+                    "yes" => true,
+                    "no" => false,
+                    _ => {
+                        let en = "say whether the value counts";
+                        return Err(Problem::unacceptable("decision_missing", en, "请选择是否采用该值"));
+                    }
+                };
+                Change::DecideReview(ReviewDecision { review, accept })
+            }
+        })
+    }
+
+    /// What was typed of the registers of one meter; a field that was left empty says nothing.
+    fn registers(&self, side: &str) -> Result<Vec<Shown>, Problem> {
+        let mut shown = Vec::new();
+        for item in &self.items {
+            if let Some(text) = self.typed.some(&register_field(side, *item)) {
+                shown.push(Shown { item: item.code().to_string(), value: decimal(text, item.decimals())? });
+            }
+        }
+        Ok(shown)
+    }
+
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        html! {
+            form.sheet method="post" action="/proposals" {
+                (token(view))
+                input type="hidden" name="change" value=(self.kind.key());
+                @match self.kind {
+                    ProposalKind::Exchange => (self.exchange(view)),
+                    ProposalKind::Transformers => (self.transformers(view)),
+                    ProposalKind::Review => (self.review(view)),
+                }
+                (field(view.say("原因", "Why"), &html! {
+                    textarea name="reason" rows="2" cols="60" maxlength="500" required { (self.typed.text("reason")) }
+                }))
+                p.hint { (view.say(
+                    "提出后须由另一人确认才生效；提出后不能修改，只能撤回重提。",
+                    "Another person has to confirm it. It cannot be changed afterwards, only taken back.")) }
+                button { (view.say("提出", "Propose")) }
+            }
+            p.no-print { a href="/proposals" { "◀ " (super::TITLE.of(view.look.language)) } }
+        }
+    }
+
+    fn input(&self, name: &str, title: &str, is_required: bool) -> Markup {
+        field(
+            title,
+            &html! {
+                input name=(name) value=(self.typed.text(name)) maxlength="100" autocomplete="off" required[is_required];
+            },
+        )
+    }
+
+    fn when(&self, view: &View, name: &str, title: &str) -> Markup {
+        let usual = as_field(view.now);
+        field(
+            title,
+            &html! {
+                input type="datetime-local" name=(name) value=(self.typed.some(name).unwrap_or(&usual)) max=(usual) required;
+            },
+        )
+    }
+
+    fn exchange(&self, view: &View) -> Markup {
+        let protocol = self.typed.some("protocol").unwrap_or("645-2007");
+        html! {
+            div.pick {
+                (self.input("point", view.say("计量点编号", "Number of the point"), true))
+                (self.input("removed", view.say("拆除电能表通信地址", "Address of the meter taken out"), true))
+                (self.input("installed", view.say("新装电能表通信地址", "Address of the meter put in"), true))
+                (self.input("asset_number", view.say("新表资产编号", "Its asset number"), false))
+                (field(view.say("规约", "Protocol"), &html! {
+                    select name="protocol" { @for name in ["645-2007", "645-1997"] {
+                        option value=(name) selected[name == protocol] { "DL/T " (name) }
+                    } }
+                }))
+                (self.input("profile", view.say("表型（空为默认）", "Profile (empty: the usual one)"), false))
+                (self.when(view, "at", view.say("换表时间", "When")))
+            }
+            table {
+                caption { (view.say("示值（没有的项目留空）", "Registers (leave empty what there is not)")) }
+                thead { tr {
+                    th scope="col" { (view.say("项目", "Item")) }
+                    th scope="col" { (view.say("拆表底度", "Taken out")) }
+                    th scope="col" { (view.say("新表起度", "Put in")) }
+                    th scope="col" { (view.say("单位", "Unit")) }
+                } }
+                tbody { @for item in &self.items {
+                    @let title = view.say(&item.name_zh(), &item.name_en()).to_owned();
+                    tr {
+                        th scope="row" { (title) }
+                        @for (side, words) in [("closing", view.say("拆表底度", "taken out")), ("opening", view.say("新表起度", "put in"))] {
+                            @let name = register_field(side, *item);
+                            td { input name=(name) value=(self.typed.text(&name)) inputmode="decimal" size="14"
+                                autocomplete="off" aria-label={ (title) " " (words) }; }
+                        }
+                        td { (item.unit()) }
+                    }
+                } }
+            }
+        }
+    }
+
+    fn transformers(&self, view: &View) -> Markup {
+        html! { div.pick {
+            (self.input("point", view.say("计量点编号", "Number of the point"), true))
+            (self.input("ct", view.say("CT 变比，如 200/5", "CT ratio, such as 200/5"), true))
+            (self.input("vt", view.say("PT 变比，没有填 1", "VT ratio, 1 where there is none"), true))
+            (self.when(view, "from", view.say("生效时间", "From")))
+        } }
+    }
+
+    fn review(&self, view: &View) -> Markup {
+        let chosen = self.typed.text("accept");
+        html! {
+            p { (name(&Change::DecideReview(ReviewDecision { review: 0, accept: true })).of(view.look.language)) " "
+                (self.typed.text("review")) }
+            input type="hidden" name="review" value=(self.typed.text("review"));
+            (field(view.say("意见", "Decision"), &html! {
+                select name="accept" required {
+                    option value="" { (view.say("请选择", "choose")) }
+                    option value="yes" selected[chosen == "yes"] { (view.say("采用该值", "the value counts")) }
+                    option value="no" selected[chosen == "no"] { (view.say("不采用该值", "the value does not count")) }
+                }
+            }))
+        }
+    }
+}
+
+fn register_field(side: &str, item: Item) -> String {
+    format!("{side}-{}", item.code())
+}
+
+const LONGEST_NAME: usize = 100;
+
+/// Forward active energy, in total and by tariff.
+const USUAL: [&str; 5] = ["1.8.0", "1.8.1", "1.8.2", "1.8.3", "1.8.4"];

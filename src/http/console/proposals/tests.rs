@@ -1,0 +1,137 @@
+use super::*;
+use crate::domain::access::Role;
+use crate::domain::proposal::{NewTransformers, ReviewDecision};
+use crate::domain::{Day, Quality, Suspicion};
+use crate::http::console::view;
+
+fn noon() -> Moment {
+    "2026-11-27".parse::<Day>().unwrap().start()
+}
+
+fn proposal(id: i64, change: Change, state: ProposalState) -> Proposal {
+    let is_open = state == ProposalState::Open;
+    Proposal {
+        id: Id::new(id),
+        change,
+        reason: "表坏".to_owned(),
+        state,
+        proposed_by: Id::new(7),
+        proposed_as: "li.na".to_owned(),
+        proposed_at: noon(),
+        expires_at: noon().plus(std::time::Duration::from_secs(7 * 86_400)),
+        decided_as: (!is_open).then(|| "wang.fang".to_owned()),
+        decided_at: (!is_open).then(noon),
+    }
+}
+
+fn exchange() -> Change {
+    let shown = |value| Shown { item: "1-0:1.8.0".to_owned(), value };
+    Change::ExchangeMeter(MeterExchange {
+        point: "P0000003".to_owned(),
+        removed: "202411110003".to_owned(),
+        installed: "202611110003".to_owned(),
+        asset_number: Some("A9".to_owned()),
+        protocol: "645-2007".to_owned(),
+        profile: None,
+        at: noon().micros(),
+        closing: vec![shown(123_456_700)],
+        opening: vec![],
+    })
+}
+
+fn transformers() -> Change {
+    Change::ChangeTransformers(NewTransformers {
+        point: "P0000004".to_owned(),
+        ct: "200/5".to_owned(),
+        vt: "1".to_owned(),
+        from: noon().micros(),
+    })
+}
+
+fn review() -> ProposalPage {
+    let decision = Change::DecideReview(ReviewDecision { review: 5, accept: false });
+    let line = ReviewLine {
+        review: Id::new(5),
+        address: "202411110004".to_owned(),
+        point: Some("P0000004".to_owned()),
+        item: Item::parse("1.8.0").unwrap(),
+        as_of: noon(),
+        value: 5,
+        quality: Quality::Suspect(Suspicion::BackwardStep),
+        current: Some(12_345_600),
+        since: noon(),
+    };
+    ProposalPage { proposal: proposal(3, decision, ProposalState::Open), review: Some(line) }
+}
+
+pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {
+    let form = |kind| {
+        let items = vec![Item::parse("1.8.0").unwrap(), Item::parse("1.8.1").unwrap()];
+        ProposalForm { kind, items, typed: Typed::default() }.markup(view)
+    };
+    let one = ProposalPage { proposal: proposal(1, exchange(), ProposalState::Open), review: None };
+    vec![
+        ("proposals", TITLE, sample(Asked::default()).markup(view)),
+        ("proposal", TITLE_OF_ONE, one.markup(view)),
+        ("proposal-review", TITLE_OF_ONE, review().markup(view)),
+        ("proposal-exchange", TITLE, form(ProposalKind::Exchange)),
+        ("proposal-transformers", TITLE, form(ProposalKind::Transformers)),
+        ("proposal-decision", TITLE, form(ProposalKind::Review)),
+    ]
+}
+
+fn sample(asked: Asked) -> ProposalsPage {
+    let proposals = vec![
+        review().proposal,
+        proposal(2, transformers(), ProposalState::Confirmed),
+        proposal(1, exchange(), ProposalState::Open),
+    ];
+    ProposalsPage { proposals, asked }
+}
+
+#[test]
+fn the_list_says_what_is_to_be_changed_by_whom_and_how_it_stands() {
+    let zh = sample(Asked::default()).markup(&view::sample(Language::Chinese, Role::Operator)).into_string();
+    for part in [
+        "换表",
+        "202411110003 → 202611110003",
+        "CT 200/5 PT 1 × 40",
+        "不采用该值",
+        "已确认并生效",
+        "提出换表",
+    ] {
+        assert!(zh.contains(part), "{part}: {zh}");
+    }
+    let viewer =
+        sample(Asked::default()).markup(&view::sample(Language::English, Role::Viewer)).into_string();
+    assert!(!viewer.contains("/proposals/new"), "{viewer}");
+    let asked = Asked(vec![("csv".to_owned(), "all".to_owned())]);
+    let file = sample(asked).file(&view::sample(Language::English, Role::Viewer)).unwrap();
+    assert!(file.contains("waits for the second person") && file.contains("li.na"), "{file}");
+}
+
+#[test]
+fn whoever_proposed_a_change_is_told_that_another_one_confirms_it() {
+    let page = |role| {
+        let mut view = view::sample(Language::English, role);
+        let old = view.now.minus(std::time::Duration::from_secs(9 * 86_400));
+        view.acting = view.acting.map(|acting| crate::domain::access::Acting { role_since: old, ..acting });
+        view
+    };
+    let one = ProposalPage { proposal: proposal(1, exchange(), ProposalState::Open), review: None };
+    let approver = page(Role::Approver);
+    let shown = one.markup(&approver).into_string();
+    assert!(shown.contains("/proposals/1/confirm\"") && shown.contains("/proposals/1/refuse\""), "{shown}");
+    assert!(shown.contains("12345.6700 kWh") && shown.contains("the day stays open"), "{shown}");
+    let mut own = approver.clone();
+    own.acting = own.acting.map(|acting| crate::domain::access::Acting { person: Id::new(7), ..acting });
+    let shown = one.markup(&own).into_string();
+    assert!(!shown.contains("/confirm\"") && shown.contains("who proposed it cannot confirm it"), "{shown}");
+    let fresh = view::sample(Language::Chinese, Role::Approver);
+    let shown = one.markup(&fresh).into_string();
+    assert!(!shown.contains("/confirm\"") && shown.contains("不足24小时"), "{shown}");
+    let operator = one.markup(&page(Role::Operator)).into_string();
+    assert!(!operator.contains("<form"), "it is not theirs: {operator}");
+    let done = ProposalPage { proposal: proposal(1, exchange(), ProposalState::Refused), review: None };
+    assert!(!done.markup(&approver).into_string().contains("<form"));
+}
