@@ -83,6 +83,8 @@ fn f44_two_persons_cut_and_restore_in_the_browser() {
     operator.browser.follow("details.stop button");
     approver.open("/");
     assert!(approver.browser.text().contains("已急停"));
+    let code = approver.code();
+    approver.browser.write("div.stopped form input[name=code]", &code);
     approver.browser.follow("div.stopped form button");
     assert!(approver.browser.text().contains("已急停"), "one approver does not lift it");
     operator.nothing_left_the_site();

@@ -99,7 +99,8 @@ impl SettingsPage {
     fn value(&self, section: &str, key: &str) -> Markup {
         let is_it = |effective: &&Effective| effective.section == section && effective.key == key;
         let value = self.effective.iter().find(is_it).and_then(|effective| effective.value.as_deref());
-        html! { (inert(value.unwrap_or("—"))) }
+        // As a person writes it: the quotation marks are the file's.
+        html! { (inert(value.map_or("—", |value| value.trim_matches('"')))) }
     }
 
     fn site(&self, view: &View) -> Markup {
