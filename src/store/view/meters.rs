@@ -278,8 +278,14 @@ fn statement(by: &str, [is_falling, has_words, has_place]: [bool; 3]) -> String 
         false => "(CAST($4 AS text) IS NULL AND CAST($5 AS bigint) IS NULL)".to_owned(),
     };
     let protected = super::protected("$7");
+    // What holds the words is found first, by one pass over the list: in the order of an index it takes three times as long.
+    let (found, list) = match has_words {
+        true => (format!("WITH found AS MATERIALIZED (SELECT * FROM meter_list w WHERE {words}) "), "found"),
+        false => (String::new(), "meter_list"),
+    };
+    let words = if has_words { "1 = 1" } else { words };
     format!(
-        "SELECT {COLUMNS}, {protected}, w.{by} FROM meter_list w JOIN meter m ON m.id = w.meter_id {JOINS} \
+        "{found}SELECT {COLUMNS}, {protected}, w.{by} FROM {list} w JOIN meter m ON m.id = w.meter_id {JOINS} \
          WHERE ($1 = '' OR $1 LIKE '%,' || CAST(w.area_id AS text) || ',%') AND {words} AND {place} \
          ORDER BY w.{by} {way}, w.meter_id {way} LIMIT $6"
     )
