@@ -1,0 +1,98 @@
+//! What makes a terminal.
+
+use gdw1376::address::TerminalAddress;
+
+use super::archive::{PROTOCOL_1997, PROTOCOL_2007, Record};
+use super::fault::Plan;
+use super::habits::Habits;
+use super::lines::{PLC_PORT, Wired};
+use super::settings::Settings;
+use crate::clock::Clock;
+use crate::instant::At;
+use crate::meter::Meter;
+use crate::seed::Seed;
+use crate::truth::installation::Wiring;
+
+/// All that decides what a terminal does.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Its address.
+    pub address: TerminalAddress,
+    /// The world's time when the run begins.
+    pub start: At,
+    /// Everything that is drawn is drawn from this.
+    pub seed: Seed,
+    /// Times and sizes.
+    pub settings: Settings,
+    /// What its maker does differently.
+    pub habits: Habits,
+    /// Its clock.
+    pub clock: Clock,
+    /// Its archive.
+    pub records: Vec<Record>,
+    /// The meters on its lines.
+    pub wired: Vec<Wired>,
+    /// What goes wrong.
+    pub faults: Plan,
+}
+
+impl Setup {
+    /// A terminal without meters, with a right clock.
+    #[must_use]
+    pub fn new(address: TerminalAddress, start: At, seed: Seed) -> Self {
+        Self {
+            address,
+            start,
+            seed: seed.named("terminal").numbered(u64::from(u32::from_le_bytes(address.wire()))),
+            settings: Settings::default(),
+            habits: Habits::default(),
+            clock: Clock::right(At::START),
+            records: Vec::new(),
+            wired: Vec::new(),
+            faults: Plan::default(),
+        }
+    }
+
+    /// The same with meters on the power line, each in the archive as the next measuring point from 1 on.
+    #[must_use]
+    pub fn with_meters(mut self, meters: impl IntoIterator<Item = Meter>) -> Self {
+        for meter in meters {
+            let number = self.records.iter().map(|record| record.number).max().unwrap_or_default() + 1;
+            self.records.push(Record::of(&meter, number, PLC_PORT));
+            self.wired.push(Wired { meter, port: PLC_PORT });
+        }
+        self
+    }
+
+    /// The same with a clock that is `offset` seconds fast and gains `drift_ppm` seconds in a million.
+    #[must_use]
+    pub fn with_clock(mut self, offset: i64, drift_ppm: i32) -> Self {
+        self.clock = Clock::drifting(self.start.plus(-CLOCK_SINCE), offset, drift_ppm);
+        self
+    }
+}
+
+impl Record {
+    /// A record that fits a meter: record and point under one number.
+    #[must_use]
+    pub fn of(meter: &Meter, number: u16, port: u8) -> Self {
+        let is_large = meter.truth().wiring() == Wiring::ThreePhase;
+        Self {
+            number,
+            point: number,
+            // 2400 baud.
+            speed_and_port: 3 << 5 | port & 0x1F,
+            protocol: if meter.editions().e2007 { PROTOCOL_2007 } else { PROTOCOL_1997 },
+            address: meter.address().wire(),
+            password: [0; 6],
+            tariffs: 4,
+            // Six digits and two decimals.
+            digits: 0b1001,
+            collector: [0; 6],
+            class: if is_large { 0x30 } else { 0x50 },
+        }
+    }
+}
+
+/// A drifting clock was last right, or wrong by its offset, so many seconds before the start.
+const CLOCK_SINCE: i64 = 86_400;
