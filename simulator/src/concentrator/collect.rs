@@ -184,7 +184,8 @@ impl Concentrator {
             self.collector.queue.extend(missing.map(|record| Work { point: record.point, day: wanted }));
         }
         if self.collector.queue.is_empty() {
-            self.collector.ended.get_or_insert(self.clock.shown(self.now.world(self.start)));
+            let shown = self.shown();
+            self.collector.ended.get_or_insert(shown);
         }
     }
 

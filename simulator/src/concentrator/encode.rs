@@ -83,7 +83,7 @@ impl Unit {
         self.parts(&[civil.second(), civil.minute(), civil.hour(), civil.day()]);
         // Sunday is 7 here and 0 there.
         let weekday = if civil.weekday() == 0 { 7 } else { civil.weekday() };
-        self.0.push(weekday << 5 | (civil.month() / 10) << 4 | civil.month() % 10);
+        self.0.push(weekday << 5 | (civil.month() / 10) << 4 | (civil.month() % 10));
         self.parts(&[year(civil)]);
         self
     }

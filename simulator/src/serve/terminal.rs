@@ -96,7 +96,10 @@ impl LiveConcentrator {
     {
         let dialler: Dialler = Arc::new(move || {
             let connecting = connect();
-            Box::pin(async move { connecting.await.map(|stream| Box::new(stream) as Box<dyn Stream>) })
+            Box::pin(async move {
+                let stream: Box<dyn Stream> = Box::new(connecting.await?);
+                Ok(stream)
+            })
         });
         let mut inner = self.lock();
         inner.dialler = Some(dialler);

@@ -197,8 +197,3 @@ pub(super) fn request(number: u8, afn: Afn, units: &[u8]) -> Vec<u8> {
 pub(super) fn hex(text: &str) -> Vec<u8> {
     text.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
 }
-
-/// The units of an answer, with the identifier in front of each: as many bytes as `width` says.
-pub(super) fn data(frame: &[u8]) -> &[u8] {
-    &frame[14..frame.len() - 2]
-}
