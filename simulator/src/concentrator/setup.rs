@@ -64,10 +64,11 @@ impl Setup {
         self
     }
 
-    /// The same with a clock that is `offset` seconds fast and gains `drift_ppm` seconds in a million.
+    /// The same with a clock that is `offset` seconds fast at the start and gains `drift_ppm` seconds in a million.
     #[must_use]
     pub fn with_clock(mut self, offset: i64, drift_ppm: i32) -> Self {
-        self.clock = Clock::drifting(self.start.plus(-CLOCK_SINCE), offset, drift_ppm);
+        let gained = CLOCK_RUNS * i64::from(drift_ppm) / 1_000_000;
+        self.clock = Clock::drifting(self.start.plus(-CLOCK_RUNS), offset - gained, drift_ppm);
         self
     }
 }
@@ -94,5 +95,5 @@ impl Record {
     }
 }
 
-/// A drifting clock was last right, or wrong by its offset, so many seconds before the start.
-const CLOCK_SINCE: i64 = 86_400;
+/// A clock was last set so many seconds before the start, longer ago than anything that is stored.
+const CLOCK_RUNS: i64 = 500 * 86_400;

@@ -100,6 +100,21 @@ fn a_day_before_the_world_began_is_known_as_well_and_a_month() {
 }
 
 #[test]
+fn a_wrong_clock_begins_the_night_early_and_dates_its_readings() {
+    for (offset, read_at) in [(600, [0x32, 0x00]), (-600, [0x02, 0x00])] {
+        let mut rig = Rig::on_line(setup(1).with_clock(offset, 20));
+        let clock = rig.ask_one(Afn::CLASS_1, &[0, 0, 2, 0]);
+        assert_eq!(clock[19..21], if offset > 0 { [0x25, 0x10] } else { [0x05, 0x10] });
+        rig.run_to(sample::at(2026, 11, 22, 1, 0));
+        let told = rig.ask_one(Afn::CLASS_2, &[0x01, 0x01, 0x01, 0x14, 0x21, 0x11, 0x26]);
+        // A clock ten minutes fast: at its 00:02 the meter has no freeze yet, and is tried again half an hour later.
+        assert_eq!(told[21..23], read_at, "offset {offset}");
+        let old = readings(&rig.ask(Afn::CLASS_2, &day_request([0x01, 0x11, 0x26])));
+        assert!(old.iter().all(|(_, _, value)| value.is_some()), "the past is there");
+    }
+}
+
+#[test]
 fn a_slow_line_shows_in_the_progress_and_missing_meters_come_later() {
     let mut setup = setup(40);
     setup.settings.plc = Plc { unreachable_days: 250, ..Plc::default() };
