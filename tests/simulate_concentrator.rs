@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a failing step must end its test")]
 
 #[path = "support/simulator.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
 mod simulator;
 
 use std::io::{Read, Write};

@@ -2,7 +2,6 @@
 
 use super::Concentrator;
 use super::encode::Unit;
-use super::lines::PLC_PORT;
 use super::request::Asked;
 use crate::instant::At;
 
@@ -39,7 +38,7 @@ impl Concentrator {
         let port = |unit: Unit, port: u8, devices: u16| {
             unit.word(u16::from(port)).bytes(&2400_u32.to_le_bytes()).word(devices).word(512).word(512)
         };
-        port(port(unit.byte(2), 2, 32), PLC_PORT, 1024)
+        port(port(unit.byte(2), 2, 32), self.habits.plc_port, 1024)
     }
 }
 

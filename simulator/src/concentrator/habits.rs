@@ -1,5 +1,7 @@
 //! The habits in which makers of terminals differ; each is one field. [1376 10]
 
+use super::lines::PLC_PORT;
+
 /// What a terminal says of a value that it does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missing {
@@ -80,6 +82,8 @@ pub struct Habits {
     pub leaves_connections_open: bool,
     /// Its first frame is a heartbeat and no login.
     pub begins_with_heartbeat: bool,
+    /// The number of the port of the power line: 31, with some 1.
+    pub plc_port: u8,
 }
 
 impl Default for Habits {
@@ -100,6 +104,7 @@ impl Default for Habits {
             checks_freeze_time: true,
             leaves_connections_open: false,
             begins_with_heartbeat: false,
+            plc_port: PLC_PORT,
         }
     }
 }
@@ -130,6 +135,7 @@ impl Habits {
             checks_freeze_time: true,
             leaves_connections_open: one_in("open", 4),
             begins_with_heartbeat: one_in("begin", 10),
+            plc_port: if one_in("port", 6) { 1 } else { PLC_PORT },
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct Wired {
     pub port: u8,
 }
 
-/// The port of the power line.
+/// The usual port of the power line.
 pub const PLC_PORT: u8 = 31;
 
 /// For what a meter is asked.
@@ -85,7 +85,8 @@ pub(super) struct Finished {
 pub(super) struct Lines {
     seed: Seed,
     start: At,
-    pub(super) plc: Plc,
+    plc: Plc,
+    plc_port: u8,
     pub(super) wired: Vec<Wired>,
     exchange: Option<Exchange>,
     exchanges: u64,
@@ -93,8 +94,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) const fn new(seed: Seed, start: At, plc: Plc, wired: Vec<Wired>) -> Self {
-        Self { seed, start, plc, wired, exchange: None, exchanges: 0, reached: Vec::new() }
+    pub(super) const fn new(seed: Seed, start: At, plc: Plc, plc_port: u8, wired: Vec<Wired>) -> Self {
+        Self { seed, start, plc, plc_port, wired, exchange: None, exchanges: 0, reached: Vec::new() }
     }
 
     pub(super) const fn is_busy(&self) -> bool {
@@ -123,7 +124,7 @@ impl Lines {
         self.exchanges += 1;
         let address = request.get(1..7).map_or(0, key);
         let mut fate = self.plc.fate(self.seed, address, number, now.world(self.start));
-        if port != PLC_PORT {
+        if port != self.plc_port {
             // RS-485 is a wire: nothing is lost, and an exchange takes what the bytes take.
             fate.is_heard = true;
             fate.is_answered = true;

@@ -167,7 +167,8 @@ impl Concentrator {
     pub fn log_out(&mut self, now: Moment) {
         self.advance(now);
         if let Some(link) = self.link.link() {
-            let frame = self.link_frame(LOGOUT).1;
+            let number = self.next_number();
+            let frame = self.link_frame(LOGOUT, number);
             self.acts.push_back(Act::Send { link, bytes: frame });
         }
         self.hang_up(false);
@@ -292,20 +293,21 @@ impl Concentrator {
         if matches!(self.link.state, State::Greeting(_)) {
             self.link.logins += 1;
         }
+        let repeated = self.link.check.filter(|_| matches!(self.link.state, State::Greeting(_)));
         let sent = self.link.check.map_or(0, |check| check.sent);
-        let (number, frame) = self.link_frame(function);
+        let number = repeated.map_or_else(|| self.next_number(), |check| check.number);
+        let frame = self.link_frame(function, number);
         let until = self.now.plus(self.parameters.answer_wait());
-        self.link.check = Some(Pending { number, until, sent: sent + 1 });
+        self.link.check = Some(Pending { number: number & 0x0F, until, sent: sent + 1 });
         self.send(self.now, link, &frame);
     }
 
-    fn link_frame(&mut self, function: u8) -> (u8, Vec<u8>) {
-        let number = self.next_number();
+    fn link_frame(&self, function: u8, number: u8) -> Vec<u8> {
         let body = Unit::new().bytes(&[0, 0, function, 0]);
         let has_clock = function == HEARTBEAT && self.habits.heartbeat_has_clock;
         let body = if has_clock { body.a1(Some(self.shown())) } else { body };
         let seq = Seq::single(number).to_confirm();
-        (number & 0x0F, self.own_frame(Control::LINK_CHECK, Afn::LINK, seq, &body.into_bytes()))
+        self.own_frame(Control::LINK_CHECK, Afn::LINK, seq, &body.into_bytes())
     }
 
     fn next_number(&mut self) -> u8 {

@@ -165,7 +165,7 @@ impl Concentrator {
             power: Power::default(),
             archive,
             set_at: BTreeMap::new(),
-            lines: Lines::new(seed, start, settings.plc, wired),
+            lines: Lines::new(seed, start, settings.plc, habits.plc_port, wired),
             collector: Collector::new(night),
             freezes: Freezes::default(),
             first_live,

@@ -5,7 +5,7 @@ use gdw1376::address::TerminalAddress;
 use super::archive::{PROTOCOL_1997, PROTOCOL_2007, Record};
 use super::fault::Plan;
 use super::habits::Habits;
-use super::lines::{PLC_PORT, Wired};
+use super::lines::Wired;
 use super::settings::Settings;
 use crate::clock::Clock;
 use crate::instant::At;
@@ -43,7 +43,7 @@ impl Setup {
         Self {
             address,
             start,
-            seed: seed.named("terminal").numbered(u64::from(u32::from_le_bytes(address.wire()))),
+            seed: Self::seed_of(address, seed),
             settings: Settings::default(),
             habits: Habits::default(),
             clock: Clock::right(At::START),
@@ -53,13 +53,43 @@ impl Setup {
         }
     }
 
-    /// The same with meters on the power line, each in the archive as the next measuring point from 1 on.
+    /// The seed of one terminal of a world.
+    #[must_use]
+    pub fn seed_of(address: TerminalAddress, world: Seed) -> Seed {
+        world.named("terminal").numbered(u64::from(u32::from_le_bytes(address.wire())))
+    }
+
+    /// The same with meters on the power line, each in the archive as the next measuring point from 1 on. The habits are
+    /// to be set before: makers number the port differently.
     #[must_use]
     pub fn with_meters(mut self, meters: impl IntoIterator<Item = Meter>) -> Self {
+        let port = self.habits.plc_port;
         for meter in meters {
             let number = self.records.iter().map(|record| record.number).max().unwrap_or_default() + 1;
-            self.records.push(Record::of(&meter, number, PLC_PORT));
-            self.wired.push(Wired { meter, port: PLC_PORT });
+            self.records.push(Record::of(&meter, number, port));
+            self.wired.push(Wired { meter, port });
+        }
+        self
+    }
+
+    /// The same with an archive that differs from what hangs on the lines: so many meters are missing from it, so many
+    /// records are of meters that are not there, and so many pairs of points are exchanged.
+    #[must_use]
+    pub fn with_archive_errors(mut self, missing: usize, strange: u16, exchanged: usize) -> Self {
+        let keep = self.records.len().saturating_sub(missing);
+        self.records.truncate(keep);
+        for pair in self.records.chunks_exact_mut(2).take(exchanged) {
+            if let [one, other] = pair {
+                std::mem::swap(&mut one.address, &mut other.address);
+            }
+        }
+        let next = self.records.iter().map(|record| record.number).max().unwrap_or_default() + 1;
+        let pattern = self.records.first().copied();
+        for (number, pattern) in (next..next + strange).zip(pattern.into_iter().cycle()) {
+            let [low, high] = number.to_le_bytes();
+            // Nobody's address: 99 in front.
+            let address = [low % 10, high % 10, number.to_le_bytes()[0] >> 4 & 7, 0, 0, 0x99];
+            self.records.push(Record { number, point: number, address, ..pattern });
         }
         self
     }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::World;
 use super::file::{BusEntry, MeterEntry, WorldFile};
-use crate::concentrator::archive::Record;
+use crate::concentrator::Setup;
 use crate::concentrator::habits::Habits;
 use crate::concentrator::settings::Settings;
-use crate::concentrator::{PLC_PORT, Setup, Wired};
 use crate::instant::At;
 use crate::meter::Meter;
+use crate::seed::Seed;
 
 /// One terminal; the meters whose `bus` is its address hang behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,12 +77,12 @@ impl WorldFile {
 impl Neighbourhood {
     /// What makes the terminal; it is given power at `start`. A varied one has habits of its own.
     #[must_use]
-    pub fn setup(self, world: crate::seed::Seed, start: At, settings: Settings) -> Setup {
+    pub fn setup(self, world: Seed, start: At, settings: Settings) -> Setup {
+        let habits = self.habits(world);
         let Self { entry, meters } = self;
         let mut setup = Setup::new(entry.address, start, world);
-        setup.settings = settings;
+        (setup.settings, setup.habits) = (settings, habits);
         if entry.is_varied {
-            setup.habits = Habits::drawn(setup.seed);
             // Makers differ in how much they send at once.
             let sends = setup.seed.named("sends").between(0, 1, 3);
             setup.settings.sends = u16::try_from(sends * 512).unwrap_or(settings.sends);
@@ -90,11 +90,17 @@ impl Neighbourhood {
                 Duration::from_secs(60 * setup.seed.named("beats").between(0, 1, 5).unsigned_abs());
         }
         setup = setup.with_clock(entry.clock_offset_seconds, entry.clock_drift_ppm);
-        for (number, (_, meter)) in (1..).zip(meters) {
-            setup.records.push(Record::of(&meter, number, PLC_PORT));
-            setup.wired.push(Wired { meter, port: PLC_PORT });
+        setup.with_meters(meters.into_iter().map(|(_, meter)| meter))
+    }
+
+    /// What its maker does differently, in a world of this seed.
+    #[must_use]
+    pub fn habits(&self, world: Seed) -> Habits {
+        if self.entry.is_varied {
+            Habits::drawn(Setup::seed_of(self.entry.address, world))
+        } else {
+            Habits::default()
         }
-        setup
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 
-use simulator::concentrator::PLC_PORT;
 use simulator::instant::At;
 use simulator::meter::Meter as Simulated;
 use simulator::world::file::{BusEntry, EditionName, MeterEntry, WiringName, WorldFile};
@@ -25,10 +24,10 @@ pub(in crate::cli) fn entries(world: &WorldFile) -> Result<Vec<ArchiveEntry>, Cl
         archive_entry(entry, meter, path)
     });
     let behind = built.terminals.iter().flat_map(|terminal| {
-        let address = terminal.entry.address;
+        let (address, port) = (terminal.entry.address, terminal.habits(built.seed).plc_port);
         (1..).zip(&terminal.meters).map(move |(measuring_point, (entry, meter))| {
             let terminal = address.to_string();
-            let port = Some(PLC_PORT);
+            let port = Some(port);
             let path = MeterPath::Terminal { terminal, measuring_point, port, baud: None, parity: None };
             archive_entry(entry, meter, path)
         })

@@ -256,3 +256,30 @@ fn a_day_is_the_same_each_time_to_the_byte_and_the_moment() {
     };
     assert_eq!(live(), live());
 }
+
+#[test]
+fn an_archive_with_errors_has_missing_strange_and_exchanged_meters() {
+    let mut rig = Rig::on_line(setup(6).with_archive_errors(1, 2, 1));
+    assert_eq!(rig.terminal.archive().points().count(), 7);
+    let told = readings(&rig.ask(Afn::CLASS_2, &[0xFF, 0x01, 0x01, 0x14, 0x20, 0x11, 0x26]));
+    let missing: Vec<u16> = told
+        .iter()
+        .filter(|(_, item, value)| item == "1-0:1.8.0" && value.is_none())
+        .map(|(point, ..)| *point)
+        .collect();
+    assert_eq!(missing, [6, 7], "meters that are not there");
+    let addresses: Vec<_> =
+        (1..=5).map(|point| rig.terminal.meter_of(point).unwrap().address().to_string()).collect();
+    let ends: Vec<_> = addresses.iter().map(|address| &address[11..]).collect();
+    assert_eq!(ends, ["2", "1", "3", "4", "5"]);
+}
+
+#[test]
+fn a_maker_may_number_the_port_of_the_power_line_otherwise() {
+    let mut setup = Setup::new(terminal(), start(), Seed::new(1));
+    setup.settings = super::rig::setup(0).settings;
+    setup.habits = Habits { plc_port: 1, ..Habits::default() };
+    let mut rig = Rig::on_line(setup.with_meters(meters(2)));
+    rig.run_to(sample::at(2026, 11, 22, 1, 0));
+    assert_eq!((progress(&mut rig), rig.terminal.archive().record(1).unwrap().port()), ((2, 2), 1));
+}
