@@ -1,6 +1,6 @@
 //! Every recorded request of a master gets a sound answer from a simulated terminal of that address.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing step must end its test")]
+#![expect(clippy::unwrap_used, reason = "a failing step must end its test")]
 
 use core::time::Duration;
 
