@@ -16,8 +16,7 @@
 //! ```
 //!
 //! It shares framing, addresses, identifiers and the parts behind the data with the protocol crate, and nothing else: data
-//! units are cut by [`request`](self) tables of its own and written by an encoder of its own, so that one mistake cannot
-//! hide on both sides.
+//! units are cut by lengths of its own and written by an encoder of its own, so that one mistake cannot hide on both sides.
 //!
 //! What was stored before the world began is worked out from the meters' truth when it is asked for; from then on the
 //! terminal reads its meters itself, and has what it could read.

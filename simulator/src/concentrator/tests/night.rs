@@ -283,3 +283,49 @@ fn a_maker_may_number_the_port_of_the_power_line_otherwise() {
     rig.run_to(sample::at(2026, 11, 22, 1, 0));
     assert_eq!((progress(&mut rig), rig.terminal.archive().record(1).unwrap().port()), ((2, 2), 1));
 }
+
+// covers [1376 3.10]
+#[test]
+fn what_happens_to_a_meter_becomes_events_at_its_next_reading() {
+    let mut rig = Rig::on_line(setup(2));
+    rig.run_to(sample::at(2026, 11, 22, 12, 0));
+    assert_eq!(rig.terminal.events(true).chain(rig.terminal.events(false)).count(), 0);
+    let at = rig.terminal.at();
+    let truth = rig.terminal.wired_mut()[1].meter.truth_mut();
+    truth.record(EventKind::ClockSet, at, 0);
+    truth.clock_mut().jump(at, 600);
+    truth.begin(EventKind::RelayOpen, at, 0);
+    rig.terminal.wired_mut()[1].meter.truth_mut().begin(EventKind::ClockBatteryLow, at, 0);
+    rig.run_to(sample::at(2026, 11, 23, 3, 0));
+    let codes = |rig: &Rig, is_important| {
+        rig.terminal.events(is_important).map(|event| event.code).collect::<Vec<_>>()
+    };
+    assert_eq!((codes(&rig, true), codes(&rig, false)), (vec![12, 33], vec![8]));
+    for (function, count) in [(1, 2), (2, 1)] {
+        let told = rig.ask_one(Afn::CLASS_3, &[0, 0, function, 0, 0, 9]);
+        let message = Frame::parse(&told).unwrap();
+        let message = Message::of(&message).unwrap();
+        let cut = unit::cut(&message);
+        let events = answer::events(&cut.units[0]).unwrap();
+        assert_eq!(events.records.len(), count);
+        for record in &events.records {
+            assert_eq!(record.point().map(|(point, _)| point.number()), Some(2), "ERC {}", record.code);
+            assert!(record.at().is_some());
+        }
+    }
+}
+
+#[test]
+fn how_often_time_is_let_pass_changes_nothing() {
+    let live = |steps: u64| {
+        let mut setup = setup(6);
+        setup.start = sample::at(2026, 11, 21, 23, 59);
+        setup.settings.plc = Plc::default();
+        let mut rig = Rig::new(setup);
+        (0..steps).for_each(|_| rig.run(Duration::from_millis(3_600_000 / steps)));
+        (rig.heard, rig.terminal.exchanges(), rig.terminal.progress())
+    };
+    let once = live(1);
+    assert_eq!(live(7_200), once);
+    assert_eq!(once.2, (6, 6));
+}
