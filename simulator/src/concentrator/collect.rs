@@ -307,7 +307,7 @@ impl Concentrator {
             self.freezes.put(task.work.day, task.work.point, task.freeze);
             self.read_again(task.work.point);
             self.notice(task.work.point);
-        } else if self.collector.passes >= 2 {
+        } else if self.collector.passes >= 2 && task.work.day + 1 == self.collector.day {
             self.failed(task.work.point);
         }
     }

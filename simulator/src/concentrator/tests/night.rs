@@ -329,3 +329,55 @@ fn how_often_time_is_let_pass_changes_nothing() {
     assert_eq!(live(7_200), once);
     assert_eq!(once.2, (6, 6));
 }
+
+#[test]
+fn a_terminal_without_supply_reads_its_night_later_and_has_no_curve_of_it() {
+    let mut rig = Rig::on_line(setup(3));
+    rig.run_to(sample::at(2026, 11, 21, 23, 10));
+    rig.terminal.power_off(rig.now);
+    rig.run_to(sample::at(2026, 11, 22, 6, 5));
+    assert!(!rig.terminal.is_online());
+    rig.terminal.power_on(rig.now);
+    rig.run_to(sample::at(2026, 11, 22, 7, 0));
+    assert_eq!(progress(&mut rig), (3, 3));
+    let freeze = rig.ask_one(Afn::CLASS_2, &[0x01, 0x01, 0x01, 0x14, 0x21, 0x11, 0x26]);
+    assert_eq!(freeze[22..24], [0x06, 0x22], "read after six");
+    let curve =
+        readings(&rig.ask(Afn::CLASS_2, &[0x01, 0x01, 0x10, 0x0C, 0x00, 0x23, 0x21, 0x11, 0x26, 0x01, 0x20]));
+    let there: Vec<bool> = curve.iter().map(|(_, _, value)| value.is_some()).collect();
+    let expected: Vec<bool> = (0..32).map(|slot| slot < 1 || (29..).contains(&slot)).collect();
+    assert_eq!(there, expected, "23:00, and from 06:15 on");
+}
+
+#[test]
+fn days_that_were_missed_are_fetched_from_the_freezes_that_meters_still_hold() {
+    let mut setup = setup(2);
+    setup.settings.catch_up_days = 3;
+    let mut rig = Rig::on_line(setup);
+    rig.run_to(sample::at(2026, 11, 21, 20, 0));
+    rig.terminal.power_off(rig.now);
+    rig.run_to(sample::at(2026, 11, 24, 9, 0));
+    rig.terminal.power_on(rig.now);
+    rig.run_to(sample::at(2026, 11, 24, 12, 0));
+    for day in [0x21, 0x22, 0x23] {
+        let told = readings(&rig.ask(Afn::CLASS_2, &[0x03, 0x01, 0x01, 0x14, day, 0x11, 0x26]));
+        assert_eq!(told.iter().filter(|(_, _, value)| value.is_some()).count(), 10, "{day:02X}");
+        let at = sample::at(
+            2026,
+            11,
+            if day == 0x21 {
+                22
+            } else if day == 0x22 {
+                23
+            } else {
+                24
+            },
+            0,
+            0,
+        );
+        let truth =
+            rig.terminal.meter_of(1).unwrap().truth().shown(Register::total(Energy::ForwardActive), at);
+        assert_eq!(told[0].2, Some(Quantity::new(truth * 100, 4)));
+    }
+    assert!(!rig.terminal.events(true).any(|event| event.code == 31));
+}
