@@ -35,6 +35,7 @@ use crate::link::{CaptureSettings, Captures, DialInError};
 use crate::store::{Address, Migrations, Store, StoreError};
 use crate::supply::field::{FieldParts, Fields};
 use crate::supply::{Supply, SupplyParts, SupplySettings};
+use crate::terminal::{TerminalError, Terminals};
 use lock::SiteLock;
 
 /// Why a site cannot be started.
@@ -52,6 +53,9 @@ pub enum AppError {
     /// The port that DTUs dial.
     #[error("the port for devices that dial in cannot be opened")]
     DialIn(#[from] DialInError),
+    /// The port that terminals dial.
+    #[error("the port for terminals cannot be opened")]
+    Terminals(#[from] TerminalError),
     /// Files of frames.
     #[error("frames cannot be captured")]
     Capture(#[source] io::Error),
@@ -100,6 +104,7 @@ impl AppError {
         match self {
             Self::Store { source, .. } => source.kind(),
             Self::DialIn(_) => "dial_in",
+            Self::Terminals(_) => "terminals",
             Self::Capture(_) => "capture",
             Self::InUse { .. } => "in_use",
             Self::Lock { .. } => "lock",
@@ -116,8 +121,10 @@ impl AppError {
 pub struct Site {
     /// Where everything is kept.
     pub store: Store,
-    /// The lines.
+    /// The lines, those behind terminals among them.
     pub lines: Lines,
+    /// Terminals and their sessions.
+    pub terminals: Terminals,
     /// Runs the nights.
     pub collector: Collector,
     /// Reads that somebody waits for.
@@ -159,7 +166,7 @@ impl Site {
     ///
     /// # Errors
     /// [`AppError`] when the database cannot be used, another process serves the site, a line has more meters than its
-    /// nights can hold, or the port for devices that dial in cannot be opened. A line that is down is no error.
+    /// nights can hold, or a port for devices or terminals that dial in cannot be opened. A line that is down is no error.
     pub async fn start(config: Config, clock: Clock, seed: u64) -> Result<Self, AppError> {
         let address = Address::from(&config.database.place);
         let lock = SiteLock::of(&address)?;
@@ -179,7 +186,9 @@ impl Site {
             .map_err(AppError::Capture)?;
         let (tasks, stop_lines, stop_waiting) =
             (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let terminals = Terminals::open(&config.terminals, clock.clone(), seed, &tasks, &stop_lines).await?;
         let lines = Lines::open(&config, &captures, seed, &tasks, &stop_lines).await?;
+        let lines = lines.with_terminals(terminals.clone(), &config, &captures, seed, &tasks, &stop_lines);
         let collector = Collector::new(
             store.clone(),
             clock.clone(),
@@ -196,6 +205,7 @@ impl Site {
         Ok(Self {
             store,
             lines,
+            terminals,
             collector,
             on_demand,
             read_again,
@@ -267,6 +277,7 @@ impl Site {
         let Self {
             store,
             lines,
+            terminals,
             collector,
             on_demand,
             read_again,
@@ -279,7 +290,7 @@ impl Site {
         } = self;
         stop_lines.cancel();
         stop_waiting.cancel();
-        drop((lines, collector, on_demand, read_again, supply));
+        drop((lines, terminals, collector, on_demand, read_again, supply));
         tasks.close();
         tasks.wait().await;
         captures.flush();
@@ -289,7 +300,7 @@ impl Site {
     /// Lines that are not up, with what is wrong with them.
     #[must_use]
     pub fn lines_down(&self) -> Vec<String> {
-        let is_up = |line: &&ChannelHandle| line.status().phase.name() != "up";
+        let is_up = |line: &ChannelHandle| line.status().phase.name() != "up";
         self.lines.iter().filter(is_up).map(|line| line.name().to_owned()).collect()
     }
 }

@@ -49,7 +49,7 @@ pub(super) struct LineRun {
 impl LineRun {
     pub(super) fn new(inner: Arc<Inner>, night: LineNight) -> Self {
         let LineNight { run, line: name, meters, lane, stop } = night;
-        let handle = inner.lines.get(&name).cloned();
+        let handle = inner.lines.get(&name);
         let line = inner.settings.lines.iter().find(|line| line.name == name).cloned();
         let deadline = instant_of(&inner.clock, run.deadline);
         let outcomes = meters.iter().map(|(site, outcome)| (site.meter_id, outcome.clone())).collect();
@@ -209,7 +209,7 @@ impl Context {
         stop: CancellationToken,
     ) -> Option<Self> {
         let line = inner.settings.lines.iter().find(|line| line.name == name)?.clone();
-        let handle = inner.lines.get(name)?.clone();
+        let handle = inner.lines.get(name)?;
         let deadline = instant_of(&inner.clock, deadline);
         Some(Self { inner, handle, line, deadline, lane: Lane::Interval, stop, run: None })
     }

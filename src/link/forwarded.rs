@@ -74,6 +74,9 @@ pub trait Carrier: Send + Sync + fmt::Debug {
     /// The name of the line.
     fn line(&self) -> &str;
 
+    /// True when the terminal is not known any more, and never comes again by this.
+    fn is_forgotten(&self) -> bool;
+
     /// Waits until the terminal is there, and tells which of its sessions it is.
     fn arrives(&self) -> Later<'_, u64>;
 

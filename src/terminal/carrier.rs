@@ -39,6 +39,10 @@ impl Carrier for OfTerminal {
         &self.name
     }
 
+    fn is_forgotten(&self) -> bool {
+        self.station.is_forgotten()
+    }
+
     fn arrives(&self) -> Later<'_, u64> {
         Box::pin(async move {
             loop {

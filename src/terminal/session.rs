@@ -130,7 +130,7 @@ enum End {
     /// It takes no bytes.
     Stuck,
     /// The connection failed.
-    Failed(io::Error),
+    Failed(#[expect(dead_code, reason = "it is for the log")] io::Error),
     /// The server was stopped.
     Stopped,
 }
@@ -154,7 +154,7 @@ enum Event {
     Woken,
     Frames(Vec<Vec<u8>>),
     /// A report is kept: it is to be confirmed.
-    Kept(Vec<u8>),
+    Kept(Vec<u8>, Instant),
     Order(Option<Box<Order>>),
     Time,
 }
@@ -183,14 +183,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             () = self.shared.stop.cancelled() => return Err(End::Stopped),
             () = self.wake.notified() => Event::Woken,
             frames = self.ear.listen(&mut self.stream) => Event::Frames(frames?),
-            kept = self.reports.next_kept() => Event::Kept(kept),
+            (wire, since) = self.reports.next_kept() => Event::Kept(wire, since),
             order = given(&mut self.grant) => Event::Order(order),
             () = sleep_until(due) => Event::Time,
         };
         match event {
             Event::Woken => Ok(()),
             Event::Frames(frames) => self.hear(frames).await,
-            Event::Kept(wire) => self.report_kept(&wire).await,
+            Event::Kept(wire, since) => self.report_kept(&wire, since).await,
             Event::Order(order) => {
                 self.grant = None;
                 order.into_iter().for_each(|order| self.begin(order));

@@ -231,6 +231,10 @@ impl Station {
         self.changed.notify_waiters();
     }
 
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.lock().is_forgotten
+    }
+
     pub(super) fn queued(&self) -> usize {
         self.lock().queue.len()
     }

@@ -170,7 +170,7 @@ impl Fields {
             }
         };
         let own = settings.iter().find(|line| line.name == name);
-        let (Some(settings), Some(line)) = (own, parts.lines.get(&name).cloned()) else {
+        let (Some(settings), Some(line)) = (own, parts.lines.get(&name)) else {
             return Err(NotReachable::NoLine { line: name });
         };
         let named = site.meter.profile.as_deref();

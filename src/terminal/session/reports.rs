@@ -27,8 +27,8 @@ struct Pending {
 }
 
 impl Reports {
-    /// Waits for the next that is kept.
-    pub(super) async fn next_kept(&mut self) -> Vec<u8> {
+    /// Waits for the next that is kept, and gives since when it is here.
+    pub(super) async fn next_kept(&mut self) -> (Vec<u8>, Instant) {
         poll_fn(|context| {
             let mut place = 0;
             while let Some(pending) = self.0.get_mut(place) {
@@ -37,7 +37,7 @@ impl Reports {
                     Poll::Ready(kept) => {
                         let pending = self.0.swap_remove(place);
                         if kept.is_ok() {
-                            return Poll::Ready(pending.wire);
+                            return Poll::Ready((pending.wire, pending.since));
                         }
                         count("not_kept");
                     }
@@ -92,12 +92,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         None
     }
 
-    /// A report is kept: it is remembered, and confirmed when it wants to be.
-    pub(super) async fn report_kept(&mut self, wire: &[u8]) -> Result<(), End> {
+    /// A report is kept: it is remembered, and confirmed when it wants to be. One that came too long ago is not waited for
+    /// any more, and is confirmed when it comes again.
+    pub(super) async fn report_kept(&mut self, wire: &[u8], since: Instant) -> Result<(), End> {
         let Some(message) = hear::read(wire) else { return Ok(()) };
         self.station.with(|state| state.recent.is_repeated(&message));
         count("kept");
-        match confirmation(&message) {
+        let is_in_time = since.elapsed() < self.shared.config.kept_within;
+        match confirmation(&message).filter(|_| is_in_time) {
             Some(reply) => self.write(&reply).await,
             None => Ok(()),
         }

@@ -154,7 +154,7 @@ pub(super) async fn lines(
         of_line.map_or(0, |(.., meters)| *meters)
     };
     let mut listed: Vec<LineLine> =
-        services.lines.iter().map(|line| line_of(line, meters(line.name()), budget(line.name()))).collect();
+        services.lines.iter().map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
     let unconfigured =
         counted.iter().filter(|(name, is_terminal, _)| !is_terminal && services.lines.get(name).is_none());
     listed.extend(unconfigured.map(|(name, _, meters)| LineLine {
@@ -187,7 +187,7 @@ fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
 
 fn lines_down(services: &Services) -> Vec<String> {
     let is_down =
-        |line: &&ChannelHandle| matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering);
+        |line: &ChannelHandle| matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering);
     services.lines.iter().filter(is_down).map(|line| line.name().to_owned()).collect()
 }
 
