@@ -69,6 +69,9 @@ pub enum AskError {
     /// The connection went before the first byte.
     #[error("the connection was lost before anything was sent")]
     Lost,
+    /// A frame for a meter that is no question: orders go by the line of the terminal. (T1)
+    #[error("what is to be forwarded is no question")]
+    NotAllowed,
     /// The request cannot be sent.
     #[error(transparent)]
     Unfit(#[from] RequestError),
@@ -95,6 +98,7 @@ impl AskError {
             Self::Busy => "busy",
             Self::OutOfTime => "out_of_time",
             Self::Lost => "lost",
+            Self::NotAllowed => "not_allowed",
             Self::Unfit(error) => error.kind(),
             Self::TooLong { .. } => "too_long",
             Self::Stopped => "stopped",

@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dlt645::address::MeterAddress;
+use dlt645::edition::Edition;
 use gdw1376::address::{AddressField, TerminalAddress};
 use gdw1376::frame::OVERHEAD;
-use gdw1376::request::Envelope;
+use gdw1376::request::{Envelope, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -24,7 +25,7 @@ use super::{Ask, AskError, Change, MeterPort, Report, Stranger, TerminalSettings
 use super::{dial, session};
 use crate::clock::Clock;
 use crate::config;
-use crate::link::Carrier;
+use crate::link::{Carrier, Gate};
 
 /// All terminals. Cheap to clone.
 #[derive(Clone)]
@@ -143,13 +144,16 @@ impl Terminals {
     }
 
     /// Asks a terminal and returns what came of it. What waits for its turn is taken back when this is dropped; what has
-    /// begun goes on to its end.
+    /// begun goes on to its end. Of frames for meters only questions are taken.
     ///
     /// # Errors
     /// [`AskError`] when nothing was asked.
     pub async fn ask(&self, to: TerminalAddress, what: Ask) -> Result<Told, AskError> {
         let station = self.shared.station(to).ok_or(AskError::Unknown)?;
         let Ask { request, urgency, timing, until } = what;
+        if !is_allowed(&request) {
+            return Err(AskError::NotAllowed);
+        }
         let envelope = Envelope::new(AddressField::single(to, self.shared.config.master), 0);
         let counted = request.to_bytes(&envelope)?.len().saturating_sub(OVERHEAD);
         let most = self.shared.most_request(&station);
@@ -170,6 +174,14 @@ impl Terminals {
         let station = self.shared.station(of)?;
         Some(Arc::new(OfTerminal::new(station, Arc::clone(&self.shared))))
     }
+}
+
+/// No frame that may change a meter leaves from here: those go by the lines behind terminals, which have a gate for each
+/// lane. (T1, I17)
+fn is_allowed(request: &Request) -> bool {
+    let Request::Forward(forward) = request else { return true };
+    let passes = |edition| Gate::READS.clear(edition, &forward.frame).is_ok();
+    passes(Edition::E2007) || passes(Edition::E1997)
 }
 
 /// A place in the queue of a terminal, given up when it is dropped.

@@ -124,21 +124,19 @@ struct Waiting {
 impl Waiting {
     /// A place for the next one, perhaps of the one that came first.
     async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
-        loop {
-            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-                return Some(place);
-            }
-            self.all.retain(|(_, task)| !task.is_finished());
-            let Some((since, _)) = self.all.front() else {
-                return Arc::clone(&self.places).acquire_owned().await.ok();
-            };
-            let fair = *since + FAIR;
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Some(place);
+        }
+        self.all.retain(|(_, task)| !task.is_finished());
+        let fair = self.all.front().map(|(since, _)| *since + FAIR);
+        if let Some(fair) = fair {
             tokio::select! {
                 biased;
                 place = Arc::clone(&self.places).acquire_owned() => return place.ok(),
                 () = sleep_until(fair) => self.displace(),
             }
         }
+        Arc::clone(&self.places).acquire_owned().await.ok()
     }
 
     fn displace(&mut self) {

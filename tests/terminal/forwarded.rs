@@ -258,6 +258,34 @@ async fn an_order_overtakes_a_read_that_waits_for_its_turn() {
     desk.close().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn i17_no_order_for_a_meter_is_forwarded_past_the_gates_of_its_line() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let forward = |frame: Vec<u8>| Forward {
+        port: 31,
+        line: gdw1376::request::LineSettings::METER_2400,
+        answer_within: gdw1376::request::Wait::Seconds(60),
+        byte_timeout: 10,
+        frame,
+    };
+    let timing = gdw1376::dialogue::Timing::FORWARDED;
+    let ask = |frame| {
+        let request = gdw1376::request::Request::Forward(forward(frame));
+        desk.terminals.ask(address(), chaobiao::terminal::Ask::new(request, Urgency::Restore, timing))
+    };
+    let order = cut(1).question.request.to_bytes();
+    let refused = ask(order).await.unwrap_err();
+    assert_eq!(refused.kind(), "not_allowed");
+    let (told, ()) = tokio::join!(ask(read(1).question.request.to_bytes()), async {
+        let request = peer.hear().await;
+        peer.deny(&request).await;
+    });
+    assert!(told.is_ok());
+    assert_eq!(desk.terminals.status(address()).unwrap().requests, 1);
+    desk.close().await;
+}
+
 /// Whatever the terminal does, at most one frame leaves for each order, and an answer is never another's.
 #[tokio::test(start_paused = true)]
 async fn f24_at_most_one_frame_leaves_for_an_order_in_any_schedule() {
@@ -280,7 +308,8 @@ async fn f24_at_most_one_frame_leaves_for_an_order_in_any_schedule() {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % most
         };
-        let (mut orders, mut held): (Vec<u64>, Vec<(Vec<u8>, Vec<u8>)>) = (Vec::new(), Vec::new());
+        let mut orders = Vec::new();
+        let mut held: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         let behaves = async {
             let mut sessions: u16 = 1;
             loop {

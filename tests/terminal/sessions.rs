@@ -65,7 +65,7 @@ async fn f19_what_waits_for_its_turn_goes_on_the_next_session_and_what_waits_too
     let desk = Desk::new();
     let peer = desk.log_in(5000).await;
     drop(peer);
-    tokio::task::yield_now().await;
+    tokio::time::sleep(SECOND).await;
     // An order that has not left yet may wait for the terminal.
     let ask = desk.terminals.ask(address(), set_clock());
     let comes_back = async {
@@ -77,8 +77,9 @@ async fn f19_what_waits_for_its_turn_goes_on_the_next_session_and_what_waits_too
     };
     let (told, new) = tokio::join!(ask, comes_back);
     assert!(matches!(told.unwrap().outcome, Outcome::Confirmed(_)));
-    drop(new);
     let gone = Instant::now();
+    drop(new);
+    tokio::time::sleep(SECOND).await;
     let told = desk.terminals.ask(address(), set_clock()).await;
     assert_eq!(told.unwrap_err(), AskError::NotConnected);
     assert_eq!(gone.elapsed().as_secs(), 120);
