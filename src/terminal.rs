@@ -39,6 +39,7 @@ mod station;
 mod status;
 mod strangers;
 mod tls;
+mod udp;
 
 pub use crate::link::Urgency;
 pub use ask::{Ask, AskError, Told};

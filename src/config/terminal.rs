@@ -18,6 +18,8 @@ use super::words::Words;
 pub struct Terminals {
     /// Where to wait for them; `None` when none dials in.
     pub listen: Option<SocketAddr>,
+    /// Where to wait for those that send datagrams; `None` when none does.
+    pub listen_udp: Option<SocketAddr>,
     /// How long one may take to say who it is.
     pub register_within: Duration,
     /// How many may be connected that have not yet said so.
@@ -103,6 +105,7 @@ impl Terminals {
         let minute = second * 60;
         Self {
             listen: section.optional("listen", ..),
+            listen_udp: section.optional("listen_udp", ..),
             register_within: section.value("register_within", second..=second * 30, second * 10),
             most_unregistered: section.value("most_unregistered", 1..=10_000, 1024),
             most_sessions: section.value("most_sessions", 1..=200_000, 25_000),

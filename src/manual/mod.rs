@@ -61,4 +61,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0015-ceilings-and-terms-are-made-stricter-by-one-looser-by-two.md")]
     pub mod d0015_ceilings_and_terms_are_made_stricter_by_one_looser_by_two {}
+
+    #[doc = include_str!("decisions/0017-a-terminal-has-one-queue-across-its-sessions.md")]
+    pub mod d0017_a_terminal_has_one_queue_across_its_sessions {}
 }

@@ -22,7 +22,7 @@ use super::server::{self, TerminalError};
 use super::state::Shared;
 use super::station::{Due, Station};
 use super::{Ask, AskError, Change, MeterPort, Report, Stranger, TerminalSettings, TerminalStatus, Told};
-use super::{dial, session};
+use super::{dial, session, udp};
 use crate::clock::Clock;
 use crate::config;
 use crate::link::{Carrier, Gate};
@@ -32,6 +32,7 @@ use crate::link::{Carrier, Gate};
 pub struct Terminals {
     shared: Arc<Shared>,
     listening: Option<SocketAddr>,
+    listening_udp: Option<SocketAddr>,
 }
 
 impl fmt::Debug for Terminals {
@@ -55,7 +56,9 @@ impl Terminals {
     ) -> Result<Self, TerminalError> {
         let mut terminals = Self::without_port(config, clock, tasks, stop);
         let shared = &terminals.shared;
-        terminals.listening = server::listen(shared).await?;
+        let (listening, listening_udp) = (server::listen(shared)?, udp::listen(shared).await?);
+        (terminals.listening, terminals.listening_udp) = (listening, listening_udp);
+        let shared = &terminals.shared;
         for terminal in &config.dial {
             dial::keep(Arc::clone(shared), terminal, seed);
         }
@@ -71,13 +74,19 @@ impl Terminals {
         stop: &CancellationToken,
     ) -> Self {
         let shared = Shared::new(config.clone(), clock, tasks.clone(), stop.clone());
-        Self { shared: Arc::new(shared), listening: None }
+        Self { shared: Arc::new(shared), listening: None, listening_udp: None }
     }
 
     /// Where terminals dial in, when they may.
     #[must_use]
     pub const fn listening(&self) -> Option<SocketAddr> {
         self.listening
+    }
+
+    /// Where terminals send datagrams to, when they may.
+    #[must_use]
+    pub const fn listening_udp(&self) -> Option<SocketAddr> {
+        self.listening_udp
     }
 
     /// Treats a stream as the connection of a terminal that has dialled in from there.

@@ -50,7 +50,7 @@ impl TerminalError {
 }
 
 /// Listens as the configuration says, and tells where.
-pub(super) async fn listen(shared: &Arc<Shared>) -> Result<Option<SocketAddr>, TerminalError> {
+pub(super) fn listen(shared: &Arc<Shared>) -> Result<Option<SocketAddr>, TerminalError> {
     let Some(address) = shared.config.listen else { return Ok(None) };
     let tls = shared.config.tls.as_ref().map(tls::acceptor).transpose()?;
     let failed = |source| TerminalError::Listen { address, source };

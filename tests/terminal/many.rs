@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use chaobiao::clock::Clock;
-use chaobiao::terminal::{TerminalSettings, Terminals};
+use chaobiao::terminal::{TerminalSettings, Terminals, WhatChanged};
 use gdw1376::address::TerminalAddress;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -132,6 +133,7 @@ async fn idle(count: u32) {
     let port = Port::open(count, &TerminalSettings::default()).await;
     let to = port.terminals.listening().unwrap();
     let before = resident();
+    let mut changes = port.terminals.changes();
     let begin = Instant::now();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "many::the_other_side", "--nocapture"])
@@ -140,10 +142,17 @@ async fn idle(count: u32) {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    while port.online() < usize::try_from(count).unwrap() {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    // Counting what is there would cost more than letting it in.
+    let mut seen = 0;
+    while seen < u64::from(count) {
+        match changes.recv().await {
+            Ok(change) => seen += u64::from(change.what == WhatChanged::LoggedIn),
+            Err(RecvError::Lagged(missed)) => seen += missed,
+            Err(RecvError::Closed) => panic!("closed"),
+        }
     }
     let took = begin.elapsed();
+    assert_eq!(port.online(), usize::try_from(count).unwrap());
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (state, sessions) = (before - before_any, resident() - before);
     let each = |bytes: u64| bytes / u64::from(count);

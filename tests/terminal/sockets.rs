@@ -109,6 +109,34 @@ async fn a_terminal_that_waits_is_dialled_again_and_again() {
     port.close().await;
 }
 
+#[tokio::test]
+async fn a_terminal_may_send_datagrams() {
+    let port = Port::open("listen_udp = \"127.0.0.1:0\"").await;
+    let to = port.terminals.listening_udp().unwrap();
+    // From the second address it is the same terminal, which has come anew.
+    for _ in 0..2 {
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.connect(to).await.unwrap();
+        let mut room = [0; 64];
+        socket.send(b"nonsense").await.unwrap();
+        socket.send(&hex(LOGIN)).await.unwrap();
+        let count = socket.recv(&mut room).await.unwrap();
+        assert_eq!(room[..count], hex(LOGIN_ANSWER));
+        let ask = port.terminals.ask(address(), clock_question(Urgency::OnDemand));
+        let hears = async {
+            let count = socket.recv(&mut room).await.unwrap();
+            assert_eq!((count, room[12]), (20, 0x0C));
+            let mut deny = hex("68 32 00 32 00 68 89 00 11 39 30 02 00 60 00 00 02 00 00 16");
+            deny[13] = room[13];
+            deny[18] = deny[6..18].iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte));
+            socket.send(&deny).await.unwrap();
+        };
+        let (told, ()) = tokio::join!(ask, hears);
+        assert!(matches!(told.unwrap().outcome, Outcome::Confirmed(_)));
+    }
+    port.close().await;
+}
+
 fn pem(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terminal/tls").join(name)
 }
