@@ -88,6 +88,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0014_report.sql"),
         include_str!("migrations/postgres/0014_report.sql"),
     ),
+    Migration::new(
+        "terminals",
+        include_str!("migrations/sqlite/0015_terminals.sql"),
+        include_str!("migrations/postgres/0015_terminals.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

@@ -24,6 +24,7 @@ mod rules;
 mod runs;
 mod secret;
 mod supply;
+mod terminals;
 mod views;
 
 use chaobiao::domain::{Day, Moment};
