@@ -207,7 +207,7 @@ fn half_of_tls_and_half_of_a_terminal_to_dial_are_faults() {
         "has no effect without address",
         "terminal_dial[3].address",
         "terminal_dial[3].to",
-        "is already taken",
+        "line 7 has the same",
     ] {
         assert!(error.contains(said), "{said} in {error}");
     }
