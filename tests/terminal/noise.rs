@@ -44,7 +44,8 @@ impl Junk {
         let answer = |units: &[u8], seq| answer_to(request, Control::DATA, None, Seq::single(seq), units);
         match self {
             Self::Bytes(bytes) => bytes.clone(),
-            Self::Cut(length) => answer(&wrong_units(), number(request))[..*length].to_vec(),
+            // Under another number: what follows may happen to end it soundly, one time in 256.
+            Self::Cut(length) => answer(&wrong_units(), number(request) ^ 0x05)[..*length].to_vec(),
             Self::Frame(control, afn, seq) => {
                 let mut frame = answer(&wrong_units(), 0);
                 // A logout would be one.
@@ -58,7 +59,9 @@ impl Junk {
                 frame
             }
             Self::Turned(place, bit) => {
-                let mut frame = answer(&wrong_units(), number(request));
+                // Likewise where its length may be what is turned.
+                let other = if *place < 6 { 0x05 } else { 0 };
+                let mut frame = answer(&wrong_units(), number(request) ^ other);
                 frame[*place] ^= 1 << bit;
                 frame
             }
