@@ -61,4 +61,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0015-ceilings-and-terms-are-made-stricter-by-one-looser-by-two.md")]
     pub mod d0015_ceilings_and_terms_are_made_stricter_by_one_looser_by_two {}
+
+    #[doc = include_str!("decisions/0016-what-pages-count-is-counted-when-it-changes.md")]
+    pub mod d0016_what_pages_count_is_counted_when_it_changes {}
 }

@@ -88,6 +88,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0014_report.sql"),
         include_str!("migrations/postgres/0014_report.sql"),
     ),
+    Migration::new(
+        "counts",
+        include_str!("migrations/sqlite/0016_counts.sql"),
+        include_str!("migrations/postgres/0016_counts.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

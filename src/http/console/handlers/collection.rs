@@ -219,10 +219,8 @@ pub(super) async fn loss(
 ) -> Result<Response, Problem> {
     let yesterday = Day::of(view.now).previous();
     let last = asked_day(&asked).unwrap_or(yesterday).min(yesterday);
-    let mut flows = Vec::new();
-    for back in 0..LOSS_DAYS {
-        flows.extend(services.store.area_flows(last.plus(-back), &caller.acting.regions).await?);
-    }
+    let days = (last.plus(1 - LOSS_DAYS), last);
+    let flows = services.store.area_flows(days, &caller.acting.regions).await?;
     let page = LossPage { last, flows, asked };
     answer(&services, &view, loss::TITLE, (page.markup(&view), page.file(&view))).await
 }
