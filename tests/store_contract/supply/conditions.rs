@@ -5,7 +5,7 @@ use chaobiao::domain::supply::{DatedTerms, Objection, OrderKind, OrderState, Ter
 use chaobiao::domain::{Coded, Day, Id};
 use chaobiao::store::AuditFilter;
 use chaobiao::store::archive::Saving;
-use chaobiao::store::supply::{Intended, Limits, NewOrder, PaymentEntry};
+use chaobiao::store::supply::{Intended, Limits, NewOrder, OrderFilter, PaymentEntry};
 
 use super::happening::{EVENTS, happen, undo};
 use super::ready::{DAY, HOUR, Home, acting, cut, run};
@@ -28,6 +28,10 @@ async fn t32_nobody_but_an_operator_asks_for_a_cut() {
         let asked = fresh.store.ask_order(&li, &cut(&homes, now()), &LIMITS, now()).await;
         assert_eq!(objections(asked), [Objection::OtherRegion]);
         assert!(!Role::Admin.may(OrderKind::Cut.action()));
+        let drafted = fresh.store.draft_order(&li, &cut(&homes, now()), now()).await;
+        assert_eq!(objections(drafted), [Objection::OtherRegion]);
+        let none = fresh.store.supply_orders(&OrderFilter::default(), &Regions::All, i64::MAX, 9).await;
+        assert_eq!(none.unwrap(), [], "nothing of it is kept");
     })
     .await;
 }
