@@ -30,6 +30,7 @@ pub mod overdue;
 pub mod proposals;
 pub mod protections;
 pub mod reads;
+mod sent;
 pub mod settings;
 pub mod table;
 #[cfg(test)]
