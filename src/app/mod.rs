@@ -7,6 +7,7 @@
 
 mod anchor;
 mod console;
+mod disk;
 mod lock;
 mod schedule;
 
@@ -240,8 +241,9 @@ impl Site {
         let sending = alarm::run(store, clock, alarms, stop);
         let watching = alarm::watch(store, clock, &self.lines, alarms, stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
+        let disks = self.watch_disks(stop);
         let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
-        tokio::join!(billing, nights, polls, anchor, console, asked, ordered, sending, watching);
+        tokio::join!(billing, nights, polls, anchor, disks, console, asked, ordered, sending, watching);
     }
 
     /// Runs the night of a day now.
