@@ -11,6 +11,7 @@ mod bodies;
 mod commands;
 mod described;
 mod desk;
+mod elsewhere;
 mod forged;
 mod limits;
 mod locked;
