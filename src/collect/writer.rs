@@ -170,6 +170,7 @@ fn merged(batches: &[Batch]) -> Batch {
         all.notes.status_words.extend(mem::take(&mut notes.status_words));
         all.notes.event_counts.extend(mem::take(&mut notes.event_counts));
         all.notes.events.extend(mem::take(&mut notes.events));
+        all.notes.terminals.append(notes.terminals);
         all.outcomes.extend(outcomes);
     }
     all

@@ -96,6 +96,8 @@ pub enum Action {
     ConfirmLimits,
     /// Replace passwords and keys of meters; nobody sees them.
     ReplaceSecrets,
+    /// Take a terminal in, or let it go.
+    AdoptTerminal,
     /// Read, verify and export the audit log.
     ReadAudit,
 }
@@ -129,6 +131,7 @@ impl Action {
             (Self::ProposeLimits, "propose_limits", &[Admin]),
             (Self::ConfirmLimits, "confirm_limits", &[Approver]),
             (Self::ReplaceSecrets, "replace_secrets", &[Admin]),
+            (Self::AdoptTerminal, "adopt_terminal", &[Operator, Admin]),
             (Self::ReadAudit, "read_audit", &[Auditor]),
         ]
     };

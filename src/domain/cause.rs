@@ -39,6 +39,8 @@ pub enum MissingCause {
     Stopped,
     /// The archive does not say how to reach the meter.
     NoPath,
+    /// It was never seen that what the terminal stores for the measuring point is this meter's. (F24)
+    PointNotVerified,
 }
 
 impl Coded for MissingCause {
@@ -60,6 +62,7 @@ impl Coded for MissingCause {
         (Self::OutOfTime, 15, "out of time"),
         (Self::Stopped, 16, "stopped"),
         (Self::NoPath, 17, "no path"),
+        (Self::PointNotVerified, 18, "point not verified"),
     ];
 }
 
@@ -85,6 +88,7 @@ impl MissingCause {
             Self::OutOfTime => "超时未抄",
             Self::Stopped => "人工停止",
             Self::NoPath => "无通信路径",
+            Self::PointNotVerified => "测量点未核对",
         }
     }
 }
@@ -96,7 +100,7 @@ mod tests {
 
     #[test]
     fn i19_every_cause_has_a_code_and_a_name_of_its_own() {
-        coded::check::<MissingCause>(17);
+        coded::check::<MissingCause>(18);
         let names: std::collections::HashSet<_> =
             MissingCause::TABLE.iter().map(|(cause, ..)| cause.name_zh()).collect();
         assert_eq!(names.len(), MissingCause::TABLE.len());

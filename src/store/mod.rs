@@ -42,6 +42,7 @@ mod session;
 mod sql;
 pub mod supply;
 mod tampering;
+pub mod terminal;
 mod transaction;
 pub mod view;
 

@@ -7,6 +7,7 @@ use super::Store;
 use super::error::StoreError;
 use super::sql::{Kind, Rows, Sql, Table};
 use super::tampering;
+use super::terminal::{self, TerminalNotes};
 use super::transaction::Transaction;
 use crate::domain::{ClockOffset, Day, Id, Meter, Moment};
 
@@ -62,6 +63,8 @@ pub struct Notes {
     pub event_counts: Vec<EventCount>,
     /// Events.
     pub events: Vec<MeterEvent>,
+    /// What is noted of terminals.
+    pub terminals: TerminalNotes,
 }
 
 impl Notes {
@@ -70,6 +73,7 @@ impl Notes {
             && self.status_words.is_empty()
             && self.event_counts.is_empty()
             && self.events.is_empty()
+            && self.terminals.is_empty()
     }
 }
 
@@ -206,7 +210,7 @@ pub(super) async fn save(writing: &mut Transaction, notes: &Notes) -> Result<(),
         events.push([(*meter).into(), kind, began, record, (*collected_at).into()]);
     }
     writing.insert(&EVENT, &events).await?;
-    Ok(())
+    terminal::save(writing, &notes.terminals).await
 }
 
 const CLOCK: Table = Table {

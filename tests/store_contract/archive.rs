@@ -53,7 +53,7 @@ async fn save(fresh: &Fresh, entries: &[ArchiveEntry]) -> Result<ArchiveReport, 
 }
 
 /// An entry behind a terminal.
-fn behind(number: u32, measuring_point: u16) -> ArchiveEntry {
+pub(crate) fn behind(number: u32, measuring_point: u16) -> ArchiveEntry {
     let mut entry = entry(number);
     entry.meter.path = MeterPath::Terminal {
         terminal: "1100-3039".to_owned(),

@@ -25,6 +25,7 @@ mod rules;
 mod runs;
 mod secret;
 mod supply;
+mod terminals;
 mod views;
 
 use chaobiao::domain::{Day, Moment};

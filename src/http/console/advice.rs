@@ -67,6 +67,10 @@ pub const fn of(cause: MissingCause) -> Phrase {
         MissingCause::NoPath => {
             Phrase::new("在档案中补上线路或终端", "give the meter a line or terminal in the archive")
         }
+        MissingCause::PointNotVerified => Phrase::new(
+            "终端数据未与电表直读核对一致：核对终端档案与测量点",
+            "the meter itself has not confirmed what its terminal stores: compare the terminal's archive with ours",
+        ),
     }
 }
 

@@ -1,0 +1,13 @@
+//! Concentrators and terminals (集中器, 采集终端): which are taken in, and what is noted of each.
+
+mod adopt;
+mod list;
+mod notes;
+
+pub use adopt::Adoption;
+pub use list::{TerminalEventLine, TerminalLine};
+pub use notes::{
+    ArchiveCompared, Difference, DifferenceKind, EventsRead, TerminalEvent, TerminalNotes, VerifiedPoint,
+};
+
+pub(super) use notes::save;

@@ -1,0 +1,270 @@
+//! What is known of terminals, for collection and for pages.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use gdw1376::address::TerminalAddress;
+
+use super::notes::Difference;
+use crate::domain::{ClockOffset, Id, Meter, Moment};
+use crate::store::Store;
+use crate::store::error::StoreError;
+
+/// A terminal as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TerminalLine {
+    /// Its address.
+    pub address: TerminalAddress,
+    /// What people call it.
+    pub name: Option<String>,
+    /// When somebody took it in, and who; `None` for one that the archive names.
+    pub adopted: Option<(Moment, String)>,
+    /// How many installed meters are behind it.
+    pub meters: u64,
+    /// How many of them the last run has read, of how many.
+    pub last_run: Option<(u64, u64)>,
+    /// When it logged in last.
+    pub logged_in_at: Option<Moment>,
+    /// When anything was heard of it.
+    pub heard_at: Option<Moment>,
+    /// The largest frames it takes and sends, in counted bytes.
+    pub frames: Option<(u16, u16)>,
+    /// When its archive was compared, how many records it has, and what differs.
+    pub archive: Option<(Moment, u32, Vec<Difference>)>,
+    /// Behind which places its important and its ordinary events are read.
+    pub events_read: (Option<u8>, Option<u8>),
+    /// How its clock stood when it was asked last.
+    pub clock: Option<ClockOffset>,
+    /// How many of its meters are at points that were verified.
+    pub verified: u64,
+}
+
+/// An event of a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TerminalEventLine {
+    /// The terminal.
+    pub terminal: TerminalAddress,
+    /// Whether it is an important one.
+    pub important: bool,
+    /// Its code (ERC).
+    pub code: u8,
+    /// The meter it is about.
+    pub meter: Option<Id<Meter>>,
+    /// When it happened, as the terminal wrote it.
+    pub began: Option<String>,
+    /// What it says, as JSON.
+    pub record: String,
+    /// When it came in.
+    pub collected_at: Moment,
+}
+
+impl Store {
+    /// The terminals that are taken in or named by the archive, in the order of their addresses.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or holds what this version does not know.
+    pub async fn terminals(&self) -> Result<Vec<TerminalLine>, StoreError> {
+        let mut reading = self.read("reading the terminals").await?;
+        let kept: Vec<KeptRow> = reading.rows(KEPT, &[]).await?;
+        let told: Vec<ToldRow> = reading.rows(TOLD, &[]).await?;
+        let mut told: HashMap<String, ToldRow> = told.into_iter().map(|row| (row.0.clone(), row)).collect();
+        kept.into_iter().map(|row| line(row, &mut told)).collect()
+    }
+
+    /// The addresses of all terminals that are taken in or named by the archive.
+    ///
+    /// # Errors
+    /// As [`Self::terminals`].
+    pub async fn known_terminals(&self) -> Result<Vec<TerminalAddress>, StoreError> {
+        let mut reading = self.read("reading the addresses of terminals").await?;
+        let rows: Vec<(String,)> = reading.rows(KNOWN, &[]).await?;
+        rows.iter().map(|(text,)| address(text)).collect()
+    }
+
+    /// One of [`Self::terminals`].
+    ///
+    /// # Errors
+    /// As [`Self::terminals`].
+    pub async fn terminal(&self, of: TerminalAddress) -> Result<Option<TerminalLine>, StoreError> {
+        Ok(self.terminals().await?.into_iter().find(|line| line.address == of))
+    }
+
+    /// How the clock of a terminal stood in its last session before an instant and in all since, in order of time.
+    ///
+    /// # Errors
+    /// As [`Self::terminals`].
+    pub async fn terminal_clocks(
+        &self,
+        terminal: TerminalAddress,
+        since: Moment,
+    ) -> Result<Vec<ClockOffset>, StoreError> {
+        let mut reading = self.read("reading the clock of a terminal").await?;
+        let rows: Vec<(i64, i64, i64)> =
+            reading.rows(CLOCKS, &[terminal.to_string().into(), since.into()]).await?;
+        Ok(rows.into_iter().map(|(at, fast, wrong)| offset(at, fast, wrong)).collect())
+    }
+
+    /// When each meter behind a terminal was verified at which point.
+    ///
+    /// # Errors
+    /// As [`Self::terminals`].
+    pub async fn verified_points(
+        &self,
+        terminal: TerminalAddress,
+    ) -> Result<HashMap<Id<Meter>, (u16, Moment)>, StoreError> {
+        let mut reading = self.read("reading verified points").await?;
+        let rows: Vec<(i64, i64, i64)> = reading.rows(VERIFIED, &[terminal.to_string().into()]).await?;
+        let point = |(meter, point, at)| {
+            Some((Id::new(meter), (u16::try_from(point).ok()?, Moment::from_micros(at))))
+        };
+        Ok(rows.into_iter().filter_map(point).collect())
+    }
+
+    /// The installed meters behind a terminal, by measuring point.
+    ///
+    /// # Errors
+    /// As [`Self::terminals`].
+    pub async fn meters_at(&self, terminal: TerminalAddress) -> Result<HashMap<u16, Id<Meter>>, StoreError> {
+        let mut reading = self.read("reading the meters of a terminal").await?;
+        let rows: Vec<(i64, i64)> = reading.rows(METERS, &[terminal.to_string().into()]).await?;
+        let at = |(point, meter): (i64, i64)| Some((u16::try_from(point).ok()?, Id::new(meter)));
+        Ok(rows.into_iter().filter_map(at).collect())
+    }
+
+    /// The newest events of a terminal, or of all, the last that came in first.
+    ///
+    /// # Errors
+    /// As [`Self::terminals`].
+    pub async fn terminal_events(
+        &self,
+        of: Option<TerminalAddress>,
+        most: u32,
+    ) -> Result<Vec<TerminalEventLine>, StoreError> {
+        let mut reading = self.read("reading events of terminals").await?;
+        let of = of.map(|address| address.to_string());
+        let args = [of.as_deref().into(), i64::from(most).into()];
+        let rows: Vec<(String, i64, i64, Option<i64>, Option<String>, String, i64)> =
+            reading.rows(EVENTS, &args).await?;
+        let event = |(terminal, important, code, meter, began, record, at): (String, _, i64, _, _, _, _)| {
+            Ok(TerminalEventLine {
+                terminal: address(&terminal)?,
+                important: important != 0,
+                code: u8::try_from(code).unwrap_or_default(),
+                meter: Option::map(meter, Id::new),
+                began,
+                record,
+                collected_at: Moment::from_micros(at),
+            })
+        };
+        rows.into_iter().map(event).collect()
+    }
+}
+
+/// Address, name, adopted when and by whom, logged in, heard, takes, sends.
+type KeptRow = (
+    String,
+    Option<String>,
+    Option<i64>,
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+);
+
+/// Address, meters, verified, read and planned in the last run, the clock.
+type ToldRow = (String, i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
+
+fn line(row: KeptRow, told: &mut HashMap<String, ToldRow>) -> Result<TerminalLine, StoreError> {
+    let (
+        text,
+        name,
+        adopted_at,
+        adopted_by,
+        logged_in,
+        heard,
+        takes,
+        sends,
+        read_at,
+        records,
+        differences,
+        e1,
+        e2,
+    ) = row;
+    let told = told.remove(&text);
+    let count = |number: i64| u64::try_from(number).unwrap_or_default();
+    let small = |number: Option<i64>| number.and_then(|number| u16::try_from(number).ok());
+    let place = |number: Option<i64>| number.and_then(|number| u8::try_from(number).ok());
+    let archive = read_at.map(|at| {
+        let differences = differences.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let records = records.and_then(|records| u32::try_from(records).ok());
+        (Moment::from_micros(at), records.unwrap_or_default(), differences.unwrap_or_default())
+    });
+    let (mut meters, mut verified, mut last_run, mut clock) = (0, 0, None, None);
+    if let Some((_, all, sure, read, planned, at, fast, wrong)) = told {
+        (meters, verified) = (count(all), count(sure));
+        last_run = read.zip(planned).map(|(read, planned)| (count(read), count(planned)));
+        clock = at.zip(fast).zip(wrong).map(|((at, fast), wrong)| offset(at, fast, wrong));
+    }
+    Ok(TerminalLine {
+        address: address(&text)?,
+        name,
+        adopted: adopted_at.map(Moment::from_micros).zip(adopted_by),
+        meters,
+        last_run: last_run.filter(|(_, planned)| *planned > 0),
+        logged_in_at: logged_in.map(Moment::from_micros),
+        heard_at: heard.map(Moment::from_micros),
+        frames: small(takes).zip(small(sends)),
+        archive,
+        events_read: (place(e1), place(e2)),
+        clock,
+        verified,
+    })
+}
+
+fn address(text: &str) -> Result<TerminalAddress, StoreError> {
+    text.parse().map_err(|_| StoreError::Unknown { list: "terminal address", found: text.to_owned() })
+}
+
+fn offset(at: i64, fast_us: i64, uncertainty_us: i64) -> ClockOffset {
+    let uncertainty = Duration::from_micros(u64::try_from(uncertainty_us).unwrap_or(0));
+    ClockOffset { at: Moment::from_micros(at), fast_us, uncertainty }
+}
+
+/// The terminals of installed meters, and those that were taken in and not let go.
+const KNOWN: &str = "SELECT address FROM terminal WHERE adopted_at IS NOT NULL AND forgotten_at IS NULL UNION \
+    SELECT m.terminal FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
+    WHERE m.terminal IS NOT NULL ORDER BY 1";
+
+const KEPT: &str = "SELECT k.address, t.name, t.adopted_at, t.adopted_by, t.logged_in_at, t.heard_at, t.takes, \
+    t.sends, t.archive_read_at, t.archive_records, t.archive_differences, t.important, t.ordinary \
+    FROM (SELECT address FROM terminal WHERE adopted_at IS NOT NULL AND forgotten_at IS NULL UNION \
+    SELECT m.terminal FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
+    WHERE m.terminal IS NOT NULL) k LEFT JOIN terminal t ON t.address = k.address ORDER BY 1";
+
+/// An outcome of 1 means that a meter was read.
+const TOLD: &str = "SELECT m.terminal, count(*), CAST(sum(CASE WHEN p.verified_at IS NULL THEN 0 ELSE 1 END) AS bigint), \
+    CAST(sum(CASE WHEN r.outcome = 1 THEN 1 ELSE 0 END) AS bigint), count(r.meter_id), \
+    max(c.at), max(c.fast_us), max(c.uncertainty_us) \
+    FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
+    LEFT JOIN terminal_point p ON p.meter_id = m.id AND p.terminal = m.terminal AND p.point = m.measuring_point \
+    LEFT JOIN run_meter r ON r.meter_id = m.id AND r.run_id = (SELECT max(id) FROM run) \
+    LEFT JOIN terminal_clock c ON c.terminal = m.terminal \
+        AND c.at = (SELECT max(n.at) FROM terminal_clock n WHERE n.terminal = m.terminal) \
+    WHERE m.terminal IS NOT NULL GROUP BY m.terminal";
+
+const CLOCKS: &str = "SELECT at, fast_us, uncertainty_us FROM terminal_clock WHERE terminal = $1 AND at >= coalesce( \
+    (SELECT max(at) FROM terminal_clock WHERE terminal = $1 AND at < $2), $2) ORDER BY at";
+
+const VERIFIED: &str = "SELECT meter_id, point, verified_at FROM terminal_point WHERE terminal = $1";
+
+const METERS: &str = "SELECT m.measuring_point, m.id FROM meter m \
+    JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL WHERE m.terminal = $1";
+
+const EVENTS: &str = "SELECT terminal, important, code, meter_id, began, record, collected_at FROM terminal_event \
+    WHERE $1 IS NULL OR terminal = $1 ORDER BY collected_at DESC, place DESC LIMIT $2";

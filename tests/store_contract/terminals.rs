@@ -1,0 +1,187 @@
+//! Terminals: taken in and let go, their clocks, archives, verified points and events.
+
+use std::time::Duration;
+
+use chaobiao::domain::access::{Acting, Regions, Role};
+use chaobiao::domain::{ClockOffset, Id, Moment};
+use chaobiao::store::archive::Saving;
+use chaobiao::store::terminal::{
+    Adoption, ArchiveCompared, Difference, DifferenceKind, EventsRead, TerminalEvent, TerminalNotes,
+    VerifiedPoint,
+};
+use chaobiao::store::{Batch, Notes};
+use gdw1376::address::TerminalAddress;
+
+use crate::archive::behind;
+use crate::{Fresh, midnight, on_both};
+
+fn at(seconds: u64) -> Moment {
+    midnight("2026-11-22").plus(Duration::from_secs(seconds))
+}
+
+fn terminal(text: &str) -> TerminalAddress {
+    text.parse().unwrap()
+}
+
+fn acting(role: Role) -> Acting {
+    Acting {
+        person: Id::new(1),
+        account: Id::new(1),
+        name: "li".to_owned(),
+        role,
+        role_since: at(0),
+        regions: Regions::All,
+        source: "10.0.0.7".to_owned(),
+    }
+}
+
+async fn keep(fresh: &Fresh, terminals: TerminalNotes) {
+    let notes = Notes { terminals, ..Notes::default() };
+    fresh.store.save(&Batch { notes, ..Batch::default() }, at(600)).await.unwrap();
+}
+
+fn event(place: u8, body: &str) -> TerminalEvent {
+    TerminalEvent {
+        place,
+        code: 14,
+        meter: None,
+        began: Some("2026-11-21 20:10".to_owned()),
+        body: body.to_owned(),
+        record: "[]".to_owned(),
+        collected_at: at(300),
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_is_known_while_somebody_or_the_archive_wants_it() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let entries = [behind(1, 1), behind(2, 2)];
+        store.save_archive(&entries, at(0), Saving::Save).await.unwrap();
+        let archived = terminal("1100-3039");
+        let strange = terminal("1100-0007");
+        assert_eq!(store.known_terminals().await.unwrap(), [archived]);
+
+        let viewer = acting(Role::Viewer);
+        assert_eq!(store.adopt_terminal(&viewer, strange, None, at(1)).await.unwrap(), Adoption::NotAllowed);
+        assert_eq!(store.known_terminals().await.unwrap(), [archived]);
+        let li = acting(Role::Operator);
+        assert_eq!(store.adopt_terminal(&li, strange, Some("gate 3"), at(2)).await.unwrap(), Adoption::Done);
+        assert_eq!(store.adopt_terminal(&li, strange, None, at(9)).await.unwrap(), Adoption::Done);
+        let known = store.terminals().await.unwrap();
+        assert_eq!(
+            known.iter().map(|line| (line.address, line.meters)).collect::<Vec<_>>(),
+            [(strange, 0), (archived, 2)]
+        );
+        assert_eq!(known[0].name.as_deref(), Some("gate 3"));
+        assert_eq!(known[0].adopted, Some((at(2), "li".to_owned())), "the first adoption stays");
+
+        assert_eq!(store.forget_terminal(&li, archived, at(10)).await.unwrap(), Adoption::HasMeters);
+        assert_eq!(store.forget_terminal(&viewer, strange, at(10)).await.unwrap(), Adoption::NotAllowed);
+        assert_eq!(store.forget_terminal(&li, strange, at(10)).await.unwrap(), Adoption::Done);
+        assert_eq!(store.forget_terminal(&li, strange, at(11)).await.unwrap(), Adoption::NotThere);
+        assert_eq!(store.known_terminals().await.unwrap(), [archived]);
+
+        let told =
+            fresh.texts("SELECT action || ' ' || object || ' ' || result FROM audit ORDER BY number").await;
+        assert_eq!(
+            told,
+            [
+                "terminal.adopt terminal 1100-0007 refused: not allowed",
+                "terminal.adopt terminal 1100-0007 done",
+                "terminal.adopt terminal 1100-0007 done",
+                "terminal.forget terminal 1100-0007 refused: not allowed",
+                "terminal.forget terminal 1100-0007 done",
+            ]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        store.save_archive(&[behind(1, 1), behind(2, 2)], at(0), Saving::Save).await.unwrap();
+        let of = terminal("1100-3039");
+        let meters = store.meters_at(of).await.unwrap();
+        let (first, second) = (meters[&1], meters[&2]);
+        let clock = |seconds, fast_us| {
+            let uncertainty = Duration::from_millis(700);
+            (of, ClockOffset { at: at(seconds), fast_us, uncertainty })
+        };
+        let differences = vec![Difference {
+            point: 2,
+            kind: DifferenceKind::OtherMeter,
+            ours: Some("000000000002".to_owned()),
+            theirs: Some("000000000009".to_owned()),
+        }];
+        let archive =
+            ArchiveCompared { terminal: of, at: at(50), records: 2, differences: differences.clone() };
+        let old = ArchiveCompared { at: at(20), differences: Vec::new(), ..archive.clone() };
+        let sure = VerifiedPoint { meter: first, terminal: of, point: 1, at: at(60) };
+        keep(
+            fresh,
+            TerminalNotes {
+                clocks: vec![clock(10, 1_000_000), clock(100, -2_000_000), clock(200, 0)],
+                frames: vec![(of, (1024, 2048))],
+                archives: vec![archive, old],
+                verified: vec![sure],
+                events: Vec::new(),
+            },
+        )
+        .await;
+
+        let seen = store.terminal(of).await.unwrap().unwrap();
+        assert_eq!(seen.archive, Some((at(50), 2, differences)), "an older comparison changes nothing");
+        assert_eq!((seen.frames, seen.verified, seen.meters), (Some((1024, 2048)), 1, 2));
+        assert_eq!(seen.clock.map(|clock| clock.at), Some(at(200)));
+        let since = store.terminal_clocks(of, at(150)).await.unwrap();
+        assert_eq!(since.iter().map(|clock| clock.at).collect::<Vec<_>>(), [at(100), at(200)]);
+        assert_eq!(store.verified_points(of).await.unwrap(), [(first, (1, at(60)))].into());
+
+        // A meter that is moved to another point is not sure any more there.
+        let moved = VerifiedPoint { meter: second, point: 7, ..sure };
+        keep(fresh, TerminalNotes { verified: vec![moved], ..TerminalNotes::default() }).await;
+        assert_eq!(store.terminal(of).await.unwrap().unwrap().verified, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f07_an_event_that_is_told_twice_is_one() {
+    on_both(async |fresh| {
+        let of = terminal("1100-3039");
+        let read = |read_to, events| EventsRead { terminal: of, important: true, read_to, events };
+        let events = |read| TerminalNotes { events: vec![read], ..TerminalNotes::default() };
+        // Told unasked, told again, then read with another.
+        keep(fresh, events(read(None, vec![event(4, "AA")]))).await;
+        keep(fresh, events(read(None, vec![event(4, "AA")]))).await;
+        keep(fresh, events(read(Some(6), vec![event(4, "AA"), event(5, "BB")]))).await;
+        // A turn of the ring later the same place holds another one.
+        keep(fresh, events(read(Some(5), vec![event(4, "CC")]))).await;
+        let told = fresh.store.terminal_events(Some(of), 10).await.unwrap();
+        assert_eq!(told.len(), 3);
+        let bodies = fresh.texts("SELECT body FROM terminal_event ORDER BY body").await;
+        assert_eq!(bodies, ["AA", "BB", "CC"]);
+        let places = fresh.texts("SELECT CAST(important AS text) FROM terminal").await;
+        assert_eq!(places, ["5"]);
+        assert_eq!(fresh.store.terminal_events(Some(terminal("1100-0001")), 10).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn when_a_terminal_was_heard_is_kept() {
+    on_both(async |fresh| {
+        let of = terminal("1100-3039");
+        let li = acting(Role::Admin);
+        fresh.store.adopt_terminal(&li, of, None, at(0)).await.unwrap();
+        fresh.store.terminals_heard(&[(of, at(10), Some(at(9)))]).await.unwrap();
+        fresh.store.terminals_heard(&[(of, at(70), None)]).await.unwrap();
+        fresh.store.terminals_heard(&[]).await.unwrap();
+        let seen = fresh.store.terminal(of).await.unwrap().unwrap();
+        assert_eq!((seen.logged_in_at, seen.heard_at), (Some(at(9)), Some(at(70))));
+    })
+    .await;
+}
