@@ -213,8 +213,9 @@ impl Store {
         let cancelled = async {
             let mut writing = self.change_supply("taking a supply order back").await?;
             let mut head = Head::load(&mut writing, id).await?;
-            if !acting.may(Action::ApproveCut) {
-                check_right(acting, &head)?;
+            match acting.may(Action::ApproveCut) {
+                true => check_region(acting, &head)?,
+                false => check_right(acting, &head)?,
             }
             if head.step_all(&mut writing, &Step::of(OrderEvent::Cancel, now)).await? == 0 {
                 return Err(Objection::WrongState.into());
@@ -240,8 +241,9 @@ impl Store {
         let finished = async {
             let mut writing = self.change_supply("closing a supply order").await?;
             let mut head = Head::load(&mut writing, id).await?;
-            if !acting.may(Action::ApproveCut) {
-                check_right(acting, &head)?;
+            match acting.may(Action::ApproveCut) {
+                true => check_region(acting, &head)?,
+                false => check_right(acting, &head)?,
             }
             if head.points.iter().any(|point| !point.state.has_ended()) {
                 return Err(Objection::WrongState.into());
