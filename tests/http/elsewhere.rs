@@ -96,7 +96,7 @@ fn filled(route: &Route, things: &Things) -> (String, bool) {
     let run = things.run.to_string();
     let other = if of(&["/runs/"]) { run } else { "1".to_owned() };
     let number = number.map_or(other, |number| number.to_string());
-    let mut filled = route.path.replace("{address}", "1").replace("{point}", "P1");
+    let mut filled = route.path.replace("{address}", "000000000001").replace("{point}", "P1");
     for name in ["{id}", "{order}"] {
         filled = filled.replace(name, &number);
     }
