@@ -56,7 +56,7 @@ pub(crate) async fn counts_are_right(fresh: &Fresh, after: &str) {
 /// A meter of one of three areas or none, on one of two lines.
 fn placed(number: u32, draw: u64) -> ArchiveEntry {
     let mut entry = entry(number);
-    entry.point.area = (draw % 4 > 0).then(|| format!("台区{}", draw % 4));
+    entry.point.area = (!draw.is_multiple_of(4)).then(|| format!("台区{}", draw % 4));
     entry.feeder = entry.point.area.as_ref().map(|_| "F20".to_owned());
     let line = format!("L{}", draw / 4 % 2);
     entry.meter.path = MeterPath::Line { line, baud: None, parity: None };
@@ -77,8 +77,9 @@ fn outcome(run: &Run, draw: u64) -> RunMeter {
         2 => RunOutcome::Missing(MissingCause::LineDown),
         _ => RunOutcome::Read,
     };
-    let holes =
-        (draw / 4 % 2 == 0).then(|| (u32::try_from(draw / 8 % 97).unwrap(), Some(MissingCause::Silent)));
+    let holes = (draw / 4)
+        .is_multiple_of(2)
+        .then(|| (u32::try_from(draw / 8 % 97).unwrap(), Some(MissingCause::Silent)));
     let meter = i64::try_from(draw / 1024 % u64::from(METERS)).unwrap() + 1;
     RunMeter { run: run.id, meter: Id::new(meter), outcome, detail: None, holes }
 }
@@ -163,8 +164,8 @@ async fn versions_of_the_outbox_are_counted_through_all_states() {
         let seed = Seed::new(18).named("counts of the outbox");
         for step in 0..40 {
             let draw = seed.number(step);
-            let receiver = if draw % 2 == 0 { "ledger" } else { "billing" };
-            let at = midnight(if draw % 3 == 0 { DAY } else { "2026-10-01" }).micros();
+            let receiver = if draw.is_multiple_of(2) { "ledger" } else { "billing" };
+            let at = midnight(if draw.is_multiple_of(3) { DAY } else { "2026-10-01" }).micros();
             fresh
                 .run(&format!(
                     "INSERT INTO outbox (point_id, item, kind, at, version, receiver, key, state, next_at, tries) VALUES \
@@ -237,7 +238,7 @@ async fn what_areas_used_follows_versions_moved_points_and_meters() {
         let (store, now) = (&fresh.store, midnight("2026-11-01"));
         let checked = |number: u32, draw: u64| {
             let mut entry = placed(number, draw);
-            entry.point.role = if draw / 8 % 3 == 0 { PointRole::AreaCheck } else { PointRole::Customer };
+            entry.point.role = if (draw / 8).is_multiple_of(3) { PointRole::AreaCheck } else { PointRole::Customer };
             entry
         };
         let entries: Vec<_> = (1..=METERS).map(|number| checked(number, u64::from(number) * 5)).collect();
@@ -250,7 +251,7 @@ async fn what_areas_used_follows_versions_moved_points_and_meters() {
         for step in 0..80 {
             let draw = seed.number(step);
             let number = draw / 8 % u64::from(METERS) + 1;
-            if draw % 8 == 0 {
+            if draw.is_multiple_of(8) {
                 let number = u32::try_from(number).unwrap();
                 if !swapped(number) {
                     store.save_archive(&[checked(number, draw / 1024)], now, Saving::Confirmed).await.unwrap();
@@ -259,7 +260,7 @@ async fn what_areas_used_follows_versions_moved_points_and_meters() {
             } else {
                 let of = days[usize::try_from(draw / 1024 % 4).unwrap()];
                 let item = items[usize::try_from(draw / 4096 % 3).unwrap()];
-                let kind = if draw / 16_384 % 5 == 0 { 1 } else { 2 };
+                let kind = if (draw / 16_384).is_multiple_of(5) { 1 } else { 2 };
                 let version = versions.entry((number, of, item, kind)).and_modify(|version| *version += 1).or_insert(1);
                 let (value, quality) = match draw / 65_536 % 4 {
                     0 => ("NULL".to_owned(), "NULL"),
@@ -318,5 +319,5 @@ async fn what_areas_used_follows_versions_moved_points_and_meters() {
 
 /// Meters that are exchanged in the middle.
 const fn swapped(number: u32) -> bool {
-    number % 3 == 0
+    number.is_multiple_of(3)
 }
