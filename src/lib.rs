@@ -19,3 +19,4 @@ pub mod plan;
 pub mod store;
 pub mod supply;
 pub mod telemetry;
+pub mod terminal;

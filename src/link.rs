@@ -1,4 +1,4 @@
-//! The path to a line: a serial port, a TCP connection either way, or memory in tests.
+//! The path to a line: a serial port, a TCP connection either way, a terminal that forwards, or memory in tests.
 //!
 //! A link carries bytes and knows frames in one place only, the [`Gate`] that every byte passes on its way out. It
 //! guarantees that a serial port is opened for this process alone, that a peer that vanished is noticed, and says in
@@ -11,6 +11,7 @@ mod capture;
 mod dial_in;
 mod dialler;
 mod error;
+mod forwarded;
 mod gate;
 mod mask;
 mod place;
@@ -29,11 +30,12 @@ pub use capture::{Capture, CaptureSettings, Captures};
 pub use dial_in::{DialIn, DialInError, DialInLine, DialInSettings, DialledIn, Incoming, Registration};
 pub use dialler::Dialler;
 pub use error::LinkError;
+pub use forwarded::{Answer, Brought, Carried, Carrier, Forwarded, Later, Purpose, Turn, Urgency};
 pub use gate::{Blocked, Cleared, Gate};
 pub use mask::{hex_without, secrets};
 pub use place::{Place, Rate};
 pub use tap::{Direction, Gathering, Tap};
-pub use tcp::Liveness;
+pub use tcp::{Liveness, watch_over};
 
 /// An open path to one line.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub enum Link {
     Incoming(Box<Incoming>),
     /// Memory: the other end is in this process.
     Memory(DuplexStream),
+    /// A terminal that forwards frames.
+    Forwarded(Box<Forwarded>),
 }
 
 impl Link {
@@ -67,13 +71,50 @@ impl Link {
     pub fn tune(&mut self, rate: Rate) -> Result<(), LinkError> {
         match self {
             Self::Serial(port) => serial::tune(port, rate),
-            Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) => Ok(()),
+            Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) | Self::Forwarded(_) => Ok(()),
+        }
+    }
+
+    /// Gets ready to send a frame for this purpose. Where a terminal forwards it, that is waiting for its turn, which may
+    /// take long; dropping the future gives the place up. Other paths are ready.
+    ///
+    /// # Errors
+    /// [`LinkError::NoTurn`] when the turn did not come in time, [`LinkError::Closed`] when the terminal is gone.
+    pub async fn prepare(&mut self, purpose: Purpose) -> Result<(), LinkError> {
+        match self {
+            Self::Forwarded(path) => path.prepare(purpose).await,
+            Self::Serial(_) | Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) => Ok(()),
+        }
+    }
+
+    /// What the path adds at most to the delay of this meter's answers, as far as the path itself knows.
+    #[must_use]
+    pub fn delay(&self, meter: [u8; 6]) -> Option<Duration> {
+        match self {
+            Self::Forwarded(path) => Some(path.delay(meter)),
+            Self::Serial(_) | Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) => None,
+        }
+    }
+
+    /// True when an answer says to which question it belongs, so that an old one need not be waited out (F6).
+    #[must_use]
+    pub const fn numbers_answers(&self) -> bool {
+        matches!(self, Self::Forwarded(_))
+    }
+
+    /// How long the path may take no byte before it counts as failed. A terminal may be about something else.
+    #[must_use]
+    pub const fn write_within(&self) -> Duration {
+        match self {
+            Self::Forwarded(_) => Duration::from_secs(60),
+            Self::Serial(_) | Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) => Duration::from_secs(5),
         }
     }
 
     /// Waits for bytes and gives how many came, at least one.
     ///
     /// # Errors
+    /// [`LinkError::NoAnswer`] when the path is as good as before and knows that nothing will come;
     /// [`LinkError::Closed`] at the end of the stream, which is also what an unplugged adapter looks like;
     /// [`LinkError::Failed`] otherwise. Either way the path has to be opened anew.
     pub async fn read(&mut self, room: &mut [u8]) -> Result<usize, LinkError> {
@@ -82,6 +123,7 @@ impl Link {
             Self::Tcp(stream) => stream.read(room).await,
             Self::Incoming(stream) => return stream.read(room).await,
             Self::Memory(stream) => stream.read(room).await,
+            Self::Forwarded(path) => return path.read(room).await,
         };
         match read {
             Ok(0) => Err(LinkError::Closed),
@@ -90,7 +132,7 @@ impl Link {
         }
     }
 
-    /// Writes some of the bytes and gives how many were taken.
+    /// Writes some of the bytes and gives how many were taken. A terminal takes a frame as a whole.
     ///
     /// # Errors
     /// [`LinkError::Closed`] when none can be, [`LinkError::Failed`] otherwise.
@@ -101,6 +143,7 @@ impl Link {
             Self::Tcp(stream) => stream.write(bytes).await,
             Self::Incoming(stream) => stream.write(bytes).await,
             Self::Memory(stream) => stream.write(bytes).await,
+            Self::Forwarded(path) => return path.write(cleared).await,
         };
         match written {
             Ok(0) => Err(LinkError::Closed),

@@ -47,6 +47,19 @@ pub const HEART_BEATS: &str = "amr_link_heart_beat_total";
 /// Records of captures that were lost, because the disk was too slow or refused them.
 pub const CAPTURE_LOST: &str = "amr_capture_lost_total";
 
+/// Sessions of terminals.
+pub const TERMINAL_SESSIONS: &str = "amr_terminal_session";
+/// Connections of terminals, by `outcome` of their login.
+pub const TERMINAL_LOGINS: &str = "amr_terminal_login_total";
+/// Sessions of terminals that ended, by `reason`.
+pub const TERMINAL_ENDS: &str = "amr_terminal_end_total";
+/// Questions and orders to terminals that ended, by `outcome`.
+pub const TERMINAL_DIALOGUES: &str = "amr_terminal_dialogue_total";
+/// Frames of terminals that nobody waited for, by `reason`.
+pub const TERMINAL_UNTAKEN: &str = "amr_terminal_untaken_frame_total";
+/// Reports of terminals, by `outcome`.
+pub const TERMINAL_REPORTS: &str = "amr_terminal_report_total";
+
 /// Register reads that were kept, by `source` and `quality`.
 pub const READINGS: &str = "amr_reading_total";
 /// Values of curves that were kept.
@@ -90,6 +103,7 @@ pub fn describe() {
     }
     describe_gauge!(QUEUE_DEPTH, "jobs that wait, by lane");
     describe_gauge!(LINES_UP, "lines that are up");
+    describe_gauge!(TERMINAL_SESSIONS, "sessions of terminals");
     describe_histogram!(EXCHANGE_SECONDS, metrics::Unit::Seconds, "how long exchanges took");
     describe_histogram!(WAIT_SECONDS, metrics::Unit::Seconds, "how long jobs waited before their first byte");
 }
@@ -112,6 +126,11 @@ const COUNTERS: &[(&str, &str)] = &[
     (LOST, "paths that failed or were given up"),
     (DIALLED_IN, "connections of devices that dial in, by outcome"),
     (HEART_BEATS, "heart-beat and registration packets taken out"),
+    (TERMINAL_LOGINS, "connections of terminals, by outcome of their login"),
+    (TERMINAL_ENDS, "sessions of terminals that ended, by reason"),
+    (TERMINAL_DIALOGUES, "questions and orders to terminals that ended, by outcome"),
+    (TERMINAL_UNTAKEN, "frames of terminals that nobody waited for, by reason"),
+    (TERMINAL_REPORTS, "reports of terminals, by outcome"),
     (CAPTURE_LOST, "records of captures that were lost"),
     (READINGS, "register reads that were kept, by source and quality"),
     (SLOTS, "values of curves that were kept"),
@@ -128,7 +147,7 @@ mod tests {
     fn names_follow_their_form_and_are_their_own() {
         let mut names: Vec<&str> = COUNTERS.iter().map(|(name, _)| *name).collect();
         assert!(names.iter().all(|name| name.starts_with("amr_") && name.ends_with("_total")));
-        names.extend([QUEUE_DEPTH, LINES_UP, EXCHANGE_SECONDS, WAIT_SECONDS]);
+        names.extend([QUEUE_DEPTH, LINES_UP, TERMINAL_SESSIONS, EXCHANGE_SECONDS, WAIT_SECONDS]);
         let distinct: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(distinct.len(), names.len());
         describe();

@@ -17,25 +17,29 @@ const LAYERS: &[(&str, &str)] = &[
     ("archive", "domain config"),
     ("telemetry", "domain clock config"),
     ("link", "domain clock config telemetry"),
-    ("channel", "domain clock config telemetry link"),
+    ("terminal", "domain clock config telemetry link"),
+    ("channel", "domain clock config telemetry link terminal"),
     ("plan", "domain clock config telemetry"),
     ("store", "domain clock config telemetry"),
-    ("collect", "domain clock config telemetry plan channel store"),
+    ("collect", "domain clock config telemetry plan terminal channel store"),
     ("billing", "domain clock config telemetry plan channel store"),
-    ("supply", "domain clock config telemetry plan channel store"),
-    ("alarm", "domain clock config telemetry channel store"),
-    ("http", "domain clock config archive telemetry plan channel store collect billing supply alarm"),
+    ("supply", "domain clock config telemetry plan terminal channel store"),
+    ("alarm", "domain clock config telemetry terminal channel store"),
+    (
+        "http",
+        "domain clock config archive telemetry plan terminal channel store collect billing supply alarm",
+    ),
     (
         "app",
-        "domain clock config archive telemetry link plan channel store collect billing supply alarm http",
+        "domain clock config archive telemetry link plan terminal channel store collect billing supply alarm http",
     ),
     (
         "cli",
-        "domain clock config archive telemetry link plan channel store collect billing supply alarm http app manual",
+        "domain clock config archive telemetry link plan terminal channel store collect billing supply alarm http app manual",
     ),
     (
         "main",
-        "domain clock config archive telemetry link plan channel store collect billing supply alarm http app manual cli",
+        "domain clock config archive telemetry link plan terminal channel store collect billing supply alarm http app manual cli",
     ),
 ];
 

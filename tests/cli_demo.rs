@@ -15,7 +15,7 @@ fn a_demonstration_is_complete_within_a_minute() {
     let done = demo(&["--once", "--json", "--dir", &directory]);
     let talk = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success(), "{talk}");
-    assert!(talk.contains("64 meters on 32 lines of 9600 baud, one of them on a pseudo-terminal"), "{talk}");
+    assert!(talk.contains("64 meters, 8 of them behind a concentrator, 32 lines of 9600 baud, one of them on a pseudo-terminal"), "{talk}");
     let summary: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     let number = |name: &str| summary.get(name).and_then(serde_json::Value::as_u64).unwrap();
     assert_eq!((number("planned"), number("read")), (64, 64), "{summary}");

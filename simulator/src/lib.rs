@@ -11,6 +11,7 @@ pub mod measured {}
 
 pub mod bus;
 pub mod clock;
+pub mod concentrator;
 pub mod esam;
 pub mod fault;
 pub mod instant;

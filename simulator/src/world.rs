@@ -9,6 +9,7 @@ pub mod file;
 pub mod fitted;
 pub mod generate;
 pub mod names;
+pub mod terminal;
 #[cfg(test)]
 mod tests;
 pub mod told;
@@ -32,6 +33,7 @@ use crate::truth::face::CAPACITY;
 use crate::truth::installation::Installation;
 use crate::truth::register::Phase;
 use file::{BusEntry, EventEntry, EventName, MeterEntry, WorldFile};
+use terminal::Neighbourhood;
 
 /// The world as it begins: its lines, each with its meters.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct World {
     pub seed: Seed,
     /// The lines in the order of the file.
     pub lines: Vec<Line>,
+    /// The terminals in the order of the file.
+    pub terminals: Vec<Neighbourhood>,
 }
 
 /// One line (bus) with the meters on it.
@@ -92,14 +96,27 @@ impl World {
             }
             lines.push(Line { entry: entry.clone(), meters: Vec::new() });
         }
+        let mut terminals: Vec<Neighbourhood> = Vec::new();
+        for entry in &file.terminal {
+            if terminals.iter().any(|terminal| terminal.entry.address == entry.address) {
+                return Err(WorldError::DoubledBus { bus: entry.address.to_string() });
+            }
+            terminals.push(Neighbourhood { entry: entry.clone(), meters: Vec::new() });
+        }
         let mut tables = Tables { seed, made: BTreeMap::new() };
-        let places: BTreeMap<String, usize> =
-            lines.iter().enumerate().map(|(place, line)| (line.entry.name.clone(), place)).collect();
+        let named = lines.iter().map(|line| line.entry.name.clone());
+        let named = named.chain(terminals.iter().map(|terminal| terminal.entry.address.to_string()));
+        let places: BTreeMap<String, usize> = named.enumerate().map(|(place, name)| (name, place)).collect();
+        let mut hung = lines
+            .iter_mut()
+            .map(|line| &mut line.meters)
+            .chain(terminals.iter_mut().map(|terminal| &mut terminal.meters))
+            .collect::<Vec<_>>();
         let mut taken = std::collections::BTreeSet::new();
         for entry in &file.meter {
             let meter = entry.address.to_string();
             let place = places.get(&entry.bus).copied();
-            let Some(line) = place.and_then(|place| lines.get_mut(place)) else {
+            let Some(meters) = place.and_then(|place| hung.get_mut(place)) else {
                 return Err(WorldError::UnknownBus { meter, bus: entry.bus.clone() });
             };
             if !taken.insert((place, entry.address)) {
@@ -112,19 +129,23 @@ impl World {
                     Event { kind: EventKind::PowerCut, from: cut.from.0, to: Some(cut.to.0), operator: 0 };
                 meter.truth_mut().insert(event);
             }
-            line.meters.push((entry.clone(), meter));
+            meters.push((entry.clone(), meter));
         }
-        Ok(Self { seed, lines })
+        Ok(Self { seed, lines, terminals })
     }
 
-    /// All meters, line by line.
+    /// All meters, line by line and terminal by terminal.
     pub fn meters(&self) -> impl Iterator<Item = &Meter> {
-        self.lines.iter().flat_map(|line| line.meters.iter().map(|(_, meter)| meter))
+        let on_lines = self.lines.iter().map(|line| &line.meters);
+        let behind = self.terminals.iter().map(|terminal| &terminal.meters);
+        on_lines.chain(behind).flatten().map(|(_, meter)| meter)
     }
 
     /// Lets the registers of all meters stand still from an instant on.
     pub fn hold(&mut self, at: At) {
-        for (_, meter) in self.lines.iter_mut().flat_map(|line| &mut line.meters) {
+        let on_lines = self.lines.iter_mut().map(|line| &mut line.meters);
+        let behind = self.terminals.iter_mut().map(|terminal| &mut terminal.meters);
+        for (_, meter) in on_lines.chain(behind).flatten() {
             meter.truth_mut().hold(at);
         }
     }

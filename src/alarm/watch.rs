@@ -1,12 +1,13 @@
-//! Looks after what tells of itself nowhere else: lines, what billing refused, and the clock of this machine.
+//! Looks after what tells of itself nowhere else: lines, terminals, what billing refused, and the clock of this machine.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use gdw1376::address::TerminalAddress;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::channel::{LinePhase, LineStatus, Lines};
+use crate::channel::{ChannelHandle, LinePhase, LineStatus, Lines};
 use crate::clock::Clock;
 use crate::config::Alarms;
 use crate::domain::access::Regions;
@@ -14,12 +15,21 @@ use crate::domain::{Alarm, AlarmKind, Moment};
 use crate::store::alarm::AlarmFilter;
 use crate::store::{Store, StoreError};
 use crate::telemetry::with_causes;
+use crate::terminal::{TerminalStatus, Terminals};
 
-/// Raises alarms about lines, billing and the clock, and ends them, until `stop`.
-pub async fn watch(store: &Store, clock: &Clock, lines: &Lines, alarms: &Alarms, stop: &CancellationToken) {
+/// Raises alarms about lines, terminals, billing and the clock, and ends them, until `stop`.
+pub async fn watch(
+    store: &Store,
+    clock: &Clock,
+    (lines, terminals): (&Lines, Option<&Terminals>),
+    alarms: &Alarms,
+    stop: &CancellationToken,
+) {
     let mut watcher = Watcher {
         store,
         lines,
+        terminals,
+        began_at: Instant::now(),
         line_down_after: alarms.line_down_after,
         open: None,
         down: HashMap::new(),
@@ -41,6 +51,8 @@ pub async fn watch(store: &Store, clock: &Clock, lines: &Lines, alarms: &Alarms,
 struct Watcher<'a> {
     store: &'a Store,
     lines: &'a Lines,
+    terminals: Option<&'a Terminals>,
+    began_at: Instant,
     line_down_after: Duration,
     /// Which of the alarms that it ends are open; `None` before the database has said so.
     open: Option<HashSet<(AlarmKind, String)>>,
@@ -58,8 +70,13 @@ impl Watcher<'_> {
         if self.open.is_none() {
             self.open = Some(self.open_alarms().await?);
         }
-        for line in self.lines.iter() {
+        // The line behind a terminal is down when the terminal is away, which is told of the terminal.
+        let is_wire = |line: &ChannelHandle| line.name().parse::<TerminalAddress>().is_err();
+        for line in self.lines.iter().filter(is_wire) {
             self.look_at_line(line.name(), &line.status(), now).await?;
+        }
+        for terminal in self.terminals.map(Terminals::all).unwrap_or_default() {
+            self.look_at_terminal(&terminal, now).await?;
         }
         self.look_at_billing(now).await
     }
@@ -103,6 +120,23 @@ impl Watcher<'_> {
             self.store.raise_alarm(&alarm).await?;
         }
         Ok(())
+    }
+
+    /// A terminal that is away for longer than three heartbeats and a reconnection take.
+    async fn look_at_terminal(&mut self, status: &TerminalStatus, now: Moment) -> Result<(), StoreError> {
+        let subject = format!("terminal {}", status.address);
+        if status.is_online {
+            return self.end(AlarmKind::TerminalSilent, &subject, now).await;
+        }
+        let heard = status.last_heard_at.map_or_else(|| self.began_at.elapsed(), |at| now.since(at));
+        if heard < TERMINAL_SILENT {
+            return Ok(());
+        }
+        let (zh, en) = match status.last_heard_at {
+            Some(at) => (format!("最近通信 {}", at.in_china()), format!("heard last {}", at.in_china())),
+            None => ("启动以来未登录".to_owned(), "it has not come since the program began".to_owned()),
+        };
+        self.begin(Alarm::new(AlarmKind::TerminalSilent, subject, now).saying(&zh, &en)).await
     }
 
     async fn look_at_billing(&mut self, now: Moment) -> Result<(), StoreError> {
@@ -159,7 +193,10 @@ impl Watcher<'_> {
     }
 }
 
-const ENDED_HERE: &[AlarmKind] = &[AlarmKind::LineDown, AlarmKind::LineChatter, AlarmKind::BillingParked];
+const ENDED_HERE: &[AlarmKind] =
+    &[AlarmKind::LineDown, AlarmKind::LineChatter, AlarmKind::TerminalSilent, AlarmKind::BillingParked];
+/// Three heartbeats of five minutes.
+const TERMINAL_SILENT: Duration = Duration::from_secs(900);
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Microseconds by which the clock may run otherwise than time does. (F33)
 const LARGEST_STEP: u64 = 60_000_000;

@@ -53,13 +53,19 @@ impl Site {
         .reading(self.on_demand.clone())
         .rereading(self.read_again.clone())
         .ordering(self.supply.clone())
+        .with_terminals(self.terminals.clone(), self.collector.clone())
     }
 
     /// Wakes whoever watches when an on-demand read or an order has changed.
     pub(super) async fn tell_of_changes(&self, told: Changes, stop: &CancellationToken) {
         let (mut reads, mut orders) = (self.on_demand.changes(), self.supply.changes());
+        let mut terminals = self.terminals.changes();
         loop {
             tokio::select! {
+                changed = terminals.recv() => match changed {
+                    Ok(_) | Err(RecvError::Lagged(_)) => told.tell(Topic::Terminal),
+                    Err(RecvError::Closed) => return,
+                },
                 () = stop.cancelled() => return,
                 changed = reads.recv() => match changed {
                     Ok(_) | Err(RecvError::Lagged(_)) => told.tell(Topic::Read),

@@ -7,8 +7,10 @@
 
 mod anchor;
 mod console;
+mod disk;
 mod lock;
 mod schedule;
+mod terminals;
 
 pub use anchor::{AnchorError, anchors};
 pub use console::Console;
@@ -35,6 +37,7 @@ use crate::link::{CaptureSettings, Captures, DialInError};
 use crate::store::{Address, Migrations, Store, StoreError};
 use crate::supply::field::{FieldParts, Fields};
 use crate::supply::{Supply, SupplyParts, SupplySettings};
+use crate::terminal::{TerminalError, Terminals};
 use lock::SiteLock;
 
 /// Why a site cannot be started.
@@ -52,6 +55,9 @@ pub enum AppError {
     /// The port that DTUs dial.
     #[error("the port for devices that dial in cannot be opened")]
     DialIn(#[from] DialInError),
+    /// The port that terminals dial.
+    #[error("the port for terminals cannot be opened")]
+    Terminals(#[from] TerminalError),
     /// Files of frames.
     #[error("frames cannot be captured")]
     Capture(#[source] io::Error),
@@ -100,6 +106,7 @@ impl AppError {
         match self {
             Self::Store { source, .. } => source.kind(),
             Self::DialIn(_) => "dial_in",
+            Self::Terminals(_) => "terminals",
             Self::Capture(_) => "capture",
             Self::InUse { .. } => "in_use",
             Self::Lock { .. } => "lock",
@@ -116,8 +123,10 @@ impl AppError {
 pub struct Site {
     /// Where everything is kept.
     pub store: Store,
-    /// The lines.
+    /// The lines, those behind terminals among them.
     pub lines: Lines,
+    /// Terminals and their sessions.
+    pub terminals: Terminals,
     /// Runs the nights.
     pub collector: Collector,
     /// Reads that somebody waits for.
@@ -159,7 +168,7 @@ impl Site {
     ///
     /// # Errors
     /// [`AppError`] when the database cannot be used, another process serves the site, a line has more meters than its
-    /// nights can hold, or the port for devices that dial in cannot be opened. A line that is down is no error.
+    /// nights can hold, or a port for devices or terminals that dial in cannot be opened. A line that is down is no error.
     pub async fn start(config: Config, clock: Clock, seed: u64) -> Result<Self, AppError> {
         let address = Address::from(&config.database.place);
         let lock = SiteLock::of(&address)?;
@@ -179,7 +188,10 @@ impl Site {
             .map_err(AppError::Capture)?;
         let (tasks, stop_lines, stop_waiting) =
             (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let terminals = Terminals::open(&config.terminals, clock.clone(), seed, &tasks, &stop_lines).await?;
+        terminals::introduce(&store, &terminals).await.map_err(unusable)?;
         let lines = Lines::open(&config, &captures, seed, &tasks, &stop_lines).await?;
+        let lines = lines.with_terminals(terminals.clone(), &config, &captures, seed, &tasks, &stop_lines);
         let collector = Collector::new(
             store.clone(),
             clock.clone(),
@@ -196,6 +208,7 @@ impl Site {
         Ok(Self {
             store,
             lines,
+            terminals,
             collector,
             on_demand,
             read_again,
@@ -238,10 +251,23 @@ impl Site {
         };
         let (store, clock, alarms) = (&self.store, &self.clock, &self.config.alarms);
         let sending = alarm::run(store, clock, alarms, stop);
-        let watching = alarm::watch(store, clock, &self.lines, alarms, stop);
+        let watching = alarm::watch(store, clock, (&self.lines, Some(&self.terminals)), alarms, stop);
+        let knowing = terminals::look_after(store, &self.terminals, stop);
+        let keeping = self.keep_reports(stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
+        let disks = self.watch_disks(stop);
         let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
-        tokio::join!(billing, nights, polls, anchor, console, asked, ordered, sending, watching);
+        tokio::join!(
+            billing, nights, polls, anchor, disks, console, asked, ordered, sending, watching, knowing,
+            keeping
+        );
+    }
+
+    /// Keeps what terminals report.
+    async fn keep_reports(&self, stop: &CancellationToken) {
+        if let Some(reports) = self.terminals.reports() {
+            collect::keep_reports(self.collector.clone(), reports, stop.clone()).await;
+        }
     }
 
     /// Runs the night of a day now.
@@ -249,6 +275,10 @@ impl Site {
     /// # Errors
     /// [`CollectError`] when the day has not begun or the database does not say what there is to do.
     pub async fn run_night(&self, day: Day, stop: &CancellationToken) -> Result<NightReport, CollectError> {
+        // Terminals that the archive has named since are there from now on.
+        if let Err(error) = terminals::introduce(&self.store, &self.terminals).await {
+            tracing::warn!(kind = error.kind(), "terminals are not introduced: {error}");
+        }
         let report = self.collector.run_night(day, stop).await;
         self.billing_wake.notify_one();
         report
@@ -267,6 +297,7 @@ impl Site {
         let Self {
             store,
             lines,
+            terminals,
             collector,
             on_demand,
             read_again,
@@ -279,7 +310,7 @@ impl Site {
         } = self;
         stop_lines.cancel();
         stop_waiting.cancel();
-        drop((lines, collector, on_demand, read_again, supply));
+        drop((lines, terminals, collector, on_demand, read_again, supply));
         tasks.close();
         tasks.wait().await;
         captures.flush();
@@ -289,7 +320,7 @@ impl Site {
     /// Lines that are not up, with what is wrong with them.
     #[must_use]
     pub fn lines_down(&self) -> Vec<String> {
-        let is_up = |line: &&ChannelHandle| line.status().phase.name() != "up";
+        let is_up = |line: &ChannelHandle| line.status().phase.name() != "up";
         self.lines.iter().filter(is_up).map(|line| line.name().to_owned()).collect()
     }
 }

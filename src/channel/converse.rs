@@ -77,7 +77,7 @@ impl Speaker<'_> {
             }
             self.step(&mut talk).await;
         };
-        if talk.failure.is_none() && !talk.ear.is_chattering {
+        if talk.failure.is_none() && !talk.ear.is_chattering && !self.link.numbers_answers() {
             self.rest(&mut talk).await;
         }
         let (sent_at, delay) = (outcome.report().sent_at, outcome.report().first_byte_delay);
@@ -128,10 +128,11 @@ impl Speaker<'_> {
         self.tap.bytes(now(), Direction::Sent, bytes);
         let mut left = 0;
         while left < bytes.len() {
-            match tokio::time::timeout(WRITE_WITHIN, self.link.write(cleared.rest(left))).await {
+            let limit = self.link.write_within();
+            match tokio::time::timeout(limit, self.link.write(cleared.rest(left))).await {
                 Ok(Ok(count)) => left += count,
                 Ok(Err(error)) => return Err((left, Broken::Link(error))),
-                Err(_) => return Err((left, Broken::Link(LinkError::Stuck { limit: WRITE_WITHIN }))),
+                Err(_) => return Err((left, Broken::Link(LinkError::Stuck { limit }))),
             }
         }
         Ok(())
@@ -149,6 +150,8 @@ impl Speaker<'_> {
                     talk.exchange.abandon(0, now());
                 }
             }
+            // Whoever forwards knows that nothing comes: why wait.
+            Some(Err(LinkError::NoAnswer)) => talk.exchange.abandon(0, now()),
             Some(Err(error)) => {
                 talk.exchange.abandon(0, now());
                 talk.failure = Some(Broken::Link(error));
@@ -173,6 +176,7 @@ impl Speaker<'_> {
                         break;
                     }
                 }
+                Some(Err(LinkError::NoAnswer)) => {}
                 Some(Err(error)) => {
                     talk.failure = Some(Broken::Link(error));
                     break;
@@ -270,8 +274,6 @@ pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// So long a path may take no byte before it counts as failed.
-const WRITE_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes read at a time; more than the longest frame.
 const ROOM: usize = 512;
 

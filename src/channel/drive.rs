@@ -14,7 +14,7 @@ use super::path::Path;
 use super::shared::{Shared, Wanted};
 use super::status::LinePhase;
 use super::{ChannelSettings, End, Lane};
-use crate::link::{Dialler, LinkError, Rate, Tap};
+use crate::link::{Dialler, LinkError, Purpose, Tap};
 use crate::telemetry;
 
 pub(super) struct Driver {
@@ -84,12 +84,13 @@ impl Driver {
     async fn ask(&mut self) {
         let Some(entry) = &self.asking else { return };
         let (asked, lane, timing) = (entry.asked(), entry.lane(), entry.job.timing);
+        let until = entry.job.due();
         let rate = entry.job.rate.or(self.settings.rate);
         if self.path.endangers(asked) {
             self.reopen();
             return self.put_back();
         }
-        let is_ready = self.make_ready(rate, timing, lane).await;
+        let is_ready = self.make_ready(Purpose { urgency: lane.urgency(), until, rate }, timing, lane).await;
         self.note_heard();
         match is_ready {
             Ok(()) => {}
@@ -97,6 +98,7 @@ impl Driver {
                 self.set_chattering();
                 return self.put_back();
             }
+            Err(NotReady::NoTurn) => return self.put_back(),
             Err(NotReady::Lost(error)) => {
                 self.lose(&error);
                 return self.put_back();
@@ -117,8 +119,9 @@ impl Driver {
         self.converse(now).await;
     }
 
-    /// Sets the port and hears what has come, so that it is not taken for what comes next.
-    async fn make_ready(&mut self, rate: Option<Rate>, timing: Timing, lane: Lane) -> Result<(), NotReady> {
+    /// Sets the port, waits for the turn to send, and hears what has come, so that it is not taken for what comes next.
+    async fn make_ready(&mut self, purpose: Purpose, timing: Timing, lane: Lane) -> Result<(), NotReady> {
+        let rate = purpose.rate;
         let Some(open) = &mut self.path.open else { return Err(NotReady::Lost(LinkError::Closed)) };
         if open.rate != rate {
             if let Some(rate) = rate {
@@ -130,7 +133,27 @@ impl Driver {
         let is_quiet =
             self.ear.settle(&mut open.link, &mut *self.tap, limit).await.map_err(NotReady::Lost)?;
         // An order goes out all the same: it may get through.
-        if is_quiet || lane <= Lane::Control { Ok(()) } else { Err(NotReady::Chatter) }
+        if !is_quiet && lane > Lane::Control {
+            return Err(NotReady::Chatter);
+        }
+        let turn = open.link.prepare(purpose);
+        tokio::pin!(turn);
+        loop {
+            tokio::select! {
+                biased;
+                ready = &mut turn => return match ready {
+                    Ok(()) => Ok(()),
+                    Err(LinkError::NoTurn) => Err(NotReady::NoTurn),
+                    Err(error) => Err(NotReady::Lost(error)),
+                },
+                // Something more urgent does not wait behind it, and what was taken back is not waited for.
+                () = self.shared.work.notified() => {
+                    if self.shared.wanted() != Wanted::Now {
+                        return Err(NotReady::NoTurn);
+                    }
+                }
+            }
+        }
     }
 
     async fn converse(&mut self, now: Instant) {
@@ -143,6 +166,10 @@ impl Driver {
             meters.timing(asked, entry.job.timing)
         });
         timing.retries = 0;
+        if let Some(delay) = open.link.delay(asked.wire()) {
+            timing = timing.with_path_delay(delay);
+            timing.exchange_limit = timing.exchange_limit.saturating_add(delay.saturating_mul(4));
+        }
         if self
             .shared
             .with_meters(|meters| meters.owed_since(asked, &entry.job.question.request, now))
@@ -270,6 +297,8 @@ impl Driver {
 enum NotReady {
     /// The line does not stop talking.
     Chatter,
+    /// The turn to send did not come: the job is over, or makes room.
+    NoTurn,
     /// The path has failed.
     Lost(LinkError),
     /// The port cannot be set as the meter needs it.

@@ -27,6 +27,11 @@ impl ChannelHandle {
         &self.name
     }
 
+    /// True when somebody besides the line's own task and the one who asks holds it, or waits for a job of it.
+    pub(super) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.shared) > 2
+    }
+
     /// Gives the line a job, or says at once why it is not taken.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! In which order the jobs of a line are done.
 
-use crate::link::Gate;
+use crate::link::{Gate, Urgency};
 
 /// A lane (优先级队列): jobs of one lane are done in the order they came, and before all of the lanes below.
 ///
@@ -56,6 +56,20 @@ impl Lane {
             Self::Restore => Gate::RESTORE,
             Self::Control => Gate::CONTROL,
             _ => Gate::READS,
+        }
+    }
+
+    /// How urgent its jobs are among all that a terminal is asked.
+    #[must_use]
+    pub const fn urgency(self) -> Urgency {
+        match self {
+            Self::Restore => Urgency::Restore,
+            Self::Control => Urgency::Control,
+            Self::OnDemand => Urgency::OnDemand,
+            Self::Reread => Urgency::Reread,
+            Self::Nightly => Urgency::Nightly,
+            Self::Interval => Urgency::Interval,
+            Self::Housekeeping => Urgency::Housekeeping,
         }
     }
 

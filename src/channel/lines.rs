@@ -1,20 +1,29 @@
-//! Every line of a configuration, opened together.
+//! Every line: those of a configuration, opened together, and those behind terminals, opened when they are needed.
+//!
+//! The line behind a terminal is named by the terminal's address, `1100-3039`. It costs a task only while somebody uses it;
+//! one that nobody holds and that was idle for a while is closed, and opened anew when it is asked for again.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
+use gdw1376::address::TerminalAddress;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Channel, ChannelHandle, ChannelSettings};
 use crate::config::Config;
-use crate::link::{Captures, DialIn, DialInError, DialInLine, DialInSettings, Dialler};
+use crate::link::{Captures, Carrier, DialIn, DialInError, DialInLine, DialInSettings, Dialler};
+use crate::terminal::Terminals;
 
-/// The lines of a configuration, by name.
+/// The lines, by name. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
-    handles: BTreeMap<String, ChannelHandle>,
+    fixed: Arc<BTreeMap<String, ChannelHandle>>,
     dial_in: Option<SocketAddr>,
+    behind: Option<Arc<Behind>>,
 }
 
 impl Lines {
@@ -51,37 +60,73 @@ impl Lines {
             let handle = Channel::spawn(settings, dialler, Box::new(tap), tasks, stop.clone());
             handles.insert(line.name.clone(), handle);
         }
-        Ok(Self { handles, dial_in })
+        Ok(Self { fixed: Arc::new(handles), dial_in, behind: None })
     }
 
     /// Lines that were opened one by one.
     #[must_use]
     pub fn of(handles: impl IntoIterator<Item = ChannelHandle>) -> Self {
         let handles = handles.into_iter().map(|handle| (handle.name().to_owned(), handle)).collect();
-        Self { handles, dial_in: None }
+        Self { fixed: Arc::new(handles), dial_in: None, behind: None }
     }
 
-    /// The line of this name.
+    /// The same with the lines behind terminals, each opened as a task of `tasks` when it is asked for.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&ChannelHandle> {
-        self.handles.get(name)
+    pub fn with_terminals(
+        self,
+        terminals: Terminals,
+        config: &Config,
+        captures: &Captures,
+        seed: u64,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Self {
+        let behind = Arc::new(Behind {
+            terminals,
+            settings: ChannelSettings::behind_terminal(&config.terminals, &config.collection),
+            captures: captures.clone(),
+            seed,
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+            alive: Mutex::default(),
+        });
+        let (weak, stop) = (Arc::downgrade(&behind), stop.clone());
+        tasks.spawn(async move {
+            stop.run_until_cancelled(close_idle(weak)).await;
+        });
+        Self { behind: Some(behind), ..self }
     }
 
-    /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &ChannelHandle> {
-        self.handles.values()
+    /// The terminals behind which further lines are.
+    #[must_use]
+    pub fn terminals(&self) -> Option<&Terminals> {
+        self.behind.as_ref().map(|behind| &behind.terminals)
+    }
+
+    /// The line of this name. That of an adopted terminal is opened when it is not open.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<ChannelHandle> {
+        let fixed = self.fixed.get(name).cloned();
+        fixed.or_else(|| self.behind.as_ref()?.get(name))
+    }
+
+    /// All of them: those of the configuration by name, then those behind terminals that are open, by name.
+    pub fn iter(&self) -> impl Iterator<Item = ChannelHandle> + use<> {
+        let behind = self.behind.as_ref().map(|behind| behind.all());
+        let fixed: Vec<_> = self.fixed.values().cloned().collect();
+        fixed.into_iter().chain(behind.into_iter().flatten())
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.handles.len()
+        self.fixed.len() + self.behind.as_ref().map_or(0, |behind| behind.lock().len())
     }
 
     /// True when there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.handles.is_empty()
+        self.len() == 0
     }
 
     /// Where DTUs dial in, when one may.
@@ -90,3 +135,86 @@ impl Lines {
         self.dial_in
     }
 }
+
+/// The lines behind terminals.
+#[derive(Debug)]
+struct Behind {
+    terminals: Terminals,
+    settings: ChannelSettings,
+    captures: Captures,
+    seed: u64,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    alive: Mutex<BTreeMap<String, Alive>>,
+}
+
+/// One that is open.
+#[derive(Debug)]
+struct Alive {
+    handle: ChannelHandle,
+    carrier: Arc<dyn Carrier>,
+    stop: CancellationToken,
+    /// How many exchanges it had when it was looked at last.
+    exchanges: u64,
+}
+
+impl Behind {
+    fn get(&self, name: &str) -> Option<ChannelHandle> {
+        let address: TerminalAddress = name.parse().ok()?;
+        let name = address.to_string();
+        let mut alive = self.lock();
+        // A terminal that was forgotten and adopted anew is another.
+        let is_old = alive.get(&name).is_some_and(|line| line.carrier.is_forgotten());
+        if is_old {
+            alive.remove(&name).into_iter().for_each(|line| line.stop.cancel());
+        }
+        let carrier = self.terminals.carrier(address)?;
+        if let Some(line) = alive.get(&name) {
+            return Some(line.handle.clone());
+        }
+        let stop = self.stop.child_token();
+        let settings = self.settings.clone().named(&name, self.seed);
+        let dialler = Dialler::forwarded(Arc::clone(&carrier), DIAL_WITHIN);
+        let tap = Box::new(self.captures.line(&name));
+        let handle = Channel::spawn(settings, dialler, tap, &self.tasks, stop.clone());
+        alive.insert(name, Alive { handle: handle.clone(), carrier, stop, exchanges: 0 });
+        Some(handle)
+    }
+
+    fn all(&self) -> Vec<ChannelHandle> {
+        self.lock().values().map(|line| line.handle.clone()).collect()
+    }
+
+    /// Closes what nobody holds and where nothing has happened since the last look.
+    fn close_idle(&self) {
+        self.lock().retain(|_, line| {
+            let status = line.handle.status();
+            let is_at_rest = status.asking.is_none() && status.depths.iter().all(|depth| *depth == 0);
+            let is_idle = is_at_rest && status.tally.exchanges == line.exchanges && !line.handle.is_held();
+            line.exchanges = status.tally.exchanges;
+            if is_idle {
+                line.stop.cancel();
+            }
+            !is_idle
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Alive>> {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn close_idle(behind: Weak<Behind>) {
+    let mut looks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let Some(behind) = behind.upgrade() else { return };
+        behind.close_idle();
+    }
+}
+
+/// An idle line is closed after one to two of these.
+const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
+/// How long a terminal is waited for at a time.
+const DIAL_WITHIN: Duration = Duration::from_secs(10);

@@ -1,6 +1,5 @@
 //! The path of a line: opened, lost, opened again with growing waits, given up for a while.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use dlt645::address::AddressField;
@@ -74,7 +73,7 @@ impl Driver {
         if !self.wait_to_dial(stop).await {
             return;
         }
-        let (is_down, shared) = (self.is_down(), Arc::clone(&self.shared));
+        let (is_down, shared) = (self.is_down(), &self.shared);
         let dialled = {
             let dial = self.path.dialler.dial();
             tokio::pin!(dial);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Capacities, Probing};
-use crate::config::{Collection, Line, LinePlace};
+use crate::config::{Collection, Line, LinePlace, Terminals};
 use crate::link::Rate;
 
 /// How a line is treated.
@@ -57,6 +57,26 @@ impl ChannelSettings {
         }
     }
 
+    /// For the lines behind terminals, before they have a name. Their jobs wait as long for the terminal as what it is asked
+    /// itself.
+    #[must_use]
+    pub(super) fn behind_terminal(terminals: &Terminals, collection: &Collection) -> Self {
+        let defaults = Self::new("");
+        Self {
+            probing: probing(collection),
+            slowest_answer: defaults.slowest_answer + terminals.rs485_within.max(terminals.plc_within),
+            patience: terminals.return_within,
+            ..defaults
+        }
+    }
+
+    /// The same for the line of this name.
+    #[must_use]
+    pub(super) fn named(self, name: &str, seed: u64) -> Self {
+        let Self { name, seed: own, .. } = Self::new(name);
+        Self { name, seed: own ^ seed, ..self }
+    }
+
     /// As the configuration has it. Lines of one seed draw different waits all the same.
     #[must_use]
     pub fn of(line: &Line, collection: &Collection, seed: u64) -> Self {
@@ -64,15 +84,19 @@ impl ChannelSettings {
         let is_ours = matches!(line.place, LinePlace::Serial(_));
         Self {
             rate: is_ours.then_some(Rate { baud: line.baud, parity: line.parity }),
-            probing: Probing {
-                dead_after: u32::from(collection.dead_after),
-                first: collection.probe_first,
-                most: collection.probe_most,
-            },
+            probing: probing(collection),
             slowest_answer: defaults.slowest_answer + line.path_delay,
             redial_most: line.redial_most,
             seed: defaults.seed ^ seed,
             ..defaults
         }
+    }
+}
+
+fn probing(collection: &Collection) -> Probing {
+    Probing {
+        dead_after: u32::from(collection.dead_after),
+        first: collection.probe_first,
+        most: collection.probe_most,
     }
 }

@@ -131,8 +131,10 @@ impl Driver {
             self.path.unproven.add(asked);
             self.shared.with_meters(|meters| meters.silent(asked, now));
         }
+        // What is numbered is never taken for another.
+        let is_numbered = self.path.open.as_ref().is_some_and(|open| open.link.numbers_answers());
         self.shared.with_meters(|meters| {
-            if !is_answer && !request.changes_meter() && request.expects_answer() {
+            if !is_answer && !is_numbered && !request.changes_meter() && request.expects_answer() {
                 let asked_at = told.asked_at.map_or(now, Instant::from_std);
                 meters.owes(asked, request, asked_at, now);
             }

@@ -75,6 +75,7 @@ impl Demo {
         site.store.save_archive(&town.entries, now, Saving::Save).await.map_err(|error| {
             CliError::Failed(format!("the archive of the neighbourhood: {}", super::with_causes(&error)))
         })?;
+        town.dial(&site);
         passwords::keep(&site.store, &town.config, self.seed, now).await?;
         let began = tokio::time::Instant::now();
         let report = self.night(&site, Day::of(now)).await?;
@@ -140,9 +141,16 @@ impl Demo {
             1 => ("", ""),
             _ => (", one of them on a pseudo-terminal", "，其中1条为伪终端"),
         };
+        let behind = town.entries.iter().filter(|entry| entry.meter.path.is_behind_terminal()).count();
+        let (terminal, terminal_zh) = match behind {
+            0 => (String::new(), String::new()),
+            _ => {
+                (format!(", {behind} of them behind a concentrator"), format!("，其中{behind}块接在集中器下"))
+            }
+        };
         format!(
-            "{meters} meter{meters_plural} on {lines} line{lines_plural} of {baud} baud{pty}  \
-             {meters}块电能表，{lines}条线路{pty_zh}\n\
+            "{meters} meter{meters_plural}{terminal}, {lines} line{lines_plural} of {baud} baud{pty}  \
+             {meters}块电能表{terminal_zh}，{lines}条线路{pty_zh}\n\
              everything is in  数据目录: {}",
             directory.display()
         )

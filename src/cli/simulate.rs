@@ -1,10 +1,11 @@
-//! `chaobiao simulate`: meters to read, on TCP ports and pseudo-terminals.
+//! `chaobiao simulate`: meters to read, on TCP ports and pseudo-terminals, and terminals that dial a master.
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use dlt645::address::MeterAddress;
+use gdw1376::address::TerminalAddress;
 use simulator::world::file::{BusEntry, WorldFile};
 use simulator::world::generate::Plan;
 
@@ -12,6 +13,7 @@ use super::CliError;
 
 pub(super) mod archive;
 mod run;
+mod terminals;
 
 /// Simulated meters to read, on TCP ports and pseudo-terminals
 #[derive(Debug, Args)]
@@ -33,18 +35,25 @@ fn help() -> String {
     format!(
         "Examples:\n  \
 chaobiao simulate --tcp 127.0.0.1:7001 --meters 3 --first-address 202411110001 --seed 7 --json\n  \
-chaobiao simulate world --meters 200 --lines 4 > world.toml && chaobiao simulate --world world.toml\n\n\
+chaobiao simulate world --meters 200 --lines 4 > world.toml && chaobiao simulate --world world.toml\n  \
+chaobiao simulate --concentrator 127.0.0.1:7376 --terminals 3 --meters 20 --archive archive.csv\n\n\
 Kinds of --fault, each a share of the answers or requests (KIND=0.05 or KIND=5%):\n{}",
-        simulator::fault::Kind::list()
+        simulator::fault::Kind::list() + &simulator::concentrator::fault::Kind::list()
     )
 }
 
 /// What is drawn.
 #[derive(Debug, Args)]
 pub(super) struct World {
-    /// How many meters
+    /// How many meters, all together or behind each terminal
     #[arg(long, default_value_t = 64)]
     meters: usize,
+    /// So many terminals instead of lines
+    #[arg(long, value_name = "N", conflicts_with_all = ["lines", "first_port", "baud"])]
+    terminals: Option<u16>,
+    /// Address of the first terminal, region and number; the others follow it
+    #[arg(long, value_name = "ADDR", default_value = "1100-0001")]
+    first_terminal: TerminalAddress,
     /// Everything is drawn from this
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -93,15 +102,21 @@ impl World {
                 echo: false,
             })
         };
-        let lines = (0..self.lines.max(1)).map(line).collect::<Result<Vec<_>, CliError>>()?;
+        let lines = match self.terminals {
+            Some(terminals) => terminals::lines(terminals),
+            None => (0..self.lines.max(1)).map(line).collect::<Result<Vec<_>, CliError>>()?,
+        };
         let plan = Plan {
-            meters: self.meters,
+            meters: self.meters.saturating_mul(self.terminals.unwrap_or(1).into()),
             seed: self.seed,
             first_address: self.first_address,
             lines,
             is_varied: !self.plain,
         };
-        let file = plan.draw().map_err(|error| CliError::Usage(format!("--first-address: {error}")))?;
+        let mut file = plan.draw().map_err(|error| CliError::Usage(format!("--first-address: {error}")))?;
+        if self.terminals.is_some() {
+            file = terminals::behind_terminals(file, self.first_terminal, !self.plain)?;
+        }
         if let Some(path) = &self.archive {
             archive::write_archive(&file, path)?;
         }

@@ -41,7 +41,7 @@ fn window(settings: &Settings) -> Duration {
 fn of_line<'a>(settings: &'a Settings, line: &Line, site: &SiteMeter) -> Option<(&'a MeterProfile, Timing)> {
     let MeterPath::Line { line: name, baud, .. } = &site.meter.path else { return None };
     let profile = settings.profiles.of(site.meter.profile.as_deref(), site.meter.protocol)?;
-    (*name == line.name).then(|| (profile, profile.timing(line, *baud)))
+    (*name == line.name).then(|| (profile, profile.timing(line.pace(), *baud)))
 }
 
 /// Meters with the same times are asked alike; what all of them take is added up.

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::line::{LineNight, LineRun, poll_line};
 use super::progress::Progress;
 use super::writer::Writer;
-use crate::channel::{Lane, Lines};
+use crate::channel::{ChannelHandle, Lane, Lines};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
 use crate::config::{Collection, Config, Intervals, Line};
@@ -22,6 +22,8 @@ use crate::domain::{
 use crate::plan::{Night, night_of};
 use crate::store::archive::SiteMeter;
 use crate::store::{Batch, RunPlan, Store, StoreError};
+use crate::terminal::Terminals;
+use gdw1376::address::TerminalAddress;
 
 /// What collection goes by: the parts of a configuration that it needs.
 #[derive(Clone, Debug)]
@@ -118,6 +120,21 @@ pub(super) struct Inner {
     alone: tokio::sync::Mutex<()>,
     /// Ends the re-read that goes on.
     rereading: Mutex<CancellationToken>,
+}
+
+impl Inner {
+    /// The line of this name, if it is open and configured, or behind a terminal.
+    pub(super) fn line(&self, name: &str) -> Option<ChannelHandle> {
+        let is_configured = self.settings.lines.iter().any(|line| line.name == name);
+        self.lines.get(name).filter(|_| is_configured || self.terminal(name).is_some())
+    }
+
+    /// The terminal whose line has this name.
+    pub(super) fn terminal(&self, name: &str) -> Option<(Terminals, TerminalAddress)> {
+        let address = name.parse().ok()?;
+        let terminals = self.lines.terminals()?;
+        terminals.status(address).map(|_| (terminals.clone(), address))
+    }
 }
 
 impl Collector {
@@ -235,7 +252,9 @@ impl Collector {
         let latest = slot.plus(self.inner.settings.intervals.slots.period() / 3);
         let mut by_line: BTreeMap<String, Vec<SiteMeter>> = BTreeMap::new();
         for site in sites {
-            if let Ok(line) = self.line_of(&site) {
+            // A terminal keeps curves of its own.
+            let is_on_line = matches!(site.meter.path, MeterPath::Line { .. });
+            if let Some(line) = self.line_of(&site).ok().filter(|_| is_on_line) {
                 by_line.entry(line).or_default().push(site);
             }
         }
@@ -297,14 +316,15 @@ impl Collector {
         done
     }
 
-    /// The line a meter hangs on, or why it cannot be asked.
+    /// The line a meter hangs on, that of its terminal among them, or why it cannot be asked.
     pub(super) fn line_of(&self, site: &SiteMeter) -> Result<String, String> {
-        let MeterPath::Line { line, .. } = &site.meter.path else {
-            return Err("concentrators are not collected from yet".to_owned());
-        };
+        let line = site.meter.path.line();
         let settings = &self.inner.settings;
-        if self.inner.lines.get(line).is_none() || !settings.lines.iter().any(|known| known.name == *line) {
-            return Err(format!("the configuration has no line {line}"));
+        if self.inner.line(line).is_none() {
+            return Err(match &site.meter.path {
+                MeterPath::Line { .. } => format!("the configuration has no line {line}"),
+                MeterPath::Terminal { .. } => format!("this process does not serve terminal {line}"),
+            });
         }
         let profile = settings.profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
         match profile {
@@ -329,16 +349,10 @@ impl Collector {
     }
 
     fn begin_progress(&self, run: &Run, known: &[RunMeter], sites: &[SiteMeter]) {
-        let lines: HashMap<_, _> = sites
-            .iter()
-            .filter_map(|site| match &site.meter.path {
-                MeterPath::Line { line, .. } => Some((site.meter_id, line.clone())),
-                MeterPath::Terminal { .. } => None,
-            })
-            .collect();
+        let lines: HashMap<_, _> = sites.iter().map(|site| (site.meter_id, site.meter.path.line())).collect();
         let mut progress = Progress { planned: run.planned, ..Progress::default() };
         for meter in known {
-            let line = lines.get(&meter.meter).map_or("", String::as_str);
+            let line = lines.get(&meter.meter).map_or("", |line| line.as_str());
             progress.lines.entry(line.to_owned()).or_default().planned += 1;
             if meter.outcome.is_read() {
                 progress.changed(line, RunOutcome::Waiting, RunOutcome::Read);

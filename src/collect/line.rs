@@ -12,13 +12,14 @@ use tokio_util::sync::CancellationToken;
 use super::ask::{Asker, instant_of};
 use super::collector::Inner;
 use super::phase::{Facts, Step};
+use super::terminal::TerminalNight;
 use super::visit::poll;
 use crate::channel::{ChannelHandle, Lane, LinePhase, Rate, WhenDead};
-use crate::config::Line;
 use crate::config::profile::MeterProfile;
+use crate::config::{Terminals, pace_of};
 use crate::domain::{Id, Meter, MeterPath, MissingCause, Moment, Run, RunMeter, RunOutcome};
-use crate::store::StoreError;
 use crate::store::archive::SiteMeter;
+use crate::store::{Batch, StoreError};
 
 /// The meters of one line in a run.
 #[derive(Debug)]
@@ -38,28 +39,29 @@ pub(super) struct LineRun {
     pub(super) run: Run,
     pub(super) name: String,
     handle: Option<ChannelHandle>,
-    line: Option<Line>,
-    sites: Vec<Arc<SiteMeter>>,
+    pub(super) sites: Vec<Arc<SiteMeter>>,
     outcomes: HashMap<Id<Meter>, RunMeter>,
-    lane: Lane,
-    deadline: Instant,
-    stop: CancellationToken,
+    pub(super) lane: Lane,
+    pub(super) deadline: Instant,
+    pub(super) stop: CancellationToken,
 }
 
 impl LineRun {
     pub(super) fn new(inner: Arc<Inner>, night: LineNight) -> Self {
         let LineNight { run, line: name, meters, lane, stop } = night;
-        let handle = inner.lines.get(&name).cloned();
-        let line = inner.settings.lines.iter().find(|line| line.name == name).cloned();
+        let handle = inner.line(&name);
         let deadline = instant_of(&inner.clock, run.deadline);
         let outcomes = meters.iter().map(|(site, outcome)| (site.meter_id, outcome.clone())).collect();
         let sites = meters.into_iter().map(|(site, _)| Arc::new(site)).collect();
-        Self { inner, run, name, handle, line, sites, outcomes, lane, deadline, stop }
+        Self { inner, run, name, handle, sites, outcomes, lane, deadline, stop }
     }
 
     /// Works until nothing more can be done.
     pub(super) async fn work(mut self) -> Result<(), StoreError> {
         let facts = Arc::new(Facts::load(&self.inner, &self.run, &self.sites).await?);
+        if let Some((terminals, address)) = self.inner.terminal(&self.name) {
+            return TerminalNight::new(self, facts, terminals, address).await?.work().await;
+        }
         let waiting = self.pending(|_| true);
         self.phase(Step::Registers, waiting, &facts, AT_ONCE).await;
         for step in [Step::Curves, Step::Events, Step::Gaps] {
@@ -85,19 +87,23 @@ impl LineRun {
     }
 
     /// Does one thing for each of these meters, a few at a time so that the line never waits for us.
-    async fn phase(&mut self, step: Step, sites: Vec<Arc<SiteMeter>>, facts: &Arc<Facts>, at_once: usize) {
-        let (Some(handle), Some(line)) = (self.handle.clone(), self.line.clone()) else { return };
+    pub(super) async fn phase(
+        &mut self,
+        step: Step,
+        sites: Vec<Arc<SiteMeter>>,
+        facts: &Arc<Facts>,
+        at_once: usize,
+    ) {
+        let Some(handle) = self.handle.clone() else { return };
         let context = Arc::new(Context {
             inner: Arc::clone(&self.inner),
             handle,
-            line,
             deadline: self.deadline,
             lane: self.lane,
             stop: self.stop.clone(),
             run: Some(self.run.id),
         });
-        let count = u64::try_from(sites.len()).unwrap_or(0);
-        self.inner.progress.send_modify(|progress| progress.steps.1 += count);
+        self.expect(sites.len());
         let mut sites = sites.into_iter();
         let mut visits = JoinSet::new();
         loop {
@@ -127,8 +133,43 @@ impl LineRun {
         });
     }
 
+    /// So many more steps are to be done.
+    pub(super) fn expect(&self, steps: usize) {
+        let count = u64::try_from(steps).unwrap_or(0);
+        self.inner.progress.send_modify(|progress| progress.steps.1 += count);
+    }
+
+    /// How a meter stands.
+    pub(super) fn outcome_of(&self, meter: Id<Meter>) -> Option<RunMeter> {
+        self.outcomes.get(&meter).cloned()
+    }
+
+    /// Whether nothing more may be begun.
+    pub(super) fn is_over(&self) -> bool {
+        self.stop.is_cancelled() || Instant::now() >= self.deadline
+    }
+
+    /// Keeps a batch with how some meters stand then, in one transaction; what could not be kept has to be read again.
+    pub(super) async fn keep(&mut self, mut batch: Batch, mut outcomes: Vec<RunMeter>) {
+        batch.outcomes.extend(outcomes.iter().cloned());
+        if batch.is_empty() {
+            return;
+        }
+        let slots: usize = batch.curves.iter().map(|(_, curve)| curve.filled().count()).sum();
+        let mut slots = u64::try_from(slots).unwrap_or(u64::MAX);
+        if self.inner.writer.save(batch).await.is_none() {
+            slots = 0;
+            for outcome in &mut outcomes {
+                outcome.outcome = RunOutcome::Missing(MissingCause::Stopped);
+                outcome.detail = Some("what was read could not be kept".to_owned());
+            }
+        }
+        self.inner.progress.send_modify(|progress| progress.slots += slots);
+        outcomes.into_iter().for_each(|outcome| self.settle(Done { outcome, slots: 0 }));
+    }
+
     /// The meters whose registers are not read, as far as `is_wanted` says.
-    fn pending(&self, is_wanted: fn(MissingCause) -> bool) -> Vec<Arc<SiteMeter>> {
+    pub(super) fn pending(&self, is_wanted: fn(MissingCause) -> bool) -> Vec<Arc<SiteMeter>> {
         let is_pending = |site: &&Arc<SiteMeter>| match self.outcomes.get(&site.meter_id).map(|o| o.outcome) {
             Some(RunOutcome::Read) | None => false,
             Some(RunOutcome::Waiting) => true,
@@ -138,7 +179,7 @@ impl LineRun {
     }
 
     /// The meters that have answered.
-    fn answering(&self) -> Vec<Arc<SiteMeter>> {
+    pub(super) fn answering(&self) -> Vec<Arc<SiteMeter>> {
         let answers = |site: &&Arc<SiteMeter>| match self.outcomes.get(&site.meter_id).map(|o| o.outcome) {
             Some(RunOutcome::Read) => true,
             Some(RunOutcome::Missing(cause)) => has_answered(cause),
@@ -192,7 +233,6 @@ pub(super) async fn poll_line(
 pub(super) struct Context {
     pub(super) inner: Arc<Inner>,
     handle: ChannelHandle,
-    line: Line,
     deadline: Instant,
     /// In which lane registers are asked for.
     pub(super) lane: Lane,
@@ -208,10 +248,9 @@ impl Context {
         deadline: Moment,
         stop: CancellationToken,
     ) -> Option<Self> {
-        let line = inner.settings.lines.iter().find(|line| line.name == name)?.clone();
-        let handle = inner.lines.get(name)?.clone();
+        let handle = inner.line(name)?;
         let deadline = instant_of(&inner.clock, deadline);
-        Some(Self { inner, handle, line, deadline, lane: Lane::Interval, stop, run: None })
+        Some(Self { inner, handle, deadline, lane: Lane::Interval, stop, run: None })
     }
 
     /// The profile of a meter; meters without one were told of before.
@@ -227,16 +266,18 @@ impl Context {
     ) -> Asker<'a> {
         let (MeterPath::Line { baud, parity, .. } | MeterPath::Terminal { baud, parity, .. }) =
             &site.meter.path;
+        // A meter without a way was told of before.
+        let pace = pace_of(&self.inner.settings.lines, &site.meter.path).unwrap_or_else(Terminals::pace);
         let own = Rate {
-            baud: baud.or(profile.baud).unwrap_or(self.line.baud),
-            parity: parity.or(profile.parity).unwrap_or(self.line.parity),
+            baud: baud.or(profile.baud).unwrap_or(pace.baud),
+            parity: parity.or(profile.parity).unwrap_or(pace.parity),
         };
-        let usual = Rate { baud: self.line.baud, parity: self.line.parity };
+        let usual = Rate { baud: pace.baud, parity: pace.parity };
         Asker {
             site,
             profile,
             line: &self.handle,
-            timing: profile.timing(&self.line, *baud),
+            timing: profile.timing(pace, *baud),
             rate: (own != usual).then_some(own),
             lane,
             retries: self.inner.settings.collection.retries,
@@ -261,7 +302,7 @@ pub(super) struct Done {
 }
 
 /// Whether another try may bring it.
-const fn may_be_better(cause: MissingCause) -> bool {
+pub(super) const fn may_be_better(cause: MissingCause) -> bool {
     !matches!(
         cause,
         MissingCause::NoSuchData

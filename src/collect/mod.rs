@@ -20,6 +20,8 @@
 //!   records are dated by the same clock: where it was not right, their slots are marked suspect.
 //! - **Kept means committed** (I1): a meter counts as read when the transaction with its readings has ended.
 //!
+//! Meters behind concentrators are read from what these store, many points a question: see [`terminal`].
+//!
 //! What a night has missed is read once more by [`ReadAgain`] when a person asks for it.
 //!
 //! What somebody waits for is read by [`on_demand`], with the same questions in a lane of its own.
@@ -37,6 +39,7 @@ mod line;
 pub mod on_demand;
 mod phase;
 mod progress;
+pub mod terminal;
 mod visit;
 mod writer;
 
@@ -48,3 +51,4 @@ pub use budget::forecasts;
 pub use collector::{CollectError, Collector, NightReport, PollReport, Settings};
 pub use judge::limits;
 pub use progress::{LineProgress, Progress};
+pub use terminal::{ClockSet, VERIFY_AGAIN, keep_reports};

@@ -11,11 +11,11 @@ use super::visit::{
     Brought, ClockReading, CurveWanted, Registers, read_clock, read_curve, read_events, read_registers, trust,
 };
 use crate::channel::Lane;
-use crate::config::IntervalMode;
 use crate::config::profile::MeterProfile;
+use crate::config::{IntervalMode, Intervals};
 use crate::domain::{
-    Accepted, ClockOffset, Day, DayCurve, Id, Item, Meter, MissingCause, Quality, RegisterKey, Run, RunMeter,
-    RunOutcome, Suspicion,
+    Accepted, ClockOffset, Day, DayCurve, Id, Item, Meter, MissingCause, Moment, Quality, RegisterKey, Run,
+    RunMeter, RunOutcome, Suspicion,
 };
 use crate::plan::{CurveGap, Midnight, curve_gaps, register_gaps};
 use crate::store::archive::SiteMeter;
@@ -86,9 +86,33 @@ impl Facts {
     }
 
     /// The clock of a meter in its sessions up to now, in order of time.
-    fn clocks(&self, meter: Id<Meter>) -> Vec<ClockOffset> {
+    pub(super) fn clocks(&self, meter: Id<Meter>) -> Vec<ClockOffset> {
         let clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
         clocks.get(&meter).cloned().unwrap_or_default()
+    }
+
+    /// The slots that are missing of a meter's curves, from a day back.
+    pub(super) fn curve_gaps(
+        &self,
+        settings: &Intervals,
+        site: &SiteMeter,
+        (newest, days): (Day, u8),
+    ) -> Vec<CurveGap> {
+        let none = HashMap::new();
+        let curves = self.curves.get(&site.meter_id).unwrap_or(&none);
+        let span = (site.installed_at, self.day.start());
+        curve_gaps(&settings.items, settings.slots, (newest, days), span, curves)
+    }
+
+    /// The midnights of which a meter's registers are missing.
+    pub(super) fn register_gaps(
+        &self,
+        meter: Id<Meter>,
+        totals: &[Item],
+        span: (Day, u8),
+        installed_at: Moment,
+    ) -> Vec<Midnight> {
+        register_gaps(meter, totals, span, installed_at, &self.accepted)
     }
 
     fn learn(&self, meter: Id<Meter>, clock: ClockReading) {
@@ -194,8 +218,7 @@ impl Visit<'_> {
         let collection = &inner.settings.collection;
         let depth = collection.repair_days.min(self.profile.daily_freezes.saturating_sub(1));
         let span = (today, depth);
-        let gaps =
-            register_gaps(meter, &collection.registers, span, self.site.installed_at, &self.facts.accepted);
+        let gaps = self.facts.register_gaps(meter, &collection.registers, span, self.site.installed_at);
         let asker = self.context.asker(self.site, self.profile, self.context.lane);
         if !gaps.is_empty()
             && let Ok(clock_now) = self.clock_of_tonight(&asker).await
@@ -236,11 +259,7 @@ impl Visit<'_> {
     }
 
     fn curve_gaps(&self, newest: Day, days: u8) -> Vec<CurveGap> {
-        let settings = &self.context.inner.settings.intervals;
-        let none = HashMap::new();
-        let curves = self.facts.curves.get(&self.site.meter_id).unwrap_or(&none);
-        let span = (self.site.installed_at, self.facts.day.start());
-        curve_gaps(&settings.items, settings.slots, (newest, days), span, curves)
+        self.facts.curve_gaps(&self.context.inner.settings.intervals, self.site, (newest, days))
     }
 
     async fn read_curves(&self, gaps: &[CurveGap], lane: Lane) -> (Batch, Option<Missed>) {
@@ -328,7 +347,7 @@ impl Visit<'_> {
 }
 
 /// A register that has no accepted reading, if there is one.
-fn implausible(batch: &Batch) -> Option<Missed> {
+pub(super) fn implausible(batch: &Batch) -> Option<Missed> {
     let mut best: HashMap<Item, bool> = HashMap::new();
     for reading in &batch.registers {
         *best.entry(reading.item).or_default() |= reading.quality.is_accepted();

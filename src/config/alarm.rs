@@ -13,7 +13,7 @@ use toml::de::DeValue;
 use super::address::HostPort;
 use super::fault::FaultKind;
 use super::limit::Each;
-use super::secret::Secret;
+use super::secret_file::Secret;
 use super::section::Section;
 use super::setting::{Choice, Setting, quoted};
 use super::words::Words;

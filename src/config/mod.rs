@@ -25,13 +25,15 @@ mod line;
 mod log;
 mod nearest;
 mod on_demand;
+mod pace;
 pub mod profile;
-mod secret;
+mod secret_file;
 mod secrets;
 mod section;
 mod setting;
 mod size;
 mod supply;
+mod terminal;
 mod time;
 mod words;
 
@@ -53,10 +55,12 @@ pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
 pub use on_demand::OnDemand;
-pub use secret::Secret;
+pub use pace::{Pace, pace_of};
+pub use secret_file::Secret;
 pub use secrets::{KEY_BYTES, KeyFile, KeyFileError, Secrets};
 pub use size::ByteSize;
 pub use supply::Supply;
+pub use terminal::{Confirm, TerminalDial, TerminalTls, Terminals};
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
 
@@ -75,6 +79,8 @@ pub struct Config {
     pub lines: Vec<Line>,
     /// The port that DTUs dial.
     pub dtu: Dtu,
+    /// The port that concentrators dial.
+    pub terminals: Terminals,
     /// The nightly run.
     pub collection: Collection,
     /// Load curves.
@@ -184,6 +190,8 @@ impl Config {
         let database = root.section("database", |section| Database::read(section, base));
         let dtu = root.section("dtu", Dtu::read);
         let lines = line::read_all(root, dtu.listen.is_some());
+        let mut terminals = root.section("terminals", |section| Terminals::read(section, base));
+        terminals.dial = terminal::read_dials(root);
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
         let on_demand = root.section("on_demand", OnDemand::read);
@@ -200,6 +208,7 @@ impl Config {
             database,
             lines,
             dtu,
+            terminals,
             collection,
             intervals,
             on_demand,

@@ -194,6 +194,25 @@ fn profiles_of_a_directory_are_read_and_their_faults_come_with_the_others() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+#[test]
+fn half_of_tls_and_half_of_a_terminal_to_dial_are_faults() {
+    let text = "[database]\npath = \"a.db\"\n[terminals]\ntls_key = \"k\"\n[[terminal_dial]]\nto = \"a:1\"\n\
+        [[terminal_dial]]\naddress = \"1100-3039\"\nto = \"a:2\"\n\
+        [[terminal_dial]]\naddress = \"110012345\"\nto = \"a:2\"\n";
+    let error = parse(text).unwrap_err().to_string();
+    for said in [
+        "terminals.tls_key",
+        "has no effect without terminals.tls_certificate",
+        "terminal_dial[1].to",
+        "has no effect without address",
+        "terminal_dial[3].address",
+        "terminal_dial[3].to",
+        "line 7 has the same",
+    ] {
+        assert!(error.contains(said), "{said} in {error}");
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_becomes_of_a_file_it_is_judged(

@@ -164,6 +164,21 @@ pub enum MeterPath {
     },
 }
 
+impl MeterPath {
+    /// Whether it goes through a concentrator.
+    #[must_use]
+    pub const fn is_behind_terminal(&self) -> bool {
+        matches!(self, Self::Terminal { .. })
+    }
+
+    /// The name of the line it hangs on; that behind a terminal is named by the terminal's address.
+    #[must_use]
+    pub const fn line(&self) -> &String {
+        let (Self::Line { line: name, .. } | Self::Terminal { terminal: name, .. }) = self;
+        name
+    }
+}
+
 /// Parity of a serial line (校验).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Parity {

@@ -15,11 +15,13 @@ pub enum Topic {
     Order,
     /// An alarm.
     Alarm,
+    /// A terminal has come or gone, or was taken in.
+    Terminal,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Run, Self::Read, Self::Order, Self::Alarm];
+    pub const ALL: [Self; 5] = [Self::Run, Self::Read, Self::Order, Self::Alarm, Self::Terminal];
 
     /// Its name in events.
     #[must_use]
@@ -29,6 +31,7 @@ impl Topic {
             Self::Read => "read",
             Self::Order => "order",
             Self::Alarm => "alarm",
+            Self::Terminal => "terminal",
         }
     }
 }
@@ -38,11 +41,11 @@ impl Topic {
 pub struct Changes(Arc<watch::Sender<Counts>>);
 
 /// Counts by topic, in the order of [`Topic::ALL`].
-pub type Counts = [u64; 4];
+pub type Counts = [u64; 5];
 
 impl Default for Changes {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new([0; 4])))
+        Self(Arc::new(watch::Sender::new([0; 5])))
     }
 }
 

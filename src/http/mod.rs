@@ -23,6 +23,7 @@ mod rate;
 mod reread;
 pub mod routes;
 mod server;
+mod terminals;
 
 use std::io;
 use std::net::SocketAddr;
@@ -51,10 +52,11 @@ use crate::billing;
 use crate::channel::Lines;
 use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
-use crate::collect::{self, Progress, ReadAgain};
+use crate::collect::{self, Collector, Progress, ReadAgain};
 use crate::config::{Config, Effective, Http};
 use crate::store::Store;
 use crate::supply::Supply;
+use crate::terminal::Terminals;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,12 +67,16 @@ pub struct Services {
     pub clock: Clock,
     /// The lines.
     pub lines: Lines,
+    /// Concentrators and terminals; `None` in a process that serves none.
+    pub terminals: Option<Terminals>,
     /// How far the run of a night has come.
     pub progress: watch::Receiver<Progress>,
     /// Wakes whoever watches.
     pub changes: Changes,
     /// What collection and billing go by; `None` in a process that does neither.
     pub rules: Option<Arc<SiteRules>>,
+    /// Collects; `None` in a process that does not.
+    pub collector: Option<Collector>,
     /// Reads meters on demand; `None` in a process that does not.
     pub on_demand: Option<OnDemand>,
     /// Reads again what nights have missed; `None` in a process that does not.
@@ -103,6 +109,8 @@ impl Services {
             store,
             clock,
             lines,
+            terminals: None,
+            collector: None,
             progress,
             changes: Changes::default(),
             rules: None,
@@ -149,6 +157,12 @@ impl Services {
     #[must_use]
     pub fn ordering(self, supply: Supply) -> Self {
         Self { supply: Some(supply), ..self }
+    }
+
+    /// The same, with the terminals that this process serves, and what collects from them.
+    #[must_use]
+    pub fn with_terminals(self, terminals: Terminals, collector: Collector) -> Self {
+        Self { terminals: Some(terminals), collector: Some(collector), ..self }
     }
 
     /// Hashes and checks passwords.

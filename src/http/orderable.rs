@@ -7,7 +7,6 @@ use crate::config::Words;
 use crate::domain::{Id, MeteringPoint};
 use crate::http::{Caller, Problem, Services};
 use crate::supply::CannotServe;
-use crate::supply::field::NotReachable;
 
 /// Whether a meter can be ordered from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,11 +100,7 @@ fn words(why: &CannotServe) -> Words {
     let zh = match why {
         CannotServe::NoMeter => "该计量点未装表".to_owned(),
         CannotServe::Cannot(why) => why.words_zh().to_owned(),
-        CannotServe::NotReachable(NotReachable::Concentrator { terminal }) => {
-            format!("该表接在集中器 {terminal} 之后，尚不能下发停复电命令")
-        }
-        CannotServe::NotReachable(NotReachable::NoLine { line }) => format!("配置中没有线路 {line}"),
-        CannotServe::NotReachable(NotReachable::NoProfile { profile }) => format!("没有表型 {profile}"),
+        CannotServe::NotReachable(why) => return why.words(),
     };
     Words::new(why.to_string(), zh)
 }
@@ -114,6 +109,7 @@ fn words(why: &CannotServe) -> Words {
 mod tests {
     use super::*;
     use crate::supply::field::CannotOrder;
+    use crate::supply::field::NotReachable;
 
     #[test]
     fn why_a_meter_cannot_be_ordered_is_said_in_both_languages() {

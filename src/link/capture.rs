@@ -57,11 +57,11 @@ impl CaptureSettings {
     }
 }
 
-/// All captures of this process.
-#[derive(Debug)]
+/// All captures of this process. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Captures {
     shared: Arc<Shared>,
-    lines: Mutex<BTreeMap<String, Arc<AtomicBool>>>,
+    lines: Arc<Mutex<BTreeMap<String, Arc<AtomicBool>>>>,
     clock: Clock,
 }
 
@@ -93,7 +93,7 @@ impl Captures {
             .name("capture".to_owned())
             .spawn(move || Files::new(settings).write_all(&incoming))?;
         let shared = Arc::new(Shared { records, lost: AtomicU64::new(0) });
-        Ok(Self { shared, lines: Mutex::default(), clock })
+        Ok(Self { shared, lines: Arc::default(), clock })
     }
 
     /// The tap of a line, switched off unless the line was on before.

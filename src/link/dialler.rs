@@ -1,11 +1,12 @@
 //! Where a line gets its path from, again and again.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
 
-use super::{DialledIn, Link, LinkError, Place, Rate};
+use super::{Carrier, DialledIn, Forwarded, Link, LinkError, Place, Rate};
 use crate::config::{Line, LinePlace};
 
 /// Opens the path of one line whenever it is asked to.
@@ -18,6 +19,7 @@ pub struct Dialler {
 enum Source {
     Place(Place),
     DialledIn(DialledIn),
+    Terminal(Arc<dyn Carrier>),
     Memory { open: Opener, reopens: bool },
 }
 
@@ -29,6 +31,7 @@ impl fmt::Debug for Source {
         match self {
             Self::Place(place) => write!(f, "{place}"),
             Self::DialledIn(path) => write!(f, "the device of {}", path.line()),
+            Self::Terminal(carrier) => write!(f, "terminal {}", carrier.line()),
             Self::Memory { .. } => f.write_str("memory"),
         }
     }
@@ -45,6 +48,12 @@ impl Dialler {
     #[must_use]
     pub const fn dialled_in(path: DialledIn, limit: Duration) -> Self {
         Self { source: Source::DialledIn(path), limit }
+    }
+
+    /// Has frames forwarded by a terminal, and waits up to `limit` for it to be there.
+    #[must_use]
+    pub fn forwarded(carrier: Arc<dyn Carrier>, limit: Duration) -> Self {
+        Self { source: Source::Terminal(carrier), limit }
     }
 
     /// Opens paths within this process; `open` gives an end, or nothing when there is none now. `reopens` says that the
@@ -76,6 +85,7 @@ impl Dialler {
         match &mut self.source {
             Source::Place(place) => Link::open(place, self.limit).await,
             Source::DialledIn(path) => path.newest(self.limit).await,
+            Source::Terminal(carrier) => Forwarded::open(Arc::clone(carrier), self.limit).await,
             Source::Memory { open, .. } => open().map(Link::Memory).ok_or(LinkError::Closed),
         }
     }
@@ -87,7 +97,8 @@ impl Dialler {
     pub const fn reopens(&self) -> bool {
         match &self.source {
             Source::Place(Place::Tcp(_)) => true,
-            Source::Place(Place::Serial { .. }) | Source::DialledIn(_) => false,
+            // A terminal numbers its answers.
+            Source::Place(Place::Serial { .. }) | Source::DialledIn(_) | Source::Terminal(_) => false,
             Source::Memory { reopens, .. } => *reopens,
         }
     }

@@ -58,6 +58,13 @@ pub enum LinkError {
         /// For how long.
         limit: Duration,
     },
+    /// The terminal says that nothing will come: the meter kept silent, or the frame was denied. The path is as good as
+    /// before.
+    #[error("the terminal has brought nothing back")]
+    NoAnswer,
+    /// The turn to send did not come in time.
+    #[error("the terminal was about something else for too long")]
+    NoTurn,
     /// Reading or writing failed.
     #[error("the line failed")]
     Failed(#[source] io::Error),
@@ -76,6 +83,8 @@ impl LinkError {
             Self::Replaced => "replaced",
             Self::NoHeartBeat { .. } => "no_heart_beat",
             Self::Stuck { .. } => "stuck",
+            Self::NoAnswer => "no_answer",
+            Self::NoTurn => "no_turn",
             Self::Failed(_) => "failed",
         }
     }

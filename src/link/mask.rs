@@ -1,4 +1,4 @@
-//! Hexadecimal text of what passed over a line, with passwords covered (T24).
+//! Hexadecimal text of what passed over a line, with passwords and operator codes covered (T24).
 
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ pub fn hex_without(bytes: &[u8], places: &[Range<usize>]) -> String {
     text
 }
 
-/// The places of `bytes` that hold passwords, and the checksums that would betray them; `pieces` is what the bytes were
+/// The places of `bytes` that hold passwords and operator codes, and the checksums that would betray them; `pieces` is what the bytes were
 /// found to be.
 #[must_use]
 pub fn secrets(bytes: &[u8], pieces: &[Piece]) -> Vec<Range<usize>> {
@@ -45,7 +45,7 @@ fn of_frame(bytes: &[u8], offset: usize) -> Vec<Range<usize>> {
     let data: Vec<u8> = frame.iter().skip(DATA_AT).take(length).map(|byte| byte.wrapping_sub(0x33)).collect();
     let editions =
         Edition::of(control, &data).map_or_else(|| vec![Edition::E2007, Edition::E1997], |it| vec![it]);
-    let places = editions.into_iter().flat_map(|edition| secret_places(edition, control, data.len()));
+    let places = editions.into_iter().flat_map(|edition| secret_places(edition, control, &data));
     let mut places: Vec<Range<usize>> = places
         .filter(|place| !place.is_empty())
         .map(|place| place.start + DATA_AT + offset..place.end + DATA_AT + offset)
@@ -66,7 +66,7 @@ mod tests {
     use dlt645::explain::pieces;
 
     #[test]
-    fn t24_a_password_and_its_checksum_are_covered_and_nothing_else() {
+    fn t24_a_password_an_operator_code_and_their_checksum_are_covered_and_nothing_else() {
         // Trip, password 000000 of level 02.
         let trip =
             "FE FE 68 12 90 78 56 34 12 68 1C 10 35 33 33 33 33 33 33 33 4D 33 33 78 4A 54 44 59 B2 16";
@@ -74,12 +74,20 @@ mod tests {
         let places = secrets(&bytes, &pieces(&bytes, None));
         assert_eq!(
             hex_without(&bytes, &places),
-            "FE FE 68 12 90 78 56 34 12 68 1C 10 ** ** ** ** 33 33 33 33 4D 33 33 78 4A 54 44 59 ** 16"
+            "FE FE 68 12 90 78 56 34 12 68 1C 10 ** ** ** ** ** ** ** ** 4D 33 33 78 4A 54 44 59 ** 16"
         );
         // Cut short, so that it is no sound frame.
         let cut = &bytes[..16];
         let shown = hex_without(cut, &secrets(cut, &pieces(cut, None)));
         assert!(shown.ends_with("1C 10 ** ** ** **"), "{shown}");
+        // A password of level 02 that is written as a value.
+        let write = "68 12 90 78 56 34 12 68 14 10 36 3F 33 37 35 33 33 33 AB 89 67 45 35 99 88 77 14 16";
+        let bytes: Vec<u8> = write.split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+        let covered = "** ".repeat(13);
+        assert_eq!(
+            hex_without(&bytes, &secrets(&bytes, &pieces(&bytes, None))),
+            format!("68 12 90 78 56 34 12 68 14 10 36 3F 33 37 {covered}16")
+        );
         let read = [0x68, 0x12, 0x90, 0x78, 0x56, 0x34, 0x12, 0x68, 0x11, 0x04, 0x33, 0x33, 0x34, 0x33, 0x68];
         assert!(secrets(&read, &pieces(&read, None)).is_empty());
     }

@@ -41,7 +41,7 @@ pub(super) async fn connect(address: &str, limit: Duration) -> Result<Link, Link
 
 /// Sends small packets at once, and lets the system notice when the peer is gone. Where the system cannot, the line is
 /// noticed to be dead by its silence, only later; so it is no error.
-pub(super) fn watch_over(stream: &TcpStream, liveness: Liveness) {
+pub fn watch_over(stream: &TcpStream, liveness: Liveness) {
     let _ = stream.set_nodelay(true);
     let socket = SockRef::from(stream);
     let keep_alive = TcpKeepalive::new().with_time(liveness.idle).with_interval(liveness.interval);

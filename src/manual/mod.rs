@@ -61,4 +61,13 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0015-ceilings-and-terms-are-made-stricter-by-one-looser-by-two.md")]
     pub mod d0015_ceilings_and_terms_are_made_stricter_by_one_looser_by_two {}
+
+    #[doc = include_str!("decisions/0016-what-pages-count-is-counted-when-it-changes.md")]
+    pub mod d0016_what_pages_count_is_counted_when_it_changes {}
+
+    #[doc = include_str!("decisions/0017-a-terminal-has-one-queue-across-its-sessions.md")]
+    pub mod d0017_a_terminal_has_one_queue_across_its_sessions {}
+
+    #[doc = include_str!("decisions/0018-a-terminal-is-believed-when-the-meter-has-said-the-same.md")]
+    pub mod d0018_a_terminal_is_believed_when_the_meter_has_said_the_same {}
 }

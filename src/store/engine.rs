@@ -117,6 +117,8 @@ impl Engine {
                     ("statement_timeout", "60s"),
                     ("lock_timeout", "20s"),
                     ("idle_in_transaction_session_timeout", "60s"),
+                    // What takes a twentieth of a second is not worth waking other processes for.
+                    ("parallel_setup_cost", "3000"),
                 ]);
                 let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(connections);
                 let open = |error| StoreError::of("connecting to the database", error);

@@ -93,6 +93,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0015_terminals.sql"),
         include_str!("migrations/postgres/0015_terminals.sql"),
     ),
+    Migration::new(
+        "counts",
+        include_str!("migrations/sqlite/0016_counts.sql"),
+        include_str!("migrations/postgres/0016_counts.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

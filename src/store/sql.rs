@@ -24,6 +24,14 @@ pub(super) struct Sql {
     pub(super) postgres: &'static str,
 }
 
+impl Sql {
+    /// A statement that is made once, for each database as it is told.
+    pub(super) fn either(text: impl Fn(Dialect) -> String) -> Self {
+        let made = |dialect| &*text(dialect).leak();
+        Self { sqlite: made(Dialect::Sqlite), postgres: made(Dialect::Postgres) }
+    }
+}
+
 impl From<&'static str> for Sql {
     fn from(both: &'static str) -> Self {
         Self { sqlite: both, postgres: both }
@@ -224,6 +232,22 @@ impl Dialect {
             Self::Postgres => 20_000,
         };
         Some(most.min(limit)).filter(|most| *most > 0)
+    }
+
+    /// A column with its Latin letters small: without a look at what other letters are, which costs twice the time.
+    pub(super) fn lowered(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!("lower({column})"),
+            Self::Postgres => format!("lower({column} COLLATE \"C\")"),
+        }
+    }
+
+    /// The function that says where in its first text the second one begins, 0 for nowhere.
+    pub(super) const fn within(self) -> &'static str {
+        match self {
+            Self::Sqlite => "instr",
+            Self::Postgres => "strpos",
+        }
     }
 
     /// Whole numbers with gaps, as the database reads and writes them.

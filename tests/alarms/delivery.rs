@@ -177,7 +177,7 @@ async fn f33_a_step_of_the_clock_is_an_alarm() {
     let lines = chaobiao::channel::Lines::default();
     for (by, steps) in [(Duration::from_secs(59), 0), (Duration::from_secs(3600), 1)] {
         let stop = tokio_util::sync::CancellationToken::new();
-        let watching = chaobiao::alarm::watch(&site.store, &site.clock, &lines, &site.alarms, &stop);
+        let watching = chaobiao::alarm::watch(&site.store, &site.clock, (&lines, None), &site.alarms, &stop);
         let step = async {
             tokio::time::sleep(Duration::from_secs(25)).await;
             site.step_the_clock(by);

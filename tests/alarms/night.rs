@@ -57,7 +57,7 @@ async fn f25_a_line_that_is_down_for_long_is_an_alarm_that_ends_with_it() {
     let line = Channel::spawn(settings, Dialler::memory(dial, true), Box::new(()), &tasks, stop.clone());
     let lines = Lines::of([line]);
     let look = async |seconds| {
-        let watching = watch(&site.store, &site.clock, &lines, alarms, &stop);
+        let watching = watch(&site.store, &site.clock, (&lines, None), alarms, &stop);
         let _ = tokio::time::timeout(Duration::from_secs(seconds), watching).await;
         all(&site).await
     };

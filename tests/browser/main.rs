@@ -167,6 +167,7 @@ const PAGES: &[(&str, &[&str])] = &[
             "/meters/202411110001",
             "/billing",
             "/lines",
+            "/terminals",
             "/events",
             "/loss",
             "/account",

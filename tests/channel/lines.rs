@@ -42,8 +42,11 @@ async fn all_lines_of_a_configuration_are_opened_together() {
     let captures = Captures::start(settings, Clock::system()).unwrap();
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let lines = Lines::open(&config, &captures, 7, &tasks, &stop).await.unwrap();
-    let names: Vec<&str> = lines.iter().map(ChannelHandle::name).collect();
-    assert_eq!((names, lines.len(), lines.get("nobody").is_none()), (vec!["dtu", "serial", "tcp"], 3, true));
+    let names: Vec<String> = lines.iter().map(|line| line.name().to_owned()).collect();
+    assert_eq!(
+        (names, lines.len(), lines.get("nobody").is_none()),
+        (["dtu", "serial", "tcp"].map(str::to_owned).to_vec(), 3, true)
+    );
 
     // A DTU that dials in is a pipe to the same bus.
     let mut device = TcpStream::connect(lines.dial_in().unwrap()).await.unwrap();
@@ -54,7 +57,7 @@ async fn all_lines_of_a_configuration_are_opened_together() {
     };
     let asks = async {
         for (name, number) in [("tcp", 1), ("dtu", 2), ("tcp", 2)] {
-            let line = lines.get(name).unwrap();
+            let line = &lines.get(name).unwrap();
             until_up(line).await;
             let job = Job::new(read(number, BLOCK), Lane::OnDemand, Timing::serial(9600)).retried(5);
             let report = line.offer(job).unwrap().await;

@@ -1,13 +1,16 @@
 //! Pages of collection and billing, opened through the real router over a store with hostile texts in it.
 
 use axum::http::StatusCode;
-use chaobiao::domain::access::{Regions, Role};
+use chaobiao::domain::access::{Acting, Regions, Role};
 use chaobiao::domain::{
     ArchiveEntry, Customer, CustomerClass, Day, Fetch, Id, Item, Meter, MeterPath, MeterProtocol,
     MeteringPoint, MissingCause, Moment, PointRole, Quality, RegisterReading, RunKind, RunMeter, RunOutcome,
     Source, Suspicion, Transformers,
 };
 use chaobiao::store::archive::Saving;
+use chaobiao::store::terminal::{
+    ArchiveCompared, Difference, DifferenceKind, EventsRead, TerminalEvent, TerminalNotes,
+};
 use chaobiao::store::{Batch, EventCount, MeterEvent, Notes, RunPlan, Store};
 
 use crate::rig::{Rig, Somebody, escaped, morning};
@@ -49,6 +52,40 @@ fn entry(number: u32, area: &str) -> ArchiveEntry {
         transformers: Some(Transformers::NONE),
         installed_at: Some("2026-01-01".parse::<Day>().unwrap().start()),
         first_reading: None,
+    }
+}
+
+/// A terminal with a hostile name, and what it tells.
+async fn terminal_notes(store: &Store) -> TerminalNotes {
+    let terminal = "1100-3039".parse().unwrap();
+    let acting = Acting {
+        person: Id::new(1),
+        account: Id::new(1),
+        name: "li".to_owned(),
+        role: Role::Operator,
+        role_since: midnight(),
+        regions: Regions::All,
+        source: String::new(),
+    };
+    store.adopt_terminal(&acting, terminal, Some(&format!("{TURNED}{SCRIPT}")), midnight()).await.unwrap();
+    let told = |text: &str| Some(text.to_owned());
+    let kind = DifferenceKind::OtherMeter;
+    let differences = vec![Difference { point: 1, kind, ours: told("1"), theirs: told(FORMULA) }];
+    let event = TerminalEvent {
+        place: 0,
+        code: 200,
+        meter: None,
+        began: told(IMAGE),
+        body: "00".to_owned(),
+        record: format!(
+            "{{\"values\":[{{\"name\":\"{SCRIPT}\",\"name_zh\":\"{SCRIPT}\",\"value\":\"=1\"}}]}}"
+        ),
+        collected_at: midnight(),
+    };
+    TerminalNotes {
+        archives: vec![ArchiveCompared { terminal, at: midnight(), records: 1, differences }],
+        events: vec![EventsRead { terminal, important: true, read_to: None, events: vec![event] }],
+        ..TerminalNotes::default()
     }
 }
 
@@ -105,7 +142,9 @@ async fn town(store: &Store) -> Id<Fetch> {
         collected_at: midnight(),
     };
     let count = EventCount { meter: Id::new(1), kind: SCRIPT.to_owned(), count: 1, at: midnight() };
-    let notes = Notes { events: vec![event(1), event(2)], event_counts: vec![count], ..Notes::default() };
+    let terminals = terminal_notes(store).await;
+    let notes =
+        Notes { events: vec![event(1), event(2)], event_counts: vec![count], terminals, ..Notes::default() };
     let id = fetch.id;
     let registers = vec![reading(5, Quality::Good), reading(4, Quality::Suspect(Suspicion::BackwardStep))];
     let outcomes = vec![outcome(1, RunOutcome::Read), outcome(2, RunOutcome::Missing(MissingCause::Silent))];
@@ -121,7 +160,9 @@ fn pages(fetch: Id<Fetch>) -> Vec<(String, &'static [&'static str])> {
         ("/?".to_owned(), &["areas", "lines", "missing"]),
         ("/meters?".to_owned(), &["all"]),
         ("/billing?".to_owned(), &["all", "open", "reviews"]),
-        ("/lines?".to_owned(), &["all", "terminals"]),
+        ("/lines?".to_owned(), &["all"]),
+        ("/terminals?".to_owned(), &["all", "unknown"]),
+        ("/terminals/1100-3039?".to_owned(), &["archive", "events"]),
         ("/events?".to_owned(), &["all"]),
         ("/loss?".to_owned(), &["all"]),
         ("/orders?".to_owned(), &["all"]),
@@ -171,7 +212,7 @@ async fn t13_no_text_of_others_runs_on_any_page_or_in_any_file() {
             files += 1;
         }
     }
-    assert!(shown > 20 && files == 25, "{shown} hostile texts, {files} files");
+    assert!(shown > 20 && files == 28, "{shown} hostile texts, {files} files");
     assert_eq!(rig.audited().await["export.csv"], files, "every file is in the audit log");
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
 mod absence;
+mod behind;
 mod bill;
 mod clocks;
 mod held;

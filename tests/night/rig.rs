@@ -1,35 +1,41 @@
 //! A town: its meters on their lines, a store, and the head-end between them, in one process and in paused time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chaobiao::channel::{Channel, ChannelSettings, Lines};
 use chaobiao::clock::{Clock, ManualClock};
-use chaobiao::collect::{Collector, NightReport, Settings};
+use chaobiao::collect::{Collector, NightReport, Settings, keep_reports};
 use chaobiao::config::Config;
 use chaobiao::domain::{
     ArchiveEntry, Coded, Customer, CustomerClass, Day, Id, Meter, MeterPath, MeterProtocol, MeteringPoint,
     Moment, PointRole,
 };
-use chaobiao::link::Dialler;
+use chaobiao::link::{CaptureSettings, Captures, Dialler};
 use chaobiao::store::archive::Saving;
 use chaobiao::store::{Address, Migrations, Store};
+use chaobiao::terminal::{TerminalSettings, Terminals};
 use dlt645::address::MeterAddress;
+use gdw1376::address::TerminalAddress;
 use simulator::bus::Bus;
 use simulator::bus::rate::{Parity, Rate};
 use simulator::bus::settings::Settings as BusSettings;
+use simulator::concentrator::{Concentrator, Setup};
 use simulator::fault::{Counts, Injector, Plan as Faults};
 use simulator::instant::At;
 use simulator::meter::{Editions, Manners, Meter as SimulatedMeter};
 use simulator::seed::Seed;
-use simulator::serve::{LiveBus, Server};
+use simulator::serve::{LiveBus, LiveConcentrator, Server};
 use simulator::world::World;
 use simulator::world::file::{BusEntry, EditionName, LoadName, MeterEntry, WorldFile};
 use simulator::world::fitted::Shared;
 use simulator::world::generate::Plan;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,14 +49,24 @@ pub(crate) struct TownPlan {
     pub(crate) address: Address,
     /// What is written into the archive; that of the world's meters, unless a test says something else.
     pub(crate) archive: Vec<ArchiveEntry>,
+    /// What becomes of the terminals, those lines of the world that have the name of one.
+    pub(crate) terminals: fn(Setup) -> Setup,
 }
 
 impl TownPlan {
     /// A town without faults; its time begins ten minutes before a day.
     pub(crate) fn new(world: WorldFile, config: Config, first: Day, address: Address) -> Self {
         let start = first.start().minus(Duration::from_secs(600));
-        let archive = world.meter.iter().map(entry).collect();
-        Self { world, faults: None, start, config, address, archive }
+        let mut archive: Vec<ArchiveEntry> = world.meter.iter().map(entry).collect();
+        let mut points: HashMap<String, u16> = HashMap::new();
+        for entry in &mut archive {
+            if let MeterPath::Terminal { terminal, measuring_point, .. } = &mut entry.meter.path {
+                let point = points.entry(terminal.clone()).or_default();
+                *point += 1;
+                *measuring_point = *point;
+            }
+        }
+        Self { world, faults: None, start, config, address, archive, terminals: |setup| setup }
     }
 }
 
@@ -62,6 +78,7 @@ pub(crate) struct Town {
     /// The meters with their settings.
     pub(crate) meters: Vec<(MeterEntry, Shared)>,
     pub(crate) wires: Vec<Wire>,
+    pub(crate) terminals: Vec<Behind>,
     server: Server,
     _manual: ManualClock,
 }
@@ -74,9 +91,18 @@ pub(crate) struct Wire {
     pub(crate) is_cut: Arc<AtomicBool>,
 }
 
+/// A terminal of the town.
+pub(crate) struct Behind {
+    pub(crate) address: TerminalAddress,
+    pub(crate) live: LiveConcentrator,
+    /// Its connections, as it dials them.
+    dials: Arc<tokio::sync::Mutex<mpsc::Receiver<DuplexStream>>>,
+}
+
 /// The head-end in a town. It may be killed and begun again; the town goes on.
 pub(crate) struct HeadEnd {
     pub(crate) collector: Collector,
+    pub(crate) terminals: Terminals,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -97,7 +123,8 @@ pub(crate) fn world(meters: usize, lines: usize, baud: u32, seed: u64, is_varied
 /// The configuration of a town: its lines, and a few words more.
 pub(crate) fn config(world: &WorldFile, more: &str) -> Config {
     let mut text = format!("[database]\npath = \"unused.db\"\n{more}\n");
-    for (number, bus) in world.bus.iter().enumerate() {
+    let lines = world.bus.iter().filter(|bus| bus.name.parse::<TerminalAddress>().is_err());
+    for (number, bus) in lines.enumerate() {
         text.push_str(&format!("[[line]]\nname = \"{}\"\ntcp = \"127.0.0.1:{}\"\n", bus.name, 7001 + number));
         text.push_str(&format!("baud = {}\n", bus.baud));
     }
@@ -116,14 +143,25 @@ pub(crate) fn at(moment: Moment) -> At {
 impl Town {
     /// Opens the store and lets the town live. Time is paused from then on.
     pub(crate) async fn new(plan: TownPlan) -> Self {
-        let TownPlan { world, faults, start, config, address, archive } = plan;
+        let TownPlan { world, faults, start, config, address, archive, terminals: of_terminal } = plan;
         let store = Store::open(&address, Migrations::Run).await.unwrap().in_simulated_time();
         store.save_archive(&archive, start, Saving::Save).await.unwrap();
         tokio::time::pause();
         let server = Server::new();
         let manual = ManualClock::running(start);
-        let (mut meters, mut wires) = (Vec::new(), Vec::new());
+        let (mut meters, mut wires, mut terminals) = (Vec::new(), Vec::new(), Vec::new());
         for (number, (entry, fitted)) in (0..).zip(World::build(&world).unwrap().fit(at(start))) {
+            if let Ok(address) = entry.name.parse() {
+                let own = world.meter.iter().filter(|meter| meter.bus == entry.name).cloned();
+                let inside: Vec<_> =
+                    fitted.iter().map(|shared| shared.lock().unwrap().meter.clone()).collect();
+                meters.extend(own.zip(fitted));
+                let setup = Setup::new(address, at(start), Seed::new(number)).with_meters(inside);
+                let live = server.concentrator(Concentrator::new(of_terminal(setup)));
+                let dials = Arc::new(tokio::sync::Mutex::new(live.memory()));
+                terminals.push(Behind { address, live, dials });
+                continue;
+            }
             let rate = Rate::new(entry.baud, Parity::Even).unwrap();
             let settings = BusSettings { rate, echo: entry.echo, ..BusSettings::default() };
             let mut bus = Bus::new(settings, fitted.clone());
@@ -134,7 +172,8 @@ impl Town {
             meters.extend(own.zip(fitted));
             wires.push(Wire { name: entry.name, bus: server.run(bus), is_cut: Arc::default() });
         }
-        Self { store, clock: manual.clock(), config, address, meters, wires, server, _manual: manual }
+        let clock = manual.clock();
+        Self { store, clock, config, address, meters, wires, terminals, server, _manual: manual }
     }
 
     /// Starts the head-end: its lines and its collector.
@@ -150,8 +189,23 @@ impl Town {
         };
         let lines = Lines::of((0..).zip(&self.wires).map(open).collect::<Vec<_>>());
         let (store, clock) = (self.store.clone(), self.clock.clone());
+        let terminals = Terminals::without_port(&self.config.terminals, clock.clone(), &tasks, &stop);
+        let captures = Captures::start(CaptureSettings::of(&self.config.capture), clock.clone()).unwrap();
+        let lines = lines.with_terminals(terminals.clone(), &self.config, &captures, 1, &tasks, &stop);
         let collector = Collector::new(store, clock, lines, settings, &tasks, stop.clone());
-        HeadEnd { collector, tasks, stop }
+        for (number, terminal) in (1..).zip(&self.terminals) {
+            terminals.adopt(terminal.address, TerminalSettings::default());
+            let (dials, terminals, stop) = (Arc::clone(&terminal.dials), terminals.clone(), stop.clone());
+            tasks.spawn(async move {
+                let mut dials = dials.lock().await;
+                while let Some(Some(stream)) = stop.run_until_cancelled(dials.recv()).await {
+                    terminals.attach(stream, ([10, 0, 0, 1], number).into());
+                }
+            });
+        }
+        let reports = terminals.reports().unwrap();
+        tasks.spawn(keep_reports(collector.clone(), reports, stop.clone()));
+        HeadEnd { collector, terminals, tasks, stop }
     }
 
     /// Waits for the night of a day and runs it.
@@ -239,7 +293,7 @@ impl HeadEnd {
     /// Ends it. Whatever the collector was doing must have been dropped before.
     pub(crate) async fn close(self) {
         self.stop.cancel();
-        drop(self.collector);
+        drop((self.collector, self.terminals));
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -278,7 +332,17 @@ pub(crate) fn entry(meter: &MeterEntry) -> ArchiveEntry {
             asset_number: None,
             protocol,
             profile: Some(profile.to_owned()),
-            path: MeterPath::Line { line: meter.bus.clone(), baud: None, parity: None },
+            path: match meter.bus.parse::<TerminalAddress>() {
+                Err(_) => MeterPath::Line { line: meter.bus.clone(), baud: None, parity: None },
+                // Where it stands among those of its terminal is for the town to say.
+                Ok(terminal) => MeterPath::Terminal {
+                    terminal: terminal.to_string(),
+                    measuring_point: 1,
+                    port: Some(31),
+                    baud: None,
+                    parity: None,
+                },
+            },
         },
         transformers: Some(chaobiao::domain::Transformers {
             ct: ratio,

@@ -11,6 +11,7 @@ mod alarms;
 mod archive;
 mod audit;
 mod billing;
+mod counts;
 mod grants;
 mod numbered;
 mod opening;

@@ -365,14 +365,18 @@ async fn the_flow_of_an_area_says_how_much_of_it_is_known() {
         save(&fresh.store, &readings, now).await;
         let rules = Rules { items: vec![item("1.8.0"), item("2.8.0")], ..rules() };
         settle_due(&fresh.store, &rules, now).await.unwrap();
-        let flows = fresh.store.area_flows(day("2026-11-21"), &Regions::All).await.unwrap();
+        let flows =
+            fresh.store.area_flows((day("2026-11-21"), day("2026-11-21")), &Regions::All).await.unwrap();
         assert_eq!(flows.len(), 1, "the second area has no check meter");
         let flow = |points, known, forward, reverse| Flow { points, known, forward, reverse };
         assert_eq!(flows[0].check, flow(1, 1, 50_000, 0));
         assert_eq!(flows[0].customers, flow(2, 1, 800_000, 20_000), "one of the two is not known");
         let other = region(fresh, "台区二%_").await;
-        assert!(fresh.store.area_flows(day("2026-11-21"), &other).await.unwrap().is_empty());
-        let unread = fresh.store.area_flows(day("2026-11-25"), &Regions::All).await.unwrap();
+        assert!(
+            fresh.store.area_flows((day("2026-11-21"), day("2026-11-21")), &other).await.unwrap().is_empty()
+        );
+        let unread =
+            fresh.store.area_flows((day("2026-11-25"), day("2026-11-25")), &Regions::All).await.unwrap();
         assert_eq!((unread[0].check, unread[0].customers), (flow(1, 0, 0, 0), flow(2, 0, 0, 0)));
     })
     .await;

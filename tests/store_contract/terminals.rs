@@ -68,7 +68,7 @@ async fn a_terminal_is_known_while_somebody_or_the_archive_wants_it() {
         let li = acting(Role::Operator);
         assert_eq!(store.adopt_terminal(&li, strange, Some("gate 3"), at(2)).await.unwrap(), Adoption::Done);
         assert_eq!(store.adopt_terminal(&li, strange, None, at(9)).await.unwrap(), Adoption::Done);
-        let known = store.terminals().await.unwrap();
+        let known = store.terminals(&Regions::All).await.unwrap();
         assert_eq!(
             known.iter().map(|line| (line.address, line.meters)).collect::<Vec<_>>(),
             [(strange, 0), (archived, 2)]
@@ -132,7 +132,7 @@ async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
         )
         .await;
 
-        let seen = store.terminal(of).await.unwrap().unwrap();
+        let seen = store.terminal(of, &Regions::All).await.unwrap().unwrap();
         assert_eq!(seen.archive, Some((at(50), 2, differences)), "an older comparison changes nothing");
         assert_eq!((seen.frames, seen.verified, seen.meters), (Some((1024, 2048)), 1, 2));
         assert_eq!(seen.clock.map(|clock| clock.at), Some(at(200)));
@@ -143,7 +143,7 @@ async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
         // A meter that is moved to another point is not sure any more there.
         let moved = VerifiedPoint { meter: second, point: 7, ..sure };
         keep(fresh, TerminalNotes { verified: vec![moved], ..TerminalNotes::default() }).await;
-        assert_eq!(store.terminal(of).await.unwrap().unwrap().verified, 1);
+        assert_eq!(store.terminal(of, &Regions::All).await.unwrap().unwrap().verified, 1);
     })
     .await;
 }
@@ -180,7 +180,7 @@ async fn when_a_terminal_was_heard_is_kept() {
         fresh.store.terminals_heard(&[(of, at(10), Some(at(9)))]).await.unwrap();
         fresh.store.terminals_heard(&[(of, at(70), None)]).await.unwrap();
         fresh.store.terminals_heard(&[]).await.unwrap();
-        let seen = fresh.store.terminal(of).await.unwrap().unwrap();
+        let seen = fresh.store.terminal(of, &Regions::All).await.unwrap().unwrap();
         assert_eq!((seen.logged_in_at, seen.heard_at), (Some(at(9)), Some(at(70))));
     })
     .await;

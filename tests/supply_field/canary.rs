@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use chaobiao::config::Capture;
 use chaobiao::link::{CaptureSettings, Captures};
 use chaobiao::store::AuditFilter;
+use chaobiao::supply::field::FieldOrder;
+use dlt645::password::OperatorCode;
 use dlt645::relay::Command;
 use ring::rand::{SecureRandom, SystemRandom};
 use tracing_subscriber::fmt::MakeWriter;
@@ -35,12 +37,17 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// How a password may stand somewhere: as digits, as it goes over the wire, and with 33H added.
+/// How a password may stand somewhere.
 fn forms(password: &str) -> Vec<Vec<u8>> {
-    let plain = wire(password).to_vec();
+    forms_of(password, &wire(password))
+}
+
+/// How a secret may stand somewhere: as it is written, as it goes over the wire, and with 33H added.
+fn forms_of(written: &str, plain: &[u8]) -> Vec<Vec<u8>> {
+    let plain = plain.to_vec();
     let added: Vec<u8> = plain.iter().map(|byte| byte.wrapping_add(0x33)).collect();
     let reversed = |bytes: &[u8]| bytes.iter().rev().copied().collect::<Vec<u8>>();
-    let mut forms = vec![password.as_bytes().to_vec()];
+    let mut forms = vec![written.as_bytes().to_vec()];
     for bytes in [plain.clone(), reversed(&plain), added.clone(), reversed(&added)] {
         for (between, upper) in [("", true), (" ", true), ("", false), (" ", false)] {
             let hex = |byte: &u8| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
@@ -61,6 +68,13 @@ fn canary() -> String {
     SystemRandom::new().fill(&mut random).unwrap();
     let number = u64::from_be_bytes(random);
     format!("{}", 700_000 + number % 300_000)
+}
+
+/// An operator code that stands nowhere by chance either.
+fn operator() -> OperatorCode {
+    let mut random = [0; 4];
+    SystemRandom::new().fill(&mut random).unwrap();
+    OperatorCode::from_wire(random)
 }
 
 /// Takes out runs of 64 hexadecimal digits: the hashes of the audit log and the key file, which may hold six by chance.
@@ -90,6 +104,7 @@ fn all_files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
 async fn t24_a_password_is_in_no_artefact_of_a_run() {
     let right: &'static str = canary().leak();
     let wrong: &'static str = canary().leak();
+    let operator = operator();
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -115,8 +130,14 @@ async fn t24_a_password_is_in_no_artefact_of_a_run() {
         let rig = Rig::new(Home { kept: Some(kept), tap, ..Home::default() }).await;
         assert!(rig.meter.lock().unwrap().meter.passwords_mut().set(2, wire(at_meter)));
         rig.meddle(if kept == at_meter { vec![Meddling::Lost] } else { Vec::new() });
-        let (before, sent) = rig.send(Command::Trip).await;
-        let (_, again) = rig.send(Command::CloseDirectly).await;
+        let send = async |command| {
+            let before = rig.before().await;
+            let order = FieldOrder { operator, ..rig.order(command, &before) };
+            let sent = rig.field.send(&order).await;
+            (before, sent)
+        };
+        let (before, sent) = send(Command::Trip).await;
+        let (_, again) = send(Command::CloseDirectly).await;
         said.push(format!(
             "{before:?} {sent:?} {again:?} {:?} {:?}",
             rig.field,
@@ -157,6 +178,11 @@ async fn t24_a_password_is_in_no_artefact_of_a_run() {
                 let may_be_chance = !is_text && !name.contains("capture") && name != "log";
                 assert!(may_be_chance || !is_in(bytes, &form), "{name} holds a password as {form:02X?}");
             }
+        }
+    }
+    for form in forms_of(&operator.to_string(), &operator.wire()) {
+        for (name, bytes) in artefacts.iter().filter(|(name, _)| name.contains("capture") || name == "log") {
+            assert!(!is_in(bytes, &form), "{name} holds the operator code as {form:02X?}");
         }
     }
     assert!(is_in(PASSWORD.as_bytes(), &forms(PASSWORD)[0]), "what is looked for would be found");

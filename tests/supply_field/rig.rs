@@ -376,7 +376,7 @@ pub(crate) fn wire(password: &str) -> [u8; 3] {
     digits
 }
 
-fn fitted(home: &Home) -> (BusEntry, Vec<Shared>) {
+pub(crate) fn fitted(home: &Home) -> (BusEntry, Vec<Shared>) {
     let bus = BusEntry { name: "line".into(), tcp: None, pty: None, baud: 2400, echo: false };
     let plan = Plan {
         meters: 1,
@@ -394,7 +394,7 @@ fn fitted(home: &Home) -> (BusEntry, Vec<Shared>) {
     World::build(&world).unwrap().fit(start).pop().unwrap()
 }
 
-fn archived(home: &Home, address: MeterAddress) -> ArchiveEntry {
+pub(crate) fn archived(home: &Home, address: MeterAddress) -> ArchiveEntry {
     let text = |text: &str| text.to_owned();
     ArchiveEntry {
         customer: Customer { number: text("1"), name: text("王"), class: None },

@@ -249,15 +249,20 @@ pub enum PasswordError {
     Operator,
 }
 
-/// The places of a frame's plain data that hold passwords (PA P0 P1 P2), empty ranges where there are none. A
-/// trace covers these bytes, on the wire and with the 33H taken off alike.
+/// The places of a frame's plain data that hold passwords (PA P0 P1 P2), the operator code that stands beside one, and
+/// a password that is written or read as a value, 04000Cnn; empty ranges where there are none. A trace covers these
+/// bytes, on the wire and with the 33H taken off alike. [645-2007 5 password] [645-2007 5 operator]
 #[must_use]
-pub fn secret_places(edition: Edition, control: Control, length: usize) -> [Range<usize>; 2] {
+pub fn secret_places(edition: Edition, control: Control, data: &[u8]) -> [Range<usize>; 2] {
     use Edition::{E1997, E2007};
+    let is_of_password = matches!(data, [_, 0x0C, 0x00, 0x04, ..]);
     let places = match (edition, control.function().0, control.is_response()) {
-        (E2007, 0x14, false) => [4..8, 0..0],
+        (E2007, 0x11 | 0x12 | 0x14, _) if is_of_password => [4..data.len(), 0..0],
+        (E2007, 0x14, false) => [4..12, 0..0],
         (E2007, 0x18, false) => [4..8, 8..12],
-        (E2007, 0x19..=0x1C, false) | (E2007, 0x18, true) => [0..4, 0..0],
+        (E2007, 0x19..=0x1C, false) => [0..8, 0..0],
+        (E2007, 0x03, false) => [4..8, 0..0],
+        (E2007, 0x18, true) => [0..4, 0..0],
         (E1997, 0x04, false) => [2..6, 0..0],
         (E1997, 0x0F, false) => [0..4, 4..8],
         (E1997, 0x10, false) | (E1997, 0x0F, true) => [0..4, 0..0],
@@ -265,7 +270,11 @@ pub fn secret_places(edition: Edition, control: Control, length: usize) -> [Rang
     };
     // A refusal carries its error word in the place of the password.
     places.map(|place| {
-        if control.is_refusal() || place.start >= length { 0..0 } else { place.start..place.end.min(length) }
+        if control.is_refusal() || place.start >= data.len() {
+            0..0
+        } else {
+            place.start..place.end.min(data.len())
+        }
     })
 }
 
@@ -307,15 +316,23 @@ mod tests {
     }
 
     #[test]
-    fn secret_places_are_where_the_password_stands() {
-        let places = |code, length| secret_places(Edition::E2007, Control(code), length);
-        assert_eq!(places(0x14, 15), [4..8, 0..0]);
+    fn t24_secret_places_are_where_passwords_and_operator_codes_stand() {
+        let of = |edition, code, length| secret_places(edition, Control(code), &[0xA5; 20][..length]);
+        let places = |code, length| of(Edition::E2007, code, length);
+        assert_eq!(places(0x14, 15), [4..12, 0..0]);
         assert_eq!(places(0x14, 6), [4..6, 0..0], "cut short");
         assert_eq!(places(0x18, 12), [4..8, 8..12]);
+        assert_eq!(places(0x1C, 16), [0..8, 0..0]);
+        assert_eq!(places(0x03, 16), [4..8, 0..0]);
         assert_eq!(places(0x98, 4), [0..4, 0..0]);
         assert_eq!(places(0xD8, 1), [0..0, 0..0]);
         assert_eq!(places(0x91, 8), [0..0, 0..0]);
-        assert_eq!(secret_places(Edition::E1997, Control(0x0F), 8), [0..4, 4..8]);
+        assert_eq!(of(Edition::E1997, 0x0F, 8), [0..4, 4..8]);
+        let password = [0x03, 0x0C, 0x00, 0x04, 2, 0, 0, 0, 1, 2, 3, 4, 2, 0x66, 0x55, 0x44];
+        let places = |code, length: usize| secret_places(Edition::E2007, Control(code), &password[..length]);
+        assert_eq!(places(0x14, 16), [4..16, 0..0], "a new password as a value");
+        assert_eq!(places(0x91, 8), [4..8, 0..0], "a meter that tells one");
+        assert_eq!(places(0x11, 4), [0..0, 0..0]);
     }
 
     // covers [645-2007 5 operator]

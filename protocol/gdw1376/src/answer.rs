@@ -104,6 +104,15 @@ pub fn frame_limits(unit: &Unit<'_>) -> Option<FrameLimits> {
     Some(FrameLimits { takes: of("rx_buffer")?, sends: of("tx_buffer")? })
 }
 
+/// How many events of each kind the terminal has counted, modulo 256, AFN 0C F7.
+#[must_use]
+pub fn event_counters(unit: &Unit<'_>) -> Option<EventCounters> {
+    match *unit.data {
+        [important, ordinary] if is(unit, Afn::CLASS_1, 7) => Some(EventCounters { important, ordinary }),
+        _ => None,
+    }
+}
+
 /// Events of an answer or a report, AFN 0E.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Events<'a> {

@@ -43,7 +43,7 @@ impl Share {
     }
 
     /// True for this share of the places of a sequence.
-    pub(super) fn strikes(self, seed: Seed, index: u64) -> bool {
+    pub(crate) fn strikes(self, seed: Seed, index: u64) -> bool {
         ((seed.number(index) >> 32) * u64::from(MILLION)) >> 32 < u64::from(self.0)
     }
 }

@@ -214,7 +214,7 @@ impl<S: Station> Inner<S> {
 }
 
 /// Never, if there is no moment.
-async fn until(moment: Option<Instant>) {
+pub(super) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => core::future::pending().await,

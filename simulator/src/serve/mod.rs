@@ -1,9 +1,11 @@
-//! Buses in real time, over TCP and pseudo-terminals, or in paused time in memory: the only part with I/O and timers.
+//! Buses and terminals in real time, over TCP and pseudo-terminals, or in paused time in memory: the only part with I/O and timers.
 //!
 //! A [`Server`] owns the start of the world, the tasks and the stop signal; [`Server::run`] makes a [`LiveBus`] of a bus,
 //! and masters reach it by [`LiveBus::listen`] (a serial server: each TCP client is a master of its own),
 //! [`LiveBus::pty`] (a serial port) and [`LiveBus::memory`] (a pair of streams, which works in tokio's paused time, so
 //! that a night passes in seconds and the same bytes come at the same moments).
+//!
+//! [`Server::concentrator`] makes a [`LiveConcentrator`] of a terminal, which dials its master itself.
 //!
 //! - **Time.** A timer fires at its deadline or up to a millisecond and some later. Deadlines are the bus's own absolute
 //!   moments, so nothing adds up; and by how much an answer came late is taken off when the master that waited for it
@@ -18,6 +20,7 @@ mod port;
 #[cfg(unix)]
 mod pty;
 mod tcp;
+mod terminal;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +34,7 @@ use crate::station::Station;
 pub use live::LiveBus;
 #[cfg(unix)]
 pub use pty::PtyError;
+pub use terminal::LiveConcentrator;
 
 /// Runs buses that count their time from one start.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use dlt645::meter_time::Civil;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::terminal::TerminalEntry;
 use crate::instant::At;
 use crate::load::shape::Shape;
 use crate::meter::Editions;
@@ -21,6 +22,9 @@ pub struct WorldFile {
     /// The lines.
     #[serde(default)]
     pub bus: Vec<BusEntry>,
+    /// The terminals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub terminal: Vec<TerminalEntry>,
     /// The meters.
     #[serde(default)]
     pub meter: Vec<MeterEntry>,
@@ -90,7 +94,7 @@ pub struct MeterEntry {
     /// Up to 12 digits, as text.
     #[serde(with = "address")]
     pub address: MeterAddress,
-    /// The line it is on.
+    /// The line it is on, or the address of the terminal it is behind.
     pub bus: String,
     /// `2007`, `1997` or `both`.
     #[serde(default, skip_serializing_if = "is_default")]

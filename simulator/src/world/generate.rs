@@ -49,6 +49,7 @@ impl Plan {
         Ok(WorldFile {
             seed: self.seed,
             bus: self.lines.clone(),
+            terminal: Vec::new(),
             meter: meter.collect::<Result<_, _>>()?,
             power_cut: Vec::new(),
         })

@@ -111,31 +111,10 @@ fn of_opaque(bytes: &[u8]) -> Vec<Range<usize>> {
     frames.flat_map(|frame| places(frame).into_iter().map(moved(frame.offset))).collect()
 }
 
-/// The secret places of a meter's frame: passwords, the operator code behind one, and the checksum.
+/// The secret places of a meter's frame: passwords, operator codes, and the checksum.
 fn places(frame: &explain::FramePiece) -> Vec<Range<usize>> {
     let own = Piece::Frame(Box::new(explain::FramePiece { offset: 0, ..frame.clone() }));
-    let mut places = secrets(&frame.bytes, &[own]);
-    let control = frame.control.as_deref().unwrap_or_default();
-    let password = places.first().map(|place| place.end);
-    if let Some(end) = password.filter(|_| OPERATED.contains(&control) && frame.protocol == "dlt645-2007") {
-        places.push(end..end + OPERATOR);
-    }
-    if frame.di.as_deref().is_some_and(|di| di.starts_with(PASSWORDS)) {
-        places.push(DATA_AT..frame.bytes.len());
-    }
     let length = frame.bytes.len();
-    places
-        .into_iter()
-        .map(|place| place.start..place.end.min(length))
-        .filter(|place| !place.is_empty())
-        .collect()
+    let places = secrets(&frame.bytes, &[own]).into_iter();
+    places.map(|place| place.start..place.end.min(length)).filter(|place| !place.is_empty()).collect()
 }
-
-/// Orders with an operator code behind the password.
-const OPERATED: [&str; 5] = ["14", "19", "1A", "1B", "1C"];
-/// Bytes of an operator code.
-const OPERATOR: usize = 4;
-/// The identifiers under which the passwords themselves stand.
-const PASSWORDS: &str = "04000C";
-/// Where the data behind an identifier begin.
-const DATA_AT: usize = 14;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use simulator::bus::Bus;
 use simulator::bus::rate::{Parity, Rate};
 use simulator::bus::settings::Settings as BusSettings;
+use simulator::concentrator::Concentrator;
+use simulator::concentrator::settings::Settings as TerminalSettings;
 use simulator::instant::At;
 use simulator::serve::Server;
 use simulator::world::World;
@@ -26,9 +28,10 @@ use crate::clock::{Clock, ManualClock};
 use crate::collect::{Collector, Settings};
 use crate::config::Config;
 use crate::domain::{ArchiveEntry, Day};
-use crate::link::Dialler;
+use crate::link::{CaptureSettings, Captures, Dialler};
 use crate::store::archive::Saving;
 use crate::store::{Address, Migrations, Store};
+use crate::terminal::Terminals;
 
 /// What has been before tonight.
 pub(super) struct History {
@@ -125,7 +128,20 @@ impl History {
         let failed = |error: &dyn std::error::Error| CliError::Failed(error.to_string());
         let start = clock.now().civil().map(At::from_civil);
         let start = start.ok_or_else(|| CliError::Failed("the history lies outside 2000 to 2099".into()))?;
-        let built = World::build(&self.world).map_err(|error| failed(&error))?;
+        let mut built = World::build(&self.world).map_err(|error| failed(&error))?;
+        let terminals = Terminals::without_port(&self.config.terminals, clock.clone(), tasks, stop);
+        for setup in built.setups(start, TerminalSettings::swift()) {
+            terminals.adopt(setup.address, Default::default());
+            let mut dials = server.concentrator(Concentrator::new(setup)).memory();
+            let (terminals, stop) = (terminals.clone(), stop.clone());
+            tasks.spawn(async move {
+                while let Some(Some(stream)) = stop.run_until_cancelled(dials.recv()).await {
+                    terminals.attach(stream, (std::net::Ipv4Addr::LOCALHOST, 0).into());
+                }
+            });
+        }
+        let captures = Captures::start(CaptureSettings::of(&self.config.capture), clock.clone());
+        let captures = captures.map_err(|error| failed(&error))?;
         let mut lines = Vec::new();
         for ((entry, meters), number) in built.fit(start).into_iter().zip(self.seed..) {
             let Some(line) = self.config.lines.iter().find(|line| line.name == entry.name) else { continue };
@@ -136,7 +152,7 @@ impl History {
             let settings = ChannelSettings::of(line, &self.config.collection, number);
             lines.push(Channel::spawn(settings, dialler, Box::new(()), tasks, stop.clone()));
         }
-        Ok(Lines::of(lines))
+        Ok(Lines::of(lines).with_terminals(terminals, &self.config, &captures, self.seed, tasks, stop))
     }
 }
 

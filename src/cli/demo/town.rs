@@ -1,20 +1,25 @@
-//! The neighbourhood of the demonstration: buses behind TCP and one on a pseudo-terminal.
+//! The neighbourhood of the demonstration: buses behind TCP and one on a pseudo-terminal, and a concentrator that dials in.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
+use gdw1376::address::TerminalAddress;
 use simulator::bus::Bus;
 use simulator::bus::rate::{Parity, Rate};
 use simulator::bus::settings::Settings;
+use simulator::concentrator::Concentrator;
+use simulator::concentrator::settings::Settings as Terminals;
 use simulator::instant::At;
-use simulator::serve::{LiveBus, Server};
+use simulator::serve::{LiveBus, LiveConcentrator, Server};
 use simulator::world::World;
 use simulator::world::file::{BusEntry, WorldFile};
 use simulator::world::fitted::Shared;
 use simulator::world::generate::Plan;
+use simulator::world::terminal::TerminalEntry;
 
 use super::share::Wire;
 use super::{Demo, passwords};
+use crate::app::Site;
 use crate::cli::CliError;
 use crate::cli::simulate::archive;
 use crate::clock::Clock;
@@ -30,6 +35,7 @@ pub(super) struct Town {
     pub(super) entries: Vec<ArchiveEntry>,
     /// What crosses each bus.
     pub(super) wires: Vec<Wire>,
+    terminals: Vec<LiveConcentrator>,
     server: Server,
     somebody: (String, String),
 }
@@ -42,7 +48,7 @@ impl Town {
         let start =
             start.ok_or_else(|| CliError::Failed("this machine's clock is outside 2000 to 2099".into()))?;
         let server = Server::new();
-        let built = World::build(&world).map_err(|error| CliError::Failed(error.to_string()))?;
+        let mut built = World::build(&world).map_err(|error| CliError::Failed(error.to_string()))?;
         // What was read before the first night is nobody's to bill.
         let entries = archive::entries(&world)?.into_iter();
         let mut entries: Vec<ArchiveEntry> =
@@ -50,6 +56,8 @@ impl Town {
         if let Some(entry) = entries.last_mut().filter(|_| demo.meters > FEW) {
             entry.customer.class = Some(CustomerClass::Important);
         }
+        let setups = built.setups(start, Terminals::swift()).into_iter();
+        let terminals = setups.map(|setup| server.concentrator(Concentrator::new(setup))).collect();
         let mut wires = Vec::new();
         for (entry, fitted) in world.bus.iter_mut().zip(built.fit(start)) {
             let rate = Rate::new(BAUD, Parity::Even).map_err(|error| CliError::Failed(error.to_string()))?;
@@ -63,18 +71,26 @@ impl Town {
         let file = directory.join(CONFIG);
         let http = format!("\n[http]\nlisten = \"{}\"\n", demo.console);
         let text = archive::config_text(&world)? + MORE + &http + &passwords::section(directory)?;
+        let text = text + &terminals_section(demo)?;
         std::fs::write(&file, &text)
             .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
         let loaded = Config::parse(&file, &text);
         let Loaded { config, effective } =
             loaded.map_err(|error| super::super::config::config_error(&error))?;
         let somebody = somebody(&world);
-        Ok(Self { config, effective, world, entries, wires, server, somebody })
+        Ok(Self { config, effective, world, entries, wires, terminals, server, somebody })
     }
 
     /// Where one of the meters is to be found, and its address.
     pub(super) const fn somebody(&self) -> (&String, &String) {
         (&self.somebody.0, &self.somebody.1)
+    }
+
+    /// Lets the concentrators dial a site.
+    pub(super) fn dial(&self, site: &Site) {
+        if let Some(at) = site.terminals.listening() {
+            self.terminals.iter().for_each(|terminal| terminal.dial(at.to_string()));
+        }
     }
 
     pub(super) async fn close(self) {
@@ -111,8 +127,29 @@ fn draw(demo: &Demo) -> Result<WorldFile, CliError> {
         is_varied: false,
     };
     let mut world = plan.draw().map_err(|error| CliError::Failed(error.to_string()))?;
+    hang_behind_terminal(&mut world)?;
     passwords::set(&mut world, demo.seed)?;
     Ok(world)
+}
+
+/// Takes one meter in eight from its line and hangs it behind a concentrator.
+fn hang_behind_terminal(world: &mut WorldFile) -> Result<(), CliError> {
+    let address: TerminalAddress =
+        TERMINAL.parse().map_err(|_| CliError::Failed("the address of the concentrator".into()))?;
+    let mut behind = world.meter.iter_mut().skip(BEHIND - 1).step_by(BEHIND).peekable();
+    if behind.peek().is_some() {
+        behind.for_each(|meter| meter.bus = address.to_string());
+        world.terminal.push(TerminalEntry::new(address));
+    }
+    Ok(())
+}
+
+/// The section of the configuration with the port that concentrators dial: one that is free now.
+fn terminals_section(demo: &Demo) -> Result<String, CliError> {
+    let bound = std::net::TcpListener::bind(SocketAddr::new(demo.listen, 0));
+    let free = bound.and_then(|bound| bound.local_addr());
+    let free = free.map_err(|error| CliError::Failed(format!("{}: {error}", demo.listen)))?;
+    Ok(format!("\n# The concentrator dials here. 集中器主动连接。\n[terminals]\nlisten = \"{free}\"\n"))
 }
 
 /// Makes a bus reachable, and notes where.
@@ -141,6 +178,9 @@ async fn reach(
 pub(super) const DATABASE: &str = "chaobiao.db";
 pub(super) const CONFIG: &str = "chaobiao.toml";
 pub(super) const BAUD: u32 = 9600;
+/// The concentrator, and how many meters there are to one behind it.
+const TERMINAL: &str = "1100-0001";
+const BEHIND: usize = 8;
 const METERS_A_LINE: usize = 2;
 const MOST_LINES: usize = 64;
 const CLIENTS: usize = 8;

@@ -16,11 +16,23 @@ use crate::domain::{
     Moment, PointRole, Ratio, Transformers,
 };
 
-/// The archive of a world; each line is named as its bus.
+/// The archive of a world; each line is named as its bus, each terminal by its address.
 pub(in crate::cli) fn entries(world: &WorldFile) -> Result<Vec<ArchiveEntry>, CliError> {
     let built = World::build(world).map_err(|error| CliError::Usage(error.to_string()))?;
-    let meters = built.lines.iter().flat_map(|line| &line.meters);
-    Ok(meters.map(|(entry, meter)| archive_entry(entry, meter)).collect())
+    let on_lines = built.lines.iter().flat_map(|line| &line.meters).map(|(entry, meter)| {
+        let path = MeterPath::Line { line: entry.bus.clone(), baud: None, parity: None };
+        archive_entry(entry, meter, path)
+    });
+    let behind = built.terminals.iter().flat_map(|terminal| {
+        let (address, port) = (terminal.entry.address, terminal.habits(built.seed).plc_port);
+        (1..).zip(&terminal.meters).map(move |(measuring_point, (entry, meter))| {
+            let terminal = address.to_string();
+            let port = Some(port);
+            let path = MeterPath::Terminal { terminal, measuring_point, port, baud: None, parity: None };
+            archive_entry(entry, meter, path)
+        })
+    });
+    Ok(on_lines.chain(behind).collect())
 }
 
 /// Writes the archive file of a world.
@@ -64,7 +76,7 @@ fn write_new(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
     made.map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))
 }
 
-fn archive_entry(entry: &MeterEntry, simulated: &Simulated) -> ArchiveEntry {
+fn archive_entry(entry: &MeterEntry, simulated: &Simulated, path: MeterPath) -> ArchiveEntry {
     let said = &entry.customer;
     let filled = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let or_address =
@@ -90,14 +102,14 @@ fn archive_entry(entry: &MeterEntry, simulated: &Simulated) -> ArchiveEntry {
             protection: None,
         },
         is_unprotected: false,
-        meter: meter(entry),
+        meter: meter(entry, path),
         transformers: ratio(said.multiplier).map(|ct| Transformers { ct, vt: Ratio::ONE }),
         installed_at: moment(installed_at),
         first_reading: moment(installed_at).and_then(|_| shown(simulated, installed_at)),
     }
 }
 
-fn meter(entry: &MeterEntry) -> Meter {
+fn meter(entry: &MeterEntry, path: MeterPath) -> Meter {
     let protocol = match entry.edition {
         EditionName::E2007 | EditionName::Both => MeterProtocol::Dlt2007,
         EditionName::E1997 => MeterProtocol::Dlt1997,
@@ -108,7 +120,7 @@ fn meter(entry: &MeterEntry) -> Meter {
         asset_number: None,
         protocol,
         profile: is_large.then(|| "645-2007-three-phase".to_owned()),
-        path: MeterPath::Line { line: entry.bus.clone(), baud: None, parity: None },
+        path,
     }
 }
 

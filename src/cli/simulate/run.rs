@@ -21,6 +21,7 @@ use simulator::world::{World, file, told};
 
 use super::super::CliError;
 use super::super::stop::stopped;
+use super::terminals::{self, StartTerminal, Terminals};
 use crate::clock::Clock;
 
 /// The most clients one line serves at once.
@@ -38,7 +39,9 @@ pub(super) struct Run {
     /// A line on a pseudo-terminal, under this stable name
     #[arg(long, value_name = "LINK", num_args = 0..=1, default_missing_value = "chaobiao-pty")]
     pty: Vec<PathBuf>,
-    /// How many meters
+    #[command(flatten)]
+    terminals: Terminals,
+    /// How many meters, all together or behind each terminal
     #[arg(long, default_value_t = 3)]
     meters: usize,
     /// Address of the first meter; the others follow it
@@ -94,6 +97,8 @@ struct Start<'a> {
     hold: bool,
     seed: u64,
     meters: Vec<StartMeter>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    terminals: Vec<StartTerminal>,
 }
 
 /// What is true of one meter.
@@ -109,7 +114,7 @@ struct StartMeter {
 }
 
 #[derive(Serialize)]
-struct StartValue {
+pub(super) struct StartValue {
     di: String,
     value: String,
     unit: &'static str,
@@ -119,7 +124,11 @@ impl Run {
     pub(super) async fn run(&self, out: &mut impl Write) -> Result<(), CliError> {
         let file = self.file()?;
         let mut faults = Faults::new(Seed::new(self.seed).named("faults"));
+        let mut of_terminals = terminals::Faults::default();
         for text in &self.fault {
+            if self.terminals.add_fault(&mut of_terminals, text)? {
+                continue;
+            }
             faults.add(text).map_err(|error| CliError::Usage(format!("--fault {text}: {error}")))?;
         }
         let start = self.at.map_or_else(present, Ok)?;
@@ -127,16 +136,20 @@ impl Run {
         if self.hold {
             world.hold(start);
         }
+        if let Some(path) = &self.terminals.archive {
+            super::archive::write_archive(&file, path)?;
+        }
         let server = Server::new();
+        let terminals = self.terminals.start(&server, &mut world, start, &of_terminals, self.unpaced)?;
         let mut lines = Vec::new();
         for (number, (entry, meters)) in (0..).zip(world.fit(start)) {
             lines.push(self.start(&server, number, entry, meters, &faults).await?);
         }
-        self.tell(out, &lines, start, file.seed)?;
+        self.tell(out, &lines, &terminals, start, file.seed)?;
         out.flush()?;
         stopped().await?;
         server.stop().await;
-        self.sum_up(out, &lines)
+        self.sum_up(out, &lines, &terminals)
     }
 
     /// The world of the file, or one drawn as the options say.
@@ -150,6 +163,9 @@ impl Run {
         let tcp = self.tcp.iter().map(|address| (Some(address.to_string()), None));
         let pty = self.pty.iter().map(|link| (None, Some(link.display().to_string())));
         let mut paths: Vec<_> = tcp.chain(pty).collect();
+        if self.terminals.concentrator.is_some() {
+            return self.drawn_terminals();
+        }
         if paths.is_empty() {
             paths.push((Some("127.0.0.1:7001".to_owned()), None));
         }
@@ -160,13 +176,22 @@ impl Run {
             baud: self.baud,
             echo: false,
         };
-        let plan = Plan {
-            meters: self.meters,
-            seed: self.seed,
-            first_address: self.first_address,
-            lines: (1..).zip(paths).map(line).collect(),
-            is_varied: self.varied,
-        };
+        self.drawn(self.meters, (1..).zip(paths).map(line).collect())
+    }
+
+    fn drawn_terminals(&self) -> Result<WorldFile, CliError> {
+        let Terminals { terminals, first_terminal, .. } = self.terminals;
+        let meters = self.meters.saturating_mul(terminals.into());
+        terminals::behind_terminals(
+            self.drawn(meters, terminals::lines(terminals))?,
+            first_terminal,
+            self.varied,
+        )
+    }
+
+    fn drawn(&self, meters: usize, lines: Vec<BusEntry>) -> Result<WorldFile, CliError> {
+        let (seed, first_address, is_varied) = (self.seed, self.first_address, self.varied);
+        let plan = Plan { meters, seed, first_address, lines, is_varied };
         plan.draw().map_err(|error| CliError::Usage(format!("--first-address: {error}")))
     }
 
@@ -190,7 +215,14 @@ impl Run {
     }
 
     /// Says where the lines listen and what is true.
-    fn tell(&self, out: &mut impl Write, lines: &[Running], start: At, seed: u64) -> Result<(), CliError> {
+    fn tell(
+        &self,
+        out: &mut impl Write,
+        lines: &[Running],
+        terminals: &terminals::Running,
+        start: At,
+        seed: u64,
+    ) -> Result<(), CliError> {
         if self.json {
             let of = |tcp: bool| lines.iter().filter(move |line| line.entry.tcp.is_some() == tcp);
             let first = Start {
@@ -203,6 +235,7 @@ impl Run {
                     .iter()
                     .flat_map(|line| line.meters.iter().map(|meter| truth(line, meter, start)))
                     .collect(),
+                terminals: terminals.truth(start),
             };
             return super::super::write_json(out, &first);
         }
@@ -222,6 +255,9 @@ impl Run {
                 writeln!(out, "  and {} more", count - SHOWN)?;
             }
         }
+        for line in terminals.lines() {
+            writeln!(out, "{line}")?;
+        }
         if let Some(line) = lines.iter().find(|line| line.entry.tcp.is_some()) {
             let address =
                 line.meters.first().map(|meter| truth(line, meter, start).address).unwrap_or_default();
@@ -237,18 +273,30 @@ impl Run {
     }
 
     /// Says which faults happened.
-    fn sum_up(&self, out: &mut impl Write, lines: &[Running]) -> Result<(), CliError> {
+    fn sum_up(
+        &self,
+        out: &mut impl Write,
+        lines: &[Running],
+        terminals: &terminals::Running,
+    ) -> Result<(), CliError> {
         let counts = lines.iter().fold(Counts::default(), |sum, line| {
             line.bus.with(|bus| bus.faults().map_or(sum, |faults| sum.plus(faults.counts())))
         });
-        let happened = Kind::ALL.into_iter().filter(|kind| counts.of(*kind) > 0);
+        let kinds = Kind::ALL.into_iter().map(|kind| (kind.name(), counts.of(kind)));
+        let happened = kinds.filter(|(_, count)| *count > 0).chain(terminals.faults());
         if self.json {
             let faults: serde_json::Map<String, serde_json::Value> =
-                happened.map(|kind| (kind.name().to_owned(), counts.of(kind).into())).collect();
-            return super::super::write_json(out, &serde_json::json!({ "stopped": true, "faults": faults }));
+                happened.map(|(name, count)| (name.to_owned(), count.into())).collect();
+            let mut last = serde_json::json!({ "stopped": true, "faults": faults });
+            if let (false, Some(last), serde_json::Value::Object(more)) =
+                (terminals.is_empty(), last.as_object_mut(), terminals.summary())
+            {
+                last.extend(more);
+            }
+            return super::super::write_json(out, &last);
         }
-        for kind in happened {
-            writeln!(out, "{:>8} times {}", counts.of(kind), kind.name())?;
+        for (name, count) in happened {
+            writeln!(out, "{count:>8} times {name}")?;
         }
         Ok(())
     }
@@ -297,19 +345,22 @@ fn truth(line: &Running, meter: &Shared, start: At) -> StartMeter {
         listen: line.place.clone(),
         baud: line.entry.baud,
         at: stamp(start),
-        values: values
-            .into_iter()
-            .map(|told| StartValue {
-                di: told.id.to_string(),
-                value: told.value.to_string(),
-                unit: told.unit,
-            })
-            .collect(),
+        values: self::values(values),
     }
 }
 
+/// True values as they are told.
+pub(super) fn values(told: Vec<told::Told>) -> Vec<StartValue> {
+    let value = |told: told::Told| StartValue {
+        di: told.id.to_string(),
+        value: told.value.to_string(),
+        unit: told.unit,
+    };
+    told.into_iter().map(value).collect()
+}
+
 /// An instant with the offset of China.
-fn stamp(at: At) -> String {
+pub(super) fn stamp(at: At) -> String {
     format!("{}+08:00", at.to_string().replace(' ', "T"))
 }
 

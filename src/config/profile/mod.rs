@@ -14,7 +14,7 @@ use dlt645::data_id::DataId;
 use dlt645::exchange::Timing;
 use dlt645::password::DigitOrder;
 
-use super::line::Line;
+use super::pace::Pace;
 use crate::domain::{MeterProtocol, Parity};
 
 pub use difference::{Difference, IdPattern};
@@ -91,17 +91,17 @@ impl MeterProfile {
 
     /// The times of an exchange with such a meter on this line, at the rate its archive says, if it says one.
     #[must_use]
-    pub fn timing(&self, line: &Line, baud: Option<u32>) -> Timing {
-        let mut timing = Timing::serial(baud.or(self.baud).unwrap_or(line.baud));
+    pub fn timing(&self, pace: Pace, baud: Option<u32>) -> Timing {
+        let mut timing = Timing::serial(baud.or(self.baud).unwrap_or(pace.baud));
         timing.wake_up_bytes = self.wake_up_bytes;
         timing.gap = self.byte_gap;
-        timing.quiet_after_answer = self.quiet_after_answer.max(line.quiet_after_answer);
+        timing.quiet_after_answer = self.quiet_after_answer.max(pace.quiet_after_answer);
         timing.longest_answer = LONGEST_FRAME + usize::from(self.answer_preamble);
         timing.td_max = self.answer_delay;
         timing.first_byte =
             self.answer_delay + timing.wire_time(usize::from(self.answer_preamble)) + CONVERTER;
         timing.answer_limit = timing.first_byte + timing.wire_time(timing.longest_answer) * 2 + SLACK;
-        timing.with_path_delay(line.path_delay)
+        timing.with_path_delay(pace.path_delay)
     }
 }
 

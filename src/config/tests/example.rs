@@ -37,7 +37,7 @@ fn keys(text: &str) -> BTreeMap<(String, String), Shown> {
 }
 
 fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// What a comment must say of the limits of a key: the end of what is expected, without quotes.

@@ -24,6 +24,7 @@ mod runs;
 mod series;
 mod stop;
 mod stream;
+mod terminals;
 mod terms;
 pub(super) mod tokens;
 pub(super) mod written;
@@ -62,6 +63,7 @@ pub(super) fn routes() -> Routes {
         .and(meters::routes())
         .and(series::routes())
         .and(runs::routes())
+        .and(terminals::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {

@@ -8,14 +8,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::objected::{reason, supply};
+use super::objected::supply;
 use super::orders::{
-    ASK, NewOrderBody, OrderAnswer, SubmittedAnswer, TAKE_BACK, changed, find, handed_in, new_order, one,
-    seen,
+    ASK, NewOrderBody, OrderAnswer, SubmittedAnswer, TAKE_BACK, as_seen, changed, find, find_to_end,
+    handed_in, new_order, one,
 };
 use crate::domain::Id;
-use crate::domain::access::Action;
-use crate::domain::supply::{Objection, OrderKind};
+use crate::domain::supply::OrderKind;
 use crate::http::once::once;
 use crate::http::routes::Routes;
 use crate::http::{Caller, Given, Problem, Services, Topic};
@@ -72,11 +71,7 @@ async fn edit(
     headers: HeaderMap,
     Given(body): Given<NewOrderBody>,
 ) -> Result<Response, Problem> {
-    let seen = seen(&headers)?;
-    let view = find(&services, &caller, Id::new(id)).await?;
-    if view.hash != seen {
-        return Err(Problem::stale().because(vec![reason(Objection::OrderChanged, None)]));
-    }
+    let view = as_seen(&services, &caller, id, &headers).await?;
     let new = new_order(&services, &caller, &body).await?;
     may_be_drafted(new.kind)?;
     let edited = services.store.edit_order(&caller.acting, view.order.id, &new, services.clock.now()).await;
@@ -109,10 +104,7 @@ async fn finish(
     caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
-    let view = find(&services, &caller, Id::new(id)).await?;
-    if !caller.may(Action::ApproveCut) && !caller.may(view.order.content.kind.action()) {
-        return Err(Problem::not_allowed());
-    }
+    let view = find_to_end(&services, &caller, id).await?;
     let finished = services.store.finish_order(&caller.acting, view.order.id, services.clock.now()).await;
     changed(&services, finished)?;
     one(&services, &caller, view.order.id).await

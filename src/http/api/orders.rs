@@ -190,13 +190,9 @@ async fn approve(
     headers: HeaderMap,
     Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
-    let seen = seen(&headers)?;
-    let view = find(&services, &caller, Id::new(id)).await?;
-    if view.hash != seen {
-        return Err(Problem::stale().because(vec![reason(Objection::OrderChanged, None)]));
-    }
+    let view = as_seen(&services, &caller, id, &headers).await?;
     confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    changed(&services, supply(&services)?.approve(&caller.acting, Id::new(id), seen).await)?;
+    changed(&services, supply(&services)?.approve(&caller.acting, view.order.id, view.hash).await)?;
     one(&services, &caller, Id::new(id)).await
 }
 
@@ -221,10 +217,7 @@ async fn cancel(
     caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
-    let view = find(&services, &caller, Id::new(id)).await?;
-    if !caller.may(Action::ApproveCut) && !caller.may(view.order.content.kind.action()) {
-        return Err(Problem::not_allowed());
-    }
+    find_to_end(&services, &caller, id).await?;
     changed(&services, supply(&services)?.cancel(&caller.acting, Id::new(id)).await)?;
     one(&services, &caller, Id::new(id)).await
 }
@@ -373,6 +366,28 @@ pub(super) async fn find(
     view.ok_or_else(Problem::not_there)
 }
 
+/// The same, exactly as the header `If-Match` says that it was seen.
+pub(super) async fn as_seen(
+    services: &Services,
+    caller: &Caller,
+    id: i64,
+    headers: &HeaderMap,
+) -> Result<OrderView, Problem> {
+    let seen = seen(headers)?;
+    let view = find(services, caller, Id::new(id)).await?;
+    if view.hash == seen {
+        return Ok(view);
+    }
+    Err(Problem::stale().because(vec![reason(Objection::OrderChanged, None)]))
+}
+
+/// The same, when whoever asks may end it: as an approver, or as one who may ask for it.
+pub(super) async fn find_to_end(services: &Services, caller: &Caller, id: i64) -> Result<OrderView, Problem> {
+    let view = find(services, caller, Id::new(id)).await?;
+    let may = caller.may(Action::ApproveCut) || caller.may(view.order.content.kind.action());
+    if may { Ok(view) } else { Err(Problem::not_allowed()) }
+}
+
 pub(super) async fn one(
     services: &Services,
     caller: &Caller,
@@ -392,7 +407,7 @@ fn etag(hash: ContentHash) -> (HeaderName, HeaderValue) {
 }
 
 /// What whoever approves has seen, from the header `If-Match`.
-pub(super) fn seen(headers: &HeaderMap) -> Result<ContentHash, Problem> {
+fn seen(headers: &HeaderMap) -> Result<ContentHash, Problem> {
     let Some(given) = headers.get(header::IF_MATCH) else {
         return Err(Problem::new(
             StatusCode::PRECONDITION_REQUIRED,

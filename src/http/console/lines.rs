@@ -16,8 +16,8 @@ pub const TITLE: Phrase = Phrase::new("线路", "Lines");
 pub struct LinesPage {
     /// The lines, by name.
     pub lines: Vec<LineLine>,
-    /// Terminals in the archive, with how many meters.
-    pub terminals: Vec<(String, u64)>,
+    /// How many terminals are known.
+    pub terminals: usize,
     /// What the address says.
     pub asked: Asked,
 }
@@ -61,10 +61,9 @@ impl LinesPage {
                 li.tile { b { (up) " / " (self.lines.len()) } span { (view.say("线路在线", "lines up")) } }
                 li.tile { b { (grouped(self.lines.iter().map(LineLine::waiting).sum())) }
                     span { (view.say("排队任务", "jobs that wait")) } }
-                li.tile { b { (self.terminals.len()) } span { (view.say("终端（档案）", "terminals (archive)")) } }
+                li.tile { b { a href="/terminals" { (self.terminals) } } span { (view.say("终端", "terminals")) } }
             }
             (self.lines(view).markup(view))
-            (self.terminals(view).markup(view))
         }
     }
 
@@ -72,25 +71,12 @@ impl LinesPage {
     #[must_use]
     pub fn file(&self, view: &View) -> Option<String> {
         let language = view.look.language;
-        self.lines(view).file(language).or_else(|| self.terminals(view).file(language))
+        self.lines(view).file(language)
     }
 
     fn lines(&self, view: &View) -> Table<LineLine> {
         let empty = Phrase::new("没有线路", "No line");
         Table::new("", TITLE, empty, columns(), &self.asked).whole(self.lines.clone(), view.look.language)
-    }
-
-    fn terminals(&self, view: &View) -> Table<(String, u64)> {
-        let columns = vec![
-            Column::new("name", "终端地址", "Terminal", |(name, _): &(String, u64), _| name.clone()),
-            Column::new("meters", "表数", "Meters", |(_, meters): &(String, u64), _| meters.to_string())
-                .number()
-                .by(|(_, meters)| i64::try_from(*meters).unwrap_or(i64::MAX)),
-        ];
-        let caption = Phrase::new("终端", "Terminals");
-        let empty = Phrase::new("档案中没有终端", "No terminal in the archive");
-        Table::new("terminals", caption, empty, columns, &self.asked)
-            .whole(self.terminals.clone(), view.look.language)
     }
 }
 
@@ -227,7 +213,7 @@ pub(crate) fn sample(asked: Asked) -> LinesPage {
             line("南区", LinePhase::Connecting, 72),
             unknown,
         ],
-        terminals: vec![("1100-3039".to_owned(), 118)],
+        terminals: 2,
         asked,
     }
 }
@@ -242,18 +228,12 @@ mod tests {
     fn a_line_says_how_it_stands_and_what_waits() {
         let page = sample(Asked::default());
         let zh = page.markup(&view::sample(Language::Chinese, Role::Viewer)).into_string();
-        for part in
-            ["在线 70 分钟", "离线 (refused)", "夜间 240", "1.45%", "另有主站", "未配置", "1100-3039", "93%"]
+        for part in ["在线 70 分钟", "离线 (refused)", "夜间 240", "1.45%", "另有主站", "未配置", "93%"]
         {
             assert!(zh.contains(part), "{part}: {zh}");
         }
         let en = page.markup(&view::sample(Language::English, Role::Viewer)).into_string();
         assert!(en.contains("up 70 min") && en.contains("on demand 1, nightly 240, interval 12"), "{en}");
-        let asked = Asked(vec![("csv".to_owned(), "terminals".to_owned())]);
-        assert_eq!(
-            sample(asked).file(&view::sample(Language::English, Role::Viewer)).unwrap().lines().count(),
-            2
-        );
     }
 
     #[test]

@@ -30,8 +30,10 @@ pub mod overdue;
 pub mod proposals;
 pub mod protections;
 pub mod reads;
+mod sent;
 pub mod settings;
 pub mod table;
+pub mod terminals;
 #[cfg(test)]
 mod tests;
 pub mod typed;
@@ -52,5 +54,6 @@ pub(super) fn routes() -> Routes {
         .and(evidence::routes())
         .and(notices::routes())
         .and(settings::routes())
+        .and(terminals::routes())
         .and(handlers::routes())
 }

@@ -14,8 +14,9 @@ use maud::{Markup, html};
 use super::components::{Tone, field, state, token};
 use super::handlers::{answer, answer_as};
 use super::labels;
+use super::sent::Sent;
 use super::table::{Asked, Column, Table, escaped};
-use super::typed::{Typed, as_field, numbers, refused};
+use super::typed::{Typed, as_field, numbers};
 use super::view::View;
 use super::words::{Phrase, inert};
 use crate::domain::access::Action;
@@ -105,27 +106,19 @@ async fn read(
     Ok(ProtectionsPage { lines: lines.collect(), list, now: view.now, typed, asked })
 }
 
-async fn add(
-    State(services): State<Services>,
-    caller: Caller,
-    view: View,
-    typed: Typed,
-) -> Result<Response, Problem> {
+async fn add(sent: Sent) -> Result<Response, Problem> {
     let done = async {
-        let entries = entries(&services, &caller, &typed).await?;
-        services.store.add_protections(&caller.acting, &entries, services.clock.now()).await?;
-        Ok::<_, Problem>(())
+        let entries = entries(&sent).await?;
+        sent.services.store.add_protections(&sent.caller.acting, &entries, sent.now()).await?;
+        Ok(())
     };
     let done = done.await;
-    ended(&services, &caller, view, typed, done).await
+    ended(sent, done).await
 }
 
 /// The points that were typed, each with why it is protected.
-async fn entries(
-    services: &Services,
-    caller: &Caller,
-    typed: &Typed,
-) -> Result<Vec<ProtectionEntry>, Problem> {
+async fn entries(sent: &Sent) -> Result<Vec<ProtectionEntry>, Problem> {
+    let typed = &sent.typed;
     let wanted = numbers(typed.whole("points"), MOST_POINTS);
     if wanted.is_empty() {
         return Err(Problem::unacceptable("no_points", "no point is named", "未填计量点编号"));
@@ -133,12 +126,12 @@ async fn entries(
     let kind: ProtectionKind = named(typed.text("kind"))?;
     let reason = some_words(typed.text("reason"), LONGEST)?;
     let until = typed.some("until").map(|_| typed.moment("until")).transpose()?;
-    if until.is_some_and(|until| until <= services.clock.now()) {
+    if until.is_some_and(|until| until <= sent.now()) {
         let en = "a protection ends in the future, or when two approvers end it";
         return Err(Problem::unacceptable("until_passed", en, "截止时间须在将来；不填则由两名审批人结束"));
     }
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-    let points = points(services, caller, &wanted).await?;
+    let points = points(&sent.services, &sent.caller, &wanted).await?;
     let entry = |number: &&str| {
         let point = found(&points, number)?.point;
         Ok(ProtectionEntry { point, kind, reason: reason.to_owned(), until })
@@ -146,24 +139,14 @@ async fn entries(
     wanted.iter().map(entry).collect()
 }
 
-async fn load(
-    State(services): State<Services>,
-    caller: Caller,
-    view: View,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let done = take_over(&services, &caller, List::Protections, typed.whole("list")).await;
-    ended(&services, &caller, view, typed, done.map(|_| ())).await
+async fn load(sent: Sent) -> Result<Response, Problem> {
+    let done = take_over(&sent.services, &sent.caller, List::Protections, sent.typed.whole("list")).await;
+    ended(sent, done.map(|_| ())).await
 }
 
-async fn end(
-    State(services): State<Services>,
-    caller: Caller,
-    Path(id): Path<i64>,
-    view: View,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let (id, now) = (Id::<Protection>::new(id), services.clock.now());
+async fn end(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    let Sent { services, caller, typed, .. } = &sent;
+    let (id, now) = (Id::<Protection>::new(id), sent.now());
     let open = services.store.protections(Some(now)).await?;
     let record = open.into_iter().find(|record| record.id == id).ok_or_else(Problem::not_there)?;
     let known = services.store.numbers_of_points(&[record.entry.point], &caller.acting.regions).await?;
@@ -171,24 +154,19 @@ async fn end(
         return Err(Problem::not_there());
     }
     let done = async {
-        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
+        confirm_second_factor(services, &caller.acting, typed.text("code")).await?;
         services.store.end_protection(&caller.acting, id, now).await?;
-        Ok::<_, Problem>(())
+        Ok(())
     };
     let done = done.await;
-    ended(&services, &caller, view, Typed::default(), done).await
+    // Its code is not drawn again.
+    ended(Sent { typed: Typed::default(), ..sent }, done).await
 }
 
-async fn ended(
-    services: &Services,
-    caller: &Caller,
-    view: View,
-    typed: Typed,
-    done: Result<(), Problem>,
-) -> Result<Response, Problem> {
+async fn ended(sent: Sent, done: Result<(), Problem>) -> Result<Response, Problem> {
     let Err(problem) = done else { return Ok(Redirect::to("/protections").into_response()) };
-    let (view, status) = refused(view, problem)?;
-    let page = read(services, caller, &view, typed, Asked::default()).await?;
+    let (Sent { services, caller, view, typed }, status) = sent.refused(problem)?;
+    let page = read(&services, &caller, &view, typed, Asked::default()).await?;
     Ok(answer_as(status, &view, TITLE, &page.markup(&view)))
 }
 

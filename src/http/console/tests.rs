@@ -6,7 +6,7 @@ use super::view::{self, View};
 use super::words::{Language, Phrase};
 use super::{
     alarms, billing, events, evidence, lines, loss, meter, meters, night, orders, overdue, proposals,
-    protections, reads, settings,
+    protections, reads, settings, terminals,
 };
 use crate::domain::Coded;
 use crate::domain::access::Role;
@@ -25,6 +25,7 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
         ("meters".to_owned(), meters::TITLE, meters::sample(asked()).markup(view)),
         ("billing".to_owned(), billing::TITLE, billing::sample(asked()).markup(view)),
         ("lines".to_owned(), lines::TITLE, lines::sample(asked()).markup(view)),
+        ("terminals".to_owned(), terminals::TITLE, terminals::tests::sample(asked()).markup(view)),
         ("events".to_owned(), events::TITLE, events::sample(asked()).markup(view)),
         ("overdue".to_owned(), overdue::TITLE, overdue::sample(asked()).markup(view)),
         ("loss".to_owned(), loss::TITLE, loss::sample(asked()).markup(view)),

@@ -352,7 +352,9 @@ const NEXT: &str = "SELECT min(next_at) FROM outbox WHERE receiver = $1 AND stat
 const PARKED: &str =
     "SELECT receiver, count(*) FROM outbox WHERE state = 5 GROUP BY receiver ORDER BY receiver";
 
-const COUNTS: &str = "SELECT state, count(*) FROM outbox WHERE receiver = $1 GROUP BY state ORDER BY state";
+/// Counted by triggers.
+const COUNTS: &str = "SELECT state, CAST(sum(versions) AS bigint) FROM outbox_count \
+    WHERE receiver = $1 AND versions > 0 GROUP BY state ORDER BY state";
 
 #[cfg(test)]
 mod tests {

@@ -41,7 +41,7 @@ impl Store {
     /// Writes an order that nobody acts upon until it is handed in.
     ///
     /// # Errors
-    /// [`SupplyError`] when the role may not ask for it, or a point has no meter.
+    /// [`SupplyError`] when the role may not ask for it, or a point has no meter or lies in another region.
     pub async fn draft_order(
         &self,
         acting: &Acting,
@@ -51,6 +51,7 @@ impl Store {
         let drafted = async {
             let mut writing = self.change_supply("writing a supply order").await?;
             let id = self.draft(&mut writing, acting, new, now).await?;
+            check_region(acting, &Head::load(&mut writing, id).await?)?;
             let entry = AuditEntry::by(acting, now, "order.draft", format!("order {id}"));
             commit_with(writing, &entry.for_order(id.number()).saying(told(new))).await?;
             Ok(id)
@@ -212,8 +213,9 @@ impl Store {
         let cancelled = async {
             let mut writing = self.change_supply("taking a supply order back").await?;
             let mut head = Head::load(&mut writing, id).await?;
-            if !acting.may(Action::ApproveCut) {
-                check_right(acting, &head)?;
+            match acting.may(Action::ApproveCut) {
+                true => check_region(acting, &head)?,
+                false => check_right(acting, &head)?,
             }
             if head.step_all(&mut writing, &Step::of(OrderEvent::Cancel, now)).await? == 0 {
                 return Err(Objection::WrongState.into());
@@ -239,8 +241,9 @@ impl Store {
         let finished = async {
             let mut writing = self.change_supply("closing a supply order").await?;
             let mut head = Head::load(&mut writing, id).await?;
-            if !acting.may(Action::ApproveCut) {
-                check_right(acting, &head)?;
+            match acting.may(Action::ApproveCut) {
+                true => check_region(acting, &head)?,
+                false => check_right(acting, &head)?,
             }
             if head.points.iter().any(|point| !point.state.has_ended()) {
                 return Err(Objection::WrongState.into());

@@ -1,11 +1,12 @@
 //! What is known of terminals, for collection and for pages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use gdw1376::address::TerminalAddress;
 
 use super::notes::Difference;
+use crate::domain::access::Regions;
 use crate::domain::{ClockOffset, Id, Meter, Moment};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -59,16 +60,24 @@ pub struct TerminalEventLine {
 }
 
 impl Store {
-    /// The terminals that are taken in or named by the archive, in the order of their addresses.
+    /// The terminals that are taken in or named by the archive, in the order of their addresses. Who does not see all regions
+    /// sees those that have a meter in theirs.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer or holds what this version does not know.
-    pub async fn terminals(&self) -> Result<Vec<TerminalLine>, StoreError> {
+    pub async fn terminals(&self, regions: &Regions) -> Result<Vec<TerminalLine>, StoreError> {
         let mut reading = self.read("reading the terminals").await?;
         let kept: Vec<KeptRow> = reading.rows(KEPT, &[]).await?;
         let told: Vec<ToldRow> = reading.rows(TOLD, &[]).await?;
         let mut told: HashMap<String, ToldRow> = told.into_iter().map(|row| (row.0.clone(), row)).collect();
-        kept.into_iter().map(|row| line(row, &mut told)).collect()
+        let mut lines = kept.into_iter().map(|row| line(row, &mut told)).collect::<Result<Vec<_>, _>>()?;
+        if *regions != Regions::All {
+            let areas: Vec<(String, Option<i64>)> = reading.rows(AREAS, &[]).await?;
+            let held = areas.into_iter().filter(|(_, area)| regions.hold(area.map(Id::new)));
+            let held: HashSet<String> = held.map(|(terminal, _)| terminal).collect();
+            lines.retain(|line| held.contains(&line.address.to_string()));
+        }
+        Ok(lines)
     }
 
     /// The addresses of all terminals that are taken in or named by the archive.
@@ -85,8 +94,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::terminals`].
-    pub async fn terminal(&self, of: TerminalAddress) -> Result<Option<TerminalLine>, StoreError> {
-        Ok(self.terminals().await?.into_iter().find(|line| line.address == of))
+    pub async fn terminal(
+        &self,
+        of: TerminalAddress,
+        regions: &Regions,
+    ) -> Result<Option<TerminalLine>, StoreError> {
+        Ok(self.terminals(regions).await?.into_iter().find(|line| line.address == of))
     }
 
     /// How the clock of a terminal stood in its last session before an instant and in all since, in order of time.
@@ -143,14 +156,13 @@ impl Store {
         let mut reading = self.read("reading events of terminals").await?;
         let of = of.map(|address| address.to_string());
         let args = [of.as_deref().into(), i64::from(most).into()];
-        let rows: Vec<(String, i64, i64, Option<i64>, Option<String>, String, i64)> =
-            reading.rows(EVENTS, &args).await?;
-        let event = |(terminal, important, code, meter, began, record, at): (String, _, i64, _, _, _, _)| {
+        let rows: Vec<EventRow> = reading.rows(EVENTS, &args).await?;
+        let event = |(terminal, important, code, meter, began, record, at): EventRow| {
             Ok(TerminalEventLine {
                 terminal: address(&terminal)?,
                 important: important != 0,
                 code: u8::try_from(code).unwrap_or_default(),
-                meter: Option::map(meter, Id::new),
+                meter: meter.map(Id::new),
                 began,
                 record,
                 collected_at: Moment::from_micros(at),
@@ -176,6 +188,9 @@ type KeptRow = (
     Option<i64>,
     Option<i64>,
 );
+
+/// Terminal, important, code, meter, began, record, came in.
+type EventRow = (String, i64, i64, Option<i64>, Option<String>, String, i64);
 
 /// Address, meters, verified, read and planned in the last run, the clock.
 type ToldRow = (String, i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
@@ -246,6 +261,10 @@ const KEPT: &str = "SELECT k.address, t.name, t.adopted_at, t.adopted_by, t.logg
     FROM (SELECT address FROM terminal WHERE adopted_at IS NOT NULL AND forgotten_at IS NULL UNION \
     SELECT m.terminal FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
     WHERE m.terminal IS NOT NULL) k LEFT JOIN terminal t ON t.address = k.address ORDER BY 1";
+
+const AREAS: &str = "SELECT DISTINCT m.terminal, p.area_id FROM meter m \
+    JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
+    JOIN metering_point p ON p.id = i.point_id WHERE m.terminal IS NOT NULL";
 
 /// An outcome of 1 means that a meter was read.
 const TOLD: &str = "SELECT m.terminal, count(*), CAST(sum(CASE WHEN p.verified_at IS NULL THEN 0 ELSE 1 END) AS bigint), \

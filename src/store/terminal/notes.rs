@@ -63,9 +63,24 @@ pub enum DifferenceKind {
     OtherPort,
     /// The terminal has two records of the point.
     Doubled,
+    /// The terminal stores other values for the point than the meter itself gives.
+    OtherValues,
 }
 
 impl DifferenceKind {
+    /// A short name from a closed set.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lacking => "lacking",
+            Self::Unknown => "unknown",
+            Self::OtherMeter => "other_meter",
+            Self::OtherPort => "other_port",
+            Self::Doubled => "doubled",
+            Self::OtherValues => "other_values",
+        }
+    }
+
     /// True when what the terminal stores for the point is not this meter's, or nothing is.
     #[must_use]
     pub const fn excludes(self) -> bool {

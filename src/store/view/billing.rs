@@ -1,10 +1,13 @@
 //! What was handed to billing, as people look at it: by receiver, by state, and what waits for a person.
 
+use std::sync::LazyLock;
+
 use crate::domain::access::Regions;
 use crate::domain::{BillingKind, Day, Id, Item, Moment, Quality};
 use crate::store::billing::OutboxState;
 use crate::store::error::StoreError;
 use crate::store::review::Review;
+use crate::store::sql::Sql;
 use crate::store::{Store, code, item};
 
 /// How many versions are in one state with one receiver.
@@ -116,7 +119,8 @@ impl Store {
             version.into(),
             i64::from(at_most).into(),
         ];
-        let rows: Vec<PushRow> = reading.rows(PUSHES, &args).await?;
+        let statement = if words.trim().is_empty() { &*PUSHES } else { &*FOUND_PUSHES };
+        let rows: Vec<PushRow> = reading.rows(*statement, &args).await?;
         rows.into_iter().map(push).collect()
     }
 
@@ -208,26 +212,43 @@ fn review(row: ReviewRow) -> Result<ReviewLine, StoreError> {
     })
 }
 
-const COUNTS: &str = "SELECT receiver, state, count(*) FROM outbox WHERE state IN (1, 2) GROUP BY 1, 2 \
-    UNION ALL SELECT receiver, state, count(*) FROM outbox WHERE state = 5 GROUP BY 1, 2 \
-    UNION ALL SELECT receiver, state, count(*) FROM outbox \
-        WHERE at IN ($1, $2) AND state IN (3, 4) GROUP BY 1, 2 ORDER BY 1, 2";
+/// Counted by triggers.
+const COUNTS: &str = "SELECT receiver, state, CAST(sum(versions) AS bigint) FROM outbox_count \
+    WHERE versions > 0 AND (state IN (1, 2, 5) OR at IN ($1, $2)) GROUP BY 1, 2 ORDER BY 1, 2";
 
-const PUSHES: &str = "SELECT p.number, m.address, o.point_id, o.item, o.kind, o.version, b.value, b.quality, o.receiver, \
-        o.state, o.tries, o.done_at, o.last_error \
-    FROM outbox o JOIN billing_value b ON b.point_id = o.point_id AND b.item = o.item AND b.kind = o.kind \
-        AND b.at = o.at AND b.version = o.version \
-    JOIN metering_point p ON p.id = o.point_id \
-    LEFT JOIN installation i ON i.point_id = p.id AND i.removed_at IS NULL \
-    LEFT JOIN meter m ON m.id = i.meter_id \
-    WHERE o.at = $2 AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
-        AND (CAST($3 AS bigint) IS NULL OR o.state = $3) \
-        AND ($4 = '%%' OR o.point_id IN (SELECT n.id FROM metering_point n WHERE lower(n.number) LIKE $4 ESCAPE '!' \
-            UNION SELECT k.point_id FROM meter n JOIN installation k ON k.meter_id = n.id AND k.removed_at IS NULL \
-                WHERE n.address LIKE $4 ESCAPE '!')) \
-        AND (CAST($5 AS text) IS NULL \
-            OR (o.point_id, o.item, o.kind, o.version, o.receiver) > ($6, $7, $8, $9, $5)) \
-    ORDER BY o.point_id, o.item, o.kind, o.version, o.receiver LIMIT $10";
+/// All of a day, in the order of their points.
+static PUSHES: LazyLock<Sql> =
+    LazyLock::new(|| Sql::either(|_| pushes("", "outbox o", "CAST($4 AS text) IS NOT NULL")));
+
+/// Those of the points and meters whose numbers hold some words, which are found first.
+static FOUND_PUSHES: LazyLock<Sql> = LazyLock::new(|| {
+    Sql::either(|dialect| {
+        let number = dialect.lowered("number");
+        let found = format!(
+            "WITH found AS MATERIALIZED (SELECT id FROM metering_point WHERE {number} LIKE $4 ESCAPE '!' \
+             UNION SELECT i.point_id FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
+             WHERE m.address LIKE $4 ESCAPE '!') "
+        );
+        pushes(&found, "found f JOIN outbox o ON o.point_id = f.id", "1 = 1")
+    })
+});
+
+fn pushes(with: &str, outbox: &str, words: &str) -> String {
+    format!(
+        "{with}SELECT p.number, m.address, o.point_id, o.item, o.kind, o.version, b.value, b.quality, o.receiver, \
+             o.state, o.tries, o.done_at, o.last_error \
+         FROM {outbox} JOIN billing_value b ON b.point_id = o.point_id AND b.item = o.item AND b.kind = o.kind \
+             AND b.at = o.at AND b.version = o.version \
+         JOIN metering_point p ON p.id = o.point_id \
+         LEFT JOIN installation i ON i.point_id = p.id AND i.removed_at IS NULL \
+         LEFT JOIN meter m ON m.id = i.meter_id \
+         WHERE o.at = $2 AND {words} AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
+             AND (CAST($3 AS bigint) IS NULL OR o.state = $3) \
+             AND (CAST($5 AS text) IS NULL \
+                 OR (o.point_id, o.item, o.kind, o.version, o.receiver) > ($6, $7, $8, $9, $5)) \
+         ORDER BY o.point_id, o.item, o.kind, o.version, o.receiver LIMIT $10"
+    )
+}
 
 const REVIEWS: &str = "SELECT r.id, m.address, p.number, r.item, r.as_of, l.value, l.quality, k.value, r.opened_at \
     FROM review r JOIN meter m ON m.id = r.meter_id \
@@ -240,12 +261,15 @@ const REVIEWS: &str = "SELECT r.id, m.address, p.number, r.item, r.as_of, l.valu
     WHERE r.closed_at IS NULL AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
     ORDER BY r.opened_at, r.id LIMIT $2";
 
-const WITHOUT: &str = "SELECT p.number FROM metering_point p \
+/// Those without any value, and those whose last version took it back.
+const WITHOUT: &str = "WITH open AS ( \
+        SELECT p.id FROM metering_point p WHERE NOT EXISTS (SELECT 1 FROM billing_value b WHERE b.at = $2 \
+            AND b.item = $4 AND b.kind = 2 AND b.value IS NOT NULL AND b.point_id = p.id) \
+        UNION SELECT b.point_id FROM billing_value b WHERE b.at = $2 AND b.item = $4 AND b.kind = 2 \
+            AND b.value IS NULL AND NOT EXISTS (SELECT 1 FROM billing_value n WHERE n.point_id = b.point_id \
+                AND n.item = b.item AND n.kind = b.kind AND n.at = b.at AND n.version > b.version)) \
+    SELECT p.number FROM open o JOIN metering_point p ON p.id = o.id \
     WHERE EXISTS (SELECT 1 FROM installation i WHERE i.point_id = p.id AND i.installed_at < $3 \
             AND (i.removed_at IS NULL OR i.removed_at > $2)) \
         AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
-        AND NOT EXISTS (SELECT 1 FROM billing_value b WHERE b.point_id = p.id AND b.item = $4 AND b.kind = 2 \
-            AND b.at = $2 AND b.value IS NOT NULL AND NOT EXISTS (SELECT 1 FROM billing_value n \
-                WHERE n.point_id = b.point_id AND n.item = b.item AND n.kind = b.kind AND n.at = b.at \
-                    AND n.version > b.version)) \
     ORDER BY p.number LIMIT $5";

@@ -1,9 +1,12 @@
 //! Events of all meters, the last that came in first.
 
+use std::sync::LazyLock;
+
 use crate::domain::Moment;
 use crate::domain::access::Regions;
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::sql::Sql;
 
 /// Where the next page of events begins: when the last one came in, its meter, kind and beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +71,8 @@ impl Store {
             after.map(|place| place.began.as_str()).into(),
             i64::from(asked.at_most).into(),
         ];
-        let rows: Vec<Row> = reading.rows(EVENTS, &args).await?;
+        let statement = if asked.words.trim().is_empty() { &*EVENTS } else { &*FOUND_EVENTS };
+        let rows: Vec<Row> = reading.rows(*statement, &args).await?;
         Ok(rows.into_iter().map(line).collect())
     }
 
@@ -90,17 +94,32 @@ fn line((address, point, area, record, collected_at, meter, kind, began): Row) -
     EventLine { address, point, area, record, place: EventPlace { collected_at, meter, kind, began } }
 }
 
-const EVENTS: &str = "SELECT m.address, p.number, a.name, e.record, e.collected_at, e.meter_id, e.kind, e.began \
-    FROM meter_event e JOIN meter m ON m.id = e.meter_id \
-    LEFT JOIN installation i ON i.meter_id = e.meter_id AND i.removed_at IS NULL \
-    LEFT JOIN metering_point p ON p.id = i.point_id \
-    LEFT JOIN transformer_area a ON a.id = p.area_id \
-    WHERE ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
-        AND ($2 = '%%' OR m.address LIKE $2 ESCAPE '!' OR lower(coalesce(p.number, '')) LIKE $2 ESCAPE '!' \
-            OR lower(coalesce(a.name, '')) LIKE $2 ESCAPE '!') \
-        AND (CAST($3 AS text) IS NULL OR e.kind = $3) \
-        AND (CAST($4 AS bigint) IS NULL OR (e.collected_at, e.meter_id, e.kind, e.began) < ($4, $5, $6, $7)) \
-    ORDER BY e.collected_at DESC, e.meter_id DESC, e.kind DESC, e.began DESC LIMIT $8";
+/// All events.
+static EVENTS: LazyLock<Sql> = LazyLock::new(|| Sql::either(|_| events("", "$2 = '%%'")));
+
+/// Those of the meters whose address, point or area holds some words, which are found first.
+static FOUND_EVENTS: LazyLock<Sql> = LazyLock::new(|| {
+    Sql::either(|_| {
+        let found = "WITH found AS MATERIALIZED (SELECT w.meter_id FROM meter_list w \
+             WHERE w.words LIKE $2 ESCAPE '!' AND (w.address LIKE $2 ESCAPE '!' \
+                 OR lower(w.point) LIKE $2 ESCAPE '!' OR lower(w.area) LIKE $2 ESCAPE '!')) ";
+        events(found, "e.meter_id IN (SELECT meter_id FROM found)")
+    })
+});
+
+fn events(with: &str, words: &str) -> String {
+    format!(
+        "{with}SELECT m.address, p.number, a.name, e.record, e.collected_at, e.meter_id, e.kind, e.began \
+         FROM meter_event e JOIN meter m ON m.id = e.meter_id \
+         LEFT JOIN installation i ON i.meter_id = e.meter_id AND i.removed_at IS NULL \
+         LEFT JOIN metering_point p ON p.id = i.point_id \
+         LEFT JOIN transformer_area a ON a.id = p.area_id \
+         WHERE ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') AND {words} \
+             AND (CAST($3 AS text) IS NULL OR e.kind = $3) \
+             AND (CAST($4 AS bigint) IS NULL OR (e.collected_at, e.meter_id, e.kind, e.began) < ($4, $5, $6, $7)) \
+         ORDER BY e.collected_at DESC, e.meter_id DESC, e.kind DESC, e.began DESC LIMIT $8"
+    )
+}
 
 /// Kinds are few, and events of a kind are found by the counts of it.
 const KINDS: &str = "SELECT DISTINCT kind FROM event_count ORDER BY kind";

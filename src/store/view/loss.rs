@@ -1,11 +1,11 @@
 //! What went into a transformer area and what its customers were measured to use (线损), by day.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::domain::access::Regions;
-use crate::domain::{Day, Id, Item, PointRole, TransformerArea};
+use crate::domain::{Coded, Day, Id, Item, Moment, PointRole, TransformerArea};
+use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::{Store, code};
 
 /// The points of one kind in an area, and what they measured in a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,54 +36,71 @@ pub struct AreaFlow {
 }
 
 impl Store {
-    /// What each area with a check meter measured on a day, by name.
+    /// What each area with a check meter measured on each of some days, the first and the last with them: the last day
+    /// first, of each day by name.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer or holds what this version does not know.
-    pub async fn area_flows(&self, day: Day, regions: &Regions) -> Result<Vec<AreaFlow>, StoreError> {
+    pub async fn area_flows(
+        &self,
+        (first, last): (Day, Day),
+        regions: &Regions,
+    ) -> Result<Vec<AreaFlow>, StoreError> {
         let mut reading = self.read("reading what areas used").await?;
         let key = |code| Item::parse(code).map(|item| i64::from(item.key().number()));
-        let args = [
-            super::areas(regions).into(),
-            day.start().into(),
-            day.next().start().into(),
-            key("1.8.0").into(),
-            key("2.8.0").into(),
-        ];
-        let rows: Vec<Row> = reading.rows(FLOWS, &args).await?;
-        let mut areas: BTreeMap<(String, i64), AreaFlow> = BTreeMap::new();
-        for (area, name, role, points, known, forward, reverse) in rows {
-            let count = |number| u64::try_from(number).unwrap_or(0);
-            let flow = Flow { points: count(points), known: count(known), forward, reverse };
-            let empty = AreaFlow {
-                area: Id::new(area),
-                name: name.clone(),
-                day,
-                check: Flow::default(),
-                customers: Flow::default(),
-            };
-            let kept = areas.entry((name, area)).or_insert(empty);
-            match code("role", role)? {
-                PointRole::AreaCheck => kept.check = flow,
-                PointRole::Customer => kept.customers = flow,
+        let names: Vec<(i64, String)> = reading.rows(AREAS, &[super::areas(regions).into()]).await?;
+        let span = [first.start().into(), first.next().start().into(), last.start().into()];
+        let points: Vec<(Option<i64>, i64, i64, i64)> = reading.rows(POINTS, &span).await?;
+        let args = [first.start().into(), last.start().into(), key("1.8.0").into(), key("2.8.0").into()];
+        let used: Vec<(i64, i64, i64, i64, i64, i64)> = reading.rows(USED, &args).await?;
+        let mut flows: HashMap<(Day, i64, i64), Flow> = HashMap::new();
+        let days =
+            || std::iter::successors(Some(last), |day| Some(day.previous())).take_while(|day| *day >= first);
+        for (at, area, role, points) in points {
+            let of_day = at.map(|at| Day::of(Moment::from_micros(at)));
+            for day in days().filter(|day| of_day.is_none_or(|of_day| of_day == *day)) {
+                flows.entry((day, area, role)).or_default().points += u64::try_from(points).unwrap_or(0);
             }
         }
-        Ok(areas.into_values().filter(|area| area.check.points > 0).collect())
+        for (at, area, role, known, forward, reverse) in used {
+            let Some(flow) = flows.get_mut(&(Day::of(Moment::from_micros(at)), area, role)) else { continue };
+            *flow = Flow { known: u64::try_from(known).unwrap_or(0), forward, reverse, ..*flow };
+        }
+        let [check, customer] = [PointRole::AreaCheck.code(), PointRole::Customer.code()];
+        let mut listed = Vec::new();
+        for day in days() {
+            for (area, name) in &names {
+                let Some(check) = flows.get(&(day, *area, check)) else { continue };
+                let customers = flows.get(&(day, *area, customer)).copied().unwrap_or_default();
+                let (area, name) = (Id::new(*area), name.clone());
+                listed.push(AreaFlow { area, name, day, check: *check, customers });
+            }
+        }
+        Ok(listed)
     }
 }
 
-type Row = (i64, String, i64, i64, i64, i64, i64);
+const AREAS: &str = "SELECT id, name FROM transformer_area \
+    WHERE ($1 = '' OR $1 LIKE '%,' || CAST(id AS text) || ',%') ORDER BY name, id";
 
-const FLOWS: &str = "SELECT a.id, a.name, p.role, count(*), count(f.value), \
-        CAST(coalesce(sum(f.value), 0) AS bigint), CAST(coalesce(sum(r.value), 0) AS bigint) \
-    FROM metering_point p JOIN transformer_area a ON a.id = p.area_id \
-    LEFT JOIN billing_value f ON f.point_id = p.id AND f.item = $4 AND f.kind = 2 AND f.at = $2 \
-        AND NOT EXISTS (SELECT 1 FROM billing_value n WHERE n.point_id = f.point_id AND n.item = f.item \
-            AND n.kind = f.kind AND n.at = f.at AND n.version > f.version) \
-    LEFT JOIN billing_value r ON r.point_id = p.id AND r.item = $5 AND r.kind = 2 AND r.at = $2 \
-        AND NOT EXISTS (SELECT 1 FROM billing_value n WHERE n.point_id = r.point_id AND n.item = r.item \
-            AND n.kind = r.kind AND n.at = r.at AND n.version > r.version) \
-    WHERE EXISTS (SELECT 1 FROM installation i WHERE i.point_id = p.id AND i.installed_at < $3 \
-            AND (i.removed_at IS NULL OR i.removed_at > $2)) \
-        AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
-    GROUP BY a.id, a.name, p.role ORDER BY a.name, a.id, p.role";
+/// Points with a meter by area and kind: those whose meter is there since before and stays, for all days alike, and for
+/// each day those with another meter in it.
+const POINTS: &str = "WITH RECURSIVE days (at) AS (SELECT CAST($1 AS bigint) \
+        UNION ALL SELECT at + 86400000000 FROM days WHERE at < $3) \
+    SELECT CAST(NULL AS bigint), p.area_id, p.role, count(*) \
+    FROM installation i JOIN metering_point p ON p.id = i.point_id \
+    WHERE i.removed_at IS NULL AND i.installed_at < $2 AND p.area_id IS NOT NULL GROUP BY p.area_id, p.role \
+    UNION ALL SELECT d.at, p.area_id, p.role, count(DISTINCT p.id) \
+    FROM installation i JOIN days d ON i.installed_at < d.at + 86400000000 \
+        AND (i.removed_at IS NULL OR i.removed_at > d.at) \
+    JOIN metering_point p ON p.id = i.point_id \
+    WHERE (i.removed_at > $1 OR i.installed_at >= $2) AND p.area_id IS NOT NULL \
+        AND NOT EXISTS (SELECT 1 FROM installation s WHERE s.point_id = i.point_id AND s.removed_at IS NULL \
+            AND s.installed_at < $2) \
+    GROUP BY d.at, p.area_id, p.role";
+
+/// Counted by triggers; how much is known is told of what flows forward.
+const USED: &str = "SELECT at, area_id, role, CAST(sum(CASE item WHEN $3 THEN known ELSE 0 END) AS bigint), \
+        CAST(sum(CASE item WHEN $3 THEN value ELSE 0 END) AS bigint), \
+        CAST(sum(CASE item WHEN $4 THEN value ELSE 0 END) AS bigint) \
+    FROM area_use WHERE at BETWEEN $1 AND $2 AND item IN ($3, $4) GROUP BY at, area_id, role";

@@ -8,6 +8,7 @@ use crate::domain::{
     CustomerClass, Id, Meter, MeterProtocol, MeteringPoint, Moment, PointRole, TransformerArea,
 };
 use crate::store::error::StoreError;
+use crate::store::sql::Sql;
 use crate::store::{Store, code};
 
 /// By what meters are sorted.
@@ -144,7 +145,7 @@ impl Store {
         let place = asked.after.as_ref();
         let args = [
             super::areas(regions).into(),
-            super::pattern(asked.words).into(),
+            super::sought(asked.words).into(),
             i64::from(asked.with_customers).into(),
             place.map(|place| place.sorted.clone()).into(),
             place.map(|place| place.meter).into(),
@@ -256,38 +257,44 @@ fn sheet(line: MeterLine, more: MoreRow, stays: Vec<StayRow>) -> Result<MeterShe
 
 /// The statement that sorts so, with words to look for or without, from a place on or from the beginning: with nothing
 /// left open, the rows of a page are found by an index of the list.
-fn list((sort, is_falling): (MeterSort, bool), has_words: bool, has_place: bool) -> &'static str {
-    static MADE: LazyLock<HashMap<(&str, [bool; 3]), &str>> = LazyLock::new(|| {
+fn list((sort, is_falling): (MeterSort, bool), has_words: bool, has_place: bool) -> Sql {
+    static MADE: LazyLock<HashMap<(&str, [bool; 3]), Sql>> = LazyLock::new(|| {
         let flags = |number: u8| [number & 1 == 1, number & 2 == 2, number & 4 == 4];
         let all = MeterSort::ALL.iter().flat_map(|(_, by)| (0..8).map(move |number| (*by, flags(number))));
-        all.map(|(by, flags)| ((by, flags), &*statement(by, flags).leak())).collect()
+        let made = |(by, flags)| ((by, flags), Sql::either(|dialect| statement(by, flags, dialect.within())));
+        all.map(made).collect()
     });
     let by = MeterSort::ALL.iter().find(|(known, _)| *known == sort).map_or("address", |(_, by)| *by);
-    MADE.get(&(by, [is_falling, has_words, has_place])).copied().unwrap_or(ONE.as_str())
+    MADE.get(&(by, [is_falling, has_words, has_place])).copied().unwrap_or_else(|| ONE.as_str().into())
 }
 
-fn statement(by: &str, [is_falling, has_words, has_place]: [bool; 3]) -> String {
+fn statement(by: &str, [is_falling, has_words, has_place]: [bool; 3], within: &str) -> String {
     let (way, behind) = if is_falling { ("DESC", "<") } else { ("ASC", ">") };
     // A parameter that is not used still has its type.
     let words = match has_words {
-        true => "(w.words LIKE $2 ESCAPE '!' OR ($3 = 1 AND w.customer_words LIKE $2 ESCAPE '!'))",
-        false => "(CAST($2 AS text) IS NOT NULL AND CAST($3 AS bigint) IS NOT NULL)",
+        true => format!("({within}(w.words, $2) > 0 OR ($3 = 1 AND {within}(w.customer_words, $2) > 0))"),
+        false => "(CAST($2 AS text) IS NOT NULL AND CAST($3 AS bigint) IS NOT NULL)".to_owned(),
     };
     let place = match has_place {
         true => format!("(w.{by}, w.meter_id) {behind} (CAST($4 AS text), CAST($5 AS bigint))"),
         false => "(CAST($4 AS text) IS NULL AND CAST($5 AS bigint) IS NULL)".to_owned(),
     };
     let protected = super::protected("$7");
-    // What holds the words is found first, by one pass over the list: in the order of an index it takes three times as long.
-    let (found, list) = match has_words {
-        true => (format!("WITH found AS MATERIALIZED (SELECT * FROM meter_list w WHERE {words}) "), "found"),
-        false => (String::new(), "meter_list"),
+    // What holds the words is found first, by one pass over the list: in the order of an index it takes three times as
+    // long. What else is told of meters is looked for on the page alone.
+    let (found, list, words) = match has_words {
+        true => {
+            let found = format!("found AS MATERIALIZED (SELECT * FROM meter_list w WHERE {words}), ");
+            (found, "found", "1 = 1")
+        }
+        false => (String::new(), "meter_list", words.as_str()),
     };
-    let words = if has_words { "1 = 1" } else { words };
     format!(
-        "{found}SELECT {COLUMNS}, {protected}, w.{by} FROM {list} w JOIN meter m ON m.id = w.meter_id {JOINS} \
-         WHERE ($1 = '' OR $1 LIKE '%,' || CAST(w.area_id AS text) || ',%') AND {words} AND {place} \
-         ORDER BY w.{by} {way}, w.meter_id {way} LIMIT $6"
+        "WITH {found}page AS MATERIALIZED (SELECT * FROM {list} w \
+             WHERE ($1 = '' OR $1 LIKE '%,' || CAST(w.area_id AS text) || ',%') AND {words} AND {place} \
+             ORDER BY w.{by} {way}, w.meter_id {way} LIMIT $6) \
+         SELECT {COLUMNS}, {protected}, w.{by} FROM page w JOIN meter m ON m.id = w.meter_id {JOINS} \
+         ORDER BY w.{by} {way}, w.meter_id {way}"
     )
 }
 

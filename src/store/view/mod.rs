@@ -39,6 +39,11 @@ fn protected(now: &str) -> String {
     )
 }
 
+/// Words as they are looked for within texts in small letters.
+fn sought(words: &str) -> String {
+    words.trim().to_lowercase().chars().filter(|sign| *sign != '\0').collect()
+}
+
 /// What a text must look like to hold these words: letters of either case, nothing in them a wildcard.
 fn pattern(words: &str) -> String {
     let mut pattern = String::from("%");

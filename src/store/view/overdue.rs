@@ -72,22 +72,25 @@ fn line(row: Row) -> OverdueLine {
     }
 }
 
+/// What was told is looked for on the page alone.
 static OVERDUE: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT number, name, point, area, address, protected, since, owed, reminded, told FROM ( \
-    SELECT c.number AS number, c.name AS name, p.number AS point, a.name AS area, m.address AS address, \
-        {} AS protected, r.since AS since, \
-        r.amount_fen - coalesce((SELECT CAST(sum(s.amount_fen) AS bigint) FROM supply_payment s \
-            WHERE s.customer_id = c.id AND s.paid_at >= r.as_of), 0) AS owed, \
-        (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $2) AS reminded, \
-        (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $3) AS told \
-    FROM supply_arrears r JOIN customer c ON c.id = r.customer_id \
-    JOIN metering_point p ON p.customer_id = c.id \
-    LEFT JOIN transformer_area a ON a.id = p.area_id \
-    LEFT JOIN installation i ON i.point_id = p.id AND i.removed_at IS NULL \
-    LEFT JOIN meter m ON m.id = i.meter_id \
-    WHERE ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')) AS listed \
-    WHERE owed > 0 ORDER BY since, number, point LIMIT $4",
+        "WITH page AS MATERIALIZED (SELECT * FROM ( \
+             SELECT p.id AS id, p.protection AS protection, c.number AS number, c.name AS name, p.number AS point, \
+                 a.name AS area, m.address AS address, r.since AS since, \
+                 r.amount_fen - coalesce((SELECT CAST(sum(s.amount_fen) AS bigint) FROM supply_payment s \
+                     WHERE s.customer_id = c.id AND s.paid_at >= r.as_of), 0) AS owed \
+             FROM supply_arrears r JOIN customer c ON c.id = r.customer_id \
+             JOIN metering_point p ON p.customer_id = c.id \
+             LEFT JOIN transformer_area a ON a.id = p.area_id \
+             LEFT JOIN installation i ON i.point_id = p.id AND i.removed_at IS NULL \
+             LEFT JOIN meter m ON m.id = i.meter_id \
+             WHERE ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')) AS listed \
+             WHERE owed > 0 ORDER BY since, number, point LIMIT $4) \
+         SELECT number, name, point, area, address, {}, since, owed, \
+             (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $2), \
+             (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $3) \
+         FROM page p ORDER BY since, number, point",
         super::protected("$5")
     )
 });

@@ -36,7 +36,7 @@ use dlt645::exchange::Timing;
 use crate::channel::{ChannelHandle, Lane, Lines, Rate};
 use crate::clock::Clock;
 use crate::config::profile::{MeterProfile, Profiles, RelaySwitch};
-use crate::config::{Config, Line};
+use crate::config::{Config, Line, pace_of};
 use crate::domain::relay::{Look, Rules, Switch};
 use crate::domain::{Day, Id, Meter, MeterPath};
 use crate::store::archive::SiteMeter;
@@ -115,9 +115,9 @@ pub struct Field {
 /// Why a meter cannot be reached at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotReachable {
-    /// It hangs behind a concentrator, which orders do not pass yet.
-    #[error("the meter is behind the concentrator {terminal}, which is not served yet")]
-    Concentrator {
+    /// It hangs behind a terminal that is not known here.
+    #[error("the meter is behind the terminal {terminal}, which this process does not serve")]
+    NoTerminal {
         /// Its address.
         terminal: String,
     },
@@ -140,7 +140,7 @@ impl NotReachable {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Concentrator { .. } => "concentrator",
+            Self::NoTerminal { .. } => "no_terminal",
             Self::NoLine { .. } => "no_line",
             Self::NoProfile { .. } => "no_profile",
         }
@@ -163,15 +163,16 @@ impl Fields {
     /// [`NotReachable`] when there is no way to it.
     pub fn of(&self, site: SiteMeter) -> Result<Field, NotReachable> {
         let Inner { parts, settings, profiles, .. } = &*self.0;
-        let (name, baud, parity) = match &site.meter.path {
-            MeterPath::Line { line, baud, parity } => (line.clone(), *baud, *parity),
-            MeterPath::Terminal { terminal, .. } => {
-                return Err(NotReachable::Concentrator { terminal: terminal.clone() });
-            }
-        };
-        let own = settings.iter().find(|line| line.name == name);
-        let (Some(settings), Some(line)) = (own, parts.lines.get(&name).cloned()) else {
-            return Err(NotReachable::NoLine { line: name });
+        let path = &site.meter.path;
+        let (MeterPath::Line { baud, parity, .. } | MeterPath::Terminal { baud, parity, .. }) = path;
+        let (baud, parity) = (*baud, *parity);
+        let pace = pace_of(settings, path);
+        let (Some(pace), Some(line)) = (pace, parts.lines.get(path.line())) else {
+            let name = path.line().clone();
+            return Err(match path {
+                MeterPath::Line { .. } => NotReachable::NoLine { line: name },
+                MeterPath::Terminal { .. } => NotReachable::NoTerminal { terminal: name },
+            });
         };
         let named = site.meter.profile.as_deref();
         let Some(profile) = profiles.of(named, site.meter.protocol).cloned() else {
@@ -180,11 +181,11 @@ impl Fields {
             return Err(NotReachable::NoProfile { profile });
         };
         let rate = Rate {
-            baud: baud.or(profile.baud).unwrap_or(settings.baud),
-            parity: parity.or(profile.parity).unwrap_or(settings.parity),
+            baud: baud.or(profile.baud).unwrap_or(pace.baud),
+            parity: parity.or(profile.parity).unwrap_or(pace.parity),
         };
-        let usual = Rate { baud: settings.baud, parity: settings.parity };
-        let timing = profile.timing(settings, baud);
+        let usual = Rate { baud: pace.baud, parity: pace.parity };
+        let timing = profile.timing(pace, baud);
         let rate = (rate != usual).then_some(rate);
         Ok(Field { inner: Arc::clone(&self.0), site, profile, line, timing, rate })
     }

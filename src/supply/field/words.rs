@@ -9,7 +9,7 @@ impl NotReachable {
     #[must_use]
     pub fn words(&self) -> Words {
         let zh = match self {
-            Self::Concentrator { terminal } => format!("该表在集中器 {terminal} 之后，暂不支持"),
+            Self::NoTerminal { terminal } => format!("该表在终端 {terminal} 之后，本进程未接入该终端"),
             Self::NoLine { line } => format!("配置中没有线路 {line}"),
             Self::NoProfile { profile } => format!("没有适用的表型 {profile}"),
         };
@@ -140,7 +140,7 @@ mod tests {
         let mut told = vec![
             NotReachable::NoLine { line: "east".to_owned() }.words(),
             NotReachable::NoProfile { profile: "made up".to_owned() }.words(),
-            NotReachable::Concentrator { terminal: "1100-3039".to_owned() }.words(),
+            NotReachable::NoTerminal { terminal: "1100-3039".to_owned() }.words(),
         ];
         let cannot = CannotOrder::RefusedToday;
         let off = NotSent::ClockOff { seconds: -301 };

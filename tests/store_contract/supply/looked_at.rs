@@ -8,8 +8,8 @@ use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::supply::{ArrearsEntry, NewOrder, PaymentEntry, ProtectionEntry};
 use chaobiao::store::view::{MeterSort, MetersAsked};
 
-use super::conditions::{armed, intend};
 use super::ready::{DAY, HOUR, acting, cut};
+use super::steps::{armed, intend};
 use super::{LIMITS, approve, now, objections, town};
 use crate::on_both;
 

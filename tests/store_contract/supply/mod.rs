@@ -1,9 +1,14 @@
 //! Supply orders: who may have whom cut, and what is kept of it.
 
+mod attempts;
+mod ceilings;
 mod conditions;
+mod happening;
 mod looked_at;
+mod odd;
 mod races;
 mod ready;
+mod steps;
 mod tampering;
 
 use chaobiao::domain::access::Regions;

@@ -6,8 +6,9 @@ use chaobiao::store::supply::{AttemptOutcome, Intended};
 use chaobiao::store::{Address, AuditFilter, Migrations, Store};
 use simulator::seed::Seed;
 
-use super::conditions::{EVENTS, happen, intend, undo};
+use super::happening::{EVENTS, happen, undo};
 use super::ready::{acting, cut};
+use super::steps::intend;
 use super::{LIMITS, approved, now, town};
 use crate::{Fresh, empty_databases};
 

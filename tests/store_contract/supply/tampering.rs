@@ -6,8 +6,8 @@ use chaobiao::store::alarm::{AlarmFilter, AlarmRecord};
 use chaobiao::store::supply::AttemptOutcome;
 use chaobiao::store::{Batch, EventCount, MeterEvent, Notes, StatusWords, Store};
 
-use super::conditions::{armed, intend};
 use super::ready::{DAY, HOUR, Home, acting, cut, restore};
+use super::steps::{armed, intend};
 use super::{LIMITS, now, town};
 use crate::on_both;
 

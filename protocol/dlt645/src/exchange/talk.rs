@@ -459,12 +459,12 @@ fn later(at: Instant, by: Duration) -> Instant {
     at.checked_add(by.min(CENTURY)).unwrap_or(at)
 }
 
-/// A copy of the frame for the report, with zeros over any password and over the checksum that would betray it.
+/// A copy of the frame for the report, with zeros over any password and operator code and over the checksum that would betray it.
 fn covered(frame: &Frame<'_>, wire: &[u8]) -> Vec<u8> {
     const DATA_AT: usize = 10;
     let mut copy = wire.to_vec();
     let edition = Edition::of(frame.control, frame.data).unwrap_or(Edition::E2007);
-    for place in secret_places(edition, frame.control, frame.data.len()) {
+    for place in secret_places(edition, frame.control, frame.data) {
         if place.is_empty() {
             continue;
         }

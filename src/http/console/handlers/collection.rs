@@ -150,11 +150,11 @@ pub(super) async fn lines(
         forecast.map(|(_, forecast)| forecast.percent())
     };
     let meters = |name: &str| {
-        let of_line = counted.iter().find(|(line, is_terminal, _)| line == name && !is_terminal);
+        let of_line = counted.iter().find(|(line, ..)| line == name);
         of_line.map_or(0, |(.., meters)| *meters)
     };
     let mut listed: Vec<LineLine> =
-        services.lines.iter().map(|line| line_of(line, meters(line.name()), budget(line.name()))).collect();
+        services.lines.iter().map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
     let unconfigured =
         counted.iter().filter(|(name, is_terminal, _)| !is_terminal && services.lines.get(name).is_none());
     listed.extend(unconfigured.map(|(name, _, meters)| LineLine {
@@ -166,8 +166,7 @@ pub(super) async fn lines(
         tally: Default::default(),
         budget: None,
     }));
-    let terminals = counted.iter().filter(|(_, is_terminal, _)| *is_terminal);
-    let terminals = terminals.map(|(name, _, meters)| (name.clone(), *meters)).collect();
+    let terminals = services.store.known_terminals().await?.len();
     let page = LinesPage { lines: listed, terminals, asked };
     answer(&services, &view, lines::TITLE, (page.markup(&view), page.file(&view))).await
 }
@@ -187,7 +186,7 @@ fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
 
 fn lines_down(services: &Services) -> Vec<String> {
     let is_down =
-        |line: &&ChannelHandle| matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering);
+        |line: &ChannelHandle| matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering);
     services.lines.iter().filter(is_down).map(|line| line.name().to_owned()).collect()
 }
 
@@ -219,10 +218,8 @@ pub(super) async fn loss(
 ) -> Result<Response, Problem> {
     let yesterday = Day::of(view.now).previous();
     let last = asked_day(&asked).unwrap_or(yesterday).min(yesterday);
-    let mut flows = Vec::new();
-    for back in 0..LOSS_DAYS {
-        flows.extend(services.store.area_flows(last.plus(-back), &caller.acting.regions).await?);
-    }
+    let days = (last.plus(1 - LOSS_DAYS), last);
+    let flows = services.store.area_flows(days, &caller.acting.regions).await?;
     let page = LossPage { last, flows, asked };
     answer(&services, &view, loss::TITLE, (page.markup(&view), page.file(&view))).await
 }

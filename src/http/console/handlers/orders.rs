@@ -145,6 +145,8 @@ pub(super) async fn approve(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let fields = Asked(fields);
+    let order = services.store.supply_order(Id::new(id), &caller.acting.regions).await?;
+    order.ok_or_else(Problem::not_there)?;
     let seen = fields.value("seen").and_then(ContentHash::from_hex).ok_or_else(Problem::stale)?;
     confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
     supply(&services)?.approve(&caller.acting, Id::new(id), seen).await.map_err(refused)?;
@@ -158,6 +160,8 @@ pub(super) async fn cancel(
     caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
+    let order = services.store.supply_order(Id::new(id), &caller.acting.regions).await?;
+    order.ok_or_else(Problem::not_there)?;
     supply(&services)?.cancel(&caller.acting, Id::new(id)).await.map_err(refused)?;
     services.changes.tell(Topic::Order);
     Ok(Redirect::to(&format!("/orders/{id}")).into_response())

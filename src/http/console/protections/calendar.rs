@@ -11,8 +11,9 @@ use crate::http::api::written::{day, named};
 use crate::http::console::components::{field, token};
 use crate::http::console::handlers::{answer, answer_as};
 use crate::http::console::labels;
+use crate::http::console::sent::Sent;
 use crate::http::console::table::{Asked, Column, Table};
-use crate::http::console::typed::{Typed, refused};
+use crate::http::console::typed::Typed;
 use crate::http::console::view::View;
 use crate::http::console::words::Phrase;
 use crate::http::lists::{LARGE, List, take_over};
@@ -88,45 +89,31 @@ async fn read(
     Ok(CalendarPage { days, areas, may_all: *regions == Regions::All, typed, asked })
 }
 
-async fn add(
-    State(services): State<Services>,
-    caller: Caller,
-    view: View,
-    typed: Typed,
-) -> Result<Response, Problem> {
+async fn add(sent: Sent) -> Result<Response, Problem> {
     let done = async {
-        let area = area(&services, &caller, &typed).await?;
-        let entries = entries(&typed, area)?;
-        services.store.enter_calendar(&caller.acting, &entries, services.clock.now()).await?;
-        Ok::<_, Problem>(())
+        let area = area(&sent).await?;
+        let entries = entries(&sent.typed, area)?;
+        sent.services.store.enter_calendar(&sent.caller.acting, &entries, sent.now()).await?;
+        Ok(())
     };
     let done = done.await;
-    ended(&services, &caller, view, typed, done).await
+    ended(sent, done).await
 }
 
-async fn load(
-    State(services): State<Services>,
-    caller: Caller,
-    view: View,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let done = take_over(&services, &caller, List::Calendar, typed.whole("list")).await;
-    ended(&services, &caller, view, typed, done.map(|_| ())).await
+async fn load(sent: Sent) -> Result<Response, Problem> {
+    let done = take_over(&sent.services, &sent.caller, List::Calendar, sent.typed.whole("list")).await;
+    ended(sent, done.map(|_| ())).await
 }
 
 /// The area that was chosen, within what this account may see.
-async fn area(
-    services: &Services,
-    caller: &Caller,
-    typed: &Typed,
-) -> Result<Option<Id<TransformerArea>>, Problem> {
-    let names = services.store.names_of_areas().await?;
+async fn area(sent: &Sent) -> Result<Option<Id<TransformerArea>>, Problem> {
+    let names = sent.services.store.names_of_areas().await?;
     let called = |name: &str| names.iter().find(|(_, known)| *known == name).map(|(area, _)| *area);
-    let area = match typed.some("area") {
+    let area = match sent.typed.some("area") {
         Some(name) => Some(called(name).ok_or_else(Problem::not_there)?),
         None => None,
     };
-    if caller.acting.regions.hold(area) { Ok(area) } else { Err(Problem::not_there()) }
+    if sent.caller.acting.regions.hold(area) { Ok(area) } else { Err(Problem::not_there()) }
 }
 
 /// Every day from the first to the last.
@@ -142,16 +129,10 @@ fn entries(typed: &Typed, area: Option<Id<TransformerArea>>) -> Result<Vec<Calen
     Ok((0..=length).map(|further| CalendarEntry { day: first.plus(further), area, kind }).collect())
 }
 
-async fn ended(
-    services: &Services,
-    caller: &Caller,
-    view: View,
-    typed: Typed,
-    done: Result<(), Problem>,
-) -> Result<Response, Problem> {
+async fn ended(sent: Sent, done: Result<(), Problem>) -> Result<Response, Problem> {
     let Err(problem) = done else { return Ok(Redirect::to("/calendar").into_response()) };
-    let (view, status) = refused(view, problem)?;
-    let page = read(services, caller, &view, typed, Asked::default()).await?;
+    let (Sent { services, caller, view, typed }, status) = sent.refused(problem)?;
+    let page = read(&services, &caller, &view, typed, Asked::default()).await?;
     Ok(answer_as(status, &view, TITLE, &page.markup(&view)))
 }
 

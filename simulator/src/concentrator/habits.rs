@@ -1,0 +1,141 @@
+//! The habits in which makers of terminals differ; each is one field. [1376 10]
+
+use super::lines::PLC_PORT;
+
+/// What a terminal says of a value that it does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// The unit is there, EE in every byte of the value.
+    #[default]
+    Filled,
+    /// The unit is left out; when nothing is left, the whole request is denied.
+    LeftOut,
+}
+
+/// What a terminal answers when a forwarded frame brought no answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Silent {
+    /// AFN 00 F2.
+    #[default]
+    Denied,
+    /// An answer whose frame has no byte (k = 0).
+    Empty,
+}
+
+/// What stands in front of the frames that a terminal sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Front {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Four wake-up bytes FE.
+    WakeUp,
+    /// A line of text as modems send it.
+    ModemText,
+    /// Bytes that are no text, a 68H among them.
+    Noise,
+}
+
+impl Front {
+    /// Its bytes.
+    #[must_use]
+    pub const fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Nothing => &[],
+            Self::WakeUp => &[0xFE; 4],
+            Self::ModemText => b"\r\n+CSQ: 21,0\r\n",
+            Self::Noise => &[0x00, 0x68, 0x31, 0x00, 0x68, 0xFF],
+        }
+    }
+}
+
+/// How a terminal differs from the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Habits {
+    /// The clock stands in the heartbeat, as in the edition of 2013.
+    pub heartbeat_has_clock: bool,
+    /// FIR is not set on single answers.
+    pub leaves_out_fir: bool,
+    /// C of answers is CB, whatever they are.
+    pub answers_with_cb: bool,
+    /// A3 of frames that it begins: 0, and 2 with some.
+    pub own_a3: u8,
+    /// Tp of answers holds its own time instead of that of the request.
+    pub tags_with_own_time: bool,
+    /// What it says of values it does not have.
+    pub missing: Missing,
+    /// What it says of meters that do not answer.
+    pub silent: Silent,
+    /// What stands in front of its frames.
+    pub front: Front,
+    /// Frames go out in pieces of so many bytes, a moment apart; 0 for whole.
+    pub splits_at: usize,
+    /// A15 of stored registers is the end of their day and not when the meter was read.
+    pub stale_read_time: bool,
+    /// It has no pausing and deleting of reading, AFN 05 F49 to F53.
+    pub refuses_reading_orders: bool,
+    /// It says that it loses power (ERC 14) while its last charge lasts.
+    pub last_gasp: bool,
+    /// The freeze of a meter is taken only when its own time says the right day.
+    pub checks_freeze_time: bool,
+    /// It leaves its old connection open when it dials anew.
+    pub leaves_connections_open: bool,
+    /// Its first frame is a heartbeat and no login.
+    pub begins_with_heartbeat: bool,
+    /// The number of the port of the power line: 31, with some 1.
+    pub plc_port: u8,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            heartbeat_has_clock: true,
+            leaves_out_fir: false,
+            answers_with_cb: false,
+            own_a3: 0,
+            tags_with_own_time: false,
+            missing: Missing::Filled,
+            silent: Silent::Denied,
+            front: Front::Nothing,
+            splits_at: 0,
+            stale_read_time: false,
+            refuses_reading_orders: false,
+            last_gasp: true,
+            checks_freeze_time: true,
+            leaves_connections_open: false,
+            begins_with_heartbeat: false,
+            plc_port: PLC_PORT,
+        }
+    }
+}
+
+impl Habits {
+    /// The habits of one of a mixed crowd.
+    #[must_use]
+    pub fn drawn(seed: crate::seed::Seed) -> Self {
+        let one_in = |name: &str, n: i64| seed.named(name).between(0, 1, n) == 1;
+        Self {
+            heartbeat_has_clock: !one_in("heartbeat", 3),
+            leaves_out_fir: one_in("fir", 6),
+            answers_with_cb: one_in("cb", 6),
+            own_a3: if one_in("a3", 8) { 2 } else { 0 },
+            tags_with_own_time: one_in("tag", 2),
+            missing: if one_in("missing", 3) { Missing::LeftOut } else { Missing::Filled },
+            silent: if one_in("silent", 3) { Silent::Empty } else { Silent::Denied },
+            front: match seed.named("front").between(0, 1, 9) {
+                1 => Front::WakeUp,
+                2 => Front::ModemText,
+                3 => Front::Noise,
+                _ => Front::Nothing,
+            },
+            splits_at: if one_in("split", 5) { 7 } else { 0 },
+            stale_read_time: one_in("stale", 8),
+            refuses_reading_orders: one_in("reading orders", 3),
+            last_gasp: !one_in("gasp", 4),
+            checks_freeze_time: true,
+            leaves_connections_open: one_in("open", 4),
+            begins_with_heartbeat: one_in("begin", 10),
+            plc_port: if one_in("port", 6) { 1 } else { PLC_PORT },
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The meters behind a concentrator (集中器): what it stores of them is read from it, many points a question, and what it
+//! lacks from the meters themselves, through it.
+//!
+//! ```text
+//!  session ── clock, archive, how far its own reading is
+//!     └─> freezes of the night, curves, gaps of earlier days, events ── from the terminal, for points that are verified
+//!          └─> forwarded ── the 645 questions of any line, for what is missing and for points that are not verified
+//!               └─> verify ── the meter itself says what the terminal stores for its point: from now on it is believed
+//! ```
+//!
+//! What is promised beside the promises of every night:
+//!
+//! - **A terminal is believed for a point only when the meter itself has said the same** (F24): the first night of a point
+//!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more.
+//! - **A freeze counts for the midnight behind the day it names**, when the terminal read it behind that midnight, by a
+//!   clock that was right in its sessions before and after, from a meter whose clock was not wrong when last seen (F14).
+//! - **The terminal's own reading goes first**: while it says that it still reads its meters, none is asked through it.
+//! - **An answer that fails costs one question**: what was kept stays, and the run goes on where it stopped when the
+//!   terminal comes back (F19).
+//!
+//! - **What may reach a bill is read twice**, from a terminal as from a meter, and counts when both answers say the same.
+
+mod archive;
+mod ask;
+mod curve;
+mod events;
+mod freeze;
+mod items;
+mod registers;
+mod report;
+mod session;
+mod set_clock;
+mod verify;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gdw1376::address::TerminalAddress;
+use gdw1376::identifier::Point;
+use tokio::time::{Instant, sleep_until};
+
+use super::ask::Missed;
+use super::line::{LineRun, may_be_better};
+use super::phase::{Facts, Step};
+use crate::channel::Lane;
+use crate::config::IntervalMode;
+use crate::domain::access::Regions;
+use crate::domain::{
+    ClockOffset, Day, Id, Meter, MeterPath, MissingCause, Moment, Quality, RunMeter, RunOutcome, Suspicion,
+    meter_clock,
+};
+use crate::plan::CurveGap;
+use crate::store::archive::SiteMeter;
+use crate::store::{Batch, StoreError};
+use crate::terminal::Terminals;
+use ask::TerminalAsker;
+use freeze::Frozen;
+pub use report::keep_reports;
+use session::Session;
+pub use set_clock::ClockSet;
+
+/// A terminal at work in a night.
+pub(super) struct TerminalNight {
+    line: LineRun,
+    facts: Arc<Facts>,
+    asker: TerminalAsker,
+    /// What is known of the terminal from this night.
+    session: Session,
+    /// How its clock stood in its sessions since before the first midnight that may be read.
+    clocks: Vec<ClockOffset>,
+    /// When each meter was seen to be that of its point.
+    verified: HashMap<Id<Meter>, (u16, Moment)>,
+    /// Meters that were verified so long ago that they are to be asked themselves once more.
+    due: HashMap<Id<Meter>, (u16, Moment)>,
+    /// What the terminal stores for meters that are not verified.
+    held: HashMap<Id<Meter>, Frozen>,
+    /// Meters of which the curves of the day before were asked for.
+    curved: HashSet<Id<Meter>>,
+}
+
+impl TerminalNight {
+    /// The night of the meters of `line` behind a terminal.
+    pub(super) async fn new(
+        line: LineRun,
+        facts: Arc<Facts>,
+        terminals: Terminals,
+        address: TerminalAddress,
+    ) -> Result<Self, StoreError> {
+        let inner = &line.inner;
+        let depth = inner.settings.collection.repair_days.max(inner.settings.intervals.repair_days);
+        let since = line.run.day.plus(-i64::from(depth)).start();
+        let clocks = inner.store.terminal_clocks(address, since).await?;
+        let verified = inner.store.verified_points(address).await?;
+        let session = Session::of(inner.store.terminal(address, &Regions::All).await?);
+        let asker = TerminalAsker {
+            terminals,
+            address,
+            clock: inner.clock.clone(),
+            lane: line.lane,
+            deadline: line.deadline,
+            patience: inner.settings.collection.pass_pause,
+            stop: line.stop.clone(),
+        };
+        let (due, held, curved) = (HashMap::new(), HashMap::new(), HashSet::new());
+        let mut night = Self { line, facts, asker, session, clocks, verified, due, held, curved };
+        night.take_due();
+        Ok(night)
+    }
+
+    /// Works until nothing more can be done.
+    pub(super) async fn work(mut self) -> Result<(), StoreError> {
+        let is_night = self.line.lane == Lane::Nightly;
+        let mut passes = if is_night { self.line.inner.settings.collection.passes } else { 0 };
+        let mut is_first = true;
+        loop {
+            self.pass(is_first).await?;
+            is_first = false;
+            let is_left = !self.line.pending(may_be_better).is_empty();
+            // While the terminal still reads its meters, passes are not used up.
+            if self.session.has_read_all {
+                if passes == 0 {
+                    break;
+                }
+                passes -= 1;
+            }
+            if !is_left || !is_night || !self.pause().await {
+                break;
+            }
+        }
+        self.give_up_held().await;
+        Ok(())
+    }
+
+    /// Once through all there is to do for what is not read yet.
+    async fn pass(&mut self, is_first: bool) -> Result<(), StoreError> {
+        if let Err(missed) = self.begin_session().await {
+            let waiting = self.line.pending(|_| true);
+            self.miss(&waiting, &missed).await;
+            return Ok(());
+        }
+        self.read_registers(self.line.pending(may_be_better)).await;
+        self.read_curves().await;
+        if is_first {
+            self.read_gaps().await;
+            self.read_new_events().await;
+        }
+        self.forward().await;
+        self.verify().await?;
+        self.read_curves().await;
+        Ok(())
+    }
+
+    /// Asks meters themselves, through the terminal: those that are missing once its own reading is over, and those whose
+    /// point is to be verified once it has something to be compared with.
+    async fn forward(&mut self) {
+        let mut sites = self.line.pending(may_be_better);
+        if !self.session.has_read_all {
+            sites.retain(|site| self.held.contains_key(&site.meter_id));
+        }
+        if !sites.is_empty() {
+            let facts = Arc::clone(&self.facts);
+            self.line.phase(Step::Registers, sites, &facts, AT_ONCE).await;
+        }
+    }
+
+    /// Waits before the next pass, and for a terminal that is away until it is back; false when there is no time left.
+    async fn pause(&self) -> bool {
+        let until = (Instant::now() + self.line.inner.settings.collection.pass_pause).min(self.line.deadline);
+        let (terminals, address) = (&self.asker.terminals, self.asker.address);
+        let mut changes = terminals.changes();
+        let is_back = async {
+            sleep_until(until).await;
+            while !terminals.status(address).is_some_and(|status| status.is_online) {
+                use tokio::sync::broadcast::error::RecvError;
+                if changes.recv().await == Err(RecvError::Closed) {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            () = self.line.stop.cancelled() => false,
+            () = sleep_until(self.line.deadline) => false,
+            () = is_back => Instant::now() < self.line.deadline,
+        }
+    }
+
+    /// The curves of the day before, of meters at verified points that were read, each once.
+    async fn read_curves(&mut self) {
+        let settings = self.line.inner.settings.intervals.clone();
+        if settings.mode != IntervalMode::LoadRecord {
+            return;
+        }
+        let mut sites = self.line.answering();
+        // The registers of its midnights tell whether a curve is the meter's own.
+        let is_read = |site: &Arc<SiteMeter>| {
+            self.line.outcome_of(site.meter_id).is_some_and(|outcome| outcome.outcome.is_read())
+        };
+        sites.retain(|site| is_read(site) && self.is_believed(site) && !self.curved.contains(&site.meter_id));
+        self.line.expect(sites.len());
+        for site in sites {
+            if self.line.is_over() {
+                return;
+            }
+            let gaps = self.facts.curve_gaps(&settings, &site, (self.line.run.day.previous(), 1));
+            let (batch, missed) = self.curves_of(&site, &gaps).await;
+            let Some(mut outcome) = self.line.outcome_of(site.meter_id) else { continue };
+            let slots: usize = batch.curves.iter().map(|(_, curve)| curve.filled().count()).sum();
+            let wanted: u64 = gaps.iter().map(|gap| u64::from(gap.slots)).sum();
+            let left = wanted.saturating_sub(u64::try_from(slots).unwrap_or(u64::MAX));
+            let cause = (left > 0).then(|| missed.map_or(MissingCause::NoValue, |missed| missed.cause));
+            outcome.holes = Some((u32::try_from(left).unwrap_or(u32::MAX), cause));
+            self.curved.insert(site.meter_id);
+            self.line.keep(batch, vec![outcome]).await;
+        }
+    }
+
+    /// Registers and curves of earlier days, of verified points.
+    async fn read_gaps(&mut self) {
+        self.read_earlier_registers().await;
+        let settings = self.line.inner.settings.intervals.clone();
+        if settings.mode != IntervalMode::LoadRecord {
+            return;
+        }
+        let span = (self.line.run.day.plus(-2), settings.repair_days.saturating_sub(1));
+        let mut sites = self.line.answering();
+        sites.retain(|site| self.is_believed(site));
+        for site in sites {
+            for gap in self.facts.curve_gaps(&settings, &site, span) {
+                if self.line.is_over() {
+                    return;
+                }
+                let (batch, missed) = self.curves_of(&site, std::slice::from_ref(&gap)).await;
+                self.line.keep(batch, Vec::new()).await;
+                if missed.is_some_and(|missed| missed.cause == MissingCause::TerminalOffline) {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn curves_of(&self, site: &SiteMeter, gaps: &[CurveGap]) -> (Batch, Option<Missed>) {
+        let (mut batch, mut first) = (Batch::default(), None);
+        let profiles = &self.line.inner.settings.profiles;
+        let profile = profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
+        let (Some(point), Some(profile)) = (point_of(site), profile) else { return (batch, first) };
+        let asker = TerminalAsker { lane: Lane::Interval, ..self.asker.clone() };
+        let inner = &self.line.inner;
+        for gap in gaps {
+            let quality = self.quality((gap.from, gap.until), site);
+            let slots = inner.settings.intervals.slots;
+            let Ok(midnights) = inner.store.accepted(&curve::Wanted::midnights_of(site, gap)).await else {
+                first = first
+                    .or_else(|| Some(Missed::new(MissingCause::Stopped, "the database does not answer")));
+                break;
+            };
+            let (midnights, run) = (&midnights, self.line.run.id);
+            let wanted = curve::Wanted { site, profile, point, gap, slots, quality, run, midnights };
+            let (brought, missed) = curve::read_curves(&asker, &inner.store, wanted).await;
+            batch.curves.extend(brought.curves);
+            batch.fetches.extend(brought.fetches);
+            first = first.or(missed);
+        }
+        (batch, first)
+    }
+
+    async fn read_new_events(&mut self) {
+        if !self.line.inner.settings.collection.events || self.line.is_over() {
+            return;
+        }
+        let at_points = |site: &Arc<SiteMeter>| Some((point_of(site)?.number(), site.meter_id));
+        let meters = self.line.sites.iter().filter_map(at_points).collect();
+        let asker = TerminalAsker { lane: Lane::Housekeeping, ..self.asker.clone() };
+        match events::read_events(&asker, self.session.events_read, &meters).await {
+            Ok(read) => {
+                let mut batch = Batch::default();
+                batch.notes.terminals.events = read;
+                self.line.keep(batch, Vec::new()).await;
+            }
+            Err(missed) => {
+                let terminal = self.asker.address;
+                tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
+            }
+        }
+    }
+
+    /// Whether what the terminal stores for a meter's point is believed to be the meter's.
+    fn is_believed(&self, site: &SiteMeter) -> bool {
+        let Some(point) = point_of(site) else { return false };
+        !self.session.excluded.contains_key(&point.number())
+            && self.verified.get(&site.meter_id).is_some_and(|(at, _)| *at == point.number())
+    }
+
+    /// How far what the terminal says of a span of time is trusted.
+    fn quality(&self, span: (Moment, Moment), site: &SiteMeter) -> Quality {
+        let tolerance = self.line.inner.settings.collection.freeze_tolerance;
+        let meter_is_wrong =
+            self.facts.clocks(site.meter_id).last().is_some_and(|last| !last.is_within(tolerance));
+        if !meter_is_wrong && meter_clock::was_right(&self.clocks, span, tolerance) {
+            Quality::Good
+        } else {
+            Quality::Suspect(Suspicion::Clock)
+        }
+    }
+
+    /// Tells that these are missing.
+    async fn miss(&mut self, sites: &[Arc<SiteMeter>], missed: &Missed) {
+        let missing = |outcome: RunMeter| RunMeter {
+            outcome: RunOutcome::Missing(missed.cause),
+            detail: Some(missed.detail.clone()),
+            ..outcome
+        };
+        let outcomes = sites.iter().filter_map(|site| self.line.outcome_of(site.meter_id)).map(missing);
+        let outcomes = outcomes.collect();
+        self.line.keep(Batch::default(), outcomes).await;
+    }
+
+    fn day(&self) -> Day {
+        self.line.run.day
+    }
+}
+
+/// The measuring point of a meter behind a terminal.
+fn point_of(site: &SiteMeter) -> Option<Point> {
+    match site.meter.path {
+        MeterPath::Terminal { measuring_point, .. } => Point::new(measuring_point),
+        MeterPath::Line { .. } => None,
+    }
+}
+
+/// How many forwarded visits have a question ready at once. The terminal carries one at a time.
+const AT_ONCE: usize = 3;
+/// How long a point stays verified.
+pub const VERIFY_AGAIN: Duration = Duration::from_secs(30 * 86_400);
+/// How many points of a terminal are verified again in one night at most.
+const VERIFIED_A_NIGHT: usize = 10;

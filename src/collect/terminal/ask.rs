@@ -1,0 +1,113 @@
+//! Asking a terminal itself: what comes back is the frames of an answer, or a cause.
+
+use std::time::Duration;
+
+use gdw1376::address::TerminalAddress;
+use gdw1376::confirmation::Confirmation;
+use gdw1376::dialogue::{Outcome, Timing};
+use gdw1376::frame::Frame;
+use gdw1376::message::Message;
+use gdw1376::request::Request;
+use gdw1376::unit::{self, Unit};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::super::ask::Missed;
+use crate::channel::Lane;
+use crate::clock::Clock;
+use crate::domain::{MissingCause, Moment};
+use crate::terminal::{Ask, AskError, Terminals};
+
+/// Asks one terminal.
+#[derive(Clone, Debug)]
+pub(super) struct TerminalAsker {
+    pub(super) terminals: Terminals,
+    pub(super) address: TerminalAddress,
+    pub(super) clock: Clock,
+    pub(super) lane: Lane,
+    /// No question is begun from then on.
+    pub(super) deadline: Instant,
+    /// So long a question waits at most for its turn.
+    pub(super) patience: Duration,
+    /// No question is begun from then on either.
+    pub(super) stop: CancellationToken,
+}
+
+/// What a terminal said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// The frames with data, in the order they came.
+    pub(super) frames: Vec<Vec<u8>>,
+    /// When the question had left, by our clock.
+    pub(super) asked_at: Moment,
+    /// When the answer was there.
+    pub(super) answered_at: Moment,
+}
+
+impl TerminalAsker {
+    /// Asks; `what` names it for people.
+    pub(super) async fn ask(&self, what: &str, request: Request) -> Result<Answered, Missed> {
+        if self.stop.is_cancelled() {
+            return Err(Missed::new(MissingCause::Stopped, format!("{what}: the run was stopped")));
+        }
+        let until = self.deadline.min(Instant::now() + self.patience);
+        let ask = Ask::new(request, self.lane.urgency(), Timing::STORED).until(until);
+        let told = self.terminals.ask(self.address, ask).await;
+        let told = told.map_err(|error| {
+            let is_over = error == AskError::OutOfTime && Instant::now() >= self.deadline;
+            let cause = if is_over { MissingCause::OutOfTime } else { cause_of(error) };
+            Missed::new(cause, format!("{what}: {error}"))
+        })?;
+        match told.outcome {
+            Outcome::Answered { .. } if !told.frames.is_empty() => Ok(Answered {
+                frames: told.frames,
+                asked_at: self.moment(told.asked_at),
+                answered_at: self.moment(told.answered_at.unwrap_or_else(Instant::now)),
+            }),
+            Outcome::Answered { .. } | Outcome::Silent | Outcome::Unknown => {
+                Err(Missed::new(MissingCause::Silent, format!("{what}: the terminal did not answer")))
+            }
+            Outcome::Confirmed(Confirmation::None) => {
+                Err(Missed::new(MissingCause::NoSuchData, format!("{what}: the terminal has none")))
+            }
+            Outcome::Confirmed(_) => {
+                Err(Missed::new(MissingCause::Refused, format!("{what}: the terminal did not give it")))
+            }
+        }
+    }
+
+    fn moment(&self, at: Instant) -> Moment {
+        self.clock.now().minus(at.elapsed())
+    }
+}
+
+impl Answered {
+    /// The units of the answer, each with the frame it stood in.
+    pub(super) fn units(&self) -> Vec<(usize, Unit<'_>)> {
+        let mut units = Vec::new();
+        for (number, bytes) in self.frames.iter().enumerate() {
+            let Ok(frame) = Frame::parse(bytes) else { continue };
+            let Ok(message) = Message::of(&frame) else { continue };
+            units.extend(unit::cut(&message).units.into_iter().map(|unit| (number, unit)));
+        }
+        units
+    }
+
+    /// The frames with these numbers, one behind the other.
+    pub(super) fn frames_with(&self, numbers: impl IntoIterator<Item = usize>) -> Vec<u8> {
+        let mut numbers: Vec<usize> = numbers.into_iter().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().filter_map(|number| self.frames.get(number)).flatten().copied().collect()
+    }
+}
+
+const fn cause_of(error: AskError) -> MissingCause {
+    match error {
+        AskError::NotConnected | AskError::Lost => MissingCause::TerminalOffline,
+        AskError::Unknown => MissingCause::NoPath,
+        AskError::Busy | AskError::OutOfTime => MissingCause::Silent,
+        AskError::Unfit(_) | AskError::TooLong { .. } => MissingCause::WrongForm,
+        AskError::NotAllowed | AskError::Stopped => MissingCause::Stopped,
+    }
+}

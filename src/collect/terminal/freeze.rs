@@ -1,0 +1,257 @@
+//! What a terminal stores of the midnights of its meters: whole, of the right day and read behind it, or not at all (F24).
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use gdw1376::afn::Afn;
+use gdw1376::reading::{self, Reading};
+
+use super::super::ask::Missed;
+use super::super::interpret::ItemValue;
+use super::ask::Answered;
+use super::items;
+use crate::domain::{Day, Item, MissingCause, Moment};
+
+/// The registers of one point at one midnight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Frozen {
+    /// Each total with its tariffs, the total first.
+    pub(super) blocks: Vec<Vec<ItemValue>>,
+    /// When the terminal read the meter, as it wrote it.
+    pub(super) read_at: String,
+    /// The frames they stood in.
+    pub(super) frames: Vec<u8>,
+    /// When they came.
+    pub(super) collected_at: Moment,
+    /// The terminal has said the same twice.
+    pub(super) is_confirmed: bool,
+}
+
+impl Frozen {
+    /// The same, when the terminal says it again.
+    pub(super) fn confirmed(self, again: Result<Self, Missed>) -> Result<Self, Missed> {
+        let again = again?;
+        if again.blocks == self.blocks {
+            return Ok(Self { is_confirmed: true, ..self });
+        }
+        Err(Missed::new(MissingCause::WrongForm, "two answers of the terminal differ"))
+    }
+
+    /// All values, block by block.
+    pub(super) fn values(&self) -> impl Iterator<Item = &ItemValue> {
+        self.blocks.iter().flatten()
+    }
+}
+
+/// One block under way.
+#[derive(Debug, Default)]
+struct Block {
+    values: BTreeMap<u8, Result<i64, Missed>>,
+    read_at: Option<(Moment, String)>,
+    frames: Vec<usize>,
+    is_contradicted: bool,
+}
+
+/// What an answer says of the midnight that begins `day`, by measuring point. Points of which it says nothing are not in it.
+pub(super) fn frozen(
+    answered: &Answered,
+    day: Day,
+    tolerance: Duration,
+) -> HashMap<u16, Result<Frozen, Missed>> {
+    let mut points: HashMap<u16, BTreeMap<i32, (Item, Block)>> = HashMap::new();
+    let mut of_other_day: HashMap<u16, String> = HashMap::new();
+    for (frame, unit) in answered.units() {
+        if unit.row.afn != Afn::CLASS_2 {
+            continue;
+        }
+        for read in reading::readings(&unit) {
+            let Some(item) = items::of(read.item) else { continue };
+            let Some(total) = item.with_tariff(0) else { continue };
+            if read.as_of.and_then(items::moment) != Some(day.start()) {
+                let told = read.as_of.map_or_else(|| "no day".to_owned(), |at| at.to_string());
+                of_other_day.insert(read.point.number(), told);
+                continue;
+            }
+            let blocks = points.entry(read.point.number()).or_default();
+            let (_, block) = blocks.entry(total.key().number()).or_insert_with(|| (total, Block::default()));
+            block.take(item, &read, frame);
+        }
+    }
+    let mut found: HashMap<_, _> = points
+        .into_iter()
+        .map(|(point, blocks)| (point, whole(blocks.into_values(), answered, day, tolerance)))
+        .collect();
+    for (point, told) in of_other_day {
+        let wrong =
+            || Missed::new(MissingCause::NoFreeze, format!("the terminal answered with a freeze of {told}"));
+        found.entry(point).or_insert_with(|| Err(wrong()));
+    }
+    found
+}
+
+impl Block {
+    fn take(&mut self, item: Item, read: &Reading, frame: usize) {
+        let value = match read.value {
+            Ok(value) => items::scaled(item, value).ok_or_else(|| {
+                Missed::new(MissingCause::WrongForm, format!("{value} has more digits than {}", item.code()))
+            }),
+            Err(absence) => Err(Missed::new(
+                MissingCause::NoValue,
+                format!("{}: the terminal has no value ({})", item.code(), absence.reason()),
+            )),
+        };
+        let read_at = read.read_at.and_then(|time| Some((items::moment(time.civil()?)?, time.to_string())));
+        self.is_contradicted |= self.values.get(&item.tariff()).is_some_and(|before| *before != value)
+            || self.read_at.is_some() && self.read_at != read_at;
+        self.values.insert(item.tariff(), value);
+        self.read_at = read_at;
+        self.frames.push(frame);
+    }
+}
+
+/// The blocks of a point as one freeze. A total that the terminal does not have is left out; one of which some tariffs are
+/// missing makes the freeze none, and so does one that was read at another time than behind its midnight.
+fn whole(
+    blocks: impl Iterator<Item = (Item, Block)>,
+    answered: &Answered,
+    day: Day,
+    tolerance: Duration,
+) -> Result<Frozen, Missed> {
+    let (mut whole, mut read, mut frames, mut first) = (Vec::new(), None, Vec::new(), None);
+    for (total, block) in blocks {
+        let Block { values, read_at, frames: of_block, is_contradicted } = block;
+        if is_contradicted {
+            let detail = format!("{}: two answers that differ", total.code());
+            return Err(Missed::new(MissingCause::WrongForm, detail));
+        }
+        if let Some(Err(missed)) = values.get(&0) {
+            first = first.or_else(|| Some(missed.clone()));
+            continue;
+        }
+        let read_at = checked(total, read_at, (day.start(), answered.answered_at), tolerance)?;
+        let mut block = Vec::new();
+        for (tariff, value) in values {
+            let item = total.with_tariff(tariff);
+            let item = item.ok_or_else(|| Missed::new(MissingCause::WrongForm, "too many tariffs"))?;
+            block.push(ItemValue { item, value: value?, occurred: None });
+        }
+        whole.push(block);
+        read = read.or(Some(read_at));
+        frames.extend(of_block);
+    }
+    let Some(read_at) = read else {
+        let none = || Missed::new(MissingCause::NoValue, "the terminal has no value of any register");
+        return Err(first.unwrap_or_else(none));
+    };
+    let frames = answered.frames_with(frames);
+    let collected_at = answered.answered_at;
+    Ok(Frozen { blocks: whole, read_at, frames, collected_at, is_confirmed: false })
+}
+
+/// When the terminal read a total, if that was behind its midnight and before now.
+fn checked(
+    total: Item,
+    read_at: Option<(Moment, String)>,
+    (midnight, now): (Moment, Moment),
+    tolerance: Duration,
+) -> Result<String, Missed> {
+    let Some((at, told)) = read_at else {
+        let detail = format!("{}: the terminal does not say when it read the meter", total.code());
+        return Err(Missed::new(MissingCause::NoFreeze, detail));
+    };
+    // It is written without seconds.
+    if at.plus(MINUTE) <= midnight || at > now.plus(tolerance) {
+        let detail = format!("{}: read from the meter at {told}", total.code());
+        return Err(Missed::new(MissingCause::NoFreeze, detail));
+    }
+    Ok(told)
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sound frame of AFN 0D with these units.
+    fn frame(units: &[u8]) -> Vec<u8> {
+        let counted = 8 + units.len();
+        let length = u16::try_from(counted << 2 | 2).unwrap().to_le_bytes();
+        let body = [&[0x88, 0x00, 0x11, 0x39, 0x30, 0x02, 0x0D, 0x62], units].concat();
+        let sum = body.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        [&[0x68][..], &length, &length, &[0x68], &body, &[sum, 0x16]].concat()
+    }
+
+    fn answered(frames: &[Vec<u8>]) -> Answered {
+        let day = Day::new(2024, 8, 21).unwrap();
+        let at = day.start().plus(Duration::from_secs(3600));
+        Answered { frames: frames.to_vec(), asked_at: at, answered_at: at }
+    }
+
+    /// The unit of a point: F161 of 2024-08-20, read at a time, with these values.
+    fn unit(point: u8, day: u8, read: [u8; 5], values: &[[u8; 5]]) -> Vec<u8> {
+        let tariffs = u8::try_from(values.len() - 1).unwrap();
+        let head = [1 << (point - 1), 0x01, 0x01, 0x14, day, 0x08, 0x24];
+        [&head[..], &read, &[tariffs], &values.concat()].concat()
+    }
+
+    const READ: [u8; 5] = [0x15, 0x00, 0x21, 0x08, 0x24];
+    const TEN: [u8; 5] = [0x00, 0x00, 0x10, 0x00, 0x00];
+    const NONE: [u8; 5] = [0xEE; 5];
+
+    fn of(frames: &[Vec<u8>]) -> HashMap<u16, Result<Frozen, Missed>> {
+        let day = Day::new(2024, 8, 21).unwrap();
+        frozen(&answered(frames), day, Duration::from_secs(300))
+    }
+
+    fn cause(frames: &[Vec<u8>]) -> MissingCause {
+        of(frames).remove(&1).unwrap().unwrap_err().cause
+    }
+
+    #[test]
+    fn what_a_terminal_froze_is_of_the_midnight_behind_its_day() {
+        let first = frame(&unit(1, 0x20, READ, &[TEN, TEN]));
+        let last = frame(&[unit(2, 0x20, READ, &[TEN]), unit(3, 0x20, READ, &[NONE, NONE])].concat());
+        let found = of(&[first.clone(), last]);
+        let frozen = found[&1].clone().unwrap();
+        let values: Vec<_> = frozen.values().map(|value| (value.item.tariff(), value.value)).collect();
+        assert_eq!(values, [(0, 100_000), (1, 100_000)]);
+        assert_eq!(frozen.frames, first, "a value leads back to its own frame");
+        assert_eq!(found[&2].as_ref().unwrap().blocks[0].len(), 1, "a point without tariffs has a total");
+        assert_eq!(found[&3].as_ref().unwrap_err().cause, MissingCause::NoValue);
+        assert!(!found.contains_key(&4), "what was not told is not there");
+    }
+
+    #[test]
+    fn f24_old_data_under_a_new_question_are_no_values() {
+        assert_eq!(cause(&[frame(&unit(1, 0x19, READ, &[TEN]))]), MissingCause::NoFreeze);
+        let stale = [0x30, 0x23, 0x20, 0x08, 0x24];
+        assert_eq!(cause(&[frame(&unit(1, 0x20, stale, &[TEN]))]), MissingCause::NoFreeze);
+        let to_come = [0x30, 0x02, 0x21, 0x08, 0x24];
+        assert_eq!(cause(&[frame(&unit(1, 0x20, to_come, &[TEN]))]), MissingCause::NoFreeze);
+        let untold = [0xEE; 5];
+        assert_eq!(cause(&[frame(&unit(1, 0x20, untold, &[TEN]))]), MissingCause::NoFreeze);
+    }
+
+    #[test]
+    fn f24_what_is_said_once_and_otherwise_the_next_time_is_nothing() {
+        let told = |values: &[[u8; 5]]| of(&[frame(&unit(1, 0x20, READ, values))]).remove(&1).unwrap();
+        assert!(told(&[TEN]).unwrap().confirmed(told(&[TEN])).unwrap().is_confirmed);
+        let other = told(&[TEN]).unwrap().confirmed(told(&[[0x00, 0x00, 0x11, 0x00, 0x00]]));
+        assert_eq!(other.unwrap_err().cause, MissingCause::WrongForm);
+        assert_eq!(told(&[TEN]).unwrap().confirmed(told(&[NONE])).unwrap_err().cause, MissingCause::NoValue);
+    }
+
+    #[test]
+    fn f09_a_filled_tariff_makes_the_register_none() {
+        assert_eq!(cause(&[frame(&unit(1, 0x20, READ, &[TEN, TEN, NONE]))]), MissingCause::NoValue);
+    }
+
+    #[test]
+    fn f24_a_point_that_is_told_twice_has_to_be_told_the_same() {
+        let other = [0x00, 0x00, 0x11, 0x00, 0x00];
+        let twice = |second| [frame(&unit(1, 0x20, READ, &[TEN])), frame(&unit(1, 0x20, READ, &[second]))];
+        assert_eq!(cause(&twice(other)), MissingCause::WrongForm);
+        assert!(of(&twice(TEN))[&1].is_ok());
+    }
+}

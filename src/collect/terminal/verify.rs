@@ -1,0 +1,120 @@
+//! Whether a point is the meter it should be: what the terminal stores for it against what the meter itself says (F24).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{TerminalNight, VERIFIED_A_NIGHT, VERIFY_AGAIN, point_of};
+use crate::domain::{Accepted, MissingCause, Quality, RegisterKey, RunMeter, RunOutcome, Suspicion};
+use crate::store::archive::SiteMeter;
+use crate::store::terminal::{Difference, DifferenceKind, VerifiedPoint};
+use crate::store::{Batch, StoreError};
+
+impl TerminalNight {
+    /// Compares what is held with what meters have said themselves since. Points at which both say the same are believed
+    /// from now on; where they do not, the meter's word stands and the difference is told.
+    pub(super) async fn verify(&mut self) -> Result<(), StoreError> {
+        let midnight = self.day().start();
+        let sites: Vec<Arc<SiteMeter>> =
+            self.line.sites.iter().filter(|site| self.held.contains_key(&site.meter_id)).cloned().collect();
+        let key = |site: &SiteMeter, item| RegisterKey { meter: site.meter_id, item, as_of: midnight };
+        let mut keys = Vec::new();
+        for site in &sites {
+            let held = self.held.get(&site.meter_id).into_iter().flat_map(super::Frozen::values);
+            keys.extend(held.map(|value| key(site, value.item)));
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let accepted: HashMap<RegisterKey, Accepted> = self.line.inner.store.accepted(&keys).await?;
+        let now = self.line.inner.clock.now();
+        let (mut batch, mut differing) = (Batch::default(), Vec::new());
+        for site in &sites {
+            let (Some(held), Some(point)) = (self.held.get(&site.meter_id), point_of(site)) else { continue };
+            let said = |value: &super::super::interpret::ItemValue| {
+                accepted.get(&key(site, value.item)).map(|accepted| accepted.value == value.value)
+            };
+            let told: Vec<Option<bool>> = held.values().map(said).collect();
+            // The total has to be among what the meter has said.
+            if told.first().copied().flatten().is_none() {
+                continue;
+            }
+            self.held.remove(&site.meter_id);
+            if told.contains(&Some(false)) {
+                differing.push(differs(site, point.number()));
+                self.due.remove(&site.meter_id);
+                continue;
+            }
+            self.verified.insert(site.meter_id, (point.number(), now));
+            let (meter, terminal) = (site.meter_id, self.asker.address);
+            let verified = VerifiedPoint { meter, terminal, point: point.number(), at: now };
+            batch.notes.terminals.verified.push(verified);
+        }
+        self.tell_differing(differing, &mut batch);
+        self.line.keep(batch, Vec::new()).await;
+        Ok(())
+    }
+
+    fn tell_differing(&mut self, differing: Vec<Difference>, batch: &mut Batch) {
+        let terminal = self.asker.address;
+        let now = self.line.inner.clock.now();
+        let Some(compared) = self.session.compared.as_mut().filter(|_| !differing.is_empty()) else { return };
+        for difference in &differing {
+            let point = difference.point;
+            tracing::error!(terminal = %terminal, point, "terminal {terminal} stores the registers of another meter \
+                at point {point} than {}", difference.ours.as_deref().unwrap_or_default());
+        }
+        compared.differences.extend(differing);
+        compared.at = now;
+        self.session.excluded = super::archive::excluded(compared);
+        batch.notes.terminals.archives.push(compared.clone());
+    }
+
+    /// Meters whose turn to be asked themselves has come again, the longest verified first, are read from themselves until
+    /// they have confirmed their point once more.
+    pub(super) fn take_due(&mut self) {
+        let now = self.line.inner.clock.now();
+        let mut due: Vec<_> = self
+            .verified
+            .iter()
+            .filter(|(_, (_, at))| now.since(*at) >= VERIFY_AGAIN)
+            .map(|(meter, (_, at))| (*at, *meter))
+            .collect();
+        due.sort_unstable_by_key(|(at, meter)| (*at, meter.number()));
+        for (_, meter) in due.into_iter().take(VERIFIED_A_NIGHT) {
+            self.due.extend(self.verified.remove(&meter).map(|verified| (meter, verified)));
+        }
+    }
+
+    /// At the end: what is held for meters that did not answer themselves is kept as what it is, and counts for nothing,
+    /// unless they had confirmed their point before.
+    pub(super) async fn give_up_held(&mut self) {
+        let midnight = self.day().start();
+        let sites: Vec<_> =
+            self.line.sites.iter().filter(|site| self.held.contains_key(&site.meter_id)).cloned().collect();
+        let (mut batch, mut outcomes) = (Batch::default(), Vec::new());
+        for site in sites {
+            let Some(held) = self.held.remove(&site.meter_id) else { continue };
+            let Some(outcome) = self.line.outcome_of(site.meter_id) else { continue };
+            if outcome.outcome.is_read() {
+                continue;
+            }
+            if let Some(before) = self.due.remove(&site.meter_id) {
+                self.verified.insert(site.meter_id, before);
+                outcomes.extend(self.book(&site, outcome, Ok(held), &mut batch).await);
+                continue;
+            }
+            let quality = Quality::Suspect(Suspicion::Identity);
+            let Err(missed) = self.add(&site, &held, (midnight, quality), &mut batch).await else { continue };
+            let why = outcome.detail.clone().unwrap_or_default();
+            let detail = if why.is_empty() { missed.detail } else { format!("{}: {why}", missed.detail) };
+            let missing = RunOutcome::Missing(MissingCause::PointNotVerified);
+            outcomes.push(RunMeter { outcome: missing, detail: Some(detail), ..outcome });
+        }
+        self.line.keep(batch, outcomes).await;
+    }
+}
+
+fn differs(site: &SiteMeter, point: u16) -> Difference {
+    let ours = Some(site.meter.address.to_string());
+    Difference { point, kind: DifferenceKind::OtherValues, ours, theirs: None }
+}

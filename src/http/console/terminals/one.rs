@@ -1,0 +1,275 @@
+//! One terminal: how it stands, what its archive has otherwise, its events.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+
+use super::super::components::{Tone, age, facts, grouped, percent, state, time, token};
+use super::super::events::record;
+use super::super::handlers::{answer, answer_as};
+use super::super::table::{Asked, Column, Table, escaped};
+use super::super::typed::refused;
+use super::super::view::View;
+use super::super::words::{Language, Phrase};
+use super::{Line, clock_words, stands, written};
+use crate::domain::access::Action;
+use crate::domain::{Id, Run};
+use crate::http::terminals::{Seen, one, set_clock};
+use crate::http::{Caller, Problem, Services};
+use crate::store::terminal::{Difference, DifferenceKind, TerminalEventLine};
+use crate::terminal::TerminalStatus;
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct TerminalPage {
+    /// The terminal, as it is kept and as it stands.
+    pub line: Line,
+    /// Its newest events.
+    pub events: Vec<TerminalEventLine>,
+    /// The last run, which may be asked for what it has missed.
+    pub run: Option<Id<Run>>,
+    /// What the address says.
+    pub asked: Asked,
+}
+
+pub(super) async fn page(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let page = read(&services, &caller, &address, asked).await?;
+    answer(&services, &view, super::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+async fn read(
+    services: &Services,
+    caller: &Caller,
+    address: &str,
+    asked: Asked,
+) -> Result<TerminalPage, Problem> {
+    let Seen { kept, now } = one(services, &caller.acting.regions, address).await?;
+    let events = services.store.terminal_events(Some(kept.address), MOST_EVENTS).await?;
+    let run = services.store.newest_runs(1).await?.first().map(|run| run.id);
+    Ok(TerminalPage { line: (kept, now), events, run, asked })
+}
+
+pub(super) async fn clock(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    view: View,
+) -> Result<Response, Problem> {
+    match set_clock(&services, &caller, &address).await {
+        Ok(_) => Ok(Redirect::to(&format!("/terminals/{}", escaped(&address))).into_response()),
+        Err(problem) => {
+            let (view, status) = refused(view, problem)?;
+            let page = read(&services, &caller, &address, Asked::default()).await?;
+            Ok(answer_as(status, &view, super::TITLE, &page.markup(&view)))
+        }
+    }
+}
+
+impl TerminalPage {
+    /// The page without what is around it.
+    #[must_use]
+    pub fn markup(&self, view: &View) -> Markup {
+        let address = self.line.0.address.to_string();
+        let (tone, words) = stands(&self.line);
+        html! {
+            p.no-print { a href="/terminals" { "◀ " (super::TITLE.of(view.look.language)) } " · "
+                a href={ "/meters?q=" (escaped(&address)) } { (view.say("该终端下的电能表", "meters behind it")) } }
+            h2 { span.code { (address) } " " (written(self.line.0.name.as_deref())) " "
+                (state(tone, words.of(view.look.language))) }
+            (self.facts(view))
+            @if let Some(status) = &self.line.1 { (traffic(status, view)) }
+            (self.actions(view, &address))
+            (self.differences(view).markup(view))
+            (self.events(view).markup(view))
+        }
+    }
+
+    /// The file of one of its tables, when that is what was asked for.
+    #[must_use]
+    pub fn file(&self, view: &View) -> Option<String> {
+        let language = view.look.language;
+        self.differences(view).file(language).or_else(|| self.events(view).file(language))
+    }
+
+    fn facts(&self, view: &View) -> Markup {
+        let (kept, status) = &self.line;
+        let language = view.look.language;
+        let since = status.as_ref().and_then(|status| status.connected_at).or(kept.logged_in_at);
+        let read = kept.last_run.map(|(read, planned)| {
+            format!("{} / {} ({})", grouped(read), grouped(planned), percent(read, planned))
+        });
+        let frames = kept.frames.map(|(takes, sends)| {
+            format!("{} {takes}, {} {sends}", language.of("收", "takes"), language.of("发", "sends"))
+        });
+        facts(&[
+            (view.say("登录时间", "Logged in"), html! { @if let Some(at) = since { (time(at)) } }),
+            (view.say("电能表", "Meters"), html! { (grouped(kept.meters)) }),
+            (view.say("测量点已核对", "Points verified"), html! { (grouped(kept.verified)) }),
+            (view.say("昨夜抄通", "Read last night"), html! { (read.unwrap_or_default()) }),
+            (
+                view.say("时钟偏差", "Clock off"),
+                html! {
+                    @if let Some(clock) = kept.clock {
+                        (clock_words(clock.fast_us, language)) " (" (age(view, clock.at)) ")"
+                    }
+                },
+            ),
+            (view.say("最大帧长", "Largest frames"), html! { (frames.unwrap_or_default()) }),
+            (
+                view.say("接入", "Taken in"),
+                html! {
+                    @match &kept.adopted {
+                        Some((at, by)) => { (time(*at)) " " (written(Some(by))) }
+                        None => { (view.say("由档案", "by the archive")) }
+                    }
+                },
+            ),
+        ])
+    }
+
+    fn actions(&self, view: &View, address: &str) -> Markup {
+        let is_missed = self.line.0.last_run.is_some_and(|(read, planned)| read < planned);
+        html! {
+            div.pick.no-print {
+                @if let Some(run) = self.run.filter(|_| is_missed && view.may(Action::ReadOnDemand)) {
+                    form method="post" action="/again" {
+                        (token(view))
+                        input type="hidden" name="run" value=(run.number());
+                        input type="hidden" name="lines" value=(address);
+                        button { (view.say("补抄该终端漏抄的表", "Read again what is missing of it")) }
+                    }
+                }
+                @if view.may(Action::SetClock) {
+                    form method="post" action={ "/terminals/" (escaped(address)) "/clock" } {
+                        (token(view))
+                        button { (view.say("对时", "Set its clock")) }
+                    }
+                }
+                @if self.line.0.meters == 0 && self.line.0.adopted.is_some() && view.may(Action::AdoptTerminal) {
+                    form method="post" action={ "/terminals/" (escaped(address)) "/forget" } {
+                        (token(view))
+                        button { (view.say("取消接入", "Let it go")) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn differences(&self, view: &View) -> Table<Difference> {
+        let differences = self.line.0.archive.clone().map(|(.., told)| told).unwrap_or_default();
+        let columns = vec![
+            Column::new("point", "测量点", "Point", |told: &Difference, _| told.point.to_string())
+                .number()
+                .by(|told| i64::from(told.point)),
+            Column::new("kind", "差异", "Difference", |told: &Difference, language| {
+                difference(told.kind).of(language).to_owned()
+            })
+            .shown(|told, view| {
+                let tone = if told.kind.excludes() { Tone::Bad } else { Tone::Warn };
+                state(tone, difference(told.kind).of(view.look.language))
+            }),
+            Column::new("ours", "主站档案", "Our archive", |told: &Difference, _| {
+                told.ours.clone().unwrap_or_default()
+            })
+            .shown(|told, _| {
+                html! { @if let Some(ours) = &told.ours { a.code href={ "/meters/" (escaped(ours)) } { (ours) } } }
+            }),
+            Column::new("theirs", "终端档案", "The terminal's", |told: &Difference, _| {
+                told.theirs.clone().unwrap_or_default()
+            }),
+        ];
+        let caption = Phrase::new("档案比对", "Archives compared");
+        let empty = match self.line.0.archive {
+            Some(_) => Phrase::new("两份档案一致", "Both archives are the same"),
+            None => Phrase::new("尚未比对，采集时自动比对", "Not compared yet; each night compares them"),
+        };
+        Table::new("archive", caption, empty, columns, &self.asked).whole(differences, view.look.language)
+    }
+
+    fn events(&self, view: &View) -> Table<TerminalEventLine> {
+        let columns = vec![
+            Column::new(
+                "began",
+                "发生时刻（终端钟）",
+                "Began (by the terminal)",
+                |event: &TerminalEventLine, _| event.began.clone().unwrap_or_default(),
+            ),
+            Column::new("kind", "事件", "Event", |event: &TerminalEventLine, language| {
+                kind(event, language)
+            }),
+            Column::new("important", "等级", "Class", |event: &TerminalEventLine, language| {
+                let words = if event.important { ("重要", "important") } else { ("一般", "ordinary") };
+                language.of(words.0, words.1).to_owned()
+            }),
+            Column::new("record", "内容", "Record", |event: &TerminalEventLine, language| {
+                record(&event.record, language)
+            })
+            .unsorted(),
+            Column::new("collected", "收到时间", "Came at", |event: &TerminalEventLine, _| {
+                event.collected_at.in_china().to_string()
+            }),
+        ];
+        let caption = Phrase::new("终端事件", "Events");
+        let empty = Phrase::new("没有事件", "No events");
+        Table::new("events", caption, empty, columns, &self.asked)
+            .whole(self.events.clone(), view.look.language)
+    }
+}
+
+fn traffic(status: &TerminalStatus, view: &View) -> Markup {
+    let heartbeat = status.last_heartbeat_at.map(|at| age(view, at)).unwrap_or_default();
+    let from = status.from.map(|from| from.to_string()).unwrap_or_default();
+    facts(&[
+        (view.say("来自", "From"), html! { (from) }),
+        (view.say("最近心跳", "Last heartbeat"), html! { (heartbeat) }),
+        (view.say("会话数", "Sessions"), html! { (grouped(status.sessions)) }),
+        (
+            view.say("请求 / 应答 / 无应答", "Asked / answered / silent"),
+            html! {
+                (grouped(status.requests)) " / " (grouped(status.answers)) " / " (grouped(status.silent))
+            },
+        ),
+        (
+            view.say("迟到 / 不符的帧", "Late / unfit frames"),
+            html! {
+                (grouped(status.late)) " / " (grouped(status.foreign))
+            },
+        ),
+        (
+            view.say("字节 发 / 收", "Bytes out / in"),
+            html! {
+                (grouped(status.sent_bytes)) " / " (grouped(status.received_bytes))
+            },
+        ),
+        (view.say("排队", "Waiting"), html! { (status.waiting) }),
+    ])
+}
+
+const fn difference(kind: DifferenceKind) -> Phrase {
+    match kind {
+        DifferenceKind::Lacking => Phrase::new("终端缺此测量点", "the terminal has no such point"),
+        DifferenceKind::Unknown => Phrase::new("主站档案无此表", "our archive has no meter there"),
+        DifferenceKind::OtherMeter => Phrase::new("表地址不同", "another meter"),
+        DifferenceKind::OtherPort => Phrase::new("端口不同", "another port"),
+        DifferenceKind::Doubled => Phrase::new("终端档案重复", "twice in the terminal's archive"),
+        DifferenceKind::OtherValues => {
+            Phrase::new("终端存储的示值与电表不符", "the terminal stores other values than the meter gives")
+        }
+    }
+}
+
+/// The name of an event with its code.
+fn kind(event: &TerminalEventLine, language: Language) -> String {
+    let known = gdw1376::catalog::event_kind(event.code);
+    let name = known
+        .map_or_else(|| language.of("地方扩展", "regional"), |kind| language.of(kind.name_zh, kind.name_en));
+    format!("ERC{} {name}", event.code)
+}
+
+const MOST_EVENTS: u32 = 200;

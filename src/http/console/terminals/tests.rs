@@ -1,0 +1,52 @@
+use super::*;
+use crate::domain::access::Role;
+use crate::domain::{ClockOffset, Day};
+use crate::http::console::view;
+use crate::store::terminal::{Difference, DifferenceKind};
+
+fn line(address: &str, name: Option<&str>, differences: Vec<Difference>) -> Line {
+    let at = "2026-11-28".parse::<Day>().unwrap().start();
+    let uncertainty = std::time::Duration::from_millis(600);
+    let kept = TerminalLine {
+        address: address.parse().unwrap(),
+        name: name.map(str::to_owned),
+        adopted: None,
+        meters: 200,
+        last_run: Some((198, 200)),
+        logged_in_at: Some(at),
+        heard_at: Some(at),
+        frames: Some((1024, 2048)),
+        archive: Some((at, 200, differences)),
+        events_read: (Some(3), None),
+        clock: Some(ClockOffset { at, fast_us: -4_200_000, uncertainty }),
+        verified: 190,
+    };
+    (kept, None)
+}
+
+pub(crate) fn sample(asked: Asked) -> TerminalsPage {
+    let differs = Difference {
+        point: 7,
+        kind: DifferenceKind::OtherMeter,
+        ours: Some("202411110007".to_owned()),
+        theirs: Some("202411110099".to_owned()),
+    };
+    let terminals = vec![
+        line("1100-3039", Some("滨河1号台区"), vec![differs]),
+        line("1100-3040", Some("<b>x</b>"), Vec::new()),
+    ];
+    TerminalsPage { terminals, strangers: Vec::new(), typed: Typed::default(), asked }
+}
+
+#[test]
+fn a_terminal_is_told_by_words_and_what_others_wrote_does_nothing() {
+    let view = view::sample(Language::Chinese, Role::Operator);
+    let page = sample(Asked::default());
+    let drawn = page.markup(&view).into_string();
+    assert!(drawn.contains("离线") && drawn.contains("99.00%") && drawn.contains("慢 4 s"), "{drawn}");
+    assert!(!drawn.contains("<b>x</b>"));
+    let one =
+        TerminalPage { line: page.terminals[0].clone(), events: Vec::new(), run: None, asked: page.asked };
+    let drawn = one.markup(&view).into_string();
+    assert!(drawn.contains("表地址不同") && drawn.contains("202411110099"), "{drawn}");
+}

@@ -1,0 +1,250 @@
+//! What the rest of the program sees of the terminals.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use dlt645::address::MeterAddress;
+use dlt645::edition::Edition;
+use gdw1376::address::{AddressField, TerminalAddress};
+use gdw1376::frame::OVERHEAD;
+use gdw1376::request::{Envelope, Request};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::carrier::OfTerminal;
+use super::queue::{Order, What};
+use super::server::{self, TerminalError};
+use super::state::Shared;
+use super::station::{Due, Station};
+use super::{Ask, AskError, Change, MeterPort, Report, Stranger, TerminalSettings, TerminalStatus, Told};
+use super::{dial, session, udp};
+use crate::clock::Clock;
+use crate::config;
+use crate::link::{Carrier, Gate};
+
+/// All terminals. Cheap to clone.
+#[derive(Clone)]
+pub struct Terminals {
+    shared: Arc<Shared>,
+    listening: Option<SocketAddr>,
+    listening_udp: Option<SocketAddr>,
+}
+
+impl fmt::Debug for Terminals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terminals").field("listening", &self.listening).finish_non_exhaustive()
+    }
+}
+
+impl Terminals {
+    /// Listens where the configuration says and dials those that wait to be dialled, by tasks of `tasks`, until `stop`.
+    /// Those that are dialled are adopted.
+    ///
+    /// # Errors
+    /// [`TerminalError`] when the port cannot be opened or the files of TLS cannot be used.
+    pub async fn open(
+        config: &config::Terminals,
+        clock: Clock,
+        seed: u64,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self, TerminalError> {
+        let mut terminals = Self::without_port(config, clock, tasks, stop);
+        let shared = &terminals.shared;
+        let (listening, listening_udp) = (server::listen(shared)?, udp::listen(shared).await?);
+        (terminals.listening, terminals.listening_udp) = (listening, listening_udp);
+        let shared = &terminals.shared;
+        for terminal in &config.dial {
+            dial::keep(Arc::clone(shared), terminal, seed);
+        }
+        Ok(terminals)
+    }
+
+    /// Nobody can dial in and nobody is dialled: sessions come by [`Self::attach`] only.
+    #[must_use]
+    pub fn without_port(
+        config: &config::Terminals,
+        clock: Clock,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Self {
+        let shared = Shared::new(config.clone(), clock, tasks.clone(), stop.clone());
+        Self { shared: Arc::new(shared), listening: None, listening_udp: None }
+    }
+
+    /// Where terminals dial in, when they may.
+    #[must_use]
+    pub const fn listening(&self) -> Option<SocketAddr> {
+        self.listening
+    }
+
+    /// Where terminals send datagrams to, when they may.
+    #[must_use]
+    pub const fn listening_udp(&self) -> Option<SocketAddr> {
+        self.listening_udp
+    }
+
+    /// Treats a stream as the connection of a terminal that has dialled in from there.
+    pub fn attach<S>(&self, stream: S, from: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks.spawn(session::of_stranger(stream, from, shared, None));
+    }
+
+    /// From now on this terminal may log in, and it is treated so. Adopting it again changes how it is treated.
+    pub fn adopt(&self, address: TerminalAddress, settings: TerminalSettings) {
+        self.shared.adopt(address, settings);
+    }
+
+    /// The terminal is not known any more: it is hung up, and what waits for it ends.
+    pub fn forget(&self, address: TerminalAddress) {
+        self.shared.forget(address);
+    }
+
+    /// Says where the meters behind a terminal are; meters that are not named are where its settings say. Replaces what
+    /// was said before. Nothing happens for a terminal that is not adopted.
+    pub fn set_ports(
+        &self,
+        address: TerminalAddress,
+        ports: impl IntoIterator<Item = (MeterAddress, MeterPort)>,
+    ) {
+        let ports = ports.into_iter().map(|(meter, port)| (meter.field().wire(), port)).collect();
+        if let Some(station) = self.shared.station(address) {
+            station.with(|state| state.ports = ports);
+        }
+    }
+
+    /// How a terminal stands; `None` when it is not adopted.
+    #[must_use]
+    pub fn status(&self, of: TerminalAddress) -> Option<TerminalStatus> {
+        self.shared.station(of).map(|station| self.shared.status(&station))
+    }
+
+    /// How all adopted terminals stand, connected or not, by address.
+    #[must_use]
+    pub fn all(&self) -> Vec<TerminalStatus> {
+        self.shared.stations().iter().map(|station| self.shared.status(station)).collect()
+    }
+
+    /// Terminals that wanted to log in and are not adopted, the last first. The list is bounded.
+    #[must_use]
+    pub fn unknown(&self) -> Vec<Stranger> {
+        self.shared.strangers()
+    }
+
+    /// The reports of all terminals, for the one who keeps them; `None` when somebody has them already. What is not taken
+    /// is not confirmed, and comes again.
+    #[must_use]
+    pub fn reports(&self) -> Option<mpsc::Receiver<Report>> {
+        self.shared.reports_taken.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Tells whenever a terminal comes or goes. Whoever is slow misses some and is told so.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+
+    /// Asks a terminal and returns what came of it. What waits for its turn is taken back when this is dropped; what has
+    /// begun goes on to its end. Of frames for meters only questions are taken.
+    ///
+    /// # Errors
+    /// [`AskError`] when nothing was asked.
+    pub async fn ask(&self, to: TerminalAddress, what: Ask) -> Result<Told, AskError> {
+        let station = self.shared.station(to).ok_or(AskError::Unknown)?;
+        let Ask { request, urgency, timing, until } = what;
+        if !is_allowed(&request) {
+            return Err(AskError::NotAllowed);
+        }
+        let envelope = Envelope::new(AddressField::single(to, self.shared.config.master), 0);
+        let counted = request.to_bytes(&envelope)?.len().saturating_sub(OVERHEAD);
+        let most = self.shared.most_request(&station);
+        if counted > usize::from(most) {
+            return Err(AskError::TooLong { counted, most });
+        }
+        let (reply, told) = oneshot::channel();
+        let order = Order { request, timing, until, left: None, reply, last: None, breaks: 0 };
+        let returns_within = self.shared.config.return_within;
+        let id = station.enqueue(What::Order(Box::new(order)), urgency, until, returns_within)?;
+        let place = Place { station, id, until, returns_within };
+        place.wait(told, &self.shared.stop).await?
+    }
+
+    /// The end of the line behind a terminal, whether it is there or not; `None` when it is not adopted.
+    #[must_use]
+    pub fn carrier(&self, of: TerminalAddress) -> Option<Arc<dyn Carrier>> {
+        let station = self.shared.station(of)?;
+        Some(Arc::new(OfTerminal::new(station, Arc::clone(&self.shared))))
+    }
+}
+
+/// No frame that may change a meter leaves from here: those go by the lines behind terminals, which have a gate for each
+/// lane. (T1, I17)
+fn is_allowed(request: &Request) -> bool {
+    let Request::Forward(forward) = request else { return true };
+    let passes = |edition| Gate::READS.clear(edition, &forward.frame).is_ok();
+    passes(Edition::E2007) || passes(Edition::E1997)
+}
+
+/// A place in the queue of a terminal, given up when it is dropped.
+pub(super) struct Place {
+    pub(super) station: Arc<Station>,
+    pub(super) id: u64,
+    pub(super) until: Option<Instant>,
+    pub(super) returns_within: Duration,
+}
+
+impl Place {
+    /// Waits for what is to come, or until it is clear that its turn does not.
+    pub(super) async fn wait<T>(
+        &self,
+        mut comes: oneshot::Receiver<T>,
+        stop: &CancellationToken,
+    ) -> Result<T, AskError> {
+        let mut reason = AskError::Stopped;
+        loop {
+            let changed = self.station.changed.notified();
+            tokio::pin!(changed);
+            // What happens from here on is not missed.
+            changed.as_mut().enable();
+            let due = self.station.due(self.id, self.until, self.returns_within);
+            let over = async {
+                match due {
+                    Due::At(at, why) => {
+                        sleep_until(at).await;
+                        why
+                    }
+                    Due::Begun | Due::Never => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                came = &mut comes => return came.map_err(|_| reason),
+                () = stop.cancelled(), if due != Due::Begun => self.give_up(AskError::Stopped),
+                why = over => {
+                    reason = why;
+                    self.give_up(why);
+                }
+                () = changed => {}
+            }
+        }
+    }
+
+    /// Takes it out of the queue; the end then comes where it is waited for.
+    fn give_up(&self, why: AskError) {
+        self.station.withdraw(self.id).into_iter().for_each(|waiting| waiting.give_up(why));
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.station.withdraw(self.id);
+    }
+}

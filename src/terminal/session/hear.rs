@@ -1,0 +1,112 @@
+//! What becomes of a frame: confirmed, handed to the dialogue, counted.
+
+use gdw1376::afn::Afn;
+use gdw1376::assembly::is_report;
+use gdw1376::confirmation::Confirmation;
+use gdw1376::frame::Frame;
+use gdw1376::message::Message;
+use gdw1376::report::Begun;
+use metrics::counter;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::{End, Session};
+use crate::config::Confirm;
+use crate::telemetry;
+
+/// An answer in several frames that nobody waits for any more: its next frame has this number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Late {
+    number: u8,
+    afn: Afn,
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
+    pub(super) async fn hear(&mut self, frames: Vec<Vec<u8>>) -> Result<(), End> {
+        let (heard, now) = (self.ear.heard(), self.shared.clock.now());
+        self.station.with(|state| {
+            state.tally.received_bytes += heard;
+            if !frames.is_empty() {
+                state.tally.last_heard_at = Some(now);
+            }
+        });
+        for wire in frames {
+            if let Some(reply) = self.hear_one(&wire) {
+                self.write(&reply).await?;
+            }
+            self.settle().await?;
+        }
+        if self.is_leaving { Err(End::LoggedOut) } else { Ok(()) }
+    }
+
+    /// Takes one frame, and gives what is to be said to it at once.
+    fn hear_one(&mut self, wire: &[u8]) -> Option<Vec<u8>> {
+        let message = read(wire).filter(|message| {
+            message.control.is_uplink() && message.address.terminal == self.station.address
+        });
+        let Some(message) = message else {
+            self.station.with(|state| state.tally.foreign += 1);
+            count("foreign");
+            return None;
+        };
+        self.heard_at = Instant::now();
+        self.station.with(|state| {
+            state.tally.edition = Some(message.code);
+            state.tally.events = message.auxiliary.events.or(state.tally.events);
+        });
+        match Begun::of(&message) {
+            Some(Begun::Report) => self.report(&message, wire),
+            Some(begun) => self.link_check(begun, &message),
+            None => {
+                self.answer(&message, wire);
+                None
+            }
+        }
+    }
+
+    /// A login, heartbeat or logout is confirmed whatever else goes on. [1376 3.3]
+    fn link_check(&mut self, begun: Begun, message: &Message<'_>) -> Option<Vec<u8>> {
+        match begun {
+            Begun::Heartbeat { .. } => {
+                let now = self.shared.clock.now();
+                self.station.with(|state| {
+                    state.pace.beat(self.heard_at);
+                    state.tally.last_heartbeat_at = Some(now);
+                });
+            }
+            Begun::Logout => self.is_leaving = true,
+            Begun::Login | Begun::Report => {}
+        }
+        let confirmation = match self.shared.config.confirm {
+            Confirm::All => Confirmation::All,
+            Confirm::Each => Confirmation::each_right(message),
+        };
+        // A confirmation is short enough; under a length code of no edition none can be sent.
+        confirmation.reply_to(message).ok()
+    }
+
+    fn answer(&mut self, message: &Message<'_>, wire: &[u8]) {
+        // The further frames of a late answer come one after the other; none is the begin of another.
+        let (number, afn) = (message.seq.number(), message.afn);
+        let goes_on = self.late == Some(Late { number, afn }) && !message.seq.is_first();
+        self.late = None;
+        if !goes_on && self.is_answer(message, wire) {
+            return;
+        }
+        let is_late = goes_on || self.station.with(|state| state.numbers.is_late(number, afn));
+        if is_late && !message.seq.is_last() {
+            self.late = Some(Late { number: (number + 1) & 0x0F, afn });
+        }
+        self.station.with(|state| state.tally.late += 1);
+        debug_assert!(!is_report(message.control), "reports are told apart before");
+        count(if is_late { "late" } else { "unasked" });
+    }
+}
+
+pub(super) fn read(wire: &[u8]) -> Option<Message<'_>> {
+    Message::of(&Frame::parse(wire).ok()?).ok()
+}
+
+fn count(reason: &'static str) {
+    counter!(telemetry::TERMINAL_UNTAKEN, "reason" => reason).increment(1);
+}

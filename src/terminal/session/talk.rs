@@ -1,0 +1,202 @@
+//! The question or order that is open at a terminal.
+
+use gdw1376::address::AddressField;
+use gdw1376::answer;
+use gdw1376::dialogue::{Dialogue, Heard, Outcome};
+use gdw1376::message::Message;
+use gdw1376::request::{Envelope, Request};
+use gdw1376::unit;
+use metrics::counter;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::{End, Session, hear};
+use crate::link::Urgency;
+use crate::telemetry;
+use crate::terminal::queue::{Order, Waiting, What};
+use crate::terminal::{AskError, Told};
+
+pub(super) struct Talk {
+    dialogue: Dialogue,
+    order: Order,
+    number: u8,
+    /// Its place in the queue, when it came from there.
+    pub(super) place: Option<u64>,
+    pub(super) urgency: Urgency,
+    /// Frames that belong to the answer, confirmations included.
+    taken: u8,
+    has_left: bool,
+    told: Told,
+}
+
+impl Talk {
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.dialogue.poll_timeout().map(Instant::from_std)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
+    /// Begins a dialogue.
+    pub(super) fn begin(&mut self, order: Box<Order>) {
+        let now = Instant::now();
+        if order.is_over(now) {
+            return order.give_up(AskError::OutOfTime);
+        }
+        let number = self.station.with(|state| state.numbers.take(now));
+        let address = AddressField::single(self.station.address, self.shared.config.master);
+        let envelope = Envelope::new(address, number);
+        let dialogue = match Dialogue::begin(&order.request, &envelope, order.timing, now.into_std()) {
+            Ok(dialogue) => dialogue,
+            Err(error) => return order.give_up(error.into()),
+        };
+        let outcome = if order.request.changes() { Outcome::Unknown } else { Outcome::Silent };
+        let told = Told {
+            outcome,
+            frames: Vec::new(),
+            asked_at: now,
+            answered_at: None,
+            sent_bytes: 0,
+            received_bytes: 0,
+        };
+        self.talk = Some(Box::new(Talk {
+            dialogue,
+            order: *order,
+            number,
+            place: None,
+            urgency: Urgency::Housekeeping,
+            taken: 0,
+            has_left: false,
+            told,
+        }));
+    }
+
+    /// Sends what the dialogue has to send.
+    pub(super) async fn transmit(&mut self) -> Result<(), End> {
+        while let Some(talk) = &mut self.talk {
+            let Some(bytes) = talk.dialogue.poll_transmit() else { return Ok(()) };
+            if !std::mem::replace(&mut talk.has_left, true) {
+                talk.told.asked_at = Instant::now();
+                self.station.with(|state| state.tally.requests += 1);
+                // Whoever waits to hear it may be gone; what has begun goes on.
+                let _ = talk.order.left.take().map(|left| left.send(()));
+            }
+            talk.told.sent_bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            self.write(&bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows a message to the dialogue; true when it belongs to it.
+    pub(super) fn is_answer(&mut self, message: &Message<'_>, wire: &[u8]) -> bool {
+        let Some(talk) = &mut self.talk else { return false };
+        let now = Instant::now();
+        let heard = talk.dialogue.handle(message, now.into_std());
+        if heard != Heard::Foreign {
+            talk.taken = talk.taken.saturating_add(1);
+            talk.told.answered_at.get_or_insert(now);
+            talk.told.received_bytes += u64::try_from(wire.len()).unwrap_or(u64::MAX);
+        }
+        if heard == Heard::Answer {
+            talk.told.frames.push(wire.to_vec());
+        }
+        heard != Heard::Foreign
+    }
+
+    /// Ends the dialogue when it has an outcome. What it still has to send goes first.
+    pub(super) async fn settle(&mut self) -> Result<(), End> {
+        self.transmit().await?;
+        let outcome = self.talk.as_mut().and_then(|talk| talk.dialogue.poll());
+        if let Some(outcome) = outcome
+            && let Some(mut talk) = self.talk.take()
+        {
+            talk.told.outcome = outcome;
+            self.end_talk(*talk);
+        }
+        Ok(())
+    }
+
+    /// Time has passed for the dialogue.
+    pub(super) fn talk_timed_out(&mut self, now: Instant) {
+        let Some(talk) = &mut self.talk else { return };
+        talk.dialogue.handle_timeout(now.into_std());
+        if let Some(outcome) = talk.dialogue.poll() {
+            talk.told.outcome = outcome;
+            self.talk.take().into_iter().for_each(|talk| self.end_talk(*talk));
+        }
+    }
+
+    /// The connection is gone under the dialogue. What may have changed something is unknown; a question is put again on
+    /// the next session while its time is not over, and nothing of its answer has come. (F19)
+    pub(super) fn talk_broken(&mut self) {
+        let Some(mut talk) = self.talk.take() else { return };
+        if !talk.has_left {
+            return talk.order.give_up(AskError::Lost);
+        }
+        if !talk.told.frames.is_empty() {
+            talk.told.outcome = Outcome::Answered { is_complete: false };
+        }
+        let now = Instant::now();
+        let may_wait = talk.order.until.is_some_and(|until| now < until) && talk.order.breaks < MOST_BREAKS;
+        let is_unanswered = talk.told.frames.is_empty() && !talk.order.request.changes();
+        match talk.place {
+            Some(id) if may_wait && is_unanswered => {
+                self.note_end(&talk);
+                let Talk { mut order, told, urgency, .. } = *talk;
+                order.breaks += 1;
+                order.last = Some(told);
+                let until = order.until;
+                self.station.put_back(Waiting { id, urgency, until, what: What::Order(Box::new(order)) });
+            }
+            _ => self.end_talk(*talk),
+        }
+    }
+
+    fn end_talk(&self, talk: Talk) {
+        self.note_end(&talk);
+        self.learn(&talk);
+        talk.order.end(Ok(talk.told));
+    }
+
+    /// Counts it, and notes which numbers are not to be used for a while.
+    fn note_end(&self, talk: &Talk) {
+        let outcome = &talk.told.outcome;
+        counter!(telemetry::TERMINAL_DIALOGUES, "outcome" => outcome.kind()).increment(1);
+        let (number, afn, now) = (talk.number, talk.order.request.afn(), Instant::now());
+        self.station.with(|state| {
+            match outcome {
+                Outcome::Silent | Outcome::Unknown => state.tally.silent += 1,
+                Outcome::Answered { .. } | Outcome::Confirmed(_) => state.tally.answers += 1,
+            }
+            match outcome {
+                Outcome::Silent | Outcome::Unknown => state.numbers.left_open(number, 1, afn, now),
+                Outcome::Answered { is_complete: false } => {
+                    state.numbers.left_open(number, talk.taken.saturating_add(MORE_FRAMES), afn, now);
+                }
+                _ if talk.dialogue.sent() > 1 => state.numbers.left_open(number, talk.taken, afn, now),
+                _ => state.numbers.answered(number, talk.taken),
+            }
+        });
+    }
+
+    /// What the answer says of the terminal itself: how long requests may be.
+    fn learn(&self, talk: &Talk) {
+        if talk.order.request != Request::ReadPorts {
+            return;
+        }
+        let limits = talk.told.frames.iter().filter_map(|wire| {
+            let cut = unit::cut(&hear::read(wire)?);
+            cut.units.iter().find_map(answer::frame_limits)
+        });
+        let takes = limits.map(|limits| limits.takes).find(|takes| *takes >= LEAST_TAKEN);
+        if takes.is_some() {
+            self.station.with(|state| state.takes = takes);
+        }
+    }
+}
+
+/// A question whose connection went so often is not put again: perhaps it is the reason.
+const MOST_BREAKS: u8 = 2;
+/// So many frames of an unfinished answer may still come.
+const MORE_FRAMES: u8 = 8;
+/// No terminal takes less. [1376 3.7]
+const LEAST_TAKEN: u16 = 256;

@@ -1,0 +1,255 @@
+//! One terminal as it is known here, connected or not: what waits for it, its numbers, its counts.
+//!
+//! One lock, held for a few instructions and never across a wait.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gdw1376::address::TerminalAddress;
+use gdw1376::auxiliary::EventCounters;
+use gdw1376::frame::LengthCode;
+use gdw1376::report::Recent;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::numbers::Numbers;
+use super::pace::Pace;
+use super::queue::{Queue, Waiting, What};
+use super::{AskError, MeterPort, TerminalSettings};
+use crate::domain::Moment;
+use crate::link::Urgency;
+
+#[derive(Debug)]
+pub(super) struct Station {
+    pub(super) address: TerminalAddress,
+    state: Mutex<State>,
+    /// A session has begun or ended.
+    pub(super) changed: Notify,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) settings: TerminalSettings,
+    pub(super) ports: HashMap<[u8; 6], MeterPort>,
+    /// The longest request, as the terminal itself said.
+    pub(super) takes: Option<u16>,
+    pub(super) numbers: Numbers,
+    pub(super) recent: Recent,
+    pub(super) pace: Pace,
+    pub(super) tally: Tally,
+    queue: Queue,
+    next_id: u64,
+    live: Option<Live>,
+    generation: u64,
+    /// Since when there is no session.
+    without_since: Instant,
+    is_forgotten: bool,
+}
+
+/// The session that there is.
+#[derive(Debug)]
+struct Live {
+    generation: u64,
+    wake: Arc<Notify>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) from: Option<SocketAddr>,
+    pub(super) connected_at: Option<Moment>,
+    pub(super) last_heard_at: Option<Moment>,
+    pub(super) last_heartbeat_at: Option<Moment>,
+    pub(super) sessions: u64,
+    pub(super) requests: u64,
+    pub(super) answers: u64,
+    pub(super) silent: u64,
+    pub(super) late: u64,
+    pub(super) foreign: u64,
+    pub(super) reports: u64,
+    pub(super) sent_bytes: u64,
+    pub(super) received_bytes: u64,
+    pub(super) events: Option<EventCounters>,
+    pub(super) edition: Option<LengthCode>,
+}
+
+/// Whether what was to be asked still waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// It was begun.
+    Begun,
+    /// It waits until then and ends with this.
+    At(Instant, AskError),
+    /// It waits for its turn.
+    Never,
+}
+
+impl Station {
+    pub(super) fn new(address: TerminalAddress, settings: TerminalSettings) -> Self {
+        let state = State {
+            settings,
+            ports: HashMap::new(),
+            takes: None,
+            numbers: Numbers::default(),
+            recent: Recent::default(),
+            pace: Pace::default(),
+            tally: Tally::default(),
+            queue: Queue::default(),
+            next_id: 0,
+            live: None,
+            generation: 0,
+            without_since: Instant::now(),
+            is_forgotten: false,
+        };
+        Self { address, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.lock())
+    }
+
+    // --- for those who ask ---
+
+    /// Puts something in the queue and gives its place.
+    pub(super) fn enqueue(
+        &self,
+        what: What,
+        urgency: Urgency,
+        until: Option<Instant>,
+        returns_within: Duration,
+    ) -> Result<u64, AskError> {
+        let mut state = self.lock();
+        if state.is_forgotten {
+            return Err(AskError::Unknown);
+        }
+        if state.live.is_none() && Instant::now() >= state.without_since + returns_within {
+            return Err(AskError::NotConnected);
+        }
+        if !state.queue.has_room() {
+            return Err(AskError::Busy);
+        }
+        let id = state.next_id;
+        state.next_id += 1;
+        state.queue.push(Waiting { id, urgency, until, what });
+        state.wake();
+        Ok(id)
+    }
+
+    /// When what has this place ends without its turn, as things stand.
+    pub(super) fn due(&self, id: u64, until: Option<Instant>, returns_within: Duration) -> Due {
+        let state = self.lock();
+        if !state.queue.holds(id) {
+            return Due::Begun;
+        }
+        let over = until.map(|until| (until, AskError::OutOfTime));
+        let gone = (state.without_since + returns_within, AskError::NotConnected);
+        let gone = state.live.is_none().then_some(gone);
+        let first = over.into_iter().chain(gone).min_by_key(|(at, _)| *at);
+        first.map_or(Due::Never, |(at, why)| Due::At(at, why))
+    }
+
+    /// Takes something out of the queue again, unless it was begun.
+    pub(super) fn withdraw(&self, id: u64) -> Option<Waiting> {
+        self.lock().queue.withdraw(id)
+    }
+
+    // --- for sessions ---
+
+    /// A session begins, and the one before is over.
+    pub(super) fn begin(&self, from: SocketAddr, now: Moment, wake: &Arc<Notify>) -> Option<u64> {
+        let mut state = self.lock();
+        if state.is_forgotten {
+            return None;
+        }
+        state.wake();
+        state.generation += 1;
+        let generation = state.generation;
+        state.live = Some(Live { generation, wake: Arc::clone(wake) });
+        state.pace.begin();
+        (state.tally.from, state.tally.connected_at) = (Some(from), Some(now));
+        state.tally.sessions += 1;
+        drop(state);
+        self.changed.notify_waiters();
+        Some(generation)
+    }
+
+    /// A session ends; true when it was the one that counts.
+    pub(super) fn end(&self, generation: u64) -> bool {
+        let mut state = self.lock();
+        let is_current = state.is_current(generation);
+        if is_current {
+            state.live = None;
+            state.without_since = Instant::now();
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        is_current
+    }
+
+    pub(super) fn is_current(&self, generation: u64) -> bool {
+        self.lock().is_current(generation)
+    }
+
+    /// The session that there is.
+    pub(super) fn session(&self) -> Option<u64> {
+        self.lock().live.as_ref().map(|live| live.generation)
+    }
+
+    /// What is to be sent next on this session.
+    pub(super) fn next(&self, generation: u64) -> Option<Waiting> {
+        let mut state = self.lock();
+        if !state.is_current(generation) {
+            return None;
+        }
+        state.queue.pop(Instant::now())
+    }
+
+    /// Something waits again in its old place.
+    pub(super) fn put_back(&self, waiting: Waiting) {
+        let mut state = self.lock();
+        if state.is_forgotten {
+            drop(state);
+            return waiting.give_up(AskError::Unknown);
+        }
+        state.queue.push(waiting);
+        state.wake();
+        drop(state);
+        // Whoever waits for it takes its time anew.
+        self.changed.notify_waiters();
+    }
+
+    /// The terminal is not known any more: its session ends, and so does what waits.
+    pub(super) fn forget(&self) {
+        let mut state = self.lock();
+        state.is_forgotten = true;
+        state.wake();
+        state.live = None;
+        let waiting = state.queue.take_all();
+        drop(state);
+        waiting.into_iter().for_each(|waiting| waiting.give_up(AskError::Unknown));
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.lock().is_forgotten
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.lock().queue.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_current(&self, generation: u64) -> bool {
+        self.live.as_ref().is_some_and(|live| live.generation == generation)
+    }
+
+    fn wake(&self) {
+        self.live.iter().for_each(|live| live.wake.notify_one());
+    }
+}

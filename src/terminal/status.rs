@@ -1,0 +1,55 @@
+//! How a terminal stands, for people and for whoever plans its work.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gdw1376::address::TerminalAddress;
+use gdw1376::auxiliary::EventCounters;
+use gdw1376::frame::LengthCode;
+
+use crate::domain::Moment;
+
+/// How a terminal stands. Counts are since the program began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TerminalStatus {
+    /// Which.
+    pub address: TerminalAddress,
+    /// Whether it has a session.
+    pub is_online: bool,
+    /// Where its last session came from.
+    pub from: Option<SocketAddr>,
+    /// When its last session began.
+    pub connected_at: Option<Moment>,
+    /// When its last frame came.
+    pub last_heard_at: Option<Moment>,
+    /// When its last heartbeat came.
+    pub last_heartbeat_at: Option<Moment>,
+    /// How often it sends its heartbeat, as told or learned.
+    pub heartbeat: Option<Duration>,
+    /// Sessions.
+    pub sessions: u64,
+    /// Questions and orders sent.
+    pub requests: u64,
+    /// Of these, answered in any way.
+    pub answers: u64,
+    /// Of these, left without an answer.
+    pub silent: u64,
+    /// Answers that came when nobody waited for them any more, or that belong to no question.
+    pub late: u64,
+    /// Frames that are not of this terminal, or not of the protocol's sense.
+    pub foreign: u64,
+    /// Reports that came, repetitions included.
+    pub reports: u64,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Its event counters (EC), as last told.
+    pub events: Option<EventCounters>,
+    /// The edition its last frame said.
+    pub edition: Option<LengthCode>,
+    /// The longest request it takes, in counted bytes.
+    pub most_request: u16,
+    /// How many questions and orders wait.
+    pub waiting: usize,
+}

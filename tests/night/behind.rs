@@ -1,0 +1,388 @@
+//! Nights of meters behind terminals: what is kept is compared with what the meters held, and terminals that lie, drop the
+//! line or have another archive are found out (F19, F24).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chaobiao::domain::access::Regions;
+use chaobiao::domain::{MissingCause, Moment, Quality, RunState, Source};
+use chaobiao::store::terminal::{DifferenceKind, VerifiedPoint};
+use chaobiao::store::{Address, Batch};
+use simulator::concentrator::fault::{Kind, Plan};
+use simulator::concentrator::habits::Habits;
+use simulator::concentrator::settings::Settings;
+use simulator::concentrator::{EventRecord, Setup};
+use simulator::fault::Share;
+use simulator::world::file::{BusEntry, WorldFile};
+
+use crate::rig::{Town, TownPlan, config, day, set_clocks};
+
+/// A neighbourhood behind so many terminals.
+fn world(meters: usize, terminals: u16, seed: u64) -> WorldFile {
+    let bus = |number| BusEntry {
+        name: format!("1100-{number:04X}"),
+        tcp: None,
+        pty: None,
+        baud: 2400,
+        echo: false,
+    };
+    let plan = simulator::world::generate::Plan {
+        meters,
+        seed,
+        first_address: "202411110001".parse().unwrap(),
+        lines: (1..=terminals).map(bus).collect(),
+        is_varied: false,
+    };
+    let mut world = plan.draw().unwrap();
+    set_clocks(&mut world);
+    world
+}
+
+fn swift(setup: Setup) -> Setup {
+    Setup { settings: Settings::swift(), ..setup }
+}
+
+async fn town(world: WorldFile, more: &str, terminals: fn(Setup) -> Setup) -> (tempfile::TempDir, Town) {
+    let folder = tempfile::tempdir().unwrap();
+    let address = Address::Sqlite(folder.path().join("town.db"));
+    let config = config(&world, more);
+    let plan = TownPlan { terminals, ..TownPlan::new(world, config, day("2026-11-22"), address) };
+    (folder, Town::new(plan).await)
+}
+
+const NO_HISTORY: &str = "[collection]\nrepair_days = 0\n[intervals]\nrepair_days = 1\n";
+
+#[tokio::test]
+async fn i02_the_first_night_asks_the_meters_and_the_second_one_believes_the_terminal() {
+    let (_folder, town) = town(world(12, 2, 7), NO_HISTORY, swift).await;
+    let head_end = town.head_end();
+    let (first, second) = (day("2026-11-22"), day("2026-11-23"));
+    let report = town.night(&head_end, first).await;
+    println!("{:?}", report.progress);
+    assert_eq!((report.run.state, report.progress.read), (RunState::Done, 12), "{:?}", report.progress);
+    let asked = forwarded(&town);
+    assert!(asked >= 12 * 8, "{asked} frames reached meters");
+    let terminal = town.store.terminal(town.terminals[0].address, &Regions::All).await.unwrap().unwrap();
+    assert_eq!((terminal.verified, terminal.meters), (6, 6), "{terminal:?}");
+    assert_eq!(terminal.archive.as_ref().map(|(_, records, told)| (*records, told.len())), Some((6, 0)));
+
+    let report = town.night(&head_end, second).await;
+    assert_eq!((report.run.state, report.progress.read), (RunState::Done, 12), "{:?}", report.progress);
+    assert_eq!(forwarded(&town), asked, "no meter is asked any more");
+    let findings = town.judge((first, second), &[first, second]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert_eq!(findings.registers, 12 * 10 * 2, "{findings:?}");
+    assert_eq!((findings.slots, findings.suspect.len()), (12 * 2 * 96, 0), "{findings:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+/// Puts the whole neighbourhood on the list of verified points, as nights before would have.
+async fn verify(town: &Town) {
+    let mut notes = chaobiao::store::Notes::default();
+    for terminal in &town.terminals {
+        for (point, meter) in town.store.meters_at(terminal.address).await.unwrap() {
+            let (terminal, at) = (terminal.address, town.clock.now());
+            notes.terminals.verified.push(VerifiedPoint { meter, terminal, point, at });
+        }
+    }
+    town.store.save(&Batch { notes, ..Batch::default() }, town.clock.now()).await.unwrap();
+}
+
+fn set_faults(town: &Town, faults: &[(Kind, &str)]) {
+    for terminal in &town.terminals {
+        let plan = faults
+            .iter()
+            .fold(Plan::default(), |plan, (kind, share)| plan.with(*kind, share.parse::<Share>().unwrap()));
+        terminal.live.with(|c| c.faults_mut().set_plan(plan));
+    }
+}
+
+fn forwarded(town: &Town) -> usize {
+    town.terminals.iter().map(|terminal| terminal.live.with(|c| c.reached().len())).sum()
+}
+
+fn struck(town: &Town, kind: Kind) -> u64 {
+    town.terminals.iter().map(|terminal| terminal.live.with(|c| c.faults().counts().of(kind))).sum()
+}
+
+/// The registers that are kept of a midnight: meter, item, value.
+async fn registers(town: &Town, midnight: Moment) -> BTreeSet<(String, String, i64)> {
+    let mut rows = BTreeSet::new();
+    for (id, address) in town.numbers().await {
+        for kept in town.store.ledger(id, midnight, midnight.plus(Duration::from_secs(1))).await.unwrap() {
+            let read = kept.reading;
+            assert_eq!((read.source, read.quality), (Source::Freeze, Quality::Good), "{read:?}");
+            rows.insert((address.to_string(), read.item.code().to_string(), read.value));
+        }
+    }
+    rows
+}
+
+#[tokio::test]
+async fn one_meter_read_on_both_ways_gives_the_same_rows() {
+    let night = day("2026-11-22");
+    let mut both = Vec::new();
+    for is_verified in [false, true] {
+        let (_folder, town) = town(world(6, 1, 9), NO_HISTORY, swift).await;
+        if is_verified {
+            verify(&town).await;
+        }
+        let head_end = town.head_end();
+        let report = town.night(&head_end, night).await;
+        assert_eq!(report.run.state, RunState::Done, "{:?}", report.progress);
+        assert_eq!(forwarded(&town) == 0, is_verified, "the other way is not used");
+        both.push(registers(&town, night.start()).await);
+        head_end.close().await;
+        town.close().await;
+    }
+    assert_eq!(both[0].len(), 6 * 10);
+    assert_eq!(both[0], both[1]);
+}
+
+#[tokio::test]
+async fn f19_terminals_that_drop_the_line_lose_no_meter_and_book_nothing_twice() {
+    let (_folder, town) = town(world(24, 2, 21), NO_HISTORY, swift).await;
+    verify(&town).await;
+    set_faults(&town, &[(Kind::Reconnect, "15%"), (Kind::HalfOpen, "15%")]);
+    let head_end = town.head_end();
+    let night = day("2026-11-22");
+    let report = town.night(&head_end, night).await;
+    assert_eq!(report.progress.read, 24, "{:?}", report.progress);
+    assert!(struck(&town, Kind::Reconnect) > 2 && struck(&town, Kind::HalfOpen) > 2);
+    let findings = town.judge((night.previous(), night), &[night]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert_eq!((findings.registers, findings.slots), (24 * 10, 24 * 2 * 96), "{findings:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f24_a_terminal_that_tells_old_data_or_those_of_other_points_is_not_believed() {
+    for kind in [Kind::OldData, Kind::WrongPoint] {
+        let (_folder, town) = town(world(12, 1, 22), NO_HISTORY, swift).await;
+        verify(&town).await;
+        set_faults(&town, &[(kind, "30%")]);
+        let head_end = town.head_end();
+        let night = day("2026-11-22");
+        let report = town.night(&head_end, night).await;
+        println!("{kind}: {} lies, {:?}", struck(&town, kind), report.progress);
+        assert!(struck(&town, kind) > 2, "{kind}");
+        assert_eq!(report.progress.read, 12, "{kind}: {:?}", report.progress);
+        let findings = town.judge((night.previous(), night), &[night]).await;
+        assert_eq!(findings.wrong, Vec::<String>::new(), "{kind}");
+        assert!(findings.slots > 12 * 96, "{kind}: {findings:?}");
+        head_end.close().await;
+        town.close().await;
+    }
+}
+
+/// The records of points 1 and 2 are exchanged, and there is none of point 3.
+fn other_archive(setup: Setup) -> Setup {
+    let mut setup = swift(setup);
+    if let [one, two, ..] = setup.records.as_mut_slice() {
+        std::mem::swap(&mut one.address, &mut two.address);
+    }
+    setup.records.remove(2);
+    setup
+}
+
+#[tokio::test]
+async fn f24_points_at_which_the_archives_differ_are_read_from_their_meters() {
+    let (_folder, town) = town(world(6, 1, 23), NO_HISTORY, other_archive).await;
+    verify(&town).await;
+    let head_end = town.head_end();
+    let night = day("2026-11-22");
+    let report = town.night(&head_end, night).await;
+    assert_eq!(report.progress.read, 6, "{:?}", report.progress);
+    let findings = town.judge((night, night), &[night]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert_eq!(findings.registers, 6 * 10);
+    let terminal = town.store.terminal(town.terminals[0].address, &Regions::All).await.unwrap().unwrap();
+    let (_, records, told) = terminal.archive.unwrap();
+    let told: Vec<_> = told.iter().map(|told| (told.point, told.kind)).collect();
+    let expected =
+        [(1, DifferenceKind::OtherMeter), (2, DifferenceKind::OtherMeter), (3, DifferenceKind::Lacking)];
+    assert_eq!((records, told), (5, expected.to_vec()));
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f24_a_point_whose_values_are_not_its_meters_is_told_and_never_booked() {
+    let (_folder, town) = town(world(6, 1, 24), NO_HISTORY, swift).await;
+    set_faults(&town, &[(Kind::WrongPoint, "100%")]);
+    let head_end = town.head_end();
+    let night = day("2026-11-22");
+    let report = town.night(&head_end, night).await;
+    assert_eq!(report.progress.read, 6, "{:?}", report.progress);
+    let findings = town.judge((night.previous(), night), &[night]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert_eq!((findings.registers, findings.slots), (6 * 10, 0), "{findings:?}");
+    let terminal = town.store.terminal(town.terminals[0].address, &Regions::All).await.unwrap().unwrap();
+    let (.., told) = terminal.archive.unwrap();
+    assert_eq!(terminal.verified, 0);
+    assert!(told.len() >= 5 && told.iter().all(|told| told.kind == DifferenceKind::OtherValues), "{told:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn i20_a_terminal_that_is_away_is_told_and_its_gap_closes_when_it_is_back() {
+    let more = "[collection]\nrepair_days = 3\n[intervals]\nrepair_days = 3\n";
+    let (_folder, town) = town(world(8, 2, 25), more, swift).await;
+    verify(&town).await;
+    let head_end = town.head_end();
+    let (first, second) = (day("2026-11-22"), day("2026-11-23"));
+    town.terminals[0].live.power_off();
+    let report = town.night(&head_end, first).await;
+    let offline = report.progress.missing.get(&MissingCause::TerminalOffline).copied();
+    assert_eq!((report.run.state, report.progress.read, offline), (RunState::Partial, 4, Some(4)));
+    town.terminals[0].live.power_on();
+    let report = town.night(&head_end, second).await;
+    assert_eq!((report.run.state, report.progress.read), (RunState::Done, 8), "{:?}", report.progress);
+    let findings = town.judge((first, second), &[first, second]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    let kept = registers(&town, first.start()).await;
+    println!("{} registers of the first night, {findings:?}", kept.len());
+    head_end.close().await;
+    town.close().await;
+}
+
+fn as_they_are(setup: Setup) -> Setup {
+    let seed = setup.seed;
+    Setup { habits: Habits::drawn(seed), ..setup }
+}
+
+#[tokio::test]
+async fn i19_a_slow_power_line_and_the_habits_of_makers_cost_time_and_no_truth() {
+    let (_folder, town) = town(world(40, 4, 26), NO_HISTORY, as_they_are).await;
+    verify(&town).await;
+    let head_end = town.head_end();
+    let night = day("2026-11-22");
+    let report = town.night(&head_end, night).await;
+    println!("{:?}", report.progress);
+    let findings = town.judge((night, night), &[night]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert!(report.progress.read >= 38, "{:?}", report.progress);
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f26_a_head_end_that_is_killed_goes_on_with_what_is_missing() {
+    let (_folder, town) = town(world(16, 2, 27), NO_HISTORY, swift).await;
+    let night = day("2026-11-22");
+    town.clock.sleep_until(town.config.collection.start.on(night)).await;
+    let mut kills = 0;
+    let report = loop {
+        let head_end = town.head_end();
+        let limit = Duration::from_millis(1500 + 500 * kills);
+        let ended = tokio::time::timeout(limit, town.night(&head_end, night)).await;
+        head_end.close().await;
+        match ended {
+            Ok(report) => break report,
+            Err(_) => kills += 1,
+        }
+    };
+    println!("{kills} kills");
+    assert!(kills > 1, "it was killed {kills} times");
+    assert_eq!((report.run.state, report.progress.read), (RunState::Done, 16), "{:?}", report.progress);
+    let findings = town.judge((night, night), &[night]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert_eq!(findings.registers, 16 * 10);
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f07_events_of_terminals_are_kept_exactly_once() {
+    let (_folder, town) = town(world(4, 1, 28), NO_HISTORY, swift).await;
+    verify(&town).await;
+    let head_end = town.head_end();
+    let nights = [day("2026-11-22"), day("2026-11-23")];
+    set_faults(&town, &[(Kind::Duplicate, "20%"), (Kind::Silence, "10%"), (Kind::Reconnect, "10%")]);
+    for night in nights {
+        town.night(&head_end, night).await;
+        for _ in 0..6 {
+            town.terminals[0].live.power_off();
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            town.terminals[0].live.power_on();
+            tokio::time::sleep(Duration::from_secs(900)).await;
+        }
+    }
+    set_faults(&town, &[]);
+    town.night(&head_end, day("2026-11-24")).await;
+    let body =
+        |record: &EventRecord| record.body.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let mut held: Vec<String> = town.terminals[0].live.with(|c| {
+        c.events(true)
+            .chain(c.events(false))
+            .map(|record| format!("{} {}", record.code, body(record)))
+            .collect()
+    });
+    held.sort_unstable();
+    let sql = "SELECT count(*) FROM terminal_event";
+    assert_eq!(usize::try_from(town.ask(sql).await).unwrap(), held.len());
+    let kept = town.store.terminal_events(None, 1000).await.unwrap();
+    assert!(held.len() >= 12, "{held:?}");
+    let off = kept.iter().filter(|event| event.code == 14).count();
+    assert_eq!(off, held.iter().filter(|text| text.starts_with("14 ")).count());
+    head_end.close().await;
+    town.close().await;
+}
+
+/// The night of 100 terminals with 200 meters each, with everything that goes wrong with terminals.
+#[tokio::test]
+#[ignore = "takes minutes; a long run"]
+async fn i20_a_hundred_terminals_with_faults_keep_the_truth() {
+    let (_folder, town) = town(world(20_000, 100, 29), NO_HISTORY, as_they_are).await;
+    verify(&town).await;
+    let shares = Kind::ALL.map(|kind| (kind, "1%"));
+    set_faults(&town, &shares);
+    let head_end = town.head_end();
+    let night = day("2026-11-22");
+    let report = town.night(&head_end, night).await;
+    println!("missing {:?}", report.progress.missing);
+    for kind in Kind::ALL {
+        println!("{kind}: {}", struck(&town, kind));
+    }
+    let bytes: Vec<_> =
+        head_end.terminals.all().iter().map(|s| (s.sent_bytes, s.received_bytes, s.requests)).collect();
+    let sum = bytes.iter().fold((0, 0, 0), |all, one| (all.0 + one.0, all.1 + one.1, all.2 + one.2));
+    println!("bytes out and in, questions: {sum:?}");
+    let findings = town.judge((night.previous(), night), &[night]).await;
+    println!("{} registers, {} slots, holes {:?}", findings.registers, findings.slots, findings.holes);
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert!(report.progress.read >= 19_000, "{:?}", report.progress);
+    head_end.close().await;
+    town.close().await;
+}
+
+/// What the questions of a night weigh, against what they have to: 38 bytes for a point with four tariffs, 395 for a curve
+/// of a day, each with the heads of its frames.
+#[tokio::test]
+async fn a_night_costs_the_bytes_that_it_has_to() {
+    const METERS: u64 = 200;
+    let mut costs = Vec::new();
+    for mode in ["off", "load-record"] {
+        let more = format!(
+            "[collection]\nrepair_days = 0\nevents = false\n[intervals]\nmode = \"{mode}\"\nrepair_days = 1\n"
+        );
+        let (_folder, town) = town(world(200, 1, 30), &more, swift).await;
+        verify(&town).await;
+        let head_end = town.head_end();
+        let report = town.night(&head_end, day("2026-11-22")).await;
+        assert_eq!(report.progress.read, 200, "{:?}", report.progress);
+        let status = head_end.terminals.status(town.terminals[0].address).unwrap();
+        costs.push((status.requests, status.sent_bytes, status.received_bytes));
+        head_end.close().await;
+        town.close().await;
+    }
+    let (registers, both) = (costs[0], costs[1]);
+    println!("questions, bytes down, bytes up: registers {registers:?}, with two curves of each {both:?}");
+    // Two registers of each, forward and reverse, asked for twice; the archive comes with 27 bytes of each.
+    assert!(registers.2 < METERS * (4 * 45 + 45), "{registers:?}");
+    let curves = both.2 - registers.2;
+    assert!((METERS * 2 * 391..METERS * 2 * 430).contains(&curves), "{curves}");
+    assert!(registers.0 < 3 * METERS.div_ceil(16) + 12, "{registers:?}");
+}

@@ -1,0 +1,111 @@
+//! What holds up many orders at once: STOP, the ceilings, and the terms of a supply hold.
+
+use chaobiao::domain::AlarmKind;
+use chaobiao::domain::access::Regions;
+use chaobiao::domain::supply::{Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason};
+use chaobiao::store::alarm::AlarmFilter;
+use chaobiao::store::archive::Saving;
+use chaobiao::store::supply::{Intended, Lifting, Limits, NewOrder};
+use chaobiao::store::{Migrations, Store};
+
+use super::ready::{acting, cut, homes, make_ready, restore};
+use super::steps::{armed, intend};
+use super::{LIMITS, approve, now, objections, town};
+use crate::archive::entry;
+use crate::{on_both, on_sqlite};
+
+#[tokio::test]
+async fn f50_a_hold_is_set_in_bulk_by_one_person_and_ended_like_a_cut() {
+    on_sqlite(async |fresh| {
+        let entries: Vec<_> = (1..=10_000).map(entry).collect();
+        fresh.store.save_archive(&entries, now(), Saving::Confirmed).await.unwrap();
+        super::ready::make_people(&fresh.address, now()).await;
+        let all = homes(&fresh.store, &fresh.address).await;
+        let (store, li) = (&fresh.store, acting("li", now()));
+        let hold = NewOrder { kind: OrderKind::HoldOn, reason: Reason::Protection, ..cut(&all, now()) };
+        let held = store.ask_order(&li, &hold, &LIMITS, now()).await.unwrap();
+        assert_eq!((held.state, held.refused.len()), (OrderState::Approved, 0));
+        let off = NewOrder { kind: OrderKind::HoldOff, reason: Reason::ProtectionOver, ..cut(&all, now()) };
+        assert_eq!(objections(store.ask_order(&li, &off, &LIMITS, now()).await), [Objection::TooManyPoints]);
+        let off = NewOrder { points: vec![all[0].point], ..off };
+        let found = objections(store.ask_order(&li, &off, &LIMITS, now()).await);
+        assert_eq!(found, [Objection::NoProtectionList]);
+        super::ready::protect(store, all[1], now()).await;
+        make_ready(store, &fresh.address, &all[..1], now()).await;
+        store.cancel_order(&li, held.id, now()).await.unwrap();
+        let asked = store.ask_order(&li, &off, &LIMITS, now()).await.unwrap();
+        assert_eq!(asked.state, OrderState::Submitted);
+        assert_eq!(approve(store, asked.id, "wang", now()).await.unwrap(), OrderState::Approved);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f51_over_a_ceiling_the_whole_order_waits_for_a_second_approver() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 3).await;
+        let (store, li) = (&fresh.store, acting("li", now()));
+        let one = Limits { ceilings: Ceilings { day: 1, ..Ceilings::BUILT_IN }, ..LIMITS };
+        let asked = store.ask_order(&li, &cut(&homes[..2], now()), &one, now()).await.unwrap();
+        assert!(asked.is_quarantined);
+        assert_eq!(approve(store, asked.id, "wang", now()).await.unwrap(), OrderState::Submitted);
+        for home in &homes[..2] {
+            let found = store.arm_point((asked.id, home.point), now(), &LIMITS, now()).await.unwrap();
+            assert_eq!(found, [Objection::WrongState], "nothing is partly sent");
+        }
+        let filter = AlarmFilter { kind: Some(AlarmKind::CeilingReached), ..AlarmFilter::default() };
+        let alarms = store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
+        assert_eq!(alarms.len(), 1);
+        assert_eq!(approve(store, asked.id, "zhao", now()).await.unwrap(), OrderState::Approved);
+        assert_eq!(store.arm_point((asked.id, homes[0].point), now(), &LIMITS, now()).await.unwrap(), []);
+        assert!(matches!(intend(store, asked.id, homes[0], now()).await, Intended::Kept(_)));
+        // Small orders add up (T31).
+        let next = store.ask_order(&li, &cut(&homes[2..3], now()), &one, now()).await.unwrap();
+        assert!(next.is_quarantined);
+        // What was made stricter is taken away by two.
+        let wang = acting("wang", now());
+        let strict = Ceilings { hour: 1, ..Ceilings::BUILT_IN };
+        store.tighten_ceilings(&wang, strict, now()).await.unwrap();
+        assert_eq!(store.ceilings().await.unwrap().hour, 1);
+        assert_eq!(store.loosen_ceilings(&wang, now()).await.unwrap(), Lifting::NeedsSecond);
+        assert_eq!(store.loosen_ceilings(&acting("zhao", now()), now()).await.unwrap(), Lifting::Lifted);
+        assert_eq!(store.ceilings().await.unwrap(), Ceilings::BUILT_IN);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f52_stop_outlives_a_restart_takes_two_to_lift_and_lets_supply_be_given_back() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 2).await;
+        let (li, wang, zhao) = (acting("li", now()), acting("wang", now()), acting("zhao", now()));
+        let id = armed(&fresh.store, &cut(&homes[..1], now()), now()).await;
+        fresh.store.press_stop(&li, "smoke", now()).await.unwrap();
+        fresh.store.press_stop(&li, "smoke", now()).await.unwrap();
+        let again = Store::open(&fresh.address, Migrations::Check).await.unwrap();
+        assert_eq!(again.halts().await.unwrap()[0].reason, "smoke");
+        let found = intend(&again, id, homes[0], now()).await;
+        assert_eq!(found, Intended::Objected(vec![Objection::Stopped]));
+        let back = again.ask_order(&li, &restore(&homes[1..], now()), &LIMITS, now()).await.unwrap();
+        assert_eq!(back.state, OrderState::Approved);
+        assert_eq!(again.arm_point((back.id, homes[1].point), now(), &LIMITS, now()).await.unwrap(), []);
+        assert!(matches!(intend(&again, back.id, homes[1], now()).await, Intended::Kept(_)));
+        assert_eq!(objections(again.lift_halt(&li, HaltKind::Stop, now()).await), [Objection::NoRight]);
+        for _ in 0..2 {
+            let lifting = again.lift_halt(&wang, HaltKind::Stop, now()).await.unwrap();
+            assert_eq!(lifting, Lifting::NeedsSecond);
+        }
+        assert_eq!(again.halts().await.unwrap()[0].lifted_by, ["wang"]);
+        assert_eq!(again.lift_halt(&zhao, HaltKind::Stop, now()).await.unwrap(), Lifting::Lifted);
+        assert_eq!(again.halts().await.unwrap(), []);
+        assert!(matches!(intend(&again, id, homes[0], now()).await, Intended::Kept(_)));
+        // What was wanted once does not count for the next time.
+        again.press_stop(&li, "again", now()).await.unwrap();
+        assert_eq!(again.lift_halt(&zhao, HaltKind::Stop, now()).await.unwrap(), Lifting::NeedsSecond);
+        again.halt_cuts(HaltKind::Clock, "the clock was set by 61 s", now()).await.unwrap();
+        again.halt_cuts(HaltKind::Clock, "once more", now()).await.unwrap();
+        assert_eq!(again.lift_halt(&zhao, HaltKind::Clock, now()).await.unwrap(), Lifting::Lifted);
+        again.close().await;
+    })
+    .await;
+}

@@ -1,0 +1,215 @@
+//! What a terminal is asked: in which order, one at a time, and which answer belongs to what.
+
+use std::time::Duration;
+
+use chaobiao::terminal::{AskError, TerminalSettings, Urgency};
+use gdw1376::address::{AddressField, TerminalAddress};
+use gdw1376::civil::Civil;
+use gdw1376::control::Control;
+use gdw1376::dialogue::{Outcome, Timing};
+use gdw1376::identifier::{FnNumber, Point};
+use gdw1376::request::{Freeze, Period, Request};
+use gdw1376::seq::Seq;
+use tokio::time::Instant;
+
+use crate::rig::*;
+
+#[tokio::test(start_paused = true)]
+async fn one_question_at_a_time_and_the_most_urgent_next() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let terminals = desk.terminals.clone();
+    desk.tasks.spawn(async move { terminals.ask(address(), clock_question(Urgency::Reread)).await });
+    let first = peer.hear().await;
+    let begun =
+        [Urgency::Nightly, Urgency::Housekeeping, Urgency::Control, Urgency::OnDemand, Urgency::Restore];
+    let numbers = begun.map(|urgency| {
+        let terminals = desk.terminals.clone();
+        desk.tasks.spawn(async move {
+            let told = terminals.ask(address(), clock_question(urgency)).await.unwrap();
+            (told.asked_at, urgency, told.outcome)
+        })
+    });
+    assert!(peer.is_quiet(SECOND * 20).await, "one is open");
+    peer.answer(&first, &clock_units()).await;
+    for _ in 0..begun.len() {
+        let request = peer.hear().await;
+        assert!(peer.is_quiet(SECOND * 20).await, "nothing else is asked");
+        peer.answer(&request, &clock_units()).await;
+    }
+    let mut told = Vec::new();
+    for number in numbers {
+        told.push(number.await.unwrap());
+    }
+    told.sort_by_key(|(asked_at, ..)| *asked_at);
+    let order: Vec<_> = told.iter().map(|(_, urgency, _)| *urgency).collect();
+    assert!(order.is_sorted(), "{order:?}");
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_before_its_turn_is_not_sent() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let first = desk.terminals.ask(address(), clock_question(Urgency::Nightly));
+    let late = clock_question(Urgency::OnDemand).until(Instant::now() + SECOND * 10);
+    let second = async {
+        tokio::task::yield_now().await;
+        desk.terminals.ask(address(), late).await
+    };
+    let answers = async {
+        let request = peer.hear().await;
+        tokio::time::sleep(SECOND * 15).await;
+        peer.answer(&request, &clock_units()).await;
+        assert!(peer.is_quiet(SECOND * 60).await, "the second never leaves");
+    };
+    let (first, second, ()) = tokio::join!(first, second, answers);
+    assert_eq!(first.unwrap().outcome, Outcome::Answered { is_complete: true });
+    assert_eq!(second.unwrap_err(), AskError::OutOfTime);
+    desk.close().await;
+}
+
+// covers [1376 5] [1376 9]
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_two_frames_is_whole_and_a_heartbeat_in_between_is_confirmed() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let freeze = Request::ReadFreeze(Freeze {
+        points: (1..=8).filter_map(Point::new).collect(),
+        functions: FnNumber::new(161).into_iter().collect(),
+        period: Period::Day(Civil::date(2024, 8, 20).unwrap()),
+    });
+    let ask = chaobiao::terminal::Ask::new(freeze, Urgency::Nightly, Timing::STORED);
+    let ask = desk.terminals.ask(address(), ask);
+    let also = async {
+        tokio::task::yield_now().await;
+        desk.terminals.ask(address(), clock_question(Urgency::Restore)).await
+    };
+    let answers = async {
+        let request = peer.hear().await;
+        let units = hex(
+            "01 01 01 14 20 08 24 15 00 21 08 24 04 00 56 34 12 00 60 45 23 01 00 80 36 70 03 00 40 82 93
+                         04 00 20 91 46 02 00",
+        );
+        peer.send(&answer_to(&request, Control::DATA, None, Seq::part(0, true, false), &units)).await;
+        peer.send(&hex("68 4A 00 4A 00 68 C9 00 11 39 30 00 02 71 00 00 04 00 30 05 12 20 48 24 8D 16"))
+            .await;
+        assert_eq!(peer.hear().await, hex("68 32 00 32 00 68 0B 00 11 39 30 00 00 61 00 00 01 00 E7 16"));
+        assert!(peer.is_quiet(SECOND * 5).await, "no other question before the last frame");
+        let units = hex(
+            "04 01 01 14 20 08 24 EE EE EE EE EE 04 EE EE EE EE EE EE EE EE EE EE EE EE EE EE EE EE EE EE EE
+                         EE EE EE EE EE EE",
+        );
+        peer.send(&answer_to(&request, Control::DATA, None, Seq::part(1, false, true), &units)).await;
+        let request = peer.hear().await;
+        assert_eq!(number(&request), 2, "the numbers of both frames are passed over");
+        peer.answer(&request, &clock_units()).await;
+    };
+    let (told, clock, ()) = tokio::join!(ask, also, answers);
+    let told = told.unwrap();
+    assert_eq!((told.outcome, told.frames.len()), (Outcome::Answered { is_complete: true }, 2));
+    assert_eq!(clock.unwrap().frames.len(), 1);
+    desk.close().await;
+}
+
+// covers [1376 1.5]
+#[tokio::test(start_paused = true)]
+async fn f06_a_late_answer_is_counted_and_never_taken_for_that_of_a_newer_question() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let quick = Timing { answer: SECOND, repetitions: 0, ..Timing::STORED };
+    let question = |urgency| chaobiao::terminal::Ask { timing: quick, ..clock_question(urgency) };
+    let mut unanswered = Vec::new();
+    for _ in 0..12 {
+        let ask = desk.terminals.ask(address(), question(Urgency::OnDemand));
+        let (told, request) = tokio::join!(ask, peer.hear());
+        assert_eq!(told.unwrap().outcome, Outcome::Silent);
+        unanswered.push(request);
+    }
+    let mut asked = 0;
+    for late in &unanswered {
+        let ask = desk.terminals.ask(address(), question(Urgency::OnDemand));
+        let answers = async {
+            let request = peer.hear().await;
+            assert!(
+                unanswered.iter().all(|old| number(old) != number(&request)),
+                "a number that is still open"
+            );
+            peer.answer(late, &hex("00 00 02 00 00 00 00 01 21 23")).await;
+            peer.answer(&request, &clock_units()).await;
+        };
+        let (told, ()) = tokio::join!(ask, answers);
+        let told = told.unwrap();
+        assert!(told.frames[0].windows(6).any(|window| window == hex("30 05 12 20 48 24")), "the old one");
+        asked += 1;
+    }
+    let status = desk.terminals.status(address()).unwrap();
+    assert_eq!((status.late, status.silent, status.answers), (12, 12, asked));
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_frames_of_a_late_answer_are_no_begin_of_another() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let quick = Timing { answer: SECOND, repetitions: 0, ..Timing::STORED };
+    let question = || chaobiao::terminal::Ask { timing: quick, ..clock_question(Urgency::OnDemand) };
+    let (told, old) = tokio::join!(desk.terminals.ask(address(), question()), peer.hear());
+    assert_eq!(told.unwrap().outcome, Outcome::Silent);
+    let ask = desk.terminals.ask(address(), question());
+    let answers = async {
+        let request = peer.hear().await;
+        assert_eq!((number(&old), number(&request)), (0, 1));
+        let old_units = hex("00 00 02 00 00 00 00 01 21 23");
+        peer.send(&answer_to(&old, Control::DATA, None, Seq::part(0, true, false), &old_units)).await;
+        // Its last frame has the number of the new question.
+        peer.send(&answer_to(&old, Control::DATA, None, Seq::part(1, false, true), &old_units)).await;
+        peer.answer(&request, &clock_units()).await;
+    };
+    let (told, ()) = tokio::join!(ask, answers);
+    let told = told.unwrap();
+    assert_eq!(told.frames.len(), 1);
+    assert!(told.frames[0].windows(6).any(|window| window == hex("30 05 12 20 48 24")));
+    assert_eq!(desk.terminals.status(address()).unwrap().late, 2);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_terminal_says_on_the_connection_is_not_taken() {
+    let desk = Desk::new();
+    let other = TerminalAddress::new(1100, 7).unwrap();
+    desk.terminals.adopt(other, TerminalSettings::default());
+    let mut peer = desk.log_in(5000).await;
+    let ask = desk.terminals.ask(address(), clock_question(Urgency::OnDemand));
+    let answers = async {
+        let request = peer.hear().await;
+        let mut foreign = answer_to(&request, Control::DATA, None, Seq::single(0), &clock_units());
+        foreign[7..12].copy_from_slice(&AddressField::single(other, 1).wire());
+        let end = foreign.len() - 2;
+        foreign[end] = foreign[6..end].iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte));
+        peer.send(&foreign).await;
+        assert!(peer.is_quiet(SECOND).await);
+        peer.deny(&request).await;
+    };
+    let (told, ()) = tokio::join!(ask, answers);
+    assert!(matches!(told.unwrap().outcome, Outcome::Confirmed(_)));
+    assert_eq!(desk.terminals.status(address()).unwrap().foreign, 1);
+    desk.close().await;
+}
+
+// covers [1376 3.7]
+#[tokio::test(start_paused = true)]
+async fn requests_are_no_longer_than_the_terminal_takes() {
+    let desk = Desk::with("most_request = 64\n");
+    let _peer = desk.log_in(5000).await;
+    let long = Request::ReadArchive((1..=40).collect());
+    let ask = chaobiao::terminal::Ask::new(long.clone(), Urgency::Nightly, Timing::STORED);
+    let refused = desk.terminals.ask(address(), ask.clone()).await.unwrap_err();
+    assert!(matches!(refused, AskError::TooLong { most: 64, .. }), "{refused}");
+    let settings = TerminalSettings { most_request: Some(256), ..TerminalSettings::default() };
+    desk.terminals.adopt(address(), settings);
+    let sent = desk.terminals.ask(address(), ask);
+    assert!(tokio::time::timeout(Duration::from_secs(1), sent).await.is_err(), "it has left");
+    assert_eq!(desk.terminals.status(address()).unwrap().requests, 1);
+    desk.close().await;
+}
