@@ -53,7 +53,7 @@ nightly() {
     check
     export PROPTEST_CASES="${PROPTEST_CASES:-1000000}" DLT645_FRAMES="${DLT645_FRAMES:-100000000}"
     export CHAOBIAO_LATE_ANSWERS="${CHAOBIAO_LATE_ANSWERS:-1000000}" CHAOBIAO_STORMS="${CHAOBIAO_STORMS:-20000}"
-    export CHAOBIAO_TOWNS="${CHAOBIAO_TOWNS:-1000}"
+    export CHAOBIAO_TOWNS="${CHAOBIAO_TOWNS:-1000}" CHAOBIAO_TERMINAL_METERS="${CHAOBIAO_TERMINAL_METERS:-200}"
     step cargo test --locked --workspace --release
     step cargo test --locked --workspace --release --tests -- --ignored --nocapture
 }

@@ -159,8 +159,8 @@ fn checked(
         let detail = format!("{}: the terminal does not say when it read the meter", total.code());
         return Err(Missed::new(MissingCause::NoFreeze, detail));
     };
-    // It is written without seconds.
-    if at.plus(MINUTE) <= midnight || at > now.plus(tolerance) {
+    // It is written without seconds, and many write the last minute of the day.
+    if at.plus(MINUTE) < midnight || at > now.plus(tolerance) {
         let detail = format!("{}: read from the meter at {told}", total.code());
         return Err(Missed::new(MissingCause::NoFreeze, detail));
     }
@@ -225,8 +225,10 @@ mod tests {
     #[test]
     fn f24_old_data_under_a_new_question_are_no_values() {
         assert_eq!(cause(&[frame(&unit(1, 0x19, READ, &[TEN]))]), MissingCause::NoFreeze);
-        let stale = [0x30, 0x23, 0x20, 0x08, 0x24];
+        let stale = [0x58, 0x23, 0x20, 0x08, 0x24];
         assert_eq!(cause(&[frame(&unit(1, 0x20, stale, &[TEN]))]), MissingCause::NoFreeze);
+        let last_minute = [0x59, 0x23, 0x20, 0x08, 0x24];
+        assert!(of(&[frame(&unit(1, 0x20, last_minute, &[TEN]))])[&1].is_ok(), "as it was captured");
         let to_come = [0x30, 0x02, 0x21, 0x08, 0x24];
         assert_eq!(cause(&[frame(&unit(1, 0x20, to_come, &[TEN]))]), MissingCause::NoFreeze);
         let untold = [0xEE; 5];
