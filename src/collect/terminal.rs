@@ -77,6 +77,8 @@ pub(super) struct TerminalNight {
     held: HashMap<Id<Meter>, Frozen>,
     /// Meters of which the curves of the day before were asked for.
     curved: HashSet<Id<Meter>>,
+    /// Meters of which earlier days were asked for.
+    repaired: HashSet<Id<Meter>>,
 }
 
 impl TerminalNight {
@@ -102,8 +104,8 @@ impl TerminalNight {
             patience: inner.settings.collection.pass_pause,
             stop: line.stop.clone(),
         };
-        let (due, held, curved) = (HashMap::new(), HashMap::new(), HashSet::new());
-        let mut night = Self { line, facts, asker, session, clocks, verified, due, held, curved };
+        let (due, held, curved, repaired) = Default::default();
+        let mut night = Self { line, facts, asker, session, clocks, verified, due, held, curved, repaired };
         night.take_due();
         Ok(night)
     }
@@ -141,13 +143,14 @@ impl TerminalNight {
         }
         self.read_registers(self.line.pending(may_be_better)).await;
         self.read_curves().await;
+        self.read_gaps().await;
         if is_first {
-            self.read_gaps().await;
             self.read_new_events().await;
         }
         self.forward().await;
         self.verify().await?;
         self.read_curves().await;
+        self.read_gaps().await;
         Ok(())
     }
 
@@ -215,16 +218,17 @@ impl TerminalNight {
         }
     }
 
-    /// Registers and curves of earlier days, of verified points.
+    /// Registers and curves of earlier days, of verified points, each once.
     async fn read_gaps(&mut self) {
-        self.read_earlier_registers().await;
+        let mut sites = self.line.answering();
+        sites.retain(|site| self.is_believed(site) && !self.repaired.contains(&site.meter_id));
+        self.repaired.extend(sites.iter().map(|site| site.meter_id));
+        self.read_earlier_registers(&sites).await;
         let settings = self.line.inner.settings.intervals.clone();
         if settings.mode != IntervalMode::LoadRecord {
             return;
         }
         let span = (self.line.run.day.plus(-2), settings.repair_days.saturating_sub(1));
-        let mut sites = self.line.answering();
-        sites.retain(|site| self.is_believed(site));
         for site in sites {
             for gap in self.facts.curve_gaps(&settings, &site, span) {
                 if self.line.is_over() {

@@ -124,18 +124,18 @@ impl TerminalNight {
         against.map_or(Ok(()), Err)
     }
 
-    /// Registers of earlier midnights that are missing, of verified points, day by day.
-    pub(super) async fn read_earlier_registers(&mut self) {
+    /// Registers of earlier midnights that are missing of these meters, day by day.
+    pub(super) async fn read_earlier_registers(&mut self, sites: &[Arc<SiteMeter>]) {
         let collection = self.line.inner.settings.collection.clone();
         let mut days: BTreeMap<(Day, Vec<i32>), (Vec<Item>, Pointed)> = BTreeMap::new();
-        for site in self.line.answering() {
-            let Some(point) = point_of(&site).filter(|_| self.is_believed(&site)) else { continue };
+        for site in sites {
+            let Some(point) = point_of(site) else { continue };
             let span = (self.day(), collection.repair_days);
             for gap in self.facts.register_gaps(site.meter_id, &collection.registers, span, site.installed_at)
             {
                 let key = (gap.day, gap.items.iter().map(|item| item.key().number()).collect());
                 let (_, pointed) = days.entry(key).or_insert_with(|| (gap.items.clone(), Vec::new()));
-                pointed.push((Arc::clone(&site), point));
+                pointed.push((Arc::clone(site), point));
             }
         }
         for ((day, _), (totals, pointed)) in days {
