@@ -45,7 +45,6 @@ use super::line::{LineRun, may_be_better};
 use super::phase::{Facts, Step};
 use crate::channel::Lane;
 use crate::config::IntervalMode;
-use crate::domain::access::Regions;
 use crate::domain::{
     ClockOffset, Day, Id, Meter, MeterPath, MissingCause, Moment, Quality, RunMeter, RunOutcome, Suspicion,
     meter_clock,
@@ -94,7 +93,7 @@ impl TerminalNight {
         let since = line.run.day.plus(-i64::from(depth)).start();
         let clocks = inner.store.terminal_clocks(address, since).await?;
         let verified = inner.store.verified_points(address).await?;
-        let session = Session::of(inner.store.terminal(address, &Regions::All).await?);
+        let session = Session::of(inner.store.told_of_terminal(address).await?);
         let asker = TerminalAsker {
             terminals,
             address,

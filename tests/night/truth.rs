@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chaobiao::domain::{Coded, Day, Id, Item, Meter, Moment, Quality, RunKind, RunOutcome, RunState, Source};
+use chaobiao::domain::{
+    Coded, Day, Id, Item, Meter, Moment, Quality, RunKind, RunMeter, RunOutcome, RunState, Source,
+};
 use dlt645::address::MeterAddress;
 use simulator::world::fitted::Shared;
 
@@ -55,7 +57,7 @@ impl Town {
     /// with every meter read or missing for a cause.
     pub(crate) async fn judge(&self, (from, until): (Day, Day), nights: &[Day]) -> Findings {
         let mut findings = Findings::default();
-        let meters = self.numbers().await;
+        let meters: BTreeMap<_, _> = self.numbers().await.into_iter().collect();
         let mut readings = HashMap::new();
         for (id, address) in &meters {
             readings.insert(*id, self.judge_registers(*id, *address, (from, until), &mut findings).await);
@@ -63,14 +65,28 @@ impl Town {
         for night in nights {
             self.judge_night(*night, &meters, &readings, &mut findings).await;
         }
+        let told = self.told(from, until).await;
         for (id, address) in &meters {
-            self.judge_curves(*id, *address, (from, until), &mut findings).await;
+            self.judge_curves(*id, *address, (from, until), &told, &mut findings).await;
             if let Some(readings) = readings.get(id) {
                 self.judge_bill(*address, readings, (from, until), &mut findings).await;
             }
         }
         self.judge_hand_over(&mut findings).await;
         findings
+    }
+
+    /// What the night behind each of these days told of each meter.
+    async fn told(&self, from: Day, until: Day) -> HashMap<Day, HashMap<Id<Meter>, RunMeter>> {
+        let mut told = HashMap::new();
+        for day in std::iter::successors(Some(from), |day| Some(day.next())).take_while(|day| *day < until) {
+            let Some(run) = self.store.run_of("site", day.next(), RunKind::Nightly).await.unwrap() else {
+                continue;
+            };
+            let outcomes = self.store.run_meters(run.id).await.unwrap();
+            told.insert(day, outcomes.into_iter().map(|outcome| (outcome.meter, outcome)).collect());
+        }
+        told
     }
 
     /// Every accepted reading is what the meter held, and there is one of each key.
@@ -123,7 +139,7 @@ impl Town {
     async fn judge_night(
         &self,
         day: Day,
-        meters: &[(Id<Meter>, MeterAddress)],
+        meters: &BTreeMap<Id<Meter>, MeterAddress>,
         readings: &HashMap<Id<Meter>, Readings>,
         findings: &mut Findings,
     ) {
@@ -145,7 +161,7 @@ impl Town {
         let deadline = self.config.collection.deadline.on(day);
         let total = self.config.collection.registers.first().unwrap();
         for outcome in outcomes {
-            let Some((_, address)) = meters.iter().find(|(id, _)| *id == outcome.meter) else { continue };
+            let Some(address) = meters.get(&outcome.meter) else { continue };
             match outcome.outcome {
                 RunOutcome::Waiting => findings.wrong.push(format!("i19: {day} {address}: no outcome")),
                 RunOutcome::Missing(cause) => *findings.missing.entry(cause.name()).or_default() += 1,
@@ -172,6 +188,7 @@ impl Town {
         id: Id<Meter>,
         address: MeterAddress,
         (from, until): (Day, Day),
+        told: &HashMap<Day, HashMap<Id<Meter>, RunMeter>>,
         findings: &mut Findings,
     ) {
         let items = &self.config.intervals.items;
@@ -199,11 +216,7 @@ impl Town {
         let each = usize::from(self.config.intervals.slots.count());
         let days = std::iter::successors(Some(from), |day| Some(day.next())).take_while(|day| *day < until);
         for day in days {
-            let Some(run) = self.store.run_of("site", day.next(), RunKind::Nightly).await.unwrap() else {
-                continue;
-            };
-            let outcomes = self.store.run_meters(run.id).await.unwrap();
-            let Some(outcome) = outcomes.iter().find(|outcome| outcome.meter == id) else { continue };
+            let Some(outcome) = told.get(&day).and_then(|told| told.get(&id)) else { continue };
             let there: usize = items.iter().filter_map(|item| filled.get(&(*item, day))).sum();
             let empty = each * items.len() - there.min(each * items.len());
             // A meter that keeps no load record has no curve to miss.

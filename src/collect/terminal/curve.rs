@@ -56,6 +56,13 @@ impl Wanted<'_> {
         ends.copied().all(|state| register::judge(state, before, after, limits).is_accepted())
     }
 
+    /// Whether there is anything to compare a curve with: without a register of a midnight, one that belongs to another
+    /// point would look like any other.
+    fn can_be_judged(&self, item: Item) -> bool {
+        let is_of = |key: &RegisterKey| key.meter == self.site.meter_id && key.item == item;
+        item.way() != Some(Way::Up) || self.midnights.keys().any(is_of)
+    }
+
     /// The registers that tell between which values its curves have to lie.
     pub(super) fn midnights_of(site: &SiteMeter, gap: &CurveGap) -> Vec<RegisterKey> {
         let rising = gap.items.iter().filter(|item| item.way() == Some(Way::Up));
@@ -86,7 +93,10 @@ pub(super) async fn read_curves(
             Err(missed) => {
                 let is_there = matches!(
                     missed.cause,
-                    MissingCause::NoSuchData | MissingCause::NoValue | MissingCause::WrongForm
+                    MissingCause::NoSuchData
+                        | MissingCause::NoValue
+                        | MissingCause::PointNotVerified
+                        | MissingCause::WrongForm
                 );
                 first = first.or(Some(missed));
                 if !is_there {
@@ -103,6 +113,10 @@ async fn read_curve(
     wanted: Wanted<'_>,
     item: Item,
 ) -> Result<(DayCurve, Answered), Missed> {
+    if !wanted.can_be_judged(item) {
+        let detail = format!("curve of {}: no register of its midnights to compare it with", item.code());
+        return Err(Missed::new(MissingCause::PointNotVerified, detail));
+    }
     let none =
         |what: &str| Missed::new(MissingCause::NoSuchData, format!("curve of {}: {what}", item.code()));
     let function = items::curve(item).ok_or_else(|| none("terminals keep none"))?;

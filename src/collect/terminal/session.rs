@@ -11,7 +11,7 @@ use super::ask::TerminalAsker;
 use super::{TerminalNight, archive, items, point_of};
 use crate::domain::{ClockOffset, MissingCause};
 use crate::store::Batch;
-use crate::store::terminal::{ArchiveCompared, TerminalLine};
+use crate::store::terminal::{ArchiveCompared, TerminalTold};
 
 /// What is known of a terminal in this night.
 #[derive(Clone, Debug, Default)]
@@ -30,13 +30,8 @@ pub(super) struct Session {
 
 impl Session {
     /// What is known before it was asked.
-    pub(super) fn of(kept: Option<TerminalLine>) -> Self {
-        let kept = kept.as_ref();
-        Self {
-            events_read: kept.map_or((None, None), |kept| kept.events_read),
-            has_frames: kept.is_some_and(|kept| kept.frames.is_some()),
-            ..Self::default()
-        }
+    pub(super) fn of(told: TerminalTold) -> Self {
+        Self { events_read: told.events_read, has_frames: told.frames.is_some(), ..Self::default() }
     }
 }
 

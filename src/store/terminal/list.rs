@@ -59,6 +59,15 @@ pub struct TerminalEventLine {
     pub collected_at: Moment,
 }
 
+/// What a terminal told of itself in earlier nights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TerminalTold {
+    /// The largest frames it takes and sends, in counted bytes.
+    pub frames: Option<(u16, u16)>,
+    /// Behind which places its important and its ordinary events are read.
+    pub events_read: (Option<u8>, Option<u8>),
+}
+
 impl Store {
     /// The terminals that are taken in or named by the archive, in the order of their addresses. Who does not see all regions
     /// sees those that have a meter in theirs.
@@ -100,6 +109,20 @@ impl Store {
         regions: &Regions,
     ) -> Result<Option<TerminalLine>, StoreError> {
         Ok(self.terminals(regions).await?.into_iter().find(|line| line.address == of))
+    }
+
+    /// What a terminal told of itself in earlier nights; nothing of one that was never asked.
+    ///
+    /// # Errors
+    /// As [`Self::terminals`].
+    pub async fn told_of_terminal(&self, terminal: TerminalAddress) -> Result<TerminalTold, StoreError> {
+        let mut reading = self.read("reading what a terminal told").await?;
+        let rows: Vec<OwnRow> = reading.rows(OWN, &[terminal.to_string().into()]).await?;
+        let told = |(takes, sends, important, ordinary)| TerminalTold {
+            frames: size(takes).zip(size(sends)),
+            events_read: (place(important), place(ordinary)),
+        };
+        Ok(rows.into_iter().next().map_or_else(TerminalTold::default, told))
     }
 
     /// How the clock of a terminal stood in its last session before an instant and in all since, in order of time.
@@ -192,6 +215,9 @@ type KeptRow = (
 /// Terminal, important, code, meter, began, record, came in.
 type EventRow = (String, i64, i64, Option<i64>, Option<String>, String, i64);
 
+/// Takes, sends, important and ordinary events read.
+type OwnRow = (Option<i64>, Option<i64>, Option<i64>, Option<i64>);
+
 /// Address, meters, verified, read and planned in the last run, the clock.
 type ToldRow = (String, i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
@@ -213,8 +239,6 @@ fn line(row: KeptRow, told: &mut HashMap<String, ToldRow>) -> Result<TerminalLin
     ) = row;
     let told = told.remove(&text);
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
-    let small = |number: Option<i64>| number.and_then(|number| u16::try_from(number).ok());
-    let place = |number: Option<i64>| number.and_then(|number| u8::try_from(number).ok());
     let archive = read_at.map(|at| {
         let differences = differences.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let records = records.and_then(|records| u32::try_from(records).ok());
@@ -234,12 +258,20 @@ fn line(row: KeptRow, told: &mut HashMap<String, ToldRow>) -> Result<TerminalLin
         last_run: last_run.filter(|(_, planned)| *planned > 0),
         logged_in_at: logged_in.map(Moment::from_micros),
         heard_at: heard.map(Moment::from_micros),
-        frames: small(takes).zip(small(sends)),
+        frames: size(takes).zip(size(sends)),
         archive,
         events_read: (place(e1), place(e2)),
         clock,
         verified,
     })
+}
+
+fn size(number: Option<i64>) -> Option<u16> {
+    number.and_then(|number| u16::try_from(number).ok())
+}
+
+fn place(number: Option<i64>) -> Option<u8> {
+    number.and_then(|number| u8::try_from(number).ok())
 }
 
 fn address(text: &str) -> Result<TerminalAddress, StoreError> {
@@ -261,6 +293,8 @@ const KEPT: &str = "SELECT k.address, t.name, t.adopted_at, t.adopted_by, t.logg
     FROM (SELECT address FROM terminal WHERE adopted_at IS NOT NULL AND forgotten_at IS NULL UNION \
     SELECT m.terminal FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
     WHERE m.terminal IS NOT NULL) k LEFT JOIN terminal t ON t.address = k.address ORDER BY 1";
+
+const OWN: &str = "SELECT takes, sends, important, ordinary FROM terminal WHERE address = $1";
 
 const AREAS: &str = "SELECT DISTINCT m.terminal, p.area_id FROM meter m \
     JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
