@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chaobiao::domain::access::Regions;
-use chaobiao::domain::{MissingCause, Moment, Quality, RunState, Source};
+use chaobiao::domain::{Coded, Item, MissingCause, Moment, Quality, RunState, Source};
 use chaobiao::store::terminal::{DifferenceKind, VerifiedPoint};
 use chaobiao::store::{Address, Batch};
 use simulator::concentrator::fault::{Kind, Plan};
@@ -175,6 +175,33 @@ async fn f24_a_terminal_that_tells_old_data_or_those_of_other_points_is_not_beli
         head_end.close().await;
         town.close().await;
     }
+}
+
+#[tokio::test]
+async fn f24_a_curve_without_a_register_to_compare_it_with_is_not_booked() {
+    // The reverse registers of no midnight are read, so nothing tells a reverse curve from that of another point.
+    let more = format!("{NO_HISTORY}items = [\"1.8.0\", \"2.8.0\"]\n")
+        .replace("repair_days = 0", "repair_days = 0\nregisters = [\"1.8.0\"]");
+    let (_folder, town) = town(world(12, 1, 31), &more, swift).await;
+    verify(&town).await;
+    set_faults(&town, &[(Kind::WrongPoint, "30%")]);
+    let head_end = town.head_end();
+    let night = day("2026-11-22");
+    let report = town.night(&head_end, night).await;
+    assert_eq!(report.progress.read, 12, "{:?}", report.progress);
+    assert!(struck(&town, Kind::WrongPoint) > 2);
+    let findings = town.judge((night.previous(), night), &[night]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    let numbers: Vec<_> = town.numbers().await.into_iter().map(|(id, _)| id).collect();
+    let [forward, reverse]: [Item; 2] = town.config.intervals.items.clone().try_into().unwrap();
+    let (first, last) = (night.previous(), night);
+    let booked = town.store.curves(&numbers, &[forward], first, last).await.unwrap();
+    assert!(booked.len() > 6, "curves that can be judged are taken: {}", booked.len());
+    assert_eq!(town.store.curves(&numbers, &[reverse], first, last).await.unwrap(), Vec::new());
+    let untold = findings.holes.get(MissingCause::PointNotVerified.name()).copied().unwrap_or_default();
+    assert!(untold >= 6 * 96, "{:?}", findings.holes);
+    head_end.close().await;
+    town.close().await;
 }
 
 /// The records of points 1 and 2 are exchanged, and there is none of point 3.
