@@ -10,7 +10,7 @@ use chaobiao::store::terminal::{DifferenceKind, VerifiedPoint};
 use chaobiao::store::{Address, Batch};
 use simulator::concentrator::fault::{Kind, Plan};
 use simulator::concentrator::habits::Habits;
-use simulator::concentrator::settings::Settings;
+use simulator::concentrator::settings::{Air, Settings};
 use simulator::concentrator::{EventRecord, Setup};
 use simulator::fault::Share;
 use simulator::world::file::{BusEntry, WorldFile};
@@ -416,4 +416,54 @@ async fn a_night_costs_the_bytes_that_it_has_to() {
     let curves = both.2 - registers.2;
     assert!((METERS * 2 * 391..METERS * 2 * 430).contains(&curves), "{curves}");
     assert!(registers.0 < 3 * METERS.div_ceil(16) + 12, "{registers:?}");
+}
+
+fn over_gprs(setup: Setup) -> Setup {
+    let setup = swift(setup);
+    Setup { settings: Settings { air: Air::GPRS, ..setup.settings }, ..setup }
+}
+
+fn over_4g(setup: Setup) -> Setup {
+    let setup = swift(setup);
+    Setup { settings: Settings { air: Air::CAT_1, ..setup.settings }, ..setup }
+}
+
+/// A site behind terminals of 500 meters each, over both kinds of network: what each terminal costs, and how long it takes.
+/// There are 100,000 meters where `CHAOBIAO_TERMINALS` is 200.
+#[tokio::test]
+#[ignore = "takes minutes; a long run"]
+async fn a_night_of_terminals_takes_the_minutes_of_their_network() {
+    const EACH: usize = 500;
+    let terminals: u16 = std::env::var("CHAOBIAO_TERMINALS").map_or(4, |text| text.parse().unwrap());
+    let networks: [(&str, fn(Setup) -> Setup, u64); 2] = [("GPRS", over_gprs, 20), ("4G", over_4g, 3)];
+    let only = std::env::var("CHAOBIAO_NETWORK").ok();
+    for (name, network, limit) in networks {
+        if only.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
+        let meters = EACH * usize::from(terminals);
+        let more = NO_HISTORY.replace("[intervals]", "events = false\n[intervals]");
+        let (_folder, town) = town(world(meters, terminals, 32), &more, network).await;
+        verify(&town).await;
+        let head_end = town.head_end();
+        let night = day("2026-11-22");
+        let report = town.night(&head_end, night).await;
+        assert_eq!(usize::try_from(report.progress.read).unwrap(), meters, "{:?}", report.progress);
+        let took = report.run.ended_at.unwrap().since(report.run.started_at);
+        let each: Vec<_> =
+            head_end.terminals.all().iter().map(|s| (s.requests, s.sent_bytes, s.received_bytes)).collect();
+        println!("{name}: {meters} meters in {} s", took.as_secs());
+        println!(
+            "questions, bytes down, bytes up of a terminal: {:?} to {:?}",
+            each.iter().min(),
+            each.iter().max()
+        );
+        let findings = town.judge((night.previous(), night), &[night]).await;
+        println!("{} registers, {} slots", findings.registers, findings.slots);
+        assert_eq!(findings.wrong, Vec::<String>::new());
+        assert_eq!((findings.registers, findings.slots), (meters * 10, meters * 2 * 96), "{findings:?}");
+        assert!(took <= Duration::from_secs(limit * 60), "{took:?}");
+        head_end.close().await;
+        town.close().await;
+    }
 }

@@ -156,7 +156,8 @@ impl Concentrator {
         if strikes(Kind::Silence, self) {
             return;
         }
-        let mut due = self.now.plus(self.thinks(heading.request));
+        let air = self.settings.air;
+        let mut due = self.now.plus(self.thinks(heading.request)).plus(air.round_trip);
         if strikes(Kind::Late, self) {
             let seconds = self.faults.number(Kind::Late, heading.request, 60, 300);
             due = due.plus(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()));
@@ -175,6 +176,7 @@ impl Concentrator {
                     let keep = self.faults.number(Kind::Cut, heading.request, 1, 19);
                     frame.truncate(usize::try_from(keep).unwrap_or_default());
                 }
+                due = due.plus(air.takes(frame.len()));
                 self.send(due, heading.link, &frame);
             }
         }

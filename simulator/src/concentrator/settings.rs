@@ -45,7 +45,36 @@ pub struct Settings {
     pub density: u8,
     /// The line to its meters.
     pub plc: Plc,
+    /// The network to its master.
+    pub air: Air,
 }
+
+/// What the network between a terminal and its master costs each answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Air {
+    /// From a request to the first byte of its answer, beside what the terminal thinks.
+    pub round_trip: Duration,
+    /// How fast an answer goes up, bits a second; 0 for at once.
+    pub bits_a_second: u32,
+}
+
+impl Air {
+    /// GPRS: 0.7 s, 20 kbit/s up.
+    pub const GPRS: Self = Self { round_trip: Duration::from_millis(700), bits_a_second: 20_000 };
+    /// 4G, category 1: 0.08 s, 1 Mbit/s up.
+    pub const CAT_1: Self = Self { round_trip: Duration::from_millis(80), bits_a_second: 1_000_000 };
+
+    /// How long so many bytes take, with the [`HEADS`] of TCP/IP.
+    #[must_use]
+    pub fn takes(self, bytes: usize) -> Duration {
+        let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(HEADS).saturating_mul(8);
+        let micros = bits.saturating_mul(1_000_000).checked_div(self.bits_a_second.into());
+        Duration::from_micros(micros.unwrap_or_default())
+    }
+}
+
+/// What TCP and IP put before the bytes of a frame.
+pub const HEADS: u64 = 40;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -69,6 +98,7 @@ impl Default for Settings {
             keeps_curve_days: 10,
             density: 1,
             plc: Plc::default(),
+            air: Air::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Simulated terminals (concentrators) that dial a master, with the meters behind them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use gdw1376::address::TerminalAddress;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use simulator::concentrator::Concentrator;
 pub(super) use simulator::concentrator::fault::Plan as Faults;
 use simulator::concentrator::fault::{Counts, Kind};
-use simulator::concentrator::settings::Settings;
+use simulator::concentrator::settings::{Air, Settings};
 use simulator::instant::At;
 use simulator::serve::{LiveConcentrator, Server};
 use simulator::world::file::{BusEntry, WorldFile};
@@ -29,9 +30,31 @@ pub(super) struct Terminals {
     /// Address of the first terminal, region and number; the others follow it
     #[arg(long, value_name = "ADDR", default_value = "1100-0001")]
     pub(super) first_terminal: TerminalAddress,
+    /// What the network of the terminals is like: none (at once), gprs (0.7 s, 20 kbit/s) or 4g (0.08 s, 1 Mbit/s)
+    #[arg(long, value_name = "NET", default_value = "none", requires = "concentrator")]
+    air: Net,
     /// Write the archive of the meters to this file, for `meters import`
     #[arg(long, value_name = "FILE.csv")]
     pub(super) archive: Option<PathBuf>,
+}
+
+/// A mobile network.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Net {
+    None,
+    Gprs,
+    #[value(name = "4g")]
+    FourG,
+}
+
+impl Net {
+    const fn air(self) -> Air {
+        match self {
+            Self::None => Air { round_trip: Duration::ZERO, bits_a_second: 0 },
+            Self::Gprs => Air::GPRS,
+            Self::FourG => Air::CAT_1,
+        }
+    }
 }
 
 /// Lines whose meters will hang behind terminals instead.
@@ -121,6 +144,7 @@ impl Terminals {
         is_swift: bool,
     ) -> Result<Running, CliError> {
         let settings = if is_swift { Settings::swift() } else { Settings::default() };
+        let settings = Settings { air: self.air.air(), ..settings };
         let setups = world.setups(start, settings);
         let dials = match &self.concentrator {
             Some(dials) if has_port(dials) => dials.clone(),

@@ -3,6 +3,7 @@ use core::time::Duration;
 use super::rig::*;
 use crate::concentrator::Act;
 use crate::concentrator::habits::{Front, Habits};
+use crate::concentrator::settings::Air;
 use crate::sample;
 
 const LOGIN: &str = "68 32 00 32 00 68 C9 00 11 39 30 00 02 70 00 00 01 00 B6 16";
@@ -141,4 +142,21 @@ fn a_report_is_repeated_with_its_number_until_somebody_confirms() {
     rig.run(Duration::from_secs(700));
     let answer = rig.ask_one(gdw1376::afn::Afn::CLASS_1, &[0, 0, 2, 0]);
     assert_eq!(answer[6], 0x88, "everything is confirmed");
+}
+
+#[test]
+fn an_answer_takes_as_long_as_its_network() {
+    let take = |air| {
+        let mut setup = setup(1);
+        (setup.settings.air, setup.settings.thinks) = (air, (Duration::ZERO, Duration::ZERO));
+        let mut rig = Rig::on_line(setup);
+        let asked_at = rig.now;
+        rig.ask(gdw1376::afn::Afn::CLASS_1, &[0, 0, 2, 0]);
+        let (at, _, bytes) = rig.heard.last().unwrap();
+        (at.since(asked_at), u32::try_from(bytes.len()).unwrap())
+    };
+    let (at_once, _) = take(Air::default());
+    let (gprs, bytes) = take(Air::GPRS);
+    assert_eq!(at_once, Duration::ZERO);
+    assert_eq!(gprs, Duration::from_millis(700) + Duration::from_micros(400) * (bytes + 40));
 }
