@@ -200,20 +200,26 @@ impl TerminalNight {
         };
         sites.retain(|site| is_read(site) && self.is_believed(site) && !self.curved.contains(&site.meter_id));
         self.line.expect(sites.len());
-        for site in sites {
-            if self.line.is_over() {
-                return;
+        for sites in sites.chunks(KEPT_AT_ONCE) {
+            let (mut batch, mut outcomes) = (Batch::default(), Vec::new());
+            for site in sites {
+                if self.line.is_over() {
+                    break;
+                }
+                let gaps = self.facts.curve_gaps(&settings, site, (self.line.run.day.previous(), 1));
+                let (brought, missed) = self.curves_of(site, &gaps).await;
+                let Some(mut outcome) = self.line.outcome_of(site.meter_id) else { continue };
+                let slots: usize = brought.curves.iter().map(|(_, curve)| curve.filled().count()).sum();
+                let wanted: u64 = gaps.iter().map(|gap| u64::from(gap.slots)).sum();
+                let left = wanted.saturating_sub(u64::try_from(slots).unwrap_or(u64::MAX));
+                let cause = (left > 0).then(|| missed.map_or(MissingCause::NoValue, |missed| missed.cause));
+                outcome.holes = Some((u32::try_from(left).unwrap_or(u32::MAX), cause));
+                self.curved.insert(site.meter_id);
+                batch.curves.extend(brought.curves);
+                batch.fetches.extend(brought.fetches);
+                outcomes.push(outcome);
             }
-            let gaps = self.facts.curve_gaps(&settings, &site, (self.line.run.day.previous(), 1));
-            let (batch, missed) = self.curves_of(&site, &gaps).await;
-            let Some(mut outcome) = self.line.outcome_of(site.meter_id) else { continue };
-            let slots: usize = batch.curves.iter().map(|(_, curve)| curve.filled().count()).sum();
-            let wanted: u64 = gaps.iter().map(|gap| u64::from(gap.slots)).sum();
-            let left = wanted.saturating_sub(u64::try_from(slots).unwrap_or(u64::MAX));
-            let cause = (left > 0).then(|| missed.map_or(MissingCause::NoValue, |missed| missed.cause));
-            outcome.holes = Some((u32::try_from(left).unwrap_or(u32::MAX), cause));
-            self.curved.insert(site.meter_id);
-            self.line.keep(batch, vec![outcome]).await;
+            self.line.keep(batch, outcomes).await;
         }
     }
 
@@ -228,18 +234,24 @@ impl TerminalNight {
             return;
         }
         let span = (self.line.run.day.plus(-2), settings.repair_days.saturating_sub(1));
-        for site in sites {
+        let mut batch = Batch::default();
+        'sites: for site in sites {
             for gap in self.facts.curve_gaps(&settings, &site, span) {
                 if self.line.is_over() {
-                    return;
+                    break 'sites;
                 }
-                let (batch, missed) = self.curves_of(&site, std::slice::from_ref(&gap)).await;
-                self.line.keep(batch, Vec::new()).await;
+                let (brought, missed) = self.curves_of(&site, std::slice::from_ref(&gap)).await;
+                batch.curves.extend(brought.curves);
+                batch.fetches.extend(brought.fetches);
                 if missed.is_some_and(|missed| missed.cause == MissingCause::TerminalOffline) {
-                    return;
+                    break 'sites;
+                }
+                if batch.curves.len() >= KEPT_AT_ONCE {
+                    self.line.keep(std::mem::take(&mut batch), Vec::new()).await;
                 }
             }
         }
+        self.line.keep(batch, Vec::new()).await;
     }
 
     async fn curves_of(&self, site: &SiteMeter, gaps: &[CurveGap]) -> (Batch, Option<Missed>) {
@@ -333,6 +345,8 @@ fn point_of(site: &SiteMeter) -> Option<Point> {
 
 /// How many forwarded visits have a question ready at once. The terminal carries one at a time.
 const AT_ONCE: usize = 3;
+/// How many meters' curves are kept together: a commit is waited for, and a terminal on 4G answers sooner than it is done.
+const KEPT_AT_ONCE: usize = 8;
 /// How long a point stays verified.
 pub const VERIFY_AGAIN: Duration = Duration::from_secs(30 * 86_400);
 /// How many points of a terminal are verified again in one night at most.
