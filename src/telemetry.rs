@@ -2,11 +2,15 @@
 //!
 //! Labels come from closed sets; no address, name of a line or message is ever one. What belongs to one line is told by
 //! the status of that line. Facts about the service, such as a backlog, are not counted here: they are asked of the
-//! database when somebody wants to know.
+//! database when somebody wants to know ([`facts`]).
 
+pub mod facts;
 pub mod log;
+mod recorder;
 
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+pub use recorder::{Recorder, RecorderError};
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 
 /// Exchanges that ended, by `function` (of the protocol) and `outcome`.
 pub const EXCHANGES: &str = "amr_exchange_total";
@@ -96,17 +100,45 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Tells the recorder what each metric says. Call it once, after the recorder is installed.
-pub fn describe() {
+/// Tells the recorder what each metric says. What is counted without labels begins with nothing, so that the first that
+/// is counted is seen as more than before.
+fn describe() {
     for (name, says) in COUNTERS {
         describe_counter!(*name, *says);
     }
-    describe_gauge!(QUEUE_DEPTH, "jobs that wait, by lane");
-    describe_gauge!(LINES_UP, "lines that are up");
-    describe_gauge!(TERMINAL_SESSIONS, "sessions of terminals");
-    describe_histogram!(EXCHANGE_SECONDS, metrics::Unit::Seconds, "how long exchanges took");
-    describe_histogram!(WAIT_SECONDS, metrics::Unit::Seconds, "how long jobs waited before their first byte");
+    for name in WITHOUT_LABELS {
+        counter!(*name).increment(0);
+    }
+    for (name, says) in GAUGES {
+        describe_gauge!(*name, *says);
+    }
+    for (name, says) in HISTOGRAMS {
+        describe_histogram!(*name, metrics::Unit::Seconds, *says);
+    }
 }
+
+/// The name of every metric there is, those of a histogram with their endings.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let plain = COUNTERS.iter().chain(GAUGES).map(|(name, _)| (*name).to_owned());
+    let facts = facts::FACTS.iter().map(|fact| fact.name.to_owned());
+    let parts = |name: &str| ["_bucket", "_sum", "_count"].map(|end| format!("{name}{end}"));
+    plain.chain(facts).chain(HISTOGRAMS.iter().flat_map(|(name, _)| parts(name))).collect()
+}
+
+const GAUGES: &[(&str, &str)] = &[
+    (QUEUE_DEPTH, "jobs that wait, by lane"),
+    (LINES_UP, "lines that are up"),
+    (TERMINAL_SESSIONS, "sessions of terminals"),
+];
+
+const HISTOGRAMS: &[(&str, &str)] = &[
+    (EXCHANGE_SECONDS, "how long exchanges took, by outcome"),
+    (WAIT_SECONDS, "how long jobs waited before their first byte, by lane"),
+];
+
+const WITHOUT_LABELS: &[&str] =
+    &[PANICS, HTTP_PANICS, FOREIGN_REQUESTS, CHATTER, HEART_BEATS, CAPTURE_LOST, SLOTS];
 
 const COUNTERS: &[(&str, &str)] = &[
     (HTTP_REQUESTS, "requests of browsers and programs that were answered, by class"),
@@ -147,9 +179,11 @@ mod tests {
     fn names_follow_their_form_and_are_their_own() {
         let mut names: Vec<&str> = COUNTERS.iter().map(|(name, _)| *name).collect();
         assert!(names.iter().all(|name| name.starts_with("amr_") && name.ends_with("_total")));
-        names.extend([QUEUE_DEPTH, LINES_UP, TERMINAL_SESSIONS, EXCHANGE_SECONDS, WAIT_SECONDS]);
+        names.extend(GAUGES.iter().chain(HISTOGRAMS).map(|(name, _)| *name));
+        names.extend(facts::FACTS.iter().map(|fact| fact.name));
         let distinct: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(distinct.len(), names.len());
-        describe();
+        let all = super::names();
+        assert!(all.contains(&"amr_exchange_duration_seconds_bucket".to_owned()));
     }
 }

@@ -6,7 +6,10 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Site;
@@ -61,6 +64,21 @@ pub fn anchors(file: &Path) -> Result<Vec<AuditHead>, AnchorError> {
     whole.lines().enumerate().map(line_of).collect()
 }
 
+/// When the end of the log was last known to be noted outside the database.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Noted(Arc<Mutex<Option<Instant>>>);
+
+impl Noted {
+    /// How long ago; `None` when no file is named, or nothing was noted since the start.
+    pub(super) fn age(&self) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
+    }
+
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
 impl Site {
     /// Notes the end of the audit log whenever it is due and has moved, and once more at the end. Verifies the whole log
     /// at the beginning and once a day.
@@ -95,6 +113,9 @@ impl Site {
             }
         };
         if head.number == last {
+            if file.is_some() {
+                self.noted.now();
+            }
             return last;
         }
         let AuditHead { number, hash } = head;
@@ -104,6 +125,7 @@ impl Site {
         let noted = tokio::task::spawn_blocking(move || note(&file, &line)).await;
         match noted {
             Ok(Ok(())) => {
+                self.noted.now();
                 self.settle(AlarmKind::AuditFailed, None).await;
                 number
             }

@@ -43,7 +43,7 @@ impl Site {
     }
 
     /// Where the site writes, by what for.
-    fn disks(&self) -> Vec<(&'static str, PathBuf)> {
+    pub(super) fn disks(&self) -> Vec<(&'static str, PathBuf)> {
         let capture = ("captured frames", existing(&self.config.capture.directory));
         match &self.config.database.place {
             DatabasePlace::Sqlite(file) => vec![("database", existing(file)), capture],
@@ -89,6 +89,28 @@ impl Site {
 fn existing(path: &Path) -> PathBuf {
     let there = path.ancestors().find(|path| path.exists());
     there.unwrap_or_else(|| Path::new(".")).to_owned()
+}
+
+/// How much room a disk has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Bytes in all.
+    pub(super) size: u64,
+    /// Bytes that we may still write.
+    pub(super) available: u64,
+    /// As [`used`] has it.
+    pub(super) used_percent: u64,
+}
+
+/// How much room the disk of a path has.
+pub(super) fn room(path: &Path) -> io::Result<Room> {
+    let found = statvfs(path)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size());
+    Ok(Room {
+        size: bytes(found.blocks()),
+        available: bytes(found.blocks_available()),
+        used_percent: used(path)?,
+    })
 }
 
 /// How much of the disk of a path is used, in percent rounded up: of its bytes or of its files, whichever is more. What
@@ -158,6 +180,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!((1..=100).contains(&used(folder.path()).unwrap()));
         assert!(used(&folder.path().join("none")).is_err());
+        let found = room(folder.path()).unwrap();
+        assert!(0 < found.available && found.available < found.size, "{found:?}");
         assert_eq!(existing(&folder.path().join("none/at/all")), folder.path());
         // A twentieth is the administrator's.
         assert_eq!((percent(100, 20, 15), percent(100, 5, 0), percent(100, 100, 95)), (85, 100, 0));

@@ -4,6 +4,7 @@
 //! for the operator to see to.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::AppError;
@@ -11,11 +12,17 @@ use crate::store::Address;
 
 /// Held as long as it lives; the system lets go of it when the process is killed.
 #[derive(Debug)]
-pub(super) struct SiteLock(#[expect(dead_code, reason = "its end is the end of the lock")] File);
+pub struct SiteLock {
+    file: File,
+    path: PathBuf,
+}
 
 impl SiteLock {
-    /// Takes the lock of a site whose database is a file.
-    pub(super) fn of(address: &Address) -> Result<Option<Self>, AppError> {
+    /// Takes the lock of a site whose database is a file; `None` for one whose database is a server.
+    ///
+    /// # Errors
+    /// [`AppError`] when another process has it, or the file cannot be made.
+    pub fn of(address: &Address) -> Result<Option<Self>, AppError> {
         let Address::Sqlite(database) = address else { return Ok(None) };
         let mut name = database.clone().into_os_string();
         name.push(".lock");
@@ -23,10 +30,17 @@ impl SiteLock {
         let failed = |source| AppError::Lock { path: path.clone(), source };
         let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self(file))),
+            Ok(()) => Ok(Some(Self { file, path })),
             Err(TryLockError::WouldBlock) => Err(AppError::InUse { path }),
             Err(TryLockError::Error(source)) => Err(AppError::Lock { path, source }),
         }
+    }
+
+    /// Whether the file that is locked still stands in its place: where it was taken away, another process can lock a new
+    /// one.
+    pub(super) fn is_held(&self) -> bool {
+        let (ours, there) = (self.file.metadata(), std::fs::metadata(&self.path));
+        matches!((ours, there), (Ok(ours), Ok(there)) if (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
     }
 }
 
@@ -40,6 +54,10 @@ mod tests {
         let address = Address::Sqlite(folder.path().join("site.db"));
         let held = SiteLock::of(&address).unwrap();
         assert_eq!(SiteLock::of(&address).unwrap_err().kind(), "in_use");
+        assert!(held.as_ref().is_some_and(SiteLock::is_held));
+        std::fs::rename(folder.path().join("site.db.lock"), folder.path().join("moved")).unwrap();
+        assert!(!held.as_ref().is_some_and(SiteLock::is_held), "another process could take our place");
+        std::fs::rename(folder.path().join("moved"), folder.path().join("site.db.lock")).unwrap();
         drop(held);
         assert!(SiteLock::of(&address).unwrap().is_some(), "let go with the process that held it");
     }

@@ -6,14 +6,20 @@
 //! start goes on with the run where it stopped.
 
 mod anchor;
+mod asked;
 mod console;
 mod disk;
 mod lock;
+mod pulse;
 mod schedule;
+mod tell_facts;
 mod terminals;
+mod watched;
 
 pub use anchor::{AnchorError, anchors};
 pub use console::Console;
+pub use lock::SiteLock;
+pub use watched::{WATCHERS_WAIT, WatchPort};
 
 use std::io;
 use std::path::PathBuf;
@@ -38,7 +44,8 @@ use crate::store::{Address, Migrations, Store, StoreError};
 use crate::supply::field::{FieldParts, Fields};
 use crate::supply::{Supply, SupplyParts, SupplySettings};
 use crate::terminal::{TerminalError, Terminals};
-use lock::SiteLock;
+use anchor::Noted;
+use pulse::Pulse;
 
 /// Why a site cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +92,9 @@ pub enum AppError {
     /// The port of the console.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The port for machines that watch.
+    #[error("the port of [metrics] cannot be opened")]
+    Watched(#[source] HttpError),
     /// The first account.
     #[error("the first account cannot be made")]
     FirstLogin(#[from] AccountError),
@@ -112,7 +122,7 @@ impl AppError {
             Self::Lock { .. } => "lock",
             Self::Overfull(_) => "overfull",
             Self::Collect(error) => error.kind(),
-            Self::Http(error) => error.kind(),
+            Self::Http(error) | Self::Watched(error) => error.kind(),
             Self::FirstLogin(error) => error.kind(),
         }
     }
@@ -147,7 +157,9 @@ pub struct Site {
     stop_waiting: CancellationToken,
     /// Something may be due for billing.
     billing_wake: Arc<Notify>,
-    _lock: Option<SiteLock>,
+    lock: Option<Arc<SiteLock>>,
+    pulse: Pulse,
+    noted: Noted,
 }
 
 /// What was handed to billing.
@@ -221,7 +233,9 @@ impl Site {
             stop_lines,
             stop_waiting,
             billing_wake,
-            _lock: lock,
+            lock: lock.map(Arc::new),
+            pulse: Pulse::default(),
+            noted: Noted::default(),
         })
     }
 
@@ -257,10 +271,28 @@ impl Site {
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
         let disks = self.watch_disks(stop);
         let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
+        let pulse = &self.pulse;
         tokio::join!(
-            billing, nights, polls, anchor, disks, console, asked, ordered, sending, watching, knowing,
+            pulse.beat(stop),
+            pulse.watch("billing", stop, billing),
+            pulse.watch("nights", stop, nights),
+            pulse.watch("audit", stop, anchor),
+            pulse.watch("disks", stop, disks),
+            pulse.watch("orders", stop, ordered),
+            pulse.watch("watching", stop, watching),
+            polls,
+            console,
+            asked,
+            sending,
+            knowing,
             keeping
         );
+    }
+
+    /// What of the site has stopped turning; nothing is as it should be. For a watchdog.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<&'static str> {
+        self.pulse.troubles()
     }
 
     /// Keeps what terminals report.

@@ -30,18 +30,24 @@ impl Serve {
         let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
         let Loaded { config, effective } = loaded;
         telemetry::log::start(config.log);
-        telemetry::describe();
+        let recorder = config.metrics.listen.map(|_| telemetry::Recorder::start()).transpose();
+        let recorder = recorder.map_err(|error| CliError::Failed(super::with_causes(&error)))?;
         let clock = Clock::system();
         let site = Site::start(config.clone(), clock.clone(), seed(&clock)).await;
         let site = site.map_err(|error| app_error(&error))?.showing(effective);
         let meters =
             site.store.site_meters().await.map_err(|error| super::database::store_error(&error))?.len();
         let console = site.open_console().await.map_err(|error| app_error(&error))?;
+        let watchers = site.open_watch_port().await.map_err(|error| app_error(&error))?;
         tell(site.lines.len(), meters, &config);
         if let Some(console) = &console {
             tell_console(console);
         }
         let stop = CancellationToken::new();
+        if let Some((port, recorder)) = watchers.zip(recorder) {
+            tracing::info!("metrics are at http://{}/metrics", port.at);
+            site.answer_watchers(port, recorder, &stop);
+        }
         let is_idle = {
             let serving = site.serve(console, &stop);
             tokio::pin!(serving);
@@ -113,6 +119,9 @@ pub(super) fn app_error(error: &AppError) -> CliError {
         )),
         AppError::Http(_) => CliError::Failed(format!(
             "{text}; give another address under [http] listen  控制台端口无法使用，请修改 [http] listen"
+        )),
+        AppError::Watched(_) => CliError::Failed(format!(
+            "{text}; give another address under [metrics] listen  监控端口无法使用，请修改 [metrics] listen"
         )),
         AppError::Overfull(_) => CliError::Usage(text),
         _ => CliError::Failed(text),

@@ -23,6 +23,7 @@ mod intervals;
 mod limit;
 mod line;
 mod log;
+mod metrics;
 mod nearest;
 mod on_demand;
 mod pace;
@@ -54,6 +55,7 @@ pub use http::Http;
 pub use intervals::{IntervalMode, Intervals};
 pub use line::{Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
+pub use metrics::Metrics;
 pub use on_demand::OnDemand;
 pub use pace::{Pace, pace_of};
 pub use secret_file::Secret;
@@ -101,6 +103,8 @@ pub struct Config {
     pub capture: Capture,
     /// The console and the API.
     pub http: Http,
+    /// What machines are told that watch the process.
+    pub metrics: Metrics,
     /// Where the end of the audit log is noted.
     pub audit: Audit,
     /// Cutting and restoring supply.
@@ -202,6 +206,8 @@ impl Config {
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
         let http = root.section("http", Http::read);
+        let console = http.enabled.then_some(http.listen);
+        let metrics = root.section("metrics", |section| Metrics::read(section, console));
         let audit = root.section("audit", |section| Audit::read(section, base));
         let supply = root.section("supply", |section| Supply::read(section, base));
         let config = Self {
@@ -219,6 +225,7 @@ impl Config {
             log,
             capture,
             http,
+            metrics,
             audit,
             supply,
         };

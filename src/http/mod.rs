@@ -245,6 +245,18 @@ pub async fn serve(services: Services, listener: TcpListener, tasks: &TaskTracke
     server::accept(router(services), listener, settings, tasks, stop).await;
 }
 
+/// Answers these routes alone on a port of their own, by the same rules for clients that do not move, until `stop`.
+pub async fn serve_alone(
+    router: Router,
+    listener: TcpListener,
+    most_connections: usize,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let settings = server::Accepting { most_connections, trusted_proxies: Arc::default() };
+    server::accept(router, listener, settings, tasks, stop).await;
+}
+
 /// All routes behind their checks, without a port: what [`serve`] serves, and what tests ask.
 pub fn router(services: Services) -> Router {
     let routes = routes();

@@ -109,6 +109,11 @@ pub enum Migrations {
     Check,
 }
 
+/// The schema of this version.
+pub(super) fn newest() -> i64 {
+    version_of(MIGRATIONS.len())
+}
+
 /// Brings the schema up to the last of `migrations`.
 pub(super) async fn migrate(
     engine: &Engine,

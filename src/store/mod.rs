@@ -19,6 +19,7 @@ mod batch;
 pub mod billing;
 mod engine;
 mod error;
+pub mod facts;
 mod fetch;
 mod held_time;
 mod interval;
@@ -72,6 +73,7 @@ use engine::Engine;
 use held_time::HeldTime;
 use number::Numbers;
 use partition::KnownDays;
+use sql::Sql;
 use transaction::Transaction;
 
 /// The database, opened. Clones share its connections.

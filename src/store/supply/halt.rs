@@ -207,7 +207,7 @@ impl Store {
 }
 
 /// What keeps all cuts back.
-pub(super) async fn halts_in_force(reading: &mut Transaction) -> Result<Vec<HaltKind>, StoreError> {
+pub(in crate::store) async fn halts_in_force(reading: &mut Transaction) -> Result<Vec<HaltKind>, StoreError> {
     let rows: Vec<(i64, i64, String, String)> = reading.rows(IN_FORCE, &[]).await?;
     rows.into_iter().map(|(kind, ..)| code("halt_kind", kind)).collect()
 }

@@ -26,6 +26,7 @@ pub use attempt::{AttemptOutcome, AttemptRecord, BeforeRecord, Intended, Intent,
 pub use due::{Due, LateRestore};
 pub use emergency::EmergencyReport;
 pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, PaymentEntry};
+pub(super) use halt::halts_in_force;
 pub use halt::{HaltRecord, Lifting};
 pub use known::{ArrearsRecord, IdentityRecord, NoticeKept, PaymentRecord, PointEvidence};
 pub use list::{ApprovalRecord, NoticeRecord, OrderFilter, OrderRecord, OrderView, PointRecord};
