@@ -12,6 +12,7 @@ pub mod clock;
 pub mod collect;
 pub mod config;
 pub mod domain;
+mod explain;
 pub mod http;
 pub mod link;
 pub mod manual;

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("archive", "domain config"),
     ("telemetry", "domain clock config"),
     ("link", "domain clock config telemetry"),
+    ("explain", "domain clock config telemetry link"),
     ("terminal", "domain clock config telemetry link"),
     ("channel", "domain clock config telemetry link terminal"),
     ("plan", "domain clock config telemetry"),
@@ -27,7 +28,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("alarm", "domain clock config telemetry terminal channel store"),
     (
         "http",
-        "domain clock config archive telemetry plan terminal channel store collect billing supply alarm",
+        "domain clock config archive telemetry explain plan terminal channel store collect billing supply alarm",
     ),
     (
         "app",
@@ -35,11 +36,11 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "domain clock config archive telemetry link plan terminal channel store collect billing supply alarm http app manual",
+        "domain clock config archive telemetry link explain plan terminal channel store collect billing supply alarm http app manual",
     ),
     (
         "main",
-        "domain clock config archive telemetry link plan terminal channel store collect billing supply alarm http app manual cli",
+        "domain clock config archive telemetry link explain plan terminal channel store collect billing supply alarm http app manual cli",
     ),
 ];
 

@@ -6,9 +6,8 @@ use clap::{Args, ValueEnum};
 use dlt645::edition::Edition;
 
 use super::CliError;
+use crate::explain;
 
-mod cover;
-mod find;
 mod hex;
 mod lines;
 mod record;
@@ -64,7 +63,7 @@ impl Decode {
         if bytes.is_empty() {
             return Err(CliError::Usage("no bytes were given: expected hexadecimal digits".into()));
         }
-        let pieces = find::pieces(&bytes, self.edition.map(Edition::from));
+        let pieces = explain::pieces(&bytes, self.edition.map(Edition::from));
         for (place, piece) in pieces.iter().enumerate() {
             if self.json {
                 super::write_json(out, &record::Record::of(piece))?;
@@ -95,7 +94,7 @@ impl Decode {
                 let mut input = Vec::new();
                 io::stdin().lock().read_to_end(&mut input)?;
                 // Raw bytes of a line: a whole frame is in them, which text cannot hold because 16H is no letter.
-                if find::has_frame(&input) {
+                if explain::has_frame(&input) {
                     return Ok(input);
                 }
                 text_of(&input)

@@ -8,7 +8,7 @@ use crate::collect::ClockSet;
 use crate::domain::ClockOffset;
 use crate::domain::access::Regions;
 use crate::store::terminal::{Adoption, TerminalLine};
-use crate::terminal::{Stranger, TerminalSettings, TerminalStatus};
+use crate::terminal::{PassedFrame, Stranger, TerminalSettings, TerminalStatus};
 
 /// A terminal.
 #[derive(Clone, Debug)]
@@ -17,6 +17,11 @@ pub(super) struct Seen {
     pub(super) kept: TerminalLine,
     /// As it stands now; `None` in a process that serves no terminals.
     pub(super) now: Option<TerminalStatus>,
+}
+
+/// The last frames between a terminal and us.
+pub(super) fn passed(services: &Services, of: TerminalAddress) -> Vec<PassedFrame> {
+    services.terminals.as_ref().map(|terminals| terminals.passed(of)).unwrap_or_default()
 }
 
 /// All terminals that are known and have a meter within one's regions, by address.

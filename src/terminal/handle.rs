@@ -21,7 +21,9 @@ use super::queue::{Order, What};
 use super::server::{self, TerminalError};
 use super::state::Shared;
 use super::station::{Due, Station};
-use super::{Ask, AskError, Change, MeterPort, Report, Stranger, TerminalSettings, TerminalStatus, Told};
+use super::{
+    Ask, AskError, Change, MeterPort, PassedFrame, Report, Stranger, TerminalSettings, TerminalStatus, Told,
+};
 use super::{dial, session, udp};
 use crate::clock::Clock;
 use crate::config;
@@ -125,6 +127,12 @@ impl Terminals {
     #[must_use]
     pub fn status(&self, of: TerminalAddress) -> Option<TerminalStatus> {
         self.shared.station(of).map(|station| self.shared.status(&station))
+    }
+
+    /// The last frames between a terminal and us, the oldest first; none of one that is not adopted.
+    #[must_use]
+    pub fn passed(&self, of: TerminalAddress) -> Vec<PassedFrame> {
+        self.shared.station(of).map(|station| station.with(|state| state.passed.frames())).unwrap_or_default()
     }
 
     /// How all adopted terminals stand, connected or not, by address.

@@ -258,7 +258,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             Err(_) => return Err(End::Stuck),
         }
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.station.with(|state| state.tally.sent_bytes += count);
+        let now = self.shared.clock.now();
+        self.station.with(|state| {
+            state.tally.sent_bytes += count;
+            state.passed.note(now, true, bytes);
+        });
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::numbers::Numbers;
 use super::pace::Pace;
+use super::passed::Passed;
 use super::queue::{Queue, Waiting, What};
 use super::{AskError, MeterPort, TerminalSettings};
 use crate::domain::Moment;
@@ -39,6 +40,7 @@ pub(super) struct State {
     pub(super) recent: Recent,
     pub(super) pace: Pace,
     pub(super) tally: Tally,
+    pub(super) passed: Passed,
     queue: Queue,
     next_id: u64,
     live: Option<Live>,
@@ -95,6 +97,7 @@ impl Station {
             recent: Recent::default(),
             pace: Pace::default(),
             tally: Tally::default(),
+            passed: Passed::default(),
             queue: Queue::default(),
             next_id: 0,
             live: None,

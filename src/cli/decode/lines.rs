@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use gdw1376::explain::Line;
 
-use super::find::{Found, Terminal};
-use super::{cover, record, show};
+use super::{record, show};
+use crate::explain::{Found, Terminal, cover};
 
 const FIXED: Style = Style::new().dimmed();
 const ADDRESS: Style = AnsiColor::Cyan.on_default();

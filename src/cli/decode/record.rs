@@ -5,8 +5,7 @@ use gdw1376::explain::{FramePiece, Line, Note};
 use gdw1376::seq::Seq;
 use serde::Serialize;
 
-use super::cover;
-use super::find::{Found, Terminal};
+use crate::explain::{Found, Terminal, cover};
 
 /// What is written of one stretch of the bytes.
 #[derive(Serialize)]

@@ -6,6 +6,7 @@
 mod curve;
 mod fetch;
 mod registers;
+mod terminal_frame;
 
 use maud::{Markup, html};
 

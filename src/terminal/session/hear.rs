@@ -29,6 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             if !frames.is_empty() {
                 state.tally.last_heard_at = Some(now);
             }
+            frames.iter().for_each(|wire| state.passed.note(now, false, wire));
         });
         for wire in frames {
             if let Some(reply) = self.hear_one(&wire) {

@@ -2,10 +2,12 @@
 
 use dlt645::data_id::DataId;
 use dlt645::edition::Edition;
-use dlt645::explain::{self, FramePiece, GarbagePiece, Note, Piece, Shown, ShownValue};
+use dlt645::explain::{self as meter, FramePiece, GarbagePiece, Note, Piece, Shown, ShownValue};
 use maud::{Markup, html};
 
+use super::terminal_frame;
 use crate::domain::{Fetch, MeterProtocol, Run};
+use crate::explain::{self, Found};
 use crate::http::console::components::{Tone, facts, state, time};
 use crate::http::console::labels;
 use crate::http::console::view::View;
@@ -103,15 +105,20 @@ impl FetchPage {
 /// Frames explained, one after the other.
 pub(in crate::http::console) fn frames(view: &View, frames: &[u8], edition: Option<Edition>) -> Markup {
     html! {
-        @for piece in &explain::pieces(frames, edition) { section.sheet { @match piece {
-            Piece::Frame(frame) => (frame_markup(view, frame)),
-            Piece::Garbage(GarbagePiece { garbage, notes, .. }) => {
-                h2 { (view.say("不属于报文的字节", "Bytes of no frame")) }
-                pre { (spaced(garbage)) }
-                (notes_markup(notes, view.look.language))
-            }
-        } } }
+        @for found in &explain::pieces(frames, edition) { section.sheet { (found_markup(view, found)) } }
     }
+}
+
+pub(super) fn found_markup(view: &View, found: &Found) -> Markup {
+    html! { @match found {
+        Found::Meter(Piece::Frame(frame), _) => (frame_markup(view, frame)),
+        Found::Meter(Piece::Garbage(GarbagePiece { garbage, notes, .. }), _) => {
+            h2 { (view.say("不属于报文的字节", "Bytes of no frame")) }
+            pre { (spaced(garbage)) }
+            (notes_markup(notes, view.look.language))
+        }
+        Found::Terminal(terminal) => (terminal_frame::markup(view, terminal)),
+    } }
 }
 
 fn frame_markup(view: &View, frame: &FramePiece) -> Markup {
@@ -202,7 +209,7 @@ fn explained(id: DataId, word: &str) -> Option<Shown> {
         .rev()
         .map(|place| u8::from_str_radix(word.get(2 * place..2 * place + 2)?, 16).ok())
         .collect();
-    Some(explain::data(id, &bytes?))
+    Some(meter::data(id, &bytes?))
 }
 
 fn notes_markup(notes: &[Note], language: Language) -> Markup {
@@ -210,7 +217,7 @@ fn notes_markup(notes: &[Note], language: Language) -> Markup {
 }
 
 /// Hexadecimal digits in pairs.
-fn spaced(hex: &str) -> String {
+pub(super) fn spaced(hex: &str) -> String {
     let mut text = String::with_capacity(hex.len() * 3 / 2);
     for (place, digit) in hex.chars().enumerate() {
         if place > 0 && place % 2 == 0 {

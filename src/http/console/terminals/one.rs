@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::super::components::{Tone, age, facts, grouped, percent, state, time, token};
 use super::super::events::record;
 use super::super::handlers::{answer, answer_as};
+use super::super::meter::frames;
 use super::super::table::{Asked, Column, Table, escaped};
 use super::super::typed::refused;
 use super::super::view::View;
@@ -14,10 +15,10 @@ use super::super::words::{Language, Phrase};
 use super::{Line, clock_words, stands, written};
 use crate::domain::access::Action;
 use crate::domain::{Id, Run};
-use crate::http::terminals::{Seen, one, set_clock};
+use crate::http::terminals::{Seen, one, passed, set_clock};
 use crate::http::{Caller, Problem, Services};
 use crate::store::terminal::{Difference, DifferenceKind, TerminalEventLine};
-use crate::terminal::TerminalStatus;
+use crate::terminal::{PassedFrame, TerminalStatus};
 
 /// What the page shows.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct TerminalPage {
     pub line: Line,
     /// Its newest events.
     pub events: Vec<TerminalEventLine>,
+    /// The last frames between it and us, the oldest first.
+    pub frames: Vec<PassedFrame>,
     /// The last run, which may be asked for what it has missed.
     pub run: Option<Id<Run>>,
     /// What the address says.
@@ -52,7 +55,8 @@ async fn read(
     let Seen { kept, now } = one(services, &caller.acting.regions, address).await?;
     let events = services.store.terminal_events(Some(kept.address), MOST_EVENTS).await?;
     let run = services.store.newest_runs(1).await?.first().map(|run| run.id);
-    Ok(TerminalPage { line: (kept, now), events, run, asked })
+    let frames = passed(services, kept.address);
+    Ok(TerminalPage { line: (kept, now), events, frames, run, asked })
 }
 
 pub(super) async fn clock(
@@ -87,6 +91,7 @@ impl TerminalPage {
             (self.actions(view, &address))
             (self.differences(view).markup(view))
             (self.events(view).markup(view))
+            (self.passed(view))
         }
     }
 
@@ -192,6 +197,15 @@ impl TerminalPage {
         Table::new("archive", caption, empty, columns, &self.asked).whole(differences, view.look.language)
     }
 
+    fn passed(&self, view: &View) -> Markup {
+        html! {
+            @if !self.frames.is_empty() {
+                h2 { (view.say("最近报文", "Last frames")) }
+                @for frame in self.frames.iter().rev() { (passed_markup(frame, view)) }
+            }
+        }
+    }
+
     fn events(&self, view: &View) -> Table<TerminalEventLine> {
         let columns = vec![
             Column::new(
@@ -219,6 +233,25 @@ impl TerminalPage {
         let empty = Phrase::new("没有事件", "No events");
         Table::new("events", caption, empty, columns, &self.asked)
             .whole(self.events.clone(), view.look.language)
+    }
+}
+
+/// A frame with its time, and what is in it.
+fn passed_markup(frame: &PassedFrame, view: &View) -> Markup {
+    let direction = if frame.is_sent { view.say("发", "sent") } else { view.say("收", "received") };
+    html! {
+        details {
+            summary { (time(frame.at)) " " (direction) " "
+                span.code { (frame.bytes.len() + frame.left_out) } " " (view.say("字节", "bytes")) }
+            @if frame.left_out == 0 { (frames(view, &frame.bytes, None)) }
+            @else {
+                pre { (frame.bytes.iter().map(|byte| format!("{byte:02X} ")).collect::<String>()) "…" }
+                p { (view.say(
+                    "其余字节不保留：可能含密码，或为转发及过长的报文。",
+                    "The rest is not kept: it may hold a password, is forwarded, or is too long.",
+                )) }
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@ use crate::domain::access::Role;
 use crate::domain::{ClockOffset, Day};
 use crate::http::console::view;
 use crate::store::terminal::{Difference, DifferenceKind};
+use crate::terminal::PassedFrame;
 
 fn line(address: &str, name: Option<&str>, differences: Vec<Difference>) -> Line {
     let at = "2026-11-28".parse::<Day>().unwrap().start();
@@ -38,6 +39,20 @@ pub(crate) fn sample(asked: Asked) -> TerminalsPage {
     TerminalsPage { terminals, strangers: Vec::new(), typed: Typed::default(), asked }
 }
 
+/// A login that came, and something of which only the beginning was kept.
+fn frames() -> Vec<PassedFrame> {
+    let at = "2026-11-28".parse::<Day>().unwrap().start();
+    let login = vec![
+        0x68, 0x32, 0x00, 0x32, 0x00, 0x68, 0xC9, 0x00, 0x02, 0x34, 0x12, 0x00, 0x02, 0x71, 0x00, 0x00, 0x01,
+        0x00, 0x85, 0x16,
+    ];
+    let forwarded = vec![0x68, 0xA2, 0x00, 0xA2, 0x00, 0x68, 0x4A, 0x00, 0x02, 0x34, 0x12, 0x02, 0x10, 0x61];
+    vec![
+        PassedFrame { at, is_sent: false, bytes: login, left_out: 0 },
+        PassedFrame { at, is_sent: true, bytes: forwarded, left_out: 34 },
+    ]
+}
+
 #[test]
 fn a_terminal_is_told_by_words_and_what_others_wrote_does_nothing() {
     let view = view::sample(Language::Chinese, Role::Operator);
@@ -45,8 +60,15 @@ fn a_terminal_is_told_by_words_and_what_others_wrote_does_nothing() {
     let drawn = page.markup(&view).into_string();
     assert!(drawn.contains("离线") && drawn.contains("99.00%") && drawn.contains("慢 4 s"), "{drawn}");
     assert!(!drawn.contains("<b>x</b>"));
-    let one =
-        TerminalPage { line: page.terminals[0].clone(), events: Vec::new(), run: None, asked: page.asked };
+    let one = TerminalPage {
+        line: page.terminals[0].clone(),
+        events: Vec::new(),
+        frames: frames(),
+        run: None,
+        asked: page.asked,
+    };
     let drawn = one.markup(&view).into_string();
     assert!(drawn.contains("表地址不同") && drawn.contains("202411110099"), "{drawn}");
+    assert!(drawn.contains("链路接口检测") && drawn.contains("登录"), "a frame is explained: {drawn}");
+    assert!(drawn.contains("其余字节不保留") && drawn.contains("48</span>"), "{drawn}");
 }

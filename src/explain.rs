@@ -1,7 +1,10 @@
 //! Cuts bytes into frames of all protocols, broken frames and garbage.
 //!
 //! Every protocol begins with 68H. A frame is told by all that makes it one: lengths, checks and end byte. What is inside a
-//! frame is never listed beside it; frames for meters are explained where they are carried.
+//! frame is never listed beside it; frames for meters are explained where they are carried, their passwords covered. The
+//! command line and the pages show what is found here.
+
+pub(crate) mod cover;
 
 use std::ops::Range;
 
@@ -11,10 +14,8 @@ use dlt645::frame::WireFrame;
 use gdw1376::explain::{self as terminal, FramePiece};
 use gdw1376::frame::{START, WAKE_UP, checksum};
 
-use super::cover;
-
 /// A stretch of the bytes.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// A frame of DL/T 645, or bytes of no frame; the places of a frame's bytes that are not shown.
     Meter(Piece, Vec<Range<usize>>),
     /// A frame of a terminal, or of DL/T 698.45.
@@ -22,16 +23,16 @@ pub(super) enum Found {
 }
 
 /// A frame shown line by line.
-pub(super) struct Terminal {
-    pub(super) piece: FramePiece,
+pub(crate) struct Terminal {
+    pub(crate) piece: FramePiece,
     /// The places of its bytes that are not shown.
-    pub(super) covered: Vec<Range<usize>>,
+    pub(crate) covered: Vec<Range<usize>>,
     /// What lines carry for a meter, with the number of the line.
-    pub(super) carried: Vec<(usize, Vec<Found>)>,
+    pub(crate) carried: Vec<(usize, Vec<Found>)>,
 }
 
 /// Explains `bytes` from front to end. Every byte is in one piece, or a wake-up byte right in front of a frame.
-pub(super) fn pieces(bytes: &[u8], edition: Option<Edition>) -> Vec<Found> {
+pub(crate) fn pieces(bytes: &[u8], edition: Option<Edition>) -> Vec<Found> {
     let accepts = |_: &FramePiece| true;
     between(bytes, &frames(bytes, accepts), |stretch, offset, found| {
         let pieces = meter::pieces(stretch, edition).into_iter();
@@ -46,7 +47,7 @@ pub(super) fn pieces(bytes: &[u8], edition: Option<Edition>) -> Vec<Found> {
 }
 
 /// True where a whole frame is among the bytes.
-pub(super) fn has_frame(bytes: &[u8]) -> bool {
+pub(crate) fn has_frame(bytes: &[u8]) -> bool {
     frames(bytes, |piece| piece.ok).iter().any(|piece| piece.ok)
         || dlt645::decoder::Decoder::new().next_frame(&mut &*bytes).is_some()
 }

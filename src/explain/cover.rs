@@ -16,7 +16,7 @@ const WRONG_SUM: (&str, &str) =
     ("checksum does not fit; it is covered with the password", "校验和不符(随密码一并隐去)");
 
 /// Covers the secrets of a meter's frame; returns their places in its bytes.
-pub(super) fn meter(piece: &mut Piece) -> Vec<Range<usize>> {
+pub(crate) fn meter(piece: &mut Piece) -> Vec<Range<usize>> {
     let Piece::Frame(frame) = piece else { return Vec::new() };
     let places = places(frame);
     if places.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn meter(piece: &mut Piece) -> Vec<Range<usize>> {
 }
 
 /// Covers the secrets of a terminal's frame beside those of the frames it carries; returns the places of all.
-pub(super) fn terminal(piece: &mut FramePiece, inner: Vec<Range<usize>>) -> Vec<Range<usize>> {
+pub(crate) fn terminal(piece: &mut FramePiece, inner: Vec<Range<usize>>) -> Vec<Range<usize>> {
     let mut places = inner;
     for line in &piece.lines {
         let span = line.offset..line.offset + line.length;
@@ -62,7 +62,7 @@ pub(super) fn terminal(piece: &mut FramePiece, inner: Vec<Range<usize>>) -> Vec<
 }
 
 /// Hexadecimal digits, small letters, nothing between; `**` at the places that are not shown.
-pub(super) fn hex(bytes: &[u8], offset: usize, places: &[Range<usize>]) -> String {
+pub(crate) fn hex(bytes: &[u8], offset: usize, places: &[Range<usize>]) -> String {
     let is_covered = |at: usize| places.iter().any(|place| place.contains(&(at + offset)));
     let shown =
         |(at, byte): (usize, &u8)| if is_covered(at) { COVER.to_owned() } else { format!("{byte:02x}") };
