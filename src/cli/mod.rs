@@ -4,6 +4,7 @@
 mod asker;
 mod audit;
 mod audit_log;
+mod backup;
 mod billing;
 mod change;
 mod clock_reading;
@@ -14,6 +15,7 @@ mod decode;
 #[cfg(feature = "simulator")]
 mod demo;
 mod di;
+mod doctor;
 mod events;
 mod freeze;
 mod line;
@@ -22,9 +24,11 @@ mod meters;
 mod orders;
 mod progress;
 mod read;
+mod restore;
 mod scan;
 mod secrets;
 mod serve;
+mod service;
 #[cfg(feature = "simulator")]
 mod simulate;
 mod stop;
@@ -71,6 +75,12 @@ enum Command {
     User(user::UserCommand),
     /// Verify the audit log, or write it out
     Audit(audit_log::AuditCommand),
+    /// Copy a site, while it is served, into a folder that `restore` takes
+    Backup(backup::Backup),
+    /// Put a site back from a backup, where nothing is yet
+    Restore(restore::Restore),
+    /// Look whether a site can do its work here, and say what to do where it cannot
+    Doctor(doctor::Doctor),
     /// Read one meter directly, without a database
     Read(read::Read),
     /// Find out who is on this bus: addresses, edition, rate, clock and energy
@@ -133,6 +143,9 @@ pub fn run() -> ExitCode {
         Command::Orders(orders) => block_on(orders.run(&mut out)),
         Command::User(user) => block_on(user.run(&mut out)),
         Command::Audit(audit) => block_on(audit.run(&mut out)),
+        Command::Backup(backup) => block_on(backup.run(&mut out)),
+        Command::Doctor(doctor) => block_on(doctor.run(&mut out)),
+        Command::Restore(restore) => block_on(restore.run(&mut out)),
         Command::Billing(billing) => block_on(billing.run(&mut out)),
         Command::Config(config) => config.run(&mut out),
     };

@@ -51,10 +51,13 @@ impl Serve {
         let is_idle = {
             let serving = site.serve(console, &stop);
             tokio::pin!(serving);
+            super::service::ready();
             tokio::select! {
                 () = &mut serving => {}
+                () = super::service::feed(&site) => {}
                 signal = stopped() => signal?,
             }
+            super::service::stopping();
             tracing::info!("stopping: the exchange on each line comes to its end");
             stop.cancel();
             tokio::select! {

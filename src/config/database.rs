@@ -36,6 +36,32 @@ impl DatabaseUrl {
         &self.0
     }
 
+    /// The address without its password, for a command line, and the password, for what others cannot see.
+    #[must_use]
+    pub fn without_password(&self) -> (String, Option<String>) {
+        let mut password = None;
+        let (front, parameters) =
+            self.0.split_once('?').map_or((self.0.as_str(), None), |(f, p)| (f, Some(p)));
+        let mut address = front.to_owned();
+        if let Some(Parts { scheme, user: Some(user), host, database }) = self.parts() {
+            let (name, given) =
+                user.split_once(':').map_or((user, None), |(name, given)| (name, Some(given)));
+            password = given.map(percent_decoded);
+            address = format!("{scheme}://{name}@{host}/{database}");
+        }
+        let mut kept = Vec::new();
+        for parameter in parameters.unwrap_or_default().split('&').filter(|parameter| !parameter.is_empty()) {
+            match parameter.strip_prefix("password=") {
+                Some(given) => password = Some(percent_decoded(given)),
+                None => kept.push(parameter),
+            }
+        }
+        if !kept.is_empty() {
+            address = format!("{address}?{}", kept.join("&"));
+        }
+        (address, password)
+    }
+
     /// `None` for what is no such address, or has a password with signs that must be written as %40 and the like: only
     /// without them is it certain where the password ends.
     fn read(text: &str) -> Option<Self> {
@@ -68,6 +94,26 @@ struct Parts<'a> {
     /// With the port.
     host: &'a str,
     database: &'a str,
+}
+
+/// Signs that are written as %40 and the like; what is not written so stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let pair = after.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
+        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl fmt::Display for DatabaseUrl {
@@ -139,9 +185,17 @@ mod tests {
         ] {
             let url = DatabaseUrl::read(&format!("{text}\n")).unwrap();
             assert_eq!(url.with_password(), text);
-            let shown = format!("{url} {url:?}");
+            let (address, password) = url.without_password();
+            assert_eq!(password.as_deref(), Some("canary"), "{text}");
+            let shown = format!("{url} {url:?} {address}");
             assert!(!shown.contains("canary"), "{shown}");
+            assert!(text.starts_with(address.split(['@', '?']).next().unwrap()), "{address}");
         }
+        let odd = DatabaseUrl::read("postgres://amr:a%40b%@%2Frun%2Fpg/amr?a=1&b=2").unwrap();
+        assert_eq!(
+            odd.without_password(),
+            ("postgres://amr@%2Frun%2Fpg/amr?a=1&b=2".to_owned(), Some("a@b%".to_owned()))
+        );
         for text in [
             "mysql://a@b/c",
             "postgres://a b/c",

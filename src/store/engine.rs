@@ -91,6 +91,13 @@ pub(super) enum Engine {
 
 impl Engine {
     pub(super) async fn open(address: &Address, connections: u32) -> Result<Self, StoreError> {
+        let engine = Self::connect(address, connections).await?;
+        engine.check_restore().await?;
+        Ok(engine)
+    }
+
+    /// As [`Self::open`], of a database that may have been restored in part.
+    pub(super) async fn connect(address: &Address, connections: u32) -> Result<Self, StoreError> {
         let engine = match address {
             Address::Sqlite(path) => {
                 let options = SqliteConnectOptions::new()
@@ -151,6 +158,17 @@ impl Engine {
         }
     }
 
+    /// Refuses a database into which a restore broke off.
+    async fn check_restore(&self) -> Result<(), StoreError> {
+        if matches!(self, Self::Sqlite { .. }) {
+            // A file gets its name when everything is done.
+            return Ok(());
+        }
+        let mut asking = Transaction::read(self).await?;
+        let found: Option<(i64,)> = asking.row(IS_UNFINISHED, &[]).await?;
+        found.map_or(Ok(()), |_| Err(StoreError::UnfinishedRestore))
+    }
+
     /// Refuses a database that may lose what it said it had kept.
     async fn check_settings(&self) -> Result<(), StoreError> {
         let mut asking = Transaction::write(self).await?;
@@ -193,11 +211,11 @@ fn is_locked(error: &sqlx::Error) -> bool {
 }
 
 /// A setting that is looked at before anything is kept.
-struct Check {
-    setting: &'static str,
-    ask: &'static str,
-    is_safe: fn(&str) -> bool,
-    wanted: &'static str,
+pub(super) struct Check {
+    pub(super) setting: &'static str,
+    pub(super) ask: &'static str,
+    pub(super) is_safe: fn(&str) -> bool,
+    pub(super) wanted: &'static str,
 }
 
 const SQLITE: [Check; 3] = [
@@ -221,7 +239,7 @@ const SQLITE: [Check; 3] = [
     },
 ];
 
-const POSTGRES: [Check; 4] = [
+pub(super) const POSTGRES: [Check; 4] = [
     Check {
         setting: "server_version",
         ask: "SELECT CASE WHEN current_setting('server_version_num')::bigint >= 150000 THEN 'new enough' \
@@ -256,6 +274,11 @@ async fn reason(options: &PgConnectOptions) -> sqlx::Error {
         _ => sqlx::Error::PoolTimedOut,
     }
 }
+
+/// The table that stands in a database from the beginning of a restore until everything is done.
+pub(super) const UNFINISHED: &str = "restore_is_unfinished";
+pub(super) const IS_UNFINISHED: &str =
+    "SELECT 1::bigint WHERE to_regclass('public.restore_is_unfinished') IS NOT NULL";
 
 const SQLITE_BUSY: i64 = 5;
 /// How often a file is looked at again that somebody else is making.

@@ -73,6 +73,12 @@ pub enum StoreError {
         /// What it should be.
         wanted: &'static str,
     },
+    /// A restore into it broke off.
+    #[error(
+        "a restore into this database broke off: make the database anew and restore again  \
+         恢复到该数据库的操作中断，请重建数据库后重新恢复"
+    )]
+    UnfinishedRestore,
     /// The address of the database is none.
     #[error("a database is named as sqlite:PATH or postgres://USER@HOST/NAME")]
     Address,
@@ -131,6 +137,7 @@ impl StoreError {
             Self::Inconsistent { .. } | Self::Unknown { .. } => "store_inconsistent",
             Self::NewerSchema { .. } | Self::OlderSchema { .. } | Self::OtherSchema { .. } => "store_schema",
             Self::UnsafeSetting { .. } => "store_unsafe_setting",
+            Self::UnfinishedRestore => "store_unfinished_restore",
             Self::Address => "store_address",
             Self::Refused(_) => "store_refused",
         }

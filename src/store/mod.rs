@@ -15,10 +15,12 @@ pub mod alarm;
 pub mod archive;
 mod audit;
 mod audit_check;
+mod backup;
 mod batch;
 pub mod billing;
 mod engine;
 mod error;
+mod examined;
 pub mod facts;
 mod fetch;
 mod held_time;
@@ -49,9 +51,11 @@ pub mod view;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
 pub use audit_check::{AuditCheck, AuditFault};
+pub use backup::{Restored, Room};
 pub use batch::{Batch, Receipt};
 pub use engine::Address;
 pub use error::{Refusal, Remedy, StoreError};
+pub use examined::Examined;
 pub use interval::IntervalConflict;
 pub use latest::Latest;
 pub use ledger::{LedgerEntry, Neighbours};
@@ -106,7 +110,10 @@ impl Store {
         migrations: Migrations,
         connections: u32,
     ) -> Result<Self, StoreError> {
-        let engine = Engine::open(address, connections).await?;
+        Self::opened(Engine::open(address, connections).await?, migrations).await
+    }
+
+    async fn opened(engine: Engine, migrations: Migrations) -> Result<Self, StoreError> {
         migrate::migrate(&engine, migrate::MIGRATIONS, migrations).await?;
         let mut writing = Transaction::write(&engine).await?.doing("naming items and codes");
         seed::seed(&mut writing).await?;

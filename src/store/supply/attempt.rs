@@ -393,7 +393,7 @@ async fn add(
     Ok(())
 }
 
-async fn conclude(
+pub(super) async fn conclude(
     writing: &mut Transaction,
     attempt: Id<Attempt>,
     (outcome, detail): (AttemptOutcome, &str),

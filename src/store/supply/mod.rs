@@ -19,6 +19,7 @@ mod order;
 mod preview;
 mod protection;
 mod report;
+mod restored;
 mod terms;
 mod written;
 
@@ -34,6 +35,7 @@ pub use order::{Limits, Submitted};
 pub use preview::HoldEnd;
 pub use protection::{CalendarEntry, ProtectionEntry, ProtectionRecord};
 pub use report::CutsAsked;
+pub(super) use restored::quiet_orders;
 pub use terms::{TermsEntry, TermsRecord};
 pub use written::NewOrder;
 

@@ -462,7 +462,7 @@ async fn check_approver(
 }
 
 /// Ends the approvals of an order, of one person or of all; says how many.
-async fn end_approvals(
+pub(super) async fn end_approvals(
     writing: &mut Transaction,
     id: Id<SupplyOrder>,
     person: Option<i64>,

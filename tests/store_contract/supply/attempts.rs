@@ -1,8 +1,8 @@
 //! What is sent: an attempt from its intent to its proof, the second one, and the restore that takes it back.
 
-use chaobiao::domain::AlarmKind;
 use chaobiao::domain::access::Regions;
 use chaobiao::domain::supply::{Objection, OrderEvent, OrderKind, OrderState};
+use chaobiao::domain::{AlarmKind, AuditEntry};
 use chaobiao::store::AuditFilter;
 use chaobiao::store::supply::{AttemptOutcome, BeforeRecord, Intended, Intent, OrderFilter, Seen};
 
@@ -112,6 +112,46 @@ async fn f41_after_a_backup_all_approvals_are_void() {
         assert_eq!(state(store, back.id).await, OrderState::Approved);
         // Who approved before may approve again, having looked again.
         assert_eq!(approve(store, armed_one, "wang", now()).await.unwrap(), OrderState::Approved);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f41_a_database_from_a_backup_sends_nothing_that_was_approved_waited_or_was_under_way() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 4).await;
+        let store = &fresh.store;
+        let waits = armed(store, &cut(&homes[..1], now()), now()).await;
+        let under_way = armed(store, &cut(&homes[1..2], now()), now()).await;
+        assert!(matches!(intend(store, under_way, homes[1], now()).await, Intended::Kept(_)));
+        let back = store
+            .ask_order(&acting("li", now()), &restore(&homes[2..3], now()), &LIMITS, now())
+            .await
+            .unwrap();
+        let entry = AuditEntry::of_system(now(), "restore", "a backup");
+        let found = store.make_ready(entry.clone(), now()).await.unwrap();
+        assert_eq!((found.approvals, found.taken_back, found.unknown), (2, 1, 1), "{found:?}");
+        assert_eq!(state(store, waits).await, OrderState::Submitted);
+        assert_eq!(state(store, back.id).await, OrderState::Cancelled, "whoever wants it asks again");
+        assert_eq!(state(store, under_way).await, OrderState::Unknown);
+        // Nothing is left to be sent: what is due is to be looked at, and a second attempt has no approval.
+        let seen = Seen {
+            order: under_way,
+            point: homes[1].point,
+            look: None,
+            event: Some(OrderEvent::TryAgain),
+            proof: "still_closed",
+            due: now(),
+            tell: None,
+            over: &[],
+        };
+        assert_eq!(store.note_seen(&seen, now()).await.unwrap(), OrderState::Armed);
+        assert!(matches!(intend(store, under_way, homes[1], now()).await, Intended::Objected(_)));
+        let told = store.alarm_counts(&Regions::All).await.unwrap();
+        assert_eq!(told.critical, 1, "people are told to look: {told:?}");
+        // Once is enough.
+        let again = store.make_ready(entry, now()).await.unwrap();
+        assert_eq!((again.approvals, again.taken_back), (0, 0), "{again:?}");
     })
     .await;
 }

@@ -1,0 +1,53 @@
+//! `chaobiao doctor`: looks whether a site can do its work here, and says what to do where it cannot. Changes nothing.
+
+mod finding;
+mod lines;
+mod machine;
+mod store;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::CliError;
+use crate::config::Config;
+use finding::Level;
+
+/// Look whether a site can do its work here, and say what to do where it cannot
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Looks at the lines and ports of the configuration, the database, directories, disks, the machine's time and its \
+limits. Changes nothing, and opens no line that `chaobiao serve` may have.\n\n\
+Exit code: 0 nothing is wrong, 1 something is (marked `fail`), 2 wrong usage or configuration."
+)]
+pub(super) struct Doctor {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE", default_value = "chaobiao.toml")]
+    config: PathBuf,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
+        let config = &loaded.config;
+        let (mut found, is_served) = store::look(config).await;
+        found.extend(lines::look(config, is_served).await);
+        found.extend(machine::look(config));
+        for finding in &found {
+            if self.json {
+                super::write_json(out, finding)?;
+            } else {
+                finding.write(out)?;
+            }
+        }
+        let failed = found.iter().filter(|finding| finding.level == Level::Fail).count();
+        if failed > 0 {
+            return Err(CliError::Failed(format!("{failed} things are wrong  共 {failed} 项不合格")));
+        }
+        Ok(())
+    }
+}

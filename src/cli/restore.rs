@@ -1,0 +1,273 @@
+//! `chaobiao restore`: a site put back from a backup, ready to be served, and how long that took (F41).
+//!
+//! It goes where nothing is. A file gets its name, and a server's database loses its mark, only when everything is done, so
+//! that what is left by a kill is never served.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::backup::{entry, folder_of, manifest, manifest::Manifest, manifest::sync, server};
+use super::database::store_error;
+use super::{CliError, with_causes};
+use crate::app::SiteLock;
+use crate::clock::Clock;
+use crate::config::{Config, DatabasePlace, DatabaseUrl};
+use crate::store::{Address, Restored, Room, Store};
+
+/// Put a site back from a backup, where nothing is yet
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The database of the configuration must not be there (SQLite) or be empty (PostgreSQL). Where there is no \
+configuration, that of the backup is put there first; the key files must be in their places already.\n\n\
+Checks every file and the audit log; ends all approvals of supply orders, takes back what was not sent, and leaves what \
+was being sent to people; offers billing again what it may not have had; ends all sessions. `chaobiao serve` then reads \
+what is missing since.\n\
+恢复后所有停电审批作废，未下发的工单取消，下发中的转人工核实。\n\n\
+Exit code: 0 done, 1 not done, 2 wrong usage or configuration."
+)]
+pub(super) struct Restore {
+    /// The backup, as `chaobiao backup` named it
+    #[arg(value_name = "BACKUP")]
+    backup: PathBuf,
+    /// The configuration
+    #[arg(short, long, value_name = "FILE", default_value = "chaobiao.toml")]
+    config: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    backup: &'a Path,
+    made_at: &'a str,
+    bytes: u64,
+    audit_entries: i64,
+    approvals_void: u64,
+    orders_taken_back: u64,
+    orders_unknown: u64,
+    billing_offered_again: u64,
+    sessions_ended: u64,
+    seconds: u64,
+}
+
+impl Restore {
+    pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        let began = Instant::now();
+        let unfit = |error| {
+            let at = self.backup.display();
+            CliError::Failed(format!("{at} cannot be restored: {error}; nothing was changed"))
+        };
+        let manifest = Manifest::check(&self.backup).map_err(unfit)?;
+        if manifest.schema > Store::schema() {
+            let (found, known) = (manifest.schema, Store::schema());
+            return Err(CliError::Failed(format!(
+                "the backup has schema {found}, this version knows up to {known}: restore it with version {}  备份来自更新的版本",
+                manifest.version
+            )));
+        }
+        self.put_configuration(&manifest)?;
+        let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
+        let config = loaded.config;
+        let (restored, entries) = match &config.database.place {
+            DatabasePlace::Sqlite(file) => self.restore_file(&manifest, file).await?,
+            DatabasePlace::Postgres(url) => self.restore_server(&manifest, url).await?,
+        };
+        self.put_anchor_aside(&config)?;
+        let key = config.secrets.key.as_ref().map(|key| key.name());
+        if manifest.key.as_deref() != key {
+            super::talk(
+                "the key file is not the one of the backup: passwords of meters cannot be opened until that is in its place  \
+                 密钥文件与备份不符，电表密码无法解封",
+            );
+        }
+        self.report(out, &manifest, (restored, entries, began.elapsed().as_secs()))
+    }
+
+    /// Puts the configuration of the backup where there is none.
+    fn put_configuration(&self, manifest: &Manifest) -> Result<(), CliError> {
+        if self.config.exists() {
+            return Ok(());
+        }
+        let failed = |error| CliError::Failed(format!("{}: {error}", self.config.display()));
+        let folder = folder_of(&self.config);
+        fs::create_dir_all(folder).map_err(failed)?;
+        if let Some(profiles) = &manifest.profiles {
+            let profiles = folder.join(profiles);
+            fs::create_dir_all(&profiles).map_err(failed)?;
+            for name in manifest.profile_files() {
+                let (from, to) = (self.backup.join(manifest::PROFILES).join(name), profiles.join(name));
+                if !to.exists() {
+                    fs::copy(from, to).map_err(failed)?;
+                }
+            }
+        }
+        let partial = with_ending(&self.config, ".partial");
+        fs::copy(self.backup.join(manifest::CONFIG), &partial)
+            .and_then(|_| sync(&partial))
+            .and_then(|()| fs::rename(&partial, &self.config))
+            .and_then(|()| sync(folder))
+            .map_err(failed)
+    }
+
+    async fn restore_file(&self, manifest: &Manifest, file: &Path) -> Result<(Restored, i64), CliError> {
+        self.must_have(manifest, manifest::SQLITE)?;
+        let address = Address::Sqlite(file.to_owned());
+        let failed = |error: io::Error| CliError::Failed(format!("{}: {error}", file.display()));
+        fs::create_dir_all(folder_of(file)).map_err(failed)?;
+        let _lock = SiteLock::of(&address).map_err(|error| super::serve::app_error(&error))?;
+        for there in [file.to_owned(), with_ending(file, "-wal")] {
+            if there.exists() {
+                return Err(taken(&there.display().to_string()));
+            }
+        }
+        let partial = with_ending(file, ".partial");
+        for ending in ["", "-wal", "-shm"] {
+            // Left by a restore that broke off.
+            match fs::remove_file(with_ending(&partial, ending)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+        }
+        fs::copy(self.backup.join(manifest::SQLITE), &partial).map_err(failed)?;
+        let ready = self.make_ready(manifest, &Address::Sqlite(partial.clone())).await?;
+        let log = with_ending(&partial, "-wal");
+        if log.metadata().is_ok_and(|log| log.len() > 0) {
+            return Err(CliError::Failed(format!(
+                "{} could not be written into the database",
+                log.display()
+            )));
+        }
+        sync(&partial)
+            .and_then(|()| fs::rename(&partial, file))
+            .and_then(|()| sync(folder_of(file)))
+            .map_err(failed)?;
+        Ok(ready)
+    }
+
+    async fn restore_server(
+        &self,
+        manifest: &Manifest,
+        url: &DatabaseUrl,
+    ) -> Result<(Restored, i64), CliError> {
+        self.must_have(manifest, manifest::POSTGRES)?;
+        let address = Address::Postgres(url.with_password().to_owned());
+        match Store::begin_restore(&address).await.map_err(|error| store_error(&error))? {
+            Room::Empty => {}
+            Room::Taken => return Err(taken(&address.place())),
+            Room::Unfinished => {
+                return Err(CliError::Failed(format!(
+                    "a restore into {} broke off: make the database anew  该数据库的恢复曾中断，请重建后再恢复",
+                    address.place()
+                )));
+            }
+        }
+        server::restore(url, &self.backup.join(manifest::POSTGRES))?;
+        self.make_ready(manifest, &address).await
+    }
+
+    async fn make_ready(&self, manifest: &Manifest, address: &Address) -> Result<(Restored, i64), CliError> {
+        let store = Store::open_restored(address).await;
+        let store = store.map_err(|error| {
+            CliError::Failed(format!("{} cannot be used: {}", address.place(), with_causes(&error)))
+        })?;
+        let ready = self.verify_and_make_ready(manifest, &store).await;
+        store.close().await;
+        ready
+    }
+
+    async fn verify_and_make_ready(
+        &self,
+        manifest: &Manifest,
+        store: &Store,
+    ) -> Result<(Restored, i64), CliError> {
+        let noted: Vec<_> = manifest.audit().into_iter().collect();
+        let verified = store.verify_audit(&noted).await.map_err(|error| store_error(&error))?;
+        let head = verified.map_err(|fault| {
+            CliError::Failed(format!(
+                "the audit log of the backup is not sound: {fault}  备份中的审计日志不完整"
+            ))
+        })?;
+        let now = Clock::system().now();
+        let entry = entry(now, "restore", self.backup.display().to_string());
+        let restored = store.make_ready(entry, now).await.map_err(|error| store_error(&error))?;
+        Ok((restored, head.number))
+    }
+
+    fn must_have(&self, manifest: &Manifest, name: &str) -> Result<(), CliError> {
+        if manifest.has(name) {
+            return Ok(());
+        }
+        Err(CliError::Usage(format!(
+            "the backup is of the other kind of database than that of {}  备份与配置的数据库类型不同",
+            self.config.display()
+        )))
+    }
+
+    /// The file with notes of the end of the audit log tells of entries that are lost with the site.
+    fn put_anchor_aside(&self, config: &Config) -> Result<(), CliError> {
+        let Some(file) = config.audit.anchor_file.as_ref().filter(|file| file.exists()) else {
+            return Ok(());
+        };
+        let aside = with_ending(file, &format!(".before-{}", Clock::system().now()));
+        let failed = |error| CliError::Failed(format!("{}: {error}", file.display()));
+        fs::rename(file, &aside).map_err(failed)?;
+        super::talk(&format!(
+            "what was noted of the audit log since the backup is in {}  备份之后的审计摘要已移至该文件",
+            aside.display()
+        ));
+        Ok(())
+    }
+
+    fn report(
+        &self,
+        out: &mut impl Write,
+        manifest: &Manifest,
+        (restored, audit_entries, seconds): (Restored, i64, u64),
+    ) -> Result<(), CliError> {
+        let report = Report {
+            backup: &self.backup,
+            made_at: &manifest.made_at,
+            bytes: manifest.bytes(),
+            audit_entries,
+            approvals_void: restored.approvals,
+            orders_taken_back: restored.taken_back,
+            orders_unknown: restored.unknown,
+            billing_offered_again: restored.offered_again,
+            sessions_ended: restored.sessions,
+            seconds,
+        };
+        if self.json {
+            return super::write_json(out, &report);
+        }
+        writeln!(out, "restored from  恢复自                 {}", report.backup.display())?;
+        writeln!(out, "made at  备份时间                     {}", report.made_at)?;
+        writeln!(out, "bytes checked  校验字节数             {}", report.bytes)?;
+        writeln!(out, "audit entries, sound  审计日志完整    {audit_entries}")?;
+        writeln!(out, "approvals void  作废审批              {}", report.approvals_void)?;
+        writeln!(out, "orders taken back  取消工单           {}", report.orders_taken_back)?;
+        writeln!(out, "orders for people to look at  待核实  {}", report.orders_unknown)?;
+        writeln!(out, "billing offered again  重新移交       {}", report.billing_offered_again)?;
+        writeln!(out, "sessions ended  结束会话              {}", report.sessions_ended)?;
+        writeln!(out, "seconds  用时                         {seconds}")?;
+        super::talk(
+            "start `chaobiao serve`: it reads what is missing since  请启动 chaobiao serve，自动补抄缺失数据",
+        );
+        Ok(())
+    }
+}
+
+fn taken(what: &str) -> CliError {
+    CliError::Failed(format!("{what} is there and not empty: nothing was changed  目标非空，未做任何修改"))
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}

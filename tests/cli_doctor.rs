@@ -1,0 +1,139 @@
+//! `chaobiao doctor`: what is wrong is said with what to do, and nothing is changed by looking.
+#![expect(clippy::unwrap_used, reason = "a step that fails must end its test")]
+
+#[expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
+#[path = "support/postgres.rs"]
+mod postgres;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use sqlx::{Connection, PgConnection};
+
+fn chaobiao(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaobiao"));
+    command.current_dir(folder);
+    command
+}
+
+/// Exit code and what was found.
+fn doctor(folder: &Path) -> (Option<i32>, Vec<Value>) {
+    let output = chaobiao(folder).args(["doctor", "--json"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// The levels of what was found of something.
+fn levels<'a>(found: &'a [Value], of: &str) -> Vec<&'a str> {
+    found
+        .iter()
+        .filter(|finding| finding["of"] == of)
+        .map(|finding| finding["level"].as_str().unwrap())
+        .collect()
+}
+
+fn configure(folder: &Path, database: &str, more: &str) {
+    let text = format!("[database]\n{database}\n{more}");
+    std::fs::write(folder.join("chaobiao.toml"), text).unwrap();
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_wrong_with_lines_and_ports_is_said_and_nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    std::fs::write(folder.path().join("no-port"), "").unwrap();
+    configure(
+        folder.path(),
+        "path = \"chaobiao.db\"",
+        &format!(
+            "[http]\nlisten = \"{taken}\"\n[[line]]\nname = \"there\"\ntcp = \"{taken}\"\n[[line]]\nname = \"away\"\n\
+             tcp = \"127.0.0.1:1\"\n[[line]]\nname = \"gone\"\nserial = \"/dev/no-such-port\"\n[[line]]\nname = \"none\"\n\
+             serial = \"no-port\"\n"
+        ),
+    );
+    let (code, found) = doctor(folder.path());
+    assert_eq!(code, Some(1), "{found:?}");
+    assert_eq!(levels(&found, "line there"), ["ok"]);
+    for of in ["line away", "line gone", "line none", "[http] listen"] {
+        assert_eq!(levels(&found, of), ["fail"], "{of}");
+    }
+    let to_do = |finding: &&Value| finding["level"] == "fail" && finding["of"] != "line none";
+    assert!(found.iter().filter(to_do).all(|finding| finding["do"].is_string()), "{found:?}");
+    // What a file cannot give is listed, and looking has made none.
+    assert!(
+        found.iter().filter(|finding| finding["message"].as_str().unwrap().starts_with("SQLite ")).count()
+            >= 3
+    );
+    assert_eq!(names(folder.path()), ["chaobiao.toml", "no-port"]);
+    let text = chaobiao(folder.path()).arg("doctor").output().unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("fail  line away: ") && text.contains("      -> "), "{text}");
+}
+
+#[test]
+fn a_site_that_is_served_is_seen_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    configure(
+        folder.path(),
+        "path = \"chaobiao.db\"",
+        "[http]\nenabled = false\n[[line]]\nname = \"a\"\ntcp = \"127.0.0.1:1\"\n",
+    );
+    let made = chaobiao(folder.path()).args(["user", "list"]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // As a process that serves does.
+    let lock = std::fs::File::create(folder.path().join("chaobiao.db.lock")).unwrap();
+    lock.lock().unwrap();
+    let (_, found) = doctor(folder.path());
+    assert_eq!(levels(&found, "serve"), ["note"], "{found:?}");
+    assert_eq!(levels(&found, "line a"), Vec::<&str>::new(), "its lines are not tried");
+    drop(lock);
+    let (_, found) = doctor(folder.path());
+    assert_eq!((levels(&found, "serve"), levels(&found, "line a")), (vec![], vec!["fail"]));
+}
+
+#[tokio::test]
+async fn f29_t28_unsafe_settings_and_too_many_rights_of_a_server_are_said() {
+    let Some(cluster) = postgres::Cluster::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let url = cluster.new_database().await;
+    std::fs::write(folder.path().join("url"), &url).unwrap();
+    configure(folder.path(), "url_file = \"url\"", "[http]\nenabled = false\n");
+    let of = |found: &[Value], words: &str| {
+        let finding = found.iter().find(|finding| finding["message"].as_str().unwrap().contains(words));
+        finding.map(|finding| finding["level"].as_str().unwrap().to_owned())
+    };
+    let (_, found) = doctor(folder.path());
+    assert_eq!(of(&found, "holds nothing yet").as_deref(), Some("note"), "{found:?}");
+    let made = chaobiao(folder.path()).args(["user", "list"]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (_, found) = doctor(folder.path());
+    assert_eq!(of(&found, "is ours").as_deref(), Some("ok"), "{found:?}");
+    assert_eq!(
+        of(&found, "may change the audit log: true").as_deref(),
+        Some("warn"),
+        "the owner of the tables serves"
+    );
+    assert_eq!(of(&found, "off ours").as_deref(), Some("ok"), "{found:?}");
+    // An unsafe setting fails it.
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("ALTER ROLE amr SET synchronous_commit = off").execute(&mut other).await.unwrap();
+    let (code, found) = doctor(folder.path());
+    sqlx::raw_sql("ALTER ROLE amr RESET synchronous_commit").execute(&mut other).await.unwrap();
+    assert_eq!(
+        (code, of(&found, "synchronous_commit is off").as_deref()),
+        (Some(1), Some("fail")),
+        "{found:?}"
+    );
+}
