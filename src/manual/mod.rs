@@ -12,6 +12,15 @@ pub mod adding {}
 #[doc = include_str!("alarms.md")]
 pub mod alarms {}
 
+/// How a site is run, from the first day to an update.
+pub mod handbook {
+    #[doc = include_str!("handbook/en.md")]
+    pub mod en {}
+
+    #[doc = include_str!("handbook/zh.md")]
+    pub mod zh {}
+}
+
 /// Why things are as they are: one question a note, never rewritten, only superseded by a later one.
 pub mod decisions {
     #[doc = include_str!("decisions/0000-template.md")]
