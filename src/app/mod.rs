@@ -30,12 +30,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::alarm;
-use crate::billing::{self, LedgerSink, Rules};
+use crate::billing::{self, Receivers, Rules};
 use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, CollectError, Collector, NightReport, ReadAgain};
-use crate::config::{Config, Effective};
+use crate::config::{Config, Effective, LEDGER};
 use crate::domain::{AuditEntry, Day};
 use crate::http::auth::AccountError;
 use crate::http::{self, HttpError};
@@ -251,7 +251,7 @@ impl Site {
             self.store.clone(),
             self.clock.clone(),
             Rules::of(&self.config),
-            self.config.billing,
+            Receivers::of(&self.config, &self.store, &self.clock),
             stop.clone(),
             Arc::clone(&self.billing_wake),
         );
@@ -357,7 +357,7 @@ impl Site {
     }
 }
 
-/// Settles all that is due for billing and hands it to the built-in ledger now.
+/// Settles all that is due for billing and hands it to the built-in ledger, and to every other receiver that takes it, now.
 ///
 /// # Errors
 /// [`StoreError`] when the database cannot; what was handed over before stays.
@@ -369,14 +369,23 @@ pub async fn hand_off(store: &Store, clock: &Clock, config: &Config) -> Result<H
         open: settled.open,
         delivered: 0,
     };
-    let mut sink = LedgerSink::new(store.clone(), clock.clone());
-    loop {
-        let pushed = billing::push_once(store, &mut sink, &config.billing, clock.now()).await?;
-        handed.delivered += pushed.delivered;
-        if pushed.delivered == 0 {
-            return Ok(handed);
+    let mut receivers = Receivers::of(config, store, clock);
+    receivers.introduce(store, clock.now()).await?;
+    for receiver in &mut receivers.0 {
+        receiver.fill(store, clock.now()).await?;
+        loop {
+            let (sink, settings) = (&mut receiver.sink, &receiver.settings);
+            let pushed = billing::push_once(store, sink, settings, clock.now()).await?;
+            if sink.kind() == LEDGER {
+                handed.delivered += pushed.delivered;
+            }
+            // What is not taken is left to the next time.
+            if pushed.delivered == 0 {
+                break;
+            }
         }
     }
+    Ok(handed)
 }
 
 /// Supply orders over these lines.

@@ -8,6 +8,7 @@ use crate::config::Billing;
 use crate::domain::Moment;
 use crate::store::billing::{Lease, LeaseEnd, OutboxRecord};
 use crate::store::{Store, StoreError};
+use crate::telemetry::with_causes;
 
 /// How batches are made and repeated.
 pub type Settings = Billing;
@@ -23,6 +24,8 @@ pub struct Pushed {
     pub refused: usize,
     /// Those of which nothing is known; they are offered again.
     pub again: usize,
+    /// How long the receiver wants to be left alone, where it says so.
+    pub rest: Duration,
 }
 
 /// Offers the next batch to a receiver, if there is one.
@@ -46,8 +49,12 @@ pub async fn push_once(
     if let Err(error) = &receipts {
         tell(&receiver, records.len(), error);
     }
+    let rest = rest(&records, &receipts, settings.retry_most);
+    if !rest.is_zero() {
+        store.rest_receiver(&receiver, now.plus(rest), now).await?;
+    }
     let ends = ends(&records, receipts, settings.retry_most, now);
-    let mut pushed = Pushed { offered: records.len(), ..Pushed::default() };
+    let mut pushed = Pushed { offered: records.len(), rest, ..Pushed::default() };
     for end in &ends {
         match end {
             LeaseEnd::Delivered => pushed.delivered += 1,
@@ -62,11 +69,28 @@ pub async fn push_once(
 }
 
 fn tell(receiver: &str, count: usize, error: &SinkError) {
-    let kind = error.kind();
+    let (kind, said) = (error.kind(), with_causes(error));
     if error.is_lasting() {
-        tracing::error!(receiver, count, kind, error = %error, "a billing batch was not taken");
+        tracing::error!(receiver, count, kind, error = said, "a billing batch was not taken");
     } else {
-        tracing::warn!(receiver, count, kind, error = %error, "a billing batch was not taken and will be offered again");
+        tracing::warn!(
+            receiver,
+            count,
+            kind,
+            error = said,
+            "a billing batch was not taken and will be offered again"
+        );
+    }
+}
+
+/// How long a receiver is left alone that failed as a whole: its records wait with it, so that their order stays.
+fn rest(records: &[OutboxRecord], receipts: &Result<Vec<KeyReceipt>, SinkError>, most: Duration) -> Duration {
+    let tries = records.iter().map(|record| record.tries).max().unwrap_or(0);
+    match receipts {
+        Err(SinkError::Busy { after, .. }) => back_off(tries, most).max((*after).min(LONGEST_REST)),
+        Err(_) => back_off(tries, most),
+        Ok(receipts) if receipts.is_empty() => back_off(tries, most),
+        Ok(_) => Duration::ZERO,
     }
 }
 
@@ -77,7 +101,8 @@ fn ends(
     most: Duration,
     now: Moment,
 ) -> Vec<LeaseEnd> {
-    let failed = receipts.as_ref().err().map(ToString::to_string);
+    let failed = receipts.as_ref().err().map(|error| with_causes(error));
+    let is_whole = receipts.as_ref().map_or(true, Vec::is_empty);
     let mut named: HashMap<String, Option<Taken>> = HashMap::new();
     for KeyReceipt { key, taken } in receipts.unwrap_or_default() {
         named
@@ -86,13 +111,14 @@ fn ends(
             .or_insert_with(|| Some(taken.clone()));
     }
     let again = |record: &OutboxRecord, error: &str| LeaseEnd::Again {
-        next_at: now.plus(back_off(record.tries, most)),
+        next_at: if is_whole { now } else { now.plus(back_off(record.tries, most)) },
         error: shortened(error),
     };
     let end = |record: &OutboxRecord| match (named.get(&record.text), &failed) {
         (_, Some(error)) => again(record, error),
         (Some(Some(Taken::Yes)), None) => LeaseEnd::Delivered,
         (Some(Some(Taken::Refused { reason })), None) => LeaseEnd::Refused { error: shortened(reason) },
+        (Some(Some(Taken::NotNow { reason })), None) => again(record, reason),
         (Some(None), None) => again(record, "the receipt contradicts itself"),
         (None, None) => again(record, "the receipt does not name the key"),
     };
@@ -105,10 +131,21 @@ pub(super) fn back_off(tries: u32, most: Duration) -> Duration {
     Duration::from_secs(doubled.max(1)).min(most)
 }
 
+/// A wait and up to a quarter of it more, so that several that failed together do not come back together; `seed` decides.
+pub(super) fn jittered(wait: Duration, seed: u64) -> Duration {
+    let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    let part = u32::try_from((mixed ^ (mixed >> 31)) % 1000).unwrap_or(0);
+    wait + wait * part / 4000
+}
+
 /// What a receiver says is kept up to a line of text.
 fn shortened(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(200).collect()
 }
+
+/// A receiver that wants to be left alone for longer is asked all the same.
+const LONGEST_REST: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
@@ -128,6 +165,7 @@ mod tests {
             version: 1,
             content,
             tries: 3,
+            batch: 1,
         }
     }
 
@@ -162,8 +200,22 @@ mod tests {
             ]
         );
         let down = SinkError::Unavailable { reason: "refused".to_owned() };
-        let expected = vec![again("the receiver does not answer: refused"); 5];
+        let said = "the receiver does not answer: refused".to_owned();
+        assert_eq!(
+            rest(&records, &Err(SinkError::Status { status: 500 }), most).as_secs(),
+            4,
+            "it rests as a whole"
+        );
+        let expected = vec![LeaseEnd::Again { next_at: now, error: said }; 5];
         assert_eq!(ends(&records, Err(down), most, now), expected);
+    }
+
+    #[test]
+    fn waits_of_several_come_apart() {
+        let wait = Duration::from_secs(100);
+        let waits: std::collections::HashSet<Duration> =
+            (0..100).map(|seed| jittered(wait, seed * 977)).collect();
+        assert!(waits.iter().all(|one| (wait..=wait * 5 / 4).contains(one)) && waits.len() > 80, "{waits:?}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::config::Config;
 use crate::config::profile::Profiles;
+use crate::config::{Config, LEDGER};
 use crate::domain::register::RegisterLimits;
 use crate::domain::{Day, Id, Item, Meter, Moment};
 use crate::store::billing::MeterType;
@@ -24,7 +24,7 @@ pub struct Rules {
 
 impl Rules {
     /// The rules of a configuration: what the nightly run reads, with all tariffs that any profile counts, until the
-    /// deadline of the run, for the built-in ledger.
+    /// deadline of the run, for the built-in ledger and every receiver beside it.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         let tariffs = config.profiles.all().map(|profile| profile.tariffs).max().unwrap_or(0);
@@ -32,12 +32,14 @@ impl Rules {
             let total = *total;
             (0..=tariffs).filter_map(move |tariff| total.with_tariff(tariff))
         };
+        let others = config.receivers.iter().map(|receiver| receiver.name.clone());
+        let receivers = std::iter::once(LEDGER.to_owned()).chain(others);
         let any_day = Day::of(Moment::from_micros(0));
         Self {
             items: config.collection.registers.iter().flat_map(all).collect(),
             window: config.collection.deadline.on(any_day).since(any_day.start()),
             profiles: config.profiles.clone(),
-            receivers: vec![LEDGER.to_owned()],
+            receivers: receivers.collect(),
         }
     }
 
@@ -53,9 +55,6 @@ impl Rules {
         RegisterLimits::new(item, profile.whole_digits, profile.most_watts)
     }
 }
-
-/// The name of the built-in receiver.
-pub(super) const LEDGER: &str = "ledger";
 
 #[cfg(test)]
 mod tests {

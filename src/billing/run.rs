@@ -1,51 +1,172 @@
-//! The task that settles and pushes for as long as the program runs.
+//! The tasks that settle and push for as long as the program runs: one that settles, and one for each receiver, so that one
+//! that is down keeps no other waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::push::{self, Settings};
+use super::push::{self, Pushed};
+use super::receivers::{Receiver, Receivers};
 use super::rules::Rules;
 use super::settle::settle_due;
-use super::sink::{BillingSink, LedgerSink};
+use super::sink::BillingSink;
 use crate::clock::Clock;
+use crate::domain::Moment;
 use crate::store::{Remedy, Store, StoreError};
 
-/// Settles what is due and pushes it to the built-in ledger, at once when `wake` says that there is something and else
-/// now and then, until `stop`. What is under way then is ended first.
+/// Settles what is due and pushes it to every receiver, at once when `wake` says that there is something and else now and
+/// then, until `stop`. What is under way then is ended first.
 pub async fn run(
     store: Store,
     clock: Clock,
     rules: Rules,
-    settings: Settings,
+    receivers: Receivers,
     stop: CancellationToken,
     wake: Arc<Notify>,
 ) {
-    let mut sink = LedgerSink::new(store.clone(), clock.clone());
-    let mut failures = 0_u32;
-    while !stop.is_cancelled() {
-        let wait = match round(&store, &clock, &rules, &settings, &mut sink, &stop).await {
-            Ok(Round { is_taken: true }) => {
-                failures = 0;
-                next_wait(&store, &clock, &sink).await
+    let task = Task { store: &store, clock: &clock, stop: &stop };
+    task.until_done(|| receivers.introduce(&store, clock.now())).await;
+    let more: Vec<Arc<Notify>> = receivers.0.iter().map(|_| Arc::default()).collect();
+    let most = receivers.0.first().map_or(LOOK_AGAIN, |receiver| receiver.settings.retry_most);
+    let pushing = receivers.0.into_iter().zip(&more).map(|(receiver, more)| task.push(receiver, more));
+    tokio::join!(task.settle(&rules, most, &wake, &more), join_all(pushing));
+}
+
+struct Task<'a> {
+    store: &'a Store,
+    clock: &'a Clock,
+    stop: &'a CancellationToken,
+}
+
+impl Task<'_> {
+    /// Settles, and says so to those that push.
+    async fn settle(&self, rules: &Rules, most: Duration, wake: &Notify, more: &[Arc<Notify>]) {
+        let mut failures = 0_u32;
+        while !self.stop.is_cancelled() {
+            let wait = match settle_due(self.store, rules, self.clock.now()).await {
+                Ok(settled) => {
+                    failures = 0;
+                    if settled.registers + settled.consumptions > 0 {
+                        let (registers, consumptions) = (settled.registers, settled.consumptions);
+                        tracing::info!(
+                            registers,
+                            consumptions,
+                            open = settled.open,
+                            "billing values settled"
+                        );
+                        more.iter().for_each(|receiver| receiver.notify_one());
+                    }
+                    LOOK_AGAIN
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    tell(&error);
+                    push::back_off(failures, most)
+                }
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = wake.notified(), if failures == 0 => {}
+                () = self.clock.sleep_until(self.clock.now().plus(wait)) => {}
             }
-            Ok(Round { is_taken: false }) => {
-                failures = failures.saturating_add(1);
-                push::back_off(failures, settings.retry_most)
+        }
+    }
+
+    /// Serves one receiver.
+    async fn push(&self, mut receiver: Receiver, more: &Notify) {
+        self.until_done(async || match receiver.fill(self.store, self.clock.now()).await {
+            Ok(0) => Ok(()),
+            Ok(count) => {
+                let receiver = receiver.sink.receiver();
+                tracing::info!(receiver, count, "older billing values wait for a receiver that is new");
+                Ok(())
             }
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                tell(&error);
-                push::back_off(failures, settings.retry_most)
+            Err(error) => Err(error),
+        })
+        .await;
+        let mut failures = 0_u32;
+        while !self.stop.is_cancelled() {
+            let most = receiver.settings.retry_most;
+            let wait = match self.round(&mut receiver).await {
+                Ok(Round { is_taken: true, .. }) => {
+                    failures = 0;
+                    self.next_wait(&receiver).await
+                }
+                Ok(Round { is_taken: false, rest }) => {
+                    failures = failures.saturating_add(1);
+                    push::jittered(push::back_off(failures, most).max(rest), self.seed(&receiver))
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    tell(&error);
+                    push::back_off(failures, most)
+                }
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                // A receiver that failed is not asked more often because more comes in.
+                () = more.notified(), if failures == 0 => {}
+                () = self.clock.sleep_until(self.clock.now().plus(wait)) => {}
             }
-        };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            // A receiver that failed is not asked more often because more comes in.
-            () = wake.notified(), if failures == 0 => {}
-            () = clock.sleep_until(clock.now().plus(wait)) => {}
+        }
+    }
+
+    /// Pushes until nothing is left or the receiver fails.
+    async fn round(&self, receiver: &mut Receiver) -> Result<Round, StoreError> {
+        let mut delivered = 0;
+        let mut last = Round { is_taken: true, rest: Duration::ZERO };
+        while !self.stop.is_cancelled() {
+            let (sink, settings) = (&mut receiver.sink, &receiver.settings);
+            let pushed = push::push_once(self.store, sink, settings, self.clock.now()).await?;
+            let Pushed { offered, refused, rest, .. } = pushed;
+            delivered += pushed.delivered;
+            last = Round { is_taken: offered == 0 || pushed.delivered + refused > 0, rest };
+            if refused > 0 {
+                let receiver = receiver.sink.receiver();
+                tracing::error!(receiver, count = refused, "billing values were refused");
+            }
+            if offered == 0 || !last.is_taken {
+                break;
+            }
+        }
+        if delivered > 0 {
+            tracing::info!(
+                receiver = receiver.sink.receiver(),
+                count = delivered,
+                "billing values delivered"
+            );
+        }
+        Ok(last)
+    }
+
+    /// Until the next version may be offered again, but not longer than is waited for what nobody woke us for.
+    async fn next_wait(&self, receiver: &Receiver) -> Duration {
+        match self.store.next_outbox(receiver.sink.receiver()).await {
+            Ok(Some(next)) => next.since(self.clock.now()).clamp(SHORTEST, LOOK_AGAIN),
+            _ => LOOK_AGAIN,
+        }
+    }
+
+    /// Receivers that failed together draw different waits.
+    fn seed(&self, receiver: &Receiver) -> u64 {
+        let mix = |seed: u64, byte: u8| seed.wrapping_mul(31).wrapping_add(u64::from(byte));
+        receiver.sink.receiver().bytes().fold(micros(self.clock.now()), mix)
+    }
+
+    /// Does what must be done before all else, however long the database takes.
+    async fn until_done<F>(&self, act: impl Fn() -> F)
+    where
+        F: Future<Output = Result<(), StoreError>>,
+    {
+        while let Err(error) = act().await {
+            tell(&error);
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.clock.sleep_until(self.clock.now().plus(LOOK_AGAIN)) => {}
+            }
         }
     }
 }
@@ -53,55 +174,12 @@ pub async fn run(
 struct Round {
     /// Whether the receiver took what it was offered last.
     is_taken: bool,
+    /// How long it wants to be left alone.
+    rest: Duration,
 }
 
-/// Settles all that is due, and pushes until nothing is left or the receiver fails.
-async fn round(
-    store: &Store,
-    clock: &Clock,
-    rules: &Rules,
-    settings: &Settings,
-    sink: &mut impl BillingSink,
-    stop: &CancellationToken,
-) -> Result<Round, StoreError> {
-    let settled = settle_due(store, rules, clock.now()).await?;
-    if settled.registers + settled.consumptions > 0 {
-        tracing::info!(
-            registers = settled.registers,
-            consumptions = settled.consumptions,
-            open = settled.open,
-            "billing values settled"
-        );
-    }
-    let mut delivered = 0;
-    let mut is_taken = true;
-    while !stop.is_cancelled() {
-        let pushed = push::push_once(store, sink, settings, clock.now()).await?;
-        delivered += pushed.delivered;
-        is_taken = pushed.offered == 0 || pushed.delivered + pushed.refused > 0;
-        if pushed.refused > 0 {
-            tracing::error!(
-                receiver = sink.receiver(),
-                count = pushed.refused,
-                "billing values were refused"
-            );
-        }
-        if pushed.offered == 0 || !is_taken {
-            break;
-        }
-    }
-    if delivered > 0 {
-        tracing::info!(receiver = sink.receiver(), count = delivered, "billing values delivered");
-    }
-    Ok(Round { is_taken })
-}
-
-/// Until the next version may be offered again, but not longer than is waited for what nobody woke us for.
-async fn next_wait(store: &Store, clock: &Clock, sink: &impl BillingSink) -> Duration {
-    match store.next_outbox(sink.receiver()).await {
-        Ok(Some(next)) => next.since(clock.now()).clamp(SHORTEST, LOOK_AGAIN),
-        _ => LOOK_AGAIN,
-    }
+const fn micros(now: Moment) -> u64 {
+    now.micros().unsigned_abs()
 }
 
 fn tell(error: &StoreError) {

@@ -1,9 +1,11 @@
 //! Receivers of billing values: the seam, and the built-in ledger behind it.
 
 use std::future::Future;
+use std::io;
+use std::time::Duration;
 
-use super::rules::LEDGER;
 use crate::clock::Clock;
+use crate::config::LEDGER;
 use crate::store::billing::{Entered, OutboxRecord};
 use crate::store::{Remedy, Store, StoreError};
 
@@ -38,6 +40,11 @@ pub enum Taken {
         /// Why.
         reason: String,
     },
+    /// Not this time: it is offered again.
+    NotNow {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Why nothing is known of a batch: it may have been taken or not, and is offered again under the same keys.
@@ -48,6 +55,49 @@ pub enum SinkError {
     Unavailable {
         /// What it, or the way to it, said.
         reason: String,
+    },
+    /// It wants to be asked again later.
+    #[error("the receiver answers with status {status}, to be asked again in {} s", after.as_secs())]
+    Busy {
+        /// The status of HTTP.
+        status: u16,
+        /// After how long.
+        after: Duration,
+    },
+    /// It answers with a status that takes nothing; a redirection is not followed.
+    #[error("the receiver answers with status {status}")]
+    Status {
+        /// The status of HTTP.
+        status: u16,
+    },
+    /// Its answer cannot be believed.
+    #[error("the answer of the receiver is not taken: {reason}")]
+    Answer {
+        /// Why.
+        reason: String,
+    },
+    /// Whoever answers is not known as the receiver (T22).
+    #[error("whoever answers is not known as the receiver: {reason}")]
+    Stranger {
+        /// Why.
+        reason: String,
+    },
+    /// A file could not be written or read.
+    #[error("{place} cannot be written or read")]
+    File {
+        /// Which.
+        place: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is not as it was written.
+    #[error("{place}, line {line}, is not as it was written")]
+    OddFile {
+        /// Which.
+        place: String,
+        /// Its line, from 1.
+        line: u64,
     },
     /// The database of the built-in ledger could not.
     #[error("the ledger could not take the batch")]
@@ -60,6 +110,12 @@ impl SinkError {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Unavailable { .. } => "unavailable",
+            Self::Busy { .. } => "busy",
+            Self::Status { .. } => "status",
+            Self::Answer { .. } => "answer",
+            Self::Stranger { .. } => "stranger",
+            Self::File { .. } => "file",
+            Self::OddFile { .. } => "odd_file",
             Self::Ledger(error) => error.kind(),
         }
     }

@@ -1,5 +1,8 @@
-//! `chaobiao billing`: what was handed to billing, what waits, and what is open.
+//! `chaobiao billing`: what was handed to billing, what waits, and what is open; how receivers are, and whether they have
+//! what we have.
 
+mod receivers;
+mod reconcile;
 mod show;
 
 use std::io::Write;
@@ -14,7 +17,7 @@ use crate::domain::{Day, Moment};
 use crate::store::billing::{BillingLine, Which};
 use crate::store::{Migrations, Store};
 
-/// Show what was handed to billing, what waits and what is open
+/// What was handed to billing, what waits, what is open; offer it again, compare both sides
 #[derive(Debug, Args)]
 pub(super) struct BillingCommand {
     #[command(subcommand)]
@@ -26,6 +29,12 @@ enum What {
     /// List registers and daily consumptions with their versions and where they are, and days that are open with the
     /// reason
     List(List),
+    /// Say of each receiver what waits, what it took and refused, and how it went last
+    Status(receivers::Status),
+    /// Offer a receiver again what it refused
+    Retry(receivers::Retry),
+    /// Compare counts and sums of a day with what receivers have, by reading route, both ways (对账)
+    Reconcile(reconcile::Reconcile),
 }
 
 #[derive(Debug, Args)]
@@ -64,16 +73,25 @@ impl BillingCommand {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         match self.what {
             What::List(list) => list.run(out).await,
+            What::Status(status) => status.run(out).await,
+            What::Retry(retry) => retry.run(out).await,
+            What::Reconcile(reconcile) => reconcile.run(out).await,
         }
     }
 }
 
+/// The database, which must be there.
+fn there(place: &Place) -> Result<Found, CliError> {
+    let found = place.find()?;
+    if found.is_missing() {
+        return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
+    }
+    Ok(found)
+}
+
 impl List {
     async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let found = self.place.find()?;
-        if found.is_missing() {
-            return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
-        }
+        let found = there(&self.place)?;
         let rules = found.config.as_ref().map(Rules::of);
         if self.open && rules.is_none() {
             return Err(CliError::Usage(

@@ -38,6 +38,7 @@ mod trace;
 mod trouble;
 mod user;
 mod watch;
+mod who;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -67,7 +68,7 @@ enum Command {
     Meters(meters::Meters),
     /// Keep passwords of meters, sealed under a key file; say where factory passwords are
     Secrets(secrets::Secrets),
-    /// Show what was handed to billing, what waits and what is open
+    /// What was handed to billing, what waits, what is open; offer it again, compare both sides
     Billing(Box<billing::BillingCommand>),
     /// Supply orders: see them, ask for cuts, give supply back, stop all cuts, bring in what the rules go by
     Orders(Box<orders::OrdersCommand>),

@@ -6,21 +6,19 @@
 mod import;
 mod show;
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::Write;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use zeroize::Zeroizing;
 
 use super::database::{Found, Place, store_error};
+use super::who::Who;
 use super::{CliError, talk};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::access::{Acting, Regions};
 use crate::domain::supply::{Ceilings, HaltKind, OrderKind, OrderState, Reason, SupplyOrder, Window};
 use crate::domain::{Coded, Id, MeteringPoint};
-use crate::http::auth::Passwords;
 use crate::store::supply::{Limits, NewOrder, OrderFilter, SupplyError};
 use crate::store::{Migrations, Store};
 
@@ -134,17 +132,6 @@ struct Stop {
     reason: String,
     #[command(flatten)]
     place: Place,
-}
-
-/// Who acts.
-#[derive(Debug, Args)]
-struct Who {
-    /// Your account
-    #[arg(long = "as", value_name = "ACCOUNT")]
-    account: String,
-    /// File whose first line is your password; without it the first line of standard input is
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
 }
 
 impl OrdersCommand {
@@ -273,19 +260,7 @@ impl Site {
 
     /// Finds out that somebody is who they say they are.
     async fn acting(&self, who: &Who) -> Result<Acting, CliError> {
-        let refused =
-            || CliError::Failed("the account or its password is not right  账号或密码不正确".into());
-        let password = who.password()?;
-        let account = self.store.account_named(&who.account).await.map_err(|error| store_error(&error))?;
-        let hash = account.as_ref().map(|account| &account.password);
-        let is_right = Passwords::default().matches(&password, hash).await;
-        let account = account.filter(|account| is_right && account.is_enabled).ok_or_else(refused)?;
-        if account.role.needs_second_factor() || account.is_unfinished() {
-            return Err(CliError::Failed(
-                "this account signs in at the console only, with its second factor  该账号须在控制台登录（双因素）".into(),
-            ));
-        }
-        Ok(account.acting("command line"))
+        who.acting(&self.store).await
     }
 
     async fn points(&self, numbers: &[String]) -> Result<Vec<Id<MeteringPoint>>, CliError> {
@@ -316,25 +291,6 @@ impl Site {
 
     async fn close(self) {
         self.store.close().await;
-    }
-}
-
-impl Who {
-    fn password(&self) -> Result<Zeroizing<String>, CliError> {
-        let text = match &self.password_file {
-            Some(file) => std::fs::read_to_string(file)
-                .map_err(|error| CliError::Usage(format!("{}: {error}", file.display())))?,
-            None if std::io::stdin().is_terminal() => {
-                return Err(CliError::Usage(
-                    "a terminal shows what is typed: give --password-file, or the password on standard input  \
-                     请用 --password-file 或标准输入提供密码"
-                        .into(),
-                ));
-            }
-            None => std::io::read_to_string(std::io::stdin())?,
-        };
-        let text = Zeroizing::new(text);
-        Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
     }
 }
 

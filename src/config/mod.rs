@@ -44,7 +44,7 @@ use std::path::{Path, PathBuf};
 pub use address::HostPort;
 pub use alarm::{AlarmChannel, AlarmWay, Alarms, Mail, MailEncryption, Robot, Webhook, WebhookUrl};
 pub use audit::Audit;
-pub use billing::Billing;
+pub use billing::{Billing, BillingReceiver, HttpReceiver, KnownBy, LEDGER, Pin, ReceiverUrl, ReceiverWay};
 pub use capture::Capture;
 pub use collection::Collection;
 pub use database::{Database, DatabasePlace, DatabaseUrl};
@@ -91,6 +91,8 @@ pub struct Config {
     pub on_demand: OnDemand,
     /// The hand-off to the ledger.
     pub billing: Billing,
+    /// Who is given the same besides, in the order of the file.
+    pub receivers: Vec<BillingReceiver>,
     /// What is worth an alarm, and where alarms go.
     pub alarms: Alarms,
     /// Meter profiles.
@@ -199,7 +201,10 @@ impl Config {
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
         let on_demand = root.section("on_demand", OnDemand::read);
-        let billing = root.section("billing", Billing::read);
+        let (billing, receivers) = root.section("billing", |section| {
+            let billing = Billing::read(section);
+            (billing, billing::read_receivers(section, billing.lease, base))
+        });
         let alarms = Alarms::read(root, base);
         let (profiles, faults) = root.section("profiles", |section| Profiles::read(section, base));
         let secrets = root.section("secrets", |section| Secrets::read(section, base));
@@ -219,6 +224,7 @@ impl Config {
             intervals,
             on_demand,
             billing,
+            receivers,
             alarms,
             profiles,
             secrets,

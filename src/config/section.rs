@@ -131,16 +131,17 @@ impl<'a> Section<'a> {
     ) -> Vec<T> {
         self.known.push(key);
         let Some(value) = self.spanned(key) else { return Vec::new() };
+        let whole = if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
         let items = value.get_ref().as_array();
         let mut all = Vec::new();
         for (place, item) in items.into_iter().flat_map(|items| items.iter()).enumerate() {
             let line = self.source.line_of(item.span().start);
             let Some(table) = item.get_ref().as_table() else { continue };
-            let name = format!("{key}[{}]", place + 1);
+            let name = format!("{whole}[{}]", place + 1);
             all.push(Section::new(self.source, name, Some(table), Some(line)).read(&mut read));
         }
         if items.is_none_or(|items| items.len() != all.len()) {
-            let words = Words::new(format!("sections [[{key}]]"), format!("配置段 [[{key}]]"));
+            let words = Words::new(format!("sections [[{whole}]]"), format!("配置段 [[{whole}]]"));
             self.fault(key, FaultKind::Expected(words));
         }
         all

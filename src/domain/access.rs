@@ -54,6 +54,8 @@ pub enum Action {
     SeeCustomers,
     /// See what was handed to billing.
     SeePushes,
+    /// Offer a receiver of billing again what it refused.
+    RetryPushes,
     /// Ask a meter now (召测).
     ReadOnDemand,
     /// Ask that supply be cut, or a supply hold be ended.
@@ -110,6 +112,7 @@ impl Action {
             (Self::SeeStatus, "see_status", &[Viewer, Operator, Approver, Admin, Auditor]),
             (Self::SeeCustomers, "see_customers", &[Viewer, Operator, Approver, Auditor]),
             (Self::SeePushes, "see_pushes", &[Viewer, Operator, Approver, Auditor, Billing]),
+            (Self::RetryPushes, "retry_pushes", &[Operator, Approver]),
             (Self::ReadOnDemand, "read_on_demand", &[Operator, Approver]),
             (Self::RequestCut, "request_cut", &[Operator]),
             (Self::ApproveCut, "approve_cut", &[Approver]),

@@ -21,6 +21,9 @@ pub mod handbook {
     pub mod zh {}
 }
 
+#[doc = include_str!("receivers.md")]
+pub mod receivers {}
+
 /// Why things are as they are: one question a note, never rewritten, only superseded by a later one.
 pub mod decisions {
     #[doc = include_str!("decisions/0000-template.md")]

@@ -98,6 +98,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0016_counts.sql"),
         include_str!("migrations/postgres/0016_counts.sql"),
     ),
+    Migration::new(
+        "receivers",
+        include_str!("migrations/sqlite/0017_receivers.sql"),
+        include_str!("migrations/postgres/0017_receivers.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

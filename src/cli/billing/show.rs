@@ -202,7 +202,7 @@ pub(super) fn summary(lines: &[BillingLine], open: &[OpenDay]) -> String {
 }
 
 /// Rows in columns as wide as their widest cell, the last one ragged.
-fn write_rows<const N: usize>(
+pub(super) fn write_rows<const N: usize>(
     out: &mut impl Write,
     head: &[[&str; N]],
     rows: impl Iterator<Item = [String; N]>,

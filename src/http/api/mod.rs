@@ -20,6 +20,7 @@ mod proposals;
 mod protections;
 mod reads;
 mod reads_shown;
+pub(super) mod receivers;
 mod runs;
 mod series;
 mod stop;
@@ -50,6 +51,7 @@ pub(super) fn routes() -> Routes {
         .and(audit::routes())
         .and(alarms::routes())
         .and(billing::routes())
+        .and(receivers::routes())
         .and(proposals::routes())
         .and(orders::routes())
         .and(order_drafts::routes())

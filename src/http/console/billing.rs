@@ -7,14 +7,14 @@ use maud::{Markup, html};
 use dlt645::quantity::Quantity;
 
 use super::components::{Tone, grouped, state, token};
-use super::labels;
 use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
+use super::{labels, receivers};
 use crate::billing::OpenDay;
 use crate::domain::access::Action;
 use crate::domain::{BillingKind, Coded, Day};
-use crate::store::billing::OutboxState;
+use crate::store::billing::{OutboxState, ReceiverStatus};
 use crate::store::view::{Push, PushCount, PushPlace, ReviewLine};
 
 /// What the page is called.
@@ -27,6 +27,8 @@ pub struct BillingPage {
     pub day: Day,
     /// How far receivers are.
     pub counts: Vec<PushCount>,
+    /// Each receiver, and how it is.
+    pub receivers: Vec<ReceiverStatus>,
     /// Versions, one more than are shown when more follow.
     pub pushes: Vec<Push>,
     /// What waits for a person.
@@ -60,6 +62,7 @@ impl BillingPage {
     pub fn markup(&self, view: &View) -> Markup {
         html! {
             (self.tiles(view))
+            div #receivers { (receivers::table(&self.receivers, &self.asked, view.look.language).markup(view)) }
             (self.pick(view))
             (self.pushes().markup(view))
             @if view.may(Action::SeeCustomers) {
@@ -73,7 +76,8 @@ impl BillingPage {
     #[must_use]
     pub fn file(&self, view: &View) -> Option<String> {
         let language = view.look.language;
-        let pushes = self.pushes().file(language);
+        let receivers = || receivers::table(&self.receivers, &self.asked, language).file(language);
+        let pushes = self.pushes().file(language).or_else(receivers);
         if pushes.is_some() || !view.may(Action::SeeCustomers) {
             return pushes;
         }
@@ -300,6 +304,16 @@ pub(crate) fn sample(asked: Asked) -> BillingPage {
             count(OutboxState::Delivered, 23_540),
             count(OutboxState::Parked, 2),
         ],
+        receivers: vec![
+            ReceiverStatus::unused("ledger", "ledger"),
+            ReceiverStatus {
+                waiting: 12,
+                parked: 2,
+                oldest_waiting: Some(day),
+                last_error: Some((day.next().start(), "=status 503".to_owned())),
+                ..ReceiverStatus::unused("marketing", "http")
+            },
+        ],
         pushes: vec![
             push(1, BillingKind::Consumption, OutboxState::Delivered, None),
             push(2, BillingKind::Register, OutboxState::Waiting, None),
@@ -358,8 +372,13 @@ mod tests {
         let en = page.markup(&view::sample(Language::English, Role::Operator)).into_string();
         assert!(en.contains("refused, wait for a person") && en.contains("1234.560000"), "{en}");
         assert!(zh.contains("name=\"accept\" value=\"yes\""), "{zh}");
+        assert!(
+            zh.contains("=status 503") && zh.contains("action=\"/billing/receivers/marketing/retry\""),
+            "{zh}"
+        );
+        assert!(!zh.contains("/billing/receivers/ledger/retry"), "nothing was refused there: {zh}");
         let viewer = page.markup(&view::sample(Language::English, Role::Viewer)).into_string();
-        assert!(!viewer.contains("name=\"accept\""), "{viewer}");
+        assert!(!viewer.contains("name=\"accept\"") && !viewer.contains("/retry"), "{viewer}");
         let waits = BillingPage { proposed: HashMap::from([(1, 77)]), ..page.clone() };
         let waits = waits.markup(&view::sample(Language::English, Role::Operator)).into_string();
         assert!(waits.contains("/proposals/77") && !waits.contains("name=\"accept\""), "{waits}");
@@ -377,6 +396,7 @@ mod tests {
         assert_eq!(BillingPage::after(&asked("after", "1~64~2")), None);
         let csv = |table| sample(asked("csv", table)).file(&view::sample(Language::English, Role::Operator));
         assert!(csv("all").unwrap().contains("unknown point") && csv("open").unwrap().contains("P0000010"));
+        assert!(csv("receivers").unwrap().contains("=status 503"));
         assert!(csv("reviews").unwrap().contains("suspect: ran back"));
     }
 }

@@ -30,6 +30,7 @@ pub mod overdue;
 pub mod proposals;
 pub mod protections;
 pub mod reads;
+mod receivers;
 mod sent;
 pub mod settings;
 pub mod table;
@@ -55,5 +56,6 @@ pub(super) fn routes() -> Routes {
         .and(notices::routes())
         .and(settings::routes())
         .and(terminals::routes())
+        .and(receivers::routes())
         .and(handlers::routes())
 }

@@ -9,6 +9,8 @@ mod ledger;
 mod list;
 mod load;
 mod outbox;
+mod receiver;
+mod said;
 mod settling;
 
 pub(super) use due::{note, note_since};
@@ -18,6 +20,8 @@ pub use ledger::Entered;
 pub use list::{BillingLine, Delivery, Which};
 pub use load::{MeterType, Span};
 pub use outbox::{Lease, LeaseEnd, OutboxRecord, OutboxState};
+pub use receiver::{ReceiverStatus, RetryKeys};
+pub use said::SaidLine;
 pub use settling::{Change, Settling};
 
 use super::error::StoreError;

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::receiver::{note, rest_until};
 use super::{content, key, lock, numbers};
 use crate::domain::{BillingContent, BillingKey, Coded, Moment};
 use crate::store::Store;
@@ -53,6 +54,8 @@ pub struct OutboxRecord {
     pub content: BillingContent,
     /// How often it was offered, this time with it.
     pub tries: u32,
+    /// The batch in which it was first offered: a number that rises and stays.
+    pub batch: i64,
 }
 
 /// A batch that is nobody else's until its lease runs out.
@@ -125,8 +128,8 @@ pub(super) async fn put(
 }
 
 impl Store {
-    /// Leases at most so many versions for a receiver, until the given instant. None that is not the newest, and none
-    /// before an earlier version of it is settled.
+    /// Leases at most so many versions for a receiver, until the given instant, the oldest days first. None that is not
+    /// the newest, none before an earlier version of it is settled, and none while the receiver rests.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot.
@@ -140,6 +143,9 @@ impl Store {
         let mut writing = self.write("leasing a billing batch").await?;
         lock(&mut writing).await?;
         let token = self.numbers.next(now);
+        if rest_until(&mut writing, receiver).await?.is_some_and(|until| until > now.micros()) {
+            return Ok(Lease { token, records: Vec::new() });
+        }
         loop {
             let args = [receiver.into(), now.into(), i64::from(at_most).into()];
             let rows: Vec<RecordRow> = writing.rows(READY, &args).await?;
@@ -155,7 +161,7 @@ impl Store {
                     continue;
                 }
             }
-            let records = newest.into_iter().map(record).collect::<Result<Vec<_>, _>>()?;
+            let records = newest.into_iter().map(|row| record(row, token)).collect::<Result<Vec<_>, _>>()?;
             if !records.is_empty() {
                 let keys: Vec<[i64; 5]> =
                     records.iter().map(|record| numbers(record.key, record.version)).collect();
@@ -182,6 +188,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let mut writing = self.write("taking receipts of billing").await?;
         lock(&mut writing).await?;
+        note(&mut writing, receiver, ends, now).await?;
         let mut alike: HashMap<&LeaseEnd, Vec<[i64; 5]>> = HashMap::new();
         for (key, version, end) in ends {
             alike.entry(end).or_default().push(numbers(*key, *version));
@@ -213,7 +220,9 @@ impl Store {
     pub async fn next_outbox(&self, receiver: &str) -> Result<Option<Moment>, StoreError> {
         let mut reading = self.read("reading the outbox").await?;
         let next: Option<(Option<i64>,)> = reading.row(NEXT, &[receiver.into()]).await?;
-        Ok(next.and_then(|(next,)| next).map(Moment::from_micros))
+        let rest = rest_until(&mut reading, receiver).await?;
+        let next = next.and_then(|(next,)| next);
+        Ok(next.map(|next| Moment::from_micros(rest.map_or(next, |rest| rest.max(next)))))
     }
 
     /// How many versions are with a receiver, by state.
@@ -243,16 +252,32 @@ impl Store {
     }
 }
 
-type RecordRow =
-    (i64, i64, i64, i64, i64, String, i64, Option<i64>, Option<i64>, Option<i64>, String, String, i64);
+type RecordRow = (
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    String,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    String,
+    String,
+    Option<i64>,
+    i64,
+);
 
-fn record(row: RecordRow) -> Result<OutboxRecord, StoreError> {
-    let (point, item, kind, at, version, text, tries, value, quality, read_at, lineage, point_number, _) =
+/// What is offered under a lease; its first batch is that of the lease where it had none.
+fn record(row: RecordRow, token: i64) -> Result<OutboxRecord, StoreError> {
+    let (point, item, kind, at, version, text, tries, value, quality, read_at, lineage, number, batch, _) =
         row;
     let (key, version) = key((point, item, kind, at, version))?;
     let content = content(value, quality, read_at, lineage)?;
     let tries = u32::try_from(tries + 1).unwrap_or(u32::MAX);
-    Ok(OutboxRecord { text, key, point_number, version, content, tries })
+    let batch = batch.unwrap_or(token);
+    Ok(OutboxRecord { text, key, point_number: number, version, content, tries, batch })
 }
 
 const OUTBOX: Table = Table {
@@ -297,24 +322,26 @@ const SUPERSEDED: Sql = Sql {
 
 /// What may be offered, and how many later versions of it there are.
 const READY: &str = "SELECT o.point_id, o.item, o.kind, o.at, o.version, o.key, o.tries, \
-        b.value, b.quality, b.read_at, b.lineage, p.number, \
+        b.value, b.quality, b.read_at, b.lineage, p.number, o.batch, \
         (SELECT count(*) FROM outbox n WHERE n.point_id = o.point_id AND n.item = o.item AND n.kind = o.kind \
             AND n.at = o.at AND n.version > o.version AND n.receiver = o.receiver) \
-    FROM (SELECT * FROM outbox c WHERE c.receiver = $1 AND c.state IN (1, 2) AND c.next_at <= $2 \
+    FROM (SELECT * FROM outbox c WHERE c.receiver = $1 AND c.state IN (1, 2) AND +c.next_at <= $2 \
             AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.point_id = c.point_id AND e.item = c.item \
                 AND e.kind = c.kind AND e.at = c.at AND e.version < c.version AND e.receiver = c.receiver \
                 AND e.state = 2 AND e.next_at > $2) \
-        ORDER BY c.next_at LIMIT $3) o \
+        ORDER BY c.at LIMIT $3) o \
     JOIN billing_value b ON b.point_id = o.point_id AND b.item = o.item AND b.kind = o.kind AND b.at = o.at \
         AND b.version = o.version \
     JOIN metering_point p ON p.id = o.point_id \
     ORDER BY o.at, o.point_id, o.item, o.kind, o.version";
 
 const LEASED: Sql = Sql {
-    sqlite: "UPDATE outbox SET state = 2, lease = $3, next_at = $4, tries = tries + 1 FROM json_each($1) k \
+    sqlite: "UPDATE outbox SET state = 2, lease = $3, next_at = $4, tries = tries + 1, \
+            batch = coalesce(batch, $3) FROM json_each($1) k \
         WHERE outbox.point_id = k.value ->> 0 AND outbox.item = k.value ->> 1 AND outbox.kind = k.value ->> 2 \
             AND outbox.at = k.value ->> 3 AND outbox.version = k.value ->> 4 AND outbox.receiver = $2",
-    postgres: "UPDATE outbox SET state = 2, lease = $7, next_at = $8, tries = tries + 1 \
+    postgres: "UPDATE outbox SET state = 2, lease = $7, next_at = $8, tries = tries + 1, \
+            batch = coalesce(batch, $7) \
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
             AS k (point_id, item, kind, at, version) \
         WHERE outbox.point_id = k.point_id AND outbox.item = k.item AND outbox.kind = k.kind \

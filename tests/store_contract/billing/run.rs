@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chaobiao::billing::Receivers;
 use chaobiao::clock::ManualClock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -31,8 +32,9 @@ async fn what_comes_in_is_handed_over_at_once_when_told_and_else_within_a_minute
         let (stop, wake) = (CancellationToken::new(), Arc::new(Notify::new()));
         let (store, clock) = (fresh.store.clone(), manual.clock());
         save(&fresh.store, &[freeze(1, first, 0)], clock.now()).await;
+        let receivers = Receivers::ledger_only(&store, &clock, SETTINGS);
         let task =
-            chaobiao::billing::run(store, clock.clone(), rules(), SETTINGS, stop.clone(), Arc::clone(&wake));
+            chaobiao::billing::run(store, clock.clone(), rules(), receivers, stop.clone(), Arc::clone(&wake));
         let story = async {
             until(fresh, 1).await;
             save(&fresh.store, &[freeze(1, midnight("2026-11-21"), 100)], clock.now()).await;

@@ -96,8 +96,8 @@ pub(super) async fn billing(
         open = open_points(&services, day, regions, &view).await?;
         proposed = proposed_reviews(&services, &view).await?;
     }
-    let page =
-        BillingPage { day, counts: store.push_counts(day).await?, pushes, reviews, proposed, open, asked };
+    let (counts, receivers) = (store.push_counts(day).await?, store.receiver_statuses().await?);
+    let page = BillingPage { day, counts, receivers, pushes, reviews, proposed, open, asked };
     answer(&services, &view, billing::TITLE, (page.markup(&view), page.file(&view))).await
 }
 

@@ -1,0 +1,70 @@
+//! Who acts on the command line: an account and its password, for what needs a right.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::CliError;
+use super::database::store_error;
+use crate::domain::access::{Acting, Action};
+use crate::http::auth::Passwords;
+use crate::store::Store;
+
+/// Who acts.
+#[derive(Debug, Args)]
+pub(super) struct Who {
+    /// Your account
+    #[arg(long = "as", value_name = "ACCOUNT")]
+    account: String,
+    /// File whose first line is your password; without it the first line of standard input is
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+impl Who {
+    /// Finds out that somebody is who they say they are.
+    pub(super) async fn acting(&self, store: &Store) -> Result<Acting, CliError> {
+        let refused =
+            || CliError::Failed("the account or its password is not right  账号或密码不正确".into());
+        let password = self.password()?;
+        let account = store.account_named(&self.account).await.map_err(|error| store_error(&error))?;
+        let hash = account.as_ref().map(|account| &account.password);
+        let is_right = Passwords::default().matches(&password, hash).await;
+        let account = account.filter(|account| is_right && account.is_enabled).ok_or_else(refused)?;
+        if account.role.needs_second_factor() || account.is_unfinished() {
+            return Err(CliError::Failed(
+                "this account signs in at the console only, with its second factor  该账号须在控制台登录（双因素）".into(),
+            ));
+        }
+        Ok(account.acting("command line"))
+    }
+
+    /// The same, of somebody who may do this.
+    pub(super) async fn allowed(&self, store: &Store, action: Action) -> Result<Acting, CliError> {
+        let acting = self.acting(store).await?;
+        if acting.role.may(action) {
+            return Ok(acting);
+        }
+        let name = action.name();
+        Err(CliError::Failed(format!("your role may not do this ({name})  您的角色无权执行（{name}）")))
+    }
+
+    fn password(&self) -> Result<Zeroizing<String>, CliError> {
+        let text = match &self.password_file {
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|error| CliError::Usage(format!("{}: {error}", file.display())))?,
+            None if std::io::stdin().is_terminal() => {
+                return Err(CliError::Usage(
+                    "a terminal shows what is typed: give --password-file, or the password on standard input  \
+                     请用 --password-file 或标准输入提供密码"
+                        .into(),
+                ));
+            }
+            None => std::io::read_to_string(std::io::stdin())?,
+        };
+        let text = Zeroizing::new(text);
+        Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+    }
+}

@@ -1,0 +1,24 @@
+-- Who is given billing values, and how it goes.
+
+-- since: since when new versions are put into its outbox. filled_from: the first day whose versions were put there
+-- although they were older; NULL while that was not done, and for a receiver that was left out meanwhile. rest_until: it
+-- failed as a whole and is left alone until then.
+CREATE TABLE billing_receiver (
+    name TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    is_configured INTEGER NOT NULL,
+    filled_from INTEGER,
+    last_success_at INTEGER,
+    last_error TEXT,
+    last_error_at INTEGER,
+    rest_until INTEGER
+) STRICT, WITHOUT ROWID;
+INSERT INTO billing_receiver (name, kind, since, is_configured, last_success_at)
+SELECT receiver, 'ledger', min(at), 1, max(done_at) FROM outbox WHERE receiver = 'ledger' GROUP BY receiver;
+
+-- The batch in which a version was first offered, for receivers that take batches whole, such as files. Never changed.
+ALTER TABLE outbox ADD COLUMN batch INTEGER;
+
+-- What waits is offered by day, however often it was offered before.
+CREATE INDEX outbox_by_day ON outbox (receiver, at) WHERE state IN (1, 2);

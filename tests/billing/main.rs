@@ -1,0 +1,11 @@
+//! Receivers of billing as they are met: by HTTP over real sockets, plain and encrypted, and by files.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a step that fails must end its test")]
+
+mod answers;
+mod commands;
+mod day;
+mod files;
+mod kills;
+mod known;
+mod receiver;
+mod rig;
