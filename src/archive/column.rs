@@ -107,6 +107,29 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// Finds the header among the first records: behind lines of a title, in one line or in two of which the lower one says
+    /// more of the upper one's columns. Says how many records it takes with those in front of it.
+    pub(super) fn find(records: &[Record]) -> Result<(Self, usize), Faults> {
+        let known =
+            |record: &Record| record.cells.iter().filter(|name| Column::named(name).is_some()).count();
+        let mut best: Option<(usize, usize, Record)> = None;
+        for (place, record) in records.iter().enumerate() {
+            let both = records.get(place + 1).map(|lower| (place + 2, joined(record, lower)));
+            for (taken, record) in std::iter::once((place + 1, record.clone())).chain(both) {
+                let count = known(&record);
+                let is_better = best.as_ref().is_none_or(|(most, ..)| count > *most);
+                if is_better {
+                    best = Some((count, taken, record));
+                }
+            }
+        }
+        match (best, records.first()) {
+            (Some((count, taken, record)), _) if count >= FEWEST => Ok((Self::read(&record)?, taken)),
+            (_, Some(first)) => Ok((Self::read(first)?, 1)),
+            (_, None) => Err(FaultKind::Empty.into()),
+        }
+    }
+
     pub(super) fn read(record: &Record) -> Result<Self, Faults> {
         let names: Vec<String> = record.cells.iter().map(|name| name.trim().to_owned()).collect();
         if let [only] = names.as_slice()
@@ -141,6 +164,11 @@ impl Header {
         self.names.len()
     }
 
+    /// The name of the column at a place, as the file has it.
+    pub(super) fn at(&self, place: usize) -> String {
+        self.name_at(place)
+    }
+
     fn known(&self) -> impl Iterator<Item = (usize, Column)> {
         self.columns.iter().enumerate().filter_map(|(place, column)| Some((place, (*column)?)))
     }
@@ -172,6 +200,19 @@ impl Header {
         self.columns.iter().enumerate().filter_map(unknown).collect()
     }
 }
+
+/// Two lines as one: what the lower one says, else the upper one.
+fn joined(upper: &Record, lower: &Record) -> Record {
+    let width = upper.cells.len().max(lower.cells.len());
+    let cell = |place| {
+        let of = |record: &'_ Record| record.cells.get(place).unwrap_or_default().trim().to_owned();
+        Some(of(lower)).filter(|name| !name.is_empty()).unwrap_or_else(|| of(upper))
+    };
+    Record { line: upper.line, cells: (0..width).map(cell).collect::<Vec<_>>().into() }
+}
+
+/// A line that names so many columns is a header.
+const FEWEST: usize = 3;
 
 /// What stands between cells in files that are not separated by commas.
 const SEPARATORS: [char; 6] = [';', '\t', '|', '，', '；', '、'];

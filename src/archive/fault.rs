@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::column::Column;
-use crate::config::Words;
+use crate::config::{Words, shortened};
 use crate::domain::ArchiveProblem;
 
 /// One fault of a file.
@@ -29,8 +29,24 @@ pub enum FaultKind {
     HeaderOnly,
     /// The file is longer than any archive.
     TooLarge,
-    /// It is a workbook of a spreadsheet.
+    /// It is a workbook of a spreadsheet that is not read: an old one, one with a password, or of a list that is text only.
     Workbook,
+    /// It is a workbook that is damaged.
+    BrokenBook,
+    /// It is a workbook that is too large when it is unpacked, or too wide.
+    BookTooLarge,
+    /// Several sheets of a workbook hold archives.
+    SeveralSheets {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// Cells are merged.
+    Merged {
+        /// Which.
+        cells: String,
+    },
+    /// A cell holds an error of the spreadsheet, or a length of time.
+    CellError,
     /// It is text in UTF-16.
     Utf16,
     /// It was told or marked to be UTF-8, and is not.
@@ -144,6 +160,8 @@ pub enum FaultKind {
 pub struct Faults {
     list: Vec<Fault>,
     more: usize,
+    /// The sheet they are of, in a workbook.
+    sheet: Option<String>,
 }
 
 /// Faults as they are told of a file.
@@ -177,7 +195,7 @@ impl From<FaultKind> for Fault {
 
 impl<T: Into<Fault>> From<T> for Faults {
     fn from(fault: T) -> Self {
-        Self { list: vec![fault.into()], more: 0 }
+        Self { list: vec![fault.into()], more: 0, sheet: None }
     }
 }
 
@@ -212,6 +230,17 @@ impl Faults {
         other.list.into_iter().for_each(|fault| self.push(fault));
     }
 
+    /// The sheet of a workbook that they are of.
+    #[must_use]
+    pub fn sheet(&self) -> Option<&str> {
+        self.sheet.as_deref()
+    }
+
+    pub(super) fn of_sheet(mut self, sheet: Option<&str>) -> Self {
+        self.sheet = sheet.map(str::to_owned);
+        self
+    }
+
     pub(super) fn sorted(mut self) -> Self {
         self.list.sort_by_key(|fault| fault.line);
         self
@@ -226,6 +255,9 @@ impl fmt::Display for Told<'_> {
         write!(f, "{file} has {count} {noun}, nothing was changed  {file} 有 {count} 处错误，未做任何更改")?;
         for Fault { line, column, found, kind } in self.faults.iter().take(self.most) {
             write!(f, "\n{file}")?;
+            if let Some(sheet) = self.faults.sheet() {
+                write!(f, " [{}]", shortened(sheet))?;
+            }
             if let Some(line) = line {
                 write!(f, ":{line}")?;
             }
@@ -257,6 +289,11 @@ impl FaultKind {
             Self::HeaderOnly => "header only",
             Self::TooLarge => "too large",
             Self::Workbook => "workbook",
+            Self::BrokenBook => "broken workbook",
+            Self::BookTooLarge => "large workbook",
+            Self::SeveralSheets { .. } => "several sheets",
+            Self::Merged { .. } => "merged cells",
+            Self::CellError => "cell error",
             Self::Utf16 => "UTF-16",
             Self::NotUtf8 => "not UTF-8",
             Self::NeitherEncoding => "neither encoding",

@@ -7,6 +7,7 @@
 //!
 //! Nothing here does I/O. Comparing entries with what is kept is left to `store`, asking for files to the commands.
 
+mod book;
 mod cell;
 mod column;
 mod encoding;
@@ -32,7 +33,7 @@ pub use write::{Headings, write};
 use crate::domain::{ArchiveEntry, ArchiveProblem, repeated};
 use column::Header;
 use row::Row;
-use table::Records;
+use table::{Record, Records};
 
 /// A file without fault.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct ArchiveFile {
     pub entries: Vec<ArchiveEntry>,
     /// How it is written.
     pub encoding: Encoding,
+    /// The sheet it was, in a workbook.
+    pub sheet: Option<String>,
     /// The columns that are not known and were not read, as they are named there.
     pub ignored: Vec<String>,
     header: Header,
@@ -53,12 +56,65 @@ pub struct ArchiveFile {
 /// # Errors
 /// Every fault of the file.
 pub fn read(bytes: &[u8], told: Option<Encoding>, site: &Site<'_>) -> Result<ArchiveFile, Faults> {
+    if book::is_book(bytes) {
+        return of_book(bytes, site);
+    }
     let (text, encoding) = encoding::decode(bytes, told)?;
     table::check(&text)?;
     let mut records = Records::new(&text);
-    let Some(first) = records.next() else { return Err(FaultKind::Empty.into()) };
-    let header = Header::read(&first)?;
+    let first: Vec<Record> = records.by_ref().take(HEADER_WITHIN).collect();
+    let (header, taken) = Header::find(&first)?;
+    of_records(
+        header,
+        first.into_iter().skip(taken).chain(records),
+        (encoding, None),
+        site,
+        Faults::default(),
+    )
+}
+
+/// Reads the one sheet of a workbook that holds an archive.
+fn of_book(bytes: &[u8], site: &Site<'_>) -> Result<ArchiveFile, Faults> {
+    if bytes.len() > MOST_BYTES {
+        return Err(FaultKind::TooLarge.into());
+    }
+    let mut found = Vec::new();
+    let mut refused = None;
+    for sheet in book::sheets(bytes)? {
+        let first = sheet.records.get(..HEADER_WITHIN).unwrap_or(&sheet.records);
+        match Header::find(first) {
+            Ok((header, taken)) => found.push((sheet, header, taken)),
+            Err(faults) => refused = refused.or_else(|| Some(faults.of_sheet(Some(&sheet.name)))),
+        }
+    }
+    if found.len() > 1 {
+        let names = found.into_iter().map(|(sheet, ..)| sheet.name).collect();
+        return Err(FaultKind::SeveralSheets { names }.into());
+    }
+    let Some((sheet, header, taken)) = found.pop() else {
+        return Err(refused.unwrap_or_else(|| FaultKind::Empty.into()));
+    };
+    let body = sheet.records.get(taken..).unwrap_or_default();
+    let first_line = body.first().map_or(u64::MAX, |record| record.line);
     let mut faults = Faults::default();
+    // What is merged in titles and headers is only dress.
+    for (line, place, kind) in sheet.wrong.into_iter().filter(|(line, ..)| *line >= first_line) {
+        faults.push(Fault { line: Some(line), column: Some(header.at(place)), found: None, kind });
+    }
+    if !faults.is_empty() {
+        return Err(faults.sorted().of_sheet(Some(&sheet.name)));
+    }
+    let form = (Encoding::Utf8, Some(sheet.name));
+    of_records(header, sheet.records.into_iter().skip(taken), form, site, faults)
+}
+
+fn of_records(
+    header: Header,
+    records: impl Iterator<Item = Record>,
+    (encoding, sheet): (Encoding, Option<String>),
+    site: &Site<'_>,
+    mut faults: Faults,
+) -> Result<ArchiveFile, Faults> {
     let (mut entries, mut lines) = (Vec::new(), Vec::new());
     let mut is_empty = true;
     for record in records {
@@ -69,12 +125,12 @@ pub fn read(bytes: &[u8], told: Option<Encoding>, site: &Site<'_>) -> Result<Arc
         }
     }
     if is_empty {
-        return Err(FaultKind::HeaderOnly.into());
+        return Err(Faults::from(FaultKind::HeaderOnly).of_sheet(sheet.as_deref()));
     }
     let ignored = header.ignored();
-    let file = ArchiveFile { entries, encoding, ignored, header, lines };
+    let file = ArchiveFile { entries, encoding, sheet, ignored, header, lines };
     faults.extend(file.faults(&repeated(&file.entries)));
-    if faults.is_empty() { Ok(file) } else { Err(faults.sorted()) }
+    if faults.is_empty() { Ok(file) } else { Err(faults.sorted().of_sheet(file.sheet.as_deref())) }
 }
 
 impl ArchiveFile {
@@ -93,6 +149,9 @@ impl ArchiveFile {
                 kind: FaultKind::Problem { problem: wrong.clone(), first },
             });
         }
-        faults
+        faults.of_sheet(self.sheet.as_deref())
     }
 }
+
+/// Among how many lines at the beginning the header is looked for.
+const HEADER_WITHIN: usize = 6;

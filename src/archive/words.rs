@@ -31,9 +31,24 @@ impl FaultKind {
                 ))
             }
             Self::Workbook => of(
-                "this is a workbook (XLSX, XLS), which cannot be read yet; save the sheet as CSV UTF-8 and import that",
-                "这是 Excel 工作簿（XLSX、XLS），暂不支持；请将工作表另存为“CSV UTF-8”后导入",
+                "this is an old workbook (XLS), one with a password, or one where only CSV is read; save the sheet as CSV UTF-8",
+                "这是旧式（XLS）、带密码的，或此处不支持的 Excel 工作簿；请将工作表另存为“CSV UTF-8”",
             ),
+            Self::BrokenBook => of(
+                "this workbook cannot be read; open it and save it again as XLSX, or as CSV UTF-8",
+                "工作簿无法读取；请打开后重新另存为 XLSX 或“CSV UTF-8”",
+            ),
+            Self::BookTooLarge => of(
+                "the workbook is too large when it is unpacked, or has more than 256 columns; save the sheet as CSV UTF-8",
+                "工作簿解压后过大，或超过 256 列；请将工作表另存为“CSV UTF-8”",
+            ),
+            Self::SeveralSheets { names } => Some(Words::new(
+                format!(
+                    "several sheets hold meters: {}; keep one of them in the file",
+                    listed(names, ", ", "none")
+                ),
+                format!("有多个工作表都是档案：{}；请在文件中只保留一个", listed(names, "、", "无")),
+            )),
             Self::Utf16 => {
                 of("this is text in UTF-16; save it as CSV UTF-8", "文件编码为 UTF-16，请另存为“CSV UTF-8”")
             }
@@ -92,6 +107,16 @@ impl FaultKind {
             Self::NoPathColumn => Words::of(
                 "there is neither a column line (线路) nor terminal (终端地址); add the one by which meters are reached",
                 "“线路”（line）和“终端地址”（terminal）两列都没有，请补上电能表所用的一列",
+            ),
+            Self::Merged { cells } => Words::new(
+                format!(
+                    "the cells {cells} are merged; unmerge them, and fill in what is the same in each row"
+                ),
+                format!("单元格 {cells} 已合并；请取消合并，并在每一行填写相同的内容"),
+            ),
+            Self::CellError => Words::of(
+                "the cell holds an error or a length of time instead of a value; correct its formula or format",
+                "单元格是错误值或时长，不是数值或文字；请更正公式或格式",
             ),
             Self::Cells { found, expected } => Words::new(
                 format!(

@@ -17,7 +17,7 @@ fn now() -> Moment {
     midnight("2026-11-22")
 }
 
-fn acting(person: i64, role: Role) -> Acting {
+pub(crate) fn acting(person: i64, role: Role) -> Acting {
     Acting {
         person: Id::new(person),
         account: Id::new(person * 10),

@@ -19,13 +19,14 @@ use crate::store::archive::{ArchiveError, ArchiveReport, Saving};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Columns have Chinese or English names and stand in any order; README.md lists them, and \
-fixtures/archive/ holds a file in each language. What the file does not name stays as it is.\n\n\
+fixtures/archive/ holds a file in each language. A title above the header, and a header in two lines, are passed over. Of a \
+workbook the one sheet with these columns is read. What the file does not name stays as it is.\n\n\
 Exit code: 0 taken over, 1 refused by what is kept or for want of --confirm, 2 faults in the file, wrong usage or \
 configuration.\n\n\
 Example: chaobiao meters import meters.csv -c chaobiao.toml --dry-run"
 )]
 pub(super) struct Import {
-    /// The file: CSV with commas, UTF-8 or GBK
+    /// The file: a workbook (XLSX), or CSV with commas in UTF-8 or GBK
     file: PathBuf,
     #[command(flatten)]
     place: Place,
@@ -51,6 +52,7 @@ const TOLD: usize = 50;
 struct Piece<'a> {
     file: String,
     encoding: &'static str,
+    sheet: Option<&'a str>,
     ignored_columns: &'a [String],
     meters: usize,
     before: usize,
@@ -66,6 +68,7 @@ struct Piece<'a> {
 #[derive(Serialize)]
 struct FaultPiece<'a> {
     file: String,
+    sheet: Option<&'a str>,
     line: Option<u64>,
     column: Option<&'a str>,
     value: Option<&'a str>,
@@ -161,6 +164,7 @@ impl Import {
             let piece = Piece {
                 file: self.file.display().to_string(),
                 encoding: file.encoding.name(),
+                sheet: file.sheet.as_deref(),
                 ignored_columns: &file.ignored,
                 meters,
                 before,
@@ -173,7 +177,8 @@ impl Import {
             };
             return write_json(out, &piece);
         }
-        let (name, encoding) = (self.file.display(), file.encoding.name());
+        let (name, sheet) = (self.file.display(), file.sheet.as_ref().map(|sheet| format!("XLSX [{sheet}]")));
+        let encoding = sheet.as_deref().unwrap_or_else(|| file.encoding.name());
         writeln!(out, "{name}  {encoding}  {meters} meters  {meters} 只电能表")?;
         if !file.ignored.is_empty() {
             writeln!(out, "  columns not read    未识别的列  {}", file.ignored.join(", "))?;
@@ -201,16 +206,17 @@ impl Import {
     /// Gives the faults as the words with which the command ends.
     fn tell_faults(&self, out: &mut impl Write, faults: &Faults) -> Result<String, CliError> {
         if self.json {
-            faults.iter().try_for_each(|fault| write_json(out, &self.piece(fault)))?;
+            faults.iter().try_for_each(|fault| write_json(out, &self.piece(fault, faults.sheet())))?;
             out.flush()?;
         }
         Ok(Told { faults, file: &self.file, most: if self.json { 0 } else { TOLD } }.to_string())
     }
 
-    fn piece<'a>(&self, fault: &'a Fault) -> FaultPiece<'a> {
+    fn piece<'a>(&self, fault: &'a Fault, sheet: Option<&'a str>) -> FaultPiece<'a> {
         let words = fault.kind.words();
         FaultPiece {
             file: self.file.display().to_string(),
+            sheet,
             line: fault.line,
             column: fault.column.as_deref(),
             value: fault.found.as_deref(),

@@ -3,6 +3,7 @@
 mod kill;
 mod property;
 mod push;
+mod receivers;
 mod run;
 mod settle;
 
