@@ -86,3 +86,57 @@ fn the_unit_is_one_that_systemd_takes() {
     let wrong: Vec<&str> = said.lines().filter(|line| !line.contains("is not executable")).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
 }
+
+fn run(command: &mut Command) -> (bool, String) {
+    let ran = command.output().unwrap();
+    (ran.status.success(), [ran.stdout, ran.stderr].map(|said| String::from_utf8(said).unwrap()).concat())
+}
+
+#[test]
+fn a_release_is_the_same_each_time_and_installs_only_whole_and_without_a_network() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    std::fs::write(&program, "#!/bin/sh\necho chaobiao 9.8.7\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/release.sh");
+    let pack = |out: &str| {
+        let out = folder.path().join(out);
+        let (done, said) = run(Command::new(script).arg("--binary").args([&program, &out]));
+        assert!(done, "{said}");
+        let archive = said.lines().last().unwrap().to_owned();
+        (std::fs::read(&archive).unwrap(), archive)
+    };
+    let ((first, archive), (second, _)) = (pack("one"), pack("two"));
+    assert_eq!(first, second, "two runs make the same archive");
+    assert!(archive.contains("/chaobiao-9.8.7-"), "{archive}");
+    let sum = format!("{}.sha256", std::path::Path::new(&archive).file_name().unwrap().display());
+    let (done, said) =
+        run(Command::new("sha256sum").args(["-c", &sum]).current_dir(folder.path().join("one")));
+    assert!(done, "{said}");
+
+    assert!(run(Command::new("tar").args(["-xzf", &archive]).current_dir(folder.path())).0);
+    let name = archive.rsplit('/').next().unwrap().trim_end_matches(".tar.gz");
+    let unpacked = folder.path().join(name);
+    let software = std::fs::read_to_string(unpacked.join("SOFTWARE.tsv")).unwrap();
+    let tokio = software.lines().find(|line| line.starts_with("tokio\t")).unwrap();
+    let columns: Vec<&str> = tokio.split('\t').collect();
+    assert_eq!((columns.len(), columns[2], columns[3].len()), (4, "MIT", 64), "{tokio}");
+    assert!(!software.contains("\nproptest\t"), "what only tests use is not in it");
+
+    let root = folder.path().join("root");
+    let install = || run(Command::new(unpacked.join("install.sh")).env("DESTDIR", &root));
+    let unit = unpacked.join("deploy/systemd/chaobiao.service");
+    let packed = std::fs::read(&unit).unwrap();
+    std::fs::write(&unit, "[Service]\nExecStart=/bin/false\n").unwrap();
+    let (done, said) = install();
+    assert!(!done && said.contains("nothing was installed") && !root.exists(), "{said}");
+    std::fs::write(&unit, packed).unwrap();
+    for _ in 0..2 {
+        let (done, said) = install();
+        assert!(done && said.contains("installed chaobiao 9.8.7"), "{said}");
+    }
+    let installed = root.join("usr/local/bin/chaobiao");
+    assert_eq!(std::fs::read(&installed).unwrap(), std::fs::read(&program).unwrap());
+    assert!(root.join("etc/systemd/system/chaobiao.service").exists());
+}
