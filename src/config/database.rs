@@ -186,7 +186,8 @@ mod tests {
             let url = DatabaseUrl::read(&format!("{text}\n")).unwrap();
             assert_eq!(url.with_password(), text);
             let (address, password) = url.without_password();
-            assert_eq!(password.as_deref(), Some("canary"), "{text}");
+            let given = text.contains("canary").then_some("canary");
+            assert_eq!(password.as_deref(), given, "{text}");
             let shown = format!("{url} {url:?} {address}");
             assert!(!shown.contains("canary"), "{shown}");
             assert!(text.starts_with(address.split(['@', '?']).next().unwrap()), "{address}");
