@@ -27,6 +27,7 @@ mod held_time;
 mod interval;
 mod latest;
 mod ledger;
+mod manual_read;
 mod migrate;
 mod number;
 mod numbered;

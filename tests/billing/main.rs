@@ -7,5 +7,6 @@ mod day;
 mod files;
 mod kills;
 mod known;
+mod reads;
 mod receiver;
 mod rig;

@@ -13,6 +13,7 @@ mod audit;
 mod billing;
 mod counts;
 mod grants;
+mod manual_reads;
 mod numbered;
 mod opening;
 mod pages;
