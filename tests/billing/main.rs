@@ -5,6 +5,8 @@ mod answers;
 mod commands;
 mod day;
 mod files;
+#[path = "../support/killed.rs"]
+mod killed;
 mod kills;
 mod known;
 mod reads;

@@ -13,6 +13,8 @@ mod audit;
 mod billing;
 mod counts;
 mod grants;
+#[path = "../support/killed.rs"]
+mod killed;
 mod manual_reads;
 mod numbered;
 mod opening;
