@@ -101,8 +101,8 @@ fn line(row: &mut SheetRow<'_>, now: Moment) -> Option<ReadRow> {
     if (&point, &meter, &asset) == (&Some(None), &Some(None), &Some(None)) {
         row.refuse("point_number", FaultKind::Missing);
     }
-    let date = row.required("read_date", |text| date(text));
-    let time = row.required("read_time", |text| clock(text));
+    let date = row.required("read_date", date);
+    let time = row.required("read_time", clock);
     let at = match (&date, &time) {
         (Some(date), Some(time)) => row.required("read_time", |_| past(&format!("{date} {time}"), now)),
         _ => None,

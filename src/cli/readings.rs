@@ -112,8 +112,10 @@ impl Import {
         let now = Clock::system().now();
         let entered = self.reads(store, &acting, bytes, now).await?;
         let compared = store.compare_reads(&entered.reads).await.map_err(|error| store_error(&error))?;
-        let compared: Vec<ComparedRead> =
-            compared.into_iter().map(|one| one.unwrap_or((Compared::Alone, Around::default()))).collect();
+        let compared: Vec<ComparedRead> = compared
+            .into_iter()
+            .map(|one| one.unwrap_or_else(|| (Compared::Alone, Around::default())))
+            .collect();
         for (read, compared) in entered.reads.iter().zip(&compared) {
             self.tell(out, read, compared)?;
         }

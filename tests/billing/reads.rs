@@ -40,7 +40,7 @@ fn approver() -> Acting {
 fn newest(receiver: &Receiver, key: &str) -> Value {
     let all =
         receiver.heard().into_iter().flat_map(|heard| heard.json()["records"].as_array().unwrap().clone());
-    all.filter(|record| record["key"].as_str().unwrap().starts_with(key)).last().unwrap_or_default()
+    all.filter(|record| record["key"].as_str().unwrap().starts_with(key)).next_back().unwrap_or_default()
 }
 
 async fn settle(rig: &Rig) {

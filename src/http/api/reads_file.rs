@@ -104,7 +104,7 @@ async fn import_reads(
 }
 
 fn told(read: &ManualRead, compared: Option<(Compared, Around)>) -> ReadCompared {
-    let (compared, around) = compared.unwrap_or((Compared::Alone, Around::default()));
+    let (compared, around) = compared.unwrap_or_else(|| (Compared::Alone, Around::default()));
     let value = |value: i64| read.register().map(|item| item.quantity(value).to_string());
     let state = |state: crate::domain::register::State| {
         value(state.value).map(|value| format!("{value} @ {}", Moment::in_china(state.at)))

@@ -166,7 +166,7 @@ impl ImportPage {
         let ArchiveReport { before, added, changed, same } = shown.report;
         html! {
             section.sheet {
-                h2 { (inert(self.typed.some("name").unwrap_or(view.say("粘贴的内容", "pasted text")))) }
+                h2 { (inert(self.typed.some("name").unwrap_or_else(|| view.say("粘贴的内容", "pasted text")))) }
                 (super::components::facts(&[
                     (view.say("现有", "In the archive"), html! { (before) }),
                     (view.say("新增", "New"), html! { (added) }),
