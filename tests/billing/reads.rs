@@ -38,9 +38,9 @@ fn approver() -> Acting {
 
 /// The newest record under a key that begins so.
 fn newest(receiver: &Receiver, key: &str) -> Value {
-    let all =
+    let mut all =
         receiver.heard().into_iter().flat_map(|heard| heard.json()["records"].as_array().unwrap().clone());
-    all.filter(|record| record["key"].as_str().unwrap().starts_with(key)).next_back().unwrap_or_default()
+    all.rfind(|record| record["key"].as_str().unwrap().starts_with(key)).unwrap_or_default()
 }
 
 async fn settle(rig: &Rig) {
