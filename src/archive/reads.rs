@@ -272,6 +272,8 @@ mod tests {
             meter: "000000000001".to_owned(),
             point: "P1".to_owned(),
             area: None,
+            protocol: crate::domain::MeterProtocol::Dlt2007,
+            profile: None,
         };
         let faults = manual_reads("a.csv", rows.clone(), vec![Some(found.clone()), None]).unwrap_err();
         let told: Vec<_> = faults.iter().map(|fault| (fault.line, fault.found.as_deref())).collect();

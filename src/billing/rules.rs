@@ -51,8 +51,7 @@ impl Rules {
         item: Item,
     ) -> Option<RegisterLimits> {
         let MeterType { protocol, profile, .. } = types.get(&meter)?;
-        let profile = self.profiles.of(profile.as_deref(), *protocol)?;
-        RegisterLimits::new(item, profile.whole_digits, profile.most_watts)
+        self.profiles.of(profile.as_deref(), *protocol)?.limits(item)
     }
 }
 

@@ -12,6 +12,7 @@ use super::{CliError, talk, write_json};
 use crate::archive::reads::{manual_reads, read_reads};
 use crate::archive::{Faults, MOST_BYTES, Told};
 use crate::clock::Clock;
+use crate::config::profile::Profiles;
 use crate::domain::access::{Acting, Action};
 use crate::domain::proposal::Change;
 use crate::domain::register::State;
@@ -102,16 +103,24 @@ impl Import {
             return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
         }
         let store = found.open(Migrations::Check).await?;
-        let done = self.import(out, &store, &bytes).await;
+        let profiles = found.config.map(|config| config.profiles).unwrap_or_default();
+        let done = self.import(out, &store, &profiles, &bytes).await;
         store.close().await;
         done
     }
 
-    async fn import(&self, out: &mut impl Write, store: &Store, bytes: &[u8]) -> Result<(), CliError> {
+    async fn import(
+        &self,
+        out: &mut impl Write,
+        store: &Store,
+        profiles: &Profiles,
+        bytes: &[u8],
+    ) -> Result<(), CliError> {
         let acting = self.who.allowed(store, Action::ProposeReview).await?;
         let now = Clock::system().now();
         let entered = self.reads(store, &acting, bytes, now).await?;
-        let compared = store.compare_reads(&entered.reads).await.map_err(|error| store_error(&error))?;
+        let compared =
+            store.compare_reads(&entered.reads, profiles).await.map_err(|error| store_error(&error))?;
         let compared: Vec<ComparedRead> = compared
             .into_iter()
             .map(|one| one.unwrap_or_else(|| (Compared::Alone, Around::default())))
@@ -211,7 +220,7 @@ const fn words(how: Compared) -> &'static str {
         Compared::Between => "between  区间内",
         Compared::Agrees => "the same  一致",
         Compared::Differs => "DIFFERS  不一致",
-        Compared::Outside => "OUTSIDE  超出区间",
+        Compared::Outside => "DOES NOT FIT  与前后示值不符",
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::config::profile::MeterProfile;
-use crate::domain::register::{self, RegisterLimits, State};
-use crate::domain::{Id, Item, Meter, Moment, Quality, RegisterReading, Suspicion};
+use crate::domain::register::{self, State};
+use crate::domain::{Id, Meter, Moment, Quality, RegisterReading, Suspicion};
 use crate::store::{Store, StoreError};
 
 /// Sets the quality of readings of one meter that nothing speaks against so far.
@@ -16,7 +16,7 @@ pub(super) async fn judge(
     let keys: Vec<_> = readings.iter().map(RegisterReading::key).collect();
     let beside = store.neighbours(&keys).await?;
     for reading in readings.iter_mut() {
-        let Some(limits) = limits(profile, reading.item) else { continue };
+        let Some(limits) = profile.limits(reading.item) else { continue };
         let beside = beside.get(&reading.key()).copied().unwrap_or_default();
         let state = State { at: reading.as_of, value: reading.value };
         let judged = register::judge(state, beside.before, beside.after, limits);
@@ -24,12 +24,6 @@ pub(super) async fn judge(
     }
     judge_sums(profile, readings);
     Ok(())
-}
-
-/// The limits of a register of such a meter; `None` for what is no register.
-#[must_use]
-pub fn limits(profile: &MeterProfile, item: Item) -> Option<RegisterLimits> {
-    RegisterLimits::new(item, profile.whole_digits, profile.most_watts)
 }
 
 /// The totals and their tariffs have to add up, where both came.
@@ -48,7 +42,7 @@ fn judge_sums(profile: &MeterProfile, readings: &mut [RegisterReading]) {
     for reading in readings.iter_mut() {
         let Some(total) = reading.item.with_tariff(0) else { continue };
         let set = sets.get(&reading.meter).and_then(|sets| sets.get(&(total.key().number(), reading.as_of)));
-        let (Some((Some(value), tariffs)), Some(limits)) = (set, limits(profile, total)) else { continue };
+        let (Some((Some(value), tariffs)), Some(limits)) = (set, profile.limits(total)) else { continue };
         if !tariffs.is_empty() && !register::tariffs_add_up((total, *value), tariffs, limits) {
             reading.quality = reading.quality.and(Quality::Suspect(Suspicion::TariffSum));
         }

@@ -49,6 +49,5 @@ pub mod measured {}
 pub use again::{CannotReadAgain, ReadAgain, UnderWay};
 pub use budget::forecasts;
 pub use collector::{CollectError, Collector, NightReport, PollReport, Settings};
-pub use judge::limits;
 pub use progress::{LineProgress, Progress};
 pub use terminal::{ClockSet, VERIFY_AGAIN, keep_reports};

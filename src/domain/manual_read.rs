@@ -8,14 +8,14 @@ use std::collections::HashSet;
 use dlt645::address::MeterAddress;
 use serde::{Deserialize, Serialize};
 
-use super::archive::{Meter, TransformerArea};
+use super::archive::{Meter, MeterProtocol, TransformerArea};
 use super::coded::Coded;
 use super::id::Id;
 use super::item::{Item, Way};
 use super::moment::Moment;
 use super::quality::{Quality, Suspicion};
 use super::reading::RegisterKey;
-use super::register::State;
+use super::register::{self, RegisterLimits, State};
 
 /// Reads that are proposed together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,10 @@ pub struct PlacedMeter {
     pub point: String,
     /// Transformer area of the point.
     pub area: Option<Id<TransformerArea>>,
+    /// What it speaks.
+    pub protocol: MeterProtocol,
+    /// Its profile, where the archive names one.
+    pub profile: Option<String>,
 }
 
 /// How a read stands to what is known from the meter.
@@ -101,7 +105,7 @@ pub enum Compared {
     Agrees,
     /// The value of the same instant is another one.
     Differs,
-    /// It lies below the value before it, or above the one behind.
+    /// It lies below the value before it or above the one behind, or farther from them than the connection can carry.
     Outside,
 }
 
@@ -134,6 +138,8 @@ pub struct Around {
     pub before: Option<State>,
     /// The first one behind.
     pub after: Option<State>,
+    /// How far the register can move, as its meter's profile says.
+    pub limits: Option<RegisterLimits>,
 }
 
 /// What is wrong with reads in themselves.
@@ -200,15 +206,12 @@ impl ManualRead {
     /// How it stands to what is known around it.
     #[must_use]
     pub fn compared(&self, around: &Around) -> Compared {
-        let only_rises = self.register().and_then(Item::way) == Some(Way::Up);
-        let is_outside = around.before.is_some_and(|before| before.value > self.value)
-            || around.after.is_some_and(|after| after.value < self.value);
         match (around.same, around.before, around.after) {
             (Some(same), ..) if same == self.value => Compared::Agrees,
             (Some(_), ..) => Compared::Differs,
             (None, None, None) => Compared::Alone,
-            _ if only_rises && is_outside => Compared::Outside,
-            _ => Compared::Between,
+            _ if self.judged(around).is_accepted() => Compared::Between,
+            _ => Compared::Outside,
         }
     }
 
@@ -216,11 +219,26 @@ impl ManualRead {
     #[must_use]
     pub fn quality(&self, around: &Around) -> Quality {
         match self.compared(around) {
-            Compared::Outside if around.before.is_some_and(|before| before.value > self.value) => {
-                Quality::Suspect(Suspicion::BackwardStep)
-            }
-            Compared::Outside => Quality::Suspect(Suspicion::LargeStep),
+            Compared::Outside => self.judged(around),
             _ => Quality::Good,
+        }
+    }
+
+    /// By the values before and behind, as a read of the meter itself is (F15); of a meter whose profile is not known
+    /// only whether it lies between them.
+    fn judged(&self, around: &Around) -> Quality {
+        let Around { before, after, limits, .. } = *around;
+        let new = State { at: Moment::from_micros(self.at), value: self.value };
+        if let Some(limits) = limits {
+            return register::judge(new, before, after, limits);
+        }
+        let only_rises = self.register().and_then(Item::way) == Some(Way::Up);
+        if only_rises && before.is_some_and(|before| before.value > self.value) {
+            Quality::Suspect(Suspicion::BackwardStep)
+        } else if only_rises && after.is_some_and(|after| after.value < self.value) {
+            Quality::Suspect(Suspicion::LargeStep)
+        } else {
+            Quality::Good
         }
     }
 }
@@ -260,7 +278,7 @@ mod tests {
     fn a_read_lies_between_what_the_meter_said_or_is_doubted() {
         let state =
             |hours: u64, value| Some(State { at: noon().plus(Duration::from_secs(3600 * hours)), value });
-        let around = |same, before, after| Around { same, before, after };
+        let around = |same, before, after| Around { same, before, after, limits: None };
         let (low, high) = (state(0, 100), state(9, 200));
         for (value, around, compared, quality) in [
             (150, around(None, low, high), Compared::Between, Quality::Good),
@@ -275,6 +293,20 @@ mod tests {
         ] {
             let read = read(value);
             assert_eq!((read.compared(&around), read.quality(&around)), (compared, quality), "{value}");
+        }
+        // Ten kilowatts and six digits: a figure too many, a figure too few, and the register's end.
+        let limits = RegisterLimits::new(Item::parse("1.8.0").unwrap(), 6, 10_000);
+        let within = |before, after| Around { before, after, limits, ..Around::default() };
+        let (first, last) = (state(0, 90_000_0000), state(9, 90_090_0000));
+        for (value, around, quality) in [
+            (90_089_0000, within(first, last), Quality::Suspect(Suspicion::LargeStep)),
+            (90_000_0000, within(first, last), Quality::Good),
+            (900_000_0000, within(first, None), Quality::Suspect(Suspicion::LargeStep)),
+            (9_000_0000, within(None, last), Quality::Suspect(Suspicion::LargeStep)),
+            (9_000_0000, within(first, None), Quality::Suspect(Suspicion::BackwardStep)),
+            (10_0000, within(state(0, 999_999_0000), None), Quality::Suspect(Suspicion::BackwardStep)),
+        ] {
+            assert_eq!(read(value).quality(&around), quality, "{value}");
         }
         let both_ways = ManualRead { item: "1-0:15.8.0".to_owned(), ..read(99) };
         assert_eq!(both_ways.compared(&around(None, low, high)), Compared::Between);

@@ -173,6 +173,12 @@ impl Services {
         Self { terminals: Some(terminals), collector: Some(collector), ..self }
     }
 
+    /// The profiles of meters; those that are built in, in a process without a configuration.
+    #[must_use]
+    pub fn profiles(&self) -> Profiles {
+        self.rules.as_ref().map(|rules| rules.profiles.clone()).unwrap_or_default()
+    }
+
     /// Hashes and checks passwords.
     #[must_use]
     pub const fn passwords(&self) -> &auth::Passwords {

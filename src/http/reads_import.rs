@@ -38,5 +38,5 @@ pub(super) async fn compared(
     services: &Services,
     reads: &ManualReads,
 ) -> Result<Vec<Option<(Compared, Around)>>, Problem> {
-    Ok(services.store.compare_reads(&reads.reads).await?)
+    Ok(services.store.compare_reads(&reads.reads, &services.profiles()).await?)
 }

@@ -7,12 +7,14 @@ use std::collections::HashMap;
 
 use super::Store;
 use super::batch::save_offers;
+use super::code;
 use super::error::StoreError;
 use super::ledger::{self, Offer};
 use super::numbered::list;
 use super::proposal::{DoesNotFit, ProposalError};
 use super::sql::Sql;
 use super::transaction::Transaction;
+use crate::config::profile::Profiles;
 use crate::domain::access::Regions;
 use crate::domain::{
     Around, Compared, Id, ManualRead, Moment, PlacedMeter, ReadPlace, RegisterKey, RegisterReading, Source,
@@ -43,18 +45,17 @@ impl Store {
     pub async fn compare_reads(
         &self,
         reads: &[ManualRead],
+        profiles: &Profiles,
     ) -> Result<Vec<Option<(Compared, Around)>>, StoreError> {
         let mut reading = self.read("comparing what people have read").await?;
         let places: Vec<ReadPlace> = reads.iter().map(ManualRead::place).collect();
         let placed = placed_meters(&mut reading, &places).await?;
-        let keys: Vec<Option<RegisterKey>> = keys(reads, &placed);
-        let known: Vec<RegisterKey> = keys.iter().copied().flatten().collect();
-        let around = around(&mut reading, &known).await?;
-        let compared = |(read, key): (&ManualRead, Option<RegisterKey>)| {
-            let around = around.get(&key?).copied().unwrap_or_default();
+        let around = around(&mut reading, reads, &placed, profiles).await?;
+        let compared = |(read, around): (&ManualRead, Option<(RegisterKey, Around)>)| {
+            let (_, around) = around?;
             Some((read.compared(&around), around))
         };
-        Ok(reads.iter().zip(keys).map(compared).collect())
+        Ok(reads.iter().zip(around).map(compared).collect())
     }
 }
 
@@ -62,16 +63,16 @@ impl Store {
 pub(super) async fn enter(
     writing: &mut Transaction,
     reads: &[ManualRead],
+    profiles: &Profiles,
     by: &str,
     now: Moment,
 ) -> Result<(), ProposalError> {
     let places: Vec<ReadPlace> = reads.iter().map(ManualRead::place).collect();
     let placed = placed_meters(writing, &places).await?;
     let not_there = || ProposalError::DoesNotFit(DoesNotFit::Read);
-    let keys: Option<Vec<RegisterKey>> = keys(reads, &placed).into_iter().collect();
-    let keys = keys.ok_or_else(not_there)?;
-    let around = around(writing, &keys).await?;
-    let reading = |(read, key): (&ManualRead, &RegisterKey)| RegisterReading {
+    let around: Option<Vec<_>> = around(writing, reads, &placed, profiles).await?.into_iter().collect();
+    let around = around.ok_or_else(not_there)?;
+    let reading = |(read, (key, around)): (&ManualRead, &(RegisterKey, Around))| RegisterReading {
         meter: key.meter,
         item: key.item,
         as_of: key.as_of,
@@ -79,10 +80,10 @@ pub(super) async fn enter(
         meter_time: None,
         collected_at: now,
         source: Source::Manual,
-        quality: read.quality(&around.get(key).copied().unwrap_or_default()),
+        quality: read.quality(around),
         fetch: None,
     };
-    let readings: Vec<RegisterReading> = reads.iter().zip(&keys).map(reading).collect();
+    let readings: Vec<RegisterReading> = reads.iter().zip(&around).map(reading).collect();
     let notes: Vec<String> = reads.iter().map(note).collect();
     let offers: Vec<Offer<'_>> = readings
         .iter()
@@ -101,27 +102,33 @@ fn note(read: &ManualRead) -> String {
     format!("{kind}, {read_by}{remark}")
 }
 
-fn keys(reads: &[ManualRead], placed: &[Option<PlacedMeter>]) -> Vec<Option<RegisterKey>> {
-    let key = |(read, placed): (&ManualRead, &Option<PlacedMeter>)| read.key(placed.as_ref()?.id);
-    reads.iter().zip(placed).map(key).collect()
-}
-
+/// The values around each read; `None` where its meter was not there.
 async fn around(
     reading: &mut Transaction,
-    keys: &[RegisterKey],
-) -> Result<HashMap<RegisterKey, Around>, StoreError> {
-    let same = ledger::accepted(reading, keys).await?;
-    let beside = ledger::neighbours(reading, keys).await?;
-    let around = |key: &RegisterKey| {
-        let beside = beside.get(key).copied().unwrap_or_default();
-        let same = same.get(key).map(|accepted| accepted.value);
-        (*key, Around { same, before: beside.before, after: beside.after })
+    reads: &[ManualRead],
+    placed: &[Option<PlacedMeter>],
+    profiles: &Profiles,
+) -> Result<Vec<Option<(RegisterKey, Around)>>, StoreError> {
+    let key = |(read, placed): (&ManualRead, &Option<PlacedMeter>)| {
+        let PlacedMeter { id, protocol, profile, .. } = placed.as_ref()?;
+        let key = read.key(*id)?;
+        let limits = profiles.of(profile.as_deref(), *protocol).and_then(|profile| profile.limits(key.item));
+        Some((key, limits))
     };
-    Ok(keys.iter().map(around).collect())
+    let keys: Vec<_> = reads.iter().zip(placed).map(key).collect();
+    let known: Vec<RegisterKey> = keys.iter().flatten().map(|(key, _)| *key).collect();
+    let same = ledger::accepted(reading, &known).await?;
+    let beside = ledger::neighbours(reading, &known).await?;
+    let around = |(key, limits)| {
+        let beside = beside.get(&key).copied().unwrap_or_default();
+        let same = same.get(&key).map(|accepted| accepted.value);
+        (key, Around { same, before: beside.before, after: beside.after, limits })
+    };
+    Ok(keys.into_iter().map(|known| known.map(around)).collect())
 }
 
-/// Point, area, meter, address, asset number, from, until.
-type Stay = (String, Option<i64>, i64, String, Option<String>, i64, Option<i64>);
+/// Point, area, meter, address, asset number, from, until, protocol, profile.
+type Stay = (String, Option<i64>, i64, String, Option<String>, i64, Option<i64>, i64, Option<String>);
 
 /// The meters that were there; see [`Store::placed_meters`].
 async fn placed_meters(
@@ -148,7 +155,7 @@ async fn placed_meters(
         let names = [(0, &place.point), (1, &place.meter), (2, &place.asset)];
         let (kind, name) = names.iter().find_map(|(kind, name)| Some((*kind, name.as_ref()?)))?;
         let at = place.at.micros();
-        let fits = |(point, _, _, address, asset, from, until): &&&Stay| {
+        let fits = |(point, _, _, address, asset, from, until, ..): &&&Stay| {
             *from <= at
                 && until.is_none_or(|until| at < until)
                 && place.point.as_ref().is_none_or(|named| named == point)
@@ -156,24 +163,33 @@ async fn placed_meters(
                 && place.asset.as_ref().is_none_or(|named| asset.as_ref() == Some(named))
         };
         let mut fitting = by_name.get(&(kind, name.as_str()))?.iter().filter(fits);
-        let (point, area, id, address, ..) = fitting.next()?;
+        let found = fitting.next()?;
         // Two meters with one asset number are not told apart.
-        fitting.next().is_none().then(|| PlacedMeter {
-            id: Id::new(*id),
-            meter: address.clone(),
-            point: point.clone(),
-            area: area.map(Id::new),
-        })
+        fitting.next().is_none().then(|| placed_meter(found))
     };
-    Ok(places.iter().map(placed).collect())
+    places.iter().map(|place| placed(place).transpose()).collect()
+}
+
+fn placed_meter(stay: &Stay) -> Result<PlacedMeter, StoreError> {
+    let (point, area, id, address, _, _, _, protocol, profile) = stay;
+    Ok(PlacedMeter {
+        id: Id::new(*id),
+        meter: address.clone(),
+        point: point.clone(),
+        area: area.map(Id::new),
+        protocol: code("protocol", *protocol)?,
+        profile: profile.clone(),
+    })
 }
 
 const STAYS: Sql = Sql {
-    sqlite: "SELECT p.number, p.area_id, m.id, m.address, m.asset_number, n.installed_at, n.removed_at \
+    sqlite: "SELECT p.number, p.area_id, m.id, m.address, m.asset_number, n.installed_at, n.removed_at, \
+        m.protocol, m.profile \
         FROM installation n JOIN metering_point p ON p.id = n.point_id JOIN meter m ON m.id = n.meter_id \
         WHERE p.number IN (SELECT value FROM json_each($1)) OR m.address IN (SELECT value FROM json_each($2)) \
         OR m.asset_number IN (SELECT value FROM json_each($3))",
-    postgres: "SELECT p.number, p.area_id, m.id, m.address, m.asset_number, n.installed_at, n.removed_at \
+    postgres: "SELECT p.number, p.area_id, m.id, m.address, m.asset_number, n.installed_at, n.removed_at, \
+        m.protocol, m.profile \
         FROM installation n JOIN metering_point p ON p.id = n.point_id JOIN meter m ON m.id = n.meter_id \
         WHERE p.number IN (SELECT json_array_elements_text(CAST($1 AS json))) \
         OR m.address IN (SELECT json_array_elements_text(CAST($2 AS json))) \

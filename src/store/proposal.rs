@@ -13,6 +13,7 @@ use super::review::{Decided, Decision, Review};
 use super::sql::Sql;
 use super::transaction::Transaction;
 use super::{Store, archive, audit, code, manual_read, numbered, review};
+use crate::config::profile::Profiles;
 use crate::domain::access::{Acting, Regions};
 use crate::domain::proposal::{
     Change, ChangeFault, MayNot, MeterExchange, PROPOSAL_WAITS, Proposal, ProposalState, Shown,
@@ -121,7 +122,8 @@ impl Store {
         Ok(Id::new(id))
     }
 
-    /// Decides on a proposal; a confirmed change is made with it.
+    /// Decides on a proposal; a confirmed change is made with it. What people have read is judged by the profiles of the
+    /// meters.
     ///
     /// # Errors
     /// [`ProposalError`] when this person may not, it was decided before, or the change does not fit any more; nothing
@@ -131,6 +133,7 @@ impl Store {
         id: Id<Proposal>,
         verdict: Verdict,
         acting: &Acting,
+        profiles: &Profiles,
         now: Moment,
     ) -> Result<(), ProposalError> {
         let kept = self.proposal(id).await?.ok_or(ProposalError::NotThere)?;
@@ -161,7 +164,7 @@ impl Store {
             return Err(ProposalError::MayNot(MayNot::Decided));
         }
         if let Some(site) = site {
-            make(&mut writing, &proposal, site, acting, now).await?;
+            make(&mut writing, &proposal, site, (acting, profiles), now).await?;
         }
         let name = acting.name.as_str();
         let args = [id.into(), state.code().into(), acting.person.into(), name.into(), now.into()];
@@ -263,7 +266,7 @@ async fn make(
     writing: &mut Transaction,
     proposal: &Proposal,
     site: Id<MeteringPoint>,
-    acting: &Acting,
+    (acting, profiles): (&Acting, &Profiles),
     now: Moment,
 ) -> Result<(), ProposalError> {
     match &proposal.change {
@@ -290,7 +293,7 @@ async fn make(
         }
         Change::EnterReads(entered) => {
             let by = format!("{}, {}", proposal.proposed_as, acting.name);
-            manual_read::enter(writing, &entered.reads, &by, now).await
+            manual_read::enter(writing, &entered.reads, profiles, &by, now).await
         }
     }
 }

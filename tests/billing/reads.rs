@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use chaobiao::billing::{Rules, settle_due};
 use chaobiao::clock::Clock;
+use chaobiao::config::profile::Profiles;
 use chaobiao::domain::access::{Acting, Regions, Role};
 use chaobiao::domain::{Id, Moment};
 use chaobiao::store::Verdict;
@@ -94,7 +95,10 @@ async fn i04_a_midnight_that_a_person_read_is_billed_as_read_by_a_person_until_t
         "it waits for another person"
     );
     let proposal = Id::new(lines[1]["proposal"].as_i64().unwrap());
-    rig.store.decide_proposal(proposal, Verdict::Confirm, &approver(), rig.now()).await.unwrap();
+    rig.store
+        .decide_proposal(proposal, Verdict::Confirm, &approver(), &Profiles::default(), rig.now())
+        .await
+        .unwrap();
     settle(&rig).await;
     let register = newest(&receiver, "register/P1/1-0:1.8.0/2026-11-21");
     assert_eq!((&register["value"], &register["version"]), (&json!("101.2500"), &json!(1)), "{register}");

@@ -313,3 +313,31 @@ async fn a_look_is_kept_and_leads_back() {
     let text = opened(&rig, &english, "/meters").await;
     assert!(text.contains("lang=\"en\"") && text.contains(">Meters"), "{text}");
 }
+
+/// An answer that a terminal passed on, as it was captured: fixtures/gdw1376/forward.
+const PASSED_ON: &str = "68AE00AE0068A80002341204 10E0 00000100 1F 1400 \
+    686110013012156891083333343 3AB3933334916 4F00 00 06502321 05 AE16";
+
+#[tokio::test]
+async fn frames_that_came_through_a_terminal_are_explained_as_frames_of_both() {
+    let rig = Rig::new().await;
+    let store = &rig.services.store;
+    let first = town(store).await;
+    let mut fetch = store.fetch_of(Id::new(1), first).await.unwrap().unwrap();
+    fetch.id = store.new_fetch_id(midnight());
+    let digits: Vec<u8> =
+        PASSED_ON.chars().filter_map(|digit| u8::try_from(digit.to_digit(16)?).ok()).collect();
+    fetch.frames = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    let path = format!("/meters/000000000001/fetches/{}", fetch.id);
+    store.save(&Batch { fetches: vec![fetch], ..Batch::default() }, midnight()).await.unwrap();
+    let operator = rig.signed_in("operator", Role::Operator).await;
+    let text = opened(&rig, &operator, &path).await;
+    // The frame of the terminal line by line, and in it that of the meter with its value.
+    for part in ["0200-1234", "透明转发内容", "68 AE 00 AE", "151230011061", "(当前)正向有功总电能", "6.78"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(
+        !opened(&rig, &operator, &format!("/meters/000000000001/fetches/{first}")).await.contains("透明转发")
+    );
+}

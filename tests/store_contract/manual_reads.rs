@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chaobiao::config::profile::Profiles;
 use chaobiao::domain::access::{Acting, Regions, Role};
 use chaobiao::domain::proposal::{Change, ProposalState};
 use chaobiao::domain::{
@@ -80,14 +81,24 @@ async fn i04_what_a_person_read_never_takes_the_place_of_what_the_meter_said() {
             read(1, midnight("2026-11-22"), 1_100_000),
             read(2, between, 5),
         ];
-        let compared: Vec<_> =
-            store.compare_reads(&reads).await.unwrap().into_iter().map(|one| one.unwrap().0).collect();
+        let compared: Vec<_> = store
+            .compare_reads(&reads, &Profiles::default())
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|one| one.unwrap().0)
+            .collect();
         use Compared::{Agrees, Alone, Between, Differs, Outside};
         assert_eq!(compared, [Between, Differs, Outside, Agrees, Alone]);
         let id = store.propose(&of(reads), "line down", &operator, now()).await.unwrap();
         assert_eq!(versions(fresh, 1, between).await, [], "nothing before it is confirmed");
-        assert!(store.decide_proposal(id, Verdict::Confirm, &operator, now()).await.is_err());
-        store.decide_proposal(id, Verdict::Confirm, &approver, now()).await.unwrap();
+        assert!(
+            store
+                .decide_proposal(id, Verdict::Confirm, &operator, &Profiles::default(), now())
+                .await
+                .is_err()
+        );
+        store.decide_proposal(id, Verdict::Confirm, &approver, &Profiles::default(), now()).await.unwrap();
 
         let manual = |value, quality, counts| (value, Source::Manual, quality, counts);
         assert_eq!(versions(fresh, 1, between).await, [manual(1_050_000, Quality::Good, true)]);
@@ -134,12 +145,15 @@ async fn i04_reads_are_entered_all_or_none_and_only_of_meters_that_were_there() 
             at: midnight("2026-11-20"),
         };
         store.exchange_meter(&exchange).await.unwrap();
-        let refused = store.decide_proposal(id, Verdict::Confirm, &approver, now()).await.unwrap_err();
+        let refused = store
+            .decide_proposal(id, Verdict::Confirm, &approver, &Profiles::default(), now())
+            .await
+            .unwrap_err();
         assert_eq!(refused.kind(), "does_not_fit");
         assert_eq!(versions(fresh, 2, at).await, [], "nothing is half done");
         let kept = store.proposal(id).await.unwrap().unwrap();
         assert_eq!((kept.state, &kept.change), (ProposalState::Open, &change));
-        store.decide_proposal(id, Verdict::Refuse, &approver, now()).await.unwrap();
+        store.decide_proposal(id, Verdict::Refuse, &approver, &Profiles::default(), now()).await.unwrap();
         let unknown = store.propose(&of(vec![read(7, at, 1)]), "x", &operator, now()).await.unwrap_err();
         assert_eq!(unknown.kind(), "not_there");
     })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chaobiao::config::profile::Profiles;
 use chaobiao::domain::access::{Acting, Regions, Role};
 use chaobiao::domain::proposal::{
     Change, ChangeFault, MayNot, MeterExchange, NewTransformers, ProposalState, ReviewDecision, Shown,
@@ -60,7 +61,7 @@ async fn f16_a_confirmed_exchange_is_made_with_its_readings_in_one_step() {
         let store = &fresh.store;
         let id = store.propose(&exchange("P1", 1, 9), "burnt", &operator, now()).await.unwrap();
         assert!(store.site_meter("1".parse().unwrap()).await.unwrap().is_some(), "nothing has changed yet");
-        store.decide_proposal(id, Verdict::Confirm, &approver, now()).await.unwrap();
+        store.decide_proposal(id, Verdict::Confirm, &approver, &Profiles::default(), now()).await.unwrap();
         assert_eq!(store.site_meter("1".parse().unwrap()).await.unwrap(), None);
         let site = store.site_meter("9".parse().unwrap()).await.unwrap().unwrap();
         assert_eq!((site.point.number.as_str(), site.meter.path), ("P1", entry(1).meter.path));
@@ -81,7 +82,10 @@ async fn f16_a_confirmed_exchange_is_made_with_its_readings_in_one_step() {
             .collect();
         let expected = [("proposal.propose", "p1"), ("proposal.confirm", "p2")];
         assert_eq!(actions, expected.map(|(action, actor)| (action.to_owned(), actor.to_owned())));
-        let again = store.decide_proposal(id, Verdict::Confirm, &approver, now()).await.unwrap_err();
+        let again = store
+            .decide_proposal(id, Verdict::Confirm, &approver, &Profiles::default(), now())
+            .await
+            .unwrap_err();
         assert_eq!(again.kind(), "decided");
         fresh.run("UPDATE proposal SET change = '{}'").await.unwrap_err();
         fresh.run("DELETE FROM proposal").await.unwrap_err();
@@ -104,7 +108,7 @@ async fn t17_one_person_with_two_accounts_confirms_nothing() {
         assert!(matches!(refused, ProposalError::MayNot(MayNot::Role)));
         let id = store.propose(&change, "new transformers", &acting(1, Role::Operator), now()).await.unwrap();
         let decide = |acting, verdict| async move {
-            store.decide_proposal(id, verdict, &acting, now()).await.unwrap_err().kind()
+            store.decide_proposal(id, verdict, &acting, &Profiles::default(), now()).await.unwrap_err().kind()
         };
         let other_account = Acting { account: Id::new(77), ..acting(1, Role::Approver) };
         assert_eq!(decide(other_account, Verdict::Confirm).await, "same_person");
@@ -115,7 +119,10 @@ async fn t17_one_person_with_two_accounts_confirms_nothing() {
         assert_eq!(decide(acting(2, Role::Approver), Verdict::Withdraw).await, "not_theirs");
         let history = || async { store.point_histories(&[Id::new(1)]).await.unwrap()[&Id::new(1)].clone() };
         assert_eq!(history().await.transformers.len(), 1);
-        store.decide_proposal(id, Verdict::Confirm, &acting(2, Role::Approver), now()).await.unwrap();
+        store
+            .decide_proposal(id, Verdict::Confirm, &acting(2, Role::Approver), &Profiles::default(), now())
+            .await
+            .unwrap();
         assert_eq!(history().await.transformers.len(), 2);
         assert_eq!(store.proposals(true, i64::MAX, 10).await.unwrap(), []);
         assert_eq!(store.proposals(false, i64::MAX, 10).await.unwrap().len(), 1);
@@ -144,16 +151,22 @@ async fn a_change_that_does_not_fit_is_refused_and_nothing_has_happened() {
         ] {
             let id = propose(change).await.unwrap();
             let before = fresh.content(&["installation", "meter", "audit"]).await;
-            let refused = store.decide_proposal(id, Verdict::Confirm, &approver, now()).await.unwrap_err();
+            let refused = store
+                .decide_proposal(id, Verdict::Confirm, &approver, &Profiles::default(), now())
+                .await
+                .unwrap_err();
             assert!(matches!(&refused, ProposalError::DoesNotFit(found) if *found == why), "{refused}");
             assert_eq!(fresh.content(&["installation", "meter", "audit"]).await, before);
-            store.decide_proposal(id, Verdict::Refuse, &approver, now()).await.unwrap();
+            store.decide_proposal(id, Verdict::Refuse, &approver, &Profiles::default(), now()).await.unwrap();
         }
         let id = propose(exchange("P1", 1, 9)).await.unwrap();
-        store.decide_proposal(id, Verdict::Withdraw, &operator, now()).await.unwrap();
+        store.decide_proposal(id, Verdict::Withdraw, &operator, &Profiles::default(), now()).await.unwrap();
         let late = propose(exchange("P1", 1, 9)).await.unwrap();
         let week = now().plus(Duration::from_secs(7 * 86_400));
-        let late = store.decide_proposal(late, Verdict::Confirm, &approver, week).await.unwrap_err();
+        let late = store
+            .decide_proposal(late, Verdict::Confirm, &approver, &Profiles::default(), week)
+            .await
+            .unwrap_err();
         assert_eq!(late.kind(), "expired");
     })
     .await;
@@ -182,11 +195,22 @@ async fn f15_a_suspect_read_counts_only_when_two_persons_say_so() {
         let id = store.propose(&change, "seen on site", &acting(1, Role::Operator), now()).await.unwrap();
         let second = store.propose(&change, "me too", &acting(3, Role::Operator), now()).await.unwrap();
         assert_eq!(store.accepted(&[suspect.key()]).await.unwrap().len(), 0);
-        store.decide_proposal(id, Verdict::Confirm, &acting(2, Role::Approver), now()).await.unwrap();
+        store
+            .decide_proposal(id, Verdict::Confirm, &acting(2, Role::Approver), &Profiles::default(), now())
+            .await
+            .unwrap();
         assert_eq!(store.accepted(&[suspect.key()]).await.unwrap()[&suspect.key()].value, 1_000);
         let kept = store.ledger(Id::new(1), midnight("2026-11-21"), now()).await.unwrap();
         assert_eq!(kept[1].decided_by.as_deref(), Some("p1, p2"));
-        let closed = store.decide_proposal(second, Verdict::Confirm, &acting(2, Role::Approver), now()).await;
+        let closed = store
+            .decide_proposal(
+                second,
+                Verdict::Confirm,
+                &acting(2, Role::Approver),
+                &Profiles::default(),
+                now(),
+            )
+            .await;
         assert!(matches!(closed.unwrap_err(), ProposalError::DoesNotFit(DoesNotFit::Review)));
     })
     .await;

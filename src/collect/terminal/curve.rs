@@ -8,7 +8,6 @@ use gdw1376::reading;
 use gdw1376::request::{Curve, Density, Request};
 
 use super::super::ask::Missed;
-use super::super::judge::limits;
 use super::ask::{Answered, TerminalAsker};
 use super::items;
 use crate::config::profile::MeterProfile;
@@ -50,7 +49,7 @@ impl Wanted<'_> {
             let key = RegisterKey { meter: self.site.meter_id, item, as_of: day.start() };
             self.midnights.get(&key).map(|accepted| State { at: key.as_of, value: accepted.value })
         };
-        let Some(limits) = limits(self.profile, item) else { return true };
+        let Some(limits) = self.profile.limits(item) else { return true };
         let (before, after) = (midnight(self.gap.day), midnight(self.gap.day.next()));
         let ends = [states.first(), states.last()].into_iter().flatten();
         ends.copied().all(|state| register::judge(state, before, after, limits).is_accepted())

@@ -15,7 +15,8 @@ use dlt645::exchange::Timing;
 use dlt645::password::DigitOrder;
 
 use super::pace::Pace;
-use crate::domain::{MeterProtocol, Parity};
+use crate::domain::register::RegisterLimits;
+use crate::domain::{Item, MeterProtocol, Parity};
 
 pub use difference::{Difference, IdPattern};
 pub(super) use read::read;
@@ -81,6 +82,12 @@ impl MeterProfile {
     #[must_use]
     pub fn lacks(&self, id: DataId) -> bool {
         self.lacks.iter().any(|pattern| pattern.matches(id))
+    }
+
+    /// How far a register of such a meter can move; `None` for what is no register of energy.
+    #[must_use]
+    pub fn limits(&self, item: Item) -> Option<RegisterLimits> {
+        RegisterLimits::new(item, self.whole_digits, self.most_watts)
     }
 
     /// How its values under this identifier differ from the catalogue, if they do.

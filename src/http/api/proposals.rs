@@ -209,7 +209,8 @@ async fn decide(
     id: Id<Proposal>,
     verdict: Verdict,
 ) -> Result<Json<ProposalAnswer>, Problem> {
-    services.store.decide_proposal(id, verdict, &caller.acting, services.clock.now()).await?;
+    let (profiles, now) = (services.profiles(), services.clock.now());
+    services.store.decide_proposal(id, verdict, &caller.acting, &profiles, now).await?;
     Ok(Json(ProposalAnswer { proposal: shown(find(services, caller, id).await?) }))
 }
 

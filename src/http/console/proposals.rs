@@ -140,7 +140,8 @@ async fn decide(
     id: Id<Proposal>,
     verdict: Verdict,
 ) -> Result<(), Problem> {
-    Ok(services.store.decide_proposal(id, verdict, &caller.acting, services.clock.now()).await?)
+    let (profiles, now) = (services.profiles(), services.clock.now());
+    Ok(services.store.decide_proposal(id, verdict, &caller.acting, &profiles, now).await?)
 }
 
 /// The proposal as it stands then, with why it was not decided.

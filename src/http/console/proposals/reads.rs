@@ -90,7 +90,7 @@ fn how(compared: ComparedRead) -> (Tone, Phrase) {
             (Tone::Warn, Phrase::new("与同时刻示值不一致", "another value of the same instant"))
         }
         Some(Compared::Outside) => {
-            (Tone::Warn, Phrase::new("超出前后示值", "outside those before and behind"))
+            (Tone::Warn, Phrase::new("与前后示值不符", "does not fit those before and behind"))
         }
     }
 }
