@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::error::StoreError;
 use super::held_time::HeldTime;
 use super::sql::{Cell, Dialect, Kind, Rows, Sql, Table};
+use crate::failpoint::{self, Side};
 
 /// A row that both databases can give: a tuple of numbers, texts and bytes.
 pub(super) trait Row:
@@ -86,12 +87,20 @@ impl Transaction {
         }
     }
 
+    /// Makes durable what was done. After an error nobody knows whether it is: whoever repeats it must do so harmlessly, or
+    /// look first (F32).
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        let committed = match self.inner {
-            Inner::Sqlite(inner) => inner.commit().await,
-            Inner::Postgres(inner) => inner.commit().await,
+        let Self { inner, doing, held: _held } = self;
+        let committed = async {
+            failpoint::pass(Side::Before, doing).await?;
+            match inner {
+                Inner::Sqlite(inner) => inner.commit().await,
+                Inner::Postgres(inner) => inner.commit().await,
+            }?;
+            failpoint::pass(Side::After, doing).await?;
+            Ok(())
         };
-        committed.map_err(|error| StoreError::of(self.doing, error))
+        committed.await.map_err(|error| StoreError::of(doing, error))
     }
 
     /// The rows a statement gives.
