@@ -226,7 +226,10 @@ impl Site {
         };
         serving.terminate();
         let ended = serving.ended_within(Duration::from_secs(20)).await;
-        assert_eq!(ended.and_then(|status| status.code()), Some(0), "{order}: it does not stop\n{}", told());
+        // Some steps are of its end: one that is killed there has still ended.
+        let is_killed_at_its_end = !killed && order.starts_with("kill");
+        let ended = ended.filter(|status| status.success() || is_killed_at_its_end);
+        assert!(ended.is_some(), "{order}: it does not stop\n{}", told());
         let repeated = receiver.books(|books| {
             assert_eq!(books.contradicted, [""; 0], "{order}: came again with other bytes");
             assert_eq!(books.order.len(), books.effects.len(), "{order}");
