@@ -150,6 +150,12 @@ fn f38_a_refused_file_changes_nothing_and_says_why() {
     std::fs::write(tour.path("moved.csv"), text.replace("bus-1", "bus-2")).unwrap();
     let (code, told) = tour.import(&["moved.csv", "--dry-run"]);
     assert_eq!((code, told[0]["needs_confirmation"].as_bool()), (Some(0), Some(true)));
+    let changes = told[0]["changes"].as_array().unwrap();
+    let first = serde_json::json!({"line": 2, "meter_address": "202411110001", "point_number": changes[0]["point_number"],
+        "is_new": false, "cells": [{"column": "line", "before": "bus-1", "after": "bus-2"}]});
+    assert_eq!((changes.len(), &changes[0]), (16, &first), "what would change is told cell by cell");
+    let said = tour.run(&["meters", "import", "moved.csv", "--dry-run"]).stdout;
+    assert!(String::from_utf8(said).unwrap().contains("      line: bus-1 -> bus-2\n"));
     let (code, told) = tour.import(&["moved.csv"]);
     assert_eq!(
         (code, told[0]["changed"].as_u64(), told[0]["is_saved"].as_bool()),
@@ -177,6 +183,37 @@ fn f38_a_refused_file_changes_nothing_and_says_why() {
     assert_eq!(tour.run(&["meters", "export"]).stdout, before, "nothing of this changed anything");
     let (code, told) = tour.import(&["moved.csv", "--confirm"]);
     assert_eq!((code, told[0]["changed"].as_u64()), (Some(0), Some(16)));
+}
+
+#[test]
+fn t27_every_import_stands_in_the_audit_log_with_what_it_changed() {
+    let tour = Tour::new();
+    tour.import(&["meters.csv", "--dry-run"]);
+    tour.import(&["meters.csv"]);
+    let text = std::fs::read_to_string(tour.path("meters.csv")).unwrap();
+    std::fs::write(tour.path("moved.csv"), text.replace("bus-1", "bus-2")).unwrap();
+    tour.import(&["moved.csv"]);
+    tour.import(&["moved.csv", "--confirm"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let records = runtime.block_on(async {
+        let address = chaobiao::store::Address::Sqlite(tour.path("chaobiao.db"));
+        let store = chaobiao::store::Store::open(&address, chaobiao::store::Migrations::Check).await.unwrap();
+        let records = store.audit_after(0, 100).await.unwrap();
+        store.close().await;
+        records
+    });
+    let imports: Vec<_> = records.iter().filter(|record| record.action == "archive.import").collect();
+    let said: Vec<_> =
+        imports.iter().map(|record| (record.object.as_str(), record.detail.as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            ("meters.csv", r#"{"before":0,"added":64,"changed":0,"same":0,"absent":0}"#),
+            ("moved.csv", r#"{"before":64,"added":0,"changed":16,"same":48,"absent":0}"#),
+        ],
+        "what was refused and what was only looked at is none"
+    );
+    assert_eq!(imports[0].source, "command line");
 }
 
 #[test]

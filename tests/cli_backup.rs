@@ -197,21 +197,22 @@ fn f41_f42_a_backup_that_is_altered_or_was_not_finished_is_refused() {
     refused(&backup, "manifest.json is not there or is none");
 }
 
+/// Kills a command so many milliseconds after it was begun; true when it had not done its work then.
+async fn killed(folder: &Path, arguments: &[&str], after_ms: u64) -> bool {
+    let mut child = chaobiao(folder, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // What is waited for is the moment itself.
+    tokio::time::sleep(Duration::from_millis(after_ms)).await;
+    child.kill().unwrap();
+    !child.wait().unwrap().success()
+}
+
 #[tokio::test]
 async fn f41_a_backup_or_restore_that_is_killed_leaves_nothing_that_looks_whole() {
     let site = site("path = \"chaobiao.db\"");
     let backups = site.path().join("killed");
     let mut unfinished = 0;
     for wait in 0..24 {
-        let mut child = chaobiao(site.path(), &["backup", backups.to_str().unwrap()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // What is waited for is the moment itself.
-        tokio::time::sleep(Duration::from_millis(wait * 6)).await;
-        child.kill().unwrap();
-        unfinished += u32::from(!child.wait().unwrap().success());
+        unfinished += u32::from(killed(site.path(), &["backup", backups.to_str().unwrap()], wait * 6).await);
     }
     assert!(unfinished > 0, "no kill came in the middle");
     for entry in std::fs::read_dir(&backups).unwrap() {
@@ -229,14 +230,7 @@ async fn f41_a_backup_or_restore_that_is_killed_leaves_nothing_that_looks_whole(
         if place.path().join("chaobiao.db").exists() {
             break;
         }
-        let mut child = chaobiao(place.path(), &["restore", backup.to_str().unwrap()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        tokio::time::sleep(Duration::from_millis(wait * 6)).await;
-        child.kill().unwrap();
-        unfinished += u32::from(!child.wait().unwrap().success());
+        unfinished += u32::from(killed(place.path(), &["restore", backup.to_str().unwrap()], wait * 6).await);
     }
     assert!(unfinished > 0, "no kill came in the middle");
     if !place.path().join("chaobiao.db").exists() {

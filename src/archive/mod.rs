@@ -9,11 +9,13 @@
 
 mod book;
 mod cell;
+mod change;
 mod column;
 mod encoding;
 pub mod evidence;
 mod fault;
 mod problem;
+pub mod reads;
 mod row;
 mod sheet;
 mod site;
@@ -24,6 +26,7 @@ mod word;
 mod words;
 mod write;
 
+pub use change::{CellChange, cells_changed};
 pub use column::Column;
 pub use encoding::{Encoding, MOST_BYTES};
 pub use fault::{Fault, FaultKind, Faults, Told};
@@ -134,10 +137,16 @@ fn of_records(
 }
 
 impl ArchiveFile {
+    /// The line at which an entry begins.
+    #[must_use]
+    pub fn line(&self, place: usize) -> Option<u64> {
+        self.lines.get(place).copied()
+    }
+
     /// What stands against entries, told as faults of the lines they came from.
     #[must_use]
     pub fn faults(&self, problems: &[(usize, ArchiveProblem)]) -> Faults {
-        let line = |place: usize| self.lines.get(place).copied();
+        let line = |place: usize| self.line(place);
         let mut faults = Faults::default();
         for (place, wrong) in problems {
             let column = problem::column_of(wrong);

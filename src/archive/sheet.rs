@@ -1,5 +1,6 @@
 //! A table of any list: which columns it has, and its cells by column, with the same care as the archive file.
 
+use super::book;
 use super::cell;
 use super::cell::{Read, TextKind};
 use super::encoding::{self, Encoding};
@@ -30,9 +31,44 @@ impl Sheet {
         told: Option<Encoding>,
         columns: &'static [SheetColumn],
     ) -> Result<Self, Faults> {
+        if book::is_book(bytes) {
+            return Self::of_book(bytes, columns);
+        }
         let (text, _) = encoding::decode(bytes, told)?;
         table::check(&text)?;
-        let mut records = Records::new(&text);
+        Self::of_records(Records::new(&text), columns)
+    }
+
+    /// The one sheet of a workbook that has the columns.
+    fn of_book(bytes: &[u8], columns: &'static [SheetColumn]) -> Result<Self, Faults> {
+        if bytes.len() > encoding::MOST_BYTES {
+            return Err(FaultKind::TooLarge.into());
+        }
+        let (mut found, mut refused) = (Vec::new(), None);
+        for sheet in book::sheets(bytes)? {
+            match Self::of_records(sheet.records.into_iter(), columns) {
+                Ok(read) => found.push((sheet.name, read, sheet.wrong)),
+                Err(faults) => refused = refused.or_else(|| Some(faults.of_sheet(Some(&sheet.name)))),
+            }
+        }
+        if found.len() > 1 {
+            let names = found.into_iter().map(|(name, ..)| name).collect();
+            return Err(FaultKind::SeveralSheets { names }.into());
+        }
+        let Some((name, sheet, wrong)) = found.pop() else {
+            return Err(refused.unwrap_or_else(|| FaultKind::Empty.into()));
+        };
+        let mut faults = Faults::default();
+        for (line, _, kind) in wrong {
+            faults.push(Fault::of_line(line, kind));
+        }
+        if faults.is_empty() { Ok(sheet) } else { Err(faults.sorted().of_sheet(Some(&name))) }
+    }
+
+    fn of_records(
+        mut records: impl Iterator<Item = Record>,
+        columns: &'static [SheetColumn],
+    ) -> Result<Self, Faults> {
         let Some(first) = records.next() else { return Err(FaultKind::Empty.into()) };
         let names: Vec<String> = first.cells.iter().map(|name| name.trim().to_lowercase()).collect();
         let place = |column: &SheetColumn| {
@@ -108,6 +144,12 @@ impl SheetRow<'_> {
     /// A text that must be there.
     pub(super) fn text(&mut self, name: &str, kind: TextKind) -> Option<String> {
         self.required(name, |cell| cell::text(cell, kind))
+    }
+
+    /// What nobody can read: a fault of its cell, told by the one who asks.
+    pub(super) fn refuse(&mut self, name: &str, kind: FaultKind) {
+        let cell = self.cell(name);
+        self.fault(name, cell, kind);
     }
 
     fn cell(&self, name: &str) -> Option<String> {

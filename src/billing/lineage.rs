@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::domain::{Accepted, BillingContent, Consumption, Id, Item, Meter, Moment, Open, Part, Quality};
+use crate::domain::{
+    Accepted, BillingContent, Coded, Consumption, Id, Item, Meter, Moment, Open, Part, Quality, Source,
+};
 use crate::store::billing::MeterType;
 
 /// Which meters the ids are of.
@@ -33,6 +35,9 @@ struct Reading {
     read_at: String,
     version: i64,
     quality: &'static str,
+    /// Of what a person read: it never passes for what the meter froze.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -94,9 +99,14 @@ pub(super) fn open(types: &Types, open: &Open) -> BillingContent {
 }
 
 fn reading(item: Item, held: Accepted) -> Reading {
-    let Accepted { value, quality, version, read_at } = held;
-    let quality = crate::domain::Coded::name(quality);
-    Reading { value: item.quantity(value).to_string(), read_at: read_at.to_string(), version, quality }
+    let Accepted { value, quality, version, read_at, source } = held;
+    Reading {
+        value: item.quantity(value).to_string(),
+        read_at: read_at.to_string(),
+        version,
+        quality: quality.name(),
+        source: (source == Source::Manual).then(|| source.name()),
+    }
 }
 
 fn address(types: &Types, meter: Id<Meter>) -> String {

@@ -67,11 +67,7 @@ impl Task<'_> {
                     push::back_off(failures, most)
                 }
             };
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = wake.notified(), if failures == 0 => {}
-                () = self.clock.sleep_until(self.clock.now().plus(wait)) => {}
-            }
+            self.rest(wait, wake, failures).await;
         }
     }
 
@@ -105,12 +101,16 @@ impl Task<'_> {
                     push::back_off(failures, most)
                 }
             };
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                // A receiver that failed is not asked more often because more comes in.
-                () = more.notified(), if failures == 0 => {}
-                () = self.clock.sleep_until(self.clock.now().plus(wait)) => {}
-            }
+            self.rest(wait, more, failures).await;
+        }
+    }
+
+    /// Rests so long, or until there is more to do. What failed is not tried more often because more comes in.
+    async fn rest(&self, wait: Duration, more: &Notify, failures: u32) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = more.notified(), if failures == 0 => {}
+            () = self.clock.sleep_until(self.clock.now().plus(wait)) => {}
         }
     }
 

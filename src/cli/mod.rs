@@ -24,6 +24,7 @@ mod meters;
 mod orders;
 mod progress;
 mod read;
+mod readings;
 mod restore;
 mod scan;
 mod secrets;
@@ -66,6 +67,8 @@ enum Command {
     Collect(collect::Collect),
     /// Bring the archive of meters in from a file, or write it to one
     Meters(meters::Meters),
+    /// Bring in what people have read, for another person to confirm
+    Readings(Box<readings::Readings>),
     /// Keep passwords of meters, sealed under a key file; say where factory passwords are
     Secrets(secrets::Secrets),
     /// What was handed to billing, what waits, what is open; offer it again, compare both sides
@@ -133,6 +136,7 @@ pub fn run() -> ExitCode {
         Command::Decode(decode) => decode.run(&mut out),
         Command::Di(di) => di.run(&mut out),
         Command::Meters(meters) => block_on(meters.run(&mut out)),
+        Command::Readings(readings) => block_on(readings.run(&mut out)),
         Command::Secrets(secrets) => block_on(secrets.run(&mut out)),
         #[cfg(feature = "simulator")]
         Command::Demo(demo) => block_on_all(demo.run(&mut out)),

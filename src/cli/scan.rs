@@ -1,6 +1,7 @@
 //! `chaobiao scan`: who is on this bus.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -10,16 +11,24 @@ use serde::Serialize;
 
 use super::CliError;
 use super::asker::{Asker, monotonic};
+use super::database::{Place, store_error};
 use super::line::{ParityArg, PathArgs};
 use super::progress::status;
+use crate::clock::Clock;
 use crate::config;
+use crate::domain::ArchiveEntry;
 use crate::link::Rate;
+use crate::store::Migrations;
 
+mod against;
 mod facts;
 mod probe;
 mod search;
+mod sheet;
 
+use against::{Commissioned, compare};
 use search::{Search, Stop};
+use sheet::Head;
 
 /// Find out who is on this bus: addresses, edition, rate, clock and energy
 #[derive(Debug, Args)]
@@ -27,10 +36,14 @@ use search::{Search, Stop};
     after_help = "A bus with one meter is done in seconds. With several, their answers to a wildcard collide and are\n\
 told apart by the last two digits of the address, then the next two where those are shared: a hundred questions each.\n\
 Every address is asked by itself before it is listed. Nothing is changed on any meter. Ctrl-C lists what was found.\n\n\
+With --against what answers is held against the archive: meters without a record, records without an answer, and where edition,\n\
+rate, asset number or clock differ. --sheet writes that down for commissioning, to be printed and signed.\n\n\
+Exit code: 0 all done, 1 nobody answers, there may be more, or something is to be looked into, 2 wrong usage.\n\n\
 Examples:\n  \
 chaobiao scan --tcp 192.168.1.10:7001 --baud 2400\n  \
 chaobiao scan --serial /dev/ttyUSB0                     # the usual rates, even parity and none\n  \
-chaobiao scan --serial /dev/ttyUSB0 --baud 1200,2400 --parity even --timeout 300ms"
+chaobiao scan --serial /dev/ttyUSB0 --baud 1200,2400 --parity even --timeout 300ms\n  \
+chaobiao scan --tcp 192.168.1.10:7001 --against east -c chaobiao.toml --sheet east.html"
 )]
 pub(super) struct Scan {
     #[command(flatten)]
@@ -59,6 +72,14 @@ pub(super) struct Scan {
     /// Show both directions in hexadecimal with times and meaning, on standard error
     #[arg(long)]
     trace: bool,
+    /// Hold what answers against the archive of this line
+    #[arg(long, value_name = "LINE")]
+    against: Option<String>,
+    /// Write the commissioning sheet: a page that prints (.html) or a table (.csv), which must not be there yet
+    #[arg(long, value_name = "FILE", requires = "against")]
+    sheet: Option<PathBuf>,
+    #[command(flatten)]
+    archive: Place,
 }
 
 /// A meter that was found, and what it says of itself.
@@ -73,6 +94,26 @@ struct Found {
     fast_seconds: Option<String>,
     forward_active: Option<String>,
     unit: Option<&'static str>,
+    /// What it says itself; a meter of 1997 has none.
+    asset_number: Option<String>,
+}
+
+/// What is held against the archive, as JSON.
+#[derive(Serialize)]
+struct HeldPiece<'a> {
+    against: &'a str,
+    address: &'a str,
+    answers: bool,
+    point_number: Option<&'a str>,
+    recorded_asset_number: Option<&'a str>,
+    findings: Vec<FindingPiece>,
+}
+
+#[derive(Serialize)]
+struct FindingPiece {
+    kind: &'static str,
+    message: String,
+    message_zh: String,
 }
 
 /// What came of all rates.
@@ -86,6 +127,7 @@ struct Findings {
 impl Scan {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let rates = self.rates()?;
+        let archived = self.archived().await?;
         let first = rates.first().copied().unwrap_or(FIRST);
         let mut asker = Asker::open_at(self.path.place(first), self.timing(first.baud), self.trace).await?;
         self.announce(&rates);
@@ -97,7 +139,76 @@ impl Scan {
         };
         status("");
         self.print(out, &mut findings)?;
-        self.conclude(ended?, &findings, rates.len())
+        let ended = ended?;
+        let doubtful = match (&self.against, archived) {
+            (Some(line), Some(entries)) => {
+                let rows = compare(line, &findings.found, &entries);
+                let place = self.path.place(rates.first().copied().unwrap_or(FIRST)).to_string();
+                self.hold(out, line, &place, ended == Stop::Complete, &rows)?
+            }
+            _ => 0,
+        };
+        self.conclude(ended, &findings, rates.len())?;
+        match doubtful {
+            0 => Ok(()),
+            more => Err(CliError::Failed(format!("{more} meters are to be looked into  {more} 只表待处理"))),
+        }
+    }
+
+    /// The archive, where something is to be held against it.
+    async fn archived(&self) -> Result<Option<Vec<ArchiveEntry>>, CliError> {
+        let Some(line) = &self.against else { return Ok(None) };
+        let found = self.archive.find()?;
+        if found.is_missing() {
+            return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
+        }
+        let store = found.open(Migrations::Check).await?;
+        let entries = store.archive_entries().await.map_err(|error| store_error(&error));
+        store.close().await;
+        let entries = entries?;
+        let is_configured =
+            found.config.as_ref().is_some_and(|config| config.lines.iter().any(|known| known.name == *line));
+        if is_configured || entries.iter().any(|entry| entry.meter.path.line() == line) {
+            return Ok(Some(entries));
+        }
+        Err(CliError::Usage(format!("neither configuration nor archive has a line {line}  没有线路 {line}")))
+    }
+
+    /// Tells what is held against the archive, and writes the sheet; says how many meters are to be looked into.
+    fn hold(
+        &self,
+        out: &mut impl Write,
+        line: &str,
+        place: &str,
+        is_complete: bool,
+        rows: &[Commissioned],
+    ) -> Result<usize, CliError> {
+        for row in rows.iter().filter(|row| self.json || !row.findings.is_empty()) {
+            let words = row.findings.iter().map(|finding| (finding.kind(), finding.words()));
+            let entry = row.entry.as_ref();
+            if self.json {
+                let findings =
+                    words.map(|(kind, words)| FindingPiece { kind, message: words.en, message_zh: words.zh });
+                let piece = HeldPiece {
+                    against: line,
+                    address: &row.address,
+                    answers: row.found.is_some(),
+                    point_number: entry.map(|entry| entry.point.number.as_str()),
+                    recorded_asset_number: entry.and_then(|entry| entry.meter.asset_number.as_deref()),
+                    findings: findings.collect(),
+                };
+                super::write_json(out, &piece)?;
+                continue;
+            }
+            for (_, words) in words {
+                writeln!(out, "{}  {}  {}", row.address, words.en, words.zh)?;
+            }
+        }
+        if let Some(file) = &self.sheet {
+            sheet::write(file, &Head { line, place, at: Clock::system().now(), is_complete }, rows)?;
+            super::talk(&format!("written to {0}  已写入 {0}", file.display()));
+        }
+        Ok(rows.iter().filter(|row| !row.findings.is_empty()).count())
     }
 
     async fn all(

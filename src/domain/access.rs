@@ -84,6 +84,8 @@ pub enum Action {
     ProposeMeterChange,
     /// Confirm that, as another person.
     ConfirmMeterChange,
+    /// Bring the archive in by a file, which changes nothing that needs two persons.
+    ImportArchive,
     /// Propose what becomes of a suspect read, or a manual one.
     ProposeReview,
     /// Confirm that, as another person.
@@ -127,6 +129,7 @@ impl Action {
             (Self::SetClock, "set_clock", &[Operator, Approver]),
             (Self::ProposeMeterChange, "propose_meter_change", &[Operator]),
             (Self::ConfirmMeterChange, "confirm_meter_change", &[Approver]),
+            (Self::ImportArchive, "import_archive", &[Operator]),
             (Self::ProposeReview, "propose_review", &[Operator]),
             (Self::ConfirmReview, "confirm_review", &[Approver]),
             (Self::AcknowledgeAlarm, "acknowledge_alarm", &[Operator, Approver]),

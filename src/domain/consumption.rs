@@ -9,7 +9,7 @@ use super::archive::{Installation, Meter, TransformersFrom};
 use super::id::Id;
 use super::moment::Moment;
 use super::multiplier::Multiplier;
-use super::quality::Quality;
+use super::quality::{Quality, Source};
 use super::register::{RegisterLimits, State, Step, step};
 
 /// A stretch of time with one meter and one multiplier.
@@ -36,6 +36,8 @@ pub struct Accepted {
     pub version: i64,
     /// The instant it holds for. Only a stand-in has another one than was asked for.
     pub read_at: Moment,
+    /// How it was come by.
+    pub source: Source,
 }
 
 /// A piece with its two readings: where a consumption comes from.
@@ -218,7 +220,7 @@ mod tests {
             list.iter().map(|(meter, at, value)| ((Id::new(*meter), hour(*at)), *value)).collect();
         move |meter, at| {
             let value = *map.get(&(meter, at))?;
-            Some(Accepted { value, quality: Quality::Good, version: 1, read_at: at })
+            Some(Accepted { value, quality: Quality::Good, version: 1, read_at: at, source: Source::Freeze })
         }
     }
 
@@ -282,7 +284,13 @@ mod tests {
             move |_, at| {
                 let is_opening = at == hour(0);
                 let (value, read_at) = if is_opening { (0, opening) } else { (17_000_000, closing) };
-                Some(Accepted { value, quality: Quality::Good, version: 1, read_at: hour(read_at) })
+                Some(Accepted {
+                    value,
+                    quality: Quality::Good,
+                    version: 1,
+                    read_at: hour(read_at),
+                    source: Source::Freeze,
+                })
             }
         };
         assert!(consumption(&pieces, read_at(0, 29), limits).is_ok(), "29 hours at 60 kW");
@@ -306,7 +314,7 @@ mod tests {
         let pieces = pieces(&[installed(1, 0, None)], &[], hour(0), hour(24)).unwrap();
         let read = |_, at| {
             let quality = if at == hour(0) { Quality::Estimated } else { Quality::Good };
-            Some(Accepted { value: 5, quality, version: 1, read_at: at })
+            Some(Accepted { value: 5, quality, version: 1, read_at: at, source: Source::Freeze })
         };
         assert_eq!(consumption(&pieces, read, limits).unwrap().quality, Quality::Estimated);
     }

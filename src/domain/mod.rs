@@ -24,6 +24,7 @@ mod day;
 mod hex;
 mod id;
 mod item;
+mod manual_read;
 pub mod meter_clock;
 mod moment;
 mod multiplier;
@@ -54,6 +55,9 @@ pub use day::{Day, DayError};
 pub use hex::{read_hex, write_hex};
 pub use id::Id;
 pub use item::{Item, ItemKey, ItemKind, Way};
+pub use manual_read::{
+    Around, Compared, MOST_READS, ManualRead, ManualReads, PlacedMeter, ReadKind, ReadPlace,
+};
 pub use meter_clock::ClockOffset;
 pub use moment::{InChina, Moment, MomentError};
 pub use multiplier::{Multiplier, Ratio, RatioError, Transformers};

@@ -1,5 +1,5 @@
 //! What one person proposes and another confirms: an exchange of a meter, other transformers, what becomes of a suspect
-//! read.
+//! read, what people have read.
 //!
 //! A proposal is never edited: another one is made instead, so that what is confirmed is what was proposed (T17). Whether
 //! what it says still fits the archive is found out when it is confirmed, in the same transaction.
@@ -13,6 +13,7 @@ use super::access::{Acting, Action, Person};
 use super::coded::Coded;
 use super::id::Id;
 use super::item::Item;
+use super::manual_read::{ManualReads, ReadFault};
 use super::moment::Moment;
 use super::multiplier::{Ratio, Transformers};
 
@@ -26,6 +27,8 @@ pub enum Change {
     ChangeTransformers(NewTransformers),
     /// What becomes of a suspect read (复核).
     DecideReview(ReviewDecision),
+    /// What people have read (人工抄表).
+    EnterReads(ManualReads),
 }
 
 /// One meter takes the place of another, on the same line or behind the same terminal.
@@ -115,6 +118,18 @@ pub enum ChangeFault {
         "a ratio is written as 200/5 or 40, and both together give an exact multiplier  变比写作 200/5 或 40"
     )]
     Ratio,
+    /// There are no reads.
+    #[error("there are no reads  没有抄表数据")]
+    NoReads,
+    /// There are more reads than one proposal takes.
+    #[error("one proposal takes at most 2000 reads; divide the file  一次最多 2000 条，请分批提交")]
+    TooManyReads,
+    /// A register was read twice at the same instant.
+    #[error("a register was read twice at the same instant  同一示值同一时间重复")]
+    ReadTwice,
+    /// How something was read has no such name.
+    #[error("a read is manual or on-site  抄表方式应为 manual 或 on-site")]
+    ReadKind,
 }
 
 impl ChangeFault {
@@ -130,6 +145,10 @@ impl ChangeFault {
             Self::ItemTwice => "item_twice",
             Self::Negative => "negative",
             Self::Ratio => "ratio",
+            Self::NoReads => "no_reads",
+            Self::TooManyReads => "too_many_reads",
+            Self::ReadTwice => "read_twice",
+            Self::ReadKind => "read_kind",
         }
     }
 }
@@ -142,6 +161,7 @@ impl Change {
             Self::ExchangeMeter(_) => "exchange_meter",
             Self::ChangeTransformers(_) => "change_transformers",
             Self::DecideReview(_) => "decide_review",
+            Self::EnterReads(_) => "enter_reads",
         }
     }
 
@@ -150,7 +170,7 @@ impl Change {
     pub const fn proposing(&self) -> Action {
         match self {
             Self::ExchangeMeter(_) | Self::ChangeTransformers(_) => Action::ProposeMeterChange,
-            Self::DecideReview(_) => Action::ProposeReview,
+            Self::DecideReview(_) | Self::EnterReads(_) => Action::ProposeReview,
         }
     }
 
@@ -159,7 +179,7 @@ impl Change {
     pub const fn confirming(&self) -> Action {
         match self {
             Self::ExchangeMeter(_) | Self::ChangeTransformers(_) => Action::ConfirmMeterChange,
-            Self::DecideReview(_) => Action::ConfirmReview,
+            Self::DecideReview(_) | Self::EnterReads(_) => Action::ConfirmReview,
         }
     }
 
@@ -178,8 +198,36 @@ impl Change {
                 }
             }
             Self::DecideReview(_) => {}
+            Self::EnterReads(reads) => found.extend(reads.faults(now).into_iter().map(ChangeFault::from)),
         }
         found
+    }
+
+    /// The instants that readings are kept under when it is made.
+    #[must_use]
+    pub fn instants(&self) -> Vec<Moment> {
+        match self {
+            Self::ExchangeMeter(exchange) => vec![Moment::from_micros(exchange.at)],
+            Self::ChangeTransformers(_) | Self::DecideReview(_) => Vec::new(),
+            Self::EnterReads(entered) => {
+                entered.reads.iter().map(|read| Moment::from_micros(read.at)).collect()
+            }
+        }
+    }
+}
+
+impl From<ReadFault> for ChangeFault {
+    fn from(fault: ReadFault) -> Self {
+        match fault {
+            ReadFault::Empty => Self::NoReads,
+            ReadFault::TooMany => Self::TooManyReads,
+            ReadFault::InTheFuture => Self::InTheFuture,
+            ReadFault::Address => Self::Address,
+            ReadFault::Item => Self::Item,
+            ReadFault::Negative => Self::Negative,
+            ReadFault::Twice => Self::ReadTwice,
+            ReadFault::Kind => Self::ReadKind,
+        }
     }
 }
 

@@ -97,7 +97,8 @@ mod tests {
         let mut readings = Readings::new();
         for (meter, at, value, source) in list {
             let read_at = minute(*at);
-            let accepted = Accepted { value: *value, quality: Quality::Good, version: 1, read_at };
+            let accepted =
+                Accepted { value: *value, quality: Quality::Good, version: 1, read_at, source: *source };
             readings.entry((Id::new(*meter), item())).or_default().insert(read_at, (accepted, *source));
         }
         readings

@@ -257,7 +257,7 @@ fn entries<R, E>(
 }
 
 /// A list that was not taken, with the first of its faults.
-fn faulty(faults: &Faults) -> Problem {
+pub(super) fn faulty(faults: &Faults) -> Problem {
     let reasons = faults.iter().take(MOST_TOLD).map(reason).collect();
     let count = faults.count();
     let en = format!("the list has {count} faults, and nothing of it was taken");

@@ -6,8 +6,10 @@
 //! `collect` and `supply`.
 
 pub mod api;
+mod archive_import;
 mod audit_table;
 pub mod auth;
+mod brought;
 mod caller;
 mod changes;
 pub mod console;
@@ -20,6 +22,7 @@ pub mod orderable;
 mod page;
 mod problem;
 mod rate;
+mod reads_import;
 mod reread;
 pub mod routes;
 mod server;
@@ -53,7 +56,8 @@ use crate::channel::Lines;
 use crate::clock::Clock;
 use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, Collector, Progress, ReadAgain};
-use crate::config::{Config, Effective, Http};
+use crate::config::profile::Profiles;
+use crate::config::{Config, Effective, Http, Line};
 use crate::store::Store;
 use crate::supply::Supply;
 use crate::terminal::Terminals;
@@ -130,8 +134,12 @@ impl Services {
     /// The same, for a site with this configuration.
     #[must_use]
     pub fn of_site(self, config: &Config) -> Self {
-        let rules =
-            SiteRules { billing: billing::Rules::of(config), collection: collect::Settings::of(config) };
+        let rules = SiteRules {
+            billing: billing::Rules::of(config),
+            collection: collect::Settings::of(config),
+            lines: config.lines.clone(),
+            profiles: config.profiles.clone(),
+        };
         Self { rules: Some(Arc::new(rules)), ..self }
     }
 
@@ -178,13 +186,17 @@ impl Services {
     }
 }
 
-/// What collection and billing go by.
+/// What collection and billing go by, and what files of people must fit.
 #[derive(Clone, Debug)]
 pub struct SiteRules {
     /// What is billed, and how.
     pub billing: billing::Rules,
     /// What is collected, and when.
     pub collection: collect::Settings,
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// The profiles of meters.
+    pub profiles: Profiles,
 }
 
 /// Every route there is.

@@ -83,7 +83,7 @@ pub fn curve_gaps(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Quality, SlotValue};
+    use crate::domain::{Quality, SlotValue, Source};
 
     fn item(code: &str) -> Item {
         Item::parse(code).unwrap()
@@ -98,7 +98,8 @@ mod tests {
         let meter = Id::new(7);
         let (forward, reverse) = (item("1.8.0"), item("2.8.0"));
         let read_at = day("2026-11-20").start();
-        let accepted = Accepted { value: 1, quality: Quality::Good, version: 1, read_at };
+        let accepted =
+            Accepted { value: 1, quality: Quality::Good, version: 1, read_at, source: Source::Freeze };
         let held: HashMap<RegisterKey, Accepted> =
             [(forward, "2026-11-20"), (reverse, "2026-11-20"), (forward, "2026-11-19")]
                 .into_iter()

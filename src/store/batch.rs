@@ -69,8 +69,7 @@ async fn save(writing: &mut Transaction, batch: &Batch, now: Moment) -> Result<O
     let curves: Vec<(Id<Fetch>, &DayCurve)> =
         curves.iter().map(|(fetch, (curve, _))| (*fetch, curve)).collect();
     fetch::save(writing, &batch.fetches, &curves).await?;
-    let offers: Vec<Offer<'_>> =
-        batch.registers.iter().map(|reading| Offer { reading, decided: None }).collect();
+    let offers: Vec<Offer<'_>> = batch.registers.iter().map(Offer::of).collect();
     let Some(registers) = save_offers(writing, &offers, now).await? else { return Ok(None) };
     let Some(saved) = interval::save(writing, &curves, now).await? else { return Ok(None) };
     latest::save(writing, newest_slots(&batch.fetches, &curves)).await?;

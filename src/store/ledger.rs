@@ -21,7 +21,7 @@ pub struct LedgerEntry {
     pub is_current: bool,
     /// When it was written.
     pub recorded_at: Moment,
-    /// Who decided that it counts; `None` for what the rules decided.
+    /// Who decided that it counts, or brought it; `None` for what came from a meter and the rules decided.
     pub decided_by: Option<String>,
     /// Why.
     pub note: Option<String>,
@@ -53,25 +53,7 @@ impl Store {
         &self,
         keys: &[RegisterKey],
     ) -> Result<HashMap<RegisterKey, Neighbours>, StoreError> {
-        let mut reading = self.read("reading neighbouring registers").await?;
-        let numbers: Vec<[i64; 3]> = keys.iter().map(|key| numbers(*key)).collect();
-        let args = reading.dialect().keys(&numbers);
-        let found: Vec<(Option<i64>, Option<i64>, i64)> = reading.rows(BESIDE, &args).await?;
-        let mut beside = HashMap::new();
-        for (before, after, place) in found {
-            // Counted from 0 in SQLite, from 1 in PostgreSQL, and put right in the statement.
-            let Some(key) = usize::try_from(place).ok().and_then(|place| keys.get(place)) else { continue };
-            let at = |micros: i64| RegisterKey { as_of: Moment::from_micros(micros), ..*key };
-            beside.insert(*key, (before.map(at), after.map(at)));
-        }
-        let asked: Vec<RegisterKey> =
-            beside.values().flat_map(|(before, after)| [*before, *after]).flatten().collect();
-        let values = accepted(&mut reading, &asked).await?;
-        let state = |key: Option<RegisterKey>| {
-            key.and_then(|key| Some(State { at: key.as_of, value: values.get(&key)?.value }))
-        };
-        let both = |(key, (before, after))| (key, Neighbours { before: state(before), after: state(after) });
-        Ok(beside.into_iter().map(both).collect())
+        neighbours(&mut self.read("reading neighbouring registers").await?, keys).await
     }
 
     /// All versions of a meter's registers from `from` up to and with `until`, in order of time, item and version.
@@ -165,6 +147,31 @@ pub(super) async fn version_of(
     row.map(|row| entry(key.meter, row)).transpose()
 }
 
+/// The accepted states before and behind each key; see [`Store::neighbours`].
+pub(super) async fn neighbours(
+    reading: &mut Transaction,
+    keys: &[RegisterKey],
+) -> Result<HashMap<RegisterKey, Neighbours>, StoreError> {
+    let numbers: Vec<[i64; 3]> = keys.iter().map(|key| numbers(*key)).collect();
+    let args = reading.dialect().keys(&numbers);
+    let found: Vec<(Option<i64>, Option<i64>, i64)> = reading.rows(BESIDE, &args).await?;
+    let mut beside = HashMap::new();
+    for (before, after, place) in found {
+        // Counted from 0 in SQLite, from 1 in PostgreSQL, and put right in the statement.
+        let Some(key) = usize::try_from(place).ok().and_then(|place| keys.get(place)) else { continue };
+        let at = |micros: i64| RegisterKey { as_of: Moment::from_micros(micros), ..*key };
+        beside.insert(*key, (before.map(at), after.map(at)));
+    }
+    let asked: Vec<RegisterKey> =
+        beside.values().flat_map(|(before, after)| [*before, *after]).flatten().collect();
+    let values = accepted(reading, &asked).await?;
+    let state = |key: Option<RegisterKey>| {
+        key.and_then(|key| Some(State { at: key.as_of, value: values.get(&key)?.value }))
+    };
+    let both = |(key, (before, after))| (key, Neighbours { before: state(before), after: state(after) });
+    Ok(beside.into_iter().map(both).collect())
+}
+
 pub(super) async fn accepted(
     reading: &mut Transaction,
     keys: &[RegisterKey],
@@ -172,8 +179,8 @@ pub(super) async fn accepted(
     let held = held(reading, keys).await?;
     let current = |(key, held): (RegisterKey, Vec<Held>)| {
         let current = version::current(&held)?;
-        let Held { value, quality, version, .. } = *current;
-        Some((key, Accepted { value, quality, version, read_at: key.as_of }))
+        let Held { value, quality, version, source } = *current;
+        Some((key, Accepted { value, quality, version, read_at: key.as_of, source }))
     };
     Ok(held.into_iter().filter_map(current).collect())
 }
@@ -201,6 +208,15 @@ pub(super) struct Offer<'a> {
     pub(super) reading: &'a RegisterReading,
     /// Who decided that it counts, and why.
     pub(super) decided: Option<(&'a str, &'a str)>,
+    /// Who brought it and what they say, for what nobody has decided on.
+    pub(super) told: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Offer<'a> {
+    /// What the rules book.
+    pub(super) const fn of(reading: &'a RegisterReading) -> Self {
+        Self { reading, decided: None, told: None }
+    }
 }
 
 /// What became of an offer, and which version counted before.
@@ -222,7 +238,8 @@ pub(super) async fn book(
     let mut held = held(writing, &keys).await?;
     let mut booked = Vec::with_capacity(offers.len());
     let mut rows = Rows::new(&LEDGER);
-    for Offer { reading, decided } in offers {
+    for Offer { reading, decided, told } in offers {
+        let by = decided.or(*told);
         let held = held.entry(reading.key()).or_default();
         let RegisterReading { value, quality, source, .. } = **reading;
         let offered = Offered { value, quality, source, is_decided: decided.is_some() };
@@ -243,8 +260,8 @@ pub(super) async fn book(
             reading.collected_at.into(),
             reading.fetch.into(),
             now.into(),
-            decided.map(|(by, _)| by).into(),
-            decided.map(|(_, note)| note).into(),
+            by.map(|(by, _)| by).into(),
+            by.map(|(_, note)| note).into(),
         ]);
     }
     let added = writing.insert(&LEDGER, &rows).await?;

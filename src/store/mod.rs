@@ -28,6 +28,7 @@ mod interval;
 mod latest;
 mod ledger;
 mod lent;
+mod manual_read;
 mod migrate;
 mod number;
 mod numbered;

@@ -106,7 +106,7 @@ impl Store {
 type PointRow = (String, i64, Option<i64>, i64, Option<i64>);
 
 /// Texts as JSON, which both databases take apart. Nothing that is kept has a NUL in its number.
-fn list(numbers: &[&str]) -> String {
+pub(super) fn list(numbers: &[&str]) -> String {
     let plain: Vec<_> = numbers.iter().copied().filter(|number| !number.contains('\0')).collect();
     serde_json::Value::from(plain).to_string()
 }

@@ -3,13 +3,16 @@
 //! What a proposal says is compared with the archive when it is made and once more when it is confirmed; a change that no
 //! longer fits is refused then and stays open, to be refused or taken back by a person.
 
+use std::collections::BTreeSet;
+
 use super::archive::Exchange;
 use super::batch::save_offers;
 use super::error::{Refusal, StoreError};
 use super::ledger::Offer;
 use super::review::{Decided, Decision, Review};
+use super::sql::Sql;
 use super::transaction::Transaction;
-use super::{Store, archive, audit, code, review};
+use super::{Store, archive, audit, code, manual_read, numbered, review};
 use crate::domain::access::{Acting, Regions};
 use crate::domain::proposal::{
     Change, ChangeFault, MayNot, MeterExchange, PROPOSAL_WAITS, Proposal, ProposalState, Shown,
@@ -51,6 +54,9 @@ pub enum DoesNotFit {
     /// The review is closed.
     #[error("the review is closed")]
     Review,
+    /// A meter that was read was not there then.
+    #[error("a meter that was read was not there then")]
+    Read,
 }
 
 impl ProposalError {
@@ -128,10 +134,8 @@ impl Store {
         now: Moment,
     ) -> Result<(), ProposalError> {
         let kept = self.proposal(id).await?.ok_or(ProposalError::NotThere)?;
-        if let Change::ExchangeMeter(exchange) = &kept.change {
-            // Partitions are made beside, and would wait for the transaction.
-            self.make_partitions([Day::of(Moment::from_micros(exchange.at))].into_iter()).await?;
-        }
+        // Partitions are made beside, and would wait for the transaction.
+        self.make_partitions(kept.change.instants().into_iter().map(Day::of)).await?;
         let mut writing = self.write("deciding on a proposed change").await?;
         // Two who decide at once wait for each other here.
         let args = [id.into()];
@@ -210,8 +214,8 @@ impl Store {
         let mut reading = self.read("reading where proposed changes are").await?;
         let mut within = Vec::with_capacity(proposals.len());
         for proposal in proposals {
-            let place = place(&mut reading, &proposal.change).await?;
-            if place.is_some_and(|(_, area)| regions.hold(area.map(Id::new))) {
+            let places = places(&mut reading, &proposal.change).await?;
+            if is_within(&places, regions) {
                 within.push(proposal);
             }
         }
@@ -219,27 +223,39 @@ impl Store {
     }
 }
 
-/// Finds the point that a change is about, within what a person may see.
+/// Finds the points that a change is about, all of them within what a person may see; gives the first.
 async fn find(
     writing: &mut Transaction,
     change: &Change,
     acting: &Acting,
 ) -> Result<Id<MeteringPoint>, ProposalError> {
-    let (point, area) = place(writing, change).await?.ok_or(ProposalError::NotThere)?;
-    if !acting.regions.hold(area.map(Id::new)) {
-        return Err(ProposalError::NotThere);
+    let places = places(writing, change).await?;
+    match places.first() {
+        Some((point, _)) if is_within(&places, &acting.regions) => Ok(Id::new(*point)),
+        _ => Err(ProposalError::NotThere),
     }
-    Ok(Id::new(point))
 }
 
-/// The point that a change is about, and its area.
-async fn place(reading: &mut Transaction, change: &Change) -> Result<Option<(i64, Option<i64>)>, StoreError> {
+/// Whether there are points, and all of them in these regions.
+fn is_within(places: &[(i64, Option<i64>)], regions: &Regions) -> bool {
+    !places.is_empty() && places.iter().all(|(_, area)| regions.hold(area.map(Id::new)))
+}
+
+/// The points that a change is about, with their areas; none when one of them is not there.
+async fn places(reading: &mut Transaction, change: &Change) -> Result<Vec<(i64, Option<i64>)>, StoreError> {
     match change {
         Change::ExchangeMeter(MeterExchange { point, .. }) => {
-            reading.row(POINT, &[point.as_str().into()]).await
+            reading.rows(POINT, &[point.as_str().into()]).await
         }
-        Change::ChangeTransformers(change) => reading.row(POINT, &[change.point.as_str().into()]).await,
-        Change::DecideReview(decision) => reading.row(REVIEWED, &[decision.review.into()]).await,
+        Change::ChangeTransformers(change) => reading.rows(POINT, &[change.point.as_str().into()]).await,
+        Change::DecideReview(decision) => reading.rows(REVIEWED, &[decision.review.into()]).await,
+        Change::EnterReads(entered) => {
+            let numbers: BTreeSet<&str> = entered.reads.iter().map(|read| read.point.as_str()).collect();
+            let numbers: Vec<&str> = numbers.into_iter().collect();
+            let found: Vec<(i64, Option<i64>)> =
+                reading.rows(POINTS, &[numbered::list(&numbers).into()]).await?;
+            Ok(if found.len() == numbers.len() { found } else { Vec::new() })
+        }
     }
 }
 
@@ -271,6 +287,10 @@ async fn make(
                 Some(_) => Ok(()),
                 None => Err(ProposalError::DoesNotFit(DoesNotFit::Review)),
             }
+        }
+        Change::EnterReads(entered) => {
+            let by = format!("{}, {}", proposal.proposed_as, acting.name);
+            manual_read::enter(writing, &entered.reads, &by, now).await
         }
     }
 }
@@ -321,7 +341,7 @@ async fn exchange_meter(
             });
         }
     }
-    let offers: Vec<Offer<'_>> = readings.iter().map(|reading| Offer { reading, decided: None }).collect();
+    let offers: Vec<Offer<'_>> = readings.iter().map(Offer::of).collect();
     save_offers(writing, &offers, now).await?.ok_or(StoreError::Refused(Refusal::Raced))?;
     Ok(())
 }
@@ -365,6 +385,12 @@ const DECIDE: &str = "UPDATE proposal SET state = $2, decided_by = $3, decided_a
     WHERE id = $1 AND state = 1";
 
 const POINT: &str = "SELECT id, area_id FROM metering_point WHERE number = $1";
+
+const POINTS: Sql = Sql {
+    sqlite: "SELECT id, area_id FROM metering_point WHERE number IN (SELECT value FROM json_each($1)) ORDER BY id",
+    postgres: "SELECT id, area_id FROM metering_point \
+        WHERE number IN (SELECT json_array_elements_text(CAST($1 AS json))) ORDER BY id",
+};
 
 /// The point that a meter with a review measured, by the last installation at its instant.
 const REVIEWED: &str = "SELECT p.id, p.area_id FROM review r \

@@ -100,7 +100,7 @@ pub(super) async fn decide(
         return Ok(Some(Booking::Same(suspect.version)));
     }
     let reading = RegisterReading { quality: Quality::Good, ..suspect.reading };
-    let offers = [Offer { reading: &reading, decided: Some((by, note)) }];
+    let offers = [Offer { decided: Some((by, note)), ..Offer::of(&reading) }];
     let booked = save_offers(writing, &offers, now).await?;
     // Only another process could have taken the version since; the caller may ask again.
     let raced = || StoreError::Refused(Refusal::Raced);

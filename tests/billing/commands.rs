@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::receiver::{Books, Manner, Receiver, Reply, ok, takes};
 use crate::rig::{Rig, http};
 
-const PASSWORD: &str = "horse battery staple";
+pub(crate) const PASSWORD: &str = "horse battery staple";
 
 async fn chaobiao(rig: &Rig, arguments: &[&str]) -> (i32, String, String) {
     let file = rig.file();
@@ -126,7 +126,7 @@ async fn f27_both_sides_of_a_day_are_compared_and_what_differs_ends_with_an_erro
 }
 
 /// An account whose password stands in a file, and that file.
-async fn account(rig: &Rig, name: &str, role: Role, regions: &Regions) {
+pub(crate) async fn account(rig: &Rig, name: &str, role: Role, regions: &Regions) {
     let hash = Passwords::default().hash(PASSWORD).await.unwrap();
     let new = NewAccount { person: name, name, role, regions, password: &hash, proposed_by: None };
     let entry = |action| AuditEntry::of_system(rig.now(), action, format!("account {name}"));

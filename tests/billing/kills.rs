@@ -1,13 +1,11 @@
 //! Killed at any step of a push by HTTP, each key has its effect once at the receiver (F27).
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use chaobiao::billing::{BillingSink, Receivers, push_once};
 use chaobiao::store::{Address, Migrations, Store};
 
+use crate::killed::killed_after;
 use crate::receiver::{Receiver, Reply, takes};
 use crate::rig::{Rig, http};
 
@@ -82,20 +80,6 @@ async fn f27_killed_before_send_after_send_or_after_the_answer_each_key_has_its_
         is_whole(&rig, &receiver, 15).await;
         assert_eq!(receiver.books(|books| books.repeated), repeated, "{step:?}");
     }
-}
-
-/// Runs a task for so many steps; `None` when it had not ended then.
-async fn killed_after<T>(steps: usize, task: impl Future<Output = T>) -> Option<T> {
-    let mut task = pin!(task);
-    let mut left = steps;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        task.as_mut().poll(context).map(Some)
-    })
-    .await
 }
 
 #[tokio::test]

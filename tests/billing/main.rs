@@ -5,7 +5,10 @@ mod answers;
 mod commands;
 mod day;
 mod files;
+#[path = "../support/killed.rs"]
+mod killed;
 mod kills;
 mod known;
+mod reads;
 mod receiver;
 mod rig;

@@ -76,6 +76,12 @@ impl Rig {
         settle_due(&self.store, &Rules::of(&self.config()), self.now()).await.unwrap();
     }
 
+    /// A meter is read for what it froze at an instant.
+    pub(crate) async fn frozen(&self, meter: i64, at: Moment, value: i64) {
+        let registers = vec![reading(meter, at, value)];
+        self.store.save(&Batch { registers, ..Batch::default() }, self.now()).await.unwrap();
+    }
+
     pub(crate) fn now(&self) -> Moment {
         self.manual.clock().now()
     }

@@ -99,3 +99,57 @@ fn whoever_is_there_is_named_and_several_are_told_apart_by_scan() {
     assert_eq!(said.code, Some(1));
     assert!(said.talk.contains("scan tells who is there"), "{}", said.talk);
 }
+
+#[test]
+fn f12_what_answers_on_a_line_is_held_against_the_archive_and_written_on_a_sheet() {
+    let bench = Bench::new();
+    let simulator = unpaced(&[]);
+    let path = |name: &str| bench.path(name).to_str().unwrap().to_owned();
+    let (database, archive) = (path("store.db"), path("meters.csv"));
+    let import = |asset: &str| {
+        let text = format!(
+            "户号,户名,计量点编号,通信地址,资产编号,规约,线路\n\
+             1001,王,P1,{METER},{asset},645-2007,east\n1002,李,P2,202499990001,A2,645-2007,east\n"
+        );
+        std::fs::write(&archive, text).unwrap();
+        let said = chaobiao(&["meters", "import", &archive, "--database", &database, "--confirm"]);
+        assert_eq!(said.code, Some(0), "{}", said.talk);
+    };
+    import("A1");
+    let against = |more: &[&str]| {
+        let line = ["--timeout", "200ms", "--against", "east", "--database", &database];
+        at(simulator.listen(0), "scan", &[&line[..], more].concat())
+    };
+    let said = against(&["--json", "--sheet", &path("east.html")]);
+    assert_eq!(said.code, Some(1), "{}", said.talk);
+    let lines = said.json();
+    let own = lines[0]["asset_number"].as_str().unwrap().to_owned();
+    assert!(own.starts_with("SIM-"), "{own}");
+    let held = |line: &serde_json::Value| {
+        let kinds: Vec<_> = line["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["kind"].as_str().unwrap().to_owned())
+            .collect();
+        (line["address"].as_str().unwrap().to_owned(), line["answers"].as_bool().unwrap(), kinds)
+    };
+    assert_eq!(held(&lines[1]), (METER.to_owned(), true, vec!["other_asset_number".to_owned()]));
+    assert_eq!(held(&lines[2]), ("202499990001".to_owned(), false, vec!["no_answer".to_owned()]));
+    let page = std::fs::read_to_string(path("east.html")).unwrap();
+    assert!(
+        page.contains("线路调试单") && page.contains(&own) && page.contains("可能不是同一只表"),
+        "{page}"
+    );
+
+    import(&own);
+    let said = against(&["--sheet", &path("east.csv")]);
+    assert!(said.out.contains("无应答") && !said.out.contains("资产编号"), "{}", said.out);
+    assert!(said.talk.contains("1 meters are to be looked into"), "{}", said.talk);
+    let table = std::fs::read_to_string(path("east.csv")).unwrap();
+    assert!(table.lines().nth(1).unwrap().starts_with(&format!("{METER},相符 agrees")), "{table}");
+    let again = against(&["--sheet", &path("east.csv")]);
+    assert!(again.talk.contains("east.csv"), "a sheet that was signed is not written over: {}", again.talk);
+    let elsewhere = at(simulator.listen(0), "scan", &["--against", "west", "--database", &database]);
+    assert_eq!(elsewhere.code, Some(2), "{}", elsewhere.talk);
+}

@@ -8,11 +8,14 @@
 
 mod accounts;
 mod bodies;
+#[path = "../support/book.rs"]
+mod book;
 mod commands;
 mod described;
 mod desk;
 mod elsewhere;
 mod forged;
+mod imports;
 mod limits;
 mod locked;
 mod many;

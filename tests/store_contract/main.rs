@@ -13,6 +13,9 @@ mod audit;
 mod billing;
 mod counts;
 mod grants;
+#[path = "../support/killed.rs"]
+mod killed;
+mod manual_reads;
 mod numbered;
 mod opening;
 mod pages;

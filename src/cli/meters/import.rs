@@ -7,14 +7,15 @@ use clap::Args;
 use serde::Serialize;
 
 use super::EncodingName;
-use crate::archive::{self, ArchiveFile, Encoding, Fault, Faults, MOST_BYTES, Site, Told};
+use crate::archive::{self, ArchiveFile, Encoding, Fault, Faults, MOST_BYTES, Site, Told, cells_changed};
+use crate::cli::backup::entry;
 use crate::cli::database::{Found, Place, store_error};
 use crate::cli::{CliError, talk, write_json};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
 use crate::domain::Moment;
 use crate::store::Migrations;
-use crate::store::archive::{ArchiveError, ArchiveReport, Saving};
+use crate::store::archive::{ArchiveError, ArchivePreview, ArchiveReport, EntryChange, Saving};
 
 #[derive(Debug, Args)]
 #[command(
@@ -30,7 +31,7 @@ pub(super) struct Import {
     file: PathBuf,
     #[command(flatten)]
     place: Place,
-    /// Only say what would change
+    /// Only say what would change, meter by meter and column by column
     #[arg(long)]
     dry_run: bool,
     /// Take over also when more than a fifth of the archive is added or changed
@@ -44,7 +45,7 @@ pub(super) struct Import {
     json: bool,
 }
 
-/// How many faults are told on a terminal.
+/// How many faults, and how many changes, are told on a terminal.
 const TOLD: usize = 50;
 
 /// The result as JSON.
@@ -62,6 +63,26 @@ struct Piece<'a> {
     absent: usize,
     is_saved: bool,
     needs_confirmation: bool,
+    /// Of a dry run: what would change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<ChangePiece>>,
+}
+
+/// A meter that would be new or other, as JSON.
+#[derive(Serialize)]
+struct ChangePiece {
+    line: Option<u64>,
+    meter_address: String,
+    point_number: String,
+    is_new: bool,
+    cells: Vec<CellPiece>,
+}
+
+#[derive(Serialize)]
+struct CellPiece {
+    column: &'static str,
+    before: String,
+    after: String,
 }
 
 /// A fault as JSON.
@@ -101,14 +122,14 @@ impl Import {
             talk("without -c the lines are not checked  未指定 -c，未核对线路");
         }
         match self.save(&found, &file, now).await? {
-            Ok(report) => self.tell(out, &file, report, !self.dry_run),
+            Ok(preview) => self.tell(out, &file, &preview, !self.dry_run),
             Err(ArchiveError::Problems(problems)) => {
                 let told = self.tell_faults(out, &file.faults(&problems))?;
                 Err(CliError::Failed(told))
             }
             Err(ArchiveError::Large(report)) => {
                 if self.json {
-                    self.tell(out, &file, report, false)?;
+                    self.tell(out, &file, &only(report), false)?;
                     out.flush()?;
                 }
                 let (much, before) = (report.added + report.changed, report.before);
@@ -118,6 +139,8 @@ impl Import {
                      将新增或变更 {much} 只电能表，超过现有 {before} 只的五分之一；请先用 --dry-run 查看，再加 --confirm 确认"
                 )))
             }
+            // Nothing is agreed to by its digest here.
+            Err(error @ ArchiveError::Moved) => Err(CliError::Failed(error.to_string())),
             Err(ArchiveError::Store(error)) => Err(store_error(&error)),
         }
     }
@@ -135,18 +158,21 @@ impl Import {
         found: &Found,
         file: &ArchiveFile,
         now: Moment,
-    ) -> Result<Result<ArchiveReport, ArchiveError>, CliError> {
-        let (saving, migrations) = match (self.dry_run, self.confirm) {
+    ) -> Result<Result<ArchivePreview, ArchiveError>, CliError> {
+        if self.dry_run && found.is_missing() {
             // Nothing is changed, so nothing is made either.
-            (true, _) if found.is_missing() => {
-                return Ok(Ok(ArchiveReport { added: file.entries.len(), ..ArchiveReport::default() }));
-            }
-            (true, _) => (Saving::DryRun, Migrations::Check),
-            (false, true) => (Saving::Confirmed, Migrations::Run),
-            (false, false) => (Saving::Save, Migrations::Run),
+            let added = file.entries.len();
+            let changes = (0..added).map(|place| EntryChange { place, before: None }).collect();
+            let report = ArchiveReport { added, ..ArchiveReport::default() };
+            return Ok(Ok(ArchivePreview { changes, ..only(report) }));
+        }
+        let store = found.open(if self.dry_run { Migrations::Check } else { Migrations::Run }).await?;
+        let saving = if self.confirm { Saving::Confirmed } else { Saving::Save };
+        let entry = entry(now, "archive.import", self.file.display().to_string());
+        let saved = match self.dry_run {
+            true => store.preview_archive(&file.entries, now).await,
+            false => store.import_archive(&file.entries, now, saving, &entry).await.map(only),
         };
-        let store = found.open(migrations).await?;
-        let saved = store.save_archive(&file.entries, now, saving).await;
         store.close().await;
         Ok(saved)
     }
@@ -155,9 +181,10 @@ impl Import {
         &self,
         out: &mut impl Write,
         file: &ArchiveFile,
-        report: ArchiveReport,
+        preview: &ArchivePreview,
         is_saved: bool,
     ) -> Result<(), CliError> {
+        let report = preview.report;
         let ArchiveReport { before, added, changed, same } = report;
         let (meters, absent) = (file.entries.len(), report.absent());
         if self.json {
@@ -174,6 +201,7 @@ impl Import {
                 absent,
                 is_saved,
                 needs_confirmation: report.is_large() && !self.confirm,
+                changes: self.dry_run.then(|| changes(file, preview).collect()),
             };
             return write_json(out, &piece);
         }
@@ -191,6 +219,7 @@ impl Import {
         ] {
             writeln!(out, "  {en:<18}  {zh}  {count:>8}")?;
         }
+        tell_changes(out, file, preview)?;
         match (is_saved, report.is_large() && !self.confirm) {
             (true, _) => writeln!(out, "saved  已保存")?,
             (false, false) => writeln!(out, "nothing was changed (--dry-run)  试运行，未做更改")?,
@@ -224,6 +253,52 @@ impl Import {
             message: words.en,
             message_zh: words.zh,
         }
+    }
+}
+
+/// How much changed, without what.
+const fn only(report: ArchiveReport) -> ArchivePreview {
+    ArchivePreview { report, changes: Vec::new(), digest: String::new() }
+}
+
+fn changes<'a>(
+    file: &'a ArchiveFile,
+    preview: &'a ArchivePreview,
+) -> impl Iterator<Item = ChangePiece> + use<'a> {
+    preview.changes.iter().filter_map(|EntryChange { place, before }| {
+        let entry = file.entries.get(*place)?;
+        let cells = before.as_ref().map(|before| cells_changed(before, entry)).unwrap_or_default();
+        let cells = cells.into_iter().map(|cell| CellPiece {
+            column: cell.column.en(),
+            before: cell.before,
+            after: cell.after,
+        });
+        Some(ChangePiece {
+            line: file.line(*place),
+            meter_address: entry.meter.address.to_string(),
+            point_number: entry.point.number.clone(),
+            is_new: before.is_none(),
+            cells: cells.collect(),
+        })
+    })
+}
+
+/// What would change, for people. A file of new meters only is told by their count.
+fn tell_changes(out: &mut impl Write, file: &ArchiveFile, preview: &ArchivePreview) -> Result<(), CliError> {
+    if preview.report.before == 0 {
+        return Ok(());
+    }
+    for piece in changes(file, preview).take(TOLD) {
+        let (line, new) = (piece.line.unwrap_or(0), if piece.is_new { "  new  新增" } else { "" });
+        writeln!(out, "  line {line:<5}  {}  {}{new}", piece.meter_address, piece.point_number)?;
+        for CellPiece { column, before, after } in piece.cells {
+            let shown = |text: &str| if text.is_empty() { "(-)".to_owned() } else { text.to_owned() };
+            writeln!(out, "      {column}: {} -> {}", shown(&before), shown(&after))?;
+        }
+    }
+    match preview.changes.len().saturating_sub(TOLD) {
+        0 => Ok(()),
+        more => Ok(writeln!(out, "  {more} more; --json tells all  另有 {more} 项，--json 可列全部")?),
     }
 }
 

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::written::{decimal, instant, some_words};
+use super::written::{LONGEST, decimal, instant, some_words, words};
 use crate::domain::proposal::{Change, MeterExchange, NewTransformers, ReviewDecision, Shown};
-use crate::domain::{Item, Moment};
+use crate::domain::{Item, ManualRead, ManualReads, Moment};
 use crate::http::Problem;
+use dlt645::address::MeterAddress;
 
 /// A change that needs two persons.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +19,40 @@ pub(super) enum ChangeShown {
     ChangeTransformers(TransformersShown),
     /// What becomes of a suspect read.
     DecideReview(DecisionShown),
+    /// What people have read.
+    EnterReads(ReadsEntered),
+}
+
+/// What people have read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadsEntered {
+    /// The file they came in; empty for none.
+    file: String,
+    /// The reads, at most 2000.
+    reads: Vec<ReadEntered>,
+}
+
+/// What a person has read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadEntered {
+    /// Number of the point.
+    point: String,
+    /// Address of the meter that was there then.
+    meter: String,
+    /// The code of a register of energy, such as `1-0:1.8.0`.
+    item: String,
+    /// An exact decimal in the unit of the item, such as `1234.56`.
+    value: String,
+    /// When it was read, RFC 3339. Only what was read at a midnight counts for it.
+    at: String,
+    /// Who read it.
+    read_by: String,
+    /// `manual` for what was told or written down, `on-site` for what was read in front of the meter.
+    kind: String,
+    /// What they wrote beside it; may be empty.
+    remark: String,
 }
 
 /// One meter takes the place of another, on the same line or behind the same terminal.
@@ -101,6 +136,10 @@ pub(super) fn change_of(shown: &ChangeShown) -> Result<Change, Problem> {
         ChangeShown::DecideReview(DecisionShown { review, accept }) => {
             Change::DecideReview(ReviewDecision { review: *review, accept: *accept })
         }
+        ChangeShown::EnterReads(entered) => Change::EnterReads(ManualReads {
+            file: words(&entered.file, LONGEST_NAME)?.to_owned(),
+            reads: entered.reads.iter().map(read_of).collect::<Result<_, _>>()?,
+        }),
     })
 }
 
@@ -128,12 +167,49 @@ pub(super) fn change_shown(change: &Change) -> ChangeShown {
         Change::DecideReview(ReviewDecision { review, accept }) => {
             ChangeShown::DecideReview(DecisionShown { review: *review, accept: *accept })
         }
+        Change::EnterReads(entered) => ChangeShown::EnterReads(ReadsEntered {
+            file: entered.file.clone(),
+            reads: entered.reads.iter().map(read_shown).collect(),
+        }),
     }
 }
 
+fn read_of(entered: &ReadEntered) -> Result<ManualRead, Problem> {
+    let item = Item::parse(&entered.item).ok_or_else(no_item)?;
+    // As the archive writes it; what is no address is told with the other faults of the change.
+    let meter: Result<MeterAddress, _> = entered.meter.parse();
+    Ok(ManualRead {
+        point: name(&entered.point)?,
+        meter: meter.map_or_else(|_| entered.meter.clone(), |meter| meter.to_string()),
+        item: item.code().to_string(),
+        value: decimal(&entered.value, item.decimals())?,
+        at: instant(&entered.at)?.micros(),
+        read_by: name(&entered.read_by)?,
+        kind: entered.kind.clone(),
+        remark: words(&entered.remark, LONGEST)?.to_owned(),
+    })
+}
+
+pub(super) fn read_shown(read: &ManualRead) -> ReadEntered {
+    let value = read.register().map(|item| item.quantity(read.value).to_string());
+    ReadEntered {
+        point: read.point.clone(),
+        meter: read.meter.clone(),
+        item: read.item.clone(),
+        value: value.unwrap_or_else(|| read.value.to_string()),
+        at: Moment::from_micros(read.at).to_string(),
+        read_by: read.read_by.clone(),
+        kind: read.kind.clone(),
+        remark: read.remark.clone(),
+    }
+}
+
+fn no_item() -> Problem {
+    Problem::unacceptable("item", "there is no such register", "没有这个示值项目")
+}
+
 fn register_of(shown: &RegisterShown) -> Result<Shown, Problem> {
-    let none = || Problem::unacceptable("item", "there is no such register", "没有这个示值项目");
-    let item = Item::parse(&shown.item).ok_or_else(none)?;
+    let item = Item::parse(&shown.item).ok_or_else(no_item)?;
     Ok(Shown { item: shown.item.clone(), value: decimal(&shown.value, item.decimals())? })
 }
 

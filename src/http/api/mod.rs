@@ -9,6 +9,7 @@ mod changes;
 pub(super) mod evidence;
 mod health;
 mod meters;
+mod meters_file;
 pub(super) mod objected;
 mod openapi;
 pub(super) mod order_drafts;
@@ -19,6 +20,7 @@ mod point_evidence;
 mod proposals;
 mod protections;
 mod reads;
+mod reads_file;
 mod reads_shown;
 pub(super) mod receivers;
 mod runs;
@@ -62,7 +64,9 @@ pub(super) fn routes() -> Routes {
         .and(terms::routes())
         .and(protections::routes())
         .and(reads::routes())
+        .and(reads_file::routes())
         .and(meters::routes())
+        .and(meters_file::routes())
         .and(series::routes())
         .and(runs::routes())
         .and(terminals::routes())

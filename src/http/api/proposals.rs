@@ -32,7 +32,7 @@ pub(super) fn routes() -> Routes {
 
 /// A proposed change and what became of it.
 #[derive(Debug, Serialize, ToSchema)]
-struct ProposalShown {
+pub(super) struct ProposalShown {
     /// Its number.
     id: i64,
     change: ChangeShown,
@@ -117,7 +117,8 @@ async fn list(
 
 /// Propose a change
 ///
-/// An exchange of a meter, other transformers, or what becomes of a suspect read. Another person has to confirm it.
+/// An exchange of a meter, other transformers, what becomes of a suspect read, or what people have read. Another person has
+/// to confirm it.
 #[utoipa::path(post, path = "/api/v1/proposals", tag = "proposals",
     request_body = ProposalBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
@@ -213,13 +214,17 @@ async fn decide(
 }
 
 /// A proposal that whoever asks may see.
-async fn find(services: &Services, caller: &Caller, id: Id<Proposal>) -> Result<Proposal, Problem> {
+pub(super) async fn find(
+    services: &Services,
+    caller: &Caller,
+    id: Id<Proposal>,
+) -> Result<Proposal, Problem> {
     let found = services.store.proposal(id).await?.into_iter().collect();
     let within = services.store.proposals_within(found, &caller.acting.regions).await?;
     within.into_iter().next().ok_or_else(Problem::not_there)
 }
 
-fn shown(proposal: Proposal) -> ProposalShown {
+pub(super) fn shown(proposal: Proposal) -> ProposalShown {
     ProposalShown {
         id: proposal.id.number(),
         change: change_shown(&proposal.change),
@@ -266,6 +271,9 @@ impl From<ProposalError> for Problem {
                         ("the meter put in measures another point", "新装的电能表已装在其他计量点")
                     }
                     DoesNotFit::Review => ("the review is closed", "该复核已处理"),
+                    DoesNotFit::Read => {
+                        ("a meter that was read was not there then", "有抄表记录的电能表当时不在该计量点")
+                    }
                 };
                 Self::new(StatusCode::CONFLICT, code, en, zh)
             }

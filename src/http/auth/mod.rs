@@ -18,5 +18,6 @@ pub use first::{AccountError, OneTimeLogin, first_login};
 pub(crate) use identify::{cookie_of, identify};
 pub use login::{LoginError, SignedIn, SigningIn, session_limits, sign_in, sign_out, start_session};
 pub use password::{NotHashed, Passwords, Weak, weakness};
+pub(in crate::http) use secret::hash_bytes;
 pub use secret::{NoRandomness, draw, hash, is_same};
 pub use totp::Totp;

@@ -21,7 +21,13 @@ pub fn draw(bytes: usize) -> Result<String, NoRandomness> {
 /// SHA-256 in hexadecimal.
 #[must_use]
 pub fn hash(text: &str) -> String {
-    hexadecimal(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    hash_bytes(text.as_bytes())
+}
+
+/// The SHA-256 of bytes, in hexadecimal.
+#[must_use]
+pub(in crate::http) fn hash_bytes(bytes: &[u8]) -> String {
+    hexadecimal(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 /// What a session's forms have to hold: computed from its secret, so that it need not be kept.

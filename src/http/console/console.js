@@ -21,6 +21,31 @@
     all(document, 'button').forEach((button) => { button.disabled = false; });
   });
 
+  /* A file that is chosen goes with its form as digits, beside its name. */
+  all(document, 'input[type=file][data-digits]').forEach((chooser) => {
+    const form = chooser.form;
+    chooser.disabled = false;
+    chooser.addEventListener('change', () => {
+      const file = chooser.files[0];
+      const digits = form.elements[chooser.dataset.digits];
+      const named = form.elements[chooser.dataset.named];
+      digits.value = '';
+      named.value = '';
+      if (!file) return;
+      const button = form.querySelector('button');
+      button.disabled = true;
+      file.arrayBuffer().then((buffer) => {
+        const bytes = new Uint8Array(buffer);
+        const parts = [];
+        for (let from = 0; from < bytes.length; from += 32768) {
+          parts.push(Array.from(bytes.subarray(from, from + 32768), (byte) => (byte < 16 ? '0' : '') + byte.toString(16)).join(''));
+        }
+        digits.value = parts.join('');
+        named.value = file.name;
+      }).catch(() => {}).then(() => { button.disabled = false; });
+    });
+  });
+
   /* A curve: the value under the pointer or the arrow keys; a stretch that is drawn over is looked at closer. */
   function curve(chart) {
     const drawing = chart.querySelector('svg');

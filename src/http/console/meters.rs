@@ -49,7 +49,12 @@ impl MetersPage {
     /// The page without what is around it.
     #[must_use]
     pub fn markup(&self, view: &View) -> Markup {
-        html! { (self.table(view).markup(view)) }
+        html! {
+            @if view.may(Action::ImportArchive) {
+                p.no-print { a.button href="/meters/import" { (view.say("档案导入", "Archive from a file")) } }
+            }
+            (self.table(view).markup(view))
+        }
     }
 
     /// The file of the list, when that is what was asked for.

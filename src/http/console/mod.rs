@@ -14,6 +14,7 @@ pub mod chart;
 pub mod components;
 pub mod events;
 pub mod evidence;
+mod file_field;
 mod handlers;
 pub mod labels;
 pub mod layout;
@@ -23,6 +24,7 @@ mod looking;
 pub mod loss;
 pub mod meter;
 pub mod meters;
+pub mod meters_file;
 pub mod night;
 pub mod notices;
 pub mod orders;
@@ -57,5 +59,6 @@ pub(super) fn routes() -> Routes {
         .and(settings::routes())
         .and(terminals::routes())
         .and(receivers::routes())
+        .and(meters_file::routes())
         .and(handlers::routes())
 }

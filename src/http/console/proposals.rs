@@ -1,9 +1,11 @@
-//! Changes that need two persons (变更审批): exchanges of meters, other transformers, what becomes of suspect reads.
+//! Changes that need two persons (变更审批): exchanges of meters, other transformers, what becomes of suspect reads, what people
+//! have read.
 //!
 //! A proposal is never edited: whoever has made a mistake takes it back and makes another one (T17). It is confirmed with
 //! the second factor of the second person, exactly as it is shown.
 
 mod form;
+mod reads;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -20,18 +22,22 @@ use crate::domain::access::Action;
 use crate::domain::proposal::{Change, MayNot, MeterExchange, Proposal, ProposalState, Shown};
 use crate::domain::{Id, Item, Moment};
 use crate::http::auth::confirm_second_factor;
+use crate::http::brought::LARGEST_FORM;
+use crate::http::reads_import::compared;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Caller, Problem, Services};
 use crate::store::view::ReviewLine;
 use crate::store::{ProposalError, Verdict};
 
 pub use form::{ProposalForm, ProposalKind};
+pub use reads::ComparedRead;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .page("/proposals", Action::SeeCustomers, list)
         .page("/proposals/new", PROPOSE, form::new)
         .form("/proposals", PROPOSE, form::propose)
+        .taking(LARGEST_FORM)
         .page("/proposals/{id}", Action::SeeCustomers, show)
         .form("/proposals/{id}/confirm", CONFIRM, confirm)
         .form("/proposals/{id}/refuse", CONFIRM, refuse)
@@ -60,6 +66,8 @@ pub struct ProposalPage {
     pub proposal: Proposal,
     /// The suspect read it is about, while that waits.
     pub review: Option<ReviewLine>,
+    /// How the reads it is about stand to what is known from their meters.
+    pub compared: Vec<ComparedRead>,
 }
 
 async fn list(
@@ -161,7 +169,11 @@ async fn load(services: &Services, caller: &Caller, id: i64) -> Result<ProposalP
         }
         _ => None,
     };
-    Ok(ProposalPage { proposal, review })
+    let compared = match &proposal.change {
+        Change::EnterReads(entered) => compared(services, entered).await?,
+        _ => Vec::new(),
+    };
+    Ok(ProposalPage { proposal, review, compared })
 }
 
 impl ProposalsPage {
@@ -175,6 +187,9 @@ impl ProposalsPage {
                     a.button href="/proposals/new?change=change_transformers" {
                         (view.say("提出倍率变更", "Propose other transformers"))
                     } " "
+                }
+                @if view.may(Action::ProposeReview) {
+                    a.button href="/proposals/new?change=enter_reads" { (view.say("录入人工抄表", "Enter what people have read")) } " "
                 }
                 a href="/billing#reviews" { (view.say("待复核的示值", "Suspect reads")) } " · "
                 @if self.asked.value("state") == Some("open") {
@@ -299,6 +314,7 @@ impl ProposalPage {
                 }
                 p.hint { (view.say("复核编号 ", "Review ")) (decision.review) }
             },
+            Change::EnterReads(entered) => reads::reads(view, entered, &self.compared),
         }
     }
 
@@ -395,6 +411,7 @@ const fn name(change: &Change) -> Phrase {
         Change::ExchangeMeter(_) => Phrase::new("换表", "exchange of a meter"),
         Change::ChangeTransformers(_) => Phrase::new("倍率变更", "other transformers"),
         Change::DecideReview(_) => Phrase::new("示值复核", "decision on a suspect read"),
+        Change::EnterReads(_) => Phrase::new("人工抄表", "what people have read"),
     }
 }
 
@@ -403,6 +420,7 @@ fn of_what(change: &Change) -> String {
         Change::ExchangeMeter(exchange) => exchange.point.clone(),
         Change::ChangeTransformers(change) => change.point.clone(),
         Change::DecideReview(decision) => decision.review.to_string(),
+        Change::EnterReads(entered) => reads::of_what(entered),
     }
 }
 
@@ -418,6 +436,7 @@ fn to_what(change: &Change, language: Language) -> String {
             language.of("采用该值", "the value counts").to_owned()
         }
         Change::DecideReview(_) => language.of("不采用该值", "the value does not count").to_owned(),
+        Change::EnterReads(entered) => entered.file.clone(),
     }
 }
 

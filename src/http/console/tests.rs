@@ -5,8 +5,8 @@ use super::table::Asked;
 use super::view::{self, View};
 use super::words::{Language, Phrase};
 use super::{
-    alarms, billing, events, evidence, lines, loss, meter, meters, night, orders, overdue, proposals,
-    protections, reads, settings, terminals,
+    alarms, billing, events, evidence, lines, loss, meter, meters, meters_file, night, orders, overdue,
+    proposals, protections, reads, settings, terminals,
 };
 use crate::domain::Coded;
 use crate::domain::access::Role;
@@ -23,6 +23,7 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
         ("calendar".to_owned(), protections::TITLE, protections::sample_calendar(asked()).markup(view)),
         ("alarms".to_owned(), alarms::TITLE, alarms::sample(asked()).markup(view)),
         ("meters".to_owned(), meters::TITLE, meters::sample(asked()).markup(view)),
+        ("import".to_owned(), meters_file::TITLE, meters_file::tests::sample().markup(view)),
         ("billing".to_owned(), billing::TITLE, billing::sample(asked()).markup(view)),
         ("lines".to_owned(), lines::TITLE, lines::sample(asked()).markup(view)),
         ("terminals".to_owned(), terminals::TITLE, terminals::tests::sample(asked()).markup(view)),

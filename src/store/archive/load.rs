@@ -83,34 +83,7 @@ impl Store {
     /// # Errors
     /// As [`Self::site_meters`].
     pub async fn archive_entries(&self) -> Result<Vec<ArchiveEntry>, StoreError> {
-        let mut reading = self.read("reading the archive").await?;
-        let meters = site_meters(&mut reading, None).await?;
-        let points: Vec<_> = meters.iter().map(|site| site.point_id).collect();
-        let histories = histories(&mut reading, &points).await?;
-        let customers = customers(&mut reading).await?;
-        // In the order of versions, so that the last one stays.
-        let shown: HashMap<String, i64> = first_readings_of(&mut reading).await?.into_iter().collect();
-        let feeders: HashMap<String, Option<String>> =
-            areas(&mut reading).await?.into_iter().map(|area| (area.name, area.feeder)).collect();
-        let days: HashMap<String, Option<u8>> =
-            routes(&mut reading).await?.into_iter().map(|route| (route.name, route.reading_day)).collect();
-        let entry = |site: SiteMeter| {
-            let last = histories.get(&site.point_id).and_then(|history| history.transformers.last());
-            let customer = customers.get(&site.point.customer)?.clone();
-            let first_reading = shown.get(&site.meter.address.to_string()).copied();
-            Some(ArchiveEntry {
-                customer,
-                feeder: site.point.area.as_ref().and_then(|area| feeders.get(area).cloned().flatten()),
-                reading_day: site.point.route.as_ref().and_then(|route| days.get(route).copied().flatten()),
-                is_unprotected: site.point.protection.is_none(),
-                point: site.point,
-                meter: site.meter,
-                transformers: Some(last.map_or(Transformers::NONE, |last| last.transformers)),
-                installed_at: Some(site.installed_at),
-                first_reading,
-            })
-        };
-        Ok(meters.into_iter().filter_map(entry).collect())
+        entries_of(&mut self.read("reading the archive").await?).await
     }
 
     /// All transformer areas, by name.
@@ -148,6 +121,37 @@ impl Store {
         let names: Vec<(String,)> = reading.rows("SELECT name FROM line ORDER BY name", &[]).await?;
         Ok(names.into_iter().map(|(name,)| Line { name }).collect())
     }
+}
+
+/// One entry for each installed meter; see [`Store::archive_entries`].
+pub(super) async fn entries_of(reading: &mut Transaction) -> Result<Vec<ArchiveEntry>, StoreError> {
+    let meters = site_meters(reading, None).await?;
+    let points: Vec<_> = meters.iter().map(|site| site.point_id).collect();
+    let histories = histories(reading, &points).await?;
+    let customers = customers(reading).await?;
+    // In the order of versions, so that the last one stays.
+    let shown: HashMap<String, i64> = first_readings_of(reading).await?.into_iter().collect();
+    let feeders: HashMap<String, Option<String>> =
+        areas(reading).await?.into_iter().map(|area| (area.name, area.feeder)).collect();
+    let days: HashMap<String, Option<u8>> =
+        routes(reading).await?.into_iter().map(|route| (route.name, route.reading_day)).collect();
+    let entry = |site: SiteMeter| {
+        let last = histories.get(&site.point_id).and_then(|history| history.transformers.last());
+        let customer = customers.get(&site.point.customer)?.clone();
+        let first_reading = shown.get(&site.meter.address.to_string()).copied();
+        Some(ArchiveEntry {
+            customer,
+            feeder: site.point.area.as_ref().and_then(|area| feeders.get(area).cloned().flatten()),
+            reading_day: site.point.route.as_ref().and_then(|route| days.get(route).copied().flatten()),
+            is_unprotected: site.point.protection.is_none(),
+            point: site.point,
+            meter: site.meter,
+            transformers: Some(last.map_or(Transformers::NONE, |last| last.transformers)),
+            installed_at: Some(site.installed_at),
+            first_reading,
+        })
+    };
+    Ok(meters.into_iter().filter_map(entry).collect())
 }
 
 /// Number, point, installed, address, asset number, protocol, profile.

@@ -7,6 +7,7 @@ mod exchange;
 mod kept;
 mod known;
 mod load;
+mod preview;
 mod save;
 mod sites;
 
@@ -14,4 +15,5 @@ pub use exchange::Exchange;
 pub(super) use exchange::{record as record_exchange, record_transformers};
 pub use load::{PointHistory, SiteMeter};
 pub(super) use load::{histories, site_meter};
+pub use preview::{ArchivePreview, EntryChange};
 pub use save::{ArchiveError, ArchiveReport, Saving};

@@ -6,8 +6,11 @@
 use std::collections::HashSet;
 
 use super::known::{Known, Taken};
-use crate::domain::{ArchiveEntry, ArchiveProblem, Day, Moment, repeated};
+use super::load::entries_of;
+use super::preview::{self, ArchivePreview};
+use crate::domain::{ArchiveEntry, ArchiveProblem, AuditEntry, Day, Moment, repeated};
 use crate::store::Store;
+use crate::store::audit;
 use crate::store::batch;
 use crate::store::error::{Refusal, StoreError};
 use crate::store::ledger::Offer;
@@ -26,6 +29,9 @@ pub enum ArchiveError {
     /// More than a fifth of the archive would change, and nobody said that this is meant; nothing was changed (F38).
     #[error("{} of {} meters would be added or changed", .0.added + .0.changed, .0.before)]
     Large(ArchiveReport),
+    /// What would change is not what was agreed to; nothing was changed.
+    #[error("what would change is not what was agreed to")]
+    Moved,
 }
 
 impl ArchiveError {
@@ -36,6 +42,7 @@ impl ArchiveError {
             Self::Store(error) => error.kind(),
             Self::Problems(_) => "archive_problems",
             Self::Large(_) => "archive_large_change",
+            Self::Moved => "archive_moved",
         }
     }
 }
@@ -60,6 +67,15 @@ impl ArchiveReport {
         self.before.saturating_sub(self.changed + self.same)
     }
 
+    /// What the audit log says of it.
+    fn detail(&self) -> String {
+        let Self { before, added, changed, same } = self;
+        let absent = self.absent();
+        format!(
+            r#"{{"before":{before},"added":{added},"changed":{changed},"same":{same},"absent":{absent}}}"#
+        )
+    }
+
     /// Whether so much changes that somebody must confirm it: more than a fifth of what was there (F38).
     #[must_use]
     pub const fn is_large(&self) -> bool {
@@ -69,11 +85,13 @@ impl ArchiveReport {
 
 /// Whether an archive is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saving {
+pub enum Saving<'a> {
     /// Yes, unless so much would change that somebody must confirm it.
     Save,
     /// Yes, however much changes: somebody has confirmed it.
     Confirmed,
+    /// Yes, when what changes is what somebody was shown: the digest of [`ArchivePreview`].
+    Agreed(&'a str),
     /// No: only say what it would change.
     DryRun,
 }
@@ -89,18 +107,65 @@ impl Store {
         &self,
         entries: &[ArchiveEntry],
         now: Moment,
-        saving: Saving,
+        saving: Saving<'_>,
+    ) -> Result<ArchiveReport, ArchiveError> {
+        self.take_archive(entries, now, saving, None).await
+    }
+
+    /// Saves entries that somebody has brought in a file, and enters that in the audit log with what it changed.
+    ///
+    /// # Errors
+    /// As [`Self::save_archive`]; [`ArchiveError::Moved`] when what was agreed to is not what would change by now.
+    pub async fn import_archive(
+        &self,
+        entries: &[ArchiveEntry],
+        now: Moment,
+        saving: Saving<'_>,
+        entry: &AuditEntry,
+    ) -> Result<ArchiveReport, ArchiveError> {
+        self.take_archive(entries, now, saving, Some(entry)).await
+    }
+
+    /// What saving entries would change, one by one; nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Self::save_archive`].
+    pub async fn preview_archive(
+        &self,
+        entries: &[ArchiveEntry],
+        now: Moment,
+    ) -> Result<ArchivePreview, ArchiveError> {
+        let mut reading = self.read("comparing an archive").await?;
+        let kept = entries_of(&mut reading).await?;
+        let mut known = Known::load(&mut reading).await?;
+        let (report, taken) = compare(&mut known, entries, now)?;
+        Ok(preview::of(entries, &taken, kept, report))
+    }
+
+    async fn take_archive(
+        &self,
+        entries: &[ArchiveEntry],
+        now: Moment,
+        saving: Saving<'_>,
+        entry: Option<&AuditEntry>,
     ) -> Result<ArchiveReport, ArchiveError> {
         let mut has_partitions = false;
         for _ in 0..batch::RACES {
             let mut writing = self.write("saving the archive").await?;
             lock(&mut writing).await?;
+            let kept = match saving {
+                Saving::Agreed(_) => entries_of(&mut writing).await?,
+                _ => Vec::new(),
+            };
             let mut known = Known::load(&mut writing).await?;
-            let report = compare(&mut known, entries, now)?;
+            let (report, taken) = compare(&mut known, entries, now)?;
             match saving {
                 Saving::DryRun => return Ok(report),
                 Saving::Save if report.is_large() => return Err(ArchiveError::Large(report)),
-                Saving::Save | Saving::Confirmed => {}
+                Saving::Agreed(digest) if preview::of(entries, &taken, kept, report).digest != digest => {
+                    return Err(ArchiveError::Moved);
+                }
+                Saving::Save | Saving::Confirmed | Saving::Agreed(_) => {}
             }
             let readings = known.first_readings(now);
             if !readings.is_empty() && !has_partitions && writing.dialect() == Dialect::Postgres {
@@ -111,9 +176,11 @@ impl Store {
                 continue;
             }
             known.save(&mut writing, now).await?;
-            let offer = |reading| Offer { reading, decided: None };
-            let offers: Vec<Offer<'_>> = readings.iter().map(offer).collect();
+            let offers: Vec<Offer<'_>> = readings.iter().map(Offer::of).collect();
             if batch::save_offers(&mut writing, &offers, now).await?.is_some() {
+                if let Some(entry) = entry {
+                    audit::append(&mut writing, &entry.clone().saying(report.detail())).await?;
+                }
                 writing.commit().await?;
                 return Ok(report);
             }
@@ -122,9 +189,14 @@ impl Store {
     }
 }
 
-/// Takes all entries over in memory, or says what stands against them.
-fn compare(known: &mut Known, entries: &[ArchiveEntry], now: Moment) -> Result<ArchiveReport, ArchiveError> {
+/// Takes all entries over in memory, and says what became of each; or what stands against them.
+fn compare(
+    known: &mut Known,
+    entries: &[ArchiveEntry],
+    now: Moment,
+) -> Result<(ArchiveReport, Vec<Taken>), ArchiveError> {
     let mut report = ArchiveReport { before: known.meter_count(), ..ArchiveReport::default() };
+    let mut became = Vec::with_capacity(entries.len());
     let mut problems = repeated(entries);
     let wrong: HashSet<usize> = problems.iter().map(|(place, _)| *place).collect();
     for (place, entry) in entries.iter().enumerate().filter(|(place, _)| !wrong.contains(place)) {
@@ -133,17 +205,19 @@ fn compare(known: &mut Known, entries: &[ArchiveEntry], now: Moment) -> Result<A
             problems.extend(found.into_iter().map(|problem| (place, problem)));
             continue;
         }
-        match known.take(entry, now) {
+        let taken = known.take(entry, now);
+        match taken {
             Taken::Added => report.added += 1,
             Taken::Changed => report.changed += 1,
             Taken::Same => report.same += 1,
         }
+        became.push(taken);
     }
     if problems.is_empty() {
         problems = known.rivals(entries);
     }
     problems.sort_by_key(|(place, _)| *place);
-    if problems.is_empty() { Ok(report) } else { Err(ArchiveError::Problems(problems)) }
+    if problems.is_empty() { Ok((report, became)) } else { Err(ArchiveError::Problems(problems)) }
 }
 
 /// One writer of the archive at a time, since numbers are given out here.

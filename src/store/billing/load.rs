@@ -110,7 +110,7 @@ pub(super) async fn readings(
         let Some(Held { version, value, quality, source }) = version::current(&held).copied() else {
             continue;
         };
-        let accepted = Accepted { value, quality, version, read_at: as_of };
+        let accepted = Accepted { value, quality, version, read_at: as_of, source };
         readings.entry((meter, item)).or_default().insert(as_of, (accepted, source));
     }
     Ok(readings)

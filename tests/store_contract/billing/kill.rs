@@ -5,10 +5,7 @@
 //! the same again.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
 use chaobiao::billing::{BillingSink, KeyReceipt, Rules, SinkError, Taken, push_once, settle_due};
@@ -17,22 +14,9 @@ use chaobiao::store::billing::OutboxRecord;
 use chaobiao::store::{Migrations, Store};
 
 use super::{SETTINGS, freeze, install, item, ledger_of, live, rules, save};
+use crate::killed::killed_after;
 use crate::on_both;
 use crate::readings::{day, minutes};
-
-/// Runs a task for so many steps; `None` when it had not ended then.
-pub(crate) async fn killed_after<T>(steps: usize, task: impl Future<Output = T>) -> Option<T> {
-    let mut task = pin!(task);
-    let mut left = steps;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        task.as_mut().poll(context).map(Some)
-    })
-    .await
-}
 
 /// What a receiver knows, whoever was killed.
 #[derive(Debug, Default)]

@@ -13,8 +13,9 @@ use chaobiao::store::{Migrations, Store};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::kill::{Seen, killed_after};
+use super::kill::Seen;
 use super::{SETTINGS, by_hand, exchange, freeze, install, item, ledger_of, live, rules, save};
+use crate::killed::killed_after;
 use crate::readings::{day, minutes};
 use crate::{Fresh, on_both, on_sqlite};
 

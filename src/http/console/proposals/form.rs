@@ -11,12 +11,14 @@ use crate::domain::access::Action;
 use crate::domain::proposal::{Change, MeterExchange, NewTransformers, ReviewDecision, Shown};
 use crate::http::api::written::{LONGEST, decimal, some_words};
 use crate::http::console::components::{field, token};
+use crate::http::console::file_field::{brought, file_field};
 use crate::http::console::handlers::answer_as;
 use crate::http::console::layout;
 use crate::http::console::table::Asked;
 use crate::http::console::typed::{Typed, as_field, refused};
 use crate::http::console::view::View;
 use crate::http::console::words::Phrase;
+use crate::http::reads_import::reads_of;
 use crate::http::{Caller, Problem, Services};
 
 /// A change that is being written.
@@ -39,10 +41,12 @@ pub enum ProposalKind {
     Transformers,
     /// 示值复核
     Review,
+    /// 人工抄表
+    Reads,
 }
 
 impl ProposalKind {
-    const ALL: [Self; 3] = [Self::Exchange, Self::Transformers, Self::Review];
+    const ALL: [Self; 4] = [Self::Exchange, Self::Transformers, Self::Review, Self::Reads];
 
     fn of(typed: &Typed) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.key() == typed.text("change"))
@@ -53,6 +57,7 @@ impl ProposalKind {
             Self::Exchange => "exchange_meter",
             Self::Transformers => "change_transformers",
             Self::Review => "decide_review",
+            Self::Reads => "enter_reads",
         }
     }
 
@@ -61,13 +66,14 @@ impl ProposalKind {
             Self::Exchange => Phrase::new("提出换表", "Propose an exchange of a meter"),
             Self::Transformers => Phrase::new("提出倍率变更", "Propose other transformers"),
             Self::Review => Phrase::new("提出复核意见", "Propose what becomes of a suspect read"),
+            Self::Reads => Phrase::new("录入人工抄表", "Enter what people have read"),
         }
     }
 
     const fn action(self) -> Action {
         match self {
             Self::Exchange | Self::Transformers => Action::ProposeMeterChange,
-            Self::Review => Action::ProposeReview,
+            Self::Review | Self::Reads => Action::ProposeReview,
         }
     }
 }
@@ -100,7 +106,12 @@ pub(super) async fn propose(
     }
     let form = ProposalForm { kind, items: items(&services), typed };
     let done = async {
-        let change = form.change()?;
+        let change = match form.kind {
+            ProposalKind::Reads => {
+                Change::EnterReads(reads_of(&services, &caller, &brought(&form.typed)?).await?)
+            }
+            _ => form.change()?,
+        };
         let reason = some_words(form.typed.text("reason"), LONGEST)?;
         Ok::<_, Problem>(services.store.propose(&change, reason, &caller.acting, services.clock.now()).await?)
     };
@@ -155,6 +166,8 @@ impl ProposalForm {
                 };
                 Change::DecideReview(ReviewDecision { review, accept })
             }
+            // They come in a file.
+            ProposalKind::Reads => return Err(Problem::not_there()),
         })
     }
 
@@ -180,6 +193,10 @@ impl ProposalForm {
                     ProposalKind::Exchange => (self.exchange(view)),
                     ProposalKind::Transformers => (self.transformers(view)),
                     ProposalKind::Review => (self.review(view)),
+                    ProposalKind::Reads => {
+                        p.hint { (view.say(READS_ZH, READS_EN)) }
+                        (file_field(view, &self.typed))
+                    },
                 }
                 (field(view.say("原因", "Why"), &html! {
                     textarea name="reason" rows="2" cols="60" maxlength="500" required { (self.typed.text("reason")) }
@@ -281,6 +298,12 @@ impl ProposalForm {
 fn register_field(side: &str, item: Item) -> String {
     format!("{side}-{}", item.code())
 }
+
+const READS_ZH: &str = "列名：计量点编号、通信地址或资产编号（至少一项），抄表日期，抄表时间，示值类型（空为正向有功总），示数，抄表人，抄表方式\
+（人工或现场），备注。整份收下或全不收；只有零点抄的示数用于结算当日零点，不替代电能表冻结值，不一致的转入复核。";
+const READS_EN: &str = "Columns: point_number, meter_address or asset_number (one of them), read_date, read_time, register (empty: forward \
+active total), reading, read_by, kind (manual or on-site), remark. It is taken whole or not at all. Only what was read at a midnight \
+counts for it; nothing takes the place of what the meter froze, and what differs is reviewed.";
 
 const LONGEST_NAME: usize = 100;
 

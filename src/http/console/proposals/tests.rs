@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::access::Role;
 use crate::domain::proposal::{NewTransformers, ReviewDecision};
-use crate::domain::{Day, Quality, Suspicion};
+use crate::domain::{Around, Compared, Day, ManualRead, ManualReads, Quality, Suspicion};
 use crate::http::console::view;
 
 fn noon() -> Moment {
@@ -61,7 +61,39 @@ fn review() -> ProposalPage {
         current: Some(12_345_600),
         since: noon(),
     };
-    ProposalPage { proposal: proposal(3, decision, ProposalState::Open), review: Some(line) }
+    ProposalPage {
+        proposal: proposal(3, decision, ProposalState::Open),
+        review: Some(line),
+        compared: Vec::new(),
+    }
+}
+
+fn read() -> ProposalPage {
+    let read = |value| ManualRead {
+        point: "P0000003".to_owned(),
+        meter: "202411110003".to_owned(),
+        item: "1-0:1.8.0".to_owned(),
+        value,
+        at: noon().micros(),
+        read_by: "张三".to_owned(),
+        kind: "on-site".to_owned(),
+        remark: "<script>1</script>".to_owned(),
+    };
+    let entered = ManualReads { file: "补抄.xlsx".to_owned(), reads: vec![read(1_234_500), read(9)] };
+    let around = Around { same: Some(1_234_600), ..Around::default() };
+    let compared = vec![Some((Compared::Differs, around)), None];
+    let change = Change::EnterReads(entered);
+    ProposalPage { proposal: proposal(4, change, ProposalState::Open), review: None, compared }
+}
+
+#[test]
+fn reads_of_people_are_shown_against_what_the_meter_said() {
+    let page = read().markup(&view::sample(Language::Chinese, Role::Approver)).into_string();
+    for part in ["补抄.xlsx", "123.4500", "123.4600", "与同时刻示值不一致", "当时不是该表", "现场", "张三"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("<script>"));
 }
 
 pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {
@@ -69,13 +101,19 @@ pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {
         let items = vec![Item::parse("1.8.0").unwrap(), Item::parse("1.8.1").unwrap()];
         ProposalForm { kind, items, typed: Typed::default() }.markup(view)
     };
-    let one = ProposalPage { proposal: proposal(1, exchange(), ProposalState::Open), review: None };
+    let one = ProposalPage {
+        proposal: proposal(1, exchange(), ProposalState::Open),
+        review: None,
+        compared: Vec::new(),
+    };
     vec![
         ("proposals", TITLE, sample(Asked::default()).markup(view)),
         ("proposal", TITLE_OF_ONE, one.markup(view)),
         ("proposal-review", TITLE_OF_ONE, review().markup(view)),
         ("proposal-exchange", TITLE, form(ProposalKind::Exchange)),
         ("proposal-transformers", TITLE, form(ProposalKind::Transformers)),
+        ("proposal-reads", TITLE_OF_ONE, read().markup(view)),
+        ("proposal-file", TITLE, form(ProposalKind::Reads)),
         ("proposal-decision", TITLE, form(ProposalKind::Review)),
     ]
 }
@@ -118,7 +156,11 @@ fn whoever_proposed_a_change_is_told_that_another_one_confirms_it() {
         view.acting = view.acting.map(|acting| crate::domain::access::Acting { role_since: old, ..acting });
         view
     };
-    let one = ProposalPage { proposal: proposal(1, exchange(), ProposalState::Open), review: None };
+    let one = ProposalPage {
+        proposal: proposal(1, exchange(), ProposalState::Open),
+        review: None,
+        compared: Vec::new(),
+    };
     let approver = page(Role::Approver);
     let shown = one.markup(&approver).into_string();
     assert!(shown.contains("/proposals/1/confirm\"") && shown.contains("/proposals/1/refuse\""), "{shown}");
@@ -132,6 +174,10 @@ fn whoever_proposed_a_change_is_told_that_another_one_confirms_it() {
     assert!(!shown.contains("/confirm\"") && shown.contains("不足24小时"), "{shown}");
     let operator = one.markup(&page(Role::Operator)).into_string();
     assert!(!operator.contains("<form"), "it is not theirs: {operator}");
-    let done = ProposalPage { proposal: proposal(1, exchange(), ProposalState::Refused), review: None };
+    let done = ProposalPage {
+        proposal: proposal(1, exchange(), ProposalState::Refused),
+        review: None,
+        compared: Vec::new(),
+    };
     assert!(!done.markup(&approver).into_string().contains("<form"));
 }
