@@ -13,6 +13,10 @@ pub mod collect;
 pub mod config;
 pub mod domain;
 mod explain;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
+#[cfg(not(feature = "failpoints"))]
+mod failpoint;
 pub mod http;
 pub mod link;
 pub mod manual;

@@ -11,6 +11,7 @@ use support::{code_only, in_project, sources};
 /// The modules of the root crate from the bottom up, and which of the others each may name.
 const LAYERS: &[(&str, &str)] = &[
     ("manual", ""),
+    ("failpoint", ""),
     ("domain", ""),
     ("clock", "domain"),
     ("config", "domain clock"),
@@ -18,29 +19,29 @@ const LAYERS: &[(&str, &str)] = &[
     ("telemetry", "domain clock config"),
     ("link", "domain clock config telemetry"),
     ("explain", "domain clock config telemetry link"),
-    ("terminal", "domain clock config telemetry link"),
-    ("channel", "domain clock config telemetry link terminal"),
+    ("terminal", "failpoint domain clock config telemetry link"),
+    ("channel", "failpoint domain clock config telemetry link terminal"),
     ("plan", "domain clock config telemetry"),
-    ("store", "domain clock config telemetry"),
+    ("store", "failpoint domain clock config telemetry"),
     ("collect", "domain clock config telemetry plan terminal channel store"),
-    ("billing", "domain clock config telemetry plan channel store"),
+    ("billing", "failpoint domain clock config telemetry plan channel store"),
     ("supply", "domain clock config telemetry plan terminal channel store"),
-    ("alarm", "domain clock config telemetry terminal channel store"),
+    ("alarm", "failpoint domain clock config telemetry terminal channel store"),
     (
         "http",
         "domain clock config archive telemetry explain plan terminal channel store collect billing supply alarm",
     ),
     (
         "app",
-        "domain clock config archive telemetry link plan terminal channel store collect billing supply alarm http",
+        "failpoint domain clock config archive telemetry link plan terminal channel store collect billing supply alarm http",
     ),
     (
         "cli",
-        "domain clock config archive telemetry link explain plan terminal channel store collect billing supply alarm http app manual",
+        "failpoint domain clock config archive telemetry link explain plan terminal channel store collect billing supply alarm http app manual",
     ),
     (
         "main",
-        "domain clock config archive telemetry link explain plan terminal channel store collect billing supply alarm http app manual cli",
+        "failpoint domain clock config archive telemetry link explain plan terminal channel store collect billing supply alarm http app manual cli",
     ),
 ];
 

@@ -47,6 +47,8 @@ check() {
 long_runs() {
     step cargo test --locked -p chaobiao --test night --test cli_serve --test cli_demo --test browser -- --ignored --nocapture
     step cargo test --locked -p chaobiao --test supply f28 -- --ignored --nocapture
+    step cargo test --locked -p chaobiao --test crash named_point -- --ignored --nocapture
+    step cargo test --locked -p chaobiao --test database_away -- --ignored --nocapture --skip minute
 }
 
 nightly() {

@@ -12,6 +12,7 @@ use super::{mail, text};
 use crate::clock::Clock;
 use crate::config::{AlarmChannel, AlarmWay, Alarms};
 use crate::domain::{Alarm, AlarmKind, Moment, Severity};
+use crate::failpoint::{self, Side};
 use crate::store::alarm::{LeaseEnd, Message, Tells};
 use crate::store::{Store, StoreError};
 use crate::telemetry::with_causes;
@@ -166,7 +167,10 @@ impl Courier<'_> {
 
 /// Runs what blocks beside the tasks.
 async fn blocking(send: impl FnOnce() -> Result<(), SendError> + Send + 'static) -> Result<(), SendError> {
-    tokio::task::spawn_blocking(send).await.unwrap_or(Err(SendError::BrokenOff))
+    let broken_off = |_| SendError::BrokenOff;
+    failpoint::pass(Side::Before, "sending messages of alarms").await.map_err(broken_off)?;
+    tokio::task::spawn_blocking(send).await.unwrap_or(Err(SendError::BrokenOff))?;
+    failpoint::pass(Side::After, "sending messages of alarms").await.map_err(broken_off)
 }
 
 async fn pause(clock: &Clock, stop: &CancellationToken, wait: Duration) {

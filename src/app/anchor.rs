@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Site;
 use crate::domain::{Alarm, AlarmKind, AuditHash, Day};
+use crate::failpoint::{self, Side};
 use crate::store::AuditHead;
 use crate::telemetry::with_causes;
 
@@ -175,8 +176,10 @@ const SUBJECT: &str = "audit log";
 
 fn note(file: &Path, line: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
+    failpoint::pass_blocking(Side::Before, "noting the head of the audit log")?;
     file.write_all(line.as_bytes())?;
-    file.sync_data()
+    file.sync_data()?;
+    failpoint::pass_blocking(Side::After, "noting the head of the audit log")
 }
 
 fn head_of(line: &str) -> Option<AuditHead> {

@@ -12,13 +12,16 @@ mod disk;
 mod lock;
 mod pulse;
 mod schedule;
+mod standby;
 mod tell_facts;
+mod tenure;
 mod terminals;
 mod watched;
 
 pub use anchor::{AnchorError, anchors};
 pub use console::Console;
 pub use lock::SiteLock;
+pub use standby::Standby;
 pub use watched::{WATCHERS_WAIT, WatchPort};
 
 use std::io;
@@ -40,7 +43,7 @@ use crate::domain::{AuditEntry, Day};
 use crate::http::auth::AccountError;
 use crate::http::{self, HttpError};
 use crate::link::{CaptureSettings, Captures, DialInError};
-use crate::store::{Address, Migrations, Store, StoreError};
+use crate::store::{Address, Holder, Migrations, Store, StoreError};
 use crate::supply::field::{FieldParts, Fields};
 use crate::supply::{Supply, SupplyParts, SupplySettings};
 use crate::terminal::{TerminalError, Terminals};
@@ -74,6 +77,9 @@ pub enum AppError {
         /// The file that is locked.
         path: PathBuf,
     },
+    /// Another instance serves the site, which may be on another machine.
+    #[error("the site is served by {}, version {}, since {}", .0.name, .0.version, .0.since)]
+    Held(Box<Holder>),
     /// The file that shows that a process serves the site.
     #[error("{} cannot be made", path.display())]
     Lock {
@@ -119,6 +125,7 @@ impl AppError {
             Self::Terminals(_) => "terminals",
             Self::Capture(_) => "capture",
             Self::InUse { .. } => "in_use",
+            Self::Held(_) => "held",
             Self::Lock { .. } => "lock",
             Self::Overfull(_) => "overfull",
             Self::Collect(error) => error.kind(),
@@ -158,6 +165,7 @@ pub struct Site {
     /// Something may be due for billing.
     billing_wake: Arc<Notify>,
     lock: Option<Arc<SiteLock>>,
+    tenure: Option<tenure::Kept>,
     pulse: Pulse,
     noted: Noted,
 }
@@ -184,9 +192,13 @@ impl Site {
     pub async fn start(config: Config, clock: Clock, seed: u64) -> Result<Self, AppError> {
         let address = Address::from(&config.database.place);
         let lock = SiteLock::of(&address)?;
-        let store = Store::open_with(&address, Migrations::Run, config.database.connections).await;
+        let store = Store::open_configured(&config.database, Migrations::Run).await;
         let unusable = |source| AppError::Store { place: address.place(), source };
-        let store = store.map_err(unusable)?;
+        let (store, tenure) =
+            tenure::held(store.map_err(unusable)?, &address).await.map_err(|error| match error {
+                Ok(holder) => AppError::Held(Box::new(holder)),
+                Err(source) => unusable(source),
+            })?;
         alarm::set_channels(&store, &config.alarms, clock.now()).await.map_err(unusable)?;
         let settings = collect::Settings::of(&config);
         let full: Vec<_> = collect::forecasts(&settings, &store.site_meters().await.map_err(unusable)?)
@@ -234,6 +246,7 @@ impl Site {
             stop_waiting,
             billing_wake,
             lock: lock.map(Arc::new),
+            tenure,
             pulse: Pulse::default(),
             noted: Noted::default(),
         })
@@ -338,6 +351,7 @@ impl Site {
             tasks,
             stop_lines,
             stop_waiting,
+            tenure,
             ..
         } = self;
         stop_lines.cancel();
@@ -346,6 +360,9 @@ impl Site {
         tasks.close();
         tasks.wait().await;
         captures.flush();
+        if let Some(tenure) = tenure {
+            tenure.give_up().await;
+        }
         store.close().await;
     }
 

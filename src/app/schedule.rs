@@ -148,8 +148,8 @@ impl Site {
 }
 
 /// When what the database refused is tried again.
-const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(10);
 /// After how many failures a night that cannot be run is told.
-const TELL_AFTER: u32 = 5;
+const TELL_AFTER: u32 = 15;
 /// How many days have their partitions made ahead.
 const AHEAD: i64 = 35;

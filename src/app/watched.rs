@@ -61,7 +61,7 @@ pub(super) struct Watched {
     stop: CancellationToken,
     facts: Asked<Told>,
     room: Asked<Vec<(&'static str, Room)>>,
-    ready: Asked<Result<(), Kind>>,
+    ready: Asked<Result<(), (Kind, Kind)>>,
 }
 
 /// Whether the process can do its work, for machines.
@@ -141,10 +141,15 @@ async fn readiness(State(watched): State<Arc<Watched>>) -> Response {
     if watched.lock.as_ref().is_some_and(|lock| !lock.is_held()) {
         wrong.push("lock");
     }
+    if !watched.store.may_act() {
+        wrong.push("tenure");
+    }
     match watched.ready().await {
         Some(Ok(())) => {}
-        Some(Err("store_schema")) => wrong.push("schema"),
-        Some(Err(_)) | None => wrong.push("database"),
+        Some(Err(("store_schema", _))) => wrong.push("schema"),
+        Some(Err((_, reason))) => wrong.extend(["database", reason]),
+        // It was waited for in vain.
+        None => wrong.extend(["database", "database_hangs"]),
     }
     told(wrong)
 }
@@ -166,9 +171,10 @@ impl Watched {
         self.facts.ask(ask).await?.ok()
     }
 
-    async fn ready(&self) -> Option<Result<(), Kind>> {
+    async fn ready(&self) -> Option<Result<(), (Kind, Kind)>> {
         let store = self.store.clone();
-        self.ready.ask(async move { store.ready().await.map_err(|error| kept_quiet(&error)) }).await
+        let why = |error: StoreError| (kept_quiet(&error), error.reason());
+        self.ready.ask(async move { store.ready().await.map_err(why) }).await
     }
 
     async fn room(&self) -> Option<Vec<(&'static str, Room)>> {

@@ -11,6 +11,7 @@ use super::sink::{BillingSink, KeyReceipt, LedgerSink, SinkError};
 use crate::clock::Clock;
 use crate::config::{Config, LEDGER, ReceiverWay};
 use crate::domain::{Day, Moment};
+use crate::failpoint::{self, Side};
 use crate::store::billing::OutboxRecord;
 use crate::store::{Store, StoreError};
 
@@ -174,10 +175,14 @@ impl BillingSink for Sink {
     }
 
     async fn push(&mut self, batch: &[OutboxRecord]) -> Result<Vec<KeyReceipt>, SinkError> {
-        match self {
+        let broken_off = |error: std::io::Error| SinkError::Unavailable { reason: error.to_string() };
+        failpoint::pass(Side::Before, "offering a billing batch").await.map_err(broken_off)?;
+        let receipts = match self {
             Self::Ledger(sink) => sink.push(batch).await,
             Self::Http(sink) => sink.push(batch).await,
             Self::Csv(sink) => sink.push(batch).await,
-        }
+        }?;
+        failpoint::pass(Side::After, "offering a billing batch").await.map_err(broken_off)?;
+        Ok(receipts)
     }
 }

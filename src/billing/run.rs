@@ -161,11 +161,14 @@ impl Task<'_> {
     where
         F: Future<Output = Result<(), StoreError>>,
     {
+        let mut failures = 0_u32;
         while let Err(error) = act().await {
+            failures = failures.saturating_add(1);
             tell(&error);
+            let wait = push::back_off(failures, UNTIL_DONE);
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = self.clock.sleep_until(self.clock.now().plus(LOOK_AGAIN)) => {}
+                () = self.clock.sleep_until(self.clock.now().plus(wait)) => {}
             }
         }
     }
@@ -192,4 +195,6 @@ fn tell(error: &StoreError) {
 
 /// How often is looked without being woken.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// How often what must be done before all else is tried again at least.
+const UNTIL_DONE: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_secs(1);

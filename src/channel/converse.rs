@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use dlt645::exchange::{Counters, Exchange, Outcome, Timing, Unfit};
 
 use super::Question;
+use crate::failpoint::{self, Side};
 use crate::link::{Blocked, Direction, Gate, Link, LinkError, Tap};
 
 /// Who speaks on a line: the path, what may leave on it, and who listens.
@@ -126,6 +127,8 @@ impl Speaker<'_> {
         let edition = talk.question.request.edition();
         let cleared = self.gate.clear(edition, bytes).map_err(|blocked| (0, Broken::Blocked(blocked)))?;
         self.tap.bytes(now(), Direction::Sent, bytes);
+        let failed = |left| move |error| (left, Broken::Link(LinkError::Failed(error)));
+        failpoint::pass(Side::Before, FRAME).await.map_err(failed(0))?;
         let mut left = 0;
         while left < bytes.len() {
             let limit = self.link.write_within();
@@ -135,7 +138,7 @@ impl Speaker<'_> {
                 Err(_) => return Err((left, Broken::Link(LinkError::Stuck { limit }))),
             }
         }
-        Ok(())
+        failpoint::pass(Side::After, FRAME).await.map_err(failed(left))
     }
 
     /// Waits for bytes until the exchange wants to be woken.
@@ -276,6 +279,8 @@ pub(super) fn now() -> Instant {
 
 /// Bytes read at a time; more than the longest frame.
 const ROOM: usize = 512;
+/// The step of a frame to a line, as failpoints name it.
+const FRAME: &str = "sending a frame on a line";
 
 #[cfg(test)]
 mod tests;

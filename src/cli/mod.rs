@@ -126,6 +126,11 @@ enum CliError {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    #[cfg(feature = "failpoints")]
+    if let Err(error) = crate::failpoint::arm_from_environment() {
+        talk(&with_causes(&error));
+        return ExitCode::from(2);
+    }
     let mut out = anstream::stdout().lock();
     let done = match cli.command {
         Command::Decode(decode) => decode.run(&mut out),

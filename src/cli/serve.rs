@@ -2,15 +2,17 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::CliError;
 use super::stop::{stopped, stopped_again};
-use crate::app::{AppError, Console, Site};
+use crate::app::{AppError, Console, Site, Standby};
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
+use crate::store::Holder;
 use crate::telemetry;
 
 /// Serve a site: nights, curves and the hand-off to billing, until it is stopped
@@ -33,8 +35,8 @@ impl Serve {
         let recorder = config.metrics.listen.map(|_| telemetry::Recorder::start()).transpose();
         let recorder = recorder.map_err(|error| CliError::Failed(super::with_causes(&error)))?;
         let clock = Clock::system();
-        let site = Site::start(config.clone(), clock.clone(), seed(&clock)).await;
-        let site = site.map_err(|error| app_error(&error))?.showing(effective);
+        let Some(site) = started(&config, &clock).await? else { return Ok(()) };
+        let site = site.showing(effective);
         let meters =
             site.store.site_meters().await.map_err(|error| super::database::store_error(&error))?.len();
         let console = site.open_console().await.map_err(|error| app_error(&error))?;
@@ -56,6 +58,10 @@ impl Serve {
                 () = &mut serving => {}
                 () = super::service::feed(&site) => {}
                 signal = stopped() => signal?,
+                // Whatever is being done is dropped where it stands, as by a kill.
+                () = site.overtaken() => {
+                    return Err(CliError::Failed("another instance has taken the site over  站点已由另一实例接管".to_owned()));
+                }
             }
             super::service::stopping();
             tracing::info!("stopping: the exchange on each line comes to its end");
@@ -83,6 +89,40 @@ impl Serve {
         Ok(())
     }
 }
+
+/// The site, once no other instance serves it; `None` when it is told to stop before.
+async fn started(config: &Config, clock: &Clock) -> Result<Option<Site>, CliError> {
+    let mut standby: Option<Standby> = None;
+    loop {
+        let site = Site::start(config.clone(), clock.clone(), seed(clock)).await;
+        let holder = match site {
+            Err(AppError::Held(holder)) => *holder,
+            site => {
+                if let Some(standby) = standby.take() {
+                    standby.end().await;
+                }
+                return site.map(Some).map_err(|error| app_error(&error));
+            }
+        };
+        match &standby {
+            Some(standby) => standby.see(holder),
+            None => {
+                let Holder { name, version, .. } = &holder;
+                tracing::info!("standby: {name}, version {version}, serves the site");
+                super::service::ready();
+                let begun = Standby::begin(holder, config.metrics.listen).await;
+                standby = Some(begun.map_err(|error| app_error(&error))?);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            signal = stopped() => return signal.map(|()| None),
+        }
+    }
+}
+
+/// How often a standby looks whether the site is free.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 fn tell(lines: usize, meters: usize, config: &Config) {
     let (start, deadline) = (config.collection.start, config.collection.deadline);
@@ -120,6 +160,7 @@ pub(super) fn app_error(error: &AppError) -> CliError {
         AppError::InUse { .. } => CliError::Failed(format!(
             "{text}; is `chaobiao serve` running?  该站点正由另一进程使用，是否已在运行 chaobiao serve？"
         )),
+        AppError::Held(_) => CliError::Failed(format!("{text}  该站点正由另一实例提供服务")),
         AppError::Http(_) => CliError::Failed(format!(
             "{text}; give another address under [http] listen  控制台端口无法使用，请修改 [http] listen"
         )),

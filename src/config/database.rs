@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::fault::FaultKind;
 use super::section::Section;
@@ -14,6 +15,8 @@ pub struct Database {
     pub place: DatabasePlace,
     /// How many connections at most.
     pub connections: u32,
+    /// How long the answer of a server to one statement is waited for.
+    pub answers_within: Duration,
 }
 
 /// Which database.
@@ -146,8 +149,10 @@ impl Database {
         section.check(is_one, &["path", "url_file"], FaultKind::OneOf(&["path", "url_file"]));
         let url = url_file.and_then(|file| read_url(section, &base.join(file)));
         let connections = section.value("connections", 1..=64, 8);
+        let second = Duration::from_secs(1);
+        let answers_within = section.value("answers_within", second * 3..=second * 600, second * 60);
         let sqlite = || DatabasePlace::Sqlite(base.join(path.unwrap_or_default()));
-        Self { place: url.map_or_else(sqlite, DatabasePlace::Postgres), connections }
+        Self { place: url.map_or_else(sqlite, DatabasePlace::Postgres), connections, answers_within }
     }
 }
 

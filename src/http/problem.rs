@@ -215,7 +215,7 @@ impl From<StoreError> for Problem {
             StoreError::Refused(_) | StoreError::Conflict { .. } => {
                 return conflict("it stands against what is there", "与现有数据冲突");
             }
-            StoreError::Unavailable { .. } => {
+            StoreError::Unavailable { .. } | StoreError::Overtaken => {
                 tracing::warn!("the database is not available: {}", with_causes(&error));
                 return Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,

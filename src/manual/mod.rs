@@ -82,4 +82,8 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0018-a-terminal-is-believed-when-the-meter-has-said-the-same.md")]
     pub mod d0018_a_terminal_is_believed_when_the_meter_has_said_the_same {}
+    #[doc = include_str!("decisions/0021-a-database-that-is-away-holds-collection-up.md")]
+    pub mod d0021_a_database_that_is_away_holds_collection_up {}
+    #[doc = include_str!("decisions/0022-a-site-is-held-by-a-lease.md")]
+    pub mod d0022_a_site_is_held_by_a_lease {}
 }

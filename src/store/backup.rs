@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::engine::{Engine, UNFINISHED};
+use super::engine::{CONNECTIONS, Engine, Pooling, UNFINISHED};
 use super::error::StoreError;
 use super::transaction::Transaction;
 use super::{Address, Migrations, Store, audit, migrate, supply};
@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when it does not answer.
     pub async fn begin_restore(address: &Address) -> Result<Room, StoreError> {
-        let engine = Engine::connect(address, 1).await?;
+        let engine = Engine::connect(address, Pooling::with(1)).await?;
         let mut writing = Transaction::write(&engine).await?.doing("beginning a restore");
         let found: Vec<(String,)> = writing.rows(TABLES, &[]).await?;
         let room = match found.as_slice() {
@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// As [`Self::open`].
     pub async fn open_restored(address: &Address) -> Result<Self, StoreError> {
-        Self::opened(Engine::connect(address, super::engine::CONNECTIONS).await?, Migrations::Run).await
+        Self::opened(Engine::connect(address, Pooling::with(CONNECTIONS)).await?, Migrations::Run).await
     }
 
     /// Makes a database that came from a backup ready, in one transaction: nothing that was approved, waited or was under

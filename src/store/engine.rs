@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 use super::error::StoreError;
+use super::lent::Patience;
 use super::sql::Dialect;
 use super::transaction::Transaction;
 use crate::config::DatabasePlace;
@@ -76,6 +77,25 @@ impl std::fmt::Debug for Address {
     }
 }
 
+/// How a server is used; a file has its own ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pooling {
+    /// Connections at most.
+    pub(super) connections: u32,
+    /// How long the answer to a statement is waited for.
+    pub(super) answers_within: Duration,
+}
+
+impl Pooling {
+    pub(super) const fn with(connections: u32) -> Self {
+        Self { connections, answers_within: ANSWERS_WITHIN }
+    }
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
     Sqlite {
@@ -85,19 +105,20 @@ pub(super) enum Engine {
     /// A transaction is begun in a task of its own, which is brought to its end even when nobody waits any more.
     Postgres {
         pool: PgPool,
+        patience: Patience,
         begins: TaskTracker,
     },
 }
 
 impl Engine {
-    pub(super) async fn open(address: &Address, connections: u32) -> Result<Self, StoreError> {
-        let engine = Self::connect(address, connections).await?;
+    pub(super) async fn open(address: &Address, pooling: Pooling) -> Result<Self, StoreError> {
+        let engine = Self::connect(address, pooling).await?;
         engine.check_restore().await?;
         Ok(engine)
     }
 
     /// As [`Self::open`], of a database that may have been restored in part.
-    pub(super) async fn connect(address: &Address, connections: u32) -> Result<Self, StoreError> {
+    pub(super) async fn connect(address: &Address, pooling: Pooling) -> Result<Self, StoreError> {
         let engine = match address {
             Address::Sqlite(path) => {
                 let options = SqliteConnectOptions::new()
@@ -120,17 +141,21 @@ impl Engine {
             }
             Address::Postgres(url) => {
                 let options: PgConnectOptions = url.parse().map_err(|_| StoreError::Address)?;
+                let Pooling { connections, answers_within } = pooling;
+                let patience = Patience::of(answers_within);
+                let (statement, lock) = (milliseconds(patience.statement), milliseconds(patience.connection));
                 let options = options.application_name("chaobiao").options([
-                    ("statement_timeout", "60s"),
-                    ("lock_timeout", "20s"),
-                    ("idle_in_transaction_session_timeout", "60s"),
+                    ("statement_timeout", statement.as_str()),
+                    ("lock_timeout", lock.as_str()),
+                    ("idle_in_transaction_session_timeout", statement.as_str()),
                     // What takes a twentieth of a second is not worth waking other processes for.
                     ("parallel_setup_cost", "3000"),
                 ]);
-                let pool = PgPoolOptions::new().acquire_timeout(PATIENCE).max_connections(connections);
+                let pool = PgPoolOptions::new().acquire_timeout(patience.connection);
+                let pool = pool.max_connections(connections);
                 let open = |error| StoreError::of("connecting to the database", error);
                 match pool.connect_with(options.clone()).await {
-                    Ok(pool) => Self::Postgres { pool, begins: TaskTracker::new() },
+                    Ok(pool) => Self::Postgres { pool, patience, begins: TaskTracker::new() },
                     // The pool waited in vain and does not say for what.
                     Err(sqlx::Error::PoolTimedOut) => return Err(open(reason(&options).await)),
                     Err(error) => return Err(open(error)),
@@ -286,4 +311,6 @@ const LOCKED: Duration = Duration::from_millis(20);
 /// How long a connection or a lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 const READERS: u32 = 4;
+/// How long the answer to a statement is waited for, unless the configuration says something else.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 pub(super) const CONNECTIONS: u32 = 8;

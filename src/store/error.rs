@@ -79,6 +79,9 @@ pub enum StoreError {
          恢复到该数据库的操作中断，请重建数据库后重新恢复"
     )]
     UnfinishedRestore,
+    /// Another instance serves the site: what this one wanted to write is not written.
+    #[error("another instance has taken the site over")]
+    Overtaken,
     /// The address of the database is none.
     #[error("a database is named as sqlite:PATH or postgres://USER@HOST/NAME")]
     Address,
@@ -138,8 +141,34 @@ impl StoreError {
             Self::NewerSchema { .. } | Self::OlderSchema { .. } | Self::OtherSchema { .. } => "store_schema",
             Self::UnsafeSetting { .. } => "store_unsafe_setting",
             Self::UnfinishedRestore => "store_unfinished_restore",
+            Self::Overtaken => "store_overtaken",
             Self::Address => "store_address",
             Self::Refused(_) => "store_refused",
+        }
+    }
+
+    /// Why the database is not available, for people and machines that watch: a word from a closed set.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        let Self::Unavailable { source, .. } = self else { return self.kind() };
+        let database = match &**source {
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => return "database_hangs",
+            sqlx::Error::PoolTimedOut => return "database_busy",
+            sqlx::Error::Database(database) => database,
+            _ => return "database_unreachable",
+        };
+        let code = database.code().unwrap_or_default();
+        let is_file = database.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
+        let plain = code.parse::<i64>().map_or(0, |code| code & 0xFF);
+        match (is_file, plain, &*code) {
+            (true, 8, _) | (false, _, "25006") => "database_read_only",
+            (true, 13, _) | (false, _, "53100") => "database_full",
+            (true, 5 | 6, _) | (false, _, "55P03") => "database_locked",
+            (true, ..) => "database_unreachable",
+            (_, _, "53300") => "database_connections",
+            (_, _, "57014") => "database_slow",
+            (_, _, "57P01" | "57P02" | "57P03") => "database_restarts",
+            _ => "database_refuses",
         }
     }
 

@@ -103,6 +103,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0017_receivers.sql"),
         include_str!("migrations/postgres/0017_receivers.sql"),
     ),
+    Migration::new(
+        "tenure",
+        include_str!("migrations/sqlite/0019_tenure.sql"),
+        include_str!("migrations/postgres/0019_tenure.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.
@@ -227,17 +232,18 @@ const IS_THERE: Sql = Sql {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::engine::Address;
+    use crate::store::engine::{Address, Pooling};
     use crate::store::postgres::Cluster;
 
     /// An empty database of each kind.
     async fn engines() -> Vec<(tempfile::TempDir, Engine)> {
         let folder = tempfile::tempdir().unwrap();
         let file = Address::Sqlite(folder.path().join("store.db"));
-        let mut engines = vec![(folder, Engine::open(&file, 4).await.unwrap())];
+        let mut engines = vec![(folder, Engine::open(&file, Pooling::with(4)).await.unwrap())];
         if let Some(cluster) = Cluster::shared() {
             let server = Address::Postgres(cluster.new_database().await);
-            engines.push((tempfile::tempdir().unwrap(), Engine::open(&server, 4).await.unwrap()));
+            engines
+                .push((tempfile::tempdir().unwrap(), Engine::open(&server, Pooling::with(4)).await.unwrap()));
         }
         engines
     }

@@ -27,6 +27,7 @@ mod held_time;
 mod interval;
 mod latest;
 mod ledger;
+mod lent;
 mod manual_read;
 mod migrate;
 mod number;
@@ -46,6 +47,7 @@ mod session;
 mod sql;
 pub mod supply;
 mod tampering;
+mod tenure;
 pub mod terminal;
 mod transaction;
 pub mod view;
@@ -70,11 +72,13 @@ pub use run::RunPlan;
 pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
+pub use tenure::{Holder, Taken, Tenure};
 
 use std::sync::{Arc, OnceLock};
 
+use crate::config::Database;
 use crate::domain::{Coded, Item};
-use engine::Engine;
+use engine::{Engine, Pooling};
 use held_time::HeldTime;
 use number::Numbers;
 use partition::KnownDays;
@@ -90,6 +94,8 @@ pub struct Store {
     holds_time: bool,
     /// What seals the secrets of second factors, once it is known.
     vault: Arc<OnceLock<Vault>>,
+    /// What makes it the store of whoever serves the site, where several may.
+    tenure: Option<Tenure>,
 }
 
 impl Store {
@@ -111,7 +117,17 @@ impl Store {
         migrations: Migrations,
         connections: u32,
     ) -> Result<Self, StoreError> {
-        Self::opened(Engine::open(address, connections).await?, migrations).await
+        Self::opened(Engine::open(address, Pooling::with(connections)).await?, migrations).await
+    }
+
+    /// As [`Self::open`], the way the configuration has it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_configured(database: &Database, migrations: Migrations) -> Result<Self, StoreError> {
+        let Database { connections, answers_within, .. } = *database;
+        let pooling = Pooling { connections, answers_within };
+        Self::opened(Engine::open(&Address::from(&database.place), pooling).await?, migrations).await
     }
 
     async fn opened(engine: Engine, migrations: Migrations) -> Result<Self, StoreError> {
@@ -128,6 +144,7 @@ impl Store {
             partitions: KnownDays::default(),
             holds_time: false,
             vault: Arc::default(),
+            tenure: None,
         })
     }
 
@@ -151,7 +168,8 @@ impl Store {
 
     async fn write(&self, doing: &'static str) -> Result<Transaction, StoreError> {
         let held = self.holds_time.then(HeldTime::begin);
-        Ok(Transaction::write(&self.engine).await?.doing(doing).holding(held))
+        let writing = Transaction::write(&self.engine).await?.doing(doing).holding(held);
+        Ok(writing.of(self.tenure.clone()))
     }
 
     async fn read(&self, doing: &'static str) -> Result<Transaction, StoreError> {

@@ -2,13 +2,15 @@
 
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite};
-use tokio_util::task::TaskTracker;
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, Sqlite};
 
 use super::engine::Engine;
 use super::error::StoreError;
 use super::held_time::HeldTime;
+use super::lent::Lent;
 use super::sql::{Cell, Dialect, Kind, Rows, Sql, Table};
+use super::tenure::{IS_OURS, Tenure};
+use crate::failpoint::{self, Side};
 
 /// A row that both databases can give: a tuple of numbers, texts and bytes.
 pub(super) trait Row:
@@ -24,19 +26,24 @@ pub(super) struct Transaction {
     doing: &'static str,
     /// Keeps a paused clock from running ahead.
     held: Option<HeldTime>,
+    /// Without it, or once somebody else has the site, nothing is committed.
+    tenure: Option<Tenure>,
 }
 
 enum Inner {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres(Lent),
 }
 
 /// Runs one expression on whichever database it is.
 macro_rules! on_either {
     ($transaction:expr, $inner:ident => $run:expr) => {
         match &mut $transaction.inner {
-            Inner::Sqlite($inner) => $run,
-            Inner::Postgres($inner) => $run,
+            Inner::Sqlite(own) => {
+                let $inner = &mut **own;
+                $run
+            }
+            Inner::Postgres(lent) => lent.ask(async |$inner| $run).await,
         }
     };
 }
@@ -46,7 +53,9 @@ impl Transaction {
     pub(super) async fn write(engine: &Engine) -> Result<Self, StoreError> {
         let begun = match engine {
             Engine::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
-            Engine::Postgres { pool, begins } => begin(pool, begins, "BEGIN").await,
+            Engine::Postgres { pool, patience, begins } => {
+                Lent::begin(pool, *patience, begins, "BEGIN").await.map(Inner::Postgres)
+            }
         };
         Self::begun(begun)
     }
@@ -55,8 +64,9 @@ impl Transaction {
     pub(super) async fn read(engine: &Engine) -> Result<Self, StoreError> {
         let begun = match engine {
             Engine::Sqlite { readers, .. } => readers.begin().await.map(Inner::Sqlite),
-            Engine::Postgres { pool, begins } => {
-                begin(pool, begins, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+            Engine::Postgres { pool, patience, begins } => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Lent::begin(pool, *patience, begins, begin).await.map(Inner::Postgres)
             }
         };
         Self::begun(begun)
@@ -64,7 +74,9 @@ impl Transaction {
 
     fn begun(begun: Result<Inner, sqlx::Error>) -> Result<Self, StoreError> {
         let doing = "beginning a transaction";
-        begun.map(|inner| Self { inner, doing, held: None }).map_err(|error| StoreError::of(doing, error))
+        begun
+            .map(|inner| Self { inner, doing, held: None, tenure: None })
+            .map_err(|error| StoreError::of(doing, error))
     }
 
     /// Says what the following statements are for.
@@ -75,7 +87,16 @@ impl Transaction {
 
     /// Holds time until it ends.
     pub(super) fn holding(mut self, held: Option<HeldTime>) -> Self {
-        self.held = held;
+        match &mut self.inner {
+            Inner::Sqlite(_) => self.held = held,
+            Inner::Postgres(lent) => lent.held = held,
+        }
+        self
+    }
+
+    /// Makes it one of the instance that serves the site.
+    pub(super) fn of(mut self, tenure: Option<Tenure>) -> Self {
+        self.tenure = tenure;
         self
     }
 
@@ -86,12 +107,27 @@ impl Transaction {
         }
     }
 
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
-        let committed = match self.inner {
-            Inner::Sqlite(inner) => inner.commit().await,
-            Inner::Postgres(inner) => inner.commit().await,
+    /// Makes durable what was done. After an error nobody knows whether it is: whoever repeats it must do so harmlessly, or
+    /// look first (F32).
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(tenure) = self.tenure.take() {
+            let ours: Option<(i64,)> = self.row(IS_OURS, &[tenure.token().into()]).await?;
+            if ours.is_none() {
+                tenure.is_overtaken();
+                return Err(StoreError::Overtaken);
+            }
+        }
+        let Self { inner, doing, held: _held, .. } = self;
+        let committed = async {
+            failpoint::pass(Side::Before, doing).await?;
+            match inner {
+                Inner::Sqlite(inner) => inner.commit().await,
+                Inner::Postgres(inner) => inner.commit().await,
+            }?;
+            failpoint::pass(Side::After, doing).await?;
+            Ok(())
         };
-        committed.map_err(|error| StoreError::of(self.doing, error))
+        committed.await.map_err(|error| StoreError::of(doing, error))
     }
 
     /// The rows a statement gives.
@@ -110,7 +146,7 @@ impl Transaction {
                     Cell::Bytes(value) => query.bind(*value),
                 };
             }
-            query.fetch_all(&mut **inner).await
+            query.fetch_all(inner).await
         });
         rows.map_err(|error| StoreError::of(self.doing, error))
     }
@@ -140,7 +176,7 @@ impl Transaction {
                     Cell::Bytes(value) => query.bind(*value),
                 };
             }
-            query.execute(&mut **inner).await.map(|done| done.rows_affected())
+            query.execute(inner).await.map(|done| done.rows_affected())
         });
         changed.map_err(|error| StoreError::of(self.doing, error))
     }
@@ -148,7 +184,7 @@ impl Transaction {
     /// Runs a script of several statements.
     pub(super) async fn script(&mut self, text: &str) -> Result<(), StoreError> {
         let script = || sqlx::raw_sql(AssertSqlSafe(text.to_owned()));
-        let done = on_either!(self, inner => script().execute(&mut **inner).await.map(|_| ()));
+        let done = on_either!(self, inner => script().execute(inner).await.map(|_| ()));
         done.map_err(|error| StoreError::of(self.doing, error))
     }
 
@@ -168,7 +204,7 @@ impl Transaction {
                     }
                     query.execute(&mut **inner).await.map(|done| done.rows_affected())
                 }
-                Inner::Postgres(inner) => {
+                Inner::Postgres(lent) => {
                     let mut query = sqlx::query(AssertSqlSafe(table.postgres("")));
                     for (place, (_, kind)) in table.columns.iter().enumerate() {
                         let column = chunk.iter().skip(place).step_by(rows.width());
@@ -178,7 +214,8 @@ impl Transaction {
                             Kind::Bytes => query.bind(bytes(column)),
                         };
                     }
-                    query.execute(&mut **inner).await.map(|done| done.rows_affected())
+                    let run = async |inner: &mut PgConnection| query.execute(inner).await;
+                    lent.ask(run).await.map(|done| done.rows_affected())
                 }
             };
             changed += done.map_err(|error| StoreError::of(self.doing, error))?;
@@ -193,14 +230,6 @@ impl Transaction {
             Inner::Postgres(_) => sql.postgres,
         }
     }
-}
-
-/// Begins in a task: a connection whose BEGIN was dropped half way would go back to the pool within a transaction, and the
-/// next one to write on it would be refused.
-async fn begin(pool: &PgPool, begins: &TaskTracker, statement: &'static str) -> Result<Inner, sqlx::Error> {
-    let pool = pool.clone();
-    let begun = begins.spawn(async move { pool.begin_with(statement).await });
-    begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map(Inner::Postgres)
 }
 
 fn ints<'c, 'a: 'c>(column: impl Iterator<Item = &'c Cell<'a>>) -> Vec<Option<i64>> {

@@ -70,22 +70,47 @@ impl Supply {
             before: &record,
             found: &found,
         };
-        let intended = self.0.store.intend(&intent, &self.limits(), now).await?;
+        let intended = self.0.store.intend(&intent, &self.limits(), now).await;
+        if matches!(intended, Err(StoreError::Unavailable { .. })) {
+            self.never_sent(due).await;
+        }
         self.0.tell();
-        let Intended::Kept(attempt) = intended else { return Ok(()) };
-        let in_time = if due.kind.is_cut_class() { CUT_WAITS } else { valid };
+        let Intended::Kept(attempt) = intended? else { return Ok(()) };
+        // What takes supply away leaves while the site is surely ours, or not at all (F36); giving it back waits for nobody.
+        let in_time = if due.kind.is_cut_class() {
+            let soon = Instant::now() + CUT_WAITS;
+            self.0.store.may_act_until().map_or(soon, |until| until.min(soon))
+        } else {
+            Instant::now() + valid
+        };
         let order = FieldOrder {
             command: command(due.kind),
             lane,
             clock: before.clock,
             ahead: valid,
-            expires: Instant::now() + in_time,
+            expires: in_time,
             operator: OperatorCode::from_wire([0; 4]),
         };
         let sent = field.send(&order).await;
         let became = outcome(&sent);
         self.keep_outcome(due, attempt, became).await;
         Ok(())
+    }
+
+    /// Looks whether an intent was kept although the database did not say so, and notes that its frame was never sent: nobody
+    /// else would (F32).
+    async fn never_sent(&self, due: Due) {
+        let open = loop {
+            match self.0.store.open_attempt(due.order, due.point).await {
+                Ok(open) => break open,
+                Err(StoreError::Unavailable { .. }) => tokio::time::sleep(AGAIN).await,
+                Err(_) => return,
+            }
+        };
+        if let Some(open) = open {
+            tracing::warn!(order.id = %due.order, "an intent of order {} was kept unsaid", due.order);
+            self.keep_outcome(due, open, (AttemptOutcome::NotSent, "not_confirmed")).await;
+        }
     }
 
     /// Keeps what became of a frame, however long the database is away: nobody else knows it.

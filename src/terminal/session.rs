@@ -26,6 +26,7 @@ use super::WhatChanged;
 use super::queue::{Grant, Order, What};
 use super::state::Shared;
 use super::station::Station;
+use crate::failpoint::{self, Side};
 use crate::telemetry;
 use ear::Ear;
 use reports::Reports;
@@ -249,8 +250,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), End> {
         let write = async {
+            failpoint::pass(Side::Before, "writing to a terminal").await?;
             self.stream.write_all(bytes).await?;
-            self.stream.flush().await
+            self.stream.flush().await?;
+            failpoint::pass(Side::After, "writing to a terminal").await
         };
         match timeout(WRITE_WITHIN, write).await {
             Ok(Ok(())) => {}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chaobiao::domain::supply::{OrderState, SupplyOrder};
 use chaobiao::domain::{Id, Moment};
+use chaobiao::store::supply::AttemptOutcome;
 use tokio_util::sync::CancellationToken;
 
 use crate::ready::{acting, cut};
@@ -29,6 +30,78 @@ async fn f28_a_process_that_is_killed_within_a_cut_has_sent_it_once() {
     }
     println!("f28: cuts that the meter heard: {heard:?}");
     assert_eq!(heard, [0, 0, 0, 0, 0, 1]);
+}
+
+/// What a cut does that is durable or leaves, from its approval on.
+const STEPS: [&str; 5] = [
+    "arming a supply order",
+    "keeping the intent of a supply order",
+    "sending a frame on a line",
+    "noting what became of a supply order",
+    "noting what was seen of a supply order",
+];
+
+#[tokio::test]
+#[ignore = "long: processes in real time, tests/check.sh ci"]
+async fn f28_f32_killed_or_refused_at_each_named_point_of_a_cut_it_is_sent_once_for_an_attempt() {
+    let mut ends = std::collections::BTreeMap::new();
+    for step in STEPS {
+        for side in ["before", "after"] {
+            for action in ["kill", "fail"] {
+                let end = struck(&format!("{action} 1 {side} {step}"), action == "kill").await;
+                *ends.entry(end).or_insert(0) += 1;
+            }
+        }
+    }
+    println!("f28 f32: outcome of the first attempt and cuts that the meter heard: {ends:?}");
+    assert!(ends.len() > 2, "{ends:?}");
+}
+
+/// Lets one thing happen at a point, and says what became of the first attempt and how many cuts were heard.
+async fn struck(order: &str, is_kill: bool) -> (String, usize) {
+    let street = Street::new(1).await;
+    let port = street.in_real_time().await;
+    let id = approved(&street).await;
+    let mut process = Process::ordered(&street, port, Some(order));
+    let mut is_killed = false;
+    let known = async {
+        loop {
+            if process.has_ended() {
+                assert!(is_kill && !is_killed, "{order}: it ended");
+                is_killed = true;
+                // Whoever comes back within what is under way would only disturb it.
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                process = Process::start(&street, port);
+            }
+            let point = street.houses[0].home.point;
+            if let Some((attempt, looks)) = street.store.last_attempt(id, point).await.unwrap()
+                && (!looks.is_empty() || attempt.outcome == Some(AttemptOutcome::NotSent))
+                && is_killed == is_kill
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(PATIENCE, known).await.is_ok(),
+        "{order}: it stays {:?}",
+        street.view(id).await
+    );
+    process.kill();
+    let view = street.view(id).await;
+    let heard = street.orders(0).len();
+    assert_ne!(view.points[0].state, OrderState::Sending, "{order}");
+    assert!(heard <= view.attempts.len() && view.attempts.len() <= 2, "{order}: {view:?}");
+    assert_eq!(street.is_open(0), heard > 0, "{order}: {view:?}");
+    let outcome = format!("{:?}", view.attempts.first().and_then(|attempt| attempt.outcome));
+    assert!(
+        !outcome.contains("NotSent") || heard < view.attempts.len(),
+        "{order}: said not to be sent, and heard"
+    );
+    tokio::time::pause();
+    street.close().await;
+    (outcome, heard)
 }
 
 /// Says how many cuts the meter has heard in the end.
@@ -96,16 +169,27 @@ struct Process(Child);
 
 impl Process {
     fn start(street: &Street, port: u16) -> Self {
+        Self::ordered(street, port, None)
+    }
+
+    /// One that is killed or refused something at a named point.
+    fn ordered(street: &Street, port: u16, order: Option<&str>) -> Self {
         let present = street.clock.now().micros();
         let given = format!("{} {port} {present}", street.folder.path().display());
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["process::head_end_that_is_killed", "--exact", "--ignored", "--nocapture"])
             .env(STREET, given)
+            .envs(order.map(|order| (chaobiao::failpoint::ORDER, order)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
         Self(child.unwrap())
+    }
+
+    /// Whether it has ended.
+    fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
     }
 
     /// SIGKILL.
@@ -127,6 +211,7 @@ impl Drop for Process {
 async fn head_end_that_is_killed() {
     let Ok(given) = std::env::var(STREET) else { return };
     let [folder, port, present] = given.split(' ').collect::<Vec<_>>()[..] else { panic!("{given}") };
+    chaobiao::failpoint::arm_from_environment().unwrap();
     let present = Moment::from_micros(present.parse().unwrap());
     let head_end = HeadEnd::elsewhere(&PathBuf::from(folder), port.parse().unwrap(), present).await;
     head_end.supply.run(&CancellationToken::new()).await;

@@ -75,7 +75,7 @@ impl Cluster {
 }
 
 /// Where `initdb` and `postgres` are.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let named = std::env::var_os("CHAOBIAO_TEST_PG_BIN").map(PathBuf::from);
     let asked = || {
         let asked = Command::new("pg_config").arg("--bindir").output().ok()?;
@@ -108,7 +108,7 @@ fn has_initdb(path: &Path) -> bool {
 }
 
 /// In memory where that is possible, so that waiting for the disk costs nothing; who measures names a folder on a disk.
-fn fast_folder() -> PathBuf {
+pub(crate) fn fast_folder() -> PathBuf {
     if let Some(named) = std::env::var_os("CHAOBIAO_TEST_PG_FOLDER") {
         return named.into();
     }
@@ -117,7 +117,7 @@ fn fast_folder() -> PathBuf {
 }
 
 /// User and group to run the server as.
-fn unprivileged() -> (u32, u32) {
+pub(crate) fn unprivileged() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").unwrap();
     let ids = |name: &str| {
         let line = users.lines().find(|line| line.starts_with(&format!("{name}:")))?;

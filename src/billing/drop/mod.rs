@@ -15,6 +15,7 @@ use csv::StringRecord;
 
 use super::sink::{BillingSink, KeyReceipt, SinkError, Taken};
 use crate::domain::Day;
+use crate::failpoint::{self, Side};
 use crate::store::billing::{OutboxRecord, SaidLine};
 
 /// A receiver by files.
@@ -131,7 +132,9 @@ impl CsvSink {
         let mut made = File::create(&unfinished).map_err(failed)?;
         made.write_all(&bytes).map_err(failed)?;
         made.sync_all().map_err(failed)?;
+        failpoint::pass_blocking(Side::Before, "giving a billing file its name").map_err(failed)?;
         fs::rename(&unfinished, file).map_err(failed)?;
+        failpoint::pass_blocking(Side::After, "giving a billing file its name").map_err(failed)?;
         self.keep_names()
     }
 

@@ -290,6 +290,24 @@ impl Store {
         Ok(Some((attempt, looks.into_iter().filter_map(look).collect())))
     }
 
+    /// The attempt that a point is being sent, if there is one. Whatever is still being committed is waited for.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn open_attempt(
+        &self,
+        order: Id<SupplyOrder>,
+        point: Id<MeteringPoint>,
+    ) -> Result<Option<Id<Attempt>>, StoreError> {
+        let mut waiting = self.change_supply("looking for an intent of a supply order").await?;
+        let head = Head::load(&mut waiting, order).await?;
+        if head.point(point)?.state != OrderState::Sending {
+            return Ok(None);
+        }
+        let row: Option<AttemptRow> = waiting.row(LAST, &[order.into(), point.into()]).await?;
+        row.map(|row| attempt(row).map(|attempt| attempt.id)).transpose()
+    }
+
     /// The attempts of an order, in order of time.
     ///
     /// # Errors

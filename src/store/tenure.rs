@@ -1,0 +1,235 @@
+//! Which of several instances serves a site: a lease in the database with a token that rises (F36).
+//!
+//! - **One holder.** The site can be taken when its lease has run out by the clock of the database, and each taking raises the
+//!   token.
+//! - **An older holder writes nothing.** Every transaction of a store that [holds](Store::holding) a tenure looks at the token
+//!   right before its commit and locks it until then; so a taker waits for the commit, or the commit finds the taker's token
+//!   and fails with [`StoreError::Overtaken`].
+//! - **An older holder sends nothing.** Whoever sends asks [`Store::may_act_until`]: that is shorter than the lease, counted from
+//!   before it was asked for, and by a clock that nobody sets. It needs no answer from a database that may be away.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Store;
+use super::engine::{Address, Engine, Pooling};
+use super::error::StoreError;
+use super::sql::Sql;
+use super::transaction::Transaction;
+use crate::domain::Moment;
+
+/// Who serves a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its name, as it gave it.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Since when.
+    pub since: Moment,
+    /// Rises with each that takes the site over.
+    pub token: i64,
+}
+
+/// What came of wanting to serve a site.
+#[derive(Debug)]
+pub enum Taken {
+    /// It is ours.
+    Ours(Tenure),
+    /// Somebody else has it.
+    Held(Holder),
+}
+
+/// A site that is ours for as long as we renew the lease. Clones are the same tenure.
+#[derive(Clone, Debug)]
+pub struct Tenure(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    token: i64,
+    /// A connection of its own: however busy the others are, the lease is renewed.
+    engine: Engine,
+    valid_until: Mutex<Instant>,
+    overtaken: CancellationToken,
+}
+
+impl Tenure {
+    /// Takes the site whose database this is, if nobody else has it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot; its tables must be those of this version.
+    pub async fn take(address: &Address, name: &str, version: &str) -> Result<Taken, StoreError> {
+        let engine =
+            Engine::open(address, Pooling { connections: 1, answers_within: ANSWERS_WITHIN }).await?;
+        let asked_at = Instant::now();
+        let mut taking = Transaction::write(&engine).await?.doing("taking the site");
+        let lease = micros(LEASE);
+        let token: Option<(i64,)> = taking.row(TAKE, &[name.into(), version.into(), lease.into()]).await?;
+        let Some((token,)) = token else {
+            let holder = holder(&mut taking).await?;
+            // It waits for every connection to come back.
+            drop(taking);
+            engine.close().await;
+            return Ok(Taken::Held(holder));
+        };
+        taking.commit().await?;
+        let valid_until = Mutex::new(asked_at + ACTS);
+        Ok(Taken::Ours(Self(Arc::new(Inner {
+            token,
+            engine,
+            valid_until,
+            overtaken: CancellationToken::new(),
+        }))))
+    }
+
+    /// Renews the lease until `stop`, or until somebody else has the site.
+    pub async fn keep(&self, stop: &CancellationToken) {
+        let Inner { overtaken, valid_until, .. } = &*self.0;
+        let mut was_valid = true;
+        while !stop.is_cancelled() && !overtaken.is_cancelled() {
+            let asked_at = Instant::now();
+            match timeout(ANSWERS_WITHIN, self.renew()).await {
+                Ok(Ok(true)) => {
+                    *valid_until.lock().unwrap_or_else(PoisonError::into_inner) = asked_at + ACTS;
+                    if !std::mem::replace(&mut was_valid, true) {
+                        tracing::warn!("the site is still ours: orders and billing values go out again");
+                    }
+                }
+                Ok(Ok(false)) => {
+                    overtaken.cancel();
+                    tracing::error!("another instance has taken the site over");
+                }
+                Ok(Err(_)) | Err(_) => {
+                    if was_valid && Instant::now() >= self.valid_until() {
+                        was_valid = false;
+                        tracing::error!(
+                            "the site may not be ours any more: no order and no billing value goes out"
+                        );
+                    }
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep(RENEW) => {}
+            }
+        }
+    }
+
+    async fn renew(&self) -> Result<bool, StoreError> {
+        let mut renewing = Transaction::write(&self.0.engine).await?.doing("keeping the site");
+        let renewed = renewing.execute(RENEWED, &[self.0.token.into(), micros(LEASE).into()]).await?;
+        renewing.commit().await?;
+        Ok(renewed > 0)
+    }
+
+    /// Gives the site to whoever waits for it.
+    pub async fn give_up(&self) {
+        let given = async {
+            let mut giving = Transaction::write(&self.0.engine).await?.doing("giving the site up");
+            giving.execute(GIVEN, &[self.0.token.into()]).await?;
+            giving.commit().await
+        };
+        if !matches!(timeout(ANSWERS_WITHIN, given).await, Ok(Ok(()))) {
+            tracing::warn!("the site is not given up: it can be taken when its lease has run out");
+        }
+        self.0.engine.close().await;
+    }
+
+    /// Returns when somebody else has the site.
+    pub async fn overtaken(&self) {
+        self.0.overtaken.cancelled().await;
+    }
+
+    /// Rises with each that takes the site over.
+    #[must_use]
+    pub fn token(&self) -> i64 {
+        self.0.token
+    }
+
+    pub(super) fn is_overtaken(&self) {
+        self.0.overtaken.cancel();
+    }
+
+    /// Until when something may be sent.
+    #[must_use]
+    pub fn valid_until(&self) -> Instant {
+        if self.0.overtaken.is_cancelled() {
+            return Instant::now();
+        }
+        *self.0.valid_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// The same store, of the instance that serves the site: what it writes is refused once another has taken over.
+    #[must_use]
+    pub fn holding(self, tenure: Option<Tenure>) -> Self {
+        Self { tenure, ..self }
+    }
+
+    /// Until when something may be sent to a relay or a receiver; `None` where nobody else can serve the site.
+    #[must_use]
+    pub fn may_act_until(&self) -> Option<Instant> {
+        self.tenure.as_ref().map(Tenure::valid_until)
+    }
+
+    /// Whether something may be sent to a receiver now.
+    #[must_use]
+    pub fn may_act(&self) -> bool {
+        self.may_act_until().is_none_or(|until| Instant::now() < until)
+    }
+
+    /// Who has served the site last; no name before the first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn holder(&self) -> Result<Holder, StoreError> {
+        holder(&mut self.read("reading who serves the site").await?).await
+    }
+}
+
+async fn holder(reading: &mut Transaction) -> Result<Holder, StoreError> {
+    let found: Option<(String, String, i64, i64)> = reading.row(HOLDER, &[]).await?;
+    let (name, version, since, token) = found.unwrap_or_default();
+    Ok(Holder { name, version, since: Moment::from_micros(since), token })
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+const TAKE: Sql = Sql {
+    sqlite: "UPDATE site_tenure SET token = token + 1, holder = $1, version = $2, \
+        taken_at = CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER), \
+        until = CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) + $3 \
+        WHERE until < CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) RETURNING token",
+    postgres: "UPDATE site_tenure SET token = token + 1, holder = $1, version = $2, \
+        taken_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, \
+        until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $3 \
+        WHERE until < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint RETURNING token",
+};
+
+const RENEWED: Sql = Sql {
+    sqlite: "UPDATE site_tenure SET until = CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) + $2 \
+        WHERE token = $1",
+    postgres: "UPDATE site_tenure SET until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $2 \
+        WHERE token = $1",
+};
+
+const GIVEN: &str = "UPDATE site_tenure SET until = 0 WHERE token = $1";
+const HOLDER: &str = "SELECT holder, version, taken_at, token FROM site_tenure";
+/// Whether a token is still that of the holder; a taker waits until the transaction that asks has ended.
+pub(super) const IS_OURS: Sql = Sql {
+    sqlite: "SELECT token FROM site_tenure WHERE token = $1",
+    postgres: "SELECT token FROM site_tenure WHERE token = $1 FOR SHARE",
+};
+
+/// How long a site is ours without being asked for again, by the clock of the database.
+const LEASE: Duration = Duration::from_secs(10);
+/// How long something may be sent after the lease was asked for.
+const ACTS: Duration = Duration::from_secs(4);
+const RENEW: Duration = Duration::from_secs(1);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);

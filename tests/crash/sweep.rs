@@ -1,0 +1,152 @@
+//! The sweep: n = 1, 2, 3 and so on, until a service meets no n-th point (R8).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::time::Instant;
+
+use crate::names;
+use crate::postgres::Cluster;
+use crate::site::{Left, METERS, Site, today};
+
+/// A delay is longer than whoever is asked is waited for, and shorter than a lease.
+const ACTIONS: [&str; 3] = ["kill", "fail", "delay:2500"];
+
+/// What was done, by action, and what came of it.
+#[derive(Default)]
+struct Tally {
+    struck: BTreeMap<(String, String), usize>,
+    repeated: usize,
+}
+
+/// Two sites that are served at once: most of a service is waiting.
+struct Sites {
+    sites: Vec<Site>,
+    expected: Left,
+    /// The points of a service that nobody disturbs, in their order.
+    points: Vec<String>,
+}
+
+impl Sites {
+    async fn open(cluster: Option<&'static Cluster>) -> Self {
+        let mut sites = Vec::new();
+        for _ in 0..2 {
+            sites.push(Site::open(cluster).await);
+        }
+        let first = sites[0].live("quiet", None, None).await;
+        assert_eq!(first.struck, None);
+        assert_eq!(first.left.readings.len(), METERS * (10 * 2 + 1), "{:#?}", first.left.readings);
+        assert_eq!(first.left.pushed.len(), first.left.filed.len(), "{:#?}", first.left);
+        let other = sites[1].live("quiet", None, None).await;
+        assert_eq!(other.left, first.left, "two that nobody disturbs end alike");
+        let mut points = first.met;
+        points.extend(other.met.into_iter().filter(|point| !points.contains(point)).collect::<Vec<_>>());
+        Self { sites, expected: first.left, points }
+    }
+
+    /// Carries out the orders that `order` gives for 0, 1, 2 and so on, up to the first that meets no point.
+    async fn sweep(&self, name: &str, order: impl Fn(usize) -> Option<String>) -> Tally {
+        let next = AtomicUsize::new(0);
+        let work = async |site: &Site, tally: &mut Tally| {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(order) = order(number) else { return };
+                let lived = site.live(&format!("{name}_{number}"), Some(&order), Some(&self.expected)).await;
+                assert_eq!(lived.left, self.expected, "{order} struck {:?}", lived.struck);
+                let Some(struck) = lived.struck else {
+                    // Others may still be about lower numbers.
+                    next.store(usize::MAX / 2, Ordering::Relaxed);
+                    return;
+                };
+                let action = order.split(' ').next().unwrap_or_default().to_owned();
+                *tally.struck.entry((struck, action)).or_default() += 1;
+                tally.repeated += lived.repeated;
+            }
+        };
+        let (mut one, mut other) = (Tally::default(), Tally::default());
+        tokio::join!(work(&self.sites[0], &mut one), work(&self.sites[1], &mut other));
+        for (struck, count) in other.struck {
+            *one.struck.entry(struck).or_default() += count;
+        }
+        one.repeated += other.repeated;
+        one
+    }
+}
+
+/// Each point once, with each action, the first time it is met.
+async fn each_name(cluster: Option<&'static Cluster>) {
+    let (began, day) = (Instant::now(), today());
+    let sites = Sites::open(cluster).await;
+    let names: BTreeSet<String> = sites.points.iter().cloned().collect();
+    names::are_those_of_a_night(&names, cluster.is_some());
+    let orders: Vec<String> =
+        names.iter().flat_map(|name| ACTIONS.map(|action| format!("{action} 1 {name}"))).collect();
+    let tally = sites.sweep("name", |number| orders.get(number).cloned()).await;
+    if today() != day {
+        println!("midnight came in between: nothing was compared");
+        return;
+    }
+    let struck = tally.struck.values().sum::<usize>();
+    println!(
+        "f26 f27: {} points of {} names in a service; {struck} of {} orders struck, {} keys came again, {} s",
+        sites.points.len(),
+        names.len(),
+        orders.len(),
+        tally.repeated,
+        began.elapsed().as_secs()
+    );
+    assert_eq!(struck, orders.len(), "not struck: {:?}", tally.struck);
+    assert!(tally.repeated > 0, "no push was ever repeated");
+}
+
+/// Every point there is, with each action, as many times over as `CHAOBIAO_SWEEPS` says.
+async fn every_point(cluster: Option<&'static Cluster>) {
+    let sweeps = std::env::var("CHAOBIAO_SWEEPS").ok().and_then(|count| count.parse().ok()).unwrap_or(1);
+    let mut sites = (Sites::open(cluster).await, today());
+    for sweep in 0..sweeps {
+        for action in ACTIONS {
+            let began = Instant::now();
+            if sites.1 != today() {
+                sites = (Sites::open(cluster).await, today());
+            }
+            let name = format!("sweep{sweep}_{}", action.split(':').next().unwrap_or_default());
+            let tally = sites.0.sweep(&name, |number| Some(format!("{action} {}", number + 1))).await;
+            let struck = tally.struck.values().sum::<usize>();
+            println!(
+                "f26 f27: sweep {sweep}, {action} at {struck} points of {} names, {} keys came again, {} s",
+                tally.struck.len(),
+                tally.repeated,
+                began.elapsed().as_secs()
+            );
+            let least =
+                if action == "kill" { sites.0.points.len() / 2 } else { sites.0.points.len() * 4 / 5 };
+            assert!(struck >= least, "{struck} points of {} were met", sites.0.points.len());
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: tests/check.sh ci"]
+async fn f26_f27_i21_at_each_named_point_a_kill_a_failure_and_a_delay_change_nothing() {
+    each_name(None).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: tests/check.sh ci"]
+async fn f26_f27_f32_at_each_named_point_nothing_changes_on_postgres() {
+    let Some(cluster) = Cluster::shared() else { return };
+    each_name(Some(cluster)).await;
+}
+
+#[tokio::test]
+#[ignore = "takes an hour: tests/check.sh nightly"]
+async fn f26_f27_i21_the_sweep_of_every_point() {
+    every_point(None).await;
+}
+
+#[tokio::test]
+#[ignore = "takes an hour: tests/check.sh nightly"]
+async fn f26_f27_i21_the_sweep_of_every_point_on_postgres() {
+    let Some(cluster) = Cluster::shared() else { return };
+    every_point(Some(cluster)).await;
+}

@@ -1,0 +1,104 @@
+//! A PostgreSQL of one test, which can be stopped without a word and begun again.
+
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::time::sleep;
+
+use crate::postgres::{fast_folder, programs, unprivileged};
+
+pub(crate) struct Server {
+    folder: PathBuf,
+    programs: PathBuf,
+    /// Its standard input keeps the server alive.
+    shell: Option<Child>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Server {
+    /// A running server with an empty database `site`; `None` where PostgreSQL is not installed.
+    pub(crate) async fn start() -> Option<Self> {
+        let programs = programs()?;
+        let folder = tempfile::Builder::new().prefix("amr-pg-").tempdir_in(fast_folder()).unwrap().keep();
+        if std::fs::metadata(&folder).unwrap().uid() == 0 {
+            let (user, group) = unprivileged();
+            chown(&folder, Some(user), Some(group)).unwrap();
+        }
+        let mut server = Self { folder, programs, shell: None };
+        let mut made = server.command("exec \"$1/initdb\" -D \"$2/data\" -U amr -A trust -E UTF8 --no-sync --no-instructions >/dev/null");
+        assert!(made.status().unwrap().success());
+        server.begin().await;
+        // No superuser, whom no limit holds.
+        server.tell("CREATE ROLE site LOGIN").await;
+        server.tell("CREATE DATABASE site OWNER site").await;
+        Some(server)
+    }
+
+    /// Begins it again.
+    pub(crate) async fn begin(&mut self) {
+        let script = "exec >>\"$2/log\" 2>&1\n\
+            \"$1/postgres\" -D \"$2/data\" -k \"$2\" -c listen_addresses= -c shared_buffers=32MB -c timezone=UTC </dev/null &\n\
+            server=$!\ncat >/dev/null\nkill -QUIT $server\nwait $server\n";
+        let mut command = self.command(script);
+        self.shell = Some(command.stdin(Stdio::piped()).spawn().unwrap());
+        drop(self.connect().await);
+    }
+
+    /// Ends it as a loss of power does: it writes nothing more and says nothing.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut shell) = self.shell.take() {
+            drop(shell.stdin.take());
+            let _ = shell.wait();
+        }
+    }
+
+    /// Runs a statement beside whoever is being tested.
+    pub(crate) async fn tell(&self, sql: &str) {
+        let mut connection = self.connect().await;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    pub(crate) async fn connect(&self) -> PgConnection {
+        let folder = self.folder.to_str().unwrap().replace('/', "%2F");
+        for _ in 0..750 {
+            if let Ok(connection) = PgConnection::connect(&format!("postgres://amr@{folder}/postgres")).await
+            {
+                return connection;
+            }
+            // Another process begins: there is no event to wait for here.
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it did not start:\n{}", std::fs::read_to_string(self.folder.join("log")).unwrap_or_default());
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join(".s.PGSQL.5432")
+    }
+
+    fn command(&self, script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg("sh").arg(&self.programs).arg(&self.folder).current_dir("/");
+        command.stdin(Stdio::null()).env_remove("PGDATA").env("LC_ALL", "C.UTF-8");
+        if std::fs::metadata(Path::new(&self.folder)).unwrap().uid() != nix_uid() {
+            let (user, group) = unprivileged();
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+/// Whose files this process makes.
+fn nix_uid() -> u32 {
+    tempfile::tempfile().unwrap().metadata().unwrap().uid()
+}
