@@ -82,6 +82,13 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0018-a-terminal-is-believed-when-the-meter-has-said-the-same.md")]
     pub mod d0018_a_terminal_is_believed_when_the_meter_has_said_the_same {}
+
+    #[doc = include_str!("decisions/0019-a-restored-database-hands-orders-in-flight-to-people.md")]
+    pub mod d0019_a_restored_database_hands_orders_in_flight_to_people {}
+
+    #[doc = include_str!("decisions/0020-handlers-lose-their-type-in-the-registry.md")]
+    pub mod d0020_handlers_lose_their_type_in_the_registry {}
+
     #[doc = include_str!("decisions/0021-a-database-that-is-away-holds-collection-up.md")]
     pub mod d0021_a_database_that_is_away_holds_collection_up {}
     #[doc = include_str!("decisions/0022-a-site-is-held-by-a-lease.md")]
