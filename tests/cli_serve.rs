@@ -1,6 +1,9 @@
 //! The head-end as a process of its own: served, stopped, killed and begun again, against simulated meters in another.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
+#[path = "support/ports.rs"]
+mod ports;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -41,18 +44,12 @@ fn succeed(command: &mut Command) -> Output {
     output
 }
 
-/// A port that was free a moment ago, with room for some more behind it.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 impl Office {
     /// Draws a world of a few meters on two lines, lets it live, and brings its archive in, as the README says.
     fn open(meters: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let port = free_port().min(60_000);
+        let port = ports::two_free();
         let (world, archive, config) = (path("world.toml"), path("archive.csv"), path("chaobiao.toml"));
         let drawn = succeed(chaobiao().args([
             "simulate",

@@ -295,16 +295,17 @@ mod tests {
             assert_eq!((read.compared(&around), read.quality(&around)), (compared, quality), "{value}");
         }
         // Ten kilowatts and six digits: a figure too many, a figure too few, and the register's end.
+        let kwh = |whole: i64| whole * 10_000;
         let limits = RegisterLimits::new(Item::parse("1.8.0").unwrap(), 6, 10_000);
         let within = |before, after| Around { before, after, limits, ..Around::default() };
-        let (first, last) = (state(0, 90_000_0000), state(9, 90_090_0000));
+        let (first, last) = (state(0, kwh(90_000)), state(9, kwh(90_090)));
         for (value, around, quality) in [
-            (90_089_0000, within(first, last), Quality::Suspect(Suspicion::LargeStep)),
-            (90_000_0000, within(first, last), Quality::Good),
-            (900_000_0000, within(first, None), Quality::Suspect(Suspicion::LargeStep)),
-            (9_000_0000, within(None, last), Quality::Suspect(Suspicion::LargeStep)),
-            (9_000_0000, within(first, None), Quality::Suspect(Suspicion::BackwardStep)),
-            (10_0000, within(state(0, 999_999_0000), None), Quality::Suspect(Suspicion::BackwardStep)),
+            (kwh(90_089), within(first, last), Quality::Suspect(Suspicion::LargeStep)),
+            (kwh(90_000), within(first, last), Quality::Good),
+            (kwh(900_000), within(first, None), Quality::Suspect(Suspicion::LargeStep)),
+            (kwh(9_000), within(None, last), Quality::Suspect(Suspicion::LargeStep)),
+            (kwh(9_000), within(first, None), Quality::Suspect(Suspicion::BackwardStep)),
+            (kwh(10), within(state(0, kwh(999_999)), None), Quality::Suspect(Suspicion::BackwardStep)),
         ] {
             assert_eq!(read(value).quality(&around), quality, "{value}");
         }

@@ -8,6 +8,8 @@
 )]
 
 mod names;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../billing/receiver.rs"]

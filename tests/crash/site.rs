@@ -13,6 +13,7 @@ use chaobiao::store::{Address, Migrations, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
+use crate::ports;
 use crate::postgres::Cluster;
 use crate::receiver::{Receiver, SECRET, takes};
 
@@ -98,8 +99,7 @@ impl Site {
     pub(crate) async fn open(cluster: Option<&'static Cluster>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let port = port.min(60_000).to_string();
+        let port = ports::two_free().to_string();
         let (world, archive, drawn) = (path("world.toml"), path("archive.csv"), path("drawn.toml"));
         let meters = METERS.to_string();
         let mut draw = chaobiao();

@@ -10,6 +10,8 @@
 mod lease;
 mod night;
 mod pool;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/postgres.rs"]
 #[expect(dead_code, reason = "its server runs until the process ends; here one is stopped")]
 mod postgres;

@@ -12,6 +12,7 @@ use chaobiao::domain::RunState;
 use chaobiao::store::{Address, Migrations, Store};
 use tokio::time::{Instant, sleep};
 
+use crate::ports;
 use crate::proxy::{Manner, Proxy};
 use crate::receiver::{Receiver, SECRET, takes};
 use crate::server::Server;
@@ -61,8 +62,7 @@ impl Served {
     pub(crate) async fn start(server: &Server, proxy: &Proxy) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let (meters, port) = (METERS.to_string(), port.min(60_000).to_string());
+        let (meters, port) = (METERS.to_string(), ports::two_free().to_string());
         let (world, archive, config) = (path("world.toml"), path("archive.csv"), path("chaobiao.toml"));
         let mut draw = chaobiao();
         draw.args(["simulate", "world", "--meters", &meters, "--lines", "1", "--seed", "5", "--plain"]);
