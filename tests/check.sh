@@ -47,7 +47,7 @@ check() {
 long_runs() {
     step cargo test --locked -p chaobiao --test night --test cli_serve --test cli_demo --test browser -- --ignored --nocapture
     step cargo test --locked -p chaobiao --test supply f28 -- --ignored --nocapture
-    step cargo test --locked -p chaobiao --test crash named_point -- --ignored --nocapture
+    step cargo test --locked -p chaobiao --test crash f26_f27_i21_at_each -- --ignored --nocapture
     step cargo test --locked -p chaobiao --test database_away -- --ignored --nocapture --skip minute
 }
 

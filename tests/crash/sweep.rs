@@ -132,7 +132,7 @@ async fn f26_f27_i21_at_each_named_point_a_kill_a_failure_and_a_delay_change_not
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: tests/check.sh ci"]
+#[ignore = "takes a quarter of an hour, since each kill is waited out by the lease: tests/check.sh nightly"]
 async fn f26_f27_f32_at_each_named_point_nothing_changes_on_postgres() {
     let Some(cluster) = Cluster::shared() else { return };
     each_name(Some(cluster)).await;
