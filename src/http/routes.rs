@@ -176,8 +176,8 @@ fn method(described: &HttpMethod) -> (Method, MethodFilter) {
 }
 
 /// A handler without its type. The router wraps a handler in some twenty layers, and at each the compiler proves anew
-/// that the whole future of the handler, down to the database, may be sent; behind this it proves it once. Two thirds
-/// of the time of a build went there.
+/// that the whole future of the handler, down to the database, may be sent; behind this it proves it once. Of its walk
+/// through the program, 126 s, 100 s went there.
 #[derive(Clone)]
 struct Erased(Arc<dyn Fn(Request, Services) -> Answer + Send + Sync>);
 
