@@ -51,13 +51,14 @@ pub(crate) fn batch(
 ) -> Batch {
     let mut batch = Batch::default();
     let of = Day::from_number(day).unwrap();
+    let instant = |slot| Moment::from_micros(start(day) + slot * (86_400_000_000 / SLOTS));
     for meter in meters {
         let fetch = Fetch {
             id: store.new_fetch_id(now(day)),
             meter: Id::new(meter),
             items: vec![item()],
-            from: of.start(),
-            until: of.next().start(),
+            from: instant(slots.start),
+            until: instant(slots.end - 1),
             source: Source::LoadRecord,
             collected_at: now(day),
             frames: vec![0x68; 40],

@@ -50,8 +50,8 @@ pub(crate) async fn ask(store: &Store, direct: &mut PgConnection) {
             "meters without a whole day",
             150,
             format!(
-                "SELECT m.id FROM generate_series(1, {meters}) AS m (id) LEFT JOIN interval_day d ON d.meter_id = m.id AND d.item = {key} \
-                AND d.day = {today} WHERE d.v IS NULL OR cardinality(d.v) < 96 OR array_position(d.v, NULL) IS NOT NULL"
+                "SELECT m.id FROM generate_series(1, {meters}) AS m (id) WHERE NOT EXISTS (SELECT 1 FROM interval_day d \
+                WHERE d.meter_id = m.id AND d.item = {key} AND d.day = {today} AND cardinality(d.v) = 96 AND array_position(d.v, NULL) IS NULL)"
             ),
             format!(
                 "SELECT m.id FROM generate_series(1, {meters}) AS m (id) LEFT JOIN (SELECT meter_id, count(*) AS n FROM narrow \
@@ -74,8 +74,9 @@ pub(crate) async fn ask(store: &Store, direct: &mut PgConnection) {
             "the day's use of every meter",
             150,
             format!(
-                "SELECT a.meter_id, b.v[1] - a.v[1] FROM interval_day a JOIN interval_day b ON b.meter_id = a.meter_id AND b.item = a.item \
-                AND b.day = {today} WHERE a.item = {key} AND a.day = {yesterday}"
+                "SELECT a.meter_id, b.value - a.value FROM \
+                (SELECT meter_id, v[1] AS value FROM interval_day WHERE item = {key} AND day = {yesterday} OFFSET 0) a JOIN \
+                (SELECT meter_id, v[1] AS value FROM interval_day WHERE item = {key} AND day = {today} OFFSET 0) b USING (meter_id)"
             ),
             format!(
                 "SELECT a.meter_id, b.value - a.value FROM narrow a JOIN narrow b ON b.meter_id = a.meter_id AND b.item = a.item \

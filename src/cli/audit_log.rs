@@ -198,10 +198,7 @@ impl<'a> Line<'a> {
 }
 
 async fn open(place: &Place) -> Result<(Store, Option<crate::config::Config>), CliError> {
-    let found = place.find()?;
-    if found.is_missing() {
-        return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
-    }
+    let found = place.there()?;
     let store = found.open(Migrations::Check).await?;
     Ok((store, found.config))
 }

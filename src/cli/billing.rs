@@ -80,18 +80,9 @@ impl BillingCommand {
     }
 }
 
-/// The database, which must be there.
-fn there(place: &Place) -> Result<Found, CliError> {
-    let found = place.find()?;
-    if found.is_missing() {
-        return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
-    }
-    Ok(found)
-}
-
 impl List {
     async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let found = there(&self.place)?;
+        let found = self.place.there()?;
         let rules = found.config.as_ref().map(Rules::of);
         if self.open && rules.is_none() {
             return Err(CliError::Usage(

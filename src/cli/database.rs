@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{CliError, with_causes};
 use crate::config::Config;
+use crate::domain::ArchiveEntry;
 use crate::store::{Address, Migrations, Store, StoreError};
 
 /// Which configuration and which database.
@@ -51,6 +52,15 @@ impl Place {
         };
         Ok(Found { config, address })
     }
+
+    /// The same, where the database must be there.
+    pub(super) fn there(&self) -> Result<Found, CliError> {
+        let found = self.find()?;
+        if found.is_missing() {
+            return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
+        }
+        Ok(found)
+    }
 }
 
 impl Found {
@@ -65,6 +75,14 @@ impl Found {
             CliError::Failed(format!("{} cannot be used: {}", self.address.place(), with_causes(&error)))
         };
         Store::open(&self.address, migrations).await.map_err(failed)
+    }
+
+    /// All of its archive.
+    pub(super) async fn archive(&self) -> Result<Vec<ArchiveEntry>, CliError> {
+        let store = self.open(Migrations::Check).await?;
+        let entries = store.archive_entries().await.map_err(|error| store_error(&error));
+        store.close().await;
+        entries
     }
 }
 

@@ -41,11 +41,14 @@ mod user;
 mod watch;
 mod who;
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::archive::MOST_BYTES;
 use crate::telemetry::with_causes;
 
 /// Automatic meter reading for DL/T 645 electricity meters (抄表).
@@ -185,6 +188,15 @@ fn block_on_all<T>(task: impl Future<Output = Result<T, CliError>>) -> Result<T,
 /// A line to whoever watches; nothing is left to do when standard error is gone.
 fn talk(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// What stands in a file that people wrote, as far as one may be long; who takes it apart says when it is longer.
+fn file_of_people(file: &Path) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let read = File::open(file).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    read.map_err(|error| CliError::Usage(format!("{}: {error}", file.display())))?;
+    Ok(bytes)
 }
 
 /// One JSON object on a line of its own.

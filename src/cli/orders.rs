@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::database::{Found, Place, store_error};
+use super::database::{Place, store_error};
 use super::who::Who;
 use super::{CliError, talk};
 use crate::clock::Clock;
@@ -249,10 +249,7 @@ struct Site {
 
 impl Site {
     async fn open(place: &Place) -> Result<Self, CliError> {
-        let found: Found = place.find()?;
-        if found.is_missing() {
-            return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
-        }
+        let found = place.there()?;
         let ceilings = |config: &Config| config.supply.ceilings;
         let ceilings = found.config.as_ref().map_or(Ceilings::BUILT_IN, ceilings);
         Ok(Self { store: found.open(Migrations::Check).await?, clock: Clock::system(), ceilings })

@@ -1,6 +1,6 @@
 //! `chaobiao readings`: what people have read, at the office or in front of the meter, from a file.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::database::{Place, store_error};
 use super::who::Who;
-use super::{CliError, talk, write_json};
+use super::{CliError, file_of_people, talk, write_json};
 use crate::archive::reads::{manual_reads, read_reads};
-use crate::archive::{Faults, MOST_BYTES, Told};
+use crate::archive::{Faults, Told};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
 use crate::domain::access::{Acting, Action};
@@ -97,11 +97,8 @@ impl Readings {
 
 impl Import {
     async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let bytes = self.bytes()?;
-        let found = self.place.find()?;
-        if found.is_missing() {
-            return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
-        }
+        let bytes = file_of_people(&self.file)?;
+        let found = self.place.there()?;
         let store = found.open(Migrations::Check).await?;
         let profiles = found.config.map(|config| config.profiles).unwrap_or_default();
         let done = self.import(out, &store, &profiles, &bytes).await;
@@ -148,14 +145,6 @@ impl Import {
             "proposal {id} waits for another person at /proposals/{id}  变更 {id} 待另一人在控制台确认"
         ));
         Ok(())
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, CliError> {
-        let mut bytes = Vec::new();
-        let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-        let read = std::fs::File::open(&self.file).and_then(|file| file.take(most).read_to_end(&mut bytes));
-        read.map_err(|error| CliError::Usage(format!("{}: {error}", self.file.display())))?;
-        Ok(bytes)
     }
 
     /// The reads of the file, of meters that were there.

@@ -11,14 +11,13 @@ use serde::Serialize;
 
 use super::CliError;
 use super::asker::{Asker, monotonic};
-use super::database::{Place, store_error};
+use super::database::Place;
 use super::line::{ParityArg, PathArgs};
 use super::progress::status;
 use crate::clock::Clock;
 use crate::config;
 use crate::domain::ArchiveEntry;
 use crate::link::Rate;
-use crate::store::Migrations;
 
 mod against;
 mod facts;
@@ -158,14 +157,8 @@ impl Scan {
     /// The archive, where something is to be held against it.
     async fn archived(&self) -> Result<Option<Vec<ArchiveEntry>>, CliError> {
         let Some(line) = &self.against else { return Ok(None) };
-        let found = self.archive.find()?;
-        if found.is_missing() {
-            return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
-        }
-        let store = found.open(Migrations::Check).await?;
-        let entries = store.archive_entries().await.map_err(|error| store_error(&error));
-        store.close().await;
-        let entries = entries?;
+        let found = self.archive.there()?;
+        let entries = found.archive().await?;
         let is_configured =
             found.config.as_ref().is_some_and(|config| config.lines.iter().any(|known| known.name == *line));
         if is_configured || entries.iter().any(|entry| entry.meter.path.line() == line) {

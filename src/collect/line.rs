@@ -155,7 +155,7 @@ impl LineRun {
         if batch.is_empty() {
             return;
         }
-        let slots: usize = batch.curves.iter().map(|(_, curve)| curve.filled().count()).sum();
+        let slots: usize = batch.curves.iter().map(|(_, curve)| curve.count()).sum();
         let mut slots = u64::try_from(slots).unwrap_or(u64::MAX);
         if self.inner.writer.save(batch).await.is_none() {
             slots = 0;

@@ -363,6 +363,6 @@ const fn does_not_say(missed: &Missed) -> bool {
 }
 
 fn filled(batch: &Batch) -> u64 {
-    let slots: usize = batch.curves.iter().map(|(_, curve)| curve.filled().count()).sum();
+    let slots: usize = batch.curves.iter().map(|(_, curve)| curve.count()).sum();
     u64::try_from(slots).unwrap_or(u64::MAX)
 }

@@ -209,7 +209,7 @@ impl TerminalNight {
                 let gaps = self.facts.curve_gaps(&settings, site, (self.line.run.day.previous(), 1));
                 let (brought, missed) = self.curves_of(site, &gaps).await;
                 let Some(mut outcome) = self.line.outcome_of(site.meter_id) else { continue };
-                let slots: usize = brought.curves.iter().map(|(_, curve)| curve.filled().count()).sum();
+                let slots: usize = brought.curves.iter().map(|(_, curve)| curve.count()).sum();
                 let wanted: u64 = gaps.iter().map(|gap| u64::from(gap.slots)).sum();
                 let left = wanted.saturating_sub(u64::try_from(slots).unwrap_or(u64::MAX));
                 let cause = (left > 0).then(|| missed.map_or(MissingCause::NoValue, |missed| missed.cause));

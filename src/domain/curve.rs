@@ -46,8 +46,9 @@ impl SlotsPerDay {
     #[must_use]
     pub fn slot_of(self, at: Moment) -> Option<(Day, u16)> {
         let day = Day::of(at);
-        let since = at.since(day.start()).as_micros();
-        let period = self.period().as_micros();
+        // In 64 bits: this is asked for each slot of each curve that is kept.
+        let since = u64::try_from(at.micros() - day.start().micros()).ok()?;
+        let period = 86_400_000_000 / u64::from(self.0);
         let slot = since.is_multiple_of(period).then(|| since / period)?;
         Some((day, u16::try_from(slot).ok()?))
     }
@@ -137,6 +138,19 @@ impl DayCurve {
         (0..).zip(&self.values).filter_map(|(slot, value)| Some((self.instant(slot), (*value)?)))
     }
 
+    /// How many slots are filled.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.values.iter().flatten().count()
+    }
+
+    /// The last filled slot and its instant.
+    #[must_use]
+    pub fn newest(&self) -> Option<(Moment, SlotValue)> {
+        let last = u16::try_from(self.values.len().checked_sub(1)?).ok()?;
+        Some((self.instant(last), self.values.last().copied().flatten()?))
+    }
+
     /// The instants of this day at which a value is missing, up to and with `until` (F18).
     pub fn holes(&self, until: Moment) -> impl Iterator<Item = Moment> {
         let is_hole = |slot: &u16| self.values.get(usize::from(*slot)).copied().flatten().is_none();
@@ -146,10 +160,13 @@ impl DayCurve {
     /// The same curve without the slots behind `limit`, and how many values that cost.
     #[must_use]
     pub fn up_to(&self, limit: Moment) -> (Self, usize) {
+        if self.newest().is_none_or(|(at, _)| at <= limit) {
+            return (self.clone(), 0);
+        }
         let is_kept = |slot: u16| self.instant(slot) <= limit;
         let values = (0..).zip(&self.values).map(|(slot, value)| value.filter(|_| is_kept(slot))).collect();
         let kept = Self::of_values(self.meter, self.item, self.day, self.slots, values);
-        let lost = self.filled().count() - kept.filled().count();
+        let lost = self.count() - kept.count();
         (kept, lost)
     }
 
@@ -176,6 +193,10 @@ impl DayCurve {
     /// is filled keeps its value; where the other one differs, that is told. A finer cut refines this one.
     pub fn merge(&mut self, other: &Self) -> Vec<SlotConflict> {
         self.refine(self.slots.with(other.slots));
+        if self.values.is_empty() && self.day == other.day && self.slots == other.slots {
+            self.values.clone_from(&other.values);
+            return Vec::new();
+        }
         let mut conflicts = Vec::new();
         for (at, offered) in other.filled() {
             if self.fill(at, offered) {

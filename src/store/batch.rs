@@ -136,7 +136,7 @@ fn newest_slots<'a>(
     curves.iter().filter_map(move |(fetch, curve)| {
         let fetch = fetches.get(fetch);
         let source = fetch.map_or(Source::LoadRecord, |fetch| fetch.source);
-        let (at, slot) = curve.filled().last()?;
+        let (at, slot) = curve.newest()?;
         let (meter, item) = (curve.meter, curve.item);
         let collected_at = fetch.map_or(at, |fetch| fetch.collected_at);
         let (value, quality) = (slot.value, slot.quality);

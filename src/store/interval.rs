@@ -168,7 +168,7 @@ fn merge(
             });
         }
     }
-    let (was, is) = (before.map_or(0, |curve| curve.filled().count()), merged.filled().count());
+    let (was, is) = (before.map_or(0, DayCurve::count), merged.count());
     saved.filled += is - was;
     (is > was).then_some(merged)
 }

@@ -50,7 +50,8 @@ async fn town(world: WorldFile, more: &str, terminals: fn(Setup) -> Setup) -> (t
     (folder, Town::new(plan).await)
 }
 
-const NO_HISTORY: &str = "[collection]\nrepair_days = 0\n[intervals]\nrepair_days = 1\n";
+/// What was before the first night is not asked for.
+pub(crate) const NO_HISTORY: &str = "[collection]\nrepair_days = 0\n[intervals]\nrepair_days = 1\n";
 
 #[tokio::test]
 async fn i02_the_first_night_asks_the_meters_and_the_second_one_believes_the_terminal() {

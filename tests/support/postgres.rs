@@ -131,7 +131,7 @@ pub(crate) fn unprivileged() -> (u32, u32) {
 const SCRIPT: &str = r#"
 exec >"$2/log" 2>&1
 "$1/initdb" -D "$2/data" -U amr -A trust -E UTF8 --no-sync --no-instructions --wal-segsize=1 || exit 1
-"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c shared_buffers=32MB -c timezone=UTC </dev/null &
+"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c shared_buffers=32MB -c track_commit_timestamp=on -c timezone=UTC </dev/null &
 server=$!
 cat >/dev/null
 kill -QUIT $server

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Args;
 use serde::Serialize;
 
-use super::{show, there};
+use super::show;
 use crate::cli::database::{Found, Place, store_error};
 use crate::cli::who::Who;
 use crate::cli::{CliError, talk, write_json};
@@ -68,7 +68,7 @@ struct Piece<'a> {
 
 impl Status {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let found = there(&self.place)?;
+        let found = self.place.there()?;
         let store = Found::open(&found, Migrations::Check).await?;
         let known = store.receiver_statuses().await;
         store.close().await;
@@ -150,7 +150,7 @@ fn cells(status: &ReceiverStatus) -> [String; 8] {
 
 impl Retry {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let store = Found::open(&there(&self.place)?, Migrations::Check).await?;
+        let store = self.place.there()?.open(Migrations::Check).await?;
         let done = async {
             let acting = self.who.allowed(&store, Action::RetryPushes).await?;
             let failed = |error| store_error(&error);

@@ -6,7 +6,7 @@ use clap::Args;
 use dlt645::quantity::Quantity;
 use serde::Serialize;
 
-use super::{show, there};
+use super::show;
 use crate::billing::reconcile::{Reconciled, Tally, TallyDifference, ValueDifference};
 use crate::billing::{BillingSink, Receiver, Receivers, shown_sum};
 use crate::cli::database::{Found, Place};
@@ -71,7 +71,7 @@ struct Side {
 
 impl Reconcile {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let found = there(&self.place)?;
+        let found = self.place.there()?;
         let Some(config) = &found.config else {
             return Err(CliError::Usage(
                 "receivers are named in a configuration: give it with -c  接收方在配置文件中，请用 -c 指定"

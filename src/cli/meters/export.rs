@@ -8,8 +8,7 @@ use clap::Args;
 use super::EncodingName;
 use crate::archive::{Encoding, Headings, write};
 use crate::cli::CliError;
-use crate::cli::database::{Place, store_error};
-use crate::store::Migrations;
+use crate::cli::database::Place;
 
 #[derive(Debug, Args)]
 #[command(
@@ -33,14 +32,7 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let found = self.place.find()?;
-        if found.is_missing() {
-            return Err(CliError::Failed("there is no such database yet  数据库尚不存在".into()));
-        }
-        let store = found.open(Migrations::Check).await?;
-        let entries = store.archive_entries().await.map_err(|error| store_error(&error));
-        store.close().await;
-        let entries = entries?;
+        let entries = self.place.there()?.archive().await?;
         let headings = if self.english { Headings::English } else { Headings::Chinese };
         let encoding = Encoding::from(self.encoding);
         let bytes = write(&entries, headings, encoding).ok_or_else(|| {

@@ -1,16 +1,16 @@
 //! `chaobiao meters import`.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::EncodingName;
-use crate::archive::{self, ArchiveFile, Encoding, Fault, Faults, MOST_BYTES, Site, Told, cells_changed};
+use crate::archive::{self, ArchiveFile, Encoding, Fault, Faults, Site, Told, cells_changed};
 use crate::cli::backup::entry;
 use crate::cli::database::{Found, Place, store_error};
-use crate::cli::{CliError, talk, write_json};
+use crate::cli::{CliError, file_of_people, talk, write_json};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
 use crate::domain::Moment;
@@ -104,7 +104,7 @@ impl Import {
         // A day of installation that is not told is this one: to the second, as it is written to a file again.
         let now = Clock::system().now();
         let now = Moment::from_micros(now.micros().div_euclid(SECOND) * SECOND);
-        let bytes = self.bytes()?;
+        let bytes = file_of_people(&self.file)?;
         let built_in = Profiles::default();
         let site = Site {
             lines: found.config.as_ref().map(|config| config.lines.as_slice()),
@@ -143,14 +143,6 @@ impl Import {
             Err(error @ ArchiveError::Moved) => Err(CliError::Failed(error.to_string())),
             Err(ArchiveError::Store(error)) => Err(store_error(&error)),
         }
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, CliError> {
-        let mut bytes = Vec::new();
-        let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-        let read = std::fs::File::open(&self.file).and_then(|file| file.take(most).read_to_end(&mut bytes));
-        read.map_err(|error| CliError::Usage(format!("{}: {error}", self.file.display())))?;
-        Ok(bytes)
     }
 
     async fn save(

@@ -148,7 +148,7 @@ async fn read_curve(
         let detail = format!("{what}: it does not fit the registers of its midnights");
         return Err(Missed::new(MissingCause::WrongForm, detail));
     }
-    if curve.filled().next().is_none() {
+    if curve.newest().is_none() {
         return Err(Missed::new(MissingCause::NoValue, format!("{what}: the terminal has no value")));
     }
     Ok((curve, answered))

@@ -1,0 +1,121 @@
+//! What lines and nights reach beside a bare exchange of the same bytes, in the same run (PERFORMANCE goals 5, 6 and 15).
+//!
+//! `CHAOBIAO_TEST_PG_FOLDER=/var/tmp cargo bench --bench lines` (a folder on a disk, since a database in memory commits for
+//! nothing). Needs PostgreSQL. `CHAOBIAO_PEER_PYTHON` names a Python that has the package `dlt645`, for the comparison with
+//! it. Meters are simulated in the same process, behind TCP; all that is compared takes turns, five times.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a bench measures real time, and a step that fails must end it"
+)]
+
+mod bare;
+mod head_end;
+mod peer;
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
+#[path = "../../tests/night/rig.rs"]
+#[allow(dead_code, reason = "the nights of the tests need more of it")]
+mod rig;
+mod town;
+
+use std::time::Duration;
+
+use town::Town;
+
+const ROUNDS: usize = 5;
+/// Meters on each line.
+pub(crate) const METERS: usize = 8;
+/// Questions to each line in a round without a night.
+pub(crate) const QUESTIONS: usize = 150;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let lines = set("CHAOBIAO_BENCH_LINES", 256);
+        exchanges(lines).await;
+        one_line().await;
+        durable().await;
+    });
+}
+
+/// A number from the environment, for a smaller run.
+fn set(name: &str, usual: usize) -> usize {
+    std::env::var(name).map_or(usual, |number| number.parse().unwrap())
+}
+
+/// Goal 5.
+async fn exchanges(lines: usize) {
+    let town = Town::unpaced(lines).await;
+    let [mut bare, mut asked, mut night] = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        bare.push(bare::exchanges(&town).await);
+        asked.push(head_end::questions(&town).await);
+        if let Some(cluster) = postgres::Cluster::shared() {
+            night.push(head_end::night(&town, cluster).await.exchanges);
+        }
+    }
+    println!("# Exchanges a second, {lines} connections without line times, meters in the same process");
+    let bare = tell("bare: bytes out, bytes in", &mut bare, None);
+    tell("lines: queued, checked, decoded (goal 0.50)", &mut asked, Some(bare));
+    if !night.is_empty() {
+        tell("a night with PostgreSQL (goal 0.30)", &mut night, Some(bare));
+    }
+    println!();
+}
+
+/// Goal 6.
+async fn one_line() {
+    let town = Town::unpaced(1).await;
+    let [mut bare, mut ours, mut theirs] = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        bare.push(bare::exchanges(&town).await);
+        ours.push(head_end::questions(&town).await);
+        theirs.extend(peer::reads(&town));
+    }
+    println!("# Reads a second, one connection");
+    let of = tell("bare: bytes out, bytes in", &mut bare, None);
+    let ours = tell("product", &mut ours, Some(of));
+    if theirs.is_empty() {
+        println!("the Python package dlt645 was not measured: CHAOBIAO_PEER_PYTHON names no Python");
+    } else {
+        let theirs = tell("Python package dlt645", &mut theirs, Some(of));
+        println!("product by Python {} (goal 4)", hundredths(ours * 100 / theirs.max(1)));
+    }
+    println!();
+}
+
+/// Goal 15.
+async fn durable() {
+    let Some(cluster) = postgres::Cluster::shared() else { return };
+    let lines = set("CHAOBIAO_BENCH_PACED", 300);
+    let town = Town::at(9600, lines).await;
+    let night = head_end::night(&town, cluster).await;
+    println!(
+        "# From the last byte of an answer to durable, {lines} lines at 9600 in their night, PostgreSQL"
+    );
+    println!("readings {} a second, commits {} a second (goal: at most 10)", night.readings, night.commits);
+    let [half, most, all] = night.durable;
+    println!("half within {half} ms, 99 of 100 within {most} ms (goal 250), all within {all} ms");
+}
+
+/// Prints the median with what is around it, and which part it is of the limit; gives the median.
+fn tell(name: &str, rates: &mut [u64], limit: Option<u64>) -> u64 {
+    rates.sort_unstable();
+    let (low, median, high) = (rates[0], rates[rates.len() / 2], rates[rates.len() - 1]);
+    let share =
+        limit.map(|limit| format!(", {} of it", hundredths(median * 100 / limit))).unwrap_or_default();
+    println!("{name:<46} {median:>7} ({low} to {high}){share}");
+    median
+}
+
+fn hundredths(number: u64) -> String {
+    format!("{}.{:02}", number / 100, number % 100)
+}
+
+/// So many in this time, a second.
+pub(crate) fn a_second(count: usize, time: Duration) -> u64 {
+    u64::try_from(count).unwrap() * 1_000_000 / u64::try_from(time.as_micros()).unwrap().max(1)
+}
