@@ -44,6 +44,17 @@ async fn a_meter_that_cannot_be_cut_from_here_says_why() {
 }
 
 #[tokio::test]
+async fn i17_a_meter_that_speaks_modbus_takes_no_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let map = "name = \"map\"\nabout = \"a test\"\nprotocol = \"modbus\"\n[[register]]\nitem = \"1.8.0\"\nregister = 0\ntype = \"u32\"\nexponent = -2\n";
+    std::fs::write(folder.path().join("map.toml"), map).unwrap();
+    let more = format!("[profiles]\ndirectory = {:?}\n", folder.path());
+    let profile = Some("map".to_owned());
+    let home = Home { protocol: MeterProtocol::Modbus, profile, more, ..Home::default() };
+    capability(home, Err(CannotOrder::Modbus)).await;
+}
+
+#[tokio::test]
 async fn a_switch_outside_is_told_apart() {
     let home = Home { profile: Some("645-2007-three-phase".to_owned()), ..Home::default() };
     let rig = Rig::new(home).await;
