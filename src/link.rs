@@ -34,7 +34,7 @@ pub use error::LinkError;
 pub use forwarded::{Answer, Brought, Carried, Carrier, Forwarded, Later, Purpose, Turn, Urgency};
 pub use gate::{Blocked, Cleared, Gate};
 pub use mask::{hex_without, secrets};
-pub use modbus::check_bytes;
+pub use modbus::{RegisterFrame, check_bytes, register_frames};
 pub use place::{Place, Rate};
 pub use tap::{Direction, Gathering, Tap};
 pub use tcp::{Liveness, watch_over};

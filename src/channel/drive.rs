@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dlt645::decoder::Dropped;
 use dlt645::exchange::Timing;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -273,8 +272,8 @@ impl Driver {
     pub(super) fn note_heard(&mut self) {
         let Some(heard) = self.ear.take() else { return };
         let now = Instant::now();
-        if heard.dropped != Dropped::default() {
-            // No frame of DL/T 645: any meter that speaks otherwise may have said it.
+        if !heard.is_all_frames() {
+            // Any meter that speaks Modbus may have said it.
             self.units.doubt_all(now);
         }
         self.shared.with_meters(|meters| {

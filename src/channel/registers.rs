@@ -48,6 +48,7 @@ impl Driver {
         if talked.is_unit_in_doubt {
             self.units.doubt(unit, now);
         }
+        talked.others.iter().for_each(|other| self.units.doubt(*other, now));
         Some(told)
     }
 

@@ -163,6 +163,23 @@ mod tests {
     }
 
     #[test]
+    fn meters_that_speak_modbus_are_counted_by_their_registers() {
+        let folder = tempfile::tempdir().unwrap();
+        let map = include_str!("../../deploy/profiles/modbus-example.toml");
+        std::fs::write(folder.path().join("map.toml"), map).unwrap();
+        let settings = settings(9600, &format!("[profiles]\ndirectory = {:?}", folder.path()));
+        let modbus = sites(10).into_iter().map(|mut site| {
+            (site.meter.protocol, site.meter.profile) =
+                (MeterProtocol::Modbus, Some("modbus-example".to_owned()));
+            site
+        });
+        let night = forecasts(&settings, &modbus.collect::<Vec<_>>())[0].1;
+        // The energies are twelve registers in a row: a sign of life, and twice the same question.
+        assert_eq!(night.exchanges, 10 * 3);
+        assert!(night.fits() && night.takes < Duration::from_secs(60), "{night:?}");
+    }
+
+    #[test]
     fn a_poll_has_to_be_over_within_a_third_of_its_period() {
         let poll = "[intervals]\nmode = \"poll\"\nperiod = \"1min\"";
         let told = forecasts(&settings(2400, poll), &sites(64))[0].1;

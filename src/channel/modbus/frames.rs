@@ -35,6 +35,8 @@ pub(super) struct Sieve {
     before: usize,
     answer: Option<Vec<u8>>,
     pub(super) counters: Counters,
+    /// Whose answers were heard that were not asked.
+    pub(super) others: Vec<u8>,
     /// Something was heard that this unit may have said, and that was not taken: without an answer, or behind it.
     pub(super) is_unit_in_doubt: bool,
 }
@@ -82,7 +84,7 @@ impl Shape {
 impl Sieve {
     pub(super) fn new(shape: Shape) -> Self {
         let (heard, counters) = (Vec::new(), Counters::default());
-        Self { shape, heard, before: 0, answer: None, counters, is_unit_in_doubt: false }
+        Self { shape, heard, before: 0, answer: None, counters, others: Vec::new(), is_unit_in_doubt: false }
     }
 
     /// Something was heard.
@@ -175,6 +177,7 @@ impl Sieve {
             (true, true) => Unfit::Late,
         };
         self.is_unit_in_doubt |= of == Some(*unit);
+        self.others.extend(of.filter(|_| reason == Unfit::ForeignAnswer));
         self.counters.add(reason);
         frame.len()
     }

@@ -26,6 +26,8 @@ pub(in crate::channel) struct Asked {
 pub(in crate::channel) struct Talked {
     pub(in crate::channel) told: Told<RegisterOutcome>,
     pub(in crate::channel) is_unit_in_doubt: bool,
+    /// Which other units were heard.
+    pub(in crate::channel) others: Vec<u8>,
 }
 
 impl Asked {
@@ -265,7 +267,11 @@ impl Talk {
             counters: self.sieve.counters,
             outcome,
         };
-        Talked { told, is_unit_in_doubt: self.sieve.is_unit_in_doubt || self.late_at.is_some() }
+        Talked {
+            told,
+            is_unit_in_doubt: self.sieve.is_unit_in_doubt || self.late_at.is_some(),
+            others: self.sieve.others,
+        }
     }
 }
 
