@@ -9,6 +9,23 @@ step() {
     "$@"
 }
 
+# Tests that mostly wait, at the same time; each argument is the rest of a `cargo test`. What they said comes in their order.
+side_by_side() {
+    local said run pids=() failed=0
+    said=$(mktemp -d)
+    for run in "$@"; do
+        # shellcheck disable=SC2086 # words of the line
+        step cargo test --locked -p chaobiao $run >"$said/${#pids[@]}" 2>&1 &
+        pids+=($!)
+    done
+    for run in "${!pids[@]}"; do
+        wait "${pids[$run]}" || failed=1
+        cat "$said/$run"
+    done
+    rm -r "$said"
+    return "$failed"
+}
+
 # The packages with a change that is not committed, or else with one in the last commit.
 changed_packages() {
     local files
@@ -46,9 +63,10 @@ check() {
 # What takes minutes and is worth them on every landing: months of nights, kills, the demonstration, the console in a browser.
 long_runs() {
     step cargo test --locked -p chaobiao --test night --test cli_serve --test cli_demo --test browser -- --ignored --nocapture
-    step cargo test --locked -p chaobiao --test supply f28 -- --ignored --nocapture
-    step cargo test --locked -p chaobiao --test crash f26_f27_i21_at_each -- --ignored --nocapture
-    step cargo test --locked -p chaobiao --test database_away -- --ignored --nocapture --skip minute
+    side_by_side \
+        "--test supply f28 -- --ignored --nocapture" \
+        "--test crash f26_f27_i21_at_each -- --ignored --nocapture" \
+        "--test database_away -- --ignored --nocapture --skip minute"
 }
 
 nightly() {
