@@ -331,6 +331,6 @@ const CHATTER: Duration = Duration::from_secs(2);
 /// So long a pause ends a chatter.
 const QUIET: Duration = Duration::from_millis(500);
 /// A job makes room so often; then it is asked to its end.
-const MOST_YIELDS: u8 = 3;
+pub(super) const MOST_YIELDS: u8 = 3;
 /// After so many failures of the path under it a job ends.
 pub(super) const MOST_BREAKS: u8 = 2;

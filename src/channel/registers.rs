@@ -5,8 +5,9 @@ use tokio::time::Instant;
 
 use super::came::Came;
 use super::converse::{Speaker, Told};
-use super::drive::Driver;
+use super::drive::{Driver, MOST_YIELDS};
 use super::modbus::{Asked, Function, RegisterOutcome, RegisterQuestion};
+use super::shared::Wanted;
 use crate::config::Framing;
 use crate::link::Gate;
 
@@ -22,6 +23,9 @@ impl Driver {
             let is_settled = told.outcome.is_answer() && told.failure.is_none();
             if !is_settled || self.units.owes(unit, function, Instant::now()) {
                 return self.settle_registers(told.map(unheard));
+            }
+            if self.makes_room() {
+                return self.settle_registers(Told { has_yielded: true, ..told.map(unheard) });
             }
         }
         let asked = Asked::of(question, self.settings.framing, self.next_number());
@@ -52,8 +56,17 @@ impl Driver {
         Some(told)
     }
 
+    /// Whether something more urgent waits, or the job was taken back, now that one frame of it has been exchanged.
+    fn makes_room(&self) -> bool {
+        match self.shared.wanted() {
+            Wanted::Now => false,
+            Wanted::Later => self.asking.as_ref().is_some_and(|entry| entry.yielded < MOST_YIELDS),
+            Wanted::Cancelled => true,
+        }
+    }
+
     fn settle_registers(&mut self, told: Told<Came>) {
-        let was_silent = told.outcome.is_open();
+        let was_silent = told.outcome.is_open() && !told.has_yielded;
         self.settle(told);
         if was_silent && self.settings.framing == Framing::ModbusTcp && self.path.open.is_some() {
             // An answer that is still under way is left behind with its connection.

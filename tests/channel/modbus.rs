@@ -112,6 +112,21 @@ async fn meters_of_both_kinds_share_a_bus() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_urgent_waits_for_one_frame_only() {
+    let rig =
+        Rig::new(vec![meter(1, 9600), meter(2, 9600)], Plans { settings: prompt(9600), ..Plans::default() });
+    let nightly = rig.offer(Job::new(holding(1, 0x100, 2), Lane::Nightly, rig.timing));
+    rig.until_asking().await;
+    let urgent = rig.offer(Job::new(holding(2, 0x100, 2), Lane::OnDemand, rig.timing));
+    assert!(words(&urgent.await).is_some() && words(&nightly.await).is_some());
+    let crossings = rig.crossings();
+    let masters = crossings.iter().filter(|crossing| matches!(crossing.talker, Talker::Master(_)));
+    let asked: Vec<(u8, u8)> = masters.map(|crossing| (crossing.bytes[0], crossing.bytes[1])).collect();
+    assert_eq!(asked, [(1, 2), (2, 2), (2, 3), (1, 3)], "its sign of life, and it makes room");
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_meter_with_a_rate_of_its_own_and_one_that_is_busy_are_told() {
     let busy = ModbusMeter { refuses_with: Some(6), ..meter(1, 9600) };
     let rig = Rig::new(vec![busy], Plans { settings: prompt(9600), ..Plans::default() });

@@ -80,7 +80,7 @@ pub(super) struct AskingShown {
 pub(super) struct AnswerShown {
     /// The group it is of.
     group: &'static str,
-    /// The data identifier.
+    /// The data identifier; of a Modbus meter the function, the first register and how many, such as `03 4096+12`.
     data_id: String,
     /// The meter gave it between this moment and the next, RFC 3339; `null` when it gave nothing.
     given_from: Option<String>,
