@@ -20,7 +20,7 @@
 //!   records are dated by the same clock: where it was not right, their slots are marked suspect.
 //! - **Kept means committed** (I1): a meter counts as read when the transaction with its readings has ended.
 //!
-//! Meters that speak Modbus are read by their register map as they stand: see [`registers`].
+//! Meters that speak Modbus are read by their register map as they stand (`registers`).
 //!
 //! Meters behind concentrators are read from what these store, many points a question: see [`terminal`].
 //!
