@@ -18,6 +18,7 @@
 //! - **Every job ends in one report** ([`End`]), whatever happens to meter, path or task (I19, R9); what may have changed
 //!   a meter is never reported as not done (R6) and never sent twice.
 //! - **Nothing leaves that the gate of its lane did not clear** (T1, I17).
+//! - **Meters that speak Modbus are read on the same lines** under the same rules; what is different is in [`modbus`].
 //!
 //! What it costs and how it stood up to faults is in [`measured`].
 //!
@@ -28,6 +29,7 @@
 pub mod measured {}
 
 mod budget;
+mod came;
 mod converse;
 mod drive;
 mod ear;
@@ -38,11 +40,13 @@ mod job;
 mod lane;
 mod lines;
 mod meters;
+pub mod modbus;
 mod pace;
 mod path;
 mod proof;
 mod question;
 mod queue;
+mod registers;
 mod settings;
 mod settle;
 mod shared;
@@ -66,7 +70,8 @@ pub use job::{End, Job, JobId, JobReport, NOISE, Pending, Progress, Ticket, When
 pub use lane::{Capacities, Lane};
 pub use lines::Lines;
 pub use meters::Probing;
-pub use question::Question;
+pub use modbus::{RegisterOutcome, RegisterQuestion, RegisterRefusal, Registers};
+pub use question::{Inquiry, Question};
 pub use settings::ChannelSettings;
 pub use status::{LinePhase, LineStatus, Tally};
 
@@ -85,7 +90,7 @@ impl Channel {
         stop: CancellationToken,
     ) -> ChannelHandle {
         let meters = Meters::new(settings.probing, settings.slowest_answer);
-        let shared = Arc::new(Shared::new(settings.capacities, meters));
+        let shared = Arc::new(Shared::new(settings.capacities, settings.framing, meters));
         let handle = ChannelHandle::new(Arc::clone(&settings.name), Arc::clone(&shared));
         let driver = Driver::new(settings, shared, dialler, tap);
         tasks.spawn(guard::keep_running(driver, stop));

@@ -6,6 +6,8 @@
 
 pub(crate) mod cover;
 
+pub(crate) use crate::link::{RegisterFrame, register_frames};
+
 use std::ops::Range;
 
 use dlt645::edition::Edition;

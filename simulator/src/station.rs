@@ -4,6 +4,7 @@
 //! at its rate and gives back a [`Reply`] or nothing; who was meant is for the station to decide, so that a wildcard
 //! read of several meters collides as on a real bus. The bus does the rest: times, rates, collisions and faults.
 
+mod modbus;
 mod plain;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +16,19 @@ use dlt645::frame::{DataTooLong, Frame, WAKE_UP};
 use crate::bus::moment::Moment;
 use crate::bus::rate::Rate;
 
+pub(crate) use modbus::is_question;
+pub use modbus::{ModbusMeter, rtu_check, rtu_frame};
 pub use plain::PlainMeter;
 
 /// Something on a bus that hears requests and may answer.
 pub trait Station {
     /// Hears a request whose last byte came at `now`. Answers of other stations are not handed to it.
     fn hear(&mut self, now: Moment, request: &Frame<'_>) -> Option<Reply>;
+
+    /// Hears a question of Modbus RTU, check included, whose last byte came at `now`. Meters of DL/T 645 do not know it.
+    fn hear_rtu(&mut self, _now: Moment, _question: &[u8]) -> Option<Reply> {
+        None
+    }
 
     /// At what rate it hears and talks. Asked when it is put on the bus, after each of its replies has been sent, and
     /// when a master talks after a minute of quiet; so a change of rate (17H) takes effect behind the reply that
@@ -36,8 +44,27 @@ impl<S: Station> Station for Arc<Mutex<S>> {
         self.lock().unwrap_or_else(PoisonError::into_inner).hear(now, request)
     }
 
+    fn hear_rtu(&mut self, now: Moment, question: &[u8]) -> Option<Reply> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).hear_rtu(now, question)
+    }
+
     fn rate(&self, now: Moment) -> Rate {
         self.lock().unwrap_or_else(PoisonError::into_inner).rate(now)
+    }
+}
+
+/// Of any kind, so that a bus may have several.
+impl Station for Box<dyn Station + Send> {
+    fn hear(&mut self, now: Moment, request: &Frame<'_>) -> Option<Reply> {
+        (**self).hear(now, request)
+    }
+
+    fn hear_rtu(&mut self, now: Moment, question: &[u8]) -> Option<Reply> {
+        (**self).hear_rtu(now, question)
+    }
+
+    fn rate(&self, now: Moment) -> Rate {
+        (**self).rate(now)
     }
 }
 

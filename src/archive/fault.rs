@@ -144,6 +144,10 @@ pub enum FaultKind {
         /// That protocol.
         profile: &'static str,
     },
+    /// The line is for meters that speak Modbus TCP, and this one does not.
+    OnlyModbus,
+    /// Meters that speak Modbus are not read through terminals.
+    ModbusBehindTerminal,
     /// It lies in the future.
     Future,
     /// It does not go with other lines or with what is kept.
@@ -321,6 +325,8 @@ impl FaultKind {
             Self::UnknownLine { .. } => "unknown line",
             Self::UnknownProfile { .. } => "unknown profile",
             Self::OtherProtocol { .. } => "other protocol",
+            Self::OnlyModbus => "only modbus",
+            Self::ModbusBehindTerminal => "modbus behind terminal",
             Self::Future => "future",
             Self::Problem { problem, .. } => problem.kind(),
         }

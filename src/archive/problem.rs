@@ -8,7 +8,10 @@ use crate::domain::ArchiveProblem;
 /// The column a problem is told of.
 pub(super) const fn column_of(problem: &ArchiveProblem) -> Column {
     match problem {
-        ArchiveProblem::RepeatedMeter { .. } | ArchiveProblem::MeterElsewhere { .. } => Column::MeterAddress,
+        ArchiveProblem::RepeatedMeter { .. }
+        | ArchiveProblem::MeterElsewhere { .. }
+        | ArchiveProblem::RepeatedUnit { .. }
+        | ArchiveProblem::UnitTaken { .. } => Column::MeterAddress,
         ArchiveProblem::RepeatedPoint { .. } | ArchiveProblem::PointHasMeter { .. } => Column::PointNumber,
         ArchiveProblem::RepeatedMeasuringPoint { .. } | ArchiveProblem::MeasuringPointTaken { .. } => {
             Column::MeasuringPoint
@@ -48,6 +51,10 @@ fn among_lines(problem: &ArchiveProblem, first: u64) -> Option<Words> {
             "line {} has the same measuring point of this terminal; give each its own",
             "与第 {} 行是同一终端的同一测量点，请改成不同的测量点号",
         ),
+        ArchiveProblem::RepeatedUnit { .. } => of(
+            "line {} has the same unit number (the last three digits) on this line; give each Modbus meter its own",
+            "与第 {} 行在同一线路上的单元号（末三位）相同，请给每只 Modbus 表不同的单元号",
+        ),
         ArchiveProblem::RepeatedAsset { .. } => of(
             "line {} has the same asset number; correct one of them, or leave it empty",
             "与第 {} 行的资产编号相同，请更正或留空",
@@ -84,6 +91,12 @@ fn against_kept(problem: &ArchiveProblem) -> Words {
         ArchiveProblem::MeasuringPointTaken { address } => Words::new(
             format!("meter {address} has this measuring point of the terminal; give each its own"),
             format!("该终端的这个测量点已属于电能表 {address}，请改成不同的测量点号"),
+        ),
+        ArchiveProblem::UnitTaken { address } => Words::new(
+            format!(
+                "meter {address} has this unit number (the last three digits) on the line; give each its own"
+            ),
+            format!("该线路上的这个单元号（末三位）已属于电能表 {address}，请改成不同的单元号"),
         ),
         ArchiveProblem::AssetTaken { address } => Words::new(
             format!("meter {address} has this asset number; correct it, or leave it empty"),

@@ -6,10 +6,12 @@ use super::fault::{Fault, FaultKind, Faults};
 use super::site::Site;
 use super::table::Record;
 use crate::config::{Words, shortened};
+use crate::domain::modbus::unit_of;
 use crate::domain::{
-    ArchiveEntry, Customer, Meter, MeterPath, MeteringPoint, Moment, Multiplier, PointRole, Ratio,
-    Transformers,
+    ArchiveEntry, Customer, Meter, MeterPath, MeterProtocol, MeteringPoint, Moment, Multiplier, PointRole,
+    Ratio, Transformers,
 };
+use dlt645::address::MeterAddress;
 
 /// A line that is being read.
 pub(super) struct Row<'a> {
@@ -86,7 +88,32 @@ impl<'a> Row<'a> {
             self.note(Column::Profile, self.site.profile(profile.as_deref(), protocol));
         }
         let path = self.path();
+        if let (Some(protocol), Some(path)) = (protocol, &path) {
+            self.check_modbus(protocol, address, path);
+        }
         Some(Meter { address: address?, asset_number, protocol: protocol?, profile, path: path? })
+    }
+
+    /// A meter that speaks Modbus has a unit number and hangs on a line; one that does not, not on a line for those that do.
+    fn check_modbus(&mut self, protocol: MeterProtocol, address: Option<MeterAddress>, path: &MeterPath) {
+        let is_modbus = protocol == MeterProtocol::Modbus;
+        if is_modbus && address.is_some_and(|address| unit_of(address).is_none()) {
+            let words = Words::of(
+                "an address whose last three digits are the unit number of the Modbus meter, 001 to 247; those before \
+                 may be any that make it unique",
+                "末三位为 Modbus 单元号（001 至 247）的地址；前面各位可任取，使其不重复即可",
+            );
+            self.fault(Column::MeterAddress, FaultKind::Expected(words));
+        }
+        match path {
+            MeterPath::Terminal { .. } if is_modbus => {
+                self.fault(Column::Terminal, FaultKind::ModbusBehindTerminal)
+            }
+            MeterPath::Line { line, .. } if !is_modbus && self.site.is_for_modbus(line) => {
+                self.fault(Column::Line, FaultKind::OnlyModbus);
+            }
+            _ => {}
+        }
     }
 
     fn path(&mut self) -> Option<MeterPath> {

@@ -1,8 +1,8 @@
 //! What the configuration knows of a site, and whether a line fits it.
 
 use super::fault::FaultKind;
-use crate::config::Line;
 use crate::config::profile::Profiles;
+use crate::config::{Framing, Line};
 use crate::domain::{Coded, MeterProtocol, Moment};
 
 /// What the lines must fit. What is `None` is not checked.
@@ -21,6 +21,12 @@ impl Site<'_> {
     pub(super) fn line(&self, name: &str) -> Option<FaultKind> {
         let known: Vec<String> = self.lines?.iter().map(|line| line.name.clone()).collect();
         (!known.iter().any(|known| known == name)).then_some(FaultKind::UnknownLine { known })
+    }
+
+    /// Whether only meters that speak Modbus may hang on a line.
+    pub(super) fn is_for_modbus(&self, name: &str) -> bool {
+        let mut lines = self.lines.into_iter().flatten();
+        lines.any(|line| line.name == name && line.framing == Framing::ModbusTcp)
     }
 
     /// What is wrong with the name of a profile, or with having none.

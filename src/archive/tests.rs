@@ -188,6 +188,33 @@ fn entries_fit_the_configuration() {
 }
 
 #[test]
+fn a_modbus_meter_has_a_unit_number_of_its_own_on_a_line() {
+    let text = "[database]\npath = \"a.db\"\n[[line]]\nname = \"L1\"\ntcp = \"127.0.0.1:7001\"\n\
+        [[line]]\nname = \"L2\"\ntcp = \"127.0.0.1:502\"\nframing = \"modbus-tcp\"\n";
+    let config = crate::config::Config::parse(std::path::Path::new("a.toml"), text).unwrap().config;
+    let site = Site { lines: Some(&config.lines), profiles: None, now: None };
+    let header = format!("{HEADER},terminal,measuring_point");
+    let of = |rows: &[&str]| {
+        let rows: Vec<String> =
+            rows.iter().enumerate().map(|(place, row)| format!("C{place},P{place},{row}\n")).collect();
+        let faults =
+            read(format!("{header}\n{}", rows.concat()).as_bytes(), None, &site).err().unwrap_or_default();
+        faults.iter().map(|fault| (fault.line.unwrap(), fault.kind())).collect::<Vec<_>>()
+    };
+    for fine in ["1,modbus,L1,,", "247,modbus,L1,,", "880012000247,modbus,L2,,", "0,645-2007,L1,,"] {
+        assert_eq!(of(&[fine]), [], "{fine}");
+    }
+    for unit in ["0", "248", "255", "1000", "880012000300"] {
+        assert_eq!(of(&[&format!("{unit},modbus,L1,,")]), [(2, "expected")], "{unit}");
+    }
+    assert_eq!(of(&["1,645-2007,L2,,"]), [(2, "only modbus")]);
+    assert_eq!(of(&["1,modbus,,1100-3039,7"]), [(2, "modbus behind terminal")]);
+    // The same unit on two lines is two meters, on one line it would be one device.
+    assert_eq!(of(&["1017,modbus,L1,,", "2017,modbus,L2,,", "3017,645-2007,L1,,"]), []);
+    assert_eq!(of(&["1017,modbus,L1,,", "2017,modbus,L1,,"]), [(3, "repeated unit")]);
+}
+
+#[test]
 fn very_many_faults_are_counted_and_the_first_are_kept() {
     let rows = "C,P,x,645-2007,L1\n".repeat(3000);
     let faults = lines_of(&format!("{HEADER}\n{rows}")).unwrap_err();
@@ -236,12 +263,16 @@ fn meter() -> impl Strategy<Value = Meter> {
     let asset = proptest::option::of(number("A"));
     let profile = proptest::option::of(number("p"));
     (0..999_999_999_999_u64, asset, prop::sample::select(protocols), profile, path()).prop_map(
-        |(address, asset_number, protocol, profile, path)| Meter {
-            address: dlt645::address::MeterAddress::from_number(address).unwrap(),
-            asset_number,
-            protocol,
-            profile,
-            path,
+        |(address, asset_number, protocol, profile, path)| {
+            let is_behind_terminal = path.is_behind_terminal();
+            let (protocol, address) = match protocol {
+                // Such meters hang on lines, and have a unit number.
+                MeterProtocol::Modbus if is_behind_terminal => (MeterProtocol::Dlt2007, address),
+                MeterProtocol::Modbus => (protocol, address / 1000 * 1000 + address % 247 + 1),
+                other => (other, address),
+            };
+            let address = dlt645::address::MeterAddress::from_number(address).unwrap();
+            Meter { address, asset_number, protocol, profile, path }
         },
     )
 }

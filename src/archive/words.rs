@@ -156,6 +156,14 @@ impl FaultKind {
                 format!("this is a profile for {profile}; correct the profile or the protocol"),
                 format!("该表型属于规约 {profile}，请更正表型或规约"),
             ),
+            Self::OnlyModbus => Words::of(
+                "the line is for meters that speak Modbus TCP; put the meter on another line, or correct its protocol",
+                "该线路只能接 Modbus TCP 表；请改用其他线路，或更正规约",
+            ),
+            Self::ModbusBehindTerminal => Words::of(
+                "meters that speak Modbus are not read through terminals; put the meter on a line",
+                "Modbus 表不能经采集终端抄读；请改接到线路上",
+            ),
             Self::Future => Words::of(
                 "lies in the future; give the day on which the meter was installed",
                 "日期在未来，请填写实际安装日期",

@@ -6,7 +6,7 @@ use dlt645::exchange::{Counters, Exchange, Outcome, Timing, Unfit};
 
 use super::Question;
 use crate::failpoint::{self, Side};
-use crate::link::{Blocked, Direction, Gate, Link, LinkError, Tap};
+use crate::link::{Blocked, Cleared, Direction, Gate, Link, LinkError, Tap};
 
 /// Who speaks on a line: the path, what may leave on it, and who listens.
 pub struct Speaker<'a> {
@@ -20,9 +20,9 @@ pub struct Speaker<'a> {
 
 /// What came of a question.
 #[derive(Debug)]
-pub struct Told {
+pub struct Told<T = Outcome> {
     /// How the exchange ended.
-    pub outcome: Outcome,
+    pub outcome: T,
     /// What broke it off.
     pub failure: Option<Failure>,
     /// It was given up between two frames because something more urgent waits.
@@ -50,6 +50,24 @@ pub enum Failure {
     Link(LinkError),
     /// The gate did not let the request pass; the path is as good as before.
     Blocked(Blocked),
+}
+
+impl<T> Told<T> {
+    /// The same with what the outcome becomes.
+    pub(super) fn map<U>(self, make: impl FnOnce(T) -> U) -> Told<U> {
+        Told {
+            outcome: make(self.outcome),
+            failure: self.failure,
+            has_yielded: self.has_yielded,
+            answer_delay: self.answer_delay,
+            asked_at: self.asked_at,
+            answered_at: self.answered_at,
+            late_after: self.late_after,
+            widest_gap: self.widest_gap,
+            is_chattering: self.is_chattering,
+            counters: self.counters,
+        }
+    }
 }
 
 impl Speaker<'_> {
@@ -126,6 +144,12 @@ impl Speaker<'_> {
     async fn send(&mut self, talk: &Talk<'_>, bytes: &[u8]) -> Result<(), (usize, Broken)> {
         let edition = talk.question.request.edition();
         let cleared = self.gate.clear(edition, bytes).map_err(|blocked| (0, Broken::Blocked(blocked)))?;
+        self.write(cleared).await
+    }
+
+    /// Writes a frame that may leave, or says how many bytes of it had left when that failed.
+    pub(super) async fn write(&mut self, cleared: Cleared<'_>) -> Result<(), (usize, Broken)> {
+        let bytes = cleared.bytes();
         self.tap.bytes(now(), Direction::Sent, bytes);
         let failed = |left| move |error| (left, Broken::Link(LinkError::Failed(error)));
         failpoint::pass(Side::Before, FRAME).await.map_err(failed(0))?;
@@ -190,7 +214,7 @@ impl Speaker<'_> {
     }
 
     /// Reads until `due`; `None` when nothing came.
-    async fn heard(&mut self, room: &mut [u8], due: Instant) -> Option<Result<usize, LinkError>> {
+    pub(super) async fn heard(&mut self, room: &mut [u8], due: Instant) -> Option<Result<usize, LinkError>> {
         let read = tokio::time::timeout_at(due.into(), self.link.read(room)).await.ok()?;
         if let Ok(count) = &read {
             self.tap.bytes(now(), Direction::Received, room.get(..*count).unwrap_or_default());
@@ -219,14 +243,14 @@ impl Talk<'_> {
 }
 
 /// Why an exchange was broken off.
-enum Broken {
+pub(super) enum Broken {
     Link(LinkError),
     Blocked(Blocked),
     Yielded,
 }
 
 impl Broken {
-    fn failure(self) -> Option<Failure> {
+    pub(super) fn failure(self) -> Option<Failure> {
         match self {
             Self::Link(error) => Some(Failure::Link(error)),
             Self::Blocked(blocked) => Some(Failure::Blocked(blocked)),

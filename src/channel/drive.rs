@@ -7,13 +7,16 @@ use dlt645::exchange::Timing;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::came::Came;
 use super::converse::Speaker;
 use super::ear::Ear;
 use super::entry::Entry;
+use super::meters::Meters;
+use super::modbus::Units;
 use super::path::Path;
 use super::shared::{Shared, Wanted};
 use super::status::LinePhase;
-use super::{ChannelSettings, End, Lane};
+use super::{ChannelSettings, End, Inquiry, Lane};
 use crate::link::{Dialler, LinkError, Purpose, Tap};
 use crate::telemetry;
 
@@ -23,6 +26,10 @@ pub(super) struct Driver {
     pub(super) tap: Box<dyn Tap + Send>,
     pub(super) path: Path,
     pub(super) ear: Ear,
+    /// Which meters that speak Modbus may owe an answer.
+    pub(super) units: Units,
+    /// The number of the last frame over Modbus TCP.
+    pub(super) number: u16,
     /// The job that is being asked. It stands here so that it survives when the task breaks off.
     pub(super) asking: Option<Entry>,
 }
@@ -35,7 +42,10 @@ impl Driver {
         tap: Box<dyn Tap + Send>,
     ) -> Self {
         let path = Path::new(dialler, &settings);
-        Self { settings, shared, tap, path, ear: Ear::new(), asking: None }
+        // Where another process left off is not known: numbers begin anywhere.
+        let [low, high, ..] = settings.seed.to_le_bytes();
+        let number = u16::from_le_bytes([low, high]);
+        Self { settings, shared, tap, path, ear: Ear::new(), units: Units::default(), number, asking: None }
     }
 
     /// Works until the line is closed.
@@ -170,11 +180,12 @@ impl Driver {
             timing = timing.with_path_delay(delay);
             timing.exchange_limit = timing.exchange_limit.saturating_add(delay.saturating_mul(4));
         }
-        if self
-            .shared
-            .with_meters(|meters| meters.owed_since(asked, &entry.job.question.request, now))
-            .is_some()
-        {
+        let question = match entry.job.question.clone() {
+            Inquiry::Frame(question) => question,
+            Inquiry::Registers(question) => return self.read_registers(&question, timing).await,
+        };
+        let is_owed = |meters: &mut Meters| meters.owed_since(asked, &question.request, now).is_some();
+        if self.shared.with_meters(is_owed) {
             // The first answer may be an old one, with another behind it.
             timing.quiet_after_answer = timing.quiet_after_answer.max(timing.td_max);
         }
@@ -185,10 +196,9 @@ impl Driver {
             Wanted::Later => !may_yield,
             Wanted::Cancelled => false,
         };
-        let question = entry.job.question.clone();
         let speaker = Speaker { link: &mut open.link, gate, tap: &mut *self.tap };
         let told = speaker.converse(&question, timing, &is_wanted).await;
-        self.settle(told);
+        self.settle(told.map(Came::Frame));
     }
 
     /// The job in hand was not asked: it is the next one again.
@@ -262,6 +272,10 @@ impl Driver {
     pub(super) fn note_heard(&mut self) {
         let Some(heard) = self.ear.take() else { return };
         let now = Instant::now();
+        if !heard.is_all_frames() {
+            // Any meter that speaks Modbus may have said it.
+            self.units.doubt_all(now);
+        }
         self.shared.with_meters(|meters| {
             heard.answers.iter().for_each(|address| meters.late(*address, None, now));
         });
@@ -317,6 +331,6 @@ const CHATTER: Duration = Duration::from_secs(2);
 /// So long a pause ends a chatter.
 const QUIET: Duration = Duration::from_millis(500);
 /// A job makes room so often; then it is asked to its end.
-const MOST_YIELDS: u8 = 3;
+pub(super) const MOST_YIELDS: u8 = 3;
 /// After so many failures of the path under it a job ends.
 pub(super) const MOST_BREAKS: u8 = 2;

@@ -36,6 +36,15 @@ pub(super) struct Heard {
     pub(super) dropped: Dropped,
 }
 
+impl Heard {
+    /// True when all of it was frames of DL/T 645.
+    pub(super) fn is_all_frames(&self) -> bool {
+        let Dropped { noise_bytes, bad_checksums, bad_ends, cut_short, .. } = self.dropped;
+        let is_any = !self.answers.is_empty() || self.requests > 0;
+        is_any && noise_bytes + bad_checksums + bad_ends + cut_short == 0
+    }
+}
+
 impl Ear {
     pub(super) const fn new() -> Self {
         let heard = Heard { answers: Vec::new(), requests: 0, dropped: Decoder::new().dropped() };

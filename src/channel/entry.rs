@@ -56,7 +56,7 @@ impl Entry {
         gauge!(telemetry::QUEUE_DEPTH, "lane" => job.lane.name()).increment(1.0);
         Self {
             id,
-            tries_left: if job.question.request.changes_meter() { 0 } else { job.retries },
+            tries_left: if job.question.changes_meter() { 0 } else { job.retries },
             job,
             report: Some(report),
             offered_at: now,
@@ -77,8 +77,8 @@ impl Entry {
         self.job.question.asked()
     }
 
-    pub(super) const fn changes_meter(&self) -> bool {
-        self.job.question.request.changes_meter()
+    pub(super) fn changes_meter(&self) -> bool {
+        self.job.question.changes_meter()
     }
 
     /// It is about to be asked.

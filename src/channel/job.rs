@@ -11,15 +11,16 @@ use dlt645::exchange::{Counters, Outcome, Timing, Unfit};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::modbus::RegisterOutcome;
 use super::shared::Shared;
-use super::{Lane, Question};
+use super::{Inquiry, Lane};
 use crate::link::{Blocked, Rate};
 
 /// One question to one meter, and when it is worth asking.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// What is asked.
-    pub question: Question,
+    pub question: Inquiry,
     /// How urgent it is.
     pub lane: Lane,
     /// The times of such a meter on this line: wake-up bytes, quiet time, delay of the path. Its number of repetitions
@@ -53,9 +54,9 @@ pub enum WhenDead {
 impl Job {
     /// A job with one try and no end.
     #[must_use]
-    pub const fn new(question: Question, lane: Lane, timing: Timing) -> Self {
+    pub fn new(question: impl Into<Inquiry>, lane: Lane, timing: Timing) -> Self {
         Self {
-            question,
+            question: question.into(),
             lane,
             timing,
             rate: None,
@@ -91,11 +92,12 @@ impl Job {
 }
 
 /// How a job ended.
-#[expect(clippy::large_enum_variant, reason = "nearly every job ends with an outcome")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// It was asked, and this came of it.
     Done(Outcome),
+    /// Registers were asked for, and this came of it.
+    Registers(RegisterOutcome),
     /// The line is down: it was not asked, or its last try broke off and the line did not come back.
     LineDown,
     /// The line does not stop talking: it was not asked.
@@ -127,6 +129,7 @@ impl End {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Done(outcome) => outcome.kind(),
+            Self::Registers(outcome) => outcome.kind(),
             Self::LineDown => "line_down",
             Self::LineChatter => "line_chatter",
             Self::Doubtful => "doubtful",

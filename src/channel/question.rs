@@ -6,6 +6,17 @@ use dlt645::address::AddressField;
 use dlt645::exchange::{Exchange, LengthRule, Timing};
 use dlt645::request::Request;
 
+use super::modbus::RegisterQuestion;
+
+/// What a job asks, in the protocol of its meter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inquiry {
+    /// A frame of DL/T 645.
+    Frame(Question),
+    /// Registers of a meter that speaks Modbus.
+    Registers(RegisterQuestion),
+}
+
 /// A request and the lengths its answer may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -54,6 +65,63 @@ impl Question {
             Some(length) => exchange.whole_at(length),
             None => exchange,
         }
+    }
+}
+
+impl Inquiry {
+    /// Whom it goes to.
+    #[must_use]
+    pub const fn asked(&self) -> AddressField {
+        match self {
+            Self::Frame(question) => question.asked(),
+            Self::Registers(question) => question.asked(),
+        }
+    }
+
+    /// The request of DL/T 645, where it is one.
+    #[must_use]
+    pub const fn request(&self) -> Option<&Request> {
+        match self {
+            Self::Frame(question) => Some(&question.request),
+            Self::Registers(_) => None,
+        }
+    }
+
+    /// True for what changes a meter: questions for registers never do.
+    #[must_use]
+    pub fn changes_meter(&self) -> bool {
+        self.request().is_some_and(Request::changes_meter)
+    }
+
+    /// True when somebody is to answer.
+    pub(super) fn expects_answer(&self) -> bool {
+        self.request().is_none_or(Request::expects_answer)
+    }
+
+    /// The name of its function, from a closed set.
+    pub(super) fn function_name(&self) -> &'static str {
+        match self {
+            Self::Frame(question) => question.request.function().names().map_or("unknown", |(name, _)| name),
+            Self::Registers(question) => question.function().name(),
+        }
+    }
+}
+
+impl From<Question> for Inquiry {
+    fn from(question: Question) -> Self {
+        Self::Frame(question)
+    }
+}
+
+impl From<Request> for Inquiry {
+    fn from(request: Request) -> Self {
+        Self::Frame(request.into())
+    }
+}
+
+impl From<RegisterQuestion> for Inquiry {
+    fn from(question: RegisterQuestion) -> Self {
+        Self::Registers(question)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Capacities, Probing};
-use crate::config::{Collection, Line, LinePlace, Terminals};
+use crate::config::{Collection, Framing, Line, LinePlace, Terminals};
 use crate::link::Rate;
 
 /// How a line is treated.
@@ -13,6 +13,8 @@ use crate::link::Rate;
 pub struct ChannelSettings {
     /// Its name, for people.
     pub name: Arc<str>,
+    /// How frames stand on it. Default as on a bus.
+    pub framing: Framing,
     /// Speed and parity for meters that say nothing else; `None` where they are not ours to set.
     pub rate: Option<Rate>,
     /// How many jobs may wait.
@@ -44,6 +46,7 @@ impl ChannelSettings {
         let second = Duration::from_secs(1);
         Self {
             name: name.into(),
+            framing: Framing::Bus,
             rate: None,
             capacities: Capacities::default(),
             probing: Probing::default(),
@@ -83,6 +86,7 @@ impl ChannelSettings {
         let defaults = Self::new(&line.name);
         let is_ours = matches!(line.place, LinePlace::Serial(_));
         Self {
+            framing: line.framing,
             rate: is_ours.then_some(Rate { baud: line.baud, parity: line.parity }),
             probing: probing(collection),
             slowest_answer: defaults.slowest_answer + line.path_delay,

@@ -1,11 +1,12 @@
 //! What follows from a try: what is learned of meter and path, and whether the job has ended.
 
 use dlt645::address::AddressField;
-use dlt645::exchange::{Outcome, Report, Unfit};
+use dlt645::exchange::{Report, Unfit};
 use metrics::counter;
 use tokio::time::Instant;
 
 use super::End;
+use super::came::Came;
 use super::converse::{Failure, Told};
 use super::drive::{Driver, MOST_BREAKS};
 use super::entry::{Entry, Times};
@@ -25,10 +26,10 @@ enum Next {
 
 impl Driver {
     /// Takes in what came of the job in hand.
-    pub(super) fn settle(&mut self, told: Told) {
+    pub(super) fn settle(&mut self, told: Told<Came>) {
         let Some(mut entry) = self.asking.take() else { return };
         let wanted = self.shared.wanted();
-        let function = entry.job.question.request.function().names().map_or("unknown", |(name, _)| name);
+        let function = entry.job.question.function_name();
         self.shared.with_tally(|tally| tally.count(function, &told.outcome, &told.counters));
         let times = self.times(&entry, &told);
         self.learn(&entry, &told);
@@ -54,7 +55,7 @@ impl Driver {
         }
     }
 
-    fn judge(&mut self, entry: &mut Entry, told: Told, times: Times, wanted: Wanted) -> Next {
+    fn judge(&mut self, entry: &mut Entry, told: Told<Came>, times: Times, wanted: Wanted) -> Next {
         if told.has_yielded {
             entry.yielded = entry.yielded.saturating_add(1);
             return if wanted == Wanted::Cancelled { Next::End(End::Cancelled) } else { Next::First };
@@ -78,10 +79,8 @@ impl Driver {
             let may_repeat = entry.doubted <= MOST_DOUBTS && !is_over && wanted != Wanted::Cancelled;
             return if may_repeat { Next::First } else { Next::End(End::Doubtful) };
         }
-        let is_open =
-            matches!(told.outcome, Outcome::Silent(_) | Outcome::Incomplete { .. } | Outcome::NotSent(_));
-        let may_repeat = is_open && !entry.changes_meter() && wanted != Wanted::Cancelled;
-        let end = End::Done(told.outcome);
+        let may_repeat = told.outcome.is_open() && !entry.changes_meter() && wanted != Wanted::Cancelled;
+        let end = told.outcome.end();
         if may_repeat && told.is_chattering && entry.broken == 0 {
             entry.broken += 1;
             entry.keep(End::LineChatter, times);
@@ -100,10 +99,12 @@ impl Driver {
     }
 
     /// When it was asked and answered.
-    fn times(&self, entry: &Entry, told: &Told) -> Times {
-        let (request, now) = (&entry.job.question.request, Instant::now());
+    fn times(&self, entry: &Entry, told: &Told<Came>) -> Times {
+        let now = Instant::now();
         let asked_at = told.asked_at.map(Instant::from_std);
-        let owed_since = || self.shared.with_meters(|meters| meters.owed_since(entry.asked(), request, now));
+        // A unit that may owe registers is not asked for them.
+        let request = entry.job.question.request();
+        let owed_since = || self.shared.with_meters(|meters| meters.owed_since(entry.asked(), request?, now));
         Times {
             answer_delay: told.answer_delay,
             asked_at,
@@ -114,14 +115,14 @@ impl Driver {
     }
 
     /// What the try says of the meter and of the path.
-    fn learn(&mut self, entry: &Entry, told: &Told) {
+    fn learn(&mut self, entry: &Entry, told: &Told<Came>) {
         let (asked, now) = (entry.asked(), Instant::now());
         let report = told.outcome.report();
-        let is_answer = matches!(told.outcome, Outcome::Answered(_) | Outcome::Refused { .. });
+        let is_answer = told.outcome.is_answer();
         let is_lost = told.failure.is_some() || told.has_yielded;
-        let request = &entry.job.question.request;
+        let question = &entry.job.question;
         // Nobody could be heard while the line talked on.
-        let was_silent = !is_answer && !is_lost && !told.is_chattering && request.expects_answer();
+        let was_silent = !is_answer && !is_lost && !told.is_chattering && question.expects_answer();
         if is_answer {
             self.path.unproven.clear();
             self.path.open.iter_mut().for_each(|open| open.is_proven = true);
@@ -134,7 +135,9 @@ impl Driver {
         // What is numbered is never taken for another.
         let is_numbered = self.path.open.as_ref().is_some_and(|open| open.link.numbers_answers());
         self.shared.with_meters(|meters| {
-            if !is_answer && !is_numbered && !request.changes_meter() && request.expects_answer() {
+            let is_owed =
+                !is_answer && !is_numbered && !question.changes_meter() && question.expects_answer();
+            if let Some(request) = question.request().filter(|_| is_owed) {
                 let asked_at = told.asked_at.map_or(now, Instant::from_std);
                 meters.owes(asked, request, asked_at, now);
             }
@@ -149,7 +152,7 @@ impl Driver {
 
     fn finish(&self, entry: Entry, end: End) {
         let (asked, is_automatic) = (entry.asked(), entry.lane().is_automatic());
-        let is_silent = matches!(end, End::Done(Outcome::Silent(_)));
+        let is_silent = end.is_silence();
         let is_dead = self.is_dead(&entry);
         self.shared.asked();
         entry.end(end);
@@ -170,9 +173,8 @@ impl Driver {
 }
 
 /// True when behind the answer another came to the same question: one of the two is an old one, or another meter's. (F6)
-const fn is_doubtful(entry: &Entry, told: &Told) -> bool {
-    let is_answer = matches!(told.outcome, Outcome::Answered(_) | Outcome::Refused { .. });
-    is_answer && told.late_after.is_some() && !entry.changes_meter()
+fn is_doubtful(entry: &Entry, told: &Told<Came>) -> bool {
+    told.outcome.is_answer() && told.late_after.is_some() && !entry.changes_meter()
 }
 
 /// Whose answers were heard although they were not asked.

@@ -14,13 +14,15 @@ use super::job::{JobId, Progress};
 use super::meters::Meters;
 use super::queue::Queues;
 use super::status::{LinePhase, LineStatus, Tally};
-use super::{Capacities, End, Job, Lane, NotTaken, Pending, Refusal};
+use super::{Capacities, End, Inquiry, Job, Lane, NotTaken, Pending, Refusal};
+use crate::config::Framing;
 use crate::telemetry;
 
 #[derive(Debug)]
 pub(super) struct Shared {
     state: Mutex<State>,
     capacities: Capacities,
+    framing: Framing,
     /// Work has come, or has been taken back.
     pub(super) work: Notify,
     /// A lane has room again.
@@ -46,12 +48,13 @@ struct Asking {
 }
 
 impl Shared {
-    pub(super) fn new(capacities: Capacities, meters: Meters) -> Self {
+    pub(super) fn new(capacities: Capacities, framing: Framing, meters: Meters) -> Self {
         let queues = Queues::default();
         let state = State { queues, meters, tally: Tally::default(), next_id: 0, asking: None };
         Self {
             state: Mutex::new(state),
             capacities,
+            framing,
             work: Notify::new(),
             room: Notify::new(),
             phase: watch::Sender::new((LinePhase::Connecting, Instant::now())),
@@ -62,7 +65,13 @@ impl Shared {
 
     pub(super) fn offer(self: &Arc<Self>, job: Job) -> Result<Pending, NotTaken> {
         let refused = |reason, job| Err(NotTaken { reason, job: Box::new(job) });
-        if !job.lane.gate().admits(&job.question.request) {
+        let may_leave = match &job.question {
+            Inquiry::Frame(question) => {
+                self.framing == Framing::Bus && job.lane.gate().admits(&question.request)
+            }
+            Inquiry::Registers(_) => true,
+        };
+        if !may_leave {
             return refused(Refusal::NotAllowed, job);
         }
         let mut state = self.lock();

@@ -1,5 +1,6 @@
 //! Asking one meter: a question goes through the line's lanes, and what comes back is an answer or a cause.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::channel::{
-    self, ChannelHandle, End, Job, JobReport, Lane, NOISE, Question, Refusal, Ticket, WhenDead,
+    self, ChannelHandle, End, Inquiry, Job, JobReport, Lane, NOISE, Question, Refusal, RegisterQuestion,
+    Ticket, WhenDead,
 };
 use crate::clock::Clock;
 use crate::config::profile::MeterProfile;
@@ -49,11 +51,35 @@ pub(super) struct Asker<'a> {
 
 /// The question that is being asked of a meter, for whoever looks on.
 #[derive(Debug, Default)]
-pub(super) struct Seat(Mutex<Option<(DataId, Ticket)>>);
+pub(super) struct Seat(Mutex<Option<(AskedFor, Ticket)>>);
+
+/// What a meter is asked for, by the name that its protocol has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedFor {
+    /// A data identifier.
+    Data(DataId),
+    /// Registers of a meter that speaks Modbus.
+    Registers(RegisterQuestion),
+}
+
+impl From<DataId> for AskedFor {
+    fn from(id: DataId) -> Self {
+        Self::Data(id)
+    }
+}
+
+impl fmt::Display for AskedFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(id) => id.fmt(f),
+            Self::Registers(question) => question.fmt(f),
+        }
+    }
+}
 
 impl Seat {
     /// What is being asked, and where it stands.
-    pub(super) fn now(&self) -> Option<(DataId, channel::Progress)> {
+    pub(super) fn now(&self) -> Option<(AskedFor, channel::Progress)> {
         self.held().as_ref().map(|(id, ticket)| (*id, ticket.progress()))
     }
 
@@ -64,11 +90,11 @@ impl Seat {
         }
     }
 
-    fn put(&self, now: Option<(DataId, Ticket)>) {
+    fn put(&self, now: Option<(AskedFor, Ticket)>) {
         *self.held() = now;
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<(DataId, Ticket)>> {
+    fn held(&self) -> MutexGuard<'_, Option<(AskedFor, Ticket)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,13 +190,20 @@ impl Asker<'_> {
         Err(Missed::new(MissingCause::Damaged, detail))
     }
 
-    /// Asks a question about an identifier. A meter that has answered others is asked again when the line was bad; one
-    /// that has not is left to a later pass, so that no dead meter holds up the rest.
+    /// Asks a question about an identifier.
     pub(super) async fn ask(&self, id: DataId, question: Question) -> Result<Heard, Missed> {
+        self.persist(|| self.ask_once(id, question.clone())).await
+    }
+
+    /// Asks until there is an answer. A meter that has answered others is asked again when the line was bad; one that has not
+    /// is left to a later pass, so that no dead meter holds up the rest.
+    pub(super) async fn persist<T, F>(&self, ask: impl Fn() -> F + Send + Sync) -> Result<T, Missed>
+    where
+        F: Future<Output = Result<T, Missed>> + Send,
+    {
         let mut tries = 1;
         loop {
-            let asked = self.ask_once(id, question.clone()).await;
-            match asked {
+            match ask().await {
                 Ok(heard) => {
                     self.is_there.store(true, Ordering::Relaxed);
                     return Ok(heard);
@@ -187,8 +220,17 @@ impl Asker<'_> {
     }
 
     async fn ask_once(&self, id: DataId, question: Question) -> Result<Heard, Missed> {
+        let report = self.put(id.into(), question.into()).await?;
+        match report.end.clone() {
+            End::Done(outcome) => self.outcome(id, outcome, &report),
+            end => Err(Missed::new(cause_of(&end), format!("{id}: {}", end.kind()))),
+        }
+    }
+
+    /// Gives the line a question and waits for what becomes of it. Only one that was asked is no error.
+    pub(super) async fn put(&self, what: AskedFor, question: Inquiry) -> Result<JobReport, Missed> {
         if self.stop.is_cancelled() {
-            return Err(Missed::new(MissingCause::Stopped, format!("{id}: the run was stopped")));
+            return Err(Missed::new(MissingCause::Stopped, format!("{what}: the run was stopped")));
         }
         let until = self.deadline.min(Instant::now() + self.patience);
         let mut job = Job::new(question, self.lane, self.timing).retried(self.retries).until(until);
@@ -201,25 +243,27 @@ impl Asker<'_> {
                     job = *refused.job;
                     self.line.room(self.lane).await;
                 }
-                Err(refused) => return Err(Missed::new(MissingCause::Stopped, format!("{id}: {refused}"))),
+                Err(refused) => {
+                    return Err(Missed::new(MissingCause::Stopped, format!("{what}: {refused}")));
+                }
             }
         };
         if let Some(seat) = self.seat {
-            seat.put(Some((id, pending.ticket())));
+            seat.put(Some((what, pending.ticket())));
             if self.stop.is_cancelled() {
                 pending.cancel();
             }
         }
         let report = pending.await;
         self.seat.iter().for_each(|seat| seat.put(None));
-        match report.end.clone() {
-            End::Done(outcome) => self.outcome(id, outcome, &report),
+        match &report.end {
+            End::Done(_) | End::Registers(_) => Ok(report),
             // There is time left, and another pass may have more luck.
             End::OutOfTime if Instant::now() < self.deadline => {
                 let waited = self.patience.as_secs();
-                Err(Missed::new(MissingCause::Silent, format!("{id}: not its turn within {waited} s")))
+                Err(Missed::new(MissingCause::Silent, format!("{what}: not its turn within {waited} s")))
             }
-            end => Err(Missed::new(cause_of(&end), format!("{id}: {}", end.kind().replace('_', " ")))),
+            end => Err(Missed::new(cause_of(end), format!("{what}: {}", end.kind().replace('_', " ")))),
         }
     }
 
@@ -252,19 +296,19 @@ impl Asker<'_> {
                 Err(Missed::new(MissingCause::Damaged, format!("{id}: the answer broke off")))
             }
             Outcome::Silent(report) | Outcome::Unknown(report) | Outcome::Sent(report) => {
-                Err(silence(id, &report))
+                Err(silence(id.into(), &report))
             }
         }
     }
 
     /// The moment by our clock of an instant that is past.
-    fn moment(&self, at: Instant) -> Moment {
+    pub(super) fn moment(&self, at: Instant) -> Moment {
         self.clock.now().minus(at.elapsed())
     }
 }
 
 /// Silence, and what was heard in it.
-fn silence(id: DataId, report: &Report) -> Missed {
+pub(super) fn silence(id: AskedFor, report: &Report) -> Missed {
     let heard = |reasons: &[Unfit]| reasons.iter().map(|reason| report.counters.of(*reason)).sum::<u32>();
     let others = heard(&[Unfit::ForeignAnswer, Unfit::Contradiction]);
     let wrong_form = heard(&[Unfit::WrongLength, Unfit::Malformed, Unfit::WrongSequence]);
@@ -289,9 +333,12 @@ const fn cause_of(end: &End) -> MissingCause {
         End::MeterSilent => MissingCause::Silent,
         End::Doubtful => MissingCause::WrongAddress,
         End::OutOfTime | End::Expired => MissingCause::OutOfTime,
-        End::Done(_) | End::Cancelled | End::Stopped | End::NotAllowed(_) | End::Broken { .. } => {
-            MissingCause::Stopped
-        }
+        End::Done(_)
+        | End::Registers(_)
+        | End::Cancelled
+        | End::Stopped
+        | End::NotAllowed(_)
+        | End::Broken { .. } => MissingCause::Stopped,
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::collector::Settings;
 use super::visit::{EVENT_READS, records_in_one_answer};
 use crate::channel::{Asked, Forecast, LineBudget};
-use crate::config::profile::MeterProfile;
+use crate::config::profile::{MeterProfile, Span};
 use crate::config::{IntervalMode, Line};
-use crate::domain::MeterPath;
+use crate::domain::{Item, MeterPath, MeterProtocol};
 use crate::plan::night_of;
 use crate::store::archive::SiteMeter;
 use dlt645::exchange::Timing;
@@ -23,7 +23,7 @@ pub fn forecasts(settings: &Settings, sites: &[SiteMeter]) -> Vec<(String, Forec
         let night = forecast(line, &meters, window, |profile| of_night(settings, profile));
         let polled = settings.intervals.mode == IntervalMode::Poll;
         let slot = settings.intervals.slots.period() / 3;
-        let poll = polled.then(|| forecast(line, &meters, slot, |_| of_slot(settings)));
+        let poll = polled.then(|| forecast(line, &meters, slot, |profile| of_slot(settings, profile)));
         let tightest = [Some(night), poll].into_iter().flatten().max_by_key(Forecast::percent)?;
         (!meters.is_empty()).then(|| (line.name.clone(), tightest))
     };
@@ -73,6 +73,10 @@ fn forecast(
 /// What a meter is asked in a night: its clock, the freeze with its time before and behind, or what it shows now, each
 /// twice; curves of a day; events.
 fn of_night(settings: &Settings, profile: &MeterProfile) -> Vec<Asked> {
+    if profile.protocol == MeterProtocol::Modbus {
+        let totals = &settings.collection.registers;
+        return of_map(profile, |item| item.with_tariff(0).is_some_and(|total| totals.contains(&total)));
+    }
     let registers = u64::try_from(settings.collection.registers.len()).unwrap_or(u64::MAX);
     let block = 4 * (usize::from(profile.tariffs) + 1);
     let mut asked = vec![Asked::reads(2, 4), Asked::reads(2 * registers, block)];
@@ -92,8 +96,18 @@ fn of_night(settings: &Settings, profile: &MeterProfile) -> Vec<Asked> {
     asked
 }
 
+/// What a meter that speaks Modbus is asked for items: a sign of life, and each span twice.
+fn of_map(profile: &MeterProfile, is_wanted: impl Fn(Item) -> bool) -> Vec<Asked> {
+    let read = |span: Span| Asked { exchanges: 2, request: 8, answer: 5 + 2 * usize::from(span.count) };
+    let life = Asked { exchanges: 1, request: 8, answer: 6 };
+    profile.map.spans(is_wanted).into_iter().map(read).chain([life]).collect()
+}
+
 /// What a meter is asked for a slot.
-fn of_slot(settings: &Settings) -> Vec<Asked> {
+fn of_slot(settings: &Settings, profile: &MeterProfile) -> Vec<Asked> {
+    if profile.protocol == MeterProtocol::Modbus {
+        return of_map(profile, |item| settings.intervals.items.contains(&item));
+    }
     let items = u64::try_from(settings.intervals.items.len()).unwrap_or(u64::MAX);
     vec![Asked::reads(items.saturating_mul(2), 4)]
 }
@@ -102,7 +116,7 @@ fn of_slot(settings: &Settings) -> Vec<Asked> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::domain::{Id, Meter, MeterProtocol, MeteringPoint, Moment, PointRole};
+    use crate::domain::{Id, Meter, MeteringPoint, Moment, PointRole};
 
     fn settings(baud: u32, more: &str) -> Settings {
         let text = format!(
@@ -146,6 +160,23 @@ mod tests {
         let slow = forecasts(&settings(300, ""), &sites(250))[0].1;
         assert!(!slow.fits() && slow.enough_at.is_some(), "{slow:?}");
         assert_eq!(forecasts(&settings(2400, ""), &[]), []);
+    }
+
+    #[test]
+    fn meters_that_speak_modbus_are_counted_by_their_registers() {
+        let folder = tempfile::tempdir().unwrap();
+        let map = include_str!("../../deploy/profiles/modbus-example.toml");
+        std::fs::write(folder.path().join("map.toml"), map).unwrap();
+        let settings = settings(9600, &format!("[profiles]\ndirectory = {:?}", folder.path()));
+        let modbus = sites(10).into_iter().map(|mut site| {
+            (site.meter.protocol, site.meter.profile) =
+                (MeterProtocol::Modbus, Some("modbus-example".to_owned()));
+            site
+        });
+        let night = forecasts(&settings, &modbus.collect::<Vec<_>>())[0].1;
+        // The energies are twelve registers in a row: a sign of life, and twice the same question.
+        assert_eq!(night.exchanges, 10 * 3);
+        assert!(night.fits() && night.takes < Duration::from_secs(60), "{night:?}");
     }
 
     #[test]

@@ -15,9 +15,10 @@ use super::writer::Writer;
 use crate::channel::{ChannelHandle, Lane, Lines};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
-use crate::config::{Collection, Config, Intervals, Line};
+use crate::config::{Collection, Config, Framing, Intervals, Line};
 use crate::domain::{
-    Coded, Day, Id, Meter, MeterPath, MissingCause, Moment, Run, RunKind, RunMeter, RunOutcome, RunState,
+    Coded, Day, Id, Meter, MeterPath, MeterProtocol, MissingCause, Moment, Run, RunKind, RunMeter,
+    RunOutcome, RunState,
 };
 use crate::plan::{Night, night_of};
 use crate::store::archive::SiteMeter;
@@ -326,6 +327,9 @@ impl Collector {
                 MeterPath::Terminal { .. } => format!("this process does not serve terminal {line}"),
             });
         }
+        if let Some(why) = self.cannot_speak(site) {
+            return Err(why.to_owned());
+        }
         let profile = settings.profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
         match profile {
             Some(_) => Ok(line.clone()),
@@ -334,6 +338,17 @@ impl Collector {
                 site.meter.profile.as_deref().unwrap_or("of its protocol")
             )),
         }
+    }
+
+    /// Why a meter does not speak as its line does.
+    fn cannot_speak(&self, site: &SiteMeter) -> Option<&'static str> {
+        let is_modbus = site.meter.protocol == MeterProtocol::Modbus;
+        let MeterPath::Line { line, .. } = &site.meter.path else {
+            return is_modbus.then_some("meters that speak Modbus are not read through terminals");
+        };
+        let line = self.inner.settings.lines.iter().find(|known| known.name == *line)?;
+        let is_for_modbus = line.framing == Framing::ModbusTcp;
+        (is_for_modbus && !is_modbus).then_some("the line is for meters that speak Modbus TCP")
     }
 
     async fn tell(&self, outcomes: Vec<RunMeter>) {

@@ -20,6 +20,8 @@
 //!   records are dated by the same clock: where it was not right, their slots are marked suspect.
 //! - **Kept means committed** (I1): a meter counts as read when the transaction with its readings has ended.
 //!
+//! Meters that speak Modbus are read by their register map as they stand (`registers`).
+//!
 //! Meters behind concentrators are read from what these store, many points a question: see [`terminal`].
 //!
 //! What a night has missed is read once more by [`ReadAgain`] when a person asks for it.
@@ -39,6 +41,7 @@ mod line;
 pub mod on_demand;
 mod phase;
 mod progress;
+mod registers;
 pub mod terminal;
 mod visit;
 mod writer;

@@ -26,11 +26,10 @@ mod service;
 mod visit;
 mod worker;
 
-use dlt645::data_id::DataId;
-
 use crate::channel;
 use crate::domain::{MeterRead, ReadGroup};
 
+pub use super::ask::AskedFor;
 pub use request::{ReadError, ReadRequest, Submission};
 pub use service::OnDemand;
 
@@ -60,6 +59,6 @@ pub enum LiveRead {
 pub struct Asking {
     /// The group, how many of its questions are done, and how many it has.
     pub step: Option<(ReadGroup, usize, usize)>,
-    /// The identifier that is asked for, and where the question stands in its line.
-    pub question: Option<(DataId, channel::Progress)>,
+    /// The identifier or the registers that are asked for, and where the question stands in its line.
+    pub question: Option<(AskedFor, channel::Progress)>,
 }

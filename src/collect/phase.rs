@@ -7,6 +7,7 @@ use super::ask::{Asker, Missed};
 use super::collector::Inner;
 use super::judge::judge;
 use super::line::{Context, Done};
+use super::registers::read_standing;
 use super::visit::{
     Brought, ClockReading, CurveWanted, Registers, read_clock, read_curve, read_events, read_registers, trust,
 };
@@ -14,8 +15,8 @@ use crate::channel::Lane;
 use crate::config::profile::MeterProfile;
 use crate::config::{IntervalMode, Intervals};
 use crate::domain::{
-    Accepted, ClockOffset, Day, DayCurve, Id, Item, Meter, MissingCause, Moment, Quality, RegisterKey, Run,
-    RunMeter, RunOutcome, Suspicion,
+    Accepted, ClockOffset, Day, DayCurve, Id, Item, Meter, MeterProtocol, MissingCause, Moment, Quality,
+    RegisterKey, Run, RunMeter, RunOutcome, Suspicion,
 };
 use crate::plan::{CurveGap, Midnight, curve_gaps, register_gaps};
 use crate::store::archive::SiteMeter;
@@ -134,6 +135,13 @@ impl Step {
     ) -> Done {
         let Some(profile) = context.profile(site) else { return Done { outcome, slots: 0 } };
         let visit = Visit { context, site, profile, facts };
+        if profile.protocol == MeterProtocol::Modbus {
+            return match self {
+                Self::Registers => visit.standing(outcome).await,
+                // Such a meter keeps neither curves nor events, and nothing of days that are past.
+                Self::Curves | Self::Events | Self::Gaps => Done { outcome, slots: 0 },
+            };
+        }
         match self {
             Self::Registers => visit.registers(outcome).await,
             Self::Curves => visit.curves(outcome).await,
@@ -151,7 +159,7 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    async fn registers(&self, mut outcome: RunMeter) -> Done {
+    async fn registers(&self, outcome: RunMeter) -> Done {
         let inner = &self.context.inner;
         let asker = self.context.asker(self.site, self.profile, self.context.lane);
         let day = self.facts.day;
@@ -173,6 +181,22 @@ impl Visit<'_> {
         if let ClockReading::Off(offset) = clock_now {
             brought.batch.notes.clocks.push((self.site.meter_id, offset));
         }
+        self.keep_registers(brought, outcome).await
+    }
+
+    /// The registers of a meter that speaks Modbus, as they stand.
+    async fn standing(&self, outcome: RunMeter) -> Done {
+        let inner = &self.context.inner;
+        if Day::of(inner.clock.now()) != self.facts.day {
+            let detail = "a meter that speaks Modbus keeps nothing of a day that is past";
+            return self.missing(outcome, Missed::new(MissingCause::NoFreeze, detail)).await;
+        }
+        let asker = self.context.asker(self.site, self.profile, self.context.lane);
+        let brought = read_standing(&asker, &inner.store, &inner.settings.collection.registers).await;
+        self.keep_registers(brought, outcome).await
+    }
+
+    async fn keep_registers(&self, mut brought: Brought, mut outcome: RunMeter) -> Done {
         if let Err(missed) = self.judge(&mut brought.batch).await {
             return self.missing(outcome, missed).await;
         }

@@ -50,12 +50,12 @@ fn fetch(
 }
 
 /// Whole seconds: nobody knows more of when a meter took its registers.
-fn whole_second(at: Moment) -> Moment {
+pub(super) fn whole_second(at: Moment) -> Moment {
     Moment::from_micros(at.micros().div_euclid(MICROS) * MICROS)
 }
 
 /// The registers of one answer, with the fetch they came by.
-fn add(
+pub(super) fn add(
     batch: &mut Batch,
     fetch: Fetch,
     values: Vec<super::interpret::ItemValue>,

@@ -18,6 +18,8 @@ pub struct Line {
     pub name: String,
     /// How it is reached.
     pub place: LinePlace,
+    /// How frames stand on it.
+    pub framing: Framing,
     /// Bits a second, for meters whose archive and profile say nothing else.
     pub baud: u32,
     /// Parity, likewise.
@@ -51,6 +53,22 @@ pub enum LinePlace {
     Registered(Vec<u8>),
     /// A DTU that dials in from this address.
     From(IpAddr),
+}
+
+/// How frames stand on a line (报文封装).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// As on a bus: DL/T 645, and Modbus RTU, also of meters that share one.
+    #[default]
+    Bus,
+    /// Modbus TCP: each frame has a header with a number. Meters that speak something else are not on such a line.
+    ModbusTcp,
+}
+
+impl Choice for Framing {
+    fn choices() -> Vec<(Self, &'static str)> {
+        vec![(Self::Bus, "bus"), (Self::ModbusTcp, "modbus-tcp")]
+    }
 }
 
 /// The rates a meter may be set to, and those of serial servers. [645-2007 7.5]
@@ -97,6 +115,7 @@ impl Line {
             name: section.required("name", ..).unwrap_or_default(),
             // Without a place there is a fault, and what was read is not used.
             place: read_place(section).unwrap_or(LinePlace::Registered(Vec::new())),
+            framing: read_framing(section),
             baud: section.value("baud", RATES, 2400),
             parity: section.value("parity", .., Parity::Even),
             quiet_after_answer: section.value("quiet_after_answer", millis(0)..=millis(5000), millis(30)),
@@ -166,6 +185,13 @@ fn read_place(section: &mut Section<'_>) -> Option<LinePlace> {
         section.fault(key, FaultKind::OneOf(PLACES));
     }
     places.into_iter().next()
+}
+
+fn read_framing(section: &mut Section<'_>) -> Framing {
+    let framing = section.value("framing", .., Framing::Bus);
+    let is_over_tcp = section.has("tcp") || framing == Framing::Bus;
+    section.check(is_over_tcp, &["tcp", "framing"], FaultKind::Needs("tcp"));
+    framing
 }
 
 fn read_heart_beat(section: &mut Section<'_>) -> Option<Vec<u8>> {

@@ -53,7 +53,7 @@ pub use effective::{Effective, Listing};
 pub use fault::{Fault, FaultKind, shortened};
 pub use http::Http;
 pub use intervals::{IntervalMode, Intervals};
-pub use line::{Line, LinePlace, RATES};
+pub use line::{Framing, Line, LinePlace, RATES};
 pub use log::{Log, LogFormat, LogLevel};
 pub use metrics::Metrics;
 pub use on_demand::OnDemand;

@@ -7,6 +7,7 @@ use dlt645::address::MeterAddress;
 
 use super::coded::Coded;
 use super::id::Id;
+use super::modbus::unit_of;
 use super::moment::Moment;
 use super::multiplier::Transformers;
 
@@ -119,6 +120,19 @@ pub struct Meter {
     pub profile: Option<String>,
     /// How it is reached.
     pub path: MeterPath,
+}
+
+impl Meter {
+    /// Its line and its unit number there, for a meter that speaks Modbus: no two have the same.
+    #[must_use]
+    pub fn unit_on_line(&self) -> Option<(&str, u8)> {
+        match &self.path {
+            MeterPath::Line { line, .. } if self.protocol == MeterProtocol::Modbus => {
+                Some((line, unit_of(self.address)?))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What a meter speaks (规约).

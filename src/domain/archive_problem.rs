@@ -27,6 +27,12 @@ pub enum ArchiveProblem {
         /// Which, counted from 0.
         first: usize,
     },
+    /// The unit number of a Modbus meter stands in an earlier entry of the line as well: one device would be read for both.
+    #[error("the unit number stands in entry {first} of the line already")]
+    RepeatedUnit {
+        /// Which, counted from 0.
+        first: usize,
+    },
     /// The asset number stands in an earlier entry as well: by it a meter is known before its supply is cut.
     #[error("the asset number stands in entry {first} already")]
     RepeatedAsset {
@@ -66,6 +72,12 @@ pub enum ArchiveProblem {
     /// Another meter has the measuring point of the terminal.
     #[error("the measuring point of the terminal belongs to meter {address}")]
     MeasuringPointTaken {
+        /// Address of that meter.
+        address: String,
+    },
+    /// Another Modbus meter of the line has the unit number.
+    #[error("the unit number belongs to meter {address} of the line")]
+    UnitTaken {
         /// Address of that meter.
         address: String,
     },
@@ -120,6 +132,7 @@ impl ArchiveProblem {
             Self::RepeatedMeter { .. } => "repeated meter",
             Self::RepeatedPoint { .. } => "repeated point",
             Self::RepeatedMeasuringPoint { .. } => "repeated measuring point",
+            Self::RepeatedUnit { .. } => "repeated unit",
             Self::RepeatedAsset { .. } => "repeated asset",
             Self::OtherCustomer { .. } => "other customer",
             Self::OtherFeeder { .. } => "other feeder",
@@ -127,6 +140,7 @@ impl ArchiveProblem {
             Self::PointHasMeter { .. } => "point has meter",
             Self::MeterElsewhere { .. } => "meter elsewhere",
             Self::MeasuringPointTaken { .. } => "measuring point taken",
+            Self::UnitTaken { .. } => "unit taken",
             Self::AssetTaken { .. } => "asset taken",
             Self::Overlap => "overlap",
             Self::OtherInstallation { .. } => "other installation",
@@ -146,6 +160,7 @@ impl ArchiveProblem {
             Self::RepeatedMeter { first }
             | Self::RepeatedPoint { first }
             | Self::RepeatedMeasuringPoint { first }
+            | Self::RepeatedUnit { first }
             | Self::RepeatedAsset { first }
             | Self::OtherCustomer { first }
             | Self::OtherFeeder { first }
@@ -169,6 +184,7 @@ struct Seen<'a> {
     addresses: HashMap<dlt645::address::MeterAddress, usize>,
     points: HashMap<&'a str, usize>,
     measuring_points: HashMap<(&'a str, u16), usize>,
+    units: HashMap<(&'a str, u8), usize>,
     assets: HashMap<&'a str, usize>,
     customers: HashMap<&'a str, (usize, &'a super::archive::Customer)>,
     feeders: HashMap<&'a str, (usize, Option<&'a str>)>,
@@ -188,6 +204,11 @@ impl<'a> Seen<'a> {
             && let Some(first) = first(&mut self.measuring_points, (terminal, *measuring_point), place)
         {
             found.push(ArchiveProblem::RepeatedMeasuringPoint { first });
+        }
+        if let Some(unit) = entry.meter.unit_on_line()
+            && let Some(first) = first(&mut self.units, unit, place)
+        {
+            found.push(ArchiveProblem::RepeatedUnit { first });
         }
         if let Some(asset) = &entry.meter.asset_number
             && let Some(first) = first(&mut self.assets, asset.as_str(), place)

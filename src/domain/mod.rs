@@ -26,6 +26,7 @@ mod id;
 mod item;
 mod manual_read;
 pub mod meter_clock;
+pub mod modbus;
 mod moment;
 mod multiplier;
 mod on_demand;

@@ -12,6 +12,8 @@
 //! | relay orders that may take supply; freezes; the clock of one meter | | | yes |
 //! | the clocks of all meters at once | | | [where asked for](Gate::with_broadcast_time) |
 //!
+//! To meters that speak Modbus nothing leaves but questions that read; there is no list on which they could be written to.
+//!
 //! On no list: clearing of any kind, passwords, line speeds, outputs, writes of anything but the clock; and addresses,
 //! which are written by a commissioning tool with a type of its own and never pass here.
 
@@ -19,6 +21,9 @@ use dlt645::data_id::DataId;
 use dlt645::edition::Edition;
 use dlt645::relay::AnyOrder;
 use dlt645::request::{Kind, Request, RequestError};
+
+use super::modbus;
+use crate::config::Framing;
 
 /// Which frames may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,15 @@ impl Gate {
         } else {
             Err(Blocked::NotOnTheList { function: request.function().0 })
         }
+    }
+
+    /// Lets the bytes pass when they are a question for Modbus registers, or says why not. It changes nothing, so that it may
+    /// leave by any gate.
+    ///
+    /// # Errors
+    /// [`Blocked`], and nothing may be sent.
+    pub fn clear_registers<'a>(&self, framing: Framing, bytes: &'a [u8]) -> Result<Cleared<'a>, Blocked> {
+        if modbus::is_read(framing, bytes) { Ok(Cleared { bytes }) } else { Err(Blocked::NoRead) }
     }
 
     /// True when a request may leave by this gate; asked early, so that what cannot leave is not queued.
@@ -110,6 +124,9 @@ pub enum Blocked {
         /// Its function.
         function: u8,
     },
+    /// No question that reads Modbus registers.
+    #[error("what was to be sent is no question that reads Modbus registers")]
+    NoRead,
 }
 
 impl Blocked {
@@ -119,6 +136,7 @@ impl Blocked {
         match self {
             Self::NoRequest(_) => "no_request",
             Self::NotOnTheList { .. } => "not_on_the_list",
+            Self::NoRead => "no_read",
         }
     }
 }

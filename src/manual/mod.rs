@@ -93,4 +93,7 @@ pub mod decisions {
     pub mod d0021_a_database_that_is_away_holds_collection_up {}
     #[doc = include_str!("decisions/0022-a-site-is-held-by-a-lease.md")]
     pub mod d0022_a_site_is_held_by_a_lease {}
+
+    #[doc = include_str!("decisions/0023-a-modbus-unit-shows-a-sign-of-life-before-it-is-believed.md")]
+    pub mod d0023_a_modbus_unit_shows_a_sign_of_life_before_it_is_believed {}
 }

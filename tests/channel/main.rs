@@ -13,6 +13,7 @@
 mod faults;
 mod late;
 mod lines;
+mod modbus;
 mod order;
 mod pace;
 mod port;

@@ -11,7 +11,7 @@ async fn capability(home: Home, expected: Result<Means, CannotOrder>) {
     let found = rig.field.capability().await;
     assert_eq!(found.means, expected, "{found:?}");
     if let Err(why) = expected
-        && why != CannotOrder::Edition1997
+        && !matches!(why, CannotOrder::Edition1997 | CannotOrder::Modbus)
     {
         let (_, sent) = rig.send(Command::CloseDirectly).await;
         assert_eq!(sent, Sent::NotSent(NotSent::Cannot(why)));
@@ -41,6 +41,17 @@ async fn a_meter_that_cannot_be_cut_from_here_says_why() {
         let home = Home { more, profile: Some("made up".to_owned()), ..Home::default() };
         capability(home, expected).await;
     }
+}
+
+#[tokio::test]
+async fn i17_a_meter_that_speaks_modbus_takes_no_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let map = "name = \"map\"\nabout = \"a test\"\nprotocol = \"modbus\"\n[[register]]\nitem = \"1.8.0\"\nregister = 0\ntype = \"u32\"\nexponent = -2\n";
+    std::fs::write(folder.path().join("map.toml"), map).unwrap();
+    let more = format!("[profiles]\ndirectory = {:?}\n", folder.path());
+    let profile = Some("map".to_owned());
+    let home = Home { protocol: MeterProtocol::Modbus, profile, more, kept: None, ..Home::default() };
+    capability(home, Err(CannotOrder::Modbus)).await;
 }
 
 #[tokio::test]

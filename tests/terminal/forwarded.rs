@@ -40,7 +40,7 @@ fn cut(number: u64) -> Job {
         password: Password::new(Level::CONTROL, "000000", DigitOrder::default()).unwrap(),
         operator: OperatorCode::from_wire([1, 0, 0, 0]),
     });
-    Job::new(order.into(), Lane::Control, Timing::serial(2400))
+    Job::new(order, Lane::Control, Timing::serial(2400))
 }
 
 fn line(desk: &Desk) -> ChannelHandle {
@@ -274,10 +274,10 @@ async fn i17_no_order_for_a_meter_is_forwarded_past_the_gates_of_its_line() {
         let request = gdw1376::request::Request::Forward(forward(frame));
         desk.terminals.ask(address(), chaobiao::terminal::Ask::new(request, Urgency::Restore, timing))
     };
-    let order = cut(1).question.request.to_bytes();
+    let order = cut(1).question.request().unwrap().to_bytes();
     let refused = ask(order).await.unwrap_err();
     assert_eq!(refused.kind(), "not_allowed");
-    let (told, ()) = tokio::join!(ask(read(1).question.request.to_bytes()), async {
+    let (told, ()) = tokio::join!(ask(read(1).question.request().unwrap().to_bytes()), async {
         let request = peer.hear().await;
         peer.deny(&request).await;
     });

@@ -8,6 +8,7 @@ use super::moment::Moment;
 use super::rate::Rate;
 use super::uart::Receiver;
 use super::wire::Wire;
+use crate::station::is_question;
 
 /// The common ear of the stations that hear at one rate.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub(super) struct Ear {
     pub(super) rate: Rate,
     pub(super) receiver: Receiver,
     decoder: Decoder,
+    /// The last eight bytes: as many as a question of Modbus RTU has.
+    last: [u8; 8],
     /// When the last byte that was heard ended.
     heard_at: Moment,
 }
@@ -26,11 +29,13 @@ pub(super) struct Requests {
     pub(super) ended: Moment,
     /// Without wake-up bytes.
     pub(super) frames: Vec<Vec<u8>>,
+    /// A question of Modbus RTU that ended then.
+    pub(super) rtu: Option<[u8; 8]>,
 }
 
 impl Ear {
     pub(super) const fn new(rate: Rate, receiver: Receiver, now: Moment) -> Self {
-        Self { rate, receiver, decoder: Decoder::new(), heard_at: now }
+        Self { rate, receiver, decoder: Decoder::new(), last: [0; 8], heard_at: now }
     }
 
     /// Hears the wire up to `until`, or up to the end of the first request before that. Between two bytes that are
@@ -39,8 +44,11 @@ impl Ear {
         while let Some(heard) = self.receiver.next(wire, until) {
             if heard.began(wire).since(self.heard_at) > gap {
                 self.decoder.clear();
+                self.last = [0; 8];
             }
             let bytes = heard.bytes(wire);
+            let rtu_ends = bytes.iter().position(|byte| self.is_rtu_with(*byte)).map(|place| place + 1);
+            let bytes = bytes.get(..rtu_ends.unwrap_or(bytes.len())).unwrap_or(bytes);
             let mut rest = bytes;
             let mut frames = Vec::new();
             while frames.is_empty() && self.next_frame(&mut rest, &mut frames) {}
@@ -48,14 +56,27 @@ impl Ear {
             while !frames.is_empty() && self.next_frame(&mut &[][..], &mut frames) {}
             let ended = heard.end_of(wire, bytes.len() - rest.len());
             self.heard_at = ended;
-            if !rest.is_empty() {
+            if !rest.is_empty() || rtu_ends.is_some() {
                 self.receiver.rewind(ended);
             }
-            if !frames.is_empty() {
-                return Some(Requests { rate: self.rate, ended, frames });
+            if rtu_ends.is_some() {
+                self.decoder.clear();
+            }
+            let rtu = rtu_ends.filter(|_| rest.is_empty()).map(|_| self.last);
+            if !frames.is_empty() || rtu.is_some() {
+                return Some(Requests { rate: self.rate, ended, frames, rtu });
             }
         }
         None
+    }
+
+    /// True when this byte ends a question of Modbus RTU.
+    fn is_rtu_with(&mut self, byte: u8) -> bool {
+        self.last.rotate_left(1);
+        if let Some(last) = self.last.last_mut() {
+            *last = byte;
+        }
+        is_question(&self.last)
     }
 
     /// Keeps the next frame if it is a request; false when there is none.

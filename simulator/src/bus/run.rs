@@ -5,7 +5,9 @@
 
 use core::time::Duration;
 
-use dlt645::frame::{MAX_DATA, WireFrame};
+use dlt645::address::AddressField;
+use dlt645::control::Control;
+use dlt645::frame::{Frame, MAX_DATA, WireFrame};
 
 use super::ear::Requests;
 use super::moment::Moment;
@@ -13,7 +15,7 @@ use super::wire::Burst;
 use super::witness::{Crossing, Talker};
 use super::{Answer, Bus, Handed, Master};
 use crate::fault::Case;
-use crate::station::Station;
+use crate::station::{Reply, Station};
 
 impl<S: Station> Bus<S> {
     /// Lets the bus come to `to`; a moment that is past changes nothing.
@@ -127,30 +129,46 @@ impl<S: Station> Bus<S> {
             let Ok(wire) = WireFrame::parse(bytes) else { continue };
             let mut room = [0; MAX_DATA];
             let frame = wire.frame(&mut room);
-            self.requests += 1;
-            let began = Moment::from_nanos(
-                requests.ended.nanos().saturating_sub(self.tempo(requests.rate).bytes(bytes.len())),
-            );
-            let now = self.now;
-            let mut answers = Vec::new();
-            for (station, slot) in self.slots.iter_mut().enumerate() {
-                let is_talking = began < slot.talks.end && slot.talks.start < requests.ended;
-                if slot.rate != requests.rate || is_talking {
-                    continue;
-                }
-                let reply = slot.station.hear(now, &frame).filter(|reply| !reply.bytes.is_empty());
-                answers.extend(reply.map(|reply| Answer { station, rate: slot.rate, reply }));
-            }
-            if let Some(faults) = &mut self.faults {
-                let case =
-                    Case { number: self.requests, at: now, frame, wire: bytes, line: self.settings.rate };
-                let disturbed = faults.disturb(&case, answers);
-                answers = disturbed.answers;
-                self.chatter(disturbed.chatter);
-                self.return_part(bytes.get(disturbed.echo).unwrap_or_default());
-            }
-            answers.into_iter().for_each(|answer| self.queue_answer(answer));
+            self.answer_one(&requests, bytes, frame, |station, now| station.hear(now, &frame));
         }
+        if let Some(question) = &requests.rtu {
+            let [unit, function, data @ .., _, _] = question;
+            let address = AddressField::from_wire([*unit, 0, 0, 0, 0, 0]);
+            // What is kept of faults is kept as of a frame.
+            let frame = Frame { address, control: Control(*function), data };
+            self.answer_one(&requests, question, frame, |station, now| station.hear_rtu(now, question));
+        }
+    }
+
+    fn answer_one(
+        &mut self,
+        requests: &Requests,
+        bytes: &[u8],
+        frame: Frame<'_>,
+        ask: impl Fn(&mut S, Moment) -> Option<Reply>,
+    ) {
+        self.requests += 1;
+        let began = Moment::from_nanos(
+            requests.ended.nanos().saturating_sub(self.tempo(requests.rate).bytes(bytes.len())),
+        );
+        let now = self.now;
+        let mut answers = Vec::new();
+        for (station, slot) in self.slots.iter_mut().enumerate() {
+            let is_talking = began < slot.talks.end && slot.talks.start < requests.ended;
+            if slot.rate != requests.rate || is_talking {
+                continue;
+            }
+            let reply = ask(&mut slot.station, now).filter(|reply| !reply.bytes.is_empty());
+            answers.extend(reply.map(|reply| Answer { station, rate: slot.rate, reply }));
+        }
+        if let Some(faults) = &mut self.faults {
+            let case = Case { number: self.requests, at: now, frame, wire: bytes, line: self.settings.rate };
+            let disturbed = faults.disturb(&case, answers);
+            answers = disturbed.answers;
+            self.chatter(disturbed.chatter);
+            self.return_part(bytes.get(disturbed.echo).unwrap_or_default());
+        }
+        answers.into_iter().for_each(|answer| self.queue_answer(answer));
     }
 
     /// A station has one UART: what it sends stands behind what it still has to send.

@@ -41,8 +41,11 @@ pub(super) enum Finding {
 pub(super) fn compare(line: &str, found: &[Found], entries: &[ArchiveEntry]) -> Vec<Commissioned> {
     let address = |found: &Found| found.address.parse::<MeterAddress>().ok();
     let record = |found: &Found| entries.iter().find(|entry| Some(entry.meter.address) == address(found));
-    let is_here =
-        |entry: &ArchiveEntry| matches!(&entry.meter.path, MeterPath::Line { line: own, .. } if own == line);
+    // Meters that speak Modbus were not asked.
+    let is_here = |entry: &ArchiveEntry| {
+        entry.meter.protocol != MeterProtocol::Modbus
+            && matches!(&entry.meter.path, MeterPath::Line { line: own, .. } if own == line)
+    };
     let answers =
         |entry: &&ArchiveEntry| found.iter().any(|found| address(found) == Some(entry.meter.address));
     let mut all: Vec<Commissioned> = found

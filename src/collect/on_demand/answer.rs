@@ -9,6 +9,7 @@ use dlt645::request::Request;
 
 use super::super::ask::{Asker, Heard, Missed};
 use super::super::interpret::{self, ItemValue};
+use super::super::registers::HeardSpan;
 use crate::domain::register::State;
 use crate::domain::{Item, MissingCause, Moment, ReadAnswer, ReadBits, ReadGroup, ReadValue, ValueBefore};
 
@@ -22,6 +23,19 @@ pub(super) fn came(asker: &Asker<'_>, group: ReadGroup, heard: &Heard, values: V
         given: Some((heard.asked_at, heard.answered_at)),
         is_doubtful: !heard.is_surely_new,
         frames,
+        values,
+        missing: None,
+    }
+}
+
+/// An answer of a meter that speaks Modbus.
+pub(super) fn came_by_registers(group: ReadGroup, heard: &HeardSpan, values: Vec<ReadValue>) -> ReadAnswer {
+    ReadAnswer {
+        group,
+        data_id: heard.question.to_string(),
+        given: Some((heard.asked_at, heard.answered_at)),
+        is_doubtful: false,
+        frames: heard.wire(),
         values,
         missing: None,
     }

@@ -15,7 +15,8 @@ use super::questions::{self, Ask, asks};
 use crate::config::Intervals;
 use crate::domain::register::State;
 use crate::domain::{
-    Day, Item, MissingCause, Moment, Quality, ReadAnswer, ReadGroup, ReadValue, RegisterKey,
+    Day, Item, ItemKind, MeterProtocol, MissingCause, Moment, Quality, ReadAnswer, ReadGroup, ReadValue,
+    RegisterKey,
 };
 use crate::plan::CurveGap;
 use crate::store::Store;
@@ -33,6 +34,9 @@ impl Visit<'_> {
     /// What came of a group: never nothing. What the meter does not have is left out where something else came.
     pub(super) async fn group(&self, group: ReadGroup) -> Vec<ReadAnswer> {
         let profile = self.asker.profile;
+        if profile.protocol == MeterProtocol::Modbus {
+            return self.registers_of(group).await;
+        }
         let asks = asks(group, self.asker.edition(), profile);
         let mut absent = Missed::new(
             MissingCause::NoSuchData,
@@ -55,6 +59,39 @@ impl Visit<'_> {
         }
         if answers.is_empty() {
             answers.push(missing(group, "", absent));
+        }
+        answers
+    }
+
+    /// What the register map of the meter has for a group.
+    async fn registers_of(&self, group: ReadGroup) -> Vec<ReadAnswer> {
+        let profile = self.asker.profile;
+        let spans = profile.map.spans(|item| is_of(group, item));
+        let mut answers = Vec::new();
+        for (done, span) in spans.iter().enumerate() {
+            self.step(group, done, spans.len());
+            let came = async {
+                let heard = self.asker.read_span(span).await?;
+                let values = heard.whole(|_| true)?;
+                Ok::<_, Missed>((heard, values))
+            };
+            match came.await {
+                Ok((heard, values)) => {
+                    let before = self.before(&values, heard.asked_at).await;
+                    answers.push(answer::came_by_registers(group, &heard, of_items(&values, &before, None)));
+                }
+                Err(missed) => {
+                    let is_hopeless = is_hopeless(missed.cause);
+                    answers.push(missing(group, "", missed));
+                    if is_hopeless {
+                        break;
+                    }
+                }
+            }
+        }
+        if answers.is_empty() {
+            let why = format!("the profile {} has no {}", profile.name, group.name_en());
+            answers.push(missing(group, "", Missed::new(MissingCause::NoSuchData, why)));
         }
         answers
     }
@@ -277,6 +314,18 @@ impl Visit<'_> {
             Ask::Curve => None,
         };
         id.map(|id| id.to_string()).unwrap_or_default()
+    }
+}
+
+/// Whether an item belongs to a group.
+const fn is_of(group: ReadGroup, item: Item) -> bool {
+    match group {
+        ReadGroup::Registers => matches!(item.kind(), ItemKind::Energy),
+        ReadGroup::Demand => matches!(item.kind(), ItemKind::MaximumDemand | ItemKind::Demand),
+        ReadGroup::Instantaneous => matches!(item.kind(), ItemKind::Instantaneous),
+        ReadGroup::Clock | ReadGroup::Status | ReadGroup::Freezes | ReadGroup::Curve | ReadGroup::Events => {
+            false
+        }
     }
 }
 

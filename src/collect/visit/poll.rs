@@ -4,10 +4,12 @@ use dlt645::catalog;
 use dlt645::exchange::LengthRule;
 
 use super::super::ask::{Asker, Missed};
+use super::super::registers::poll_registers;
 use super::super::{identifier, interpret};
 use super::{Brought, fetch};
 use crate::domain::{
-    Day, DayCurve, Item, ItemKind, MissingCause, Moment, Quality, SlotValue, SlotsPerDay, Source,
+    Day, DayCurve, Item, ItemKind, MeterProtocol, MissingCause, Moment, Quality, SlotValue, SlotsPerDay,
+    Source,
 };
 use crate::store::Store;
 
@@ -20,6 +22,9 @@ pub(in crate::collect) async fn poll(
     slots: SlotsPerDay,
     (slot, latest): (Moment, Moment),
 ) -> Brought {
+    if asker.profile.protocol == MeterProtocol::Modbus {
+        return poll_registers(asker, store, items, slots, (slot, latest)).await;
+    }
     let mut brought = Brought::default();
     for item in items {
         match poll_item(asker, *item, latest).await {

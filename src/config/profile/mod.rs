@@ -1,9 +1,11 @@
 //! Meter profiles (表型): how meters of one make differ from the standard, as data.
 //!
 //! A profile is a TOML file of its own. It begins with a profile that is built in and says what is different; those
-//! that are built in are such files, too. Adding a make of meter adds a file and no code.
+//! that are built in are such files, too. Adding a make of meter adds a file and no code. Meters that speak Modbus have
+//! nothing in common but that: their profile is a register map, and none is built in.
 
 mod difference;
+mod map;
 mod read;
 mod relay;
 mod set;
@@ -19,6 +21,7 @@ use crate::domain::register::RegisterLimits;
 use crate::domain::{Item, MeterProtocol, Parity};
 
 pub use difference::{Difference, IdPattern};
+pub use map::{MapRow, RegisterMap, Span};
 pub(super) use read::read;
 pub use relay::{OrderForm, RelayProfile, RelaySwitch};
 pub use set::Profiles;
@@ -66,6 +69,8 @@ pub struct MeterProfile {
     pub lacks: Vec<IdPattern>,
     /// Values that have another form than the catalogue says.
     pub differences: Vec<Difference>,
+    /// Where the items of a meter that speaks Modbus stand; empty for others.
+    pub map: RegisterMap,
 }
 
 /// Which way round a text stands on the wire.
@@ -108,12 +113,19 @@ impl MeterProfile {
         timing.first_byte =
             self.answer_delay + timing.wire_time(usize::from(self.answer_preamble)) + CONVERTER;
         timing.answer_limit = timing.first_byte + timing.wire_time(timing.longest_answer) * 2 + SLACK;
+        if self.protocol == MeterProtocol::Modbus {
+            // The end of a frame is a pause of three and a half characters. [Modbus over serial line 2.5.1.1]
+            timing.quiet_after_answer = timing.quiet_after_answer.max(timing.wire_time(4));
+            timing.longest_answer = LONGEST_RTU_FRAME;
+        }
         timing.with_path_delay(pace.path_delay)
     }
 }
 
 /// Twelve bytes around at most 200 of data.
 const LONGEST_FRAME: usize = 212;
+/// [Modbus over serial line 2.5.1]
+const LONGEST_RTU_FRAME: usize = 256;
 /// What a converter between bus and network may hold bytes back for.
 const CONVERTER: Duration = Duration::from_millis(200);
 /// What may come on top of an answer that takes its time.

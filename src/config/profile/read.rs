@@ -5,16 +5,18 @@ use std::time::Duration;
 use dlt645::edition::Edition;
 use dlt645::password::DigitOrder;
 
-use super::{Difference, IdPattern, MeterProfile, TextOrder};
+use super::set::PLAIN_MODBUS;
+use super::{Difference, IdPattern, MeterProfile, RegisterMap, TextOrder};
 use crate::config::fault::FaultKind;
 use crate::config::limit::{Each, Limit};
 use crate::config::line::RATES;
 use crate::config::section::Section;
 use crate::config::setting::Choice;
 use crate::config::words::Words;
-use crate::domain::MeterProtocol;
+use crate::domain::{Coded, MeterProtocol};
 
-/// Reads a profile that begins with one of `built_in`, or with `plain` where there is none.
+/// Reads a profile that begins with one of `built_in`, or with `plain` where there is none. One that says `modbus` begins
+/// with nothing but a line: where the items stand is its own.
 pub(in crate::config) fn read(
     root: &mut Section<'_>,
     built_in: &[MeterProfile],
@@ -22,6 +24,9 @@ pub(in crate::config) fn read(
 ) -> MeterProfile {
     let name = root.required("name", ..).unwrap_or_default();
     let about = root.required("about", ..).unwrap_or_default();
+    if root.has("protocol") && root.required::<Modbus>("protocol", ..).is_some() {
+        return read_modbus(root, MeterProfile { name, about, ..PLAIN_MODBUS.clone() });
+    }
     let like = root.optional("like", Named(built_in));
     let base = like.and_then(|like: String| built_in.iter().find(|profile| profile.name == like));
     let mut profile = MeterProfile { name, about, ..base.unwrap_or(plain).clone() };
@@ -44,12 +49,35 @@ pub(in crate::config) fn read(
     profile
 }
 
+/// A profile of meters that speak Modbus: no freezes, no load record, no switch; what they have is in their register map.
+fn read_modbus(root: &mut Section<'_>, mut profile: MeterProfile) -> MeterProfile {
+    root.section("line", |section| {
+        read_rate(section, &mut profile);
+        read_pauses(section, &mut profile);
+    });
+    root.section("registers", |section| {
+        profile.whole_digits = section.value("whole_digits", 4..=12, profile.whole_digits);
+        profile.most_watts = section.value("most_watts", 100..=1_000_000_000, profile.most_watts);
+    });
+    profile.map = RegisterMap::read(root);
+    profile.tariffs = profile.map.tariffs();
+    profile
+}
+
 fn read_line(section: &mut Section<'_>, profile: &mut MeterProfile) {
-    let millis = Duration::from_millis;
-    profile.baud = section.optional("baud", RATES).or(profile.baud);
-    profile.parity = section.optional("parity", ..).or(profile.parity);
+    read_rate(section, profile);
     profile.wake_up_bytes = section.value("wake_up_bytes", 0..=16, profile.wake_up_bytes);
     profile.answer_preamble = section.value("answer_preamble", 0..=64, profile.answer_preamble);
+    read_pauses(section, profile);
+}
+
+fn read_rate(section: &mut Section<'_>, profile: &mut MeterProfile) {
+    profile.baud = section.optional("baud", RATES).or(profile.baud);
+    profile.parity = section.optional("parity", ..).or(profile.parity);
+}
+
+fn read_pauses(section: &mut Section<'_>, profile: &mut MeterProfile) {
+    let millis = Duration::from_millis;
     profile.answer_delay = section.value("answer_delay", millis(20)..=millis(10_000), profile.answer_delay);
     profile.byte_gap = section.value("byte_gap", millis(10)..=millis(5000), profile.byte_gap);
     profile.quiet_after_answer =
@@ -108,6 +136,16 @@ impl Limit<String> for Named<'_> {
             format!("a profile that is built in: {}", names.join(", ")),
             format!("内置表型名称：{}", names.join("、")),
         )
+    }
+}
+
+/// The one protocol that has to be said; the others are those of the profile that one begins with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Modbus;
+
+impl Choice for Modbus {
+    fn choices() -> Vec<(Self, &'static str)> {
+        vec![(Self, MeterProtocol::Modbus.name())]
     }
 }
 

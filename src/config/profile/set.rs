@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dlt645::password::DigitOrder;
 
-use super::{MeterProfile, RelayProfile, RelaySwitch, TextOrder};
+use super::{MeterProfile, RegisterMap, RelayProfile, RelaySwitch, TextOrder};
 use crate::config::fault::{Fault, FaultKind};
 use crate::config::section::{Section, Source};
 use crate::domain::MeterProtocol;
@@ -121,6 +121,24 @@ static PLAIN_2007: LazyLock<MeterProfile> = LazyLock::new(|| MeterProfile {
     text_order: TextOrder::LastFirst,
     lacks: Vec::new(),
     differences: Vec::new(),
+    map: RegisterMap::default(),
+});
+
+/// What a meter that speaks Modbus is like before its file is read.
+pub(super) static PLAIN_MODBUS: LazyLock<MeterProfile> = LazyLock::new(|| MeterProfile {
+    protocol: MeterProtocol::Modbus,
+    wake_up_bytes: 0,
+    answer_preamble: 0,
+    // No standard says how long one may take; a second is what most makers ask for.
+    answer_delay: Duration::from_millis(1000),
+    byte_gap: Duration::from_millis(200),
+    whole_digits: 8,
+    tariffs: 0,
+    most_watts: 66_000,
+    daily_freezes: 0,
+    load_record: false,
+    relay: RelayProfile { switch: RelaySwitch::None, ..RelayProfile::PLAIN },
+    ..PLAIN_2007.clone()
 });
 
 /// The profiles that are built in; the first of a protocol is that of meters without one.

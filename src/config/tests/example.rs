@@ -96,6 +96,26 @@ fn the_example_profile_has_every_key_its_default_and_its_limits() {
 }
 
 #[test]
+fn the_example_register_map_has_every_key_its_default_and_its_limits() {
+    let file = Path::new("modbus-example.toml");
+    let text = include_str!("../../../deploy/profiles/modbus-example.toml");
+    let built_in: Vec<_> = Profiles::default().all().cloned().collect();
+    let (profile, faults, effective) =
+        Source::new(file, text).read(|root| profile::read(root, &built_in, &built_in[0]));
+    assert!(faults.is_empty(), "{faults:?}");
+    // The first row is explained; those behind it are alike.
+    let begins = text.match_indices("[[register]]").nth(1).unwrap().0;
+    let is_of_another = |section: &str| section.starts_with("register[") && section != "register[1]";
+    let effective: Vec<_> = effective.into_iter().filter(|key| !is_of_another(&key.section)).collect();
+    judge(&text[..begins], &effective);
+    assert_eq!((profile.map.rows().count(), profile.tariffs), (13, 4));
+    let spans: Vec<_> =
+        profile.map.spans(|_| true).iter().map(|span| (span.table, span.start, span.count)).collect();
+    use crate::domain::modbus::Table::{Holding, Input};
+    assert_eq!(spans, [(Holding, 4096, 12), (Input, 0, 6), (Input, 8, 2)]);
+}
+
+#[test]
 fn what_holds_is_listed_as_a_file_that_says_the_same() {
     let loaded = parse(&EXAMPLE.replace("# baud = 2400", "baud = 9600")).unwrap();
     let listed = Listing(&loaded.effective).to_string();

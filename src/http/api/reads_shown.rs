@@ -8,6 +8,7 @@ use super::accounts::ListMeta;
 use crate::channel;
 use crate::collect::on_demand::{Asking, LiveRead, MeterStatus};
 use crate::domain::{Coded, Moment, ReadAnswer, ReadGroup, ReadJob};
+use crate::explain::{RegisterFrame, register_frames};
 
 /// A job.
 #[derive(Debug, Serialize, ToSchema)]
@@ -79,7 +80,7 @@ pub(super) struct AskingShown {
 pub(super) struct AnswerShown {
     /// The group it is of.
     group: &'static str,
-    /// The data identifier.
+    /// The data identifier; of a Modbus meter the function, the first register and how many, such as `03 4096+12`.
     data_id: String,
     /// The meter gave it between this moment and the next, RFC 3339; `null` when it gave nothing.
     given_from: Option<String>,
@@ -202,7 +203,7 @@ pub(super) fn meter(status: MeterStatus) -> ReadMeterShown {
 pub(super) fn answer(answer: ReadAnswer, now: Moment) -> AnswerShown {
     let (from, until) = answer.given.unzip();
     let (cause, detail) = answer.missing.unzip();
-    let explained = explain::pieces(&answer.frames, None);
+    let frames = frames(&answer.frames);
     AnswerShown {
         group: answer.group.name(),
         data_id: answer.data_id,
@@ -214,8 +215,31 @@ pub(super) fn answer(answer: ReadAnswer, now: Moment) -> AnswerShown {
         cause_zh: cause.map(|cause| cause.name_zh()),
         detail,
         values: answer.values.iter().filter_map(|value| serde_json::to_value(value).ok()).collect(),
-        frames: explained.iter().filter_map(|piece: &Piece| serde_json::to_value(piece).ok()).collect(),
+        frames,
         hex: answer.frames.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+/// Frames explained field by field; those of Modbus by unit and function.
+fn frames(bytes: &[u8]) -> Vec<serde_json::Value> {
+    let modbus = |frame: &RegisterFrame| {
+        serde_json::json!({
+            "protocol": "modbus",
+            "offset": frame.span.start,
+            "length": frame.span.len(),
+            "direction": if frame.is_question { "request" } else { "response" },
+            "unit": frame.unit,
+            "function": format!("{:02X}", frame.function),
+            "ok": true,
+            "error": frame.refusal.map(|code| format!("exception {code:02X}")),
+        })
+    };
+    match register_frames(bytes) {
+        Some(frames) => frames.iter().map(modbus).collect(),
+        None => {
+            let explained = explain::pieces(bytes, None);
+            explained.iter().filter_map(|piece: &Piece| serde_json::to_value(piece).ok()).collect()
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::domain::Moment;
 use crate::link::Direction;
 use crate::link::mask;
+use crate::link::modbus::{RegisterFrame, register_frames};
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -15,7 +16,7 @@ struct Record<'a> {
     began_at: Option<String>,
     line: &'a str,
     direction: &'static str,
-    /// `frame`, `bad frame` or `noise`.
+    /// `frame`, `bad frame`, `modbus` or `noise`.
     kind: &'static str,
     length: usize,
     /// `None` where the bytes may hold a part of a password.
@@ -44,6 +45,12 @@ pub(super) fn records(
     bytes: &[u8],
     hides: bool,
 ) -> (Vec<String>, bool) {
+    if let Some(frames) = register_frames(bytes) {
+        return (
+            frames.iter().map(|frame| of_modbus(line, (began_at, at), direction, bytes, frame)).collect(),
+            false,
+        );
+    }
     let pieces = explain::pieces(bytes, None);
     let secrets = mask::secrets(bytes, &pieces);
     let record = |piece: &Piece| {
@@ -81,4 +88,32 @@ pub(super) fn records(
         serde_json::to_string(&record).unwrap_or_default()
     };
     (pieces.iter().map(record).collect(), !secrets.is_empty())
+}
+
+/// The record of a frame of Modbus, which never holds a password.
+fn of_modbus(
+    line: &str,
+    (began_at, at): (Moment, Moment),
+    direction: Direction,
+    bytes: &[u8],
+    frame: &RegisterFrame,
+) -> String {
+    let (unit, function) = (format!("{:03}", frame.unit), format!("{:02X}", frame.function));
+    let refusal = frame.refusal.map(|code| format!("exception {code:02X}"));
+    let record = Record {
+        at: at.to_string(),
+        began_at: (began_at != at).then(|| began_at.to_string()),
+        line,
+        direction: direction.name(),
+        kind: "modbus",
+        length: frame.span.len(),
+        hex: Some(mask::hex_without(bytes.get(frame.span.clone()).unwrap_or_default(), &[])),
+        preamble: None,
+        address: Some(&unit),
+        control: Some(&function),
+        di: None,
+        error: refusal.as_deref(),
+    };
+    // It has no keys but text: it can always be written.
+    serde_json::to_string(&record).unwrap_or_default()
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::kept::Kept;
 use super::sites::Sites;
+use crate::domain::modbus::unit_of;
 use crate::domain::{
-    ArchiveEntry, ArchiveProblem, Coded, Customer, Meter, MeterPath, Moment, RegisterReading,
+    ArchiveEntry, ArchiveProblem, Coded, Customer, Meter, MeterPath, MeterProtocol, Moment, RegisterReading,
 };
 use crate::store::error::StoreError;
 use crate::store::sql::{Cell, Kind, Rows, Table};
@@ -51,6 +52,15 @@ struct MeterRow {
     terminal_port: Option<i64>,
     baud: Option<i64>,
     parity: Option<i64>,
+}
+
+impl MeterRow {
+    /// The line and the unit number there of a meter that speaks Modbus.
+    fn unit_on_line(&self, address: &str) -> Option<(i64, u8)> {
+        let is_modbus = self.protocol == MeterProtocol::Modbus.code();
+        let unit = unit_of(address.parse().ok().filter(|_| is_modbus)?)?;
+        Some((self.line?, unit))
+    }
 }
 
 impl Known {
@@ -107,10 +117,14 @@ impl Known {
     /// things from one meter to another.
     pub(super) fn rivals(&self, entries: &[ArchiveEntry]) -> Vec<(usize, ArchiveProblem)> {
         let mut terminals: HashMap<(&str, i64), Vec<&str>> = HashMap::new();
+        let mut units: HashMap<(i64, u8), Vec<&str>> = HashMap::new();
         let mut assets: HashMap<&str, Vec<&str>> = HashMap::new();
         for (address, row) in self.meters.all().filter(|(address, _)| self.sites.is_installed(address)) {
             if let (Some(terminal), Some(place)) = (&row.terminal, row.measuring_point) {
                 terminals.entry((terminal, place)).or_default().push(address);
+            }
+            if let Some(unit) = row.unit_on_line(address) {
+                units.entry(unit).or_default().push(address);
             }
             if let Some(asset) = &row.asset_number {
                 assets.entry(asset).or_default().push(address);
@@ -127,6 +141,9 @@ impl Known {
             let path = row.terminal.as_deref().zip(row.measuring_point);
             if let Some(address) = other(path.and_then(|path| terminals.get(&path))) {
                 found.push((place, ArchiveProblem::MeasuringPointTaken { address }));
+            }
+            if let Some(address) = other(row.unit_on_line(&own).and_then(|unit| units.get(&unit))) {
+                found.push((place, ArchiveProblem::UnitTaken { address }));
             }
             let asset = row.asset_number.as_deref();
             if let Some(address) = other(asset.and_then(|asset| assets.get(asset))) {

@@ -156,7 +156,7 @@ impl Asker<'_> {
             }
             End::Done(Outcome::Refused { refusal, .. }) => Err(Unread::Refused { id, refusal }),
             End::Done(Outcome::NotSent(_)) | End::LineDown | End::LineChatter => Err(Unread::LineDown),
-            End::Done(_) | End::MeterSilent => Err(Unread::Silent { id }),
+            End::Done(_) | End::Registers(_) | End::MeterSilent => Err(Unread::Silent { id }),
             End::Doubtful => Err(Unread::Unsteady { id }),
             End::OutOfTime | End::Expired => Err(Unread::OutOfTime),
             End::Cancelled | End::Stopped | End::NotAllowed(_) | End::Broken { .. } => Err(Unread::Stopped),

@@ -112,7 +112,9 @@ async fn ask(
         End::Stopped => Err(NotSent::Stopped),
         End::OutOfTime | End::Expired => Err(NotSent::OutOfTime),
         End::NotAllowed(_) => Err(NotSent::NotAllowed),
-        End::Done(_) | End::Doubtful | End::MeterSilent | End::Broken { .. } => Err(NotSent::NoSession),
+        End::Done(_) | End::Registers(_) | End::Doubtful | End::MeterSilent | End::Broken { .. } => {
+            Err(NotSent::NoSession)
+        }
     }
 }
 

@@ -322,7 +322,7 @@ fn outcome(report: JobReport, carried: Carried) -> Result<Sent, NotSent> {
             Ok(Sent::Refused { refusal, is_not_authorised, carried })
         }
         End::Done(Outcome::NotSent(_)) => Err(NotSent::LineDown),
-        End::Done(_) => unknown(Unclear::NoAnswer),
+        End::Done(_) | End::Registers(_) => unknown(Unclear::NoAnswer),
         End::NotAllowed(_) => Err(NotSent::NotAllowed),
         End::Broken { may_have_left: false } => Err(NotSent::Stopped),
         End::Broken { may_have_left: true } => unknown(Unclear::TaskBroke),

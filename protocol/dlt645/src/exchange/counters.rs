@@ -102,7 +102,8 @@ impl Counters {
         Unfit::ALL.into_iter().zip(self.refused)
     }
 
-    pub(super) fn add(&mut self, reason: Unfit) {
+    /// One more for this reason.
+    pub fn add(&mut self, reason: Unfit) {
         for (count, _) in self.refused.iter_mut().zip(Unfit::ALL).filter(|(_, each)| *each == reason) {
             *count = count.saturating_add(1);
         }
