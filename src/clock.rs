@@ -60,6 +60,31 @@ impl Clock {
         }
     }
 
+    /// Returns after so long, however the clock is set meanwhile; earlier where it is set behind that. A clock that stands
+    /// still is waited for.
+    pub async fn rest(&self, wait: Duration) {
+        let shown = self.sleep_until(self.now().plus(wait));
+        if self.stands_still() {
+            return shown.await;
+        }
+        tokio::select! { () = shown => {} () = sleep(wait) => {} }
+    }
+
+    /// Returns when the clock shows a time before `from`, or `until` or later; at once when it does already.
+    pub async fn leaves(&self, (from, until): (Moment, Moment)) {
+        loop {
+            let now = self.now();
+            if now < from || now >= until {
+                return;
+            }
+            self.changed_within(until.since(now).min(SLICE)).await;
+        }
+    }
+
+    fn stands_still(&self) -> bool {
+        matches!(&self.0, Source::Manual(setting) if setting.borrow().running_since.is_none())
+    }
+
     /// Returns when the clock is set, or after `left` if it runs.
     async fn changed_within(&self, left: Duration) {
         let Source::Manual(setting) = &self.0 else { return sleep(left).await };
@@ -186,6 +211,36 @@ mod tests {
         };
         tokio::join!(wait, set);
         assert_eq!(began.elapsed(), Duration::from_secs(120));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f33_a_rest_is_as_long_as_it_was_meant_and_a_span_is_left_at_either_end() {
+        let start = day("2026-11-21").start();
+        let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+        let manual = ManualClock::running(start);
+        let clock = manual.clock();
+        for step in [Duration::ZERO, hour, hour * 24, hour * 24 * 365] {
+            let began = Instant::now();
+            let set = async {
+                sleep(minute / 2).await;
+                manual.set(clock.now().minus(step));
+            };
+            tokio::join!(clock.rest(minute), set);
+            assert_eq!(began.elapsed(), minute, "set back by {step:?}");
+        }
+        manual.set(start);
+        for (to, after) in
+            [(start.minus(hour), 30), (start.plus(hour * 3), 30), (start.plus(hour), 3600 + 30)]
+        {
+            manual.set(start.plus(hour));
+            let began = Instant::now();
+            let set = async {
+                sleep(minute / 2).await;
+                manual.set(to);
+            };
+            tokio::join!(clock.leaves((start, start.plus(hour * 2))), set);
+            assert_eq!(began.elapsed().as_secs(), after, "set to {to}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -38,24 +38,34 @@ pub(crate) const fn pass_blocking(_: Side, _: &'static str) -> std::io::Result<(
     Ok(())
 }
 
+/// A migration of a version to come: its name, and its text for either database.
+pub(crate) type Later = (&'static str, &'static str, &'static str);
+
+/// What a version to come would change of the database, in a test of an update.
+#[cfg(not(feature = "failpoints"))]
+pub(crate) const fn later_migrations() -> &'static [Later] {
+    &[]
+}
+
 #[cfg(feature = "failpoints")]
-pub use armed::{Action, MET, ORDER, Order, OrderError, arm, arm_from_environment};
+pub use armed::{Action, LATER, MET, ORDER, Order, OrderError, arm, arm_from_environment};
 #[cfg(feature = "failpoints")]
-pub(crate) use armed::{pass, pass_blocking};
+pub(crate) use armed::{later_migrations, pass, pass_blocking};
 
 #[cfg(feature = "failpoints")]
 mod armed {
     use std::fs::File;
     use std::io::{self, Write};
+    use std::path::{Path, PathBuf};
     use std::str::FromStr;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
     use std::time::Duration;
 
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
 
-    use super::Side;
+    use super::{Later, Side};
 
     /// What happens at a point.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +99,31 @@ mod armed {
     pub const ORDER: &str = "CHAOBIAO_FAILPOINT";
     /// Names the file of the points that are met in the environment.
     pub const MET: &str = "CHAOBIAO_FAILPOINTS_MET";
+
+    /// Names a folder with migrations in the environment: the process is then a version to come. A folder in it for each, in
+    /// the order of their names, with `sqlite.sql` and `postgres.sql`.
+    pub const LATER: &str = "CHAOBIAO_LATER_MIGRATIONS";
+
+    static LATER_MIGRATIONS: OnceLock<Vec<Later>> = OnceLock::new();
+
+    pub(crate) fn later_migrations() -> &'static [Later] {
+        LATER_MIGRATIONS.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// As long as the process lives.
+    fn read_later(folder: &Path) -> io::Result<Vec<Later>> {
+        let mut folders = std::fs::read_dir(folder)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<io::Result<Vec<_>>>()?;
+        folders.sort();
+        let leaked = |text: String| -> &'static str { text.leak() };
+        let migration = |folder: PathBuf| {
+            let text = |name| std::fs::read_to_string(folder.join(name)).map(leaked);
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Ok((leaked(name), text("sqlite.sql")?, text("postgres.sql")?))
+        };
+        folders.into_iter().map(migration).collect()
+    }
 
     impl FromStr for Order {
         type Err = OrderError;
@@ -128,8 +163,12 @@ mod armed {
     /// Does what the environment orders.
     ///
     /// # Errors
-    /// The order cannot be understood, or the file of the points cannot be opened.
+    /// The order cannot be understood, the file of the points cannot be opened, or migrations cannot be read.
     pub fn arm_from_environment() -> io::Result<()> {
+        if let Some(folder) = std::env::var_os(LATER) {
+            let later = read_later(Path::new(&folder))?;
+            LATER_MIGRATIONS.get_or_init(|| later);
+        }
         let order = std::env::var(ORDER).ok().map(|order| order.parse());
         let order = order.transpose().map_err(|error: OrderError| io::Error::other(error))?;
         let open = |path| File::options().create(true).append(true).open(path);

@@ -176,7 +176,7 @@ async fn blocking(send: impl FnOnce() -> Result<(), SendError> + Send + 'static)
 async fn pause(clock: &Clock, stop: &CancellationToken, wait: Duration) {
     tokio::select! {
         () = stop.cancelled() => {}
-        () = clock.sleep_until(clock.now().plus(wait)) => {}
+        () = clock.rest(wait) => {}
     }
 }
 

@@ -193,12 +193,20 @@ impl Site {
         let address = Address::from(&config.database.place);
         let lock = SiteLock::of(&address)?;
         let store = Store::open_configured(&config.database, Migrations::Run).await;
-        let unusable = |source| AppError::Store { place: address.place(), source };
+        let unusable = |source| match source {
+            // It would have to be changed under whoever serves it.
+            StoreError::Served(holder) => AppError::Held(holder),
+            source => AppError::Store { place: address.place(), source },
+        };
         let (store, tenure) =
             tenure::held(store.map_err(unusable)?, &address).await.map_err(|error| match error {
                 Ok(holder) => AppError::Held(Box::new(holder)),
                 Err(source) => unusable(source),
             })?;
+        // What was used up before this start is not given to whoever comes first now.
+        if let Err(error) = store.keep_reserve(&address) {
+            tracing::warn!("there is no reserve for a full disk: {error}");
+        }
         alarm::set_channels(&store, &config.alarms, clock.now()).await.map_err(unusable)?;
         let settings = collect::Settings::of(&config);
         let full: Vec<_> = collect::forecasts(&settings, &store.site_meters().await.map_err(unusable)?)

@@ -64,6 +64,8 @@ impl Task<'_> {
                 Err(error) => {
                     failures = failures.saturating_add(1);
                     tell(&error);
+                    // It may have been kept all the same.
+                    more.iter().for_each(|receiver| receiver.notify_one());
                     push::back_off(failures, most)
                 }
             };
@@ -110,7 +112,7 @@ impl Task<'_> {
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = more.notified(), if failures == 0 => {}
-            () = self.clock.sleep_until(self.clock.now().plus(wait)) => {}
+            () = self.clock.rest(wait) => {}
         }
     }
 
@@ -168,7 +170,7 @@ impl Task<'_> {
             let wait = push::back_off(failures, UNTIL_DONE);
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = self.clock.sleep_until(self.clock.now().plus(wait)) => {}
+                () = self.clock.rest(wait) => {}
             }
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{CliError, with_causes};
+use crate::app::SiteLock;
 use crate::config::Config;
 use crate::domain::ArchiveEntry;
 use crate::store::{Address, Migrations, Store, StoreError};
@@ -69,12 +70,18 @@ impl Found {
         matches!(&self.address, Address::Sqlite(path) if !path.exists())
     }
 
-    /// Opens the database; a file that is not there is made.
+    /// Opens the database; a file that is not there is made. Its tables are not changed under a process that serves the site.
     pub(super) async fn open(&self, migrations: Migrations) -> Result<Store, CliError> {
         let failed = |error| {
             CliError::Failed(format!("{} cannot be used: {}", self.address.place(), with_causes(&error)))
         };
-        Store::open(&self.address, migrations).await.map_err(failed)
+        match Store::open(&self.address, Migrations::Check).await {
+            Err(StoreError::OlderSchema { .. }) if migrations == Migrations::Run => {
+                let _lock = SiteLock::of(&self.address).map_err(|error| super::serve::app_error(&error))?;
+                Store::open(&self.address, Migrations::Run).await.map_err(failed)
+            }
+            opened => opened.map_err(failed),
+        }
     }
 
     /// All of its archive.

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::line::{LineNight, LineRun, poll_line};
 use super::progress::Progress;
+use super::witnesses::Witnesses;
 use super::writer::Writer;
 use crate::channel::{ChannelHandle, Lane, Lines};
 use crate::clock::Clock;
@@ -117,6 +118,8 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) writer: Writer,
     pub(super) progress: watch::Sender<Progress>,
+    /// What the clocks of meters say of ours.
+    pub(super) witnesses: Witnesses,
     /// Held by the night or the re-read that goes on.
     alone: tokio::sync::Mutex<()>,
     /// Ends the re-read that goes on.
@@ -152,7 +155,9 @@ impl Collector {
         let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
         let progress = watch::Sender::new(Progress::default());
         let (alone, rereading) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { store, clock, lines, settings, writer, progress, alone, rereading }) }
+        let witnesses = Witnesses::default();
+        let inner = Inner { store, clock, lines, settings, writer, progress, witnesses, alone, rereading };
+        Self { inner: Arc::new(inner) }
     }
 
     /// How far the run of now has come.

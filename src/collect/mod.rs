@@ -18,6 +18,8 @@
 //! - **A freeze counts for the midnight it is dated**, and only when the meter's clock was right in the last session before,
 //!   in the first one behind, and in all between (F14). What stands in for it keeps the instant at which it was read. Load
 //!   records are dated by the same clock: where it was not right, their slots are marked suspect.
+//! - **Our own clock is not believed against the meters** (F33): where most of them show another time, and the same, nothing is
+//!   read that our clock would have to date, all cuts are kept back, and people are told.
 //! - **Kept means committed** (I1): a meter counts as read when the transaction with its readings has ended.
 //!
 //! Meters that speak Modbus are read by their register map as they stand (`registers`).
@@ -44,6 +46,7 @@ mod progress;
 mod registers;
 pub mod terminal;
 mod visit;
+mod witnesses;
 mod writer;
 
 #[doc = include_str!("measured.md")]

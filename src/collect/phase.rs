@@ -1,15 +1,17 @@
 //! The steps of a night for one meter, with what is known before.
 
+mod dating;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ask::{Asker, Missed};
+use super::ask::Missed;
 use super::collector::Inner;
 use super::judge::judge;
 use super::line::{Context, Done};
 use super::registers::read_standing;
 use super::visit::{
-    Brought, ClockReading, CurveWanted, Registers, read_clock, read_curve, read_events, read_registers, trust,
+    Brought, ClockReading, CurveWanted, Dating, Registers, read_curve, read_events, read_registers, trust,
 };
 use crate::channel::Lane;
 use crate::config::profile::MeterProfile;
@@ -163,8 +165,8 @@ impl Visit<'_> {
         let inner = &self.context.inner;
         let asker = self.context.asker(self.site, self.profile, self.context.lane);
         let day = self.facts.day;
-        let clock_now = match self.ask_clock(&asker).await {
-            Ok(reading) => reading,
+        let (clock_now, dating) = match self.ask_clock(&asker).await {
+            Ok(asked) => asked,
             Err(missed) => return self.missing(outcome, missed).await,
         };
         let clocks = self.facts.clocks(self.site.meter_id);
@@ -173,12 +175,16 @@ impl Visit<'_> {
             midnight: &midnight,
             // What a meter shows now says nothing of a day that is past.
             may_read_live: Day::of(inner.clock.now()) == day,
+            dating,
             tolerance: inner.settings.collection.freeze_tolerance,
             clocks: &clocks,
             clock_now,
         };
         let mut brought = read_registers(&asker, &inner.store, wanted).await;
-        if let ClockReading::Off(offset) = clock_now {
+        // How far a meter is off a clock that is doubted itself says nothing of the meter.
+        if let ClockReading::Off(offset) = clock_now
+            && dating == Dating::Sure
+        {
             brought.batch.notes.clocks.push((self.site.meter_id, offset));
         }
         self.keep_registers(brought, outcome).await
@@ -245,13 +251,14 @@ impl Visit<'_> {
         let gaps = self.facts.register_gaps(meter, &collection.registers, span, self.site.installed_at);
         let asker = self.context.asker(self.site, self.profile, self.context.lane);
         if !gaps.is_empty()
-            && let Ok(clock_now) = self.clock_of_tonight(&asker).await
+            && let Ok((clock_now, Dating::Sure)) = self.clock_of_tonight(&asker).await
         {
             let clocks = self.facts.clocks(meter);
             for midnight in &gaps {
                 let wanted = Registers {
                     midnight,
                     may_read_live: false,
+                    dating: Dating::Sure,
                     tolerance: collection.freeze_tolerance,
                     clocks: &clocks,
                     clock_now,
@@ -294,7 +301,8 @@ impl Visit<'_> {
         }
         let asker = self.context.asker(self.site, self.profile, lane);
         let clock_now = match self.clock_of_tonight(&asker).await {
-            Ok(reading) => reading,
+            Ok((reading, Dating::Sure)) => reading,
+            Ok((_, doubted)) => return (batch, doubted.missed()),
             Err(missed) => return (batch, Some(missed)),
         };
         let slots = inner.settings.intervals.slots;
@@ -323,26 +331,6 @@ impl Visit<'_> {
     }
 
     /// How the clock of the meter stands, for the ledger of clocks.
-    async fn ask_clock(&self, asker: &Asker<'_>) -> Result<ClockReading, Missed> {
-        let last = self.facts.clocks(self.site.meter_id).last().copied();
-        let reading = match read_clock(asker, last).await {
-            // A meter that keeps its clock to itself has no freeze that could be believed.
-            Err(missed) if does_not_say(&missed) => ClockReading::Absurd,
-            read => read?,
-        };
-        self.facts.learn(self.site.meter_id, reading);
-        Ok(reading)
-    }
-
-    /// How the clock of the meter stood when it was asked in this night, or stands now.
-    async fn clock_of_tonight(&self, asker: &Asker<'_>) -> Result<ClockReading, Missed> {
-        let last = self.facts.clocks(self.site.meter_id).last().copied();
-        match last.filter(|last| last.at >= self.facts.day.start()) {
-            Some(tonight) => Ok(ClockReading::Off(tonight)),
-            None => self.ask_clock(asker).await,
-        }
-    }
-
     async fn judge(&self, batch: &mut Batch) -> Result<(), Missed> {
         let judged = judge(&self.context.inner.store, self.profile, &mut batch.registers).await;
         judged.map_err(|error| {

@@ -16,7 +16,7 @@ pub(super) use clock::{ClockReading, read_clock, read_session, trust};
 pub(super) use curve::{CurveWanted, read_curve, records_in_one_answer};
 pub(super) use events::{EVENT_READS, kinds, read_events, status_words};
 pub(super) use poll::poll;
-pub(super) use registers::{Registers, read_registers};
+pub(super) use registers::{Dating, Registers, read_registers};
 
 /// What a visit brought.
 #[derive(Debug, Default)]

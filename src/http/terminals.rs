@@ -100,6 +100,10 @@ pub(super) async fn set_clock(
             let en = "the terminal did not say whether it has set its clock: look again";
             conflict("unknown", en, "终端未确认是否已对时，请稍后核对")
         }
+        ClockSet::OwnClockDoubted => {
+            let en = "the clock of this machine has jumped: an approver has to confirm it first";
+            conflict("own_clock_doubted", en, "主站时钟发生跳变，须审批人确认后方可对时")
+        }
         ClockSet::NotReached(why) => conflict("not_reached", &why, "终端无应答，未能对时"),
     }
 }

@@ -93,7 +93,10 @@ pub mod decisions {
     pub mod d0021_a_database_that_is_away_holds_collection_up {}
     #[doc = include_str!("decisions/0022-a-site-is-held-by-a-lease.md")]
     pub mod d0022_a_site_is_held_by_a_lease {}
-
     #[doc = include_str!("decisions/0023-a-modbus-unit-shows-a-sign-of-life-before-it-is-believed.md")]
     pub mod d0023_a_modbus_unit_shows_a_sign_of_life_before_it_is_believed {}
+    #[doc = include_str!("decisions/0024-a-full-disk-leaves-a-reserve-for-supply.md")]
+    pub mod d0024_a_full_disk_leaves_a_reserve_for_supply {}
+    #[doc = include_str!("decisions/0025-the-meters-bear-out-our-clock.md")]
+    pub mod d0025_the_meters_bear_out_our_clock {}
 }

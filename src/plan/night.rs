@@ -14,6 +14,14 @@ pub struct Night {
     pub deadline: Moment,
 }
 
+impl Night {
+    /// Whether the clock shows no time of it: its deadline has come, or the clock was set back before its start.
+    #[must_use]
+    pub fn is_over(&self, now: Moment) -> bool {
+        now < self.start || now >= self.deadline
+    }
+}
+
 /// The night of a day.
 #[must_use]
 pub fn night_of(day: Day, start: TimeOfDay, deadline: TimeOfDay) -> Night {

@@ -86,7 +86,8 @@ impl Store {
     /// # Errors
     /// As [`Self::open`].
     pub async fn open_restored(address: &Address) -> Result<Self, StoreError> {
-        Self::opened(Engine::connect(address, Pooling::with(CONNECTIONS)).await?, Migrations::Run).await
+        let engine = Engine::connect(address, Pooling::with(CONNECTIONS)).await?;
+        Self::opened(engine, (Migrations::Run, migrate::Others::None)).await
     }
 
     /// Makes a database that came from a backup ready, in one transaction: nothing that was approved, waited or was under

@@ -132,7 +132,15 @@ impl Engine {
                     .pragma("cache_size", "-32768");
                 // A connection that is closed for its age would do so in the middle of paused time.
                 let pool = || {
-                    SqlitePoolOptions::new().acquire_timeout(PATIENCE).idle_timeout(None).max_lifetime(None)
+                    let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
+                    pool.idle_timeout(None).max_lifetime(None).after_release(|connection, _| {
+                        // A full disk undoes a transaction by itself; who asks for that again is refused, and the connection
+                        // would begin no other one.
+                        Box::pin(async move {
+                            connection.ping().await?;
+                            Ok(!connection.is_in_transaction())
+                        })
+                    })
                 };
                 let open = |error| StoreError::of("opening the database file", error);
                 let writer = first_connection(|| pool().max_connections(1), &options).await.map_err(open)?;

@@ -1,5 +1,7 @@
 //! What can go wrong with the store, and what to do then.
 
+use super::tenure::Holder;
+
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -57,6 +59,12 @@ pub enum StoreError {
         /// What this version needs.
         needed: i64,
     },
+    /// Another instance serves the site: the tables are not changed under it.
+    #[error(
+        "the site is served by {}, version {}: stop it before this version changes the database  \
+         站点正由其他实例提供服务，请先停止再升级数据库", .0.name, .0.version
+    )]
+    Served(Box<Holder>),
     /// A migration that was applied is not the one of this version.
     #[error("schema {version} was made by another text than that of this version")]
     OtherSchema {
@@ -139,6 +147,7 @@ impl StoreError {
             Self::Conflict { .. } => "store_conflict",
             Self::Inconsistent { .. } | Self::Unknown { .. } => "store_inconsistent",
             Self::NewerSchema { .. } | Self::OlderSchema { .. } | Self::OtherSchema { .. } => "store_schema",
+            Self::Served(_) => "store_served",
             Self::UnsafeSetting { .. } => "store_unsafe_setting",
             Self::UnfinishedRestore => "store_unfinished_restore",
             Self::Overtaken => "store_overtaken",
@@ -153,6 +162,9 @@ impl StoreError {
         let Self::Unavailable { source, .. } = self else { return self.kind() };
         let database = match &**source {
             sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => return "database_hangs",
+            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                return "database_full";
+            }
             sqlx::Error::PoolTimedOut => return "database_busy",
             sqlx::Error::Database(database) => database,
             _ => return "database_unreachable",

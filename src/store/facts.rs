@@ -76,7 +76,7 @@ impl Store {
     /// [`StoreError`] when the database does not answer or holds what this version does not know.
     pub async fn service_facts(&self, now: Moment) -> Result<ServiceFacts, StoreError> {
         let mut reading = self.read("reading facts about the service").await?;
-        let (schema,): (i64,) = reading.row(SCHEMA, &[]).await?.unwrap_or_default();
+        let schema = migrate::found(&mut reading).await?;
         let rows: Vec<(String, i64, i64, i64)> = reading.rows(OUTBOX, &[]).await?;
         let outbox = rows.into_iter().map(|(receiver, state, versions, oldest)| {
             let oldest = Some(Moment::from_micros(oldest));
@@ -130,7 +130,7 @@ impl Store {
     /// [`StoreError`] when the database does not answer or takes no writes, or another version has changed it.
     pub async fn ready(&self) -> Result<(), StoreError> {
         let mut writing = self.write("asking whether the database is ready").await?;
-        let (found,): (i64,) = writing.row(SCHEMA, &[]).await?.unwrap_or_default();
+        let found = migrate::found(&mut writing).await?;
         let known = migrate::newest();
         match found.cmp(&known) {
             std::cmp::Ordering::Less => return Err(StoreError::OlderSchema { found, needed: known }),
@@ -139,7 +139,8 @@ impl Store {
         }
         // Undone when the transaction is dropped.
         writing.execute("UPDATE opening SET number = number", &[]).await?;
-        Ok(())
+        // So little may go into a disk that takes nothing else.
+        self.fullness.check("asking whether the database is ready")
     }
 
     /// How the connections are used.
@@ -175,8 +176,6 @@ const READ: i64 = 1;
 const MISSING: i64 = 2;
 /// How far back backups are looked for.
 const BACKUPS_WITHIN: std::time::Duration = std::time::Duration::from_secs(40 * 86_400);
-
-const SCHEMA: &str = "SELECT coalesce(max(version), 0) FROM schema_version";
 
 const OUTBOX: Sql = Sql {
     sqlite: "SELECT receiver, state, sum(versions), min(at) FROM outbox_count WHERE versions > 0 \

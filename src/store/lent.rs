@@ -51,7 +51,7 @@ enum Answered<T> {
 pub(super) struct Lent {
     /// `None` once it is lost or given back.
     connection: Option<PoolConnection<Postgres>>,
-    patience: Patience,
+    pub(super) patience: Patience,
     ends: TaskTracker,
     /// Keeps a paused clock from running ahead until the connection is back.
     pub(super) held: Option<HeldTime>,

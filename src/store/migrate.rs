@@ -1,13 +1,17 @@
 //! Migrations: forward only, one transaction each, run by themselves when the store is opened.
 //!
 //! A process that is killed in the middle leaves the schema before or after a migration, never between (F40). Two that
-//! start at once wait for each other. A database that a newer version has changed is refused, and so is one whose
-//! migrations are not those of this version.
+//! start at once wait for each other, however long a migration takes. A database that a newer version has changed is refused,
+//! and so is one whose migrations are not those of this version. Nothing is changed under an instance that serves the site.
+
+use std::time::Duration;
 
 use super::engine::Engine;
 use super::error::StoreError;
 use super::sql::{Dialect, Sql};
+use super::tenure;
 use super::transaction::Transaction;
+use crate::failpoint;
 
 /// One step of the schema.
 #[derive(Clone, Copy, Debug)]
@@ -119,21 +123,44 @@ pub enum Migrations {
     Check,
 }
 
+/// Whether somebody may be serving the site of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    /// Then nothing is changed.
+    MayServe,
+    /// It was just put back from a backup: what it says of whoever served it is of then.
+    None,
+}
+
+/// All migrations: those of this version and, in a test of an update, those of one to come.
+pub(super) fn all() -> Vec<Migration> {
+    let later = failpoint::later_migrations().iter();
+    let later = later.map(|(name, sqlite, postgres)| Migration::new(name, sqlite, postgres));
+    MIGRATIONS.iter().copied().chain(later).collect()
+}
+
 /// The schema of this version.
 pub(super) fn newest() -> i64 {
-    version_of(MIGRATIONS.len())
+    version_of(MIGRATIONS.len() + failpoint::later_migrations().len())
+}
+
+/// The schema that the database has.
+pub(super) async fn found(reading: &mut Transaction) -> Result<i64, StoreError> {
+    let row: Option<(i64,)> = reading.row(FOUND, &[]).await?;
+    Ok(row.map_or(0, |(version,)| version))
 }
 
 /// Brings the schema up to the last of `migrations`.
 pub(super) async fn migrate(
     engine: &Engine,
     migrations: &[Migration],
-    mode: Migrations,
+    (mode, others): (Migrations, Others),
 ) -> Result<(), StoreError> {
     let known = version_of(migrations.len());
     loop {
         let mut changing = Transaction::write(engine).await?.doing("migrating the database");
         let applied = if mode == Migrations::Run {
+            changing.take_up_to(LONGEST).await?;
             lock(&mut changing).await?;
             changing.execute(MADE, &[]).await?;
             applied(&mut changing).await?
@@ -146,6 +173,12 @@ pub(super) async fn migrate(
         if mode == Migrations::Check {
             return Err(StoreError::OlderSchema { found, needed: known });
         }
+        if others == Others::MayServe
+            && let Some(holder) = tenure::serving(&mut changing).await?
+        {
+            return Err(StoreError::Served(Box::new(holder)));
+        }
+        tracing::info!("the database is brought from schema {found} to {}: {}", found + 1, next.name);
         let text = next.text(changing.dialect());
         changing.script(text).await?;
         let done = "INSERT INTO schema_version (version, name, checksum) VALUES ($1, $2, $3)";
@@ -200,10 +233,15 @@ fn check(applied: &Applied, migrations: &[Migration]) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Lets one process at a time change the schema; SQLite has one writer anyway.
+/// Lets one process at a time change the schema; SQLite has one writer anyway. Whoever changes it is waited for, but a table
+/// that somebody works with only as long as by everybody else, since whoever comes behind waits, too.
 async fn lock(changing: &mut Transaction) -> Result<(), StoreError> {
     if changing.dialect() == Dialect::Postgres {
+        changing.script("SELECT set_config('chaobiao.lock_timeout', current_setting('lock_timeout'), true); SET LOCAL lock_timeout = 0").await?;
         changing.execute("SELECT pg_advisory_xact_lock(645200719970001)", &[]).await?;
+        changing
+            .script("SELECT set_config('lock_timeout', current_setting('chaobiao.lock_timeout'), true)")
+            .await?;
     }
     Ok(())
 }
@@ -223,6 +261,11 @@ fn checksum(text: &str) -> i64 {
 
 const MADE: &str = "CREATE TABLE IF NOT EXISTS schema_version \
     (version bigint PRIMARY KEY, name text NOT NULL, checksum bigint NOT NULL)";
+
+const FOUND: &str = "SELECT coalesce(max(version), 0) FROM schema_version";
+
+/// How long a migration of a large database may take.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 const IS_THERE: Sql = Sql {
     sqlite: "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'",
@@ -269,10 +312,10 @@ mod tests {
                     let cut: &'static str = cut.leak();
                     let mut broken = MIGRATIONS[..=place].to_vec();
                     broken[place].text = cut.into();
-                    migrate(&engine, &broken, Migrations::Run).await.unwrap_err();
+                    migrate(&engine, &broken, (Migrations::Run, Others::MayServe)).await.unwrap_err();
                     assert_eq!(tables(&engine).await, before, "{} cut after {kept} lines", migration.name);
                 }
-                migrate(&engine, &MIGRATIONS[..=place], Migrations::Run).await.unwrap();
+                migrate(&engine, &MIGRATIONS[..=place], (Migrations::Run, Others::MayServe)).await.unwrap();
                 assert!(tables(&engine).await > before);
             }
         }
@@ -284,14 +327,15 @@ mod tests {
             let known = version_of(MIGRATIONS.len());
             let mut newer = MIGRATIONS.to_vec();
             newer.push(Migration { name: "newer", text: "CREATE TABLE newer (id bigint)".into() });
-            migrate(&engine, &newer, Migrations::Run).await.unwrap();
-            let refused = migrate(&engine, MIGRATIONS, Migrations::Run).await.unwrap_err();
+            migrate(&engine, &newer, (Migrations::Run, Others::MayServe)).await.unwrap();
+            let refused =
+                migrate(&engine, MIGRATIONS, (Migrations::Run, Others::MayServe)).await.unwrap_err();
             assert!(
                 matches!(refused, StoreError::NewerSchema { found, .. } if found == known + 1),
                 "{refused}"
             );
             newer[0].text = "CREATE TABLE other (id bigint)".into();
-            let refused = migrate(&engine, &newer, Migrations::Check).await.unwrap_err();
+            let refused = migrate(&engine, &newer, (Migrations::Check, Others::MayServe)).await.unwrap_err();
             assert!(matches!(refused, StoreError::OtherSchema { version: 1 }), "{refused}");
         }
     }

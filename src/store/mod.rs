@@ -18,11 +18,13 @@ mod audit_check;
 mod backup;
 mod batch;
 pub mod billing;
+mod clock_step;
 mod engine;
 mod error;
 mod examined;
 pub mod facts;
 mod fetch;
+mod fullness;
 mod held_time;
 mod interval;
 mod latest;
@@ -79,7 +81,9 @@ use std::sync::{Arc, OnceLock};
 use crate::config::Database;
 use crate::domain::{Coded, Item};
 use engine::{Engine, Pooling};
+use fullness::Fullness;
 use held_time::HeldTime;
+use migrate::Others;
 use number::Numbers;
 use partition::KnownDays;
 use sql::Sql;
@@ -96,6 +100,7 @@ pub struct Store {
     vault: Arc<OnceLock<Vault>>,
     /// What makes it the store of whoever serves the site, where several may.
     tenure: Option<Tenure>,
+    fullness: Fullness,
 }
 
 impl Store {
@@ -117,7 +122,8 @@ impl Store {
         migrations: Migrations,
         connections: u32,
     ) -> Result<Self, StoreError> {
-        Self::opened(Engine::open(address, Pooling::with(connections)).await?, migrations).await
+        let engine = Engine::open(address, Pooling::with(connections)).await?;
+        Self::opened(engine, (migrations, Others::MayServe)).await
     }
 
     /// As [`Self::open`], the way the configuration has it.
@@ -127,11 +133,16 @@ impl Store {
     pub async fn open_configured(database: &Database, migrations: Migrations) -> Result<Self, StoreError> {
         let Database { connections, answers_within, .. } = *database;
         let pooling = Pooling { connections, answers_within };
-        Self::opened(Engine::open(&Address::from(&database.place), pooling).await?, migrations).await
+        let engine = Engine::open(&Address::from(&database.place), pooling).await?;
+        Self::opened(engine, (migrations, Others::MayServe)).await
     }
 
-    async fn opened(engine: Engine, migrations: Migrations) -> Result<Self, StoreError> {
-        migrate::migrate(&engine, migrate::MIGRATIONS, migrations).await?;
+    async fn opened(engine: Engine, migrations: (Migrations, Others)) -> Result<Self, StoreError> {
+        if let Err(error) = migrate::migrate(&engine, &migrate::all(), migrations).await {
+            // Whoever waits for the site to be free opens it again and again.
+            engine.close().await;
+            return Err(error);
+        }
         let mut writing = Transaction::write(&engine).await?.doing("naming items and codes");
         seed::seed(&mut writing).await?;
         let opening: Option<(i64,)> =
@@ -145,6 +156,7 @@ impl Store {
             holds_time: false,
             vault: Arc::default(),
             tenure: None,
+            fullness: Fullness::default(),
         })
     }
 
@@ -167,9 +179,10 @@ impl Store {
     }
 
     async fn write(&self, doing: &'static str) -> Result<Transaction, StoreError> {
+        self.fullness.admit(doing)?;
         let held = self.holds_time.then(HeldTime::begin);
         let writing = Transaction::write(&self.engine).await?.doing(doing).holding(held);
-        Ok(writing.of(self.tenure.clone()))
+        Ok(writing.of(self.tenure.clone()).telling(self.fullness.clone()))
     }
 
     async fn read(&self, doing: &'static str) -> Result<Transaction, StoreError> {

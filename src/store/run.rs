@@ -123,6 +123,16 @@ impl Store {
         rows.into_iter().map(run).collect()
     }
 
+    /// The last day up to this one in whose run some meter was read.
+    ///
+    /// # Errors
+    /// As [`Self::begin_run`].
+    pub async fn last_day_read(&self, up_to: Day) -> Result<Option<Day>, StoreError> {
+        let mut reading = self.read("reading the last day that was read").await?;
+        let row: Option<(i64,)> = reading.row(LAST_READ, &[up_to.into()]).await?;
+        Ok(row.and_then(|(day,)| Day::from_number(day)))
+    }
+
     /// The meters of a run, in the order of their numbers.
     ///
     /// # Errors
@@ -326,6 +336,9 @@ const ONE: &str =
 
 const UNFINISHED: &str = "SELECT id, scope, day, kind, state, planned, started_at, deadline, ended_at FROM run \
     WHERE state = $1 ORDER BY day, id";
+
+const LAST_READ: &str = "SELECT day FROM run r WHERE day <= $1 \
+    AND EXISTS (SELECT 1 FROM run_meter m WHERE m.run_id = r.id AND m.outcome = 1) ORDER BY day DESC LIMIT 1";
 
 const REOPEN: &str = "UPDATE run SET state = 1, deadline = $2, ended_at = NULL WHERE id = $1";
 

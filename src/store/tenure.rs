@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Store;
 use super::engine::{Address, Engine, Pooling};
 use super::error::StoreError;
-use super::sql::Sql;
+use super::sql::{Dialect, Sql};
 use super::transaction::Transaction;
 use crate::domain::Moment;
 
@@ -191,6 +191,19 @@ impl Store {
     }
 }
 
+/// Who serves the site now, if somebody does: never told of a file, whose lock says so.
+pub(super) async fn serving(reading: &mut Transaction) -> Result<Option<Holder>, StoreError> {
+    if reading.dialect() == Dialect::Sqlite {
+        return Ok(None);
+    }
+    let (is_there,): (i64,) = reading.row(IS_THERE, &[]).await?.unwrap_or_default();
+    if is_there == 0 {
+        return Ok(None);
+    }
+    let serving: Option<(i64,)> = reading.row(SERVING, &[]).await?;
+    Ok(if serving.is_some() { Some(holder(reading).await?) } else { None })
+}
+
 async fn holder(reading: &mut Transaction) -> Result<Holder, StoreError> {
     let found: Option<(String, String, i64, i64)> = reading.row(HOLDER, &[]).await?;
     let (name, version, since, token) = found.unwrap_or_default();
@@ -219,6 +232,9 @@ const RENEWED: Sql = Sql {
         WHERE token = $1",
 };
 
+const IS_THERE: &str = "SELECT count(to_regclass('site_tenure'))";
+const SERVING: &str = "SELECT token FROM site_tenure \
+    WHERE until >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 const GIVEN: &str = "UPDATE site_tenure SET until = 0 WHERE token = $1";
 const HOLDER: &str = "SELECT holder, version, taken_at, token FROM site_tenure";
 /// Whether a token is still that of the holder; a taker waits until the transaction that asks has ended.

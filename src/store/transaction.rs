@@ -1,11 +1,14 @@
 //! One transaction on either database: the only place that tells them apart when a statement runs.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Sqlite};
 
 use super::engine::Engine;
 use super::error::StoreError;
+use super::fullness::Fullness;
 use super::held_time::HeldTime;
 use super::lent::Lent;
 use super::sql::{Cell, Dialect, Kind, Rows, Sql, Table};
@@ -28,6 +31,8 @@ pub(super) struct Transaction {
     held: Option<HeldTime>,
     /// Without it, or once somebody else has the site, nothing is committed.
     tenure: Option<Tenure>,
+    /// Is told when the disk is full.
+    fullness: Option<Fullness>,
 }
 
 enum Inner {
@@ -75,7 +80,7 @@ impl Transaction {
     fn begun(begun: Result<Inner, sqlx::Error>) -> Result<Self, StoreError> {
         let doing = "beginning a transaction";
         begun
-            .map(|inner| Self { inner, doing, held: None, tenure: None })
+            .map(|inner| Self { inner, doing, held: None, tenure: None, fullness: None })
             .map_err(|error| StoreError::of(doing, error))
     }
 
@@ -94,10 +99,29 @@ impl Transaction {
         self
     }
 
+    /// Lets each of its statements on a server take so long, however long others may.
+    pub(super) async fn take_up_to(&mut self, longest: Duration) -> Result<(), StoreError> {
+        if let Inner::Postgres(lent) = &mut self.inner {
+            lent.patience.statement = longest;
+            self.script(&format!("SET LOCAL statement_timeout = '{}ms'", longest.as_millis())).await?;
+        }
+        Ok(())
+    }
+
     /// Makes it one of the instance that serves the site.
     pub(super) fn of(mut self, tenure: Option<Tenure>) -> Self {
         self.tenure = tenure;
         self
+    }
+
+    /// Has it tell when the disk is full.
+    pub(super) fn telling(mut self, fullness: Fullness) -> Self {
+        self.fullness = Some(fullness);
+        self
+    }
+
+    fn failed(&self, error: sqlx::Error) -> StoreError {
+        told(self.doing, error, self.fullness.as_ref())
     }
 
     pub(super) const fn dialect(&self) -> Dialect {
@@ -117,7 +141,7 @@ impl Transaction {
                 return Err(StoreError::Overtaken);
             }
         }
-        let Self { inner, doing, held: _held, .. } = self;
+        let Self { inner, doing, held: _held, fullness, .. } = self;
         let committed = async {
             failpoint::pass(Side::Before, doing).await?;
             match inner {
@@ -127,7 +151,7 @@ impl Transaction {
             failpoint::pass(Side::After, doing).await?;
             Ok(())
         };
-        committed.await.map_err(|error| StoreError::of(doing, error))
+        committed.await.map_err(|error| told(doing, error, fullness.as_ref()))
     }
 
     /// The rows a statement gives.
@@ -148,7 +172,7 @@ impl Transaction {
             }
             query.fetch_all(inner).await
         });
-        rows.map_err(|error| StoreError::of(self.doing, error))
+        rows.map_err(|error| self.failed(error))
     }
 
     /// The first row a statement gives.
@@ -178,14 +202,14 @@ impl Transaction {
             }
             query.execute(inner).await.map(|done| done.rows_affected())
         });
-        changed.map_err(|error| StoreError::of(self.doing, error))
+        changed.map_err(|error| self.failed(error))
     }
 
     /// Runs a script of several statements.
     pub(super) async fn script(&mut self, text: &str) -> Result<(), StoreError> {
         let script = || sqlx::raw_sql(AssertSqlSafe(text.to_owned()));
         let done = on_either!(self, inner => script().execute(inner).await.map(|_| ()));
-        done.map_err(|error| StoreError::of(self.doing, error))
+        done.map_err(|error| self.failed(error))
     }
 
     /// Inserts rows; says how many were inserted or changed.
@@ -218,7 +242,7 @@ impl Transaction {
                     lent.ask(run).await.map(|done| done.rows_affected())
                 }
             };
-            changed += done.map_err(|error| StoreError::of(self.doing, error))?;
+            changed += done.map_err(|error| self.failed(error))?;
         }
         Ok(changed)
     }
@@ -230,6 +254,15 @@ impl Transaction {
             Inner::Postgres(_) => sql.postgres,
         }
     }
+}
+
+/// An error of the database, noted where the disk is full.
+fn told(doing: &'static str, error: sqlx::Error, fullness: Option<&Fullness>) -> StoreError {
+    let error = StoreError::of(doing, error);
+    if let Some(fullness) = fullness {
+        fullness.note(doing, &error);
+    }
+    error
 }
 
 fn ints<'c, 'a: 'c>(column: impl Iterator<Item = &'c Cell<'a>>) -> Vec<Option<i64>> {

@@ -61,6 +61,9 @@ impl Supply {
         };
         let found = objections(due.kind, &before);
         let now = self.0.clock.now();
+        if due.kind.is_cut_class() {
+            self.halt_for_a_jump(now).await?;
+        }
         let valid = self.0.settings.valid_for;
         let record = BeforeRecord { look: before.look(), told: told(&before) };
         let intent = Intent {
@@ -167,6 +170,7 @@ impl Supply {
             }
             Ok(look) => {
                 looks.push(look);
+                looks.sort_by_key(|look| look.at);
                 let proof = judged(due, &field, (&attempt, &looks), now);
                 let verdict = verdict(&due, &attempt, proof, now);
                 self.conclude(due, Some((attempt.id, look)), proof_name(proof), verdict).await
@@ -238,8 +242,13 @@ impl Supply {
 
 /// What looks prove of an order.
 fn judged(due: Due, field: &Field, (attempt, looks): (&AttemptRecord, &[Look]), now: Moment) -> Proof {
+    // Where the clock was set back, what was seen before that lies ahead, and so does the telling: what is seen now counts,
+    // and time for the meter to obey is given from its first look on (F33).
+    let seen = looks.partition_point(|look| look.at <= now);
+    let looks = looks.get(..seen).unwrap_or_default();
+    let told_at = attempt.told_at.filter(|told_at| *told_at <= now);
     let told = Told {
-        at: attempt.told_at.unwrap_or(now),
+        at: told_at.or_else(|| looks.first().map(|look| look.at)).unwrap_or(now),
         until: attempt.expires_at,
         is_accepted: attempt.outcome == Some(AttemptOutcome::Accepted),
     };

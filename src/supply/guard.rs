@@ -12,25 +12,41 @@ pub(super) fn is_stopped(file: Option<&Path>) -> bool {
     file.is_some_and(|file| file.try_exists().unwrap_or(true))
 }
 
-/// Compares wall time with time that cannot jump, from one look to the next.
+/// Compares wall time with time that cannot jump, from one look to the next, and holds what it has seen until somebody has
+/// seen to it: a database that is away at that moment makes no jump forgotten.
 #[derive(Debug)]
 pub(super) struct ClockWatch {
     wall: Moment,
     steady: Instant,
+    /// Microseconds by which the clock has jumped and that nobody has seen to.
+    jumped_us: i64,
 }
 
 impl ClockWatch {
     pub(super) fn new(wall: Moment, steady: Instant) -> Self {
-        Self { wall, steady }
+        Self { wall, steady, jumped_us: 0 }
     }
 
-    /// By how many seconds the clock has jumped since the last look, where that is more than it may.
+    /// By how many microseconds the clock has jumped, as far as nobody has seen to it; a jump is more than the clock may be
+    /// set by.
     pub(super) fn jump(&mut self, wall: Moment, steady: Instant) -> Option<i64> {
         let passed = steady.saturating_duration_since(self.steady);
-        let expected = self.wall.plus(passed);
-        *self = Self { wall, steady };
-        let off = wall.micros_since(expected);
-        (off.unsigned_abs() > u64::try_from(STEP.as_micros()).unwrap_or(u64::MAX)).then_some(off / 1_000_000)
+        let off = wall.micros_since(self.wall.plus(passed));
+        (self.wall, self.steady) = (wall, steady);
+        self.note(off);
+        (self.jumped_us != 0).then_some(self.jumped_us)
+    }
+
+    /// Notes that the clock is so many microseconds from where it was, if that is more than it may be.
+    pub(super) fn note(&mut self, off_us: i64) {
+        if off_us.unsigned_abs() > u64::try_from(STEP.as_micros()).unwrap_or(u64::MAX) {
+            self.jumped_us = self.jumped_us.saturating_add(off_us);
+        }
+    }
+
+    /// Somebody has seen to so much of it.
+    pub(super) const fn seen_to(&mut self, jumped_us: i64) {
+        self.jumped_us = self.jumped_us.saturating_sub(jumped_us);
     }
 }
 
@@ -48,8 +64,15 @@ mod tests {
         let mut watch = ClockWatch::new(start, Instant::now());
         tokio::time::advance(seconds(3600)).await;
         assert_eq!(watch.jump(start.plus(seconds(3660)), Instant::now()), None);
-        assert_eq!(watch.jump(start.plus(seconds(3721)), Instant::now()), Some(61));
-        assert_eq!(watch.jump(start.plus(seconds(121)), Instant::now()), Some(-3600));
+        assert_eq!(watch.jump(start.plus(seconds(3721)), Instant::now()), Some(61_000_000));
+        assert_eq!(
+            watch.jump(start.plus(seconds(3721)), Instant::now()),
+            Some(61_000_000),
+            "nobody saw to it"
+        );
+        watch.seen_to(61_000_000);
+        assert_eq!(watch.jump(start.plus(seconds(121)), Instant::now()), Some(-3_600_000_000));
+        watch.seen_to(-3_600_000_000);
         tokio::time::advance(seconds(10)).await;
         assert_eq!(watch.jump(start.plus(seconds(131)), Instant::now()), None);
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::{MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -37,10 +38,9 @@ impl Supply {
         }
         let mut working = Working::new();
         let mut busy: HashSet<Key> = HashSet::new();
-        let mut watch = ClockWatch::new(self.0.clock.now(), Instant::now());
         let mut told_at = self.0.clock.now();
         while !stop.is_cancelled() {
-            self.guard(&mut watch, &mut told_at).await;
+            self.guard(&mut told_at).await;
             let wait = match self.begin(&mut working, &mut busy).await {
                 Ok(wait) => wait,
                 Err(error) => {
@@ -68,7 +68,12 @@ impl Supply {
     }
 
     async fn recover(&self) -> Result<(), StoreError> {
-        let unknown = self.0.store.recover_attempts(self.0.clock.now()).await?;
+        let now = self.0.clock.now();
+        // A clock that shows less than what was noted last was set back while nobody was there.
+        if let Some(noted) = self.0.store.last_noted().await? {
+            self.watch().note(now.micros_since(noted).min(0));
+        }
+        let unknown = self.0.store.recover_attempts(now).await?;
         if unknown > 0 {
             tracing::error!(
                 "{unknown} points were being sent an order when the process ended: they are read"
@@ -113,12 +118,15 @@ impl Supply {
 
     /// Keeps cuts back for the file and for a clock that has jumped, and tells of supply that is not given back and of reports that are
     /// not written.
-    async fn guard(&self, watch: &mut ClockWatch, told_at: &mut Moment) {
+    async fn guard(&self, told_at: &mut Moment) {
         let now = self.0.clock.now();
         let kept = async {
-            if let Some(seconds) = watch.jump(now, Instant::now()) {
-                let reason = format!("the clock was set by {seconds} s");
-                self.0.store.halt_cuts(HaltKind::Clock, &reason, now).await?;
+            if let Some(jumped_us) = self.halt_for_a_jump(now).await? {
+                let back = Duration::from_micros(0_i64.saturating_sub(jumped_us).max(0).unsigned_abs());
+                if !back.is_zero() {
+                    self.0.store.follow_clock_back(back, now).await?;
+                }
+                self.watch().seen_to(jumped_us);
             }
             let file = self.0.settings.stop_file.clone();
             if let Some(file) = file.filter(|file| is_stopped(Some(file))) {
@@ -135,6 +143,24 @@ impl Supply {
         if let Err(error) = kept.await {
             tracing::error!(kind = error.kind(), "guarding supply orders: {}", with_causes(&error));
         }
+    }
+}
+
+impl Supply {
+    /// Keeps all cuts back when the clock has jumped, and says by how many microseconds. Whoever is about to send a cut asks
+    /// this with the very moment that the cut is judged by: a jump between two looks lets none out (F33).
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot; then the next to ask is told of the jump again.
+    pub(super) async fn halt_for_a_jump(&self, now: Moment) -> Result<Option<i64>, StoreError> {
+        let Some(jumped_us) = self.watch().jump(now, Instant::now()) else { return Ok(None) };
+        let reason = format!("the clock was set by {} s", jumped_us / 1_000_000);
+        self.0.store.halt_cuts(HaltKind::Clock, &reason, now).await?;
+        Ok(Some(jumped_us))
+    }
+
+    fn watch(&self) -> MutexGuard<'_, ClockWatch> {
+        self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

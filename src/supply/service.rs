@@ -1,12 +1,14 @@
 //! What people do with orders: every call names who acts, and comes back with all that stands against it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::field::{CannotOrder, Fields, NotReachable};
+use super::guard::ClockWatch;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::domain::access::Acting;
@@ -64,6 +66,8 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) fields: Fields,
     pub(super) settings: SupplySettings,
+    /// Whether the clock has jumped.
+    pub(super) watch: Mutex<ClockWatch>,
     /// Something may be due.
     pub(super) wake: Notify,
     /// How often something of an order has changed while it was carried out.
@@ -110,7 +114,8 @@ impl Supply {
     pub fn new(parts: SupplyParts) -> Self {
         let SupplyParts { store, clock, fields, settings } = parts;
         let changed = watch::Sender::new(0);
-        Self(Arc::new(Inner { store, clock, fields, settings, wake: Notify::new(), changed }))
+        let watch = Mutex::new(ClockWatch::new(clock.now(), Instant::now()));
+        Self(Arc::new(Inner { store, clock, fields, settings, watch, wake: Notify::new(), changed }))
     }
 
     /// Follows how often something of an order has changed while it was carried out.

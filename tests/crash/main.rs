@@ -7,6 +7,9 @@
     reason = "a step that fails must end its test"
 )]
 
+#[path = "../support/disk.rs"]
+mod disk;
+mod full;
 mod names;
 #[path = "../support/ports.rs"]
 mod ports;
@@ -20,3 +23,4 @@ mod site;
 #[expect(dead_code, reason = "the code is read as it stands, comments and all")]
 mod support;
 mod sweep;
+mod update;

@@ -2,17 +2,22 @@
 //! with a fresh copy of the same database and a receiver that has seen nothing.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use chaobiao::clock::Clock;
 use chaobiao::domain::{Day, Moment, RunState};
 use chaobiao::store::{Address, Migrations, Store};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use nix::sys::signal::Signal;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::time::{Instant, sleep};
 
+use crate::disk::Disk;
 use crate::ports;
 use crate::postgres::Cluster;
 use crate::receiver::{Receiver, SECRET, takes};
@@ -47,7 +52,7 @@ impl Running {
 
     fn terminate(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        nix::sys::signal::kill(pid, Signal::SIGTERM).unwrap();
     }
 }
 
@@ -81,6 +86,19 @@ pub(crate) struct Lived {
     pub(crate) repeated: usize,
 }
 
+/// A service on a full disk.
+#[derive(Debug)]
+pub(crate) struct Full {
+    pub(crate) left: Left,
+    pub(crate) database: Address,
+    /// How often it was begun.
+    pub(crate) starts: usize,
+    /// How often it said that the disk is full when it was asked whether it is ready.
+    pub(crate) refusals: usize,
+    /// How long after there was room it said that it is ready.
+    pub(crate) ready_after: Option<Duration>,
+}
+
 fn chaobiao() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chaobiao"));
     command.stdin(Stdio::null()).stdout(Stdio::null());
@@ -97,7 +115,15 @@ fn succeed(command: &mut Command) -> Output {
 impl Site {
     /// Draws a world, lets it live, and brings its archive into a database: a file, or one of this server.
     pub(crate) async fn open(cluster: Option<&'static Cluster>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::open_in(tempfile::tempdir().unwrap(), cluster).await
+    }
+
+    /// With all of it on this disk, which is full now and then: the database is a file.
+    pub(crate) async fn open_on(disk: &Path) -> Self {
+        Self::open_in(tempfile::tempdir_in(disk).unwrap(), None).await
+    }
+
+    async fn open_in(folder: tempfile::TempDir, cluster: Option<&'static Cluster>) -> Self {
         let path = |name: &str| folder.path().join(name).display().to_string();
         let port = ports::two_free().to_string();
         let (world, archive, drawn) = (path("world.toml"), path("archive.csv"), path("drawn.toml"));
@@ -228,7 +254,12 @@ impl Site {
         let ended = serving.ended_within(Duration::from_secs(20)).await;
         // Some steps are of its end: one that is killed there has still ended.
         let is_killed_at_its_end = !killed && order.starts_with("kill");
-        let ended = ended.filter(|status| status.success() || is_killed_at_its_end);
+        // One that was begun again a moment ago may not listen yet.
+        let is_told_early = |status: &ExitStatus| {
+            killed
+                && status.signal().and_then(|number| Signal::try_from(number).ok()) == Some(Signal::SIGTERM)
+        };
+        let ended = ended.filter(|status| status.success() || is_killed_at_its_end || is_told_early(status));
         assert!(ended.is_some(), "{order}: it does not stop\n{}", told());
         let repeated = receiver.books(|books| {
             assert_eq!(books.contradicted, [""; 0], "{order}: came again with other bytes");
@@ -247,12 +278,98 @@ impl Site {
         Lived { left, met, struck, repeated }
     }
 
+    /// Serves on a disk on which so many bytes are left, as the system does: again when it has ended. After a while there is
+    /// room, and it has to come to its end.
+    pub(crate) async fn live_full(
+        &self,
+        name: &str,
+        (disk, left, begins_full): (&Disk, u64, bool),
+        expected: &Left,
+    ) -> Full {
+        let receiver = Receiver::plain(takes()).await;
+        let database = self.copy(name).await;
+        let (config, folder) = self.configured(name, &database, Some(&receiver));
+        let port = ports::two_free();
+        let text = std::fs::read_to_string(&config).unwrap().replace("baud = ", "capture = true\nbaud = ");
+        let watched = format!("{text}[metrics]\nlisten = \"127.0.0.1:{port}\"\n");
+        std::fs::write(&config, watched).unwrap();
+        let log = folder.join("log");
+        let serve = || {
+            let log = std::fs::File::options().create(true).append(true).open(&log).unwrap();
+            Running(chaobiao().arg("serve").arg("-c").arg(&config).stderr(log).spawn().unwrap())
+        };
+        std::fs::write(&log, "").unwrap();
+        let (began, mut full_at, mut room_at, mut ready_after) =
+            (Instant::now(), None, None::<Instant>, None);
+        if begins_full {
+            disk.fill(left);
+            full_at = Some(began);
+        }
+        let (mut serving, mut starts, mut refusals) = (serve(), 1, 0);
+        let told = || std::fs::read_to_string(&log).unwrap_or_default();
+        let left = loop {
+            assert!(
+                began.elapsed() < PATIENCE * 2,
+                "{left} bytes: not everything is there in time\n{}",
+                told()
+            );
+            if let Some(status) = serving.0.try_wait().unwrap() {
+                assert_eq!(status.code(), Some(1), "{}", told());
+                starts += 1;
+                serving = serve();
+            }
+            let ready = readiness(port);
+            refusals += usize::from(ready.as_ref().is_some_and(|ready| ready.contains("database_full")));
+            if full_at.is_none() && ready.is_some() {
+                disk.fill(left);
+                full_at = Some(Instant::now());
+            }
+            match room_at {
+                None if full_at.is_some_and(|at| at.elapsed() >= FULL_FOR) => {
+                    disk.make_room();
+                    room_at = Some(Instant::now());
+                }
+                None => self.is_kept_before_it_is_told(&database, &receiver).await,
+                Some(at) if ready_after.is_none() && ready.is_some_and(|ready| ready.contains("200 OK")) => {
+                    ready_after = Some(at.elapsed());
+                }
+                Some(_) => {
+                    if let Some(left) = self.left(&database, &receiver, &folder, Some(expected)).await {
+                        break left;
+                    }
+                }
+            }
+            sleep(Duration::from_millis(100)).await;
+        };
+        serving.terminate();
+        let ended = serving.ended_within(Duration::from_secs(20)).await;
+        assert!(ended.is_some_and(|status| status.success()), "it does not stop\n{}", told());
+        assert!(!told().contains("panicked"), "{}", told());
+        receiver.books(|books| assert_eq!(books.contradicted, [""; 0], "came again with other bytes"));
+        Full { left, database, starts, refusals, ready_after }
+    }
+
+    /// A receiver has nothing that is not in the outbox.
+    async fn is_kept_before_it_is_told(&self, database: &Address, receiver: &Receiver) {
+        let Address::Sqlite(path) = database else { return };
+        let keys: BTreeSet<String> = receiver.books(|books| books.effects.keys().cloned().collect());
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        // It may be in the middle of beginning.
+        let Ok(mut connection) = SqliteConnection::connect_with(&options).await else { return };
+        let kept: Vec<(String,)> = sqlx::query_as("SELECT key FROM outbox WHERE receiver = 'marketing'")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap_or_default();
+        let kept: BTreeSet<String> = kept.into_iter().map(|(key,)| key).collect();
+        assert!(keys.is_subset(&kept), "told and not kept: {:?}", keys.difference(&kept).next());
+    }
+
     /// What there is, once the run is over and nothing waits for a receiver; as much as is expected, where that is known.
     async fn left(
         &self,
         database: &Address,
         receiver: &Receiver,
-        folder: &std::path::Path,
+        folder: &Path,
         expected: Option<&Left>,
     ) -> Option<Left> {
         if receiver.effects() == 0 || expected.is_some_and(|left| receiver.effects() < left.pushed.len()) {
@@ -309,6 +426,19 @@ async fn collected(store: &Store) -> Option<BTreeSet<String>> {
     }
     Some(readings)
 }
+
+/// What the port for machines says of being ready, if somebody answers there.
+fn readiness(port: u16) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// How long a disk is full.
+const FULL_FOR: Duration = Duration::from_secs(8);
 
 /// The day in China.
 pub(crate) fn today() -> Day {

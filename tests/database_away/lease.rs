@@ -8,6 +8,7 @@ use chaobiao::domain::{Alarm, AlarmKind};
 use chaobiao::store::{Address, Migrations, Store, StoreError, Taken, Tenure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -123,4 +124,54 @@ async fn f35_f36_of_two_that_serve_one_stands_by_takes_over_and_the_one_that_sle
     assert_eq!(code, Some(1));
     let keys = first.end().await;
     println!("f36: taken over after {taken:?}, ended {ended:?} after waking, {} keys once each", keys.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f33_f36_a_clock_of_the_server_that_is_set_makes_no_second_holder() {
+    let Some(server) = Server::start().await else { return };
+    let socket = server.socket().parent().unwrap().to_str().unwrap().replace('/', "%2F");
+    let url = format!("postgres://amr@{socket}/site");
+    let direct = Address::Postgres(url.clone());
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let opened = Store::open(&direct, Migrations::Run).await.unwrap();
+    let first = ours(&direct, "first").await.unwrap();
+    let (kept, until) = (first.clone(), stop.clone());
+    tasks.spawn(async move { kept.keep(&until).await });
+    let store = opened.holding(Some(first.clone()));
+    let of_site = async |sql: &str| {
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    };
+    // Set back by an hour, the lease seems to last for an hour more; it is as short as ever once it was renewed.
+    of_site("UPDATE site_tenure SET until = until + 3600000000").await;
+    let began = Instant::now();
+    loop {
+        let sql = "SELECT (until - (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) / 1000000 FROM site_tenure";
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        let (left,): (i64,) = sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap();
+        if left <= 10 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{left} s are left");
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(store.may_act());
+    write(&store).await.unwrap();
+    // Set on by an hour, the lease seems to be over: whoever takes the site has it alone.
+    let second = loop {
+        of_site("UPDATE site_tenure SET until = until - 3600000000").await;
+        if let Ok(second) = ours(&direct, "second").await {
+            break second;
+        }
+    };
+    assert!(
+        matches!(write(&store).await, Err(StoreError::Overtaken)),
+        "what it writes is refused from then on"
+    );
+    assert!(!store.may_act());
+    first.overtaken().await;
+    assert_eq!(second.token(), first.token() + 1);
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
 }

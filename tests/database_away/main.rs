@@ -7,6 +7,8 @@
     reason = "a step that fails must end its test"
 )]
 
+#[path = "../support/disk.rs"]
+mod disk;
 mod lease;
 mod night;
 mod pool;

@@ -1,6 +1,6 @@
 //! A PostgreSQL of one test, which can be stopped without a word and begun again.
 
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -62,11 +62,33 @@ impl Server {
         }
     }
 
+    /// Puts the database `site` on a disk of its own.
+    pub(crate) async fn put_site_on(&self, disk: &Path) {
+        let space = disk.join("space");
+        std::fs::create_dir(&space).unwrap();
+        let owner = std::fs::metadata(&self.folder).unwrap();
+        chown(&space, Some(owner.uid()), Some(owner.gid())).unwrap();
+        // The way to it, too.
+        std::fs::set_permissions(disk, std::fs::Permissions::from_mode(0o755)).unwrap();
+        self.tell(&format!("CREATE TABLESPACE small LOCATION '{}'", space.display())).await;
+        self.tell("ALTER DATABASE site SET TABLESPACE small").await;
+    }
+
     /// Runs a statement beside whoever is being tested.
     pub(crate) async fn tell(&self, sql: &str) {
         let mut connection = self.connect().await;
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
+    }
+
+    /// What a query of one number on the database `site` says.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        let folder = self.folder.to_str().unwrap().replace('/', "%2F");
+        let mut connection = PgConnection::connect(&format!("postgres://amr@{folder}/site")).await.unwrap();
+        let (number,) =
+            sqlx::query_as(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        number
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {

@@ -15,4 +15,6 @@ mod planted;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod rig;
+mod steps;
 mod truth;
+mod year;

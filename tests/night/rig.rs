@@ -80,7 +80,7 @@ pub(crate) struct Town {
     pub(crate) wires: Vec<Wire>,
     pub(crate) terminals: Vec<Behind>,
     server: Server,
-    _manual: ManualClock,
+    manual: ManualClock,
 }
 
 /// A line of the town.
@@ -173,7 +173,7 @@ impl Town {
             wires.push(Wire { name: entry.name, bus: server.run(bus), is_cut: Arc::default() });
         }
         let clock = manual.clock();
-        Self { store, clock, config, address, meters, wires, terminals, server, _manual: manual }
+        Self { store, clock, config, address, meters, wires, terminals, server, manual }
     }
 
     /// Starts the head-end: its lines and its collector.
@@ -229,6 +229,11 @@ impl Town {
             }
         };
         number
+    }
+
+    /// Sets the clock of the head-end; the town's own time goes on.
+    pub(crate) fn set_clock(&self, to: Moment) {
+        self.manual.set(to);
     }
 
     /// How many requests the meters have heard on all lines.

@@ -11,7 +11,10 @@ mod alarms;
 mod archive;
 mod audit;
 mod billing;
+mod clock;
 mod counts;
+#[path = "../support/disk.rs"]
+mod disk;
 mod grants;
 #[path = "../support/killed.rs"]
 mod killed;

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use chaobiao::domain::access::Regions;
-use chaobiao::domain::supply::{HaltKind, Objection, OrderKind, OrderState, Reason, SupplyOrder};
+use chaobiao::domain::supply::{HaltKind, Objection, OrderKind, OrderState, Reason, SupplyOrder, Window};
 use chaobiao::domain::{AlarmKind, Id, Moment};
+use chaobiao::store::Address;
 use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::supply::{AttemptOutcome, Lifting, NewOrder};
 use simulator::meter::relay::RelayKind;
 
-use crate::ready::{HOUR, acting, cut, restore};
+use crate::ready::{HOUR, acting, cut, restore, run};
 use crate::rig::{HeadEnd, Street};
 
 /// N1 of a trip, of a close permit and of a supply hold.
@@ -276,6 +277,115 @@ async fn f33_a_clock_that_jumps_keeps_cuts_back_until_an_approver_confirms_it() 
             let lifted = head_end.supply.lift(&acting("wang", now), HaltKind::Clock).await.unwrap();
             assert_eq!(lifted, Lifting::Lifted);
             street.until(id, &[OrderState::VerifiedOpen]).await;
+        })
+        .await;
+    head_end.close().await;
+    street.close().await;
+}
+
+#[tokio::test]
+async fn f33_a_clock_that_is_set_back_delays_no_supply_that_is_given_back() {
+    let street = Street::new(1).await;
+    let head_end = street.head_end().await;
+    head_end
+        .during(async {
+            let id = approved(&street, &head_end, &[0]).await;
+            street.until(id, &[OrderState::VerifiedOpen]).await;
+            let back = restored(&street, &head_end, 0).await;
+            street.until(back, &[OrderState::Accepted]).await;
+            let began = tokio::time::Instant::now();
+            street.manual.set(street.clock.now().minus(HOUR * 24));
+            assert_eq!(street.until(back, &[OrderState::VerifiedClosed]).await, OrderState::VerifiedClosed);
+            assert!(began.elapsed() < MINUTE * 10, "{:?}", began.elapsed());
+            assert_eq!(street.store.halts().await.unwrap()[0].kind, HaltKind::Clock);
+        })
+        .await;
+    head_end.close().await;
+    street.close().await;
+}
+
+#[tokio::test]
+async fn f33_a_clock_that_was_set_while_nobody_was_there_cuts_nobody() {
+    for hours in [-1_i64, 2] {
+        let street = Street::new(1).await;
+        let head_end = street.head_end().await;
+        let now = street.clock.now();
+        // Between two and four hours from now: the wrong clock shows a time of it, or none for long.
+        let mut new = cut(&[street.houses[0].home], now);
+        new.window = Window { from: now.plus(HOUR + MINUTE * 30), until: now.plus(HOUR * 4) };
+        let asked = head_end.supply.ask(&acting("li", now), &new).await.unwrap();
+        let seen = street.view(asked.id).await.hash;
+        head_end.supply.approve(&acting("wang", now), asked.id, seen).await.unwrap();
+        head_end.close().await;
+        let by = HOUR * u32::try_from(hours.unsigned_abs()).unwrap();
+        street.manual.set(if hours < 0 { now.minus(by) } else { now.plus(by) });
+        let head_end = street.head_end().await;
+        head_end
+            .during(async {
+                for minute in 0..150 {
+                    tokio::time::sleep(MINUTE).await;
+                    assert!(street.orders(0).is_empty(), "{hours} h");
+                    let is_judged = !street.view(asked.id).await.points[0].objections.is_empty();
+                    if is_judged || hours < 0 && minute > 20 {
+                        break;
+                    }
+                }
+                let halts = street.store.halts().await.unwrap();
+                // One that is ahead cannot be told from a long absence, but by the clock of the meter.
+                assert_eq!(halts.iter().any(|halt| halt.kind == HaltKind::Clock), hours < 0, "{hours} h");
+                let point = &street.view(asked.id).await.points[0];
+                let off = point.objections.contains(&Objection::MeterClockOff);
+                assert_eq!(off, hours > 0, "{hours} h: {point:?}");
+            })
+            .await;
+        head_end.close().await;
+        street.close().await;
+    }
+}
+
+#[tokio::test]
+async fn f40_nobody_is_cut_while_another_version_has_changed_the_database() {
+    let street = Street::new(1).await;
+    let head_end = street.head_end().await;
+    let address = Address::Sqlite(street.folder.path().join("store.db"));
+    let newer = "INSERT INTO schema_version SELECT max(version) + 1, 'newer', 0 FROM schema_version";
+    head_end
+        .during(async {
+            let id = approved(&street, &head_end, &[0]).await;
+            run(&address, newer).await;
+            tokio::time::sleep(MINUTE * 5).await;
+            let point = street.view(id).await.points[0].clone();
+            assert!(street.orders(0).is_empty());
+            assert!(matches!(point.state, OrderState::Approved | OrderState::Armed), "{point:?}");
+            assert!(point.objections.contains(&Objection::VersionsDiffer), "{point:?}");
+            // Who has no supply is given it all the same.
+            let back = restored(&street, &head_end, 0).await;
+            let ends = [OrderState::VerifiedClosed, OrderState::Accepted];
+            street.until(back, &ends).await;
+            assert_eq!(street.orders(0), [PERMIT]);
+        })
+        .await;
+    head_end.close().await;
+    street.close().await;
+}
+
+#[tokio::test]
+async fn f40_an_order_that_was_under_way_when_another_version_came_goes_on_by_the_rules() {
+    let street = Street::new(1).await;
+    let head_end = street.head_end().await;
+    let address = Address::Sqlite(street.folder.path().join("store.db"));
+    let newer = "INSERT INTO schema_version SELECT max(version) + 1, 'newer', 0 FROM schema_version";
+    let gone_back = "DELETE FROM schema_version WHERE name = 'newer'";
+    head_end
+        .during(async {
+            let id = approved(&street, &head_end, &[0]).await;
+            run(&address, newer).await;
+            tokio::time::sleep(MINUTE).await;
+            assert!(street.orders(0).is_empty());
+            run(&address, gone_back).await;
+            // Its window is still open: it is cut once, and that is verified.
+            street.until(id, &[OrderState::VerifiedOpen]).await;
+            assert_eq!(street.orders(0), [TRIP]);
         })
         .await;
     head_end.close().await;

@@ -237,7 +237,7 @@ impl OnDemand {
             }
             tokio::select! {
                 () = open.over.cancelled() => {}
-                () = this.clock().sleep_until(open.job.expires_at) => this.expire(&open.job).await,
+                () = this.clock().rest(open.job.expires_at.since(this.clock().now())) => this.expire(&open.job).await,
             }
         });
     }

@@ -17,6 +17,7 @@ use super::{items, session};
 use crate::channel::Lane;
 use crate::domain::access::Acting;
 use crate::domain::meter_clock::{Correction, correction};
+use crate::domain::supply::HaltKind;
 use crate::domain::{AuditEntry, ClockOffset, Moment};
 use crate::store::{Batch, StoreError};
 use crate::terminal::Ask;
@@ -36,6 +37,8 @@ pub enum ClockSet {
     Unknown,
     /// It could not be asked, and why.
     NotReached(String),
+    /// The clock of this machine is doubted itself (F33).
+    OwnClockDoubted,
 }
 
 impl ClockSet {
@@ -49,6 +52,7 @@ impl ClockSet {
             Self::Refused => "refused",
             Self::Unknown => "unknown",
             Self::NotReached(_) => "not_reached",
+            Self::OwnClockDoubted => "own_clock_doubted",
         }
     }
 }
@@ -63,7 +67,8 @@ impl Collector {
         acting: &Acting,
         address: TerminalAddress,
     ) -> Result<ClockSet, StoreError> {
-        let set = self.try_set_clock(address).await;
+        let is_doubted = self.inner.store.halts().await?.iter().any(|halt| halt.kind == HaltKind::Clock);
+        let set = if is_doubted { ClockSet::OwnClockDoubted } else { self.try_set_clock(address).await };
         let now = self.inner.clock.now();
         let entry = AuditEntry::by(acting, now, "terminal.set_clock", format!("terminal {address}"));
         let entry = match &set {

@@ -21,12 +21,37 @@ pub(in crate::collect) struct Registers<'a> {
     pub(in crate::collect) midnight: &'a Midnight,
     /// Whether the registers of now may stand in where there is no freeze.
     pub(in crate::collect) may_read_live: bool,
+    /// Whether our clock may date them.
+    pub(in crate::collect) dating: Dating,
     /// How far the time of a freeze may be from midnight.
     pub(in crate::collect) tolerance: Duration,
     /// The clock of the meter in its sessions up to now, in order of time.
     pub(in crate::collect) clocks: &'a [ClockOffset],
     /// The clock now.
     pub(in crate::collect) clock_now: ClockReading,
+}
+
+/// Whether our clock may date what a meter shows now (F33).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::collect) enum Dating {
+    /// Some meter bears it out.
+    Sure,
+    /// Nobody does yet.
+    Doubted,
+    /// Most meters show another time.
+    Contradicted,
+}
+
+impl Dating {
+    /// Why nothing is read that our clock would have to date.
+    pub(in crate::collect) fn missed(self) -> Option<Missed> {
+        let detail = match self {
+            Self::Sure => return None,
+            Self::Doubted => "no meter has shown yet that the clock of this machine is right",
+            Self::Contradicted => "most meters show another time than this machine",
+        };
+        Some(Missed::new(MissingCause::Clock, detail))
+    }
 }
 
 /// Reads the registers of a midnight.
@@ -48,6 +73,10 @@ pub(in crate::collect) async fn read_registers(
     let may_stand_in =
         matches!(missed.cause, MissingCause::NoSuchData | MissingCause::NoFreeze | MissingCause::Clock);
     if !(may_stand_in && wanted.may_read_live) {
+        return Brought { batch, missed: Some(missed) };
+    }
+    if let Some(Missed { cause, detail }) = wanted.dating.missed() {
+        let missed = Missed::new(cause, format!("{detail}; {}", missed.detail));
         return Brought { batch, missed: Some(missed) };
     }
     match read_live(asker, store, &wanted.midnight.items, &mut batch).await {

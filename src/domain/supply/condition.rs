@@ -156,6 +156,9 @@ fn of_all_cuts(facts: &OrderFacts, stage: Stage, found: &mut Vec<Objection>) {
         if !facts.is_quarantined {
             found.extend(&facts.over);
         }
+        if facts.is_of_other_version {
+            found.push(Objection::VersionsDiffer);
+        }
     }
     if facts.has_stopped_itself {
         found.push(Objection::StoppedItself);

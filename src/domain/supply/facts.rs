@@ -179,6 +179,8 @@ pub struct OrderFacts {
     pub no_cut_days: Vec<CalendarKind>,
     /// Ceilings that it would exceed.
     pub over: Vec<Objection>,
+    /// Another version has changed the database since this one opened it (F40).
+    pub is_of_other_version: bool,
 }
 
 impl OrderFacts {

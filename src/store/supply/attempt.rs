@@ -167,6 +167,9 @@ impl Store {
         if known.state != OrderState::Armed {
             return Ok(Intended::Objected(vec![Objection::WrongState]));
         }
+        if head.kind().is_cut_class() {
+            self.fullness.admit_cut("keeping the intent of a supply order")?;
+        }
         let judging = Judging { stage: Stage::Intent, point: Some(point), limits, now };
         let (facts, mut objections) = judge_order(&mut writing, &head, judging).await?;
         objections.extend(judge_point(&mut writing, &head, &facts, known, judging).await?);

@@ -13,6 +13,7 @@ use crate::domain::supply::{
 use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, TransformerArea};
 use crate::store::code;
 use crate::store::error::StoreError;
+use crate::store::migrate;
 use crate::store::transaction::Transaction;
 
 /// By what an order is judged.
@@ -43,8 +44,10 @@ pub(super) async fn order_facts(
         list: list_in_force(reading).await?,
         no_cut_days: Vec::new(),
         over: Vec::new(),
+        is_of_other_version: false,
     };
     if is_cut_class {
+        facts.is_of_other_version = migrate::found(reading).await? != migrate::newest();
         facts.approvals = approvals(reading, head).await?;
         facts.halts = halts_in_force(reading).await?;
         facts.no_cut_days = no_cut_days(reading, days(head, judging), &areas(head)).await?;

@@ -36,6 +36,7 @@ fn order() -> OrderFacts {
         list: ProtectionList::Loaded,
         no_cut_days: Vec::new(),
         over: Vec::new(),
+        is_of_other_version: false,
     })
 }
 
@@ -108,6 +109,7 @@ const FAULTS: &[Fault] = &[
     (Objection::ApproverGone, |order, _| order.approvals.iter_mut().for_each(|by| by.still_may = false)),
     (Objection::OrderChanged, |order, _| order.content.text.push('!')),
     (Objection::Stopped, |order, _| order.halts.push(HaltKind::Stop)),
+    (Objection::VersionsDiffer, |order, _| order.is_of_other_version = true),
     (Objection::ClockDoubted, |order, _| order.halts.push(HaltKind::Clock)),
     (Objection::StoppedItself, |order, _| order.has_stopped_itself = true),
     (Objection::NoProtectionList, |order, _| order.list = ProtectionList::Missing),

@@ -1,0 +1,155 @@
+//! Whether the meters of a site bear out the clock of this machine (F33).
+//!
+//! What a meter shows now is kept with the instant at which our clock says that it was read. So a clock of ours that was set
+//! wrong would date registers wrong, and nothing in the answer would show it. The clocks that the meters show in their
+//! sessions do: a meter whose clock is right bears ours out, and most of them being off by the same amount tells that it is
+//! ours that is off.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::{ClockOffset, Id, Meter, Moment};
+
+/// What the clocks of meters have shown lately. That goes on with time which cannot jump: a step of our clock is seen by the
+/// next verdict, whoever was heard before it.
+#[derive(Debug, Default)]
+pub(super) struct Witnesses(Mutex<Heard>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// What each showed, and when that was.
+    shown: HashMap<Id<Meter>, (Instant, Moment)>,
+    told_at: Option<Instant>,
+}
+
+/// What they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Some meter's clock shows the time of ours, and most do not contradict it.
+    BornOut,
+    /// Nobody knows.
+    Unknown,
+    /// Most meters show another time, and all of these the same: ours is slow by so many microseconds.
+    Contradicted {
+        /// Negative when ours is fast.
+        slow_us: i64,
+        /// How many meters say so.
+        by: usize,
+        /// Of how many.
+        of: usize,
+    },
+}
+
+impl Witnesses {
+    /// Notes how the clock of a meter stood.
+    pub(super) fn hear(&self, meter: Id<Meter>, offset: ClockOffset) {
+        let shown = Moment::from_micros(offset.at.micros().saturating_add(offset.fast_us));
+        self.heard().shown.insert(meter, (Instant::now(), shown));
+    }
+
+    /// What the meters heard within the hour say of our clock, which shows `now`; a clock is right within `tolerance`.
+    pub(super) fn verdict(&self, now: Moment, tolerance: Duration) -> Verdict {
+        let mut heard = self.heard();
+        heard.shown.retain(|_, (at, _)| at.elapsed() < LATELY);
+        let shown = heard.shown.values().map(|(at, shown)| shown.plus(at.elapsed()).micros_since(now));
+        let mut offsets: Vec<i64> = shown.collect();
+        drop(heard);
+        offsets.sort_unstable();
+        let is_near = |one: i64, other: i64| u128::from(one.abs_diff(other)) <= tolerance.as_micros();
+        let of = offsets.len();
+        let Some(middle) = offsets.get(of / 2).copied() else { return Verdict::Unknown };
+        let by = offsets.iter().filter(|offset| is_near(**offset, middle)).count();
+        if !is_near(middle, 0) && of >= LEAST && by * 2 > of {
+            return Verdict::Contradicted { slow_us: middle, by, of };
+        }
+        if offsets.iter().any(|offset| is_near(*offset, 0)) { Verdict::BornOut } else { Verdict::Unknown }
+    }
+
+    /// True once in an hour: whoever is told of a contradiction need not be told for every meter.
+    pub(super) fn is_to_be_told(&self) -> bool {
+        let mut heard = self.heard();
+        let is_new = heard.told_at.is_none_or(|at| at.elapsed() >= LATELY);
+        if is_new {
+            heard.told_at = Some(Instant::now());
+        }
+        is_new
+    }
+
+    /// It could not be told.
+    pub(super) fn was_not_told(&self) {
+        self.heard().told_at = None;
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was heard longer ago says nothing of now.
+const LATELY: Duration = Duration::from_secs(3600);
+/// So many meters have to be heard for most of them to be believed against our clock.
+const LEAST: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLERANCE: Duration = Duration::from_secs(300);
+    const NOW: Moment = Moment::from_micros(1_795_278_330_000_000);
+    const HOUR: i64 = 3600;
+
+    fn heard(seconds: &[i64]) -> Witnesses {
+        let witnesses = Witnesses::default();
+        for (number, seconds) in (1..).zip(seconds) {
+            let fast_us = seconds * 1_000_000;
+            witnesses.hear(Id::new(number), ClockOffset { at: NOW, fast_us, uncertainty: Duration::ZERO });
+        }
+        witnesses
+    }
+
+    fn against(seconds: i64, by: usize, of: usize) -> Verdict {
+        Verdict::Contradicted { slow_us: seconds * 1_000_000, by, of }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f33_most_meters_together_contradict_our_clock_and_a_few_do_not() {
+        let said = |seconds: &[i64]| heard(seconds).verdict(NOW, TOLERANCE);
+        assert_eq!(said(&[]), Verdict::Unknown);
+        assert_eq!(said(&[0]), Verdict::BornOut);
+        assert_eq!(said(&[300, -600]), Verdict::BornOut);
+        assert_eq!(said(&[HOUR, HOUR]), Verdict::Unknown, "two are too few");
+        assert_eq!(said(&[HOUR, HOUR + 20, HOUR - 100]), against(HOUR, 3, 3));
+        assert_eq!(said(&[-HOUR, -HOUR, -HOUR, 0, 12]), against(-HOUR, 3, 5));
+        assert_eq!(said(&[HOUR, HOUR, 0, 12]), Verdict::BornOut, "half is not most");
+        // Each is off in its own way: nobody looked after them.
+        assert_eq!(said(&[HOUR, 2 * HOUR, -HOUR, 900, -900]), Verdict::Unknown);
+        assert_eq!(said(&[HOUR, 2 * HOUR, -HOUR, 900, -200]), Verdict::BornOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f33_a_step_is_seen_by_what_was_heard_before_it() {
+        let (witnesses, ten) = (heard(&[0, 2, -2]), Duration::from_secs(600));
+        tokio::time::advance(ten).await;
+        assert_eq!(witnesses.verdict(NOW.plus(ten), TOLERANCE), Verdict::BornOut);
+        let day = Duration::from_secs(86_400);
+        assert_eq!(witnesses.verdict(NOW.plus(ten).plus(day), TOLERANCE), against(-86_400, 3, 3));
+        assert_eq!(witnesses.verdict(NOW.plus(ten).minus(day), TOLERANCE), against(86_400, 3, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f33_what_was_heard_an_hour_ago_bears_nothing_out_and_is_told_again() {
+        let (witnesses, second) = (heard(&[0]), Duration::from_secs(1));
+        assert!(witnesses.is_to_be_told() && !witnesses.is_to_be_told());
+        tokio::time::advance(LATELY - second).await;
+        assert_eq!(witnesses.verdict(NOW.plus(LATELY - second), TOLERANCE), Verdict::BornOut);
+        assert!(!witnesses.is_to_be_told());
+        tokio::time::advance(second).await;
+        assert_eq!(witnesses.verdict(NOW.plus(LATELY), TOLERANCE), Verdict::Unknown);
+        assert!(witnesses.is_to_be_told());
+        witnesses.was_not_told();
+        assert!(witnesses.is_to_be_told());
+    }
+}

@@ -1,0 +1,49 @@
+//! A clock that was set back (F33): what waits for a moment waits as long as it would have, not until the clock shows that
+//! moment for the second time.
+
+use std::time::Duration;
+
+use super::Store;
+use super::error::StoreError;
+use crate::domain::Moment;
+
+impl Store {
+    /// When the newest entry of the audit log was made, by the clock of then; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn last_noted(&self) -> Result<Option<Moment>, StoreError> {
+        let mut reading = self.read("reading when something was noted last").await?;
+        let row: Option<(i64,)> = reading.row(LAST_NOTED, &[]).await?;
+        Ok(row.map(|(at,)| Moment::from_micros(at)))
+    }
+
+    /// Lets what waits follow a clock that was set back by so much and shows `now`: messages of alarms, billing values and
+    /// receivers that rest, and looks at meters after an order. What a person has fixed, such as the window of an order, stays.
+    /// Says how much was moved.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot; then nothing was moved.
+    pub async fn follow_clock_back(&self, by: Duration, now: Moment) -> Result<u64, StoreError> {
+        let mut writing = self.write("following a clock that was set back").await?;
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        let mut moved = 0;
+        for statement in WAITING {
+            moved += writing.execute(statement, &[by.into(), now.into()]).await?;
+        }
+        writing.commit().await?;
+        Ok(moved)
+    }
+}
+
+const LAST_NOTED: &str = "SELECT at FROM audit ORDER BY number DESC LIMIT 1";
+
+/// States of points of orders: 6 accepted, 8 unknown, of every kind; 3 approved and 4 armed of those that no window holds.
+const WAITING: [&str; 5] = [
+    "UPDATE outbox SET next_at = next_at - $1 WHERE state IN (1, 2) AND next_at > $2",
+    "UPDATE billing_receiver SET rest_until = rest_until - $1 WHERE rest_until > $2",
+    "UPDATE alarm_message SET next_at = next_at - $1 WHERE state IN (1, 2) AND next_at > $2",
+    "UPDATE alarm_message SET repeat_at = repeat_at - $1 WHERE repeat_at > $2",
+    "UPDATE supply_order_point SET due_at = due_at - $1 WHERE due_at > $2 AND (state IN (6, 8) OR state IN (3, 4) \
+        AND order_id IN (SELECT id FROM supply_order WHERE kind NOT IN (1, 7)))",
+];
