@@ -110,11 +110,14 @@ fn now() -> Moment {
     Clock::system().now()
 }
 
-/// Clocks are set at no time near midnight, and these tests may run then. (F14)
+/// Clocks are set at no time near midnight, neither ours nor that of the meter, and these tests may run then: their meters
+/// are some 4,000 s slow. (F14)
 fn is_near_midnight() -> bool {
-    let of_day = now().since(Day::of(now()).start());
     let margin = Duration::from_secs(15 * 60);
-    of_day < margin || of_day + margin > Duration::from_secs(86_400)
+    [now(), now().minus(Duration::from_secs(4000))].into_iter().any(|at| {
+        let of_day = at.since(Day::of(at).start());
+        of_day < margin || of_day + margin > Duration::from_secs(86_400)
+    })
 }
 
 fn yesterday() -> String {
