@@ -1,7 +1,7 @@
 //! Watches how full the disks are that the site writes to, bytes and files alike (F30).
 //!
-//! Looked at once a minute, and at once when the database refuses something because its disk is full: above 80 and above 90 percent a disk fills up, above 95 it is all but full. An alarm ends two
-//! percent below where it began. What the database did not take, because its disk is full, is told as soon as it does, also
+//! Looked at once a minute, and at once when the database refuses something because its disk is full: above 80 and above 90
+//! percent a disk fills up, above 95 it is all but full. An alarm ends two percent below where it began. What the database did not take, because its disk is full, is told as soon as it does, also
 //! when there is room by then. The disk of a database on another machine is for that machine to watch.
 
 use std::collections::HashMap;
