@@ -194,11 +194,7 @@ impl Speaker<'_> {
             match self.heard(&mut room, until).await {
                 Some(Ok(count)) => {
                     talk.ear.hear(now());
-                    let before = talk.exchange.counters().of(Unfit::Late);
-                    talk.exchange.handle_bytes(room.get(..count).unwrap_or_default(), now());
-                    if talk.exchange.counters().of(Unfit::Late) > before {
-                        talk.late_at.get_or_insert_with(now);
-                    }
+                    talk.swallow(room.get(..count).unwrap_or_default());
                     if talk.ear.is_chattering {
                         break;
                     }
@@ -211,6 +207,7 @@ impl Speaker<'_> {
                 None => break,
             }
         }
+        talk.swallow(&[]);
     }
 
     /// Reads until `due`; `None` when nothing came.
@@ -237,6 +234,15 @@ struct Talk<'a> {
 }
 
 impl Talk<'_> {
+    /// Takes in what came in the quiet time; without bytes, that it is over.
+    fn swallow(&mut self, bytes: &[u8]) {
+        let before = self.exchange.counters().of(Unfit::Late);
+        self.exchange.handle_bytes(bytes, now());
+        if self.exchange.counters().of(Unfit::Late) > before {
+            self.late_at.get_or_insert_with(now);
+        }
+    }
+
     const fn has_yielded(&self) -> bool {
         matches!(self.failure, Some(Broken::Yielded))
     }

@@ -171,25 +171,6 @@ impl Asker<'_> {
         self.ask(id, Question { whole_at: whole, ..question }).await
     }
 
-    /// Reads an identifier until two answers say the same, beside neither of which anything was heard that could have been
-    /// an answer, too. A bit that was turned over under a checksum that was turned over as well is one answer's and not the
-    /// next one's (F8); an answer of yesterday comes with that of today behind it (F6).
-    pub(super) async fn read_twice(&self, id: DataId, length: &LengthRule) -> Result<Heard, Missed> {
-        let mut before: Vec<Heard> = Vec::new();
-        for _ in 0..MOST_READS {
-            let next = self.read(id, length.clone()).await?;
-            if !next.is_alone {
-                continue;
-            }
-            if before.iter().any(|before| before.payload == next.payload) {
-                return Ok(next);
-            }
-            before.push(next);
-        }
-        let detail = format!("{id}: no two answers of {MOST_READS} were the same and undisturbed");
-        Err(Missed::new(MissingCause::Damaged, detail))
-    }
-
     /// Asks a question about an identifier.
     pub(super) async fn ask(&self, id: DataId, question: Question) -> Result<Heard, Missed> {
         self.persist(|| self.ask_once(id, question.clone())).await
@@ -350,7 +331,5 @@ pub(super) fn instant_of(clock: &Clock, moment: Moment) -> Instant {
 
 /// How often a meter that is there is asked one thing.
 const MOST_TRIES: u32 = 4;
-/// How often something is read at most until two answers are the same.
-const MOST_READS: u32 = 12;
 /// Nothing that is asked for lies farther ahead.
 const FAR: Duration = Duration::from_secs(400 * 86_400);

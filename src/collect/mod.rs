@@ -44,6 +44,7 @@ pub mod on_demand;
 mod phase;
 mod progress;
 mod registers;
+mod steady;
 pub mod terminal;
 mod visit;
 mod witnesses;

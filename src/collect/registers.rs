@@ -92,8 +92,16 @@ impl Asker<'_> {
             if !next.is_alone {
                 continue;
             }
-            if !is_counted || before.iter().any(|before| before.agrees(&next, self)) {
+            if !is_counted {
                 return Ok(next);
+            }
+            if let Some(first) = before.iter().find(|before| before.agrees(&next, self)) {
+                // The same may be a copy of the first, and held when that was asked.
+                let is_same = first.words == next.words;
+                return Ok(HeardSpan {
+                    asked_at: if is_same { first.asked_at } else { next.asked_at },
+                    ..next
+                });
             }
             before.push(next);
         }

@@ -1,6 +1,7 @@
 //! The judge: compares what is kept with what the simulated meters held. It knows nothing of how it came there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use chaobiao::domain::{
     Coded, Day, Id, Item, Meter, Moment, Quality, RunKind, RunMeter, RunOutcome, RunState, Source,
@@ -118,6 +119,12 @@ impl Town {
             };
             let truth =
                 span.map(|(early, late)| [early, late].map(|at| held(meter, reading.item, at).unwrap()));
+            let waited = reading.collected_at.since(reading.as_of);
+            if reading.source == Source::Live && waited > LIVE_SPAN {
+                findings
+                    .wrong
+                    .push(format!("i3: {what}: it may be {} s older than the answer", waited.as_secs()));
+            }
             match truth {
                 None => findings.wrong.push(format!("i3: {what}: the clock never showed that")),
                 Some([least, most]) if (least..=most).contains(&reading.value) => {
@@ -239,5 +246,7 @@ impl Town {
     }
 }
 
+/// When a live value held is known at least so well.
+const LIVE_SPAN: Duration = Duration::from_secs(120);
 /// How far from an instant a clock that counts as right may have shown it.
 const TOLERANCE_SECONDS: i64 = 300;

@@ -172,13 +172,15 @@ impl Exchange {
         self.talk.bytes_taken(is_open || is_unfinished, is_unfinished, now);
     }
 
-    /// It is `now`: whatever is due happens. Calling it early or often does no harm.
+    /// It is `now`: whatever is due happens. Calling it early or often does no harm. When the quiet time of an exchange that
+    /// is over ends, what was begun in it and never finished is counted, too: it may have been the right answer behind an
+    /// old one (F6).
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_quiet_until().is_some_and(|until| now >= until) {
+            self.give_up_unfinished(now);
+        }
         while self.poll_timeout().is_some_and(|due| now >= due) {
-            while let Some(found) = self.decoder.quiet() {
-                self.talk.heard(&found.frame, found.wire, 0, now);
-            }
-            self.talk.counters.dropped = self.decoder.dropped();
+            self.give_up_unfinished(now);
             match self.talk.phase {
                 Phase::Waiting(_) => {
                     self.talk.run_ended();
@@ -190,6 +192,14 @@ impl Exchange {
                 _ => {}
             }
         }
+    }
+
+    /// No more comes of the frame that was begun.
+    fn give_up_unfinished(&mut self, now: Instant) {
+        while let Some(found) = self.decoder.quiet() {
+            self.talk.heard(&found.frame, found.wire, 0, now);
+        }
+        self.talk.counters.dropped = self.decoder.dropped();
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), unless bytes come before. `None` while a request is
@@ -205,7 +215,7 @@ impl Exchange {
     }
 
     /// When the exchange is over: until when nothing may be sent on this line. Moves on when bytes still come, but
-    /// not without end.
+    /// not without end. [`handle_timeout`](Self::handle_timeout) is due then.
     #[must_use]
     pub const fn poll_quiet_until(&self) -> Option<Instant> {
         match &self.talk.phase {

@@ -75,6 +75,23 @@ async fn a_question_is_answered_in_pieces_and_the_line_rests_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn f06_what_breaks_off_behind_an_answer_is_told() {
+    for cut in 0..ANSWER.len() {
+        let (near, mut far) = tokio::io::duplex(1024);
+        let mut link = Link::Memory(near);
+        let side = async {
+            request(&mut far, 20).await;
+            far.write_all(ANSWER).await.unwrap();
+            far.write_all(&ANSWER[..cut]).await.unwrap();
+        };
+        let (told, ()) = tokio::join!(ask(&mut link, energy(), Timing::serial(9600)), side);
+        assert_eq!(told.outcome.kind(), "answered");
+        // The first byte wakes up.
+        assert_eq!(told.counters.dropped.cut_short > 0, cut > 1, "{cut} bytes");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn silence_ends_in_time_and_a_cut_is_sent_once() {
     let (near, mut far) = tokio::io::duplex(1024);
     let mut link = Link::Memory(near);

@@ -52,8 +52,8 @@ pub(in crate::collect) async fn read_session(
     for _ in 0..MOST_TRIES {
         let date = asker.read(date_id, LengthRule::exact([4])).await?;
         let of_day = asker.read(time_id, LengthRule::exact([3])).await?;
-        let span = of_day.answered_at.since(of_day.asked_at);
-        if !(date.is_alone && of_day.is_alone && (of_day.is_surely_new || span <= WIDEST)) {
+        // An answer that is not quite new still tells a clock well enough; how well is told with it.
+        if !(date.is_alone && of_day.is_alone && of_day.is_dated()) {
             continue;
         }
         let (day, shown) = match (interpret::time(&date), interpret::time(&of_day)) {
@@ -125,5 +125,3 @@ const DRIFT_US: u64 = 5_000_000;
 /// Two readings of one clock differ by less than this.
 const SAME_US: u64 = 2_000_000;
 const MOST_TRIES: u32 = 8;
-/// An answer that may be to a question asked so long before still tells a clock well enough; how well is told with it.
-const WIDEST: Duration = Duration::from_secs(30);

@@ -55,8 +55,8 @@ async fn poll_item(asker: &Asker<'_>, item: Item, latest: Moment) -> Result<(sup
     };
     // A register hardly moves between two answers; a voltage does.
     let heard = match item.kind() {
-        ItemKind::Energy => asker.read_twice(id, &rule).await?,
-        _ => asker.read(id, rule).await?,
+        ItemKind::Energy => asker.read_twice_now(id, &rule).await?,
+        _ => asker.read_now(id, &rule).await?,
     };
     if heard.asked_at > latest {
         return Err(Missed::new(MissingCause::OutOfTime, format!("{id}: too late for the slot")));

@@ -197,7 +197,7 @@ async fn read_live(
     for total in items {
         let Some(id) = identifier::live(*total, asker.edition()) else { continue };
         let rule = interpret::length_of_block(*total, id, asker.profile);
-        let heard: Heard = match asker.read_twice(id, &rule).await {
+        let heard: Heard = match asker.read_twice_now(id, &rule).await {
             Ok(heard) => heard,
             Err(missed) if missed.is_not_there() => {
                 last = Some(missed);

@@ -147,6 +147,7 @@ impl Line {
     fn rest(&mut self) {
         while self.step(self.exchange.poll_quiet_until()) {}
         self.now = self.now.max(self.exchange.poll_quiet_until().unwrap());
+        self.exchange.handle_timeout(self.now);
     }
 
     fn count(&self, reason: Unfit) -> u32 {

@@ -201,6 +201,25 @@ fn f06_a_frame_that_began_before_the_request_left_is_an_old_one() {
     }
 }
 
+/// Behind an old answer the right one breaks off: that something more was said is known once the line is quiet.
+#[test]
+fn f06_what_breaks_off_behind_an_answer_is_counted() {
+    for cut in 1..energy_answer().len() {
+        let coming = vec![(ms(50), energy_answer()), (ms(55), energy_answer()[..cut].to_vec())];
+        let (outcome, mut line) = hear(energy(), coming);
+        assert_eq!(outcome.kind(), "answered");
+        line.rest();
+        let dropped = line.exchange.counters().dropped;
+        assert_eq!((dropped.cut_short > 0, line.count(Unfit::Duplicate)), (true, 0), "{cut} bytes");
+    }
+    // A whole one behind a false start that is seen to be one only then.
+    let behind = [&[0x68, 0, 0, 0][..], &energy_answer()].concat();
+    let (outcome, mut line) = hear(energy(), vec![(ms(50), energy_answer()), (ms(55), behind)]);
+    assert_eq!(outcome.kind(), "answered");
+    line.rest();
+    assert_eq!(line.count(Unfit::Duplicate), 1);
+}
+
 #[test]
 fn f07_copies_of_an_answer_are_one_answer() {
     for copies in 1..=5 {
