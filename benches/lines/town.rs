@@ -50,8 +50,13 @@ impl Town {
             lines.push((place, own.map(|meter| meter.address.number()).collect()));
             buses.push(bus);
         }
-        let archive = world.meter.iter().map(rig::entry).collect();
-        let config = Config::parse("town.toml".as_ref(), &text).unwrap().config;
+        let mut archive: Vec<ArchiveEntry> = world.meter.iter().map(rig::entry).collect();
+        let folder = tempfile::tempdir().unwrap();
+        if pace == Pace::Unpaced {
+            std::fs::write(folder.path().join("swift.toml"), SWIFT).unwrap();
+            archive.iter_mut().for_each(|entry| entry.meter.profile = Some("swift".to_owned()));
+        }
+        let config = Config::parse(&folder.path().join("town.toml"), &text).unwrap().config;
         Self { lines, archive, config, _buses: buses, _server: server }
     }
 
@@ -61,5 +66,7 @@ impl Town {
     }
 }
 
-const HEAD: &str =
-    "[database]\npath = \"unused.db\"\n[collection]\nstart = \"00:00\"\ndeadline = \"23:59\"\n";
+const HEAD: &str = "[database]\npath = \"unused.db\"\n[profiles]\ndirectory = \".\"\n\
+     [collection]\nstart = \"00:00\"\ndeadline = \"23:59\"\n";
+/// Meters that need no quiet behind their answers.
+const SWIFT: &str = "name = \"swift\"\nabout = \"needs no quiet\"\n[line]\nquiet_after_answer = \"0ms\"\n";

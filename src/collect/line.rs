@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -86,7 +87,8 @@ impl LineRun {
         Ok(())
     }
 
-    /// Does one thing for each of these meters, a few at a time so that the line never waits for us.
+    /// Does one thing for each of these meters. A few are asked at a time so that the line never waits for us, nor for the
+    /// database: the next one's turn comes when a visit has its answers.
     pub(super) async fn phase(
         &mut self,
         step: Step,
@@ -104,19 +106,23 @@ impl LineRun {
             run: Some(self.run.id),
         });
         self.expect(sites.len());
-        let mut sites = sites.into_iter();
+        let (mut sites, asking) = (sites.into_iter(), Arc::new(Semaphore::new(at_once)));
         let mut visits = JoinSet::new();
         loop {
-            while visits.len() < at_once && !self.stop.is_cancelled() {
-                let Some(site) = sites.next() else { break };
-                let Some(outcome) = self.outcomes.get(&site.meter_id).cloned() else { continue };
-                let (context, facts) = (Arc::clone(&context), Arc::clone(facts));
-                visits.spawn(async move { step.visit(&context, &site, outcome, &facts).await });
-            }
-            match visits.join_next().await {
-                None => return,
-                Some(Ok(done)) => self.settle(done),
-                Some(Err(error)) => tracing::error!(channel.name = %self.name, "a visit broke off: {error}"),
+            let has_more = sites.len() > 0 && !self.stop.is_cancelled();
+            tokio::select! {
+                biased;
+                Some(done) = visits.join_next() => match done {
+                    Ok(done) => self.settle(done),
+                    Err(error) => tracing::error!(channel.name = %self.name, "a visit broke off: {error}"),
+                },
+                Ok(turn) = Arc::clone(&asking).acquire_owned(), if has_more => {
+                    let next = sites.next().and_then(|site| Some((self.outcome_of(site.meter_id)?, site)));
+                    let Some((outcome, site)) = next else { continue };
+                    let (context, facts) = (Arc::clone(&context), Arc::clone(facts));
+                    visits.spawn(async move { step.visit(&context, &site, outcome, &facts, turn).await });
+                }
+                else => return,
             }
         }
     }

@@ -5,6 +5,8 @@ mod dating;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::ask::Missed;
 use super::collector::Inner;
 use super::judge::judge;
@@ -127,16 +129,18 @@ impl Facts {
 }
 
 impl Step {
-    /// Does the step and keeps what it brought; the outcome is that of the meter afterwards.
+    /// Does the step and keeps what it brought; the outcome is that of the meter afterwards. The `turn` to ask on the line is
+    /// given back when all has been asked.
     pub(super) async fn visit(
         self,
         context: &Context,
         site: &SiteMeter,
         outcome: RunMeter,
         facts: &Facts,
+        turn: OwnedSemaphorePermit,
     ) -> Done {
         let Some(profile) = context.profile(site) else { return Done { outcome, slots: 0 } };
-        let visit = Visit { context, site, profile, facts };
+        let visit = Visit { context, site, profile, facts, turn };
         if profile.protocol == MeterProtocol::Modbus {
             return match self {
                 Self::Registers => visit.standing(outcome).await,
@@ -158,10 +162,11 @@ struct Visit<'a> {
     site: &'a SiteMeter,
     profile: &'a MeterProfile,
     facts: &'a Facts,
+    turn: OwnedSemaphorePermit,
 }
 
 impl Visit<'_> {
-    async fn registers(&self, outcome: RunMeter) -> Done {
+    async fn registers(self, outcome: RunMeter) -> Done {
         let inner = &self.context.inner;
         let asker = self.context.asker(self.site, self.profile, self.context.lane);
         let day = self.facts.day;
@@ -191,7 +196,7 @@ impl Visit<'_> {
     }
 
     /// The registers of a meter that speaks Modbus, as they stand.
-    async fn standing(&self, outcome: RunMeter) -> Done {
+    async fn standing(self, outcome: RunMeter) -> Done {
         let inner = &self.context.inner;
         if Day::of(inner.clock.now()) != self.facts.day {
             let detail = "a meter that speaks Modbus keeps nothing of a day that is past";
@@ -202,7 +207,7 @@ impl Visit<'_> {
         self.keep_registers(brought, outcome).await
     }
 
-    async fn keep_registers(&self, mut brought: Brought, mut outcome: RunMeter) -> Done {
+    async fn keep_registers(self, mut brought: Brought, mut outcome: RunMeter) -> Done {
         if let Err(missed) = self.judge(&mut brought.batch).await {
             return self.missing(outcome, missed).await;
         }
@@ -213,7 +218,7 @@ impl Visit<'_> {
         self.keep(brought.batch, outcome, 0).await
     }
 
-    async fn curves(&self, mut outcome: RunMeter) -> Done {
+    async fn curves(self, mut outcome: RunMeter) -> Done {
         let settings = &self.context.inner.settings.intervals;
         if settings.mode != IntervalMode::LoadRecord || !self.profile.load_record {
             return Done { outcome, slots: 0 };
@@ -229,7 +234,7 @@ impl Visit<'_> {
         self.keep(brought, outcome, slots).await
     }
 
-    async fn events(&self, outcome: RunMeter) -> Done {
+    async fn events(self, outcome: RunMeter) -> Done {
         let is_wanted = self.context.inner.settings.collection.events;
         if !is_wanted || self.facts.has_words.contains(&self.site.meter_id) {
             return Done { outcome, slots: 0 };
@@ -242,7 +247,7 @@ impl Visit<'_> {
     }
 
     /// Registers and curves of earlier days that the meter may still hold. Each day is kept by itself.
-    async fn gaps(&self, outcome: RunMeter) -> Done {
+    async fn gaps(self, outcome: RunMeter) -> Done {
         let inner = &self.context.inner;
         let (meter, today) = (self.site.meter_id, self.facts.day);
         let collection = &inner.settings.collection;
@@ -339,16 +344,22 @@ impl Visit<'_> {
         })
     }
 
-    async fn missing(&self, mut outcome: RunMeter, missed: Missed) -> Done {
+    async fn missing(self, mut outcome: RunMeter, missed: Missed) -> Done {
         outcome.outcome = RunOutcome::Missing(missed.cause);
         outcome.detail = Some(missed.detail);
         self.keep(Batch::default(), outcome, 0).await
     }
 
-    /// Keeps a batch with the outcome of the meter, in one transaction.
-    async fn keep(&self, mut batch: Batch, outcome: RunMeter, slots: u64) -> Done {
+    /// Keeps a batch with the outcome of the meter, in one transaction. The next meter may be asked meanwhile.
+    async fn keep(self, mut batch: Batch, outcome: RunMeter, slots: u64) -> Done {
+        let Self { context, turn, .. } = self;
         batch.outcomes.push(outcome.clone());
-        if self.context.inner.writer.save(batch).await.is_some() {
+        let writer = &context.inner.writer;
+        let ahead = writer.go_ahead();
+        let turn = ahead.is_none().then_some(turn);
+        let kept = writer.save(batch).await;
+        drop((ahead, turn));
+        if kept.is_some() {
             return Done { outcome, slots };
         }
         // Not kept: it has to be read again.

@@ -5,10 +5,11 @@
 //! kill: it is read again.
 
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::counter;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,8 @@ use crate::telemetry;
 #[derive(Debug)]
 pub(super) struct Writer {
     entries: mpsc::Sender<Entry>,
+    /// Room for batches that are being kept while their line goes on.
+    ahead: Arc<Semaphore>,
     task: AbortHandle,
 }
 
@@ -42,7 +45,13 @@ impl Writer {
     pub(super) fn spawn(store: Store, clock: Clock, tasks: &TaskTracker, stop: CancellationToken) -> Self {
         let (sender, entries) = mpsc::channel(WAITING);
         let task = tasks.spawn(run(store, clock, entries, stop)).abort_handle();
-        Self { entries: sender, task }
+        Self { entries: sender, ahead: Arc::new(Semaphore::new(AHEAD)), task }
+    }
+
+    /// Leave for a line to go on before its batch is kept, for as long as this is held; `None` while too many do, as when
+    /// the database is slow or away.
+    pub(super) fn go_ahead(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.ahead).try_acquire_owned().ok()
     }
 
     /// Returns when the batch is kept. While the database is away it waits, and so does whoever brought the batch: lines
@@ -180,6 +189,9 @@ fn merged(batches: &[Batch]) -> Batch {
 const GATHER: Duration = Duration::from_millis(150);
 /// How many batches one commit takes at most.
 const MOST: usize = 512;
+/// How many batches of all lines together may be on their way while their lines go on: as many as come in a gathering
+/// from lines that answer at once.
+const AHEAD: usize = 2048;
 /// How many may wait.
 const WAITING: usize = 1024;
 const FIRST_WAIT: Duration = Duration::from_millis(200);

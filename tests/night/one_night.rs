@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chaobiao::config::Config;
 use chaobiao::domain::{MissingCause, RunOutcome, RunState};
 use chaobiao::store::Address;
+use simulator::bus::settings::Pace;
 use simulator::fault::Plan as Faults;
 use simulator::seed::Seed;
 
@@ -149,6 +151,37 @@ async fn f11_a_line_that_loses_a_third_of_its_answers_waits_behind_no_meter() {
     // A few minutes of questions; no probe of a dead meter, due after five, is waited for.
     assert!(took < Duration::from_secs(4 * 60), "{took:?} for {:?}", report.progress);
     assert!(report.progress.read >= 18, "{:?} in {took:?}", report.progress);
+    head_end.close().await;
+    town.close().await;
+}
+
+/// PERFORMANCE goal 5: what visits bring is gathered for a while before it is kept; a line that is quicker asks its other meters
+/// meanwhile.
+#[tokio::test]
+async fn a_line_does_not_wait_until_its_visits_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, tonight) = (world(60, 1, 9600, 5, false), day("2026-11-22"));
+    let line = &world.bus.first().unwrap().name;
+    let text = format!(
+        "[database]\npath = \"unused.db\"\n[collection]\nrepair_days = 0\nevents = false\n[intervals]\nmode = \"off\"\n\
+         [profiles]\ndirectory = \".\"\n\
+         [[line]]\nname = \"{line}\"\ntcp = \"127.0.0.1:7001\"\nbaud = 9600\nquiet_after_answer = \"0ms\"\n"
+    );
+    let swift = "name = \"swift\"\nabout = \"needs no quiet\"\n[line]\nquiet_after_answer = \"0ms\"\n";
+    std::fs::write(folder.path().join("swift.toml"), swift).unwrap();
+    let config = Config::parse(&folder.path().join("town.toml"), &text).unwrap().config;
+    let mut plan = TownPlan::new(world, config, tonight, Address::Sqlite(folder.path().join("town.db")));
+    plan.pace = Pace::Unpaced;
+    plan.archive.iter_mut().for_each(|entry| entry.meter.profile = Some("swift".to_owned()));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    town.clock.sleep_until(head_end.collector.night(tonight).start).await;
+    let begun = tokio::time::Instant::now();
+    let report = town.night(&head_end, tonight).await;
+    println!("{} questions in {:?}", town.requests(), begun.elapsed());
+    assert_eq!((report.run.state, report.progress.read), (RunState::Done, 60));
+    // Three at a time would wait for twenty gatherings.
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
     head_end.close().await;
     town.close().await;
 }

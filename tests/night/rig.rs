@@ -21,7 +21,7 @@ use dlt645::address::MeterAddress;
 use gdw1376::address::TerminalAddress;
 use simulator::bus::Bus;
 use simulator::bus::rate::{Parity, Rate};
-use simulator::bus::settings::Settings as BusSettings;
+use simulator::bus::settings::{Pace, Settings as BusSettings};
 use simulator::concentrator::{Concentrator, Setup};
 use simulator::fault::{Counts, Injector, Plan as Faults};
 use simulator::instant::At;
@@ -49,6 +49,8 @@ pub(crate) struct TownPlan {
     pub(crate) address: Address,
     /// What is written into the archive; that of the world's meters, unless a test says something else.
     pub(crate) archive: Vec<ArchiveEntry>,
+    /// Whether its lines take their time.
+    pub(crate) pace: Pace,
     /// What becomes of the terminals, those lines of the world that have the name of one.
     pub(crate) terminals: fn(Setup) -> Setup,
 }
@@ -66,7 +68,16 @@ impl TownPlan {
                 *measuring_point = *point;
             }
         }
-        Self { world, faults: None, start, config, address, archive, terminals: |setup| setup }
+        Self {
+            world,
+            faults: None,
+            start,
+            config,
+            address,
+            archive,
+            pace: Pace::Paced,
+            terminals: |setup| setup,
+        }
     }
 }
 
@@ -143,7 +154,7 @@ pub(crate) fn at(moment: Moment) -> At {
 impl Town {
     /// Opens the store and lets the town live. Time is paused from then on.
     pub(crate) async fn new(plan: TownPlan) -> Self {
-        let TownPlan { world, faults, start, config, address, archive, terminals: of_terminal } = plan;
+        let TownPlan { world, faults, start, config, address, archive, pace, terminals: of_terminal } = plan;
         let store = Store::open(&address, Migrations::Run).await.unwrap().in_simulated_time();
         store.save_archive(&archive, start, Saving::Save).await.unwrap();
         tokio::time::pause();
@@ -163,7 +174,7 @@ impl Town {
                 continue;
             }
             let rate = Rate::new(entry.baud, Parity::Even).unwrap();
-            let settings = BusSettings { rate, echo: entry.echo, ..BusSettings::default() };
+            let settings = BusSettings { rate, echo: entry.echo, pace, ..BusSettings::default() };
             let mut bus = Bus::new(settings, fitted.clone());
             if let Some(plan) = &faults {
                 bus = bus.with_faults(Injector::new(plan.of_bus(number)));
