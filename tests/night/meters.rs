@@ -70,7 +70,7 @@ async fn f08_f15_bits_that_flip_under_a_mended_checksum_never_count() {
     let config = config(&world, "[collection]\nrepair_days = 2\n[intervals]\nrepair_days = 2");
     let mut plan = TownPlan::new(world, config, first(), Address::Sqlite(folder.path().join("town.db")));
     let mut faults = Faults::new(Seed::new(62).named("faults"));
-    faults.add("flip-mended=28%").unwrap();
+    faults.add("flip-mended=27%").unwrap();
     plan.faults = Some(faults);
     let town = Town::new(plan).await;
     let head_end = town.head_end();
