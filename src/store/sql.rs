@@ -145,15 +145,10 @@ impl Table {
     /// The statement for `rows` rows of SQLite; `returning` may be empty.
     pub(super) fn sqlite(&self, rows: usize, returning: &str) -> String {
         let width = self.columns.len();
-        let mut text = format!("INSERT INTO {} ({}) VALUES ", self.name, self.names());
-        for row in 0..rows {
-            let comma = if row == 0 { "" } else { ", " };
-            let places =
-                (0..width).map(|column| format!("${}", row * width + column + 1)).collect::<Vec<_>>();
-            // Writing into a string cannot fail.
-            let _ = write!(text, "{comma}({})", places.join(", "));
-        }
-        text + &self.ending(returning)
+        let text = format!("INSERT INTO {} ({}) VALUES ", self.name, self.names());
+        // Without numbers: the library looks up the name of each, through all names.
+        let row = format!("({})", vec!["?"; width].join(", "));
+        text + &vec![row; rows].join(", ") + &self.ending(returning)
     }
 
     /// The statement for any number of rows of PostgreSQL, one array for each column.
@@ -316,7 +311,7 @@ mod tests {
     fn a_table_makes_its_statements() {
         assert_eq!(
             TABLE.sqlite(2, ""),
-            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT (a) DO NOTHING"
+            "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT (a) DO NOTHING"
         );
         assert_eq!(
             TABLE.postgres("a"),
