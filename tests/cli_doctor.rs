@@ -4,6 +4,10 @@
 #[expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 #[path = "support/postgres.rs"]
 mod postgres;
+#[expect(clippy::unwrap_used, reason = "a step that fails must end its test")]
+#[expect(dead_code, reason = "others need more of it")]
+#[path = "support/simulator.rs"]
+mod simulator;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -136,4 +140,80 @@ async fn f29_t28_unsafe_settings_and_too_many_rights_of_a_server_are_said() {
         (Some(1), Some("fail")),
         "{found:?}"
     );
+}
+
+/// F4: an adapter that returns what is sent is told of, and who answers how soon.
+#[test]
+fn f04_meters_are_asked_when_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let meter =
+        |number: u8, bus: &str| format!("[[meter]]\naddress = \"20241111000{number}\"\nbus = \"{bus}\"\n");
+    let world = format!(
+        "seed = 7\n[[bus]]\nname = \"east\"\ntcp = \"127.0.0.1:0\"\nbaud = 9600\necho = true\n[[bus]]\nname = \"west\"\n\
+         tcp = \"127.0.0.1:0\"\nbaud = 9600\n{}{}",
+        meter(1, "east"),
+        meter(2, "west")
+    );
+    let world_file = folder.path().join("world.toml");
+    std::fs::write(&world_file, world).unwrap();
+    let simulator = simulator::Simulator::start(&["--world", world_file.to_str().unwrap()]);
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let places = [
+        simulator.listen(0).to_owned(),
+        simulator.listen(1).to_owned(),
+        other.local_addr().unwrap().to_string(),
+    ];
+    let lines: String = ["east", "west", "empty"]
+        .iter()
+        .zip(places)
+        .map(|(name, at)| format!("[[line]]\nname = \"{name}\"\ntcp = \"{at}\"\nbaud = 9600\n"))
+        .collect();
+    configure(folder.path(), "path = \"chaobiao.db\"", &format!("[http]\nenabled = false\n{lines}"));
+    let (_, found) = asked(folder.path());
+    assert_eq!(levels(&found, "lines"), ["note"], "nobody knows whom to ask: {found:?}");
+    let archive = "户号,户名,计量点编号,通信地址,规约,线路\n1001,王,P1,202411110001,645-2007,east\n\
+        1002,李,P2,202411110002,645-2007,west\n1003,赵,P3,202499990001,645-2007,west\n";
+    std::fs::write(folder.path().join("meters.csv"), archive).unwrap();
+    let import =
+        chaobiao(folder.path()).args(["meters", "import", "meters.csv", "--confirm"]).output().unwrap();
+    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+    let said = |found: &[Value], of: &str| -> Vec<String> {
+        let of_line = found.iter().filter(|finding| finding["of"] == of);
+        of_line.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect()
+    };
+    let (_, found) = doctor(folder.path());
+    assert_eq!(said(&found, "line east").len(), 1, "none is asked unless that is wanted: {found:?}");
+    let (code, found) = asked(folder.path());
+    assert_eq!(code, Some(0), "{found:?}");
+    let east = said(&found, "line east");
+    assert!(
+        east.iter().any(|said| said.starts_with("1 of 1 meters asked answered, the first byte after ")),
+        "{east:?}"
+    );
+    assert!(east.iter().any(|said| said.contains("(echo)")), "{east:?}");
+    let west = said(&found, "line west");
+    assert!(west.iter().any(|said| said.starts_with("1 of 2 meters asked answered")), "{west:?}");
+    assert!(west.iter().any(|said| said.starts_with("meter 202499990001: ")), "{west:?}");
+    assert!(!west.iter().any(|said| said.contains("echo")), "{west:?}");
+    assert_eq!(levels(&found, "line empty"), ["ok", "note"], "it is there, and has no meter");
+    // Nobody on a line answers.
+    let archive = format!("{archive}1004,孙,P4,202499990002,645-2007,empty\n");
+    std::fs::write(folder.path().join("meters.csv"), archive).unwrap();
+    let import =
+        chaobiao(folder.path()).args(["meters", "import", "meters.csv", "--confirm"]).output().unwrap();
+    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+    let (code, found) = asked(folder.path());
+    assert_eq!((code, levels(&found, "line empty")), (Some(1), vec!["ok", "fail"]), "{found:?}");
+    // Where a process serves the site, its lines are left alone.
+    let lock = std::fs::File::create(folder.path().join("chaobiao.db.lock")).unwrap();
+    lock.lock().unwrap();
+    let (_, found) = asked(folder.path());
+    assert_eq!(said(&found, "line east"), Vec::<String>::new());
+}
+
+/// The same with meters being asked.
+fn asked(folder: &Path) -> (Option<i32>, Vec<Value>) {
+    let output = chaobiao(folder).args(["doctor", "--ask", "--json"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }

@@ -11,7 +11,7 @@ use crate::town::Town;
 use crate::{QUESTIONS, a_second};
 
 /// Exchanges a second over all lines.
-pub(crate) async fn exchanges(town: &Town) -> u64 {
+pub(crate) async fn exchanges(town: &Town, times: usize) -> u64 {
     let mut streams = Vec::new();
     for (place, meters) in &town.lines {
         let stream = TcpStream::connect(place).await.unwrap();
@@ -27,7 +27,7 @@ pub(crate) async fn exchanges(town: &Town) -> u64 {
     for (mut stream, requests) in streams {
         lines.spawn(async move {
             let mut answer = [0; 256];
-            for bytes in requests.iter().cycle().take(QUESTIONS) {
+            for bytes in requests.iter().cycle().take(QUESTIONS * times) {
                 stream.write_all(bytes).await.unwrap();
                 let mut got = 0;
                 // The answer is that long, with the wake-up bytes this meter sends in front of it.
@@ -38,7 +38,7 @@ pub(crate) async fn exchanges(town: &Town) -> u64 {
         });
     }
     lines.join_all().await;
-    a_second(town.lines.len() * QUESTIONS, began.elapsed())
+    a_second(town.lines.len() * QUESTIONS * times, began.elapsed())
 }
 
 /// Energy with four tariffs.

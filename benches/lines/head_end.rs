@@ -58,7 +58,7 @@ impl Open {
 }
 
 /// Exchanges a second over all lines, each answer checked and its five values decoded.
-pub(crate) async fn questions(town: &Town) -> u64 {
+pub(crate) async fn questions(town: &Town, times: usize) -> u64 {
     let open = Open::of(town);
     let timing = Timing { quiet_after_answer: std::time::Duration::ZERO, ..Timing::serial(9600) };
     let job = move |meter| {
@@ -72,16 +72,18 @@ pub(crate) async fn questions(town: &Town) -> u64 {
     let mut lines = JoinSet::new();
     for (line, (_, meters)) in open.lines.iter().cloned().zip(town.lines.clone()) {
         lines.spawn(async move {
-            let asked = meters.iter().cycle().take(QUESTIONS);
-            let all: Vec<_> = asked.map(|meter| line.offer(job(*meter)).unwrap()).collect();
-            for pending in all {
-                let End::Done(Outcome::Answered(answer)) = pending.await.end else { panic!("no answer") };
-                assert_eq!(values(answer.payload()), 5);
+            for _ in 0..times {
+                let asked = meters.iter().cycle().take(QUESTIONS);
+                let all: Vec<_> = asked.map(|meter| line.offer(job(*meter)).unwrap()).collect();
+                for pending in all {
+                    let End::Done(Outcome::Answered(answer)) = pending.await.end else { panic!("no answer") };
+                    assert_eq!(values(answer.payload()), 5);
+                }
             }
         });
     }
     lines.join_all().await;
-    let rate = a_second(town.lines.len() * QUESTIONS, began.elapsed());
+    let rate = a_second(town.lines.len() * QUESTIONS * times, began.elapsed());
     open.close().await;
     rate
 }

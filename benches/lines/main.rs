@@ -28,8 +28,9 @@ use town::Town;
 const ROUNDS: usize = 5;
 /// Meters on each line.
 pub(crate) const METERS: usize = 8;
-/// Questions to each line in a round without a night.
+/// Questions to each line in a round without a night, and how many times that on a line alone.
 pub(crate) const QUESTIONS: usize = 150;
+const LONGER: usize = 20;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -51,8 +52,8 @@ async fn exchanges(lines: usize) {
     let town = Town::unpaced(lines).await;
     let [mut bare, mut asked, mut night] = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
-        bare.push(bare::exchanges(&town).await);
-        asked.push(head_end::questions(&town).await);
+        bare.push(bare::exchanges(&town, 1).await);
+        asked.push(head_end::questions(&town, 1).await);
         if let Some(cluster) = postgres::Cluster::shared() {
             night.push(head_end::night(&town, cluster).await.exchanges);
         }
@@ -71,9 +72,9 @@ async fn one_line() {
     let town = Town::unpaced(1).await;
     let [mut bare, mut ours, mut theirs] = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
-        bare.push(bare::exchanges(&town).await);
-        ours.push(head_end::questions(&town).await);
-        theirs.extend(peer::reads(&town));
+        bare.push(bare::exchanges(&town, LONGER).await);
+        ours.push(head_end::questions(&town, LONGER).await);
+        theirs.extend(peer::reads(&town, LONGER));
     }
     println!("# Reads a second, one connection");
     let of = tell("bare: bytes out, bytes in", &mut bare, None);

@@ -6,12 +6,12 @@ use crate::QUESTIONS;
 use crate::town::Town;
 
 /// Its reads a second; `None` when no Python is named.
-pub(crate) fn reads(town: &Town) -> Option<u64> {
+pub(crate) fn reads(town: &Town, times: usize) -> Option<u64> {
     let python = std::env::var_os("CHAOBIAO_PEER_PYTHON")?;
     let (place, meters) = &town.lines[0];
     let (host, port) = place.rsplit_once(':').unwrap();
     let mut command = Command::new(python);
-    command.args(["-c", SCRIPT, host, port, &QUESTIONS.to_string()]);
+    command.args(["-c", SCRIPT, host, port, &(QUESTIONS * times).to_string()]);
     // It puts the digits on the wire as they stand, so they are given as they go there: the last two first.
     let turned = |meter: &u64| {
         let digits = format!("{meter:012}");

@@ -60,7 +60,7 @@ impl Town {
         Self { lines, archive, config, _buses: buses, _server: server }
     }
 
-    /// A day ago: the meters are there that long at least.
+    /// The present; the meters are older.
     pub(crate) fn now() -> Moment {
         chaobiao::clock::Clock::system().now()
     }

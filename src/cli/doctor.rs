@@ -1,5 +1,6 @@
 //! `chaobiao doctor`: looks whether a site can do its work here, and says what to do where it cannot. Changes nothing.
 
+mod ask;
 mod finding;
 mod lines;
 mod machine;
@@ -18,13 +19,17 @@ use finding::Level;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Looks at the lines and ports of the configuration, the database, directories, disks, the machine's time and its \
-limits. Changes nothing, and opens no line that `chaobiao serve` may have.\n\n\
+limits. Changes nothing, and opens no line that `chaobiao serve` may have. With --ask up to three meters of each line are asked for \
+their energy, while nothing serves the site: that shows how soon they answer, and whether the adapter returns what is sent.\n\n\
 Exit code: 0 nothing is wrong, 1 something is (marked `fail`), 2 wrong usage or configuration."
 )]
 pub(super) struct Doctor {
     /// The configuration
     #[arg(short, long, value_name = "FILE", default_value = "chaobiao.toml")]
     config: PathBuf,
+    /// Open the lines and ask some meters of each
+    #[arg(long)]
+    ask: bool,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -36,6 +41,9 @@ impl Doctor {
         let config = &loaded.config;
         let (mut found, is_served) = store::look(config).await;
         found.extend(lines::look(config, is_served).await);
+        if self.ask && !is_served {
+            found.extend(ask::look(config).await);
+        }
         found.extend(machine::look(config));
         for finding in &found {
             if self.json {
