@@ -74,7 +74,7 @@ pub use run::RunPlan;
 pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
-pub use tenure::{Holder, Taken, Tenure};
+pub use tenure::{Holder, Serving, Taken, Tenure};
 
 use std::sync::{Arc, OnceLock};
 
