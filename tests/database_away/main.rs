@@ -29,3 +29,4 @@ mod receiver;
 #[expect(dead_code, reason = "here a database goes away, and no line and no meter")]
 mod rig;
 mod server;
+mod two;
