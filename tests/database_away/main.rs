@@ -7,6 +7,7 @@
     reason = "a step that fails must end its test"
 )]
 
+mod behind;
 mod cuts;
 #[path = "../support/disk.rs"]
 mod disk;

@@ -32,6 +32,8 @@ struct Health {
     database_answers: bool,
     /// Who serves the site; null when the database does not say.
     serving: Option<ServingShown>,
+    /// True when all is there that the database is known to have kept. When it is not, cuts are held.
+    database_is_whole: bool,
     /// Lines that are there.
     lines: usize,
     /// Names of lines that are not up.
@@ -79,6 +81,7 @@ async fn health(State(services): State<Services>) -> Result<Json<HealthAnswer>, 
         now: services.clock.now().to_string(),
         database_answers,
         serving: services.store.serving().await.ok().map(ServingShown::from),
+        database_is_whole: services.store.loss().is_none(),
         lines: services.lines.len(),
         lines_down,
         planned,
