@@ -342,6 +342,7 @@ async fn f22_f45_cuts_and_approvals_while_the_server_is_silent_go_out_judged_ane
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: tests/check.sh ci"]
 async fn f32_an_approval_that_is_not_answered_is_whole_or_not_there() {
     let Some(scene) = Scene::new(1).await else { return };
     let Scene { proxy, street, head_end, .. } = &scene;
