@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Site;
-use crate::domain::{Alarm, AlarmKind, AuditHash, Day};
+use crate::domain::{Alarm, AlarmKind, AuditHash, Day, Moment};
 use crate::failpoint::{self, Side};
-use crate::store::AuditHead;
+use crate::store::{AuditHead, Store};
 use crate::telemetry::with_causes;
 
 /// Why heads that were noted cannot be read.
@@ -80,13 +80,35 @@ impl Noted {
     }
 }
 
+/// Makes known what was noted in the file, and keeps cuts back where the database has less (F31).
+pub(super) async fn expect(store: &Store, file: Option<&Path>, now: Moment) {
+    let Some(file) = file.filter(|file| file.exists()) else { return };
+    let noted = match anchors(file) {
+        Ok(noted) => noted,
+        // The audit log cannot be verified then, which is an alarm of its own.
+        Err(error) => return tracing::error!("the notes of the audit log: {}", with_causes(&error)),
+    };
+    let Some(last) = noted.into_iter().max_by_key(|head| head.number) else { return };
+    store.expect_audit(last);
+    let held = async {
+        match store.is_audit_there().await? {
+            Some(loss) => store.halt_for_loss(loss, now).await,
+            None => Ok(()),
+        }
+    };
+    if let Err(error) = held.await {
+        tracing::warn!("the audit log is compared with its notes later: {}", with_causes(&error));
+    }
+}
+
 impl Site {
-    /// Notes the end of the audit log whenever it is due and has moved, and once more at the end. Verifies the whole log
+    /// Notes the end of the audit log whenever it is due or an order has moved on, and once more at the end. Verifies the whole log
     /// at the beginning and once a day.
     pub(super) async fn anchor(&self, stop: &CancellationToken) {
         let settings = &self.config.audit;
         let mut last = 0;
         let mut verified = None;
+        let mut orders = self.supply.changes();
         loop {
             let today = Day::of(self.clock.now());
             if verified != Some(today) {
@@ -96,6 +118,12 @@ impl Site {
             last = self.note_head(settings.anchor_file.as_deref(), last).await;
             tokio::select! {
                 () = tokio::time::sleep(settings.anchor_every) => {}
+                // Of what was sent something stands elsewhere soon, whatever becomes of the database.
+                Ok(()) = orders.changed() => {}
+                () = self.store.loss_acknowledged() => {
+                    self.begin_notes_anew(settings.anchor_file.as_deref()).await;
+                    (last, verified) = (0, None);
+                }
                 () = stop.cancelled() => {
                     self.note_head(settings.anchor_file.as_deref(), last).await;
                     return;
@@ -136,6 +164,25 @@ impl Site {
                 last
             }
             Err(_) => last,
+        }
+    }
+
+    /// Puts a file aside that tells of entries which are gone, once somebody has looked into that.
+    async fn begin_notes_anew(&self, file: Option<&Path>) {
+        let Some(file) = file.filter(|file| file.exists()) else { return };
+        let noted = anchors(file).unwrap_or_default();
+        if matches!(self.store.verify_audit(&noted).await, Ok(Ok(_)) | Err(_)) {
+            return;
+        }
+        let mut name = file.as_os_str().to_owned();
+        name.push(format!(".lost-{}", self.clock.now().micros() / 1_000_000));
+        let (from, to) = (file.to_owned(), name.clone());
+        match tokio::task::spawn_blocking(move || put_aside(&from, Path::new(&to))).await {
+            Ok(Ok(())) => {
+                tracing::warn!("the notes of what is gone of the audit log stand in {}", name.display())
+            }
+            Ok(Err(error)) => tracing::error!("{} cannot be put aside: {error}", file.display()),
+            Err(_) => {}
         }
     }
 
@@ -182,6 +229,12 @@ fn note(file: &Path, line: &str) -> io::Result<()> {
     failpoint::pass_blocking(Side::After, "noting the head of the audit log")
 }
 
+fn put_aside(file: &Path, to: &Path) -> io::Result<()> {
+    failpoint::pass_blocking(Side::Before, "putting notes of what is gone aside")?;
+    std::fs::rename(file, to)?;
+    failpoint::pass_blocking(Side::After, "putting notes of what is gone aside")
+}
+
 fn head_of(line: &str) -> Option<AuditHead> {
     let mut words = line.split(' ').skip(1);
     let (number, hash) = (words.next()?, words.next()?);
@@ -194,8 +247,9 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::config::Config;
-    use crate::domain::AuditEntry;
-    use crate::domain::access::Regions;
+    use crate::domain::access::{Acting, Regions, Role};
+    use crate::domain::supply::HaltKind;
+    use crate::domain::{AuditEntry, Id};
     use crate::store::alarm::AlarmFilter;
 
     #[tokio::test]
@@ -230,6 +284,61 @@ mod tests {
         assert_eq!(open().await, [AlarmKind::AuditFailed]);
         assert_eq!(site.note_head(Some(&file), number).await, number + 1);
         assert_eq!(open().await, []);
+    }
+
+    #[tokio::test]
+    async fn f31_a_start_finds_a_database_behind_its_notes_and_the_notes_begin_anew_once_that_was_looked_into()
+     {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("anchor.txt");
+        let database = folder.path().join("store.db");
+        let text = format!(
+            "[database]\npath = \"{}\"\n[audit]\nanchor_file = \"anchor.txt\"\n[[line]]\nname = \"L\"\ntcp = \"127.0.0.1:9\"\n",
+            database.display()
+        );
+        let config = Config::parse(&folder.path().join("amr.toml"), &text).unwrap().config;
+        let start = async || Site::start(config.clone(), Clock::system(), 1).await.unwrap();
+        let site = start().await;
+        let entry = AuditEntry::of_system(site.clock.now(), "test", "nothing");
+        let kept = site.store.audit(&entry).await.unwrap();
+        site.note_head(Some(&file), 0).await;
+        site.close().await;
+        let site = start().await;
+        assert_eq!(site.store.halts().await.unwrap(), [], "all is there");
+        site.close().await;
+
+        // Two more were noted, and are not there.
+        note(&file, &format!("2026-11-28T08:10:00Z {} {}\n", kept.number + 2, "ab".repeat(32))).unwrap();
+        let site = start().await;
+        let halts = site.store.halts().await.unwrap();
+        assert_eq!(halts.iter().map(|halt| halt.kind).collect::<Vec<_>>(), [HaltKind::DatabaseBehind]);
+        assert_eq!(halts[0].reason, format!("{}-{}", kept.number + 1, kept.number + 2));
+        let admin = Acting {
+            person: Id::new(4),
+            account: Id::new(4),
+            name: "admin".to_owned(),
+            role: Role::Admin,
+            role_since: Moment::from_micros(0),
+            regions: Regions::All,
+            source: String::new(),
+        };
+        site.store.lift_halt(&admin, HaltKind::DatabaseBehind, site.clock.now()).await.unwrap();
+        let woken = tokio::time::timeout(Duration::from_secs(5), site.store.loss_acknowledged()).await;
+        woken.unwrap();
+        site.begin_notes_anew(Some(&file)).await;
+        assert!(!file.exists(), "what tells of what is gone is put aside");
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(names.into_iter().any(|name| name.to_string_lossy().starts_with("anchor.txt.lost-")));
+        site.note_head(Some(&file), 0).await;
+        site.verify(Some(&file)).await;
+        let filter = AlarmFilter { is_open: true, ..AlarmFilter::default() };
+        assert_eq!(site.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap(), []);
+        site.begin_notes_anew(Some(&file)).await;
+        assert!(file.exists(), "what verifies stays");
+        site.close().await;
+        let site = start().await;
+        assert_eq!(site.store.halts().await.unwrap(), []);
+        site.close().await;
     }
 
     #[test]

@@ -203,6 +203,7 @@ impl Site {
                 Ok(holder) => AppError::Held(Box::new(holder)),
                 Err(source) => unusable(source),
             })?;
+        anchor::expect(&store, config.audit.anchor_file.as_deref(), clock.now()).await;
         // What was used up before this start is not given to whoever comes first now.
         if let Err(error) = store.keep_reserve(&address) {
             tracing::warn!("there is no reserve for a full disk: {error}");

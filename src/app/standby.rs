@@ -1,7 +1,9 @@
 //! An instance that waits for the site: it opens no line and no console, and says on the port for machines who serves (F36).
+//! The file that stops all cuts does so here as well: it is told to whoever serves by the database (F52).
 
-use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -12,8 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::AppError;
+use crate::clock::Clock;
+use crate::config::{Config, Database};
+use crate::domain::supply::HaltKind;
 use crate::http;
-use crate::store::Holder;
+use crate::store::{Holder, Migrations, Store};
+use crate::supply::is_stopped;
+use crate::telemetry::with_causes;
 
 /// An instance that waits.
 #[derive(Debug)]
@@ -24,11 +31,13 @@ pub struct Standby {
 }
 
 impl Standby {
-    /// Begins to wait, and answers on the port for machines, where there is one, that it does.
+    /// Begins to wait, answers on the port for machines, where there is one, that it does, and looks for the file that stops
+    /// all cuts.
     ///
     /// # Errors
     /// [`AppError`] when the port cannot be opened.
-    pub async fn begin(holder: Holder, at: Option<SocketAddr>) -> Result<Self, AppError> {
+    pub async fn begin(holder: Holder, config: &Config, clock: &Clock) -> Result<Self, AppError> {
+        let at = config.metrics.listen;
         let (holder, tasks, stop) =
             (Arc::new(Mutex::new(holder)), TaskTracker::new(), CancellationToken::new());
         if let Some(at) = at {
@@ -41,6 +50,12 @@ impl Standby {
             let (answers, ended) = (tasks.clone(), stop.clone());
             tasks.spawn(async move {
                 http::serve_alone(router, listener, MOST_CONNECTIONS, &answers, &ended).await;
+            });
+        }
+        if let Some(file) = config.supply.stop_file.clone() {
+            let (database, clock, ended) = (config.database.clone(), clock.clone(), stop.clone());
+            tasks.spawn(async move {
+                ended.run_until_cancelled(stop_by_file(&file, &database, &clock)).await;
             });
         }
         Ok(Self { holder, tasks, stop })
@@ -59,6 +74,32 @@ impl Standby {
     }
 }
 
+/// Has whoever serves the site stop all cuts for as long as the file is there.
+async fn stop_by_file(file: &Path, database: &Database, clock: &Clock) {
+    let mut store: Option<Store> = None;
+    loop {
+        if is_stopped(Some(file)) {
+            let told = async {
+                let store = match &store {
+                    Some(store) => store,
+                    None => store.insert(Store::open_configured(database, Migrations::Check).await?),
+                };
+                store.halt_cuts(HaltKind::StopFile, &file.display().to_string(), clock.now()).await
+            };
+            if let Err(error) = told.await {
+                tracing::error!(
+                    kind = error.kind(),
+                    "STOP by the file is not told yet: {}",
+                    with_causes(&error)
+                );
+            }
+        } else if let Some(store) = store.take() {
+            store.close().await;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 async fn readiness(State(holder): State<Arc<Mutex<Holder>>>) -> Response {
     let holder = holder.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let since = holder.since.to_string();
@@ -70,4 +111,6 @@ async fn readiness(State(holder): State<Arc<Mutex<Holder>>>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, axum::Json(told)).into_response()
 }
 
+/// How often it is looked for the file: STOP has to hold within two seconds (F52).
+const LOOK: Duration = Duration::from_millis(500);
 const MOST_CONNECTIONS: usize = 32;

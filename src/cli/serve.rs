@@ -110,7 +110,7 @@ async fn started(config: &Config, clock: &Clock) -> Result<Option<Site>, CliErro
                 let Holder { name, version, .. } = &holder;
                 tracing::info!("standby: {name}, version {version}, serves the site");
                 super::service::ready();
-                let begun = Standby::begin(holder, config.metrics.listen).await;
+                let begun = Standby::begin(holder, config, clock).await;
                 standby = Some(begun.map_err(|error| app_error(&error))?);
             }
         }

@@ -104,6 +104,8 @@ pub enum Action {
     AdoptTerminal,
     /// Read, verify and export the audit log.
     ReadAudit,
+    /// Say that it was looked into that the database has lost what it had kept.
+    AcknowledgeLoss,
 }
 
 impl Action {
@@ -139,6 +141,7 @@ impl Action {
             (Self::ReplaceSecrets, "replace_secrets", &[Admin]),
             (Self::AdoptTerminal, "adopt_terminal", &[Operator, Admin]),
             (Self::ReadAudit, "read_audit", &[Auditor]),
+            (Self::AcknowledgeLoss, "acknowledge_loss", &[Admin]),
         ]
     };
 

@@ -102,6 +102,8 @@ pub enum AlarmKind {
     DiskFull,
     /// Alarms do not get through.
     ChannelDown,
+    /// The database has lost what it had kept. (F31)
+    DatabaseBehind,
 }
 
 /// What is to be known of a kind.
@@ -151,6 +153,7 @@ impl Coded for AlarmKind {
         (Self::ChannelDown, 29, "channel_down"),
         (Self::MeterTouched, 30, "meter_touched"),
         (Self::ReportMissing, 31, "report_missing"),
+        (Self::DatabaseBehind, 32, "database_behind"),
     ];
 }
 
@@ -273,6 +276,13 @@ impl AlarmKind {
             row(Self::DiskFilling, Warning, true, "磁盘空间不足", "a disk fills up"),
             row(Self::DiskFull, Critical, true, "磁盘即将写满", "a disk is all but full"),
             row(Self::ChannelDown, Warning, true, "告警通道不通", "alarms do not get through on a channel"),
+            row(
+                Self::DatabaseBehind,
+                Critical,
+                true,
+                "数据库缺失已提交的记录",
+                "the database has lost what it had kept",
+            ),
         ]
     };
 
@@ -379,7 +389,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(31);
+        coded::check::<AlarmKind>(32);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

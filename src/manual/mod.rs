@@ -99,4 +99,6 @@ pub mod decisions {
     pub mod d0024_a_full_disk_leaves_a_reserve_for_supply {}
     #[doc = include_str!("decisions/0025-the-meters-bear-out-our-clock.md")]
     pub mod d0025_the_meters_bear_out_our_clock {}
+    #[doc = include_str!("decisions/0026-a-database-that-lost-what-it-had-kept-holds-cuts.md")]
+    pub mod d0026_a_database_that_lost_what_it_had_kept_holds_cuts {}
 }

@@ -121,6 +121,8 @@ pub(super) async fn append(writing: &mut Transaction, entry: &AuditEntry) -> Res
     if writing.dialect() == Dialect::Postgres {
         writing.execute("SELECT pg_advisory_xact_lock(645200719970006)", &[]).await?;
     }
+    // What is missing is found out before its places are taken by others.
+    writing.is_audit_there().await?;
     let last = head(writing).await?;
     let number = last.number + 1;
     let AuditEntry { at, action, order, .. } = entry;
@@ -141,10 +143,12 @@ pub(super) async fn append(writing: &mut Transaction, entry: &AuditEntry) -> Res
         hash.to_string().into(),
     ];
     writing.execute(ADD, &args).await?;
-    Ok(AuditHead { number, hash })
+    let head = AuditHead { number, hash };
+    writing.adds(head);
+    Ok(head)
 }
 
-async fn head(reading: &mut Transaction) -> Result<AuditHead, StoreError> {
+pub(super) async fn head(reading: &mut Transaction) -> Result<AuditHead, StoreError> {
     let last: Option<(i64, String)> = reading.row(HEAD, &[]).await?;
     let Some((number, hash)) = last else {
         return Ok(AuditHead { number: 0, hash: AuditHash::BEGINNING });

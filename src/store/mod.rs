@@ -53,6 +53,7 @@ mod tenure;
 pub mod terminal;
 mod transaction;
 pub mod view;
+mod witness;
 
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
 pub use audit_check::{AuditCheck, AuditFault};
@@ -74,7 +75,8 @@ pub use run::RunPlan;
 pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
-pub use tenure::{Holder, Taken, Tenure};
+pub use tenure::{Holder, Serving, Taken, Tenure};
+pub use witness::Loss;
 
 use std::sync::{Arc, OnceLock};
 
@@ -88,6 +90,7 @@ use number::Numbers;
 use partition::KnownDays;
 use sql::Sql;
 use transaction::Transaction;
+use witness::Witness;
 
 /// The database, opened. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -101,6 +104,8 @@ pub struct Store {
     /// What makes it the store of whoever serves the site, where several may.
     tenure: Option<Tenure>,
     fullness: Fullness,
+    /// What is known of the audit log from elsewhere.
+    witness: Witness,
 }
 
 impl Store {
@@ -157,6 +162,7 @@ impl Store {
             vault: Arc::default(),
             tenure: None,
             fullness: Fullness::default(),
+            witness: Witness::default(),
         })
     }
 
@@ -182,7 +188,7 @@ impl Store {
         self.fullness.admit(doing)?;
         let held = self.holds_time.then(HeldTime::begin);
         let writing = Transaction::write(&self.engine).await?.doing(doing).holding(held);
-        Ok(writing.of(self.tenure.clone()).telling(self.fullness.clone()))
+        Ok(writing.of(self.tenure.clone()).telling(self.fullness.clone()).witnessed(self.witness.clone()))
     }
 
     async fn read(&self, doing: &'static str) -> Result<Transaction, StoreError> {

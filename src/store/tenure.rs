@@ -34,6 +34,15 @@ pub struct Holder {
     pub token: i64,
 }
 
+/// Who serves a site, as the process that asks sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serving {
+    /// Who has the lease; `None` where the database is a file, which one process serves, or where nobody has it.
+    pub holder: Option<Holder>,
+    /// True when it is the process that asks.
+    pub is_here: bool,
+}
+
 /// What came of wanting to serve a site.
 #[derive(Debug)]
 pub enum Taken {
@@ -188,6 +197,23 @@ impl Store {
     /// [`StoreError`] when the database does not answer.
     pub async fn holder(&self) -> Result<Holder, StoreError> {
         holder(&mut self.read("reading who serves the site").await?).await
+    }
+}
+
+impl Store {
+    /// Who serves the site, and whether it is this process.
+    ///
+    /// # Errors
+    /// As [`Self::holder`].
+    pub async fn serving(&self) -> Result<Serving, StoreError> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(Serving { holder: None, is_here: true });
+        }
+        let mut reading = self.read("reading who serves the site").await?;
+        let holder = serving(&mut reading).await?;
+        let ours = self.tenure.as_ref().map(Tenure::token);
+        let is_here = holder.as_ref().is_some_and(|holder| Some(holder.token) == ours);
+        Ok(Serving { holder, is_here })
     }
 }
 

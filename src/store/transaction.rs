@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Sqlite};
 
+use super::audit::AuditHead;
 use super::engine::Engine;
 use super::error::StoreError;
 use super::fullness::Fullness;
@@ -13,6 +14,7 @@ use super::held_time::HeldTime;
 use super::lent::Lent;
 use super::sql::{Cell, Dialect, Kind, Rows, Sql, Table};
 use super::tenure::{IS_OURS, Tenure};
+use super::witness::{self, Loss, Witness};
 use crate::failpoint::{self, Side};
 
 /// A row that both databases can give: a tuple of numbers, texts and bytes.
@@ -33,6 +35,10 @@ pub(super) struct Transaction {
     tenure: Option<Tenure>,
     /// Is told when the disk is full.
     fullness: Option<Fullness>,
+    /// Knows the end of the audit log from elsewhere.
+    witness: Option<Witness>,
+    /// The entry of the audit log that it has added last.
+    added: Option<AuditHead>,
 }
 
 enum Inner {
@@ -80,7 +86,15 @@ impl Transaction {
     fn begun(begun: Result<Inner, sqlx::Error>) -> Result<Self, StoreError> {
         let doing = "beginning a transaction";
         begun
-            .map(|inner| Self { inner, doing, held: None, tenure: None, fullness: None })
+            .map(|inner| Self {
+                inner,
+                doing,
+                held: None,
+                tenure: None,
+                fullness: None,
+                witness: None,
+                added: None,
+            })
             .map_err(|error| StoreError::of(doing, error))
     }
 
@@ -120,6 +134,33 @@ impl Transaction {
         self
     }
 
+    /// Has it compare the audit log with what is known of it, and make known what it adds.
+    pub(super) fn witnessed(mut self, witness: Witness) -> Self {
+        self.witness = Some(witness);
+        self
+    }
+
+    /// Looks whether all of the audit log is there that is known to have been. To be asked of what writes: what only reads
+    /// sees what was there when it began.
+    pub(super) async fn is_audit_there(&mut self) -> Result<Option<Loss>, StoreError> {
+        let Some(witness) = self.witness.clone() else { return Ok(None) };
+        match (witness.loss(), witness.head()) {
+            (Some(loss), _) => Ok(Some(loss)),
+            (None, None) => Ok(None),
+            (None, Some(head)) => witness::compare(&witness, head, self).await,
+        }
+    }
+
+    /// What is missing of the audit log, as far as it was found out.
+    pub(super) fn loss(&self) -> Option<Loss> {
+        self.witness.as_ref().and_then(Witness::loss)
+    }
+
+    /// An entry was added to the audit log: once it is kept, it is known.
+    pub(super) const fn adds(&mut self, head: AuditHead) {
+        self.added = Some(head);
+    }
+
     fn failed(&self, error: sqlx::Error) -> StoreError {
         told(self.doing, error, self.fullness.as_ref())
     }
@@ -141,7 +182,7 @@ impl Transaction {
                 return Err(StoreError::Overtaken);
             }
         }
-        let Self { inner, doing, held: _held, fullness, .. } = self;
+        let Self { inner, doing, held: _held, fullness, witness, added, .. } = self;
         let committed = async {
             failpoint::pass(Side::Before, doing).await?;
             match inner {
@@ -151,7 +192,11 @@ impl Transaction {
             failpoint::pass(Side::After, doing).await?;
             Ok(())
         };
-        committed.await.map_err(|error| told(doing, error, fullness.as_ref()))
+        committed.await.map_err(|error| told(doing, error, fullness.as_ref()))?;
+        if let (Some(witness), Some(head)) = (witness, added) {
+            witness.saw(head);
+        }
+        Ok(())
     }
 
     /// The rows a statement gives.

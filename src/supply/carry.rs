@@ -134,7 +134,10 @@ impl Supply {
                 let known = known.map(|(known, _)| known).filter(|known| known.id == attempt);
                 match known {
                     Some(known) => self.0.store.note_outcome(&known, (outcome, detail), next, now).await,
-                    None => Ok(()),
+                    None => {
+                        tracing::error!(order.id = %due.order, "the intent of order {} is not there any more: it was {outcome:?}", due.order);
+                        Ok(())
+                    }
                 }
             };
             match kept.await {

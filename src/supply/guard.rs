@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use crate::domain::Moment;
 
 /// True when the file that stops all cuts is there. A folder that cannot be looked into counts as if it were.
-pub(super) fn is_stopped(file: Option<&Path>) -> bool {
+#[must_use]
+pub fn is_stopped(file: Option<&Path>) -> bool {
     file.is_some_and(|file| file.try_exists().unwrap_or(true))
 }
 

@@ -30,5 +30,6 @@ pub mod security;
 mod service;
 mod verdict;
 
+pub use guard::is_stopped;
 pub use proof::proof_words;
 pub use service::{CannotServe, Supply, SupplyParts, SupplySettings};

@@ -116,7 +116,7 @@ impl Supply {
         due
     }
 
-    /// Keeps cuts back for the file and for a clock that has jumped, and tells of supply that is not given back and of reports that are
+    /// Keeps cuts back for the file, for a clock that has jumped and for a database that has lost what it had kept, and tells of supply that is not given back and of reports that are
     /// not written.
     async fn guard(&self, told_at: &mut Moment) {
         let now = self.0.clock.now();
@@ -127,6 +127,9 @@ impl Supply {
                     self.0.store.follow_clock_back(back, now).await?;
                 }
                 self.watch().seen_to(jumped_us);
+            }
+            if let Some(loss) = self.0.store.is_audit_there().await? {
+                self.0.store.halt_for_loss(loss, now).await?;
             }
             let file = self.0.settings.stop_file.clone();
             if let Some(file) = file.filter(|file| is_stopped(Some(file))) {

@@ -62,6 +62,20 @@ impl Server {
         }
     }
 
+    /// Keeps what it has now, as a copy elsewhere that gets nothing more; it must be stopped.
+    pub(crate) fn keep_copy(&self) {
+        let copied = self.command("cp -a \"$2/data\" \"$2/copy\"").status().unwrap();
+        assert!(copied.success());
+    }
+
+    /// Lets the copy take its place: what came after it is gone.
+    pub(crate) fn fall_back(&self) {
+        let moved = self.command(
+            "mv \"$2/data\" \"$2/lost\" && mv \"$2/copy\" \"$2/data\" && rm -f \"$2/data/postmaster.pid\"",
+        );
+        assert!({ moved }.status().unwrap().success());
+    }
+
     /// Puts the database `site` on a disk of its own.
     pub(crate) async fn put_site_on(&self, disk: &Path) {
         let space = disk.join("space");

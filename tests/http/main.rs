@@ -16,6 +16,7 @@ mod desk;
 mod elsewhere;
 mod forged;
 mod imports;
+mod instance;
 mod limits;
 mod locked;
 mod many;

@@ -130,7 +130,15 @@ pub(crate) struct Street {
     key: KeyFile,
     bus: LiveBus<Arc<Mutex<Heard>>>,
     start: Moment,
+    pace: Pace,
     server: Server,
+}
+
+/// How time runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Paused,
+    Real,
 }
 
 /// The head-end of a street. It may be killed and begun again; the street goes on.
@@ -148,6 +156,23 @@ impl Street {
         let address = Address::Sqlite(folder.path().join("store.db"));
         let start = "2026-11-21".parse::<Day>().unwrap().start().plus(Duration::from_secs(19 * 3600));
         let store = Store::open(&address, Migrations::Run).await.unwrap().in_simulated_time();
+        Self::furnished((folder, address), store, (start, Pace::Paused), count).await
+    }
+
+    /// The same on this database, from now on and in real time.
+    pub(crate) async fn on(address: &Address, count: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(address, Migrations::Run).await.unwrap();
+        let now = (Clock::system().now(), Pace::Real);
+        Self::furnished((folder, address.clone()), store, now, count).await
+    }
+
+    async fn furnished(
+        (folder, address): (tempfile::TempDir, Address),
+        store: Store,
+        (start, pace): (Moment, Pace),
+        count: usize,
+    ) -> Self {
         let (entry, fitted) = fitted(count + 1, start);
         let addresses: Vec<_> =
             fitted.iter().map(|meter| meter.lock().unwrap().meter.address().as_meter().unwrap()).collect();
@@ -165,7 +190,9 @@ impl Street {
         let key = KeyFile::make(&folder.path().join("key")).unwrap();
         let config = config(folder.path(), 7001);
         keep_password(&store, &key, &all[..=count], start).await;
-        tokio::time::pause();
+        if pace == Pace::Paused {
+            tokio::time::pause();
+        }
         let manual = ManualClock::running(start);
         let houses =
             all.iter().zip(&fitted).take(count).map(|(home, meter)| house(*home, meter)).collect::<Vec<_>>();
@@ -185,12 +212,18 @@ impl Street {
             key,
             bus,
             start,
+            pace,
             server,
         }
     }
 
     /// Begins the head-end.
     pub(crate) async fn head_end(&self) -> HeadEnd {
+        self.head_end_with(&self.store).await
+    }
+
+    /// The same with a way of its own to the database.
+    pub(crate) async fn head_end_with(&self, store: &Store) -> HeadEnd {
         self.cutter.mend();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (bus, cutter, wires) = (self.bus.clone(), Arc::clone(&self.cutter), tasks.clone());
@@ -201,13 +234,14 @@ impl Street {
             Some(theirs)
         };
         let (dialler, folder) = (Dialler::memory(dial, true), self.folder.path());
-        HeadEnd::of((&self.store, &self.clock), (&self.config, folder), &self.key, dialler, (tasks, stop))
-            .await
+        HeadEnd::of((store, &self.clock), (&self.config, folder), &self.key, dialler, (tasks, stop)).await
     }
 
     /// Lets time run as it does, and puts the line on a port of this machine.
     pub(crate) async fn in_real_time(&self) -> u16 {
-        tokio::time::resume();
+        if self.pace == Pace::Paused {
+            tokio::time::resume();
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (bus, cutter, wires) = (self.bus.clone(), Arc::clone(&self.cutter), TaskTracker::new());
@@ -278,7 +312,9 @@ impl Street {
 
     pub(crate) async fn close(self) {
         self.server.stop().await;
-        tokio::time::resume();
+        if self.pace == Pace::Paused {
+            tokio::time::resume();
+        }
         self.store.close().await;
     }
 }

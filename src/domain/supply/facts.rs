@@ -3,7 +3,7 @@
 use super::content::{ContentHash, OrderContent, OrderedPoint};
 use super::objection::Objection;
 use super::terms::Terms;
-use crate::domain::access::Person;
+use crate::domain::access::{Action, Person};
 use crate::domain::{Coded, Id, Meter, Moment};
 
 /// A notice (通知).
@@ -96,11 +96,17 @@ pub enum HaltKind {
     Clock,
     /// STOP by the file: it holds as long as the file is there, and as STOP after that.
     StopFile,
+    /// 数据库缺失记录: the database has lost what it had kept (F31).
+    DatabaseBehind,
 }
 
 impl Coded for HaltKind {
-    const TABLE: &'static [(Self, i64, &'static str)] =
-        &[(Self::Stop, 1, "stop"), (Self::Clock, 2, "clock"), (Self::StopFile, 3, "stop_file")];
+    const TABLE: &'static [(Self, i64, &'static str)] = &[
+        (Self::Stop, 1, "stop"),
+        (Self::Clock, 2, "clock"),
+        (Self::StopFile, 3, "stop_file"),
+        (Self::DatabaseBehind, 4, "database_behind"),
+    ];
 }
 
 impl HaltKind {
@@ -110,15 +116,31 @@ impl HaltKind {
         match self {
             Self::Stop | Self::StopFile => Objection::Stopped,
             Self::Clock => Objection::ClockDoubted,
+            Self::DatabaseBehind => Objection::DatabaseBehind,
         }
     }
 
-    /// How many approvers it takes to lift it.
+    /// True when it is STOP, which every page shows and lets be pressed.
+    #[must_use]
+    pub const fn is_stop(self) -> bool {
+        matches!(self, Self::Stop | Self::StopFile)
+    }
+
+    /// What whoever lifts it must be allowed to do.
+    #[must_use]
+    pub const fn lifted_by(self) -> Action {
+        match self {
+            Self::Stop | Self::StopFile | Self::Clock => Action::LiftStop,
+            Self::DatabaseBehind => Action::AcknowledgeLoss,
+        }
+    }
+
+    /// How many persons it takes to lift it.
     #[must_use]
     pub const fn persons_to_lift(self) -> usize {
         match self {
             Self::Stop | Self::StopFile => 2,
-            Self::Clock => 1,
+            Self::Clock | Self::DatabaseBehind => 1,
         }
     }
 }

@@ -66,6 +66,7 @@ pub enum Objection {
     WrongState,
     MeterSilent,
     VersionsDiffer,
+    DatabaseBehind,
 }
 
 /// An objection, its code, its name, and its words in English and in Chinese.
@@ -134,6 +135,7 @@ impl Objection {
         (Self::WrongState, 58, "wrong_state", "the order is not at this step", "工单不在此步骤"),
         (Self::MeterSilent, 59, "meter_silent", "the meter did not answer what it is asked before an order", "下发前查询电能表无应答"),
         (Self::VersionsDiffer, 60, "versions_differ", "another version of the program has changed the database: no cuts until this one is replaced", "数据库已被其他版本升级，更换本程序前不得停电"),
+        (Self::DatabaseBehind, 61, "database_behind", "the database has lost what it had kept: no cuts until an administrator has looked into it", "数据库缺失已提交的记录，须管理员核对确认后方可停电"),
     ];
 }
 
@@ -211,10 +213,10 @@ mod tests {
 
     #[test]
     fn every_objection_has_its_own_words_in_both_languages() {
-        coded::check::<Objection>(60);
+        coded::check::<Objection>(61);
         let en: std::collections::HashSet<_> = Objection::WORDS.iter().map(|row| row.3).collect();
         let zh: std::collections::HashSet<_> = Objection::WORDS.iter().map(|row| row.4).collect();
-        assert_eq!((en.len(), zh.len()), (60, 60));
+        assert_eq!((en.len(), zh.len()), (61, 61));
         for (objection, ..) in Objection::TABLE {
             assert!(!objection.en().is_empty() && !objection.zh().is_ascii());
         }

@@ -9,6 +9,7 @@ use crate::domain::access::Action;
 use crate::http::Services;
 use crate::http::problem::Problem;
 use crate::http::routes::Routes;
+use crate::store::Serving;
 
 pub(super) fn routes() -> Routes {
     Routes::default().api::<__path_health, _, _>(Action::SeeStatus, health)
@@ -29,6 +30,10 @@ struct Health {
     now: String,
     /// True when the database answers.
     database_answers: bool,
+    /// Who serves the site; null when the database does not say.
+    serving: Option<ServingShown>,
+    /// True when all is there that the database is known to have kept. When it is not, cuts are held.
+    database_is_whole: bool,
     /// Lines that are there.
     lines: usize,
     /// Names of lines that are not up.
@@ -37,6 +42,28 @@ struct Health {
     planned: u32,
     /// Those of them that are read.
     read: u32,
+}
+
+/// Who serves the site.
+#[derive(Debug, Serialize, ToSchema)]
+struct ServingShown {
+    /// True when it is the instance that answers; false for one that waits.
+    is_here: bool,
+    /// The name of the instance that serves; null where the database is a file, which one process serves.
+    name: Option<String>,
+    /// Its version.
+    version: Option<String>,
+    /// Since when, RFC 3339.
+    since: Option<String>,
+}
+
+impl From<Serving> for ServingShown {
+    fn from(serving: Serving) -> Self {
+        let Serving { holder, is_here } = serving;
+        let since = holder.as_ref().map(|holder| holder.since.to_string());
+        let (name, version) = holder.map(|holder| (holder.name, holder.version)).unzip();
+        Self { is_here, name, version, since }
+    }
 }
 
 /// How the head-end is
@@ -53,6 +80,8 @@ async fn health(State(services): State<Services>) -> Result<Json<HealthAnswer>, 
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: services.clock.now().to_string(),
         database_answers,
+        serving: services.store.serving().await.ok().map(ServingShown::from),
+        database_is_whole: services.store.loss().is_none(),
         lines: services.lines.len(),
         lines_down,
         planned,

@@ -21,12 +21,14 @@ pub(super) fn routes() -> Routes {
         .api::<__path_show, _, _>(Action::SeeStatus, show)
         .api::<__path_press, _, _>(Action::PressStop, press)
         .api::<__path_lift, _, _>(Action::LiftStop, lift)
+        .api::<__path_acknowledge, _, _>(Action::AcknowledgeLoss, acknowledge)
 }
 
 /// Something that keeps all cuts back.
 #[derive(Debug, Serialize, ToSchema)]
 struct HaltShown {
-    /// `stop`, somebody pressed it; `stop_file`, the file is there; `clock`, the clock of the machine has jumped.
+    /// `stop`, somebody pressed it; `stop_file`, the file is there; `clock`, the clock of the machine has jumped;
+    /// `database_behind`, the database has lost what it had kept: an administrator lifts it by `/api/v1/stop/acknowledge`.
     kind: String,
     /// Since when, RFC 3339.
     since: String,
@@ -36,7 +38,7 @@ struct HaltShown {
     reason: String,
     /// Approvers who want it lifted.
     lifted_by: Vec<String>,
-    /// How many of them it takes.
+    /// How many persons it takes.
     persons_to_lift: usize,
 }
 
@@ -112,6 +114,30 @@ async fn lift(
     };
     services.changes.tell(Topic::Order);
     Ok((status, state(&services).await?))
+}
+
+/// What shows that it is really the administrator.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AcknowledgeLossBody {
+    /// The six digits that the second factor shows now.
+    code: String,
+}
+
+/// Say that it was looked into what the database has lost
+///
+/// Cuts may be approved again from then on; approvals of before have ended.
+#[utoipa::path(post, path = "/api/v1/stop/acknowledge", tag = "stop", request_body = AcknowledgeLossBody,
+    responses((status = 200, body = StopAnswer)))]
+async fn acknowledge(
+    State(services): State<Services>,
+    caller: Caller,
+    Given(body): Given<AcknowledgeLossBody>,
+) -> Result<Json<StopAnswer>, Problem> {
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
+    supply(&services)?.lift(&caller.acting, HaltKind::DatabaseBehind).await?;
+    services.changes.tell(Topic::Order);
+    state(&services).await
 }
 
 async fn state(services: &Services) -> Result<Json<StopAnswer>, Problem> {

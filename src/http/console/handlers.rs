@@ -55,6 +55,7 @@ pub(super) fn routes() -> Routes {
         .form("/orders/{order}/cancel", CANCEL, orders::cancel)
         .form("/stop", Action::PressStop, orders::stop)
         .form("/stop/lift", Action::LiftStop, orders::lift)
+        .form("/stop/acknowledge", Action::AcknowledgeLoss, orders::acknowledge)
 }
 
 impl<S: Sync> FromRequestParts<S> for Asked {

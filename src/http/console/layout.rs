@@ -63,6 +63,7 @@ pub fn page(view: &View, title: Phrase, content: &Markup) -> Markup {
                 a.skip href="#main" { (view.say("跳到正文", "Skip to content")) }
                 (header(view))
                 (stop(view))
+                (lost(view))
                 main #main tabindex="-1" {
                     h1 { (title.of(language)) }
                     @if let Some(Told { is_good, words }) = &view.told {
@@ -176,6 +177,30 @@ fn stop(view: &View) -> Markup {
     } }
 }
 
+/// What the database has lost, and the button of whoever has looked into it. (F31)
+fn lost(view: &View) -> Markup {
+    html! { @if let Some(entries) = &view.lost {
+        div.stopped role="alert" {
+            strong { (view.say(
+                "■ 数据库缺失已提交的记录：不发出任何停电命令",
+                "■ The database has lost what it had kept: no cut leaves")) }
+            span { (view.say("审计日志缺失条目 ", "missing entries of the audit log: ")) (inert(entries)) }
+            span { (view.say(
+                "原停电审批均已作废；复电不受影响。由管理员核对后确认。",
+                "Approvals of cuts have ended; supply is given back as ever. An administrator looks into it and says so.")) }
+            @if view.may(Action::AcknowledgeLoss) {
+                form method="post" action="/stop/acknowledge" {
+                    (token(view))
+                    (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
+                        input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
+                    }))
+                    button { (view.say("已核对，确认缺失", "I have looked into it")) }
+                }
+            }
+        }
+    } }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +253,20 @@ mod tests {
         assert!(!drawn(&view).contains("/stop/lift"));
         view.stop = Stop::Unknown;
         assert!(drawn(&view).contains("STOP cannot be told"));
+    }
+
+    #[test]
+    fn f31_what_the_database_has_lost_is_seen_on_every_page_and_acknowledged_by_an_administrator() {
+        let mut view = view::sample(Language::Chinese, Role::Operator);
+        assert!(!drawn(&view).contains("数据库缺失"));
+        view.lost = Some("17-19".to_owned());
+        let text = drawn(&view);
+        assert!(text.contains("数据库缺失已提交的记录") && text.contains("17-19"), "{text}");
+        assert!(!text.contains("/stop/acknowledge"), "{text}");
+        let admin = View { lost: view.lost, ..view::sample(Language::English, Role::Admin) };
+        let text = drawn(&admin);
+        assert!(text.contains("has lost what it had kept") && text.contains("action=\"/stop/acknowledge\""));
+        assert!(text.contains("name=\"code\""), "it takes the second factor: {text}");
     }
 
     #[test]

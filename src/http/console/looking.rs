@@ -22,31 +22,33 @@ impl FromRequestParts<Services> for View {
 
     async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Caller>();
+        let (stop, lost) = stop_of(services).await;
         Ok(Self {
             look: look_of(&parts.headers),
             acting: caller.map(|caller| caller.acting.clone()),
             now: services.clock.now(),
             here: parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned(),
             token: caller.map_or(String::new(), |caller| caller.csrf().to_owned()),
-            stop: stop_of(services).await,
+            stop,
+            lost,
             told: None,
         })
     }
 }
 
-/// How STOP stands. When that cannot be read, it is said so: nothing is cut then.
-async fn stop_of(services: &Services) -> Stop {
+/// How STOP stands, and what the database has lost. When that cannot be read, it is said so: nothing is cut then.
+async fn stop_of(services: &Services) -> (Stop, Option<String>) {
     if services.supply.is_none() {
-        return Stop::None;
+        return (Stop::None, None);
     }
-    let Ok(halts) = services.store.halts().await else { return Stop::Unknown };
-    let pressed = halts.into_iter().find(|halt| halt.kind != HaltKind::Clock);
-    pressed.map_or(Stop::Released, |HaltRecord { since, by, reason, lifted_by, .. }| Stop::Pressed {
-        at: since,
-        by,
-        reason,
-        lifted_by,
-    })
+    let Ok(halts) = services.store.halts().await else { return (Stop::Unknown, None) };
+    let lost = halts.iter().find(|halt| halt.kind == HaltKind::DatabaseBehind);
+    let lost = lost.map(|halt| halt.reason.clone());
+    let pressed = halts.into_iter().find(|halt| halt.kind.is_stop());
+    let stop = pressed.map_or(Stop::Released, |HaltRecord { since, by, reason, lifted_by, .. }| {
+        Stop::Pressed { at: since, by, reason, lifted_by }
+    });
+    (stop, lost)
 }
 
 fn look_of(headers: &HeaderMap) -> Look {

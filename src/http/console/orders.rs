@@ -408,5 +408,8 @@ const fn halt_name(kind: HaltKind) -> Phrase {
     match kind {
         HaltKind::Stop | HaltKind::StopFile => Phrase::new("已急停", "STOP"),
         HaltKind::Clock => Phrase::new("主站时钟跳变：停电暂停", "the clock has jumped: no cuts"),
+        HaltKind::DatabaseBehind => {
+            Phrase::new("数据库缺失记录：停电暂停", "the database has lost what it had kept: no cuts")
+        }
     }
 }

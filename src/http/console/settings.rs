@@ -20,6 +20,7 @@ use crate::domain::{Id, TransformerArea};
 use crate::http::routes::Routes;
 use crate::http::{Problem, Services};
 
+use crate::store::Serving;
 use crate::store::supply::TermsRecord;
 
 pub(super) fn routes() -> Routes {
@@ -42,6 +43,8 @@ pub struct SettingsPage {
     pub areas: HashMap<Id<TransformerArea>, String>,
     /// How many entries the audit log has.
     pub audit: i64,
+    /// Who serves the site.
+    pub serving: Serving,
     /// How many meters there are by line or terminal.
     pub meters: u64,
     /// What the address says.
@@ -59,6 +62,7 @@ async fn page(State(services): State<Services>, view: View, asked: Asked) -> Res
         terms: store.terms().await?,
         areas: store.names_of_areas().await?,
         audit: store.audit_head().await?.number,
+        serving: store.serving().await?,
         meters: store.meters_by_line().await?.iter().map(|(.., meters)| *meters).sum(),
         asked,
     };
@@ -107,6 +111,7 @@ impl SettingsPage {
         html! { section.sheet {
             h2 { (view.say("运行概况", "What runs here")) }
             (facts(&[
+                (view.say("本实例", "This instance"), self.serving(view)),
                 (view.say("程序版本", "Version"), html! { (env!("CARGO_PKG_VERSION")) }),
                 (view.say("主站时间", "Time here"), time(view.now)),
                 (view.say("电能表", "Meters"), html! { (self.meters) }),
@@ -123,6 +128,21 @@ impl SettingsPage {
                 "This page changes nothing. To change the configuration, edit chaobiao.toml, check it with `chaobiao config check`, and start the service anew.")) }
             p.hint { a href="/alarms" { (view.say("告警通道在“告警”页", "Where alarms go stands under Alarms")) } " · "
                 a href="/lines" { (view.say("线路状态在“线路”页", "how lines are stands under Lines")) } }
+        } }
+    }
+
+    /// Whether this instance serves the site, or which does.
+    fn serving(&self, view: &View) -> Markup {
+        let Serving { holder, is_here } = &self.serving;
+        html! { @match (holder, is_here) {
+            (None, true) => { (state(Tone::Good, view.say("由本实例提供服务", "this instance serves the site"))) " "
+                (view.say("（数据库为文件，仅一个实例）", "(its database is a file: there is no other)")) }
+            (Some(holder), true) => { (state(Tone::Good, view.say("由本实例提供服务", "this instance serves the site"))) " "
+                (inert(&holder.name)) " · " (view.say("自 ", "since ")) (time(holder.since)) }
+            (Some(holder), false) => { (state(Tone::Waiting, view.say("本实例待命", "this instance waits"))) " "
+                (view.say("服务由实例 ", "instance ")) b { (inert(&holder.name)) }
+                (view.say(" 提供，自 ", " serves the site since ")) (time(holder.since)) }
+            (None, false) => { (state(Tone::Warn, view.say("当前无实例提供服务", "no instance serves the site"))) }
         } }
     }
 
@@ -286,6 +306,7 @@ pub(crate) fn sample(asked: Asked) -> SettingsPage {
         terms: vec![record],
         areas: HashMap::from([(Id::new(3), "朝阳3号台区".to_owned())]),
         audit: 77,
+        serving: Serving { holder: None, is_here: true },
         meters: 1200,
         asked,
     }
@@ -313,6 +334,23 @@ mod tests {
             assert!(zh.contains(part), "{part}: {zh}");
         }
         assert!(!zh.contains("method=\"post\" action=\"/settings"), "{zh}");
+        assert!(zh.contains("由本实例提供服务") && zh.contains("数据库为文件"), "{zh}");
+        let holder = crate::store::Holder {
+            name: "<b>east/71".to_owned(),
+            version: "1.4.0".to_owned(),
+            since: "2026-11-28".parse::<crate::domain::Day>().unwrap().start(),
+            token: 7,
+        };
+        for (is_here, language, words) in [
+            (true, Language::English, "this instance serves the site"),
+            (false, Language::English, "serves the site since"),
+            (false, Language::Chinese, "本实例待命"),
+        ] {
+            let serving = Serving { holder: Some(holder.clone()), is_here };
+            let page = SettingsPage { serving, ..sample(Asked::default()) };
+            let text = page.markup(&view::sample(language, Role::Viewer)).into_string();
+            assert!(text.contains(words) && text.contains("&lt;b&gt;east/71"), "{text}");
+        }
         let asked = Asked(vec![("csv".to_owned(), "all".to_owned())]);
         let file = sample(asked).file(&view::sample(Language::English, Role::Admin)).unwrap();
         assert!(file.contains("supply,stop_file,,not given"), "{file}");

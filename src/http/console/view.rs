@@ -128,6 +128,8 @@ pub struct View {
     pub token: String,
     /// Whether cuts are stopped.
     pub stop: Stop,
+    /// Entries of the audit log that the database has lost, and what was kept beside them; cuts are held.
+    pub lost: Option<String>,
     /// What has just been done, told once.
     pub told: Option<Told>,
 }
@@ -183,6 +185,7 @@ pub(crate) fn sample(language: Language, role: crate::domain::access::Role) -> V
         here: "/".to_owned(),
         token: "token".to_owned(),
         stop: Stop::Released,
+        lost: None,
         told: None,
     }
 }

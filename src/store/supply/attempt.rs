@@ -169,6 +169,8 @@ impl Store {
         }
         if head.kind().is_cut_class() {
             self.fullness.admit_cut("keeping the intent of a supply order")?;
+            // Found out here, it is judged below.
+            writing.is_audit_there().await?;
         }
         let judging = Judging { stage: Stage::Intent, point: Some(point), limits, now };
         let (facts, mut objections) = judge_order(&mut writing, &head, judging).await?;

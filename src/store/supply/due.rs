@@ -4,7 +4,9 @@ use super::commit_with;
 use super::head::{Head, Step};
 use dlt645::address::MeterAddress;
 
-use crate::domain::supply::{OrderEvent, OrderKind, OrderState, SupplyOrder, Window, promises_missed};
+use crate::domain::supply::{
+    Objection, OrderEvent, OrderKind, OrderState, SupplyOrder, Window, promises_missed,
+};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Id, Meter, MeteringPoint, Moment};
 use crate::store::alarm::raise;
 use crate::store::error::StoreError;
@@ -79,7 +81,9 @@ impl Store {
         }
         for (id,) in &late {
             let mut head = Head::load(&mut writing, Id::new(*id)).await?;
-            head.step_all(&mut writing, &Step::of(OrderEvent::Expire, now)).await?;
+            let objections = &[Objection::WindowPassed];
+            let step = Step { objections, ..Step::of(OrderEvent::Expire, now) };
+            head.step_all(&mut writing, &step).await?;
             head.settle(&mut writing, now).await?;
         }
         let orders: Vec<_> = late.iter().map(|(id,)| id.to_string()).collect();

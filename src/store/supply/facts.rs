@@ -7,8 +7,8 @@ use super::protection::{list_in_force, no_cut_days, protections_of};
 use super::terms::terms_in_force;
 use crate::domain::access::{Action, Role};
 use crate::domain::supply::{
-    Approval, ContentHash, Identity, Notice, Objection, OrderFacts, OrderedPoint, PointFacts, Stage, Terms,
-    Usage, objections_to_order, objections_to_point, terms_for,
+    Approval, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts, OrderedPoint, PointFacts,
+    Stage, Terms, Usage, objections_to_order, objections_to_point, terms_for,
 };
 use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, TransformerArea};
 use crate::store::code;
@@ -50,6 +50,9 @@ pub(super) async fn order_facts(
         facts.is_of_other_version = migrate::found(reading).await? != migrate::newest();
         facts.approvals = approvals(reading, head).await?;
         facts.halts = halts_in_force(reading).await?;
+        if reading.loss().is_some() && !facts.halts.contains(&HaltKind::DatabaseBehind) {
+            facts.halts.push(HaltKind::DatabaseBehind);
+        }
         facts.no_cut_days = no_cut_days(reading, days(head, judging), &areas(head)).await?;
         let ceilings = ceilings_in_force(reading).await?.stricter(judging.limits.ceilings);
         facts.over = ceilings.exceeded(&usage(reading, head, judging).await?);

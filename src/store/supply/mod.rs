@@ -15,6 +15,7 @@ mod halt;
 mod head;
 mod known;
 mod list;
+mod loss;
 mod order;
 mod preview;
 mod protection;

@@ -375,5 +375,5 @@ fn codes_and_names_are_their_own() {
     crate::domain::coded::check::<NoticeKind>(3);
     crate::domain::coded::check::<ProtectionKind>(7);
     crate::domain::coded::check::<CalendarKind>(5);
-    crate::domain::coded::check::<HaltKind>(3);
+    crate::domain::coded::check::<HaltKind>(4);
 }

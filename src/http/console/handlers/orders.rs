@@ -194,6 +194,19 @@ pub(super) async fn lift(
     Ok(Redirect::to("/orders").into_response())
 }
 
+/// Says that it was looked into what the database has lost.
+pub(super) async fn acknowledge(
+    State(services): State<Services>,
+    caller: Caller,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let fields = Asked(fields);
+    confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
+    supply(&services)?.lift(&caller.acting, HaltKind::DatabaseBehind).await.map_err(refused)?;
+    services.changes.tell(Topic::Order);
+    Ok(Redirect::to("/settings").into_response())
+}
+
 /// An order with what is to be known before something is done with it.
 pub(super) async fn page_of(services: &Services, caller: &Caller, id: i64) -> Result<OrderPage, Problem> {
     let order = load(services, caller, id).await?;
