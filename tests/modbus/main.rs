@@ -7,6 +7,7 @@
     reason = "a step that fails must end its test"
 )]
 
+mod direct;
 mod nights;
 mod rig;
 mod tcp;
