@@ -14,18 +14,27 @@ use crate::config::Framing;
 use crate::link::{Dialler, Place, Rate};
 use dlt645::exchange::Timing;
 
+/// How one meter is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// Speed and parity, where they are ours to set and not those of the line.
+    pub(super) rate: Option<Rate>,
+    pub(super) timing: Timing,
+    /// How often it is asked again after silence.
+    pub(super) retries: u8,
+}
+
 /// A line that is asked for registers, and nothing else.
 pub(super) struct RegisterLine {
     line: ChannelHandle,
     place: Place,
-    timing: Timing,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl RegisterLine {
     /// Opens the line.
-    pub(super) fn open(place: Place, framing: Framing, timing: Timing, is_traced: bool) -> Self {
+    pub(super) fn open(place: Place, framing: Framing, is_traced: bool) -> Self {
         let rate = match &place {
             Place::Serial { rate, .. } => Some(*rate),
             _ => None,
@@ -42,17 +51,17 @@ impl RegisterLine {
         let dialler = Dialler::to(place.clone(), DIAL_WITHIN);
         let tap = Box::new(Trace::new(is_traced));
         let line = Channel::spawn(settings, dialler, tap, &tasks, stop.clone());
-        Self { line, place, timing, tasks, stop }
+        Self { line, place, tasks, stop }
     }
 
     /// Asks, and again after silence. What comes is an answer, a refusal or silence; an error says that the line failed.
     pub(super) async fn ask(
         &self,
         question: RegisterQuestion,
-        rate: Option<Rate>,
-        retries: u8,
+        how: How,
     ) -> Result<(RegisterOutcome, u32), CliError> {
-        let job = Job { rate, ..Job::new(question, Lane::OnDemand, self.timing).retried(retries) };
+        let How { rate, timing, retries } = how;
+        let job = Job { rate, ..Job::new(question, Lane::OnDemand, timing).retried(retries) };
         let report = match self.line.ask(job).await {
             Ok(report) => report,
             Err(refusal) => return Err(CliError::Failed(format!("{question}: {refusal}"))),

@@ -1,4 +1,4 @@
-//! `chaobiao read --profile` against simulated units, as a user runs it: two processes, a TCP port, real time.
+//! `chaobiao read --profile`, `scan` and `simulate` with Modbus meters, as a user runs them: two processes, TCP ports, real time.
 
 use std::process::Command;
 
@@ -9,7 +9,8 @@ use simulator::serve::Server;
 use simulator::station::ModbusMeter;
 use tokio_util::task::TaskTracker;
 
-use crate::rig::{MAP_FILE, energies, meter, rate};
+use crate::rig::{MAP, MAP_FILE, energies, meter, rate};
+use crate::simulate::Simulator;
 use crate::tcp::listening;
 
 /// What a command said.
@@ -36,7 +37,11 @@ impl Said {
 /// Reads at a place with the example map.
 async fn read(place: &str, more: &[&str]) -> Said {
     let fixed = ["read", "--tcp", place, "--timeout", "400ms", "--retries", "1"];
-    let arguments: Vec<String> = fixed.iter().chain(more).map(|text| (*text).to_owned()).collect();
+    run(&[&fixed[..], more].concat()).await
+}
+
+async fn run(arguments: &[&str]) -> Said {
+    let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
     let run = move || Command::new(env!("CARGO_BIN_EXE_chaobiao")).args(arguments).output().unwrap();
     let output = tokio::task::spawn_blocking(run).await.unwrap();
     Said {
@@ -138,4 +143,148 @@ async fn wrong_use_of_a_map_is_two_and_says_what_was_expected() {
         assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "{more:?}: {}", refused.talk);
         assert!(refused.talk.contains(said), "{more:?}: {}", refused.talk);
     }
+}
+
+/// A world with meters of both protocols on a bus, and Modbus meters behind a gateway; their map is that of the example.
+fn world() -> String {
+    let (_, registers) = MAP.split_once("\n[[register]]").unwrap();
+    let registers = format!("\n[[register]]{registers}").replace("[[register]]", "[[meter.modbus.register]]");
+    let meter = |address: &str, bus: &str| {
+        format!(
+            "[[meter]]\naddress = \"{address}\"\nbus = \"{bus}\"\nload = \"factory\"\nwiring = \"three\"\n\
+             [meter.modbus]\nprofile = \"modbus-example\"\n{registers}\n"
+        )
+    };
+    format!(
+        "seed = 9\n[[bus]]\nname = \"east\"\ntcp = \"127.0.0.1:0\"\nbaud = 9600\n\
+         [[gateway]]\nname = \"hall\"\ntcp = \"127.0.0.1:0\"\n\
+         [[meter]]\naddress = \"202411110001\"\nbus = \"east\"\n{}{}{}",
+        meter("7017", "east"),
+        meter("7018", "hall"),
+        meter("7019", "hall"),
+    )
+}
+
+#[tokio::test]
+async fn a_world_may_have_modbus_meters_on_a_bus_and_behind_a_gateway() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("world.toml");
+    std::fs::write(&file, world()).unwrap();
+    let archive = folder.path().join("archive.csv");
+    let simulator = Simulator::start(&[
+        "--world",
+        file.to_str().unwrap(),
+        "--hold",
+        "--archive",
+        archive.to_str().unwrap(),
+    ]);
+    let gateway = simulator.first["gateways"][0].as_str().unwrap();
+    for (place, framing) in [(simulator.listen(0), "bus"), (gateway, "modbus-tcp")] {
+        let all = simulator.first["meters"].as_array().unwrap();
+        let told = all.iter().find(|meter| meter["edition"] == "modbus" && meter["listen"] == place).unwrap();
+        let address = told["address"].as_str().unwrap();
+        let said =
+            read(place, &["--framing", framing, "--meter", address, "--profile", MAP_FILE, "--json"]).await;
+        assert_eq!(said.code, Some(0), "{}{}", said.out, said.talk);
+        let values = told["values"].as_array().unwrap();
+        assert_eq!(values.len(), 13);
+        for value in values {
+            let code = value["di"].as_str().unwrap().trim_start_matches("1-0:");
+            let read = said.value(code).unwrap();
+            let (number, unit) = read.split_once(' ').unwrap();
+            assert_eq!(unit, value["unit"], "{code}");
+            let (read, told) =
+                (number.parse::<f64>().unwrap(), value["value"].as_str().unwrap().parse::<f64>().unwrap());
+            // A single-precision number has seven digits.
+            let off = (read - told).abs();
+            assert!(
+                off <= if code == "16.7.0" { told.abs() * 1e-6 } else { 0.0 },
+                "{code}: {read}, true is {told}"
+            );
+            assert!(!code.starts_with("1.8.0") || read > 0.0);
+        }
+    }
+    assert_eq!(simulator.meter(0)["edition"], "2007");
+    // A meter of DL/T 645 on the same bus is read as ever.
+    let said = read(simulator.listen(0), &["--meter", "202411110001", "--json", "00010000"]).await;
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+    let nobody =
+        read(gateway, &["--framing", "modbus-tcp", "--meter", "9", "--profile", MAP_FILE, "1.8.0"]).await;
+    assert_eq!(nobody.code, Some(1));
+    assert_eq!(simulator.stop()["stopped"], true);
+    let archive = std::fs::read_to_string(archive).unwrap();
+    let row = archive.lines().find(|row| row.contains("000000007018")).unwrap();
+    assert!(row.contains("modbus") && row.contains("modbus-example") && row.contains("hall"), "{row}");
+}
+
+#[tokio::test]
+async fn scan_asks_the_modbus_meters_of_the_archive_and_no_other_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("world.toml"), world()).unwrap();
+    let simulator = Simulator::start(&["--world", &path("world.toml"), "--hold", "--unpaced"]);
+    let gateway = simulator.first["gateways"][0].as_str().unwrap();
+    std::fs::create_dir(path("profiles")).unwrap();
+    std::fs::copy(MAP_FILE, folder.path().join("profiles/modbus-example.toml")).unwrap();
+    let config = format!(
+        "[database]\npath = {:?}\n[profiles]\ndirectory = {:?}\n\
+         [[line]]\nname = \"east\"\ntcp = \"{}\"\nbaud = 9600\n\
+         [[line]]\nname = \"hall\"\ntcp = \"{gateway}\"\nframing = \"modbus-tcp\"\n",
+        path("site.db"),
+        path("profiles"),
+        simulator.listen(0),
+    );
+    std::fs::write(path("chaobiao.toml"), config).unwrap();
+    let archive = "户号,户名,计量点编号,通信地址,规约,表型,线路\n\
+        1,王,P1,202411110001,645-2007,,east\n2,李,P2,7017,modbus,modbus-example,east\n\
+        3,张,P3,7099,modbus,modbus-example,east\n4,赵,P4,7018,modbus,modbus-example,hall\n\
+        5,钱,P5,7020,modbus,modbus-example,hall\n";
+    std::fs::write(path("archive.csv"), archive).unwrap();
+    let config = path("chaobiao.toml");
+    let said = run(&["meters", "import", &path("archive.csv"), "-c", &config, "--confirm"]).await;
+    assert_eq!(said.code, Some(0), "{}", said.talk);
+
+    let scan = |place: String, line: &'static str| {
+        let config = config.clone();
+        async move {
+            let fixed = ["scan", "--tcp", &place, "--baud", "9600", "--timeout", "300ms", "--retries", "0"];
+            let said =
+                run(&[&fixed[..], &["--against", line, "-c", &config, "--json", "--trace"]].concat()).await;
+            assert_eq!(said.code, Some(1), "one does not answer: {}{}", said.out, said.talk);
+            said
+        }
+    };
+    let held = |said: &Said| -> Vec<(String, bool, usize)> {
+        let all = said.json();
+        let rows = all.iter().filter(|row| !row["against"].is_null());
+        rows.map(|row| {
+            let findings = row["findings"].as_array().unwrap().len();
+            (row["address"].as_str().unwrap().to_owned(), row["answers"].as_bool().unwrap(), findings)
+        })
+        .collect()
+    };
+    let there = |address: &str| (address.to_owned(), true, 0);
+    let missing = |address: &str| (address.to_owned(), false, 1);
+    let said = scan(simulator.listen(0).to_owned(), "east").await;
+    assert_eq!(
+        held(&said),
+        [there("000000007017"), missing("000000007099"), there("202411110001")],
+        "{}",
+        said.talk
+    );
+    let found = said.json().into_iter().find(|row| row["edition"] == "modbus").unwrap();
+    assert_eq!((&found["address"], &found["unit"]), (&"000000007017".into(), &"kWh".into()));
+    // Questions of Modbus went to the two units of the archive, and to nobody else.
+    let units: std::collections::BTreeSet<&str> = said
+        .talk
+        .lines()
+        .filter_map(|line| line.split_once("→ "))
+        .filter(|(_, hex)| !hex.contains("68"))
+        .filter_map(|(_, hex)| hex.split_whitespace().next())
+        .collect();
+    assert_eq!(units, ["11", "63"].into(), "{}", said.talk);
+
+    let said = scan(gateway.to_owned(), "hall").await;
+    assert_eq!(held(&said), [there("000000007018"), missing("000000007020")], "{}", said.talk);
+    assert!(!said.talk.contains("68 AA"), "no wildcard of DL/T 645 over Modbus TCP: {}", said.talk);
 }

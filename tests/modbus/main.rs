@@ -10,4 +10,6 @@
 mod direct;
 mod nights;
 mod rig;
+#[path = "../support/simulator.rs"]
+mod simulate;
 mod tcp;

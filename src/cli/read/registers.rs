@@ -9,7 +9,7 @@ use dlt645::explain::{Shown, ShownValue};
 use serde::Serialize;
 
 use super::super::line::PLAIN;
-use super::super::registers::RegisterLine;
+use super::super::registers::{How, RegisterLine};
 use super::super::trouble::Trouble;
 use super::super::{CliError, config, write_json};
 use super::{Read, not_read};
@@ -59,8 +59,9 @@ impl Read {
         timing.first_byte = self.ask.timeout;
         timing.td_max = timing.td_max.min(self.ask.timeout);
         let framing = self.framing.map_or(Framing::Bus, Framing::from);
-        let line = RegisterLine::open(self.ask.path().place(rate), framing, timing, self.ask.trace);
-        let read = self.ask_all(out, &line, address, &spans, &wanted).await;
+        let line = RegisterLine::open(self.ask.path().place(rate), framing, self.ask.trace);
+        let how = How { rate: None, timing, retries: self.ask.retries };
+        let read = self.ask_all(out, (&line, how), address, &spans, &wanted).await;
         line.close().await;
         not_read(read?, spans.len())
     }
@@ -69,7 +70,7 @@ impl Read {
     async fn ask_all(
         &self,
         out: &mut impl Write,
-        line: &RegisterLine,
+        (line, how): (&RegisterLine, How),
         address: MeterAddress,
         spans: &[Span],
         wanted: &[Item],
@@ -78,7 +79,7 @@ impl Read {
         for span in spans {
             let question = RegisterQuestion::new(address, span.table, span.start, span.count);
             let question = question.ok_or_else(no_unit)?;
-            let (outcome, attempts) = line.ask(question, None, self.ask.retries).await?;
+            let (outcome, attempts) = line.ask(question, how).await?;
             let record = record(question, address, span, wanted, &outcome, attempts);
             unanswered += usize::from(!record.ok);
             if self.ask.json {
