@@ -46,8 +46,8 @@ impl Trace {
         for found in explain::pieces(bytes, None) {
             match found {
                 Found::Meter(Piece::Frame(frame), _) => of_meter(&frame),
-                Found::Terminal(frame) if is_modbus(frame.piece.protocol) => of_modbus(&frame),
                 Found::Meter(Piece::Garbage(_), _) | Found::Terminal(_) if self.hides => {}
+                Found::Terminal(frame) if is_modbus(frame.piece.protocol) => of_modbus(&frame),
                 Found::Meter(Piece::Garbage(garbage), _) => {
                     meaning(&format!("no frame: {}", garbage.garbage))
                 }
