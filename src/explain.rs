@@ -1,11 +1,13 @@
 //! Cuts bytes into frames of all protocols, broken frames and garbage.
 //!
-//! Every protocol begins with 68H. A frame is told by all that makes it one: lengths, checks and end byte. What is inside a
-//! frame is never listed beside it; frames for meters are explained where they are carried, their passwords covered. The
-//! command line and the pages show what is found here.
+//! Every protocol but Modbus begins with 68H. A frame is told by all that makes it one: lengths, checks and end byte. What is
+//! inside a frame is never listed beside it; frames for meters are explained where they are carried, their passwords covered.
+//! What is no such frame may be one of Modbus (`modbus`). The command line and the pages show what is found here.
 
 pub(crate) mod cover;
+mod modbus;
 
+pub(crate) use self::modbus::is_modbus;
 pub(crate) use crate::link::{RegisterFrame, register_frames};
 
 use std::ops::Range;
@@ -20,7 +22,7 @@ use gdw1376::frame::{START, WAKE_UP, checksum};
 pub(crate) enum Found {
     /// A frame of DL/T 645, or bytes of no frame; the places of a frame's bytes that are not shown.
     Meter(Piece, Vec<Range<usize>>),
-    /// A frame of a terminal, or of DL/T 698.45.
+    /// A frame of a terminal, of DL/T 698.45 or of Modbus.
     Terminal(Box<Terminal>),
 }
 
@@ -36,7 +38,7 @@ pub(crate) struct Terminal {
 /// Explains `bytes` from front to end. Every byte is in one piece, or a wake-up byte right in front of a frame.
 pub(crate) fn pieces(bytes: &[u8], edition: Option<Edition>) -> Vec<Found> {
     let accepts = |_: &FramePiece| true;
-    between(bytes, &frames(bytes, accepts), |stretch, offset, found| {
+    let found = between(bytes, &frames(bytes, accepts), |stretch, offset, found| {
         let pieces = meter::pieces(stretch, edition).into_iter();
         found.extend(pieces.map(|piece| Found::Meter(moved(piece, offset), Vec::new())));
     })
@@ -45,13 +47,15 @@ pub(crate) fn pieces(bytes: &[u8], edition: Option<Edition>) -> Vec<Found> {
         Found::Terminal(terminal) => Found::Terminal(Box::new(opened(*terminal, edition))),
         found @ Found::Meter(..) => found,
     })
-    .collect()
+    .collect();
+    modbus::among(bytes, found)
 }
 
 /// True where a whole frame is among the bytes.
 pub(crate) fn has_frame(bytes: &[u8]) -> bool {
     frames(bytes, |piece| piece.ok).iter().any(|piece| piece.ok)
         || dlt645::decoder::Decoder::new().next_frame(&mut &*bytes).is_some()
+        || modbus::whole(bytes).is_some()
 }
 
 /// What is carried for a meter at `offset` of all bytes, passwords covered.

@@ -65,6 +65,36 @@ fn a_refusal_is_sound_and_a_bad_frame_is_not() {
 }
 
 #[test]
+fn a_frame_of_modbus_has_the_keys_of_the_others() {
+    let refused = &json(&["decode", "--json", "11 83 02 C1 34"], "")[0];
+    for (key, value) in serde_json::json!({
+        "protocol": "modbus-rtu", "offset": 0, "length": 5, "direction": "response", "address": "017", "control": "83",
+        "function": "read holding registers", "function_zh": "读保持寄存器", "ok": true, "error": "illegal data address",
+    })
+    .as_object()
+    .unwrap()
+    {
+        assert_eq!(&refused[key], value, "{key}");
+    }
+    assert!(refused.get("error_at").is_none(), "a refusal is sound");
+    let spoilt = &json(&["decode", "--json", "11 03 10 00 00 02 C2 5C"], "")[0];
+    assert_eq!(
+        (&spoilt["ok"], &spoilt["error"], &spoilt["error_at"]),
+        (&false.into(), &"checksum".into(), &6.into())
+    );
+    // Raw bytes are no text.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_chaobiao"))
+        .args(["decode", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&[0x11, 0x83, 0x02, 0xC1, 0x34]).unwrap();
+    let raw = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert!(raw.contains("illegal data address"), "{raw}");
+}
+
+#[test]
 fn the_edition_option_settles_what_the_bytes_cannot_tell() {
     let broadcast = "68 99 99 99 99 99 99 68 08 06 63 48 43 54 44 59 53 16";
     assert_eq!(json(&["decode", "--json", broadcast], "")[0]["protocol"], "dlt645-2007");
@@ -138,6 +168,11 @@ fn frames_are_shown_as_the_golden_files_say() {
             "heartbeat",
             "login",
             "mixed-stream",
+            "modbus-either-way",
+            "modbus-exception",
+            "modbus-question-and-answer",
+            "modbus-tcp",
+            "modbus-wrong-check",
             "wrong-checksum",
         ]
     );

@@ -9,6 +9,7 @@ pub mod file;
 pub mod fitted;
 pub mod generate;
 pub mod names;
+pub mod registers;
 pub mod terminal;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,7 @@ use crate::truth::event::{Event, EventKind};
 use crate::truth::face::CAPACITY;
 use crate::truth::installation::Installation;
 use crate::truth::register::Phase;
-use file::{BusEntry, EventEntry, EventName, MeterEntry, WorldFile};
+use file::{BusEntry, EventEntry, EventName, GatewayEntry, MeterEntry, WorldFile};
 use terminal::Neighbourhood;
 
 /// The world as it begins: its lines, each with its meters.
@@ -44,6 +45,17 @@ pub struct World {
     pub lines: Vec<Line>,
     /// The terminals in the order of the file.
     pub terminals: Vec<Neighbourhood>,
+    /// The Modbus TCP gateways in the order of the file.
+    pub gateways: Vec<Gateway>,
+}
+
+/// A Modbus TCP gateway with the meters behind it.
+#[derive(Debug)]
+pub struct Gateway {
+    /// How it is reached.
+    pub entry: GatewayEntry,
+    /// Its meters, with the settings they were made by.
+    pub meters: Vec<(MeterEntry, Meter)>,
 }
 
 /// One line (bus) with the meters on it.
@@ -80,6 +92,38 @@ pub enum WorldError {
         /// The address.
         meter: String,
     },
+    /// The last three digits of a Modbus meter are no unit number.
+    #[error("meter {meter} speaks Modbus, and its last three digits are no unit number, 001 to 247")]
+    NoUnit {
+        /// Its address.
+        meter: String,
+    },
+    /// Two Modbus meters of one line have one unit number.
+    #[error("two Modbus meters on line {bus:?} have the unit number {unit:03}")]
+    DoubledUnit {
+        /// The line.
+        bus: String,
+        /// The number.
+        unit: u8,
+    },
+    /// A register of something that no meter of a world has.
+    #[error(
+        "meter {meter}: {item:?} is no item that a simulated meter has in registers, such as 1.8.0 or 32.7.0"
+    )]
+    UnknownItem {
+        /// Its address.
+        meter: String,
+        /// What stands there.
+        item: String,
+    },
+    /// A meter of DL/T 645 behind a Modbus TCP gateway, or one of Modbus behind a terminal.
+    #[error("meter {meter} cannot be at {bus:?}: gateways have Modbus meters behind them, terminals others")]
+    WrongPlace {
+        /// Its address.
+        meter: String,
+        /// Where it is said to be.
+        bus: String,
+    },
 }
 
 impl World {
@@ -103,16 +147,29 @@ impl World {
             }
             terminals.push(Neighbourhood { entry: entry.clone(), meters: Vec::new() });
         }
+        let mut gateways: Vec<Gateway> = Vec::new();
+        for entry in &file.gateway {
+            let is_taken = lines.iter().any(|line| line.entry.name == entry.name)
+                || gateways.iter().any(|gateway| gateway.entry.name == entry.name);
+            if is_taken {
+                return Err(WorldError::DoubledBus { bus: entry.name.clone() });
+            }
+            gateways.push(Gateway { entry: entry.clone(), meters: Vec::new() });
+        }
+        let kinds = Kinds { lines: lines.len(), terminals: terminals.len() };
         let mut tables = Tables { seed, made: BTreeMap::new() };
         let named = lines.iter().map(|line| line.entry.name.clone());
         let named = named.chain(terminals.iter().map(|terminal| terminal.entry.address.to_string()));
+        let named = named.chain(gateways.iter().map(|gateway| gateway.entry.name.clone()));
         let places: BTreeMap<String, usize> = named.enumerate().map(|(place, name)| (name, place)).collect();
         let mut hung = lines
             .iter_mut()
             .map(|line| &mut line.meters)
             .chain(terminals.iter_mut().map(|terminal| &mut terminal.meters))
+            .chain(gateways.iter_mut().map(|gateway| &mut gateway.meters))
             .collect::<Vec<_>>();
         let mut taken = std::collections::BTreeSet::new();
+        let mut units = std::collections::BTreeSet::new();
         for entry in &file.meter {
             let meter = entry.address.to_string();
             let place = places.get(&entry.bus).copied();
@@ -121,6 +178,10 @@ impl World {
             };
             if !taken.insert((place, entry.address)) {
                 return Err(WorldError::DoubledAddress { bus: entry.bus.clone(), meter });
+            }
+            let unit = kinds.check(entry, place.unwrap_or_default())?;
+            if let Some(unit) = unit.filter(|unit| !units.insert((place, *unit))) {
+                return Err(WorldError::DoubledUnit { bus: entry.bus.clone(), unit });
             }
             let mut meter = tables.meter(entry);
             let area = &entry.customer.transformer_area;
@@ -131,23 +192,48 @@ impl World {
             }
             meters.push((entry.clone(), meter));
         }
-        Ok(Self { seed, lines, terminals })
+        Ok(Self { seed, lines, terminals, gateways })
     }
 
-    /// All meters, line by line and terminal by terminal.
+    /// All meters, line by line, terminal by terminal and gateway by gateway.
     pub fn meters(&self) -> impl Iterator<Item = &Meter> {
         let on_lines = self.lines.iter().map(|line| &line.meters);
         let behind = self.terminals.iter().map(|terminal| &terminal.meters);
-        on_lines.chain(behind).flatten().map(|(_, meter)| meter)
+        let over_tcp = self.gateways.iter().map(|gateway| &gateway.meters);
+        on_lines.chain(behind).chain(over_tcp).flatten().map(|(_, meter)| meter)
     }
 
     /// Lets the registers of all meters stand still from an instant on.
     pub fn hold(&mut self, at: At) {
         let on_lines = self.lines.iter_mut().map(|line| &mut line.meters);
         let behind = self.terminals.iter_mut().map(|terminal| &mut terminal.meters);
-        for (_, meter) in on_lines.chain(behind).flatten() {
+        let over_tcp = self.gateways.iter_mut().map(|gateway| &mut gateway.meters);
+        for (_, meter) in on_lines.chain(behind).chain(over_tcp).flatten() {
             meter.truth_mut().hold(at);
         }
+    }
+}
+
+/// Which places of a world are lines, terminals and gateways: one kind behind the other.
+struct Kinds {
+    lines: usize,
+    terminals: usize,
+}
+
+impl Kinds {
+    /// Checks whether a meter can be at a place; gives the unit number of one that speaks Modbus.
+    fn check(&self, entry: &MeterEntry, place: usize) -> Result<Option<u8>, WorldError> {
+        let meter = entry.address.to_string();
+        let (is_line, is_gateway) = (place < self.lines, place >= self.lines + self.terminals);
+        let fits = if entry.modbus.is_some() { is_line || is_gateway } else { !is_gateway };
+        if !fits {
+            return Err(WorldError::WrongPlace { meter, bus: entry.bus.clone() });
+        }
+        let Some(map) = &entry.modbus else { return Ok(None) };
+        if let Some(item) = map.unknown_item() {
+            return Err(WorldError::UnknownItem { meter, item: item.to_owned() });
+        }
+        entry.unit().map(Some).ok_or(WorldError::NoUnit { meter })
     }
 }
 

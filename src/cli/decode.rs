@@ -19,7 +19,8 @@ pub(super) mod show;
     after_help = "Paste what your tool shows: spaces, commas, line breaks, 0x and H may stand between bytes, times, TX: and RX:\n\
 in front, offsets and letters around as in a dump, comments, or a list as a program prints it. Words that are passed\n\
 over are named on standard error. Without HEX, or with -, standard input is read; it may be the raw bytes themselves.\n\
-Frames of DL/T 645, of Q/GDW 1376.1 with the meter's frame inside, and of DL/T 698.45 are told apart by the bytes.\n\
+Frames of DL/T 645, of Q/GDW 1376.1 with the meter's frame inside, of DL/T 698.45 and of Modbus (RTU and TCP) are told\n\
+apart by the bytes; where they are frames of two kinds, that is said.\n\
 What you paste is shown whole, passwords and operator codes with it: mind where you print it. In a frame of a terminal\n\
 they are covered, as in traces and captures, since whoever looks at a terminal need not know a meter's password.\n\n\
 Examples: chaobiao decode FE FE 68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 45 33 54 16\n          \

@@ -16,10 +16,10 @@ pub(super) struct AskArgs {
     line: LineArgs,
     /// How long to wait for the first byte of an answer
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = config::duration)]
-    timeout: Duration,
+    pub(super) timeout: Duration,
     /// How often to ask again after silence
     #[arg(long, default_value_t = 2)]
-    retries: u8,
+    pub(super) retries: u8,
     /// Print one JSON object a line
     #[arg(long)]
     pub(super) json: bool,
@@ -33,12 +33,12 @@ pub(super) struct AskArgs {
 struct LineArgs {
     #[command(flatten)]
     path: PathArgs,
-    /// Speed of the line, bits a second
-    #[arg(long, default_value_t = 2400, value_parser = clap::value_parser!(u32).range(300..=115_200))]
-    baud: u32,
-    /// Parity of the serial port
-    #[arg(long, value_enum, default_value = "even")]
-    parity: ParityArg,
+    /// Speed of the line, bits a second; by default 2400, or what the profile says where one is given
+    #[arg(long, value_parser = clap::value_parser!(u32).range(300..=115_200))]
+    baud: Option<u32>,
+    /// Parity of the serial port; by default even, or what the profile says where one is given
+    #[arg(long, value_enum)]
+    parity: Option<ParityArg>,
 }
 
 /// The path to a line: one of the two.
@@ -73,11 +73,24 @@ impl From<ParityArg> for Parity {
 
 impl AskArgs {
     pub(super) fn place(&self) -> Place {
-        self.line.path.place(Rate { baud: self.line.baud, parity: self.line.parity.into() })
+        self.line.path.place(self.rate(PLAIN))
+    }
+
+    /// What the line is set to: what is said here goes before what is usual.
+    pub(super) fn rate(&self, usual: Rate) -> Rate {
+        Rate {
+            baud: self.line.baud.unwrap_or(usual.baud),
+            parity: self.line.parity.map_or(usual.parity, Parity::from),
+        }
+    }
+
+    pub(super) const fn path(&self) -> &PathArgs {
+        &self.line.path
     }
 
     pub(super) fn timing(&self) -> Timing {
-        Timing { first_byte: self.timeout, retries: self.retries, ..Timing::serial(self.line.baud) }
+        let baud = self.rate(PLAIN).baud;
+        Timing { first_byte: self.timeout, retries: self.retries, ..Timing::serial(baud) }
     }
 }
 
@@ -95,3 +108,6 @@ impl PathArgs {
         self.serial.is_some()
     }
 }
+
+/// What meters of DL/T 645 are delivered with.
+pub(super) const PLAIN: Rate = Rate { baud: 2400, parity: Parity::Even };

@@ -25,6 +25,7 @@ mod orders;
 mod progress;
 mod read;
 mod readings;
+mod registers;
 mod restore;
 mod scan;
 mod secrets;

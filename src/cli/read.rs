@@ -1,6 +1,7 @@
 //! `chaobiao read`: one meter directly, no database.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use dlt645::address::Target;
@@ -17,24 +18,57 @@ use super::asker::{Asker, whole};
 use super::decode::{EditionArg, show};
 use super::line::AskArgs;
 use super::trouble::Trouble;
+use crate::config::Framing;
+
+mod registers;
 
 /// Read one meter directly
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
 chaobiao read --tcp 192.168.1.10:7001 --meter 202411110001 00010000 02010100\n  \
-chaobiao read --serial /dev/serial/by-id/usb-FTDI... --baud 2400 --meter AAAAAAAAAAAA 04000401 --trace")]
+chaobiao read --serial /dev/serial/by-id/usb-FTDI... --baud 2400 --meter AAAAAAAAAAAA 04000401 --trace\n\n\
+A meter that speaks Modbus, by its register map, all of it or some items:\n  \
+chaobiao read --tcp 192.168.1.10:7001 --meter 17 --profile profiles/their-meter.toml\n  \
+chaobiao read --tcp 192.168.1.11:502 --framing modbus-tcp --meter 17 --profile profiles/their-meter.toml 1.8.0 32.7.0")]
 pub(super) struct Read {
     #[command(flatten)]
     ask: AskArgs,
-    /// Address of the meter, up to 12 digits; AAAAAAAAAAAA asks whoever is there, and only one meter may be
+    /// Address of the meter, up to 12 digits; AAAAAAAAAAAA asks whoever is there, and only one meter may be. The last three
+    /// digits of a Modbus meter are its unit number
     #[arg(long, value_name = "ADDR")]
     meter: Target,
     /// Edition, where the identifiers do not tell it: 8 digits are 2007, 4 are 1997
     #[arg(long, value_enum)]
     edition: Option<EditionArg>,
-    /// Data identifiers, such as 00010000 (2007) or 9010 (1997); see `chaobiao di`
-    #[arg(value_name = "DI", required = true)]
-    items: Vec<DataId>,
+    /// The register map of a meter that speaks Modbus: its profile file
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "edition")]
+    profile: Option<PathBuf>,
+    /// How frames of Modbus stand on the way: as on a bus, or as in Modbus TCP
+    #[arg(long, value_enum, requires = "profile")]
+    framing: Option<FramingArg>,
+    /// Data identifiers, such as 00010000 (2007) or 9010 (1997); see `chaobiao di`. With --profile OBIS codes of its map, such
+    /// as 1.8.0; none reads all of them
+    #[arg(value_name = "DI", required_unless_present = "profile")]
+    items: Vec<String>,
+}
+
+/// How frames of Modbus stand, on the command line.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum FramingArg {
+    /// Modbus RTU, also through a serial server
+    #[default]
+    Bus,
+    /// Modbus TCP
+    ModbusTcp,
+}
+
+impl From<FramingArg> for Framing {
+    fn from(framing: FramingArg) -> Self {
+        match framing {
+            FramingArg::Bus => Self::Bus,
+            FramingArg::ModbusTcp => Self::ModbusTcp,
+        }
+    }
 }
 
 /// One identifier's outcome, as it is printed.
@@ -57,10 +91,14 @@ struct Record {
 
 impl Read {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let requests = self.items.iter().map(|item| self.request(*item)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(file) = &self.profile {
+            return self.registers(out, file).await;
+        }
+        let items = self.items.iter().map(|item| identifier(item)).collect::<Result<Vec<_>, _>>()?;
+        let requests = items.iter().map(|item| self.request(*item)).collect::<Result<Vec<_>, _>>()?;
         let mut asker = Asker::open(&self.ask).await?;
         let mut unanswered = 0;
-        for (item, request) in self.items.iter().zip(requests) {
+        for (item, request) in items.iter().zip(requests) {
             let told = asker.ask(whole(request.into(), *item)).await?;
             let record = self.record(*item, &told.outcome);
             unanswered += usize::from(!record.ok);
@@ -71,10 +109,7 @@ impl Read {
             }
             out.flush()?;
         }
-        match unanswered {
-            0 => Ok(()),
-            count => Err(CliError::Failed(format!("{count} of {} not read", self.items.len()))),
-        }
+        not_read(unanswered, items.len())
     }
 
     /// The request for an identifier; load records are asked for one block of the newest or the earliest.
@@ -124,6 +159,18 @@ impl Read {
             _ => {}
         }
         record
+    }
+}
+
+/// An identifier as it is written.
+fn identifier(text: &str) -> Result<DataId, CliError> {
+    text.parse().map_err(|error| CliError::Usage(format!("{text}: {error}")))
+}
+
+fn not_read(count: usize, of: usize) -> Result<(), CliError> {
+    match count {
+        0 => Ok(()),
+        count => Err(CliError::Failed(format!("{count} of {of} not read"))),
     }
 }
 

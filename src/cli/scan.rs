@@ -15,8 +15,7 @@ use super::database::Place;
 use super::line::{ParityArg, PathArgs};
 use super::progress::status;
 use crate::clock::Clock;
-use crate::config;
-use crate::domain::ArchiveEntry;
+use crate::config::{self, Framing, Line};
 use crate::link::Rate;
 
 mod against;
@@ -24,10 +23,12 @@ mod facts;
 mod probe;
 mod search;
 mod sheet;
+mod units;
 
 use against::{Commissioned, compare};
 use search::{Search, Stop};
 use sheet::Head;
+use units::{Archived, Units};
 
 /// Find out who is on this bus: addresses, edition, rate, clock and energy
 #[derive(Debug, Args)]
@@ -36,7 +37,9 @@ use sheet::Head;
 told apart by the last two digits of the address, then the next two where those are shared: a hundred questions each.\n\
 Every address is asked by itself before it is listed. Nothing is changed on any meter. Ctrl-C lists what was found.\n\n\
 With --against what answers is held against the archive: meters without a record, records without an answer, and where edition,\n\
-rate, asset number or clock differ. --sheet writes that down for commissioning, to be printed and signed.\n\n\
+rate, asset number or clock differ. Modbus meters that the archive has on the line are asked under their unit numbers; no\n\
+other unit number is tried, and on a Modbus TCP line nothing else is.\n\
+ --sheet writes that down for commissioning, to be printed and signed.\n\n\
 Exit code: 0 all done, 1 nobody answers, there may be more, or something is to be looked into, 2 wrong usage.\n\n\
 Examples:\n  \
 chaobiao scan --tcp 192.168.1.10:7001 --baud 2400\n  \
@@ -127,6 +130,11 @@ impl Scan {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let rates = self.rates()?;
         let archived = self.archived().await?;
+        if let (Some(line), Some(archived)) = (&self.against, &archived)
+            && archived.framing == Framing::ModbusTcp
+        {
+            return self.only_units(out, line, archived).await;
+        }
         let first = rates.first().copied().unwrap_or(FIRST);
         let mut asker = Asker::open_at(self.path.place(first), self.timing(first.baud), self.trace).await?;
         self.announce(&rates);
@@ -136,33 +144,87 @@ impl Scan {
             ended = self.all(&mut asker, &rates, deadline, &mut findings) => ended,
             interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Stop::Interrupted).map_err(CliError::Io),
         };
+        // A port can be open only once.
+        drop(asker);
+        let mut units = Units::default();
+        let ended = match (&self.against, &archived, ended) {
+            (Some(line), Some(archived), Ok(Stop::Complete)) => {
+                self.units(line, archived, deadline, &mut units).await
+            }
+            (_, _, ended) => ended,
+        };
+        findings.found.append(&mut units.found);
         status("");
         self.print(out, &mut findings)?;
         let ended = ended?;
-        let doubtful = match (&self.against, archived) {
-            (Some(line), Some(entries)) => {
-                let rows = compare(line, &findings.found, &entries);
-                let place = self.path.place(rates.first().copied().unwrap_or(FIRST)).to_string();
-                self.hold(out, line, &place, ended == Stop::Complete, &rows)?
-            }
+        let doubtful = match (&self.against, &archived) {
+            (Some(line), Some(archived)) => self.against(out, line, archived, ended, &findings, &units)?,
             _ => 0,
         };
         self.conclude(ended, &findings, rates.len())?;
-        match doubtful {
-            0 => Ok(()),
-            more => Err(CliError::Failed(format!("{more} meters are to be looked into  {more} 只表待处理"))),
+        looked_into(doubtful)
+    }
+
+    /// Asks the Modbus meters of a Modbus TCP line, on which there are no others.
+    async fn only_units(
+        &self,
+        out: &mut impl Write,
+        line: &str,
+        archived: &Archived,
+    ) -> Result<(), CliError> {
+        let (mut units, mut findings) = (Units::default(), Findings::default());
+        let ended = self.units(line, archived, monotonic() + self.limit, &mut units).await;
+        findings.found.append(&mut units.found);
+        status("");
+        self.print(out, &mut findings)?;
+        let ended = ended?;
+        let doubtful = self.against(out, line, archived, ended, &findings, &units)?;
+        self.conclude(ended, &findings, 1)?;
+        looked_into(doubtful)
+    }
+
+    /// Asks the Modbus meters of the line until it is done, stopped or out of time.
+    async fn units(
+        &self,
+        line: &str,
+        archived: &Archived,
+        deadline: Instant,
+        units: &mut Units,
+    ) -> Result<Stop, CliError> {
+        tokio::select! {
+            asked = self.ask_units(line, archived, units) => asked.map(|()| Stop::Complete),
+            interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Stop::Interrupted).map_err(CliError::Io),
+            () = tokio::time::sleep_until(deadline.into()) => Ok(Stop::Limit),
         }
     }
 
+    fn against(
+        &self,
+        out: &mut impl Write,
+        line: &str,
+        archived: &Archived,
+        ended: Stop,
+        findings: &Findings,
+        units: &Units,
+    ) -> Result<usize, CliError> {
+        let rows = compare(line, &findings.found, &archived.entries, &units.asked);
+        let rates = self.rates()?;
+        let place = self.path.place(rates.first().copied().unwrap_or(FIRST)).to_string();
+        self.hold(out, line, &place, ended == Stop::Complete, &rows)
+    }
+
     /// The archive, where something is to be held against it.
-    async fn archived(&self) -> Result<Option<Vec<ArchiveEntry>>, CliError> {
+    async fn archived(&self) -> Result<Option<Archived>, CliError> {
         let Some(line) = &self.against else { return Ok(None) };
         let found = self.archive.there()?;
         let entries = found.archive().await?;
-        let is_configured =
-            found.config.as_ref().is_some_and(|config| config.lines.iter().any(|known| known.name == *line));
-        if is_configured || entries.iter().any(|entry| entry.meter.path.line() == line) {
-            return Ok(Some(entries));
+        let configured =
+            found.config.as_ref().and_then(|config| config.lines.iter().find(|known| known.name == *line));
+        if configured.is_some() || entries.iter().any(|entry| entry.meter.path.line() == line) {
+            let (framing, pace) = (configured.map(|line| line.framing), configured.map(Line::pace));
+            let profiles = found.config.as_ref().map(|config| config.profiles.clone()).unwrap_or_default();
+            let framing = framing.unwrap_or(Framing::Bus);
+            return Ok(Some(Archived { entries, framing, pace, profiles }));
         }
         Err(CliError::Usage(format!("neither configuration nor archive has a line {line}  没有线路 {line}")))
     }
@@ -354,6 +416,13 @@ impl Scan {
             ))),
             Stop::Complete => Ok(()),
         }
+    }
+}
+
+fn looked_into(count: usize) -> Result<(), CliError> {
+    match count {
+        0 => Ok(()),
+        more => Err(CliError::Failed(format!("{more} meters are to be looked into  {more} 只表待处理"))),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use dlt645::explain::{self, Piece};
+use dlt645::explain::{self as meter, FramePiece, Piece};
 
 use super::talk;
+use crate::explain::{self, Found, Terminal, is_modbus};
 use crate::link::{Direction, Gathering, Tap, hex_without, secrets};
 
 const SENT: Style = AnsiColor::Cyan.on_default();
@@ -42,43 +43,16 @@ impl Trace {
 
     /// Explains what is pending as far as frames are complete.
     fn explain(&self, bytes: &[u8]) {
-        for piece in explain::pieces(bytes, None) {
-            match piece {
-                Piece::Frame(frame) => {
-                    let di = frame.di.as_deref().unwrap_or_default();
-                    let what = frame.function.as_deref().unwrap_or_default();
-                    let address = frame.address.as_deref().unwrap_or_default();
-                    let recorded = frame.records.iter().flat_map(|record| &record.values);
-                    let values: Vec<String> = frame
-                        .values
-                        .iter()
-                        .chain(recorded)
-                        .filter(|value| !value.name.contains("password"))
-                        .map(|value| {
-                            let text = value
-                                .value
-                                .as_deref()
-                                .or(value.absent)
-                                .or(value.raw.as_deref())
-                                .unwrap_or_default();
-                            format!("{} {text} {}", value.name, value.unit.unwrap_or_default())
-                                .trim_end()
-                                .to_owned()
-                        })
-                        .collect();
-                    let error = frame.error.as_deref().map(|error| format!("  {error}")).unwrap_or_default();
-                    let bad = if frame.ok { "" } else { "BAD FRAME " };
-                    talk(&format!(
-                        "{MEANING}                 {bad}{address} {what} {di} {}{error}{MEANING:#}",
-                        values.join(", ")
-                    ));
-                    for note in &frame.notes {
-                        talk(&format!("{MEANING}                 - {}{MEANING:#}", note.en));
-                    }
+        for found in explain::pieces(bytes, None) {
+            match found {
+                Found::Meter(Piece::Frame(frame), _) => of_meter(&frame),
+                Found::Meter(Piece::Garbage(_), _) | Found::Terminal(_) if self.hides => {}
+                Found::Terminal(frame) if is_modbus(frame.piece.protocol) => of_modbus(&frame),
+                Found::Meter(Piece::Garbage(garbage), _) => {
+                    meaning(&format!("no frame: {}", garbage.garbage))
                 }
-                Piece::Garbage(_) if self.hides => {}
-                Piece::Garbage(garbage) => {
-                    talk(&format!("{MEANING}                 no frame: {}{MEANING:#}", garbage.garbage));
+                Found::Terminal(frame) => {
+                    meaning(&format!("a frame of {}, which no meter sends", frame.piece.protocol));
                 }
             }
         }
@@ -94,6 +68,54 @@ impl Trace {
     }
 }
 
+/// What bytes mean, below them.
+fn meaning(text: &str) {
+    talk(&format!("{MEANING}                 {text}{MEANING:#}"));
+}
+
+fn of_meter(frame: &FramePiece) {
+    let di = frame.di.as_deref().unwrap_or_default();
+    let what = frame.function.as_deref().unwrap_or_default();
+    let address = frame.address.as_deref().unwrap_or_default();
+    let recorded = frame.records.iter().flat_map(|record| &record.values);
+    let values: Vec<String> = frame
+        .values
+        .iter()
+        .chain(recorded)
+        .filter(|value| !value.name.contains("password"))
+        .map(|value| {
+            let text = value.value.as_deref().or(value.absent).or(value.raw.as_deref()).unwrap_or_default();
+            format!("{} {text} {}", value.name, value.unit.unwrap_or_default()).trim_end().to_owned()
+        })
+        .collect();
+    let error = frame.error.as_deref().map(|error| format!("  {error}")).unwrap_or_default();
+    let bad = if frame.ok { "" } else { "BAD FRAME " };
+    meaning(&format!("{bad}{address} {what} {di} {}{error}", values.join(", ")));
+    for note in &frame.notes {
+        meaning(&format!("- {}", note.en));
+    }
+}
+
+fn of_modbus(frame: &Terminal) {
+    let piece = &frame.piece;
+    let bad = if piece.ok { "" } else { "BAD FRAME " };
+    let unit = piece.address.as_deref().unwrap_or_default();
+    let what = piece.function.as_deref().unwrap_or_default();
+    // Head and check are in the bytes above.
+    let values = piece.lines.iter().filter(|line| !HEAD.contains(&line.name.as_str()));
+    let values: Vec<String> = values
+        .filter_map(|line| line.value.as_deref().map(|value| format!("{} {value}", line.name)))
+        .collect();
+    let error = piece.error.as_deref().map(|error| format!("  {error}")).unwrap_or_default();
+    meaning(&format!("{bad}unit {unit} {what}: {}{error}", values.join(", ")));
+    for note in &piece.notes {
+        meaning(&format!("- {}", note.en));
+    }
+}
+
+/// What every frame of Modbus has.
+const HEAD: [&str; 7] = ["number", "protocol", "length", "unit", "function", "bytes", "exception"];
+
 impl Tap for Trace {
     fn bytes(&mut self, at: Instant, direction: Direction, bytes: &[u8]) {
         if !self.is_on {
@@ -102,7 +124,7 @@ impl Tap for Trace {
         match direction {
             Direction::Sent => {
                 self.give_up_pending();
-                let covered = secrets(bytes, &explain::pieces(bytes, None));
+                let covered = secrets(bytes, &meter::pieces(bytes, None));
                 self.hides = !covered.is_empty();
                 self.line(at, SENT, &format!("→ {}", hex_without(bytes, &covered)));
                 self.explain(bytes);

@@ -10,10 +10,12 @@ use dlt645::address::MeterAddress;
 use serde::{Deserialize, Serialize};
 
 use super::access::{Acting, Action, Person};
+use super::archive::MeterProtocol;
 use super::coded::Coded;
 use super::id::Id;
 use super::item::Item;
 use super::manual_read::{ManualReads, ReadFault};
+use super::modbus::unit_of;
 use super::moment::Moment;
 use super::multiplier::{Ratio, Transformers};
 
@@ -43,9 +45,9 @@ pub struct MeterExchange {
     pub installed: String,
     /// Its asset number (资产编号).
     pub asset_number: Option<String>,
-    /// What it speaks: `645-2007`, `645-1997`.
+    /// What it speaks: `645-2007`, `645-1997`, `modbus`.
     pub protocol: String,
-    /// Its profile; `None` for the default of its protocol.
+    /// Its profile; `None` for the default of its protocol, which a Modbus meter has not.
     pub profile: Option<String>,
     /// When, microseconds UTC.
     pub at: i64,
@@ -102,8 +104,21 @@ pub enum ChangeFault {
     #[error("the meter put in is the one taken out  新表与旧表相同")]
     SameMeter,
     /// The protocol has no such name.
-    #[error("there is no such protocol: 645-2007 or 645-1997 is expected  规约应为 645-2007 或 645-1997")]
+    #[error(
+        "there is no such protocol: 645-2007, 645-1997 or modbus is expected  规约应为 645-2007、645-1997 或 modbus"
+    )]
     Protocol,
+    /// The address of a Modbus meter has no unit number.
+    #[error(
+        "the last three digits of a Modbus meter's address are its unit number, 001 to 247  \
+         Modbus 表地址的末三位应为单元号 001 至 247"
+    )]
+    Unit,
+    /// A Modbus meter without a register map.
+    #[error(
+        "a Modbus meter needs the name of its register map as profile  Modbus 表须填写其寄存器表的表型名称"
+    )]
+    Profile,
     /// A register has no such name.
     #[error("there is no such register  没有这个示值项目")]
     Item,
@@ -141,6 +156,8 @@ impl ChangeFault {
             Self::Address => "address",
             Self::SameMeter => "same_meter",
             Self::Protocol => "protocol",
+            Self::Unit => "unit",
+            Self::Profile => "profile",
             Self::Item => "item",
             Self::ItemTwice => "item_twice",
             Self::Negative => "negative",
@@ -247,8 +264,17 @@ impl MeterExchange {
             Some((removed, installed)) if removed == installed => found.push(ChangeFault::SameMeter),
             Some(_) => {}
         }
-        if !matches!(self.protocol.as_str(), "645-2007" | "645-1997") {
-            found.push(ChangeFault::Protocol);
+        match MeterProtocol::from_name(&self.protocol) {
+            None => found.push(ChangeFault::Protocol),
+            Some(MeterProtocol::Modbus) => {
+                if self.addresses().is_some_and(|(_, installed)| unit_of(installed).is_none()) {
+                    found.push(ChangeFault::Unit);
+                }
+                if self.profile.is_none() {
+                    found.push(ChangeFault::Profile);
+                }
+            }
+            Some(MeterProtocol::Dlt2007 | MeterProtocol::Dlt1997) => {}
         }
         for side in [&self.closing, &self.opening] {
             for (place, shown) in side.iter().enumerate() {
@@ -454,14 +480,22 @@ mod tests {
     fn f16_a_change_that_cannot_be_is_refused_with_every_reason() {
         let change = |exchange: MeterExchange| Change::ExchangeMeter(exchange).faults(noon());
         assert_eq!(change(exchange()), []);
-        let mut wrong =
-            MeterExchange { at: noon().micros() + 1, protocol: "modbus".to_owned(), ..exchange() };
+        let mut wrong = MeterExchange { at: noon().micros() + 1, protocol: "dlms".to_owned(), ..exchange() };
         wrong.installed = wrong.removed.clone();
         wrong.closing.push(Shown { item: "1-0:1.8.0".to_owned(), value: -1 });
         wrong.opening.push(Shown { item: "9.9.9".to_owned(), value: 0 });
         use ChangeFault::{InTheFuture, Item, ItemTwice, Negative, Protocol, Ratio, SameMeter};
         assert_eq!(change(wrong), [InTheFuture, SameMeter, Protocol, ItemTwice, Negative, Item]);
         assert_eq!(change(MeterExchange { removed: "A1".to_owned(), ..exchange() }), [ChangeFault::Address]);
+        let modbus = MeterExchange {
+            installed: "7017".to_owned(),
+            protocol: "modbus".to_owned(),
+            profile: Some("map".to_owned()),
+            ..exchange()
+        };
+        assert_eq!(change(modbus.clone()), []);
+        let nameless = MeterExchange { installed: "7000".to_owned(), profile: None, ..modbus };
+        assert_eq!(change(nameless), [ChangeFault::Unit, ChangeFault::Profile]);
         let behind = |ct: &str, from| {
             let (point, ct, vt) = ("0001".to_owned(), ct.to_owned(), "1".to_owned());
             Change::ChangeTransformers(NewTransformers { point, ct, vt, from }).faults(noon())

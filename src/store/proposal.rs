@@ -15,12 +15,13 @@ use super::transaction::Transaction;
 use super::{Store, archive, audit, code, manual_read, numbered, review};
 use crate::config::profile::Profiles;
 use crate::domain::access::{Acting, Regions};
+use crate::domain::modbus::unit_of;
 use crate::domain::proposal::{
     Change, ChangeFault, MayNot, MeterExchange, PROPOSAL_WAITS, Proposal, ProposalState, Shown,
 };
 use crate::domain::{
-    AuditEntry, Coded, Day, Id, Item, Meter, MeterProtocol, MeteringPoint, Moment, Quality, RegisterReading,
-    Source, TransformersFrom,
+    AuditEntry, Coded, Day, Id, Item, Meter, MeterPath, MeterProtocol, MeteringPoint, Moment, Quality,
+    RegisterReading, Source, TransformersFrom,
 };
 
 /// Why a proposal was not taken, or not decided.
@@ -52,6 +53,15 @@ pub enum DoesNotFit {
     /// The meter put in measures another point.
     #[error("the meter put in measures another point")]
     Installed,
+    /// The meter put in speaks Modbus, and there is no register map of that name.
+    #[error("there is no register map of that name")]
+    Profile,
+    /// The meter put in speaks Modbus, and another one of the line has its unit number.
+    #[error("another Modbus meter of the line has that unit number")]
+    Unit,
+    /// The meter put in speaks Modbus, and the one taken out is read through a terminal.
+    #[error("Modbus meters are not read through terminals")]
+    BehindTerminal,
     /// The review is closed.
     #[error("the review is closed")]
     Review,
@@ -123,7 +133,7 @@ impl Store {
     }
 
     /// Decides on a proposal; a confirmed change is made with it. What people have read is judged by the profiles of the
-    /// meters.
+    /// meters, and a Modbus meter that is put in has one of them.
     ///
     /// # Errors
     /// [`ProposalError`] when this person may not, it was decided before, or the change does not fit any more; nothing
@@ -270,7 +280,7 @@ async fn make(
     now: Moment,
 ) -> Result<(), ProposalError> {
     match &proposal.change {
-        Change::ExchangeMeter(exchange) => exchange_meter(writing, exchange, site, now).await,
+        Change::ExchangeMeter(exchange) => exchange_meter(writing, exchange, (site, profiles), now).await,
         Change::ChangeTransformers(change) => {
             let transformers =
                 change.transformers().ok_or_else(|| ProposalError::Faults(vec![ChangeFault::Ratio]))?;
@@ -301,7 +311,7 @@ async fn make(
 async fn exchange_meter(
     writing: &mut Transaction,
     exchange: &MeterExchange,
-    site: Id<MeteringPoint>,
+    (site, profiles): (Id<MeteringPoint>, &Profiles),
     now: Moment,
 ) -> Result<(), ProposalError> {
     let faulty = |fault| ProposalError::Faults(vec![fault]);
@@ -317,8 +327,9 @@ async fn exchange_meter(
         asset_number: exchange.asset_number.clone(),
         protocol: protocol.ok_or_else(|| faulty(ChangeFault::Protocol))?,
         profile: exchange.profile.clone(),
-        path: old.meter.path,
+        path: old.meter.path.clone(),
     };
+    let installed = fitted(writing, installed, &old.meter, profiles).await?;
     let at = Moment::from_micros(exchange.at);
     let record = Exchange { point: site, removed, installed, at };
     let new = match archive::record_exchange(writing, &record).await {
@@ -347,6 +358,42 @@ async fn exchange_meter(
     let offers: Vec<Offer<'_>> = readings.iter().map(Offer::of).collect();
     save_offers(writing, &offers, now).await?.ok_or(StoreError::Refused(Refusal::Raced))?;
     Ok(())
+}
+
+/// A meter as it takes the place of another. Where one of the two speaks Modbus and the other does not, speed and parity are
+/// those of its profile; and one that speaks Modbus has a register map, a line, and its unit number there for itself.
+async fn fitted(
+    writing: &mut Transaction,
+    mut installed: Meter,
+    removed: &Meter,
+    profiles: &Profiles,
+) -> Result<Meter, ProposalError> {
+    let is_modbus = |meter: &Meter| meter.protocol == MeterProtocol::Modbus;
+    if is_modbus(&installed) != is_modbus(removed) {
+        let (MeterPath::Line { baud, parity, .. } | MeterPath::Terminal { baud, parity, .. }) =
+            &mut installed.path;
+        (*baud, *parity) = (None, None);
+    }
+    if !is_modbus(&installed) {
+        return Ok(installed);
+    }
+    let does_not_fit = |what| Err(ProposalError::DoesNotFit(what));
+    if profiles.of(installed.profile.as_deref(), installed.protocol).is_none() {
+        return does_not_fit(DoesNotFit::Profile);
+    }
+    let MeterPath::Line { line, .. } = &installed.path else {
+        return does_not_fit(DoesNotFit::BehindTerminal);
+    };
+    let unit = unit_of(installed.address).ok_or_else(|| ProposalError::Faults(vec![ChangeFault::Unit]))?;
+    let removed = removed.address.to_string();
+    let args = [line.as_str().into(), MeterProtocol::Modbus.code().into(), removed.into()];
+    let others: Vec<(String,)> = writing.rows(MODBUS_OF_LINE, &args).await?;
+    let others = others.iter().filter_map(|(address,)| address.parse().ok());
+    let mut others = others.filter(|other| *other != installed.address);
+    if others.any(|other| unit_of(other) == Some(unit)) {
+        return does_not_fit(DoesNotFit::Unit);
+    }
+    Ok(installed)
 }
 
 fn json(change: &Change) -> Result<String, StoreError> {
@@ -386,6 +433,11 @@ const LIST: &str = "SELECT id, change, reason, state, proposed_by, proposed_as, 
 
 const DECIDE: &str = "UPDATE proposal SET state = $2, decided_by = $3, decided_as = $4, decided_at = $5 \
     WHERE id = $1 AND state = 1";
+
+/// The Modbus meters of a line that are installed, but one.
+const MODBUS_OF_LINE: &str = "SELECT m.address FROM meter m JOIN line l ON l.id = m.line_id \
+    WHERE l.name = $1 AND m.protocol = $2 AND m.address <> $3 \
+    AND EXISTS (SELECT 1 FROM installation n WHERE n.meter_id = m.id AND n.removed_at IS NULL)";
 
 const POINT: &str = "SELECT id, area_id FROM metering_point WHERE number = $1";
 

@@ -81,6 +81,13 @@ async fn an_exchange_of_a_meter_goes_from_its_form_to_the_second_person() {
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
         assert!(refused.body.contains(says) && refused.body.contains("表坏"), "{says}: {refused:?}");
     }
+    // A Modbus meter has a unit number and a register map.
+    assert!(form.contains("value=\"modbus\""), "{form}");
+    let mut modbus = fields("7000", "1");
+    modbus[4].1 = "modbus";
+    let refused = town.rig.form("/proposals", Some(&town.li), &modbus).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+    assert!(refused.body.contains("单元号 001 至 247") && refused.body.contains("寄存器表"), "{refused:?}");
     let later = town
         .rig
         .form(

@@ -341,3 +341,29 @@ async fn frames_that_came_through_a_terminal_are_explained_as_frames_of_both() {
         !opened(&rig, &operator, &format!("/meters/000000000001/fetches/{first}")).await.contains("透明转发")
     );
 }
+
+#[tokio::test]
+async fn frames_of_a_modbus_meter_are_explained_register_by_register() {
+    let rig = Rig::new().await;
+    let store = &rig.services.store;
+    let first = town(store).await;
+    let mut fetch = store.fetch_of(Id::new(1), first).await.unwrap().unwrap();
+    // A question for two registers from 4096 on, its answer, and a refusal.
+    fetch.frames = [
+        &[17, 3, 0x10, 0, 0, 2, 0xC2, 0x5B][..],
+        &[17, 3, 4, 0, 1, 0xE2, 0x40, 0xF3, 0x62],
+        &[17, 0x83, 2, 0xC1, 0x34],
+    ]
+    .concat();
+    fetch.id = store.new_fetch_id(midnight());
+    let path = format!("/meters/000000000001/fetches/{}", fetch.id);
+    store.save(&Batch { fetches: vec![fetch], ..Batch::default() }, midnight()).await.unwrap();
+    let operator = rig.signed_in("operator", Role::Operator).await;
+    let text = opened(&rig, &operator, &path).await;
+    for part in
+        ["modbus-rtu", "读保持寄存器", "起始寄存器", "寄存器 4097", "57920", "正确", "非法数据地址", "017"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("不属于报文的字节"), "{text}");
+}

@@ -7,6 +7,9 @@
     reason = "a step that fails must end its test"
 )]
 
+mod direct;
 mod nights;
 mod rig;
+#[path = "../support/simulator.rs"]
+mod simulate;
 mod tcp;

@@ -27,6 +27,8 @@ use simulator::station::ModbusMeter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// The same as a file.
+pub(crate) const MAP_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/profiles/modbus-example.toml");
 pub(crate) const MAP: &str = include_str!("../../deploy/profiles/modbus-example.toml");
 
 pub(crate) type Shared = Arc<Mutex<ModbusMeter>>;

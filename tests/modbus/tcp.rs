@@ -198,18 +198,31 @@ async fn f11_over_tcp_a_gateway_that_hears_nothing_is_silence() {
     line.close().await;
 }
 
-/// The same over a real socket.
-#[tokio::test]
-async fn registers_are_read_over_a_socket() {
+/// Two meters behind a port of this machine, until they are stopped.
+pub(crate) async fn listening(tasks: &TaskTracker) -> (String, CancellationToken) {
+    let (place, stop, _) = listening_device(tasks).await;
+    (place, stop)
+}
+
+async fn listening_device(tasks: &TaskTracker) -> (String, CancellationToken, Device) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let place = Place::Tcp(listener.local_addr().unwrap().to_string());
-    let (tasks, stop, device) = (TaskTracker::new(), CancellationToken::new(), Device::new(&[]));
+    let place = listener.local_addr().unwrap().to_string();
+    let (stop, device) = (CancellationToken::new(), Device::new(&[]));
     let (of, serving, ended) = (device.clone(), tasks.clone(), stop.clone());
     tasks.spawn(async move {
         while let Some(Ok((stream, _))) = ended.run_until_cancelled(listener.accept()).await {
             serving.spawn(of.clone().serve(stream));
         }
     });
+    (place, stop, device)
+}
+
+/// The same over a real socket.
+#[tokio::test]
+async fn registers_are_read_over_a_socket() {
+    let tasks = TaskTracker::new();
+    let (place, stop, device) = listening_device(&tasks).await;
+    let place = Place::Tcp(place);
     let dialler = Dialler::to(place, Duration::from_secs(5));
     let line = Channel::spawn(settings(), dialler, Box::new(()), &tasks, stop.clone());
     let line = Line { line, device, tasks, stop };

@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chaobiao::domain::access::{Acting, Regions, Role};
+use chaobiao::domain::proposal::{Change, MeterExchange, Shown};
 use chaobiao::domain::{
     BillingKind, Coded, Day, Id, Item, Meter, Moment, Quality, RegisterReading, RunState, Source,
 };
 use chaobiao::store::archive::Exchange;
 use chaobiao::store::billing::Which;
-use chaobiao::store::{Address, Batch};
+use chaobiao::store::{Address, Batch, Verdict};
 use simulator::fault::{Kind, Plan as Faults};
 use simulator::seed::Seed;
 use simulator::world::file::{EditionName, EventEntry, EventName, Moment as Written};
+use simulator::world::registers::ModbusEntry;
 
 use crate::rig::{Town, TownPlan, at, config, day, entry, world};
 use crate::truth::held;
@@ -165,6 +168,121 @@ async fn f16_a_meter_exchanged_at_noon_and_told_late_is_billed_to_the_last_digit
     }
     head_end.close().await;
     town.close().await;
+}
+
+/// The register map of the example, as a world file has it.
+fn example_map() -> ModbusEntry {
+    let (_, registers) = MAP.split_once("\n[[register]]").unwrap();
+    toml::from_str(&format!("profile = \"modbus-example\"\n[[register]]{registers}")).unwrap()
+}
+
+const MAP: &str = include_str!("../../deploy/profiles/modbus-example.toml");
+
+fn acting(person: i64, role: Role) -> Acting {
+    Acting {
+        person: Id::new(person),
+        account: Id::new(person),
+        name: format!("p{person}"),
+        role,
+        role_since: first().plus(-100).start(),
+        regions: Regions::All,
+        source: "10.0.0.7".to_owned(),
+    }
+}
+
+/// A meter of DL/T 645 makes way for one that speaks Modbus: proposed, confirmed, read by its map, and billed over both.
+#[tokio::test]
+async fn f16_a_meter_exchanged_for_one_that_speaks_modbus_is_billed_over_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(3, 1, 9600, 66, false);
+    let noon = hours(first(), 12);
+    let [old, new, _] = world.meter.as_mut_slice() else { unreachable!() };
+    old.event.push(EventEntry { kind: EventName::Removed, from: Written(at(noon)), to: None, seconds: 0 });
+    new.installed_at = Written(at(noon));
+    new.event.clear();
+    new.address = "7017".parse().unwrap();
+    new.modbus = Some(example_map());
+    let (old, new) = (old.clone(), new.clone());
+    let profiles = concat!("[profiles]\ndirectory = \"", env!("CARGO_MANIFEST_DIR"), "/deploy/profiles\"");
+    let (config, address) = (config(&world, profiles), Address::Sqlite(folder.path().join("town.db")));
+    let mut plan = TownPlan::new(world, config, first(), address);
+    plan.archive.retain(|known| known.meter.address != new.address);
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    assert_eq!(town.night(&head_end, first()).await.run.state, RunState::Done);
+    town.bill().await;
+    town.clock.sleep_until(hours(first(), 15)).await;
+    let items = chaobiao::billing::Rules::of(&town.config).items;
+    let shown = |address, item, at| held(town.shared(address), item, at).unwrap();
+    let side = |address, has: fn(&Item) -> bool| {
+        let items = items.iter().filter(|item| has(item));
+        items
+            .map(|item| Shown { item: item.code().to_string(), value: shown(address, *item, noon) })
+            .collect()
+    };
+    let change = Change::ExchangeMeter(MeterExchange {
+        point: old.customer.point.clone(),
+        removed: old.address.to_string(),
+        installed: new.address.to_string(),
+        asset_number: Some("M-17".to_owned()),
+        protocol: "modbus".to_owned(),
+        profile: Some("modbus-example".to_owned()),
+        at: noon.micros(),
+        closing: side(old.address, |_| true),
+        opening: side(new.address, is_in_map),
+    });
+    let now = town.clock.now();
+    let proposal = town.store.propose(&change, "converted", &acting(1, Role::Operator), now).await.unwrap();
+    let profiles = &town.config.profiles;
+    let approver = acting(2, Role::Approver);
+    town.store.decide_proposal(proposal, Verdict::Confirm, &approver, profiles, now).await.unwrap();
+    for today in [first().next(), first().plus(2)] {
+        assert_eq!(town.night(&head_end, today).await.run.state, RunState::Done);
+        town.bill().await;
+    }
+    let id = town.number(new.address).await;
+    let ledger = town.store.ledger(id, first().next().start(), first().plus(3).start()).await.unwrap();
+    let lines = town.store.billing_lines(Which::OfPoint(&old.customer.point)).await.unwrap();
+    let factor = i64::from(old.customer.multiplier) * 100;
+    let mut compared = 0;
+    for item in items.into_iter().filter(is_in_map) {
+        // What its registers held when it was read in the nights behind.
+        let read = |day: Day| {
+            let of_day = |as_of: Moment| as_of >= day.start() && as_of < day.next().start();
+            let mut kept = ledger.iter().map(|kept| &kept.reading);
+            let reading = kept.find(|kept| kept.item == item && of_day(kept.as_of)).unwrap();
+            assert_eq!((reading.source, reading.quality), (Source::Live, Quality::Good));
+            let step = shown(new.address, item, reading.as_of.plus(Duration::from_secs(60))) - reading.value;
+            assert!((0..10_000).contains(&step), "what it showed then: {step}");
+            reading.value
+        };
+        let (one, two) = (read(first().next()), read(first().plus(2)));
+        let (closing, opening) = (shown(old.address, item, noon), shown(new.address, item, noon));
+        let within = closing - shown(old.address, item, first().start()) + one - opening;
+        for (day, kind, value) in [
+            (first(), BillingKind::Consumption, within * factor),
+            (first().next(), BillingKind::Consumption, (two - one) * factor),
+            (first().next(), BillingKind::Register, one),
+            (first().plus(2), BillingKind::Register, two),
+        ] {
+            let of_day =
+                lines.iter().filter(|line| (line.key.item, line.key.kind, line.key.day) == (item, kind, day));
+            let newest = of_day.max_by_key(|line| line.version).and_then(|line| line.content.value);
+            assert_eq!(newest, Some((value, Quality::Estimated)), "{} of {day}, {kind:?}", item.code());
+            compared += 1;
+        }
+    }
+    assert!(compared >= 4 * 6, "{compared}");
+    head_end.close().await;
+    town.close().await;
+}
+
+/// Whether the example map has it.
+fn is_in_map(item: &Item) -> bool {
+    matches!(
+        item.code().to_string().trim_start_matches("1-0:"),
+        "1.8.0" | "1.8.1" | "1.8.2" | "1.8.3" | "1.8.4" | "2.8.0"
+    )
 }
 
 #[tokio::test]

@@ -320,6 +320,7 @@ pub(crate) fn entry(meter: &MeterEntry) -> ArchiveEntry {
     let customer = &meter.customer;
     let is_three_phase = matches!(meter.load, LoadName::Shop | LoadName::Factory);
     let (protocol, profile) = match meter.edition {
+        _ if meter.modbus.is_some() => (MeterProtocol::Modbus, "modbus-example"),
         EditionName::E1997 => (MeterProtocol::Dlt1997, "645-1997"),
         _ if is_three_phase => (MeterProtocol::Dlt2007, "645-2007-three-phase"),
         _ => (MeterProtocol::Dlt2007, "645-2007-single-phase"),

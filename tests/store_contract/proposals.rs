@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use chaobiao::config::Config;
 use chaobiao::config::profile::Profiles;
 use chaobiao::domain::access::{Acting, Regions, Role};
 use chaobiao::domain::proposal::{
     Change, ChangeFault, MayNot, MeterExchange, NewTransformers, ProposalState, ReviewDecision, Shown,
 };
-use chaobiao::domain::{Id, Item, Moment, Quality, RegisterReading, Source, Suspicion};
+use chaobiao::domain::{
+    Id, Item, MeterPath, MeterProtocol, Moment, Parity, Quality, RegisterReading, Source, Suspicion,
+};
 use chaobiao::store::archive::Saving;
 use chaobiao::store::{Batch, DoesNotFit, ProposalError, Verdict};
 
@@ -51,6 +54,69 @@ fn exchange(point: &str, removed: u32, installed: u32) -> Change {
 async fn with_archive(fresh: &Fresh) {
     let entries = [entry(1), entry(2)];
     fresh.store.save_archive(&entries, midnight("2026-11-01"), Saving::Save).await.unwrap();
+}
+
+/// An exchange for a meter that speaks Modbus.
+fn for_modbus(removed: u32, installed: u32, profile: &str) -> Change {
+    let Change::ExchangeMeter(exchange) = exchange("P1", removed, installed) else { unreachable!() };
+    let (protocol, profile) = ("modbus".to_owned(), Some(profile.to_owned()));
+    Change::ExchangeMeter(MeterExchange { protocol, profile, asset_number: None, ..exchange })
+}
+
+#[tokio::test]
+async fn f16_a_meter_may_make_way_for_one_that_speaks_modbus() {
+    let text = concat!(
+        "[database]\npath = \"unused.db\"\n[profiles]\ndirectory = \"",
+        env!("CARGO_MANIFEST_DIR"),
+        "/deploy/profiles\"\n"
+    );
+    let profiles = Config::parse("site.toml".as_ref(), text).unwrap().config.profiles;
+    on_both(async |fresh| {
+        let (operator, approver) = (acting(1, Role::Operator), acting(2, Role::Approver));
+        let store = &fresh.store;
+        let mut first = entry(1);
+        let MeterPath::Line { line, baud, parity } = &mut first.meter.path else { unreachable!() };
+        (*baud, *parity) = (Some(2400), Some(Parity::Even));
+        let line = line.clone();
+        // Another Modbus meter of the line, with the unit number 17.
+        let mut second = entry(2);
+        second.meter.address = "7017".parse().unwrap();
+        second.meter.protocol = MeterProtocol::Modbus;
+        second.meter.profile = Some("modbus-example".to_owned());
+        second.meter.path = MeterPath::Line { line: line.clone(), baud: None, parity: None };
+        let entries = [first, second];
+        store.save_archive(&entries, midnight("2026-11-01"), Saving::Save).await.unwrap();
+        let decide = async |change: Change| {
+            let id = store.propose(&change, "converted", &operator, now()).await?;
+            store.decide_proposal(id, Verdict::Confirm, &approver, &profiles, now()).await
+        };
+        for (change, why) in [
+            (for_modbus(1, 8018, "no-such-map"), DoesNotFit::Profile),
+            (for_modbus(1, 8018, "five-byte-energies"), DoesNotFit::Profile),
+            (for_modbus(1, 8017, "modbus-example"), DoesNotFit::Unit),
+        ] {
+            let refused = decide(change).await.unwrap_err();
+            assert!(matches!(&refused, ProposalError::DoesNotFit(found) if *found == why), "{refused}");
+        }
+        let refused = decide(for_modbus(1, 8000, "modbus-example")).await.unwrap_err();
+        assert!(
+            matches!(&refused, ProposalError::Faults(found) if *found == [ChangeFault::Unit]),
+            "{refused}"
+        );
+        decide(for_modbus(1, 8018, "modbus-example")).await.unwrap();
+        let site = store.site_meter("8018".parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!((site.point.number.as_str(), site.meter.protocol), ("P1", MeterProtocol::Modbus));
+        // Speed and parity of the old meter are not those of the new one.
+        assert_eq!(site.meter.path, MeterPath::Line { line, baud: None, parity: None });
+        for (meter, value) in [(Id::new(1), 123_456_700), (site.meter_id, 500)] {
+            let kept = store.ledger(meter, midnight("2026-11-21"), now()).await.unwrap();
+            assert_eq!(kept.iter().map(|entry| entry.reading.value).collect::<Vec<_>>(), [value]);
+        }
+        // The unit number of the meter taken out may be that of the one put in.
+        let Change::ExchangeMeter(again) = for_modbus(8018, 9018, "modbus-example") else { unreachable!() };
+        decide(Change::ExchangeMeter(MeterExchange { at: now().micros(), ..again })).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]

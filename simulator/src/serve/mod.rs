@@ -5,6 +5,7 @@
 //! [`LiveBus::pty`] (a serial port) and [`LiveBus::memory`] (a pair of streams, which works in tokio's paused time, so
 //! that a night passes in seconds and the same bytes come at the same moments).
 //!
+//! [`Server::gateway`] puts meters that speak Modbus behind a Modbus TCP port, without a bus.
 //! [`Server::concentrator`] makes a [`LiveConcentrator`] of a terminal, which dials its master itself.
 //!
 //! - **Time.** A timer fires at its deadline or up to a millisecond and some later. Deadlines are the bus's own absolute
@@ -14,6 +15,7 @@
 //!   other side does not take is lost, as in a serial server, and counted by [`LiveBus::lost`].
 //! - **Stop.** [`Server::stop`] ends all tasks and waits for them.
 
+mod gateway;
 mod live;
 mod memory;
 mod port;

@@ -7,6 +7,7 @@ use dlt645::meter_time::Civil;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::registers::ModbusEntry;
 use super::terminal::TerminalEntry;
 use crate::instant::At;
 use crate::load::shape::Shape;
@@ -25,6 +26,9 @@ pub struct WorldFile {
     /// The terminals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terminal: Vec<TerminalEntry>,
+    /// The Modbus TCP gateways; only meters that speak Modbus are behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateway: Vec<GatewayEntry>,
     /// The meters.
     #[serde(default)]
     pub meter: Vec<MeterEntry>,
@@ -83,6 +87,16 @@ pub struct BusEntry {
     pub echo: bool,
 }
 
+/// A Modbus TCP gateway, or a meter that has one built in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayEntry {
+    /// Its name.
+    pub name: String,
+    /// Where it listens, `HOST:PORT`; port 0 takes a free one.
+    pub tcp: String,
+}
+
 fn default_baud() -> u32 {
     2400
 }
@@ -94,7 +108,7 @@ pub struct MeterEntry {
     /// Up to 12 digits, as text.
     #[serde(with = "address")]
     pub address: MeterAddress,
-    /// The line it is on, or the address of the terminal it is behind.
+    /// The line it is on, the name of the gateway or the address of the terminal it is behind.
     pub bus: String,
     /// `2007`, `1997` or `both`.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -129,6 +143,9 @@ pub struct MeterEntry {
     /// What its maker does differently.
     #[serde(default, skip_serializing_if = "is_default")]
     pub habits: Habits,
+    /// It speaks Modbus, and no DL/T 645: its registers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modbus: Option<ModbusEntry>,
     /// Its relay and the customer who may press the key.
     #[serde(default, skip_serializing_if = "is_default")]
     pub relay: RelayEntry,
@@ -156,6 +173,12 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl MeterEntry {
+    /// The unit number of a meter that speaks Modbus: the last three digits of its address, 1 to 247.
+    #[must_use]
+    pub fn unit(&self) -> Option<u8> {
+        u8::try_from(self.address.number() % 1000).ok().filter(|unit| (1..=247).contains(unit))
+    }
+
     /// A meter of the defaults.
     #[must_use]
     pub fn new(address: MeterAddress, bus: &str) -> Self {
@@ -173,6 +196,7 @@ impl MeterEntry {
             answer_delay_ms: default_delay(),
             wake_up_bytes: 0,
             habits: Habits::default(),
+            modbus: None,
             relay: RelayEntry::default(),
             password: Vec::new(),
             customer: CustomerEntry::default(),

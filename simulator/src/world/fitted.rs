@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use dlt645::frame::Frame;
 
-use super::file::{BusEntry, MeterEntry};
-use super::{Line, World};
+use super::file::{BusEntry, GatewayEntry, MeterEntry};
+use super::registers::ModbusEntry;
+use super::{Gateway, Line, World};
 use crate::bus::moment::Moment;
 use crate::bus::rate::{Parity, Rate};
 use crate::instant::At;
 use crate::meter::Meter;
-use crate::station::{Reply, Station};
+use crate::station::{ModbusMeter, Reply, Station};
 
 /// After so long without a word a meter goes back to its stored rate. [645-2007 4]
 const RATE_HELD: Duration = Duration::from_secs(300);
@@ -25,6 +26,8 @@ pub struct Fitted {
     delay: Duration,
     wake_up_bytes: u8,
     stored: Rate,
+    /// The unit number and the registers of one that speaks Modbus.
+    registers: Option<(u8, ModbusEntry)>,
     /// The rate it was told to take, and when it last talked.
     told: Option<(Rate, Moment)>,
 }
@@ -36,14 +39,25 @@ impl Fitted {
     /// Hangs a meter on a line of a world that was started at `start`.
     #[must_use]
     pub fn new(meter: Meter, entry: &MeterEntry, line: &BusEntry, start: At) -> Self {
+        Self::at_rate(meter, entry, Rate::new(line.baud, Parity::Even).unwrap_or_default(), start)
+    }
+
+    fn at_rate(meter: Meter, entry: &MeterEntry, stored: Rate, start: At) -> Self {
         Self {
             meter,
             start,
             delay: Duration::from_millis(entry.answer_delay_ms.into()),
             wake_up_bytes: entry.wake_up_bytes,
-            stored: Rate::new(line.baud, Parity::Even).unwrap_or_default(),
+            stored,
+            registers: entry.unit().zip(entry.modbus.clone()),
             told: None,
         }
+    }
+
+    /// The unit number and the registers of one that speaks Modbus.
+    #[must_use]
+    pub const fn registers(&self) -> Option<&(u8, ModbusEntry)> {
+        self.registers.as_ref()
     }
 
     /// The world's time at a moment of the line.
@@ -55,6 +69,9 @@ impl Fitted {
 
 impl Station for Fitted {
     fn hear(&mut self, now: Moment, request: &Frame<'_>) -> Option<Reply> {
+        if self.registers.is_some() {
+            return None;
+        }
         let reply = self.meter.answer(self.world(now), request)?;
         let held = self.told.map(|(rate, _)| (rate, now));
         let told = reply.new_rate.and_then(|rate| Rate::new(rate.baud(), Parity::Even).ok());
@@ -64,11 +81,34 @@ impl Station for Fitted {
         Some(Reply::new(bytes, self.delay))
     }
 
+    fn hear_rtu(&mut self, now: Moment, question: &[u8]) -> Option<Reply> {
+        let (unit, map) = self.registers.as_ref()?;
+        let (truth, at) = (self.meter.truth(), self.world(now));
+        if question.first() != Some(unit) || !truth.is_powered(at) {
+            return None;
+        }
+        let mut shown = ModbusMeter::new(*unit, self.stored);
+        shown.delay = self.delay;
+        shown.registers = map.held(truth, at);
+        shown.hear_rtu(now, question)
+    }
+
     fn rate(&self, now: Moment) -> Rate {
         match self.told {
             Some((rate, talked_at)) if now.since(talked_at) < RATE_HELD => rate,
             _ => self.stored,
         }
+    }
+}
+
+impl Gateway {
+    /// Makes the meters ready; the gateway counts its moments from `start`.
+    #[must_use]
+    pub fn fit(self, start: At) -> (GatewayEntry, Vec<Shared>) {
+        let hang = |(entry, meter): (MeterEntry, Meter)| {
+            Arc::new(Mutex::new(Fitted::at_rate(meter, &entry, Rate::default(), start)))
+        };
+        (self.entry, self.meters.into_iter().map(hang).collect())
     }
 }
 

@@ -50,6 +50,7 @@ impl Plan {
             seed: self.seed,
             bus: self.lines.clone(),
             terminal: Vec::new(),
+            gateway: Vec::new(),
             meter: meter.collect::<Result<_, _>>()?,
             power_cut: Vec::new(),
         })

@@ -103,6 +103,33 @@ fn what_is_wrong_is_said_with_its_place() {
 }
 
 #[test]
+fn a_meter_of_modbus_has_a_unit_number_a_place_and_known_items() {
+    let register = "register = 1\ntype = \"u32\"\nexponent = -2\n";
+    let meter = |address: &str, bus: &str, item: &str| {
+        format!(
+            "[[meter]]\naddress = \"{address}\"\nbus = \"{bus}\"\n[[meter.modbus.register]]\nitem = \"{item}\"\n{register}"
+        )
+    };
+    let head = "seed = 1\n[[bus]]\nname = \"a\"\n[[gateway]]\nname = \"g\"\ntcp = \"127.0.0.1:0\"\n\
+                [[terminal]]\naddress = \"1100-0001\"\n";
+    let parsed = |meters: &[String]| WorldFile::parse(&format!("{head}{}", meters.concat())).unwrap();
+    let good =
+        parsed(&[meter("7017", "a", "1.8.0"), meter("7017", "g", "1.8.0"), meter("8018", "g", "32.7.0")]);
+    let world = World::build(&good).unwrap();
+    assert_eq!((world.meters().count(), world.gateways[0].meters.len()), (3, 2));
+    assert_eq!(WorldFile::parse(&good.to_text().unwrap()).unwrap(), good);
+    let error = |meters: &[String]| World::build(&parsed(meters)).unwrap_err().to_string();
+    assert!(error(&[meter("7248", "a", "1.8.0")]).contains("no unit number"));
+    assert!(error(&[meter("7017", "a", "1.8.0"), meter("8017", "a", "1.8.0")]).contains("unit number 017"));
+    assert!(error(&[meter("7017", "a", "96.1.0")]).contains("\"96.1.0\" is no item"));
+    assert!(error(&[meter("7017", "1100-0001", "1.8.0")]).contains("cannot be at \"1100-0001\""));
+    let plain = "[[meter]]\naddress = \"1\"\nbus = \"g\"\n".to_owned();
+    assert!(error(&[plain]).contains("cannot be at \"g\""));
+    let doubled = format!("{head}[[gateway]]\nname = \"a\"\ntcp = \"127.0.0.1:0\"\n");
+    assert!(World::build(&WorldFile::parse(&doubled).unwrap()).unwrap_err().to_string().contains("\"a\""));
+}
+
+#[test]
 fn holding_stops_every_register() {
     let mut world = World::build(&plan(10, 3).draw().unwrap()).unwrap();
     let now = sample::at(2026, 11, 21, 10, 0);

@@ -176,6 +176,25 @@ impl RegisterRefusal {
     }
 }
 
+impl RegisterRefusal {
+    /// The same in Chinese, without the code.
+    #[must_use]
+    pub const fn words_zh(self) -> &'static str {
+        match self.0 {
+            1 => "无此功能",
+            2 => "无此寄存器",
+            3 => "寄存器数量不允许",
+            4 => "设备故障",
+            5 => "需要较长时间",
+            6 => "设备忙",
+            8 => "存储损坏",
+            0x0A => "网关无通路",
+            0x0B => "网关未收到应答",
+            _ => "原因未知",
+        }
+    }
+}
+
 impl fmt::Display for RegisterRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match self.0 {

@@ -1,4 +1,4 @@
-//! A frame of a terminal as people read it: every byte with its meaning, one thing to a line.
+//! A frame of a terminal or of Modbus as people read it: every byte with its meaning, one thing to a line.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use gdw1376::explain::Line;
 
 use super::{record, show};
-use crate::explain::{Found, Terminal, cover};
+use crate::explain::{self, Found, Terminal, cover};
 
 const FIXED: Style = Style::new().dimmed();
 const ADDRESS: Style = AnsiColor::Cyan.on_default();
@@ -22,18 +22,26 @@ const ROW: usize = 8;
 pub(super) fn frame(out: &mut impl Write, terminal: &Terminal) -> io::Result<()> {
     let piece = &terminal.piece;
     show::verdict(out, piece.ok, piece.offset, piece.length, piece.preamble)?;
-    writeln!(out, "  {} {}", record::protocol(piece.protocol), piece.direction.unwrap_or("(parts unknown)"))?;
+    let is_modbus = explain::is_modbus(piece.protocol);
+    let unknown = if is_modbus { "(direction unknown)" } else { "(parts unknown)" };
+    writeln!(out, "  {} {}", record::protocol(piece.protocol), piece.direction.unwrap_or(unknown))?;
     if let Some(address) = &piece.address {
-        writeln!(out, "  address     地址       {ADDRESS}{address}{ADDRESS:#}")?;
+        let what = if is_modbus { "unit        单元号     " } else { "address     地址       " };
+        writeln!(out, "  {what}{ADDRESS}{address}{ADDRESS:#}")?;
     }
     if let (Some(control), Some(function)) = (&piece.control, &piece.function) {
         let zh = piece.function_zh.as_deref().unwrap_or_default();
-        writeln!(out, "  control     控制域     {CONTROL}{control}{CONTROL:#}  {function}  {zh}")?;
+        let what = if is_modbus { "function    功能码     " } else { "control     控制域     " };
+        writeln!(out, "  {what}{CONTROL}{control}{CONTROL:#}  {function}  {zh}")?;
     }
     if let (Some(error), Some(kind)) = (&piece.error, piece.error_kind) {
         let zh = piece.error_zh.as_deref().unwrap_or_default();
-        let at = record::error_at(piece).unwrap_or_default();
-        writeln!(out, "  {BAD}wrong  错误{BAD:#}: {kind} at byte {at}: {error}  第{at}字节:{zh}")?;
+        match record::error_at(piece) {
+            Some(at) => {
+                writeln!(out, "  {BAD}wrong  错误{BAD:#}: {kind} at byte {at}: {error}  第{at}字节:{zh}")?
+            }
+            None => writeln!(out, "  {CONTROL}refused  异常应答{CONTROL:#}: {error}  {zh}")?,
+        }
     }
     for (place, shown) in piece.lines.iter().enumerate() {
         let carried = terminal.carried.iter().find(|(line, _)| *line == place);

@@ -15,7 +15,7 @@ pub(super) enum Record<'a> {
     Terminal(Box<TerminalRecord<'a>>),
 }
 
-/// A frame of a terminal, with the keys of a meter's frame and its own.
+/// A frame of a terminal or of Modbus, with the keys of a meter's frame and its own.
 #[derive(Serialize)]
 pub(super) struct TerminalRecord<'a> {
     protocol: &'static str,
@@ -194,10 +194,11 @@ pub(super) fn protocol(name: &'static str) -> &'static str {
     }
 }
 
-/// Which of all bytes is not what it should be, or the first that is missing.
+/// Which of all bytes is not what it should be, or the first that is missing. `None` for a sound frame, which may refuse.
 pub(super) fn error_at(piece: &FramePiece) -> Option<usize> {
     let behind = piece.offset + piece.length;
-    Some(match piece.error_kind? {
+    let kind = piece.error_kind.filter(|_| !piece.ok)?;
+    Some(match kind {
         "checksum" => behind.saturating_sub(2),
         "end byte" => behind.saturating_sub(1),
         "length" => piece.offset + 1,

@@ -1,5 +1,7 @@
 //! What was found on a bus against the archive: meters without a record, records without a meter, what differs.
 
+use std::collections::BTreeSet;
+
 use dlt645::address::MeterAddress;
 
 use super::Found;
@@ -37,13 +39,18 @@ pub(super) enum Finding {
     Clock { seconds: String },
 }
 
-/// Compares what answers on a line with the records of the archive, in the order of addresses.
-pub(super) fn compare(line: &str, found: &[Found], entries: &[ArchiveEntry]) -> Vec<Commissioned> {
+/// Compares what answers on a line with the records of the archive, in the order of addresses. Of meters that speak Modbus
+/// only those that were asked can be missing.
+pub(super) fn compare(
+    line: &str,
+    found: &[Found],
+    entries: &[ArchiveEntry],
+    asked: &BTreeSet<MeterAddress>,
+) -> Vec<Commissioned> {
     let address = |found: &Found| found.address.parse::<MeterAddress>().ok();
     let record = |found: &Found| entries.iter().find(|entry| Some(entry.meter.address) == address(found));
-    // Meters that speak Modbus were not asked.
     let is_here = |entry: &ArchiveEntry| {
-        entry.meter.protocol != MeterProtocol::Modbus
+        (entry.meter.protocol != MeterProtocol::Modbus || asked.contains(&entry.meter.address))
             && matches!(&entry.meter.path, MeterPath::Line { line: own, .. } if own == line)
     };
     let answers =
@@ -212,6 +219,25 @@ pub(super) mod tests {
             installed_at: None,
             first_reading: None,
         }
+    }
+
+    fn compare(line: &str, found: &[Found], entries: &[ArchiveEntry]) -> Vec<Commissioned> {
+        super::compare(line, found, entries, &BTreeSet::new())
+    }
+
+    #[test]
+    fn meters_of_modbus_are_missing_when_they_were_asked() {
+        let modbus = |address: &str| {
+            let mut entry = entry(address, "L1");
+            entry.meter.protocol = MeterProtocol::Modbus;
+            entry
+        };
+        let (one, two, three) = ("000000007001", "000000007002", "000000007003");
+        let entries = [modbus(one), modbus(two), modbus(three)];
+        let answered = Found { edition: "modbus", asset_number: None, fast_seconds: None, ..found(one) };
+        let asked = [one, two].map(|address| address.parse().unwrap()).into();
+        let all = super::compare("L1", &[answered], &entries, &asked);
+        assert_eq!(kinds(&all), [(one, vec![]), (two, vec!["no_answer"])]);
     }
 
     fn kinds(all: &[Commissioned]) -> Vec<(&str, Vec<&'static str>)> {

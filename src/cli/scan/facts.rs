@@ -46,18 +46,22 @@ pub(super) async fn read(
         address: meter.to_string(),
         edition: year(edition),
         baud: rate.baud,
-        parity: match rate.parity {
-            Parity::Even => "8E1",
-            Parity::Odd => "8O1",
-            Parity::None => "8N1",
-        }
-        .to_owned(),
+        parity: bits(rate.parity).to_owned(),
         clock: clock.as_ref().map(|clock| clock.shown.to_string()),
         fast_seconds: clock.as_ref().map(|clock| tenths(clock.offset.fast_us)),
         unit: value.as_ref().and_then(|value| value.unit),
         forward_active: value.and_then(|value| value.value),
         asset_number: asset.filter(|asset| !asset.is_empty()),
     })
+}
+
+/// Data bits, parity and stop bits.
+pub(super) const fn bits(parity: Parity) -> &'static str {
+    match parity {
+        Parity::Even => "8E1",
+        Parity::Odd => "8O1",
+        Parity::None => "8N1",
+    }
 }
 
 /// What an office calls the meter (资产管理编码). [645-2007 A.4]

@@ -146,6 +146,7 @@ mod tests {
             "东区1号线",
             &[found("000000000001"), strange],
             &[entry("000000000001", "东区1号线"), entry("000000000002", "东区1号线")],
+            &std::collections::BTreeSet::new(),
         )
     }
 

@@ -23,6 +23,10 @@ pub(in crate::cli) fn entries(world: &WorldFile) -> Result<Vec<ArchiveEntry>, Cl
         let path = MeterPath::Line { line: entry.bus.clone(), baud: None, parity: None };
         archive_entry(entry, meter, path)
     });
+    let over_tcp = built.gateways.iter().flat_map(|gateway| &gateway.meters).map(|(entry, meter)| {
+        let path = MeterPath::Line { line: entry.bus.clone(), baud: None, parity: None };
+        archive_entry(entry, meter, path)
+    });
     let behind = built.terminals.iter().flat_map(|terminal| {
         let (address, port) = (terminal.entry.address, terminal.habits(built.seed).plc_port);
         (1..).zip(&terminal.meters).map(move |(measuring_point, (entry, meter))| {
@@ -32,7 +36,7 @@ pub(in crate::cli) fn entries(world: &WorldFile) -> Result<Vec<ArchiveEntry>, Cl
             archive_entry(entry, meter, path)
         })
     });
-    Ok(on_lines.chain(behind).collect())
+    Ok(on_lines.chain(over_tcp).chain(behind).collect())
 }
 
 /// Writes the archive file of a world.
@@ -114,12 +118,16 @@ fn meter(entry: &MeterEntry, path: MeterPath) -> Meter {
         EditionName::E2007 | EditionName::Both => MeterProtocol::Dlt2007,
         EditionName::E1997 => MeterProtocol::Dlt1997,
     };
+    let protocol = if entry.modbus.is_some() { MeterProtocol::Modbus } else { protocol };
     let is_large = entry.wiring == WiringName::Three && protocol == MeterProtocol::Dlt2007;
     Meter {
         address: entry.address,
         asset_number: None,
         protocol,
-        profile: is_large.then(|| "645-2007-three-phase".to_owned()),
+        profile: match &entry.modbus {
+            Some(map) => Some(map.profile.clone()).filter(|name| !name.is_empty()),
+            None => is_large.then(|| "645-2007-three-phase".to_owned()),
+        },
         path,
     }
 }

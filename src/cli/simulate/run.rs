@@ -14,8 +14,8 @@ use simulator::fault::{Counts, Injector, Kind, Plan as Faults};
 use simulator::instant::At;
 use simulator::seed::Seed;
 use simulator::serve::{LiveBus, Server};
-use simulator::world::file::{BusEntry, WorldFile};
-use simulator::world::fitted::Shared;
+use simulator::world::file::{BusEntry, GatewayEntry, WorldFile};
+use simulator::world::fitted::{Fitted, Shared};
 use simulator::world::generate::Plan;
 use simulator::world::{World, file, told};
 
@@ -78,12 +78,15 @@ fn moment(text: &str) -> Result<At, String> {
         .ok_or_else(|| format!("{text:?} is no moment: expected 2026-11-21 10:15:00, years 2000 to 2099"))
 }
 
-/// A line that runs.
+/// A line that runs, or a Modbus TCP gateway.
 struct Running {
-    entry: BusEntry,
+    name: String,
+    /// Bits a second; a gateway has none.
+    baud: Option<u32>,
+    is_tcp: bool,
     place: String,
     meters: Vec<Shared>,
-    bus: LiveBus<Shared>,
+    bus: Option<LiveBus<Shared>>,
 }
 
 /// The first line of output.
@@ -93,6 +96,9 @@ struct Start<'a> {
     listen: Vec<&'a str>,
     /// The names of the pseudo-terminals.
     pty: Vec<&'a str>,
+    /// The addresses of the Modbus TCP gateways.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gateways: Vec<&'a str>,
     at: String,
     hold: bool,
     seed: u64,
@@ -108,11 +114,13 @@ struct StartMeter {
     edition: &'static str,
     bus: String,
     listen: String,
-    baud: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baud: Option<u32>,
     at: String,
     values: Vec<StartValue>,
 }
 
+/// A value under its identifier; under its OBIS code where a meter speaks Modbus.
 #[derive(Serialize)]
 pub(super) struct StartValue {
     di: String,
@@ -141,9 +149,26 @@ impl Run {
         }
         let server = Server::new();
         let terminals = self.terminals.start(&server, &mut world, start, &of_terminals, self.unpaced)?;
+        let gateways = std::mem::take(&mut world.gateways);
         let mut lines = Vec::new();
         for (number, (entry, meters)) in (0..).zip(world.fit(start)) {
             lines.push(self.start(&server, number, entry, meters, &faults).await?);
+        }
+        for gateway in gateways {
+            let (GatewayEntry { name, tcp }, meters) = gateway.fit(start);
+            let address = address(&name, &tcp)?;
+            let bound = server.gateway(address, meters.clone()).await;
+            let bound = bound.map_err(|error| {
+                CliError::Failed(format!("gateway {name} at {tcp}: {}", super::super::with_causes(&error)))
+            })?;
+            lines.push(Running {
+                name,
+                baud: None,
+                is_tcp: true,
+                place: bound.to_string(),
+                meters,
+                bus: None,
+            });
         }
         self.tell(out, &lines, &terminals, start, file.seed)?;
         out.flush()?;
@@ -211,7 +236,8 @@ impl Run {
             Bus::new(settings, meters.iter().cloned()).with_faults(Injector::new(faults.of_bus(number)));
         let bus = server.run(bus);
         let place = reach(&bus, &entry).await?;
-        Ok(Running { entry, place, meters, bus })
+        let (baud, is_tcp) = (Some(entry.baud), entry.tcp.is_some());
+        Ok(Running { name: entry.name, baud, is_tcp, place, meters, bus: Some(bus) })
     }
 
     /// Says where the lines listen and what is true.
@@ -224,10 +250,14 @@ impl Run {
         seed: u64,
     ) -> Result<(), CliError> {
         if self.json {
-            let of = |tcp: bool| lines.iter().filter(move |line| line.entry.tcp.is_some() == tcp);
+            let of = |tcp: bool, bus: bool| {
+                let fits = move |line: &&Running| (line.is_tcp, line.bus.is_some()) == (tcp, bus);
+                lines.iter().filter(fits).map(|line| line.place.as_str()).collect()
+            };
             let first = Start {
-                listen: of(true).map(|line| line.place.as_str()).collect(),
-                pty: of(false).map(|line| line.place.as_str()).collect(),
+                listen: of(true, true),
+                pty: of(false, true),
+                gateways: of(true, false),
                 at: stamp(start),
                 hold: self.hold,
                 seed,
@@ -241,7 +271,8 @@ impl Run {
         }
         for line in lines {
             let count = line.meters.len();
-            writeln!(out, "{}  {}  {} baud  {count} meters", line.entry.name, line.place, line.entry.baud)?;
+            let how = line.baud.map_or_else(|| "Modbus TCP".to_owned(), |baud| format!("{baud} baud"));
+            writeln!(out, "{}  {}  {how}  {count} meters", line.name, line.place)?;
             for meter in line.meters.iter().take(SHOWN) {
                 let told = truth(line, meter, start);
                 let forward = told
@@ -258,15 +289,21 @@ impl Run {
         for line in terminals.lines() {
             writeln!(out, "{line}")?;
         }
-        if let Some(line) = lines.iter().find(|line| line.entry.tcp.is_some()) {
-            let address =
-                line.meters.first().map(|meter| truth(line, meter, start).address).unwrap_or_default();
-            let Running { place, entry, .. } = line;
-            writeln!(
-                out,
-                "try: chaobiao read --tcp {place} --baud {} --meter {address} --trace 00010000",
-                entry.baud
-            )?;
+        let of_tcp = lines.iter().filter(|line| line.is_tcp);
+        let firsts = of_tcp.filter_map(|line| Some((line, line.meters.first()?)));
+        if let Some((line, meter)) = firsts.into_iter().next() {
+            let StartMeter { address, edition, .. } = truth(line, meter, start);
+            let Running { place, baud, .. } = line;
+            let how = match (edition, baud) {
+                (MODBUS, Some(baud)) => format!("--baud {baud} --meter {address} --profile MAP.toml --trace"),
+                (MODBUS, None) => {
+                    format!("--framing modbus-tcp --meter {address} --profile MAP.toml --trace")
+                }
+                (_, baud) => {
+                    format!("--baud {} --meter {address} --trace 00010000", baud.unwrap_or_default())
+                }
+            };
+            writeln!(out, "try: chaobiao read --tcp {place} {how}")?;
         }
         writeln!(out, "stop with Ctrl-C")?;
         Ok(())
@@ -280,7 +317,8 @@ impl Run {
         terminals: &terminals::Running,
     ) -> Result<(), CliError> {
         let counts = lines.iter().fold(Counts::default(), |sum, line| {
-            line.bus.with(|bus| bus.faults().map_or(sum, |faults| sum.plus(faults.counts())))
+            let Some(bus) = &line.bus else { return sum };
+            bus.with(|bus| bus.faults().map_or(sum, |faults| sum.plus(faults.counts())))
         });
         let kinds = Kind::ALL.into_iter().map(|kind| (kind.name(), counts.of(kind)));
         let happened = kinds.filter(|(_, count)| *count > 0).chain(terminals.faults());
@@ -312,12 +350,7 @@ async fn reach(bus: &LiveBus<Shared>, entry: &BusEntry) -> Result<String, CliErr
     };
     match (&entry.tcp, &entry.pty) {
         (Some(place), _) => {
-            let address: SocketAddr = place.parse().map_err(|_| {
-                CliError::Usage(format!(
-                    "line {}: {place:?} is no address: expected 127.0.0.1:7001",
-                    entry.name
-                ))
-            })?;
+            let address = address(&entry.name, place)?;
             let bound = bus.listen(address, CLIENTS).await.map_err(|error| failed(place, &error))?;
             Ok(bound.to_string())
         }
@@ -329,24 +362,41 @@ async fn reach(bus: &LiveBus<Shared>, entry: &BusEntry) -> Result<String, CliErr
     }
 }
 
+fn address(line: &str, place: &str) -> Result<SocketAddr, CliError> {
+    place.parse().map_err(|_| {
+        CliError::Usage(format!("line {line}: {place:?} is no address: expected 127.0.0.1:7001"))
+    })
+}
+
+/// What a meter speaks that has registers.
+const MODBUS: &str = "modbus";
+
 /// What is true of a meter at the start.
 fn truth(line: &Running, meter: &Shared, start: At) -> StartMeter {
     let fitted = meter.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let editions = fitted.meter.editions();
-    let values = told::registers(&fitted.meter, start);
     StartMeter {
         address: fitted.meter.address().to_string(),
         edition: match (editions.e2007, editions.e1997) {
+            _ if fitted.registers().is_some() => MODBUS,
             (true, true) => "both",
             (false, true) => "1997",
             _ => "2007",
         },
-        bus: line.entry.name.clone(),
+        bus: line.name.clone(),
         listen: line.place.clone(),
-        baud: line.entry.baud,
+        baud: line.baud,
         at: stamp(start),
-        values: self::values(values),
+        values: shown(&fitted, start),
     }
+}
+
+/// What it shows under its identifiers, or in its registers.
+fn shown(fitted: &Fitted, at: At) -> Vec<StartValue> {
+    let Some((_, map)) = fitted.registers() else { return values(told::registers(&fitted.meter, at)) };
+    let told = map.told(fitted.meter.truth(), at).into_iter();
+    let value = |(di, value, unit)| StartValue { di, value, unit };
+    told.map(value).collect()
 }
 
 /// True values as they are told.

@@ -9,6 +9,7 @@ use dlt645::password::DigitOrder;
 use super::{MeterProfile, RegisterMap, RelayProfile, RelaySwitch, TextOrder};
 use crate::config::fault::{Fault, FaultKind};
 use crate::config::section::{Section, Source};
+use crate::config::{ConfigError, Faults};
 use crate::domain::MeterProtocol;
 
 /// All profiles, each with a name of its own.
@@ -61,6 +62,19 @@ impl Profiles {
         let names: Vec<&str> = profiles.all().map(|profile| profile.name.as_str()).collect();
         section.remark(names.join(", "));
         (profiles, faults)
+    }
+
+    /// The profile of one file alone, besides those that are built in.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says that it cannot be read, or every fault in it.
+    pub fn of_file(file: &Path) -> Result<MeterProfile, ConfigError> {
+        let mut profiles = Self::default();
+        let faults = profiles.add(file);
+        match profiles.0.pop() {
+            Some(profile) if faults.is_empty() => Ok(profile),
+            _ => Err(ConfigError::Faulty(Faults(faults))),
+        }
     }
 
     /// Adds the profile of a file, or says what is wrong with it.

@@ -67,9 +67,9 @@ pub(super) struct ExchangeShown {
     installed: String,
     /// Its asset number.
     asset_number: Option<String>,
-    /// What it speaks: `645-2007`, `645-1997`.
+    /// What it speaks: `645-2007`, `645-1997`, `modbus`.
     protocol: String,
-    /// Its profile; the default of its protocol where it is not given.
+    /// Its profile; the default of its protocol where it is not given. A Modbus meter has none: its register map is named.
     profile: Option<String>,
     /// When, RFC 3339.
     at: String,

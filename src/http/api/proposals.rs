@@ -271,6 +271,18 @@ impl From<ProposalError> for Problem {
                     DoesNotFit::Installed => {
                         ("the meter put in measures another point", "新装的电能表已装在其他计量点")
                     }
+                    DoesNotFit::Profile => (
+                        "there is no register map of that name in the profiles of the configuration",
+                        "配置的表型中没有该名称的寄存器表",
+                    ),
+                    DoesNotFit::Unit => (
+                        "another Modbus meter of the line has that unit number, the last three digits of the address",
+                        "同一线路上已有相同单元号（地址末三位）的 Modbus 表",
+                    ),
+                    DoesNotFit::BehindTerminal => (
+                        "the meter taken out is read through a terminal; Modbus meters are read on lines only",
+                        "拆除的电能表经采集终端抄读；Modbus 表只能接在线路上",
+                    ),
                     DoesNotFit::Review => ("the review is closed", "该复核已处理"),
                     DoesNotFit::Read => {
                         ("a meter that was read was not there then", "有抄表记录的电能表当时不在该计量点")

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::terminal_frame;
 use crate::domain::{Fetch, MeterProtocol, Run};
-use crate::explain::{self, Found, RegisterFrame};
+use crate::explain::{self, Found};
 use crate::http::console::components::{Tone, facts, state, time};
 use crate::http::console::labels;
 use crate::http::console::view::View;
@@ -104,31 +104,8 @@ impl FetchPage {
 
 /// Frames explained, one after the other.
 pub(in crate::http::console) fn frames(view: &View, frames: &[u8], edition: Option<Edition>) -> Markup {
-    if let Some(found) = explain::register_frames(frames) {
-        return html! { @for frame in &found { section.sheet { (register_frame(view, frames, frame)) } } };
-    }
     html! {
         @for found in &explain::pieces(frames, edition) { section.sheet { (found_markup(view, found)) } }
-    }
-}
-
-/// A frame of Modbus: what registers mean is said by the map of the meter, beside the values.
-fn register_frame(view: &View, bytes: &[u8], frame: &RegisterFrame) -> Markup {
-    let bytes = bytes.get(frame.span.clone()).unwrap_or_default();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    let direction =
-        if frame.is_question { view.say("请求", "request") } else { view.say("应答", "response") };
-    html! {
-        h2 { "Modbus " (state(Tone::Good, view.say("完好", "sound"))) }
-        pre { (spaced(&hex)) }
-        (facts(&[
-            (view.say("方向", "Direction"), html! { (direction) }),
-            (view.say("单元号", "Unit"), html! { (frame.unit) }),
-            (view.say("功能码", "Function"), html! { span.code { (format!("{:02X}", frame.function)) } }),
-        ]))
-        @if let Some(code) = frame.refusal {
-            p { (state(Tone::Warn, &format!("{} {code:02X}", view.say("异常应答", "exception")))) }
-        }
     }
 }
 

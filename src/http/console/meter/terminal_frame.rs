@@ -1,10 +1,10 @@
-//! A frame of a terminal explained: every byte with its name, its value and what that means, and the frames it carries.
+//! A frame of a terminal or of Modbus explained: every byte with its name, its value and what that means, and the frames it carries.
 
 use gdw1376::explain::Line;
 use maud::{Markup, html};
 
 use super::fetch::{found_markup, spaced};
-use crate::explain::{Terminal, cover};
+use crate::explain::{self, Terminal, cover};
 use crate::http::console::components::{Tone, facts, state};
 use crate::http::console::view::View;
 use crate::http::console::words::inert;
@@ -12,6 +12,7 @@ use crate::http::console::words::inert;
 /// One frame; bytes that may not be seen are covered.
 pub(super) fn markup(view: &View, terminal: &Terminal) -> Markup {
     let (frame, language) = (&terminal.piece, view.look.language);
+    let is_modbus = explain::is_modbus(frame.protocol);
     let text = |zh: &Option<String>, en: &Option<String>| {
         inert(language.of(zh.as_deref().unwrap_or_default(), en.as_deref().unwrap_or_default()))
     };
@@ -25,12 +26,17 @@ pub(super) fn markup(view: &View, terminal: &Terminal) -> Markup {
         (facts(&[
             (view.say("规约", "Protocol"), html! { (frame.protocol) }),
             (view.say("方向", "Direction"), html! { @match frame.direction {
+                Some("request") if is_modbus => { (view.say("请求", "request")) }
+                Some(_) if is_modbus => { (view.say("应答", "response")) }
                 Some("request") => { (view.say("下行", "down")) }
                 Some(_) => { (view.say("上行", "up")) }
                 None => { "—" }
             } }),
-            (view.say("地址", "Address"), html! { span.code { (frame.address.as_deref().unwrap_or("—")) } }),
-            (view.say("控制域", "Control"), html! { span.code { (frame.control.as_deref().unwrap_or("—")) } }),
+            (
+                if is_modbus { view.say("单元号", "Unit") } else { view.say("地址", "Address") },
+                html! { span.code { (frame.address.as_deref().unwrap_or("—")) } },
+            ),
+            (if is_modbus { view.say("功能码", "Function") } else { view.say("控制域", "Control") }, html! { span.code { (frame.control.as_deref().unwrap_or("—")) } }),
         ]))
         @if frame.error.is_some() { p { (state(Tone::Warn, &text(&frame.error_zh, &frame.error))) } }
         div.scroll { table {

@@ -238,11 +238,11 @@ impl ProposalForm {
                 (self.input("installed", view.say("新装电能表通信地址", "Address of the meter put in"), true))
                 (self.input("asset_number", view.say("新表资产编号", "Its asset number"), false))
                 (field(view.say("规约", "Protocol"), &html! {
-                    select name="protocol" { @for name in ["645-2007", "645-1997"] {
-                        option value=(name) selected[name == protocol] { "DL/T " (name) }
+                    select name="protocol" { @for (name, shown) in PROTOCOLS {
+                        option value=(name) selected[name == protocol] { (shown) }
                     } }
                 }))
-                (self.input("profile", view.say("表型（空为默认）", "Profile (empty: the usual one)"), false))
+                (self.input("profile", view.say("表型（空为默认，Modbus 表必填）", "Profile (empty: the usual one; a Modbus meter needs it)"), false))
                 (self.when(view, "at", view.say("换表时间", "When")))
             }
             table {
@@ -306,6 +306,10 @@ active total), reading, read_by, kind (manual or on-site), remark. It is taken w
 counts for it; nothing takes the place of what the meter froze, and what differs is reviewed.";
 
 const LONGEST_NAME: usize = 100;
+
+/// What the meter put in may speak.
+const PROTOCOLS: [(&str, &str); 3] =
+    [("645-2007", "DL/T 645-2007"), ("645-1997", "DL/T 645-1997"), ("modbus", "Modbus")];
 
 /// Forward active energy, in total and by tariff.
 const USUAL: [&str; 5] = ["1.8.0", "1.8.1", "1.8.2", "1.8.3", "1.8.4"];
