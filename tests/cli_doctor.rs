@@ -4,7 +4,7 @@
 #[expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 #[path = "support/postgres.rs"]
 mod postgres;
-#[expect(clippy::unwrap_used, reason = "a step that fails must end its test")]
+#[expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a step that fails must end its test")]
 #[expect(dead_code, reason = "others need more of it")]
 #[path = "support/simulator.rs"]
 mod simulator;
