@@ -60,13 +60,15 @@ check() {
     fi
 }
 
-# What takes minutes and is worth them on every landing: months of nights, kills, the demonstration, the console in a browser.
+# What takes minutes and is worth them on every landing: months of nights, kills, the demonstration, the console in a browser. All at
+# once, since most of it waits: beside what needs two cores the rest needs half a one.
 long_runs() {
-    step cargo test --locked -p chaobiao --test night --test cli_serve --test cli_demo --test browser -- --ignored --nocapture --skip f43
     side_by_side \
+        "--test night -- --ignored --nocapture --skip f43" \
+        "--test cli_serve --test cli_demo --test browser -- --ignored --nocapture" \
         "--test supply f28 -- --ignored --nocapture" \
         "--test crash -- --ignored --nocapture f26_f27_i21_at_each f30" \
-        "--test database_away -- --ignored --nocapture --skip minute"
+        "--test database_away -- --ignored --nocapture --skip minute --test-threads=4"
 }
 
 nightly() {
