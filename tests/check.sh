@@ -60,15 +60,15 @@ check() {
     fi
 }
 
-# What takes minutes and is worth them on every landing: months of nights, kills, the demonstration, the console in a browser. All at
-# once, since most of it waits: beside what needs two cores the rest needs half a one.
+# What takes minutes and is worth them on every landing: months of nights, and beside them what mostly waits; then the demonstration
+# and the console in a browser, where a person's patience counts.
 long_runs() {
     side_by_side \
         "--test night -- --ignored --nocapture --skip f43" \
-        "--test cli_serve --test cli_demo --test browser -- --ignored --nocapture" \
         "--test supply f28 -- --ignored --nocapture" \
         "--test crash -- --ignored --nocapture f26_f27_i21_at_each f30" \
         "--test database_away -- --ignored --nocapture --skip minute --test-threads=4"
+    step cargo test --locked -p chaobiao --test cli_serve --test cli_demo --test browser -- --ignored --nocapture
 }
 
 nightly() {
