@@ -67,6 +67,7 @@ impl Town {
 }
 
 const HEAD: &str = "[database]\npath = \"unused.db\"\n[profiles]\ndirectory = \".\"\n\
-     [collection]\nstart = \"00:00\"\ndeadline = \"23:59\"\n";
+     [collection]\nstart = \"00:00\"\ndeadline = \"23:59\"\nrepair_days = 0\n\
+     [intervals]\nrepair_days = 1\n";
 /// Meters that need no quiet behind their answers.
 const SWIFT: &str = "name = \"swift\"\nabout = \"needs no quiet\"\n[line]\nquiet_after_answer = \"0ms\"\n";
