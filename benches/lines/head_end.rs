@@ -101,10 +101,11 @@ pub(crate) struct Night {
     pub(crate) exchanges: u64,
     /// A second, slots of curves and registers.
     pub(crate) readings: u64,
-    /// A second, those that brought something.
+    /// In a hundred seconds, those that brought something.
     pub(crate) commits: u64,
-    /// Milliseconds from an answer to its commit: half within, 99 of 100 within, all within.
-    pub(crate) durable: [i64; 3],
+    /// Milliseconds from the last answer of a visit to its commit: half within, 99 of 100 within, all within; and from the
+    /// answer that waited longest for the rest of its visit.
+    pub(crate) durable: [i64; 4],
 }
 
 /// A night of all meters into a new database.
@@ -128,16 +129,19 @@ pub(crate) async fn night(town: &Town, cluster: &Cluster) -> Night {
     store.close().await;
     let mut direct = PgConnection::connect(&url).await.unwrap();
     let (readings, commits): (i64, i64) = sqlx::query_as(COUNTS).fetch_one(&mut direct).await.unwrap();
-    let (half, most, all): (i64, i64, i64) = sqlx::query_as(DURABLE).fetch_one(&mut direct).await.unwrap();
+    let durable: (i64, i64, i64, i64) = sqlx::query_as(DURABLE).fetch_one(&mut direct).await.unwrap();
     direct.close().await.unwrap();
     let rate = |count: i64| a_second(usize::try_from(count).unwrap(), time);
-    Night { exchanges, readings: rate(readings), commits: rate(commits), durable: [half, most, all] }
+    Night { exchanges, readings: rate(readings), commits: rate(commits * 100), durable: durable.into() }
 }
 
 const COUNTS: &str = "SELECT (SELECT count(*) FROM register_ledger) + \
     (SELECT coalesce(sum(cardinality(v) - cardinality(array_positions(v, NULL))), 0) FROM interval_day), \
     (SELECT count(DISTINCT xmin::text) FROM meter_fetch)";
 
+/// A visit is judged as a whole and kept so: its last answer tells how long that took. `each` answer waits for the rest of its
+/// visit, too.
 const DURABLE: &str = "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY late), percentile_disc(0.99) WITHIN GROUP (ORDER BY late), \
-    max(late) FROM (SELECT (extract(epoch FROM pg_xact_commit_timestamp(xmin) - instant(collected_at)) * 1000)::bigint AS late \
-    FROM meter_fetch) AS all_of_them";
+    max(late), max(each) FROM (SELECT min(late) AS late, max(late) AS each FROM (SELECT meter_id, xmin::text AS kept, \
+    (extract(epoch FROM pg_xact_commit_timestamp(xmin) - instant(collected_at)) * 1000)::bigint AS late FROM meter_fetch) AS answers \
+    GROUP BY meter_id, kept) AS visits";

@@ -95,11 +95,13 @@ async fn durable() {
     let town = Town::at(9600, lines).await;
     let night = head_end::night(&town, cluster).await;
     println!(
-        "# From the last byte of an answer to durable, {lines} lines at 9600 in their night, PostgreSQL"
+        "# From the last answer of a visit to durable, {lines} lines at 9600 in their night, PostgreSQL"
     );
-    println!("readings {} a second, commits {} a second (goal: at most 10)", night.readings, night.commits);
-    let [half, most, all] = night.durable;
+    let commits = hundredths(night.commits);
+    println!("readings {} a second, commits {commits} a second (goal: at most 10)", night.readings);
+    let [half, most, all, each] = night.durable;
     println!("half within {half} ms, 99 of 100 within {most} ms (goal 250), all within {all} ms");
+    println!("the answer that waited longest for the rest of its visit: {each} ms");
 }
 
 /// Prints the median with what is around it, and which part it is of the limit; gives the median.
