@@ -110,8 +110,8 @@ impl SettingsPage {
     fn site(&self, view: &View) -> Markup {
         html! { section.sheet {
             h2 { (view.say("运行概况", "What runs here")) }
+            p { (self.serving(view)) }
             (facts(&[
-                (view.say("本实例", "This instance"), self.serving(view)),
                 (view.say("程序版本", "Version"), html! { (env!("CARGO_PKG_VERSION")) }),
                 (view.say("主站时间", "Time here"), time(view.now)),
                 (view.say("电能表", "Meters"), html! { (self.meters) }),
