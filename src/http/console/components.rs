@@ -111,6 +111,17 @@ pub fn field(name: &str, input: &Markup) -> Markup {
     html! { label.field { span { (name) } (input) } }
 }
 
+/// What a form asks for that takes the second factor of whoever sends it.
+#[must_use]
+pub fn second_factor(view: &View) -> Markup {
+    field(
+        view.say("动态口令（双因素）", "Code of your second factor"),
+        &html! {
+            input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
+        },
+    )
+}
+
 /// What every form that changes something must send.
 #[must_use]
 pub fn token(view: &View) -> Markup {

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::{ICON, SCRIPT, STYLE};
-use super::components::{field, time, token};
+use super::components::{field, second_factor, time, token};
 use super::table::escaped;
 use super::view::{Look, Stop, Theme, Told, View};
 use super::words::{Language, Phrase, inert};
@@ -163,9 +163,7 @@ fn stop(view: &View) -> Markup {
                 @if view.may(Action::LiftStop) {
                     form method="post" action="/stop/lift" {
                         (token(view))
-                        (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
-                            input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
-                        }))
+                        (second_factor(view))
                         button { (view.say("同意解除（需两人）", "Agree to lift (two persons)")) }
                     }
                 }
@@ -191,9 +189,7 @@ fn lost(view: &View) -> Markup {
             @if view.may(Action::AcknowledgeLoss) {
                 form method="post" action="/stop/acknowledge" {
                     (token(view))
-                    (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
-                        input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
-                    }))
+                    (second_factor(view))
                     button { (view.say("已核对，确认缺失", "I have looked into it")) }
                 }
             }

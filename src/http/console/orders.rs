@@ -11,7 +11,7 @@ pub(super) mod tests;
 
 use maud::{Markup, html};
 
-use super::components::{Tone, facts, field, state, time, token};
+use super::components::{Tone, facts, second_factor, state, time, token};
 use super::labels;
 use super::table::{Asked, Column, Table};
 use super::view::View;
@@ -111,9 +111,7 @@ impl OrdersPage {
                     form method="post" action="/stop/lift" {
                         (token(view))
                         input type="hidden" name="kind" value=(kind.name());
-                        (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
-                            input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
-                        }))
+                        (second_factor(view))
                         button { (view.say("同意解除", "Agree to lift")) }
                     }
                 }
@@ -327,9 +325,7 @@ impl OrderPage {
                         "You approve exactly what stands above; any later change makes the approval void.")) }
                     (token(view))
                     input type="hidden" name="seen" value=(self.order.hash);
-                    (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
-                        input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
-                    }))
+                    (second_factor(view))
                     button.danger { (view.say("同意执行", "Approve")) }
                 }
             }

@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use super::components::{Tone, facts, field, state, time, token};
+use super::components::{Tone, facts, second_factor, state, time, token};
 use super::handlers::{answer, answer_as};
 use super::table::{Asked, Column, Table, escaped};
 use super::typed::{Typed, refused};
@@ -367,9 +367,7 @@ impl ProposalPage {
                     "确认后立即按上面所列内容变更，并记入审计日志；结算随之重算。",
                     "What stands above is changed at once and entered in the audit log; settlements follow.")) }
                 (token(view))
-                (field(view.say("动态口令（双因素）", "Code of your second factor"), &html! {
-                    input name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" required;
-                }))
+                (second_factor(view))
                 button { (view.say("确认变更", "Confirm")) }
             }
             form.no-print method="post" action={ "/proposals/" (id) "/refuse" } {
