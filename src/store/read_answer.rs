@@ -4,7 +4,7 @@ use super::error::StoreError;
 use super::read_job::is_waiting;
 use super::sql::{Kind, Rows, Table};
 use super::{Store, code};
-use crate::domain::{Coded, Id, Meter, MissingCause, Moment, ReadAnswer, ReadJob};
+use crate::domain::{Coded, Id, Meter, MissingCause, Moment, ReadAnswer, ReadJob, ReadValue};
 
 impl Store {
     /// Adds answers behind those that a meter of a job has; false when the meter had ended, and nothing was kept.
@@ -66,8 +66,10 @@ type Row = (i64, String, Option<i64>, Option<i64>, i64, Vec<u8>, String, Option<
 
 fn answer(row: Row) -> Result<ReadAnswer, StoreError> {
     let (group, data_id, from, until, is_doubtful, frames, content, cause, detail) = row;
-    let values = serde_json::from_str(&content)
+    let mut values: Vec<ReadValue> = serde_json::from_str(&content)
         .map_err(|_| StoreError::Unknown { list: "values of an answer", found: content })?;
+    // The first version kept the filling of what the meter marked as none.
+    values.iter_mut().filter(|value| value.absent.is_some()).for_each(|value| value.value = None);
     let cause: Option<MissingCause> = cause.map(|cause| code("cause", cause)).transpose()?;
     Ok(ReadAnswer {
         group: code("read_group", group)?,

@@ -139,7 +139,8 @@ fn judge_values(town: &Town, meter: MeterAddress, answer: &ReadAnswer) {
                 assert!((tenths - offset * 10).abs() <= 20, "{tenths} tenths, and it is {offset} s fast");
             }
             ReadGroup::Status => assert!(!value.bits.is_empty(), "every bit has a name: {value:?}"),
-            _ => assert!(value.value.is_some() || value.absent.is_some(), "{value:?}"),
+            // What the meter marked as none is no value, and says why.
+            _ => assert_ne!(value.value.is_some(), value.absent.is_some(), "{value:?}"),
         }
     }
 }

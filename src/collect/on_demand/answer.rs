@@ -146,8 +146,8 @@ fn of_shown(shown: ShownValue, at: Option<&str>) -> ReadValue {
     ReadValue {
         name: shown.name,
         name_zh: shown.name_zh,
-        // What is in no table is shown as it came.
-        value: shown.value.or(shown.raw),
+        // What is in no table is shown as it came; what the meter marked as none is no value.
+        value: shown.value.or_else(|| shown.raw.filter(|_| shown.absent.is_none())),
         unit: shown.unit.map(text),
         item: shown.item,
         meter_time: shown.at.or_else(|| at.map(str::to_owned)),
