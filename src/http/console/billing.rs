@@ -93,6 +93,8 @@ impl BillingPage {
                         b { (grouped(*count)) }
                         (labels::outbox_state(*of, view.look.language)) " "
                         span { (inert(receiver)) }
+                        small { @if matches!(of, OutboxState::Delivered | OutboxState::Superseded) { " " (self.day) }
+                            @else { " " (view.say("全部日期", "all days")) } }
                     }
                 }
                 @if self.counts.is_empty() {

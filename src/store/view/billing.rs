@@ -84,8 +84,7 @@ impl Store {
     /// [`StoreError`] when the database does not answer or holds what this version does not know.
     pub async fn push_counts(&self, day: Day) -> Result<Vec<PushCount>, StoreError> {
         let mut reading = self.read("counting what billing was given").await?;
-        let args = [day.start().into(), day.previous().start().into()];
-        let rows: Vec<(String, i64, i64)> = reading.rows(COUNTS, &args).await?;
+        let rows: Vec<(String, i64, i64)> = reading.rows(COUNTS, &[day.start().into()]).await?;
         let count = |(receiver, state, count)| {
             let count = u64::try_from(count).unwrap_or(0);
             Ok(PushCount { receiver, state: code("outbox_state", state)?, count })
@@ -212,9 +211,9 @@ fn review(row: ReviewRow) -> Result<ReviewLine, StoreError> {
     })
 }
 
-/// Counted by triggers.
+/// Counted by triggers. What is done is counted for the day whose versions are listed: [`PUSHES`] has the same instant.
 const COUNTS: &str = "SELECT receiver, state, CAST(sum(versions) AS bigint) FROM outbox_count \
-    WHERE versions > 0 AND (state IN (1, 2, 5) OR at IN ($1, $2)) GROUP BY 1, 2 ORDER BY 1, 2";
+    WHERE versions > 0 AND (state IN (1, 2, 5) OR at = $1) GROUP BY 1, 2 ORDER BY 1, 2";
 
 /// All of a day, in the order of their points.
 static PUSHES: LazyLock<Sql> =
