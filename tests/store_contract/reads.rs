@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use chaobiao::domain::access::{Acting, Regions, Role};
-use chaobiao::domain::{Id, Meter, MissingCause, Moment, ReadAnswer, ReadGroup, ReadState, ReadValue};
+use chaobiao::domain::{
+    Id, Meter, MissingCause, Moment, ReadAnswer, ReadBits, ReadGroup, ReadState, ReadValue,
+};
+use chaobiao::store::view::RelaySource;
 use chaobiao::store::{NewReads, Submitted};
 use dlt645::address::MeterAddress;
 
@@ -162,6 +165,57 @@ async fn i19_meters_of_a_read_job_that_end_at_once_end_it_once() {
             ended.into_iter().filter(|ended| ended.as_ref().unwrap().as_ref().unwrap().state.has_ended());
         assert_eq!(last.count(), 1);
         assert_eq!(store.read_job(job.id).await.unwrap().unwrap().state, ReadState::Done);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_relay_is_known_by_the_newest_answer_that_is_surely_new() {
+    on_both(async |fresh| {
+        let (store, by, meters) = (&fresh.store, acting(1), meters(1));
+        let Submitted::New(job) = store.submit_reads(&new(&by, &meters, None), now()).await.unwrap() else {
+            panic!("no job")
+        };
+        let meter = Id::<Meter>::new(1);
+        assert_eq!(store.relay_seen(meter).await.unwrap(), None);
+        let at = |seconds| now().plus(Duration::from_secs(seconds));
+        let told = |open, is_doubtful, seconds| {
+            let bits = ReadBits { bit: 4, value: open, ..ReadBits::default() };
+            ReadAnswer {
+                group: ReadGroup::Status,
+                data_id: "04000503".to_owned(),
+                given: Some((at(seconds), at(seconds))),
+                is_doubtful,
+                values: vec![ReadValue { bits: vec![bits], ..ReadValue::default() }],
+                ..answer(None)
+            }
+        };
+        let answers = [told(0, false, 2), told(1, false, 5), told(0, true, 9)];
+        store.add_read_answers(job.id, meter, &answers).await.unwrap();
+        let seen = store.relay_seen(meter).await.unwrap().unwrap();
+        assert!(seen.word.is_open());
+        assert_eq!((seen.at, seen.source), (at(5), RelaySource::Read(job.id)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_meter_marked_as_none_is_no_value_in_older_answers_either() {
+    on_both(async |fresh| {
+        let (store, by, meters) = (&fresh.store, acting(1), meters(1));
+        let Submitted::New(job) = store.submit_reads(&new(&by, &meters, None), now()).await.unwrap() else {
+            panic!("no job")
+        };
+        let value = ReadValue {
+            value: Some("ffff".to_owned()),
+            absent: Some("filled with FF".to_owned()),
+            ..ReadValue::default()
+        };
+        let older = ReadAnswer { values: vec![value], ..answer(None) };
+        store.add_read_answers(job.id, Id::new(1), &[older]).await.unwrap();
+        let kept = store.read_answers(job.id, Id::new(1)).await.unwrap();
+        assert_eq!(kept[0].values[0].value, None);
+        assert!(kept[0].values[0].absent.is_some());
     })
     .await;
 }

@@ -34,6 +34,7 @@ pub use known::{ArrearsRecord, IdentityRecord, NoticeKept, PaymentRecord, PointE
 pub use list::{ApprovalRecord, NoticeRecord, OrderFilter, OrderRecord, OrderView, PointRecord};
 pub use order::{Limits, Submitted};
 pub use preview::HoldEnd;
+pub(in crate::store) use preview::word as status_word_3;
 pub use protection::{CalendarEntry, ProtectionEntry, ProtectionRecord};
 pub use report::CutsAsked;
 pub(super) use restored::quiet_orders;

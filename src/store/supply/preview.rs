@@ -61,7 +61,7 @@ impl Store {
 }
 
 /// Status word 3 among the words of a meter.
-fn word(words: &str) -> Option<StatusWord3> {
+pub(in crate::store) fn word(words: &str) -> Option<StatusWord3> {
     let words: serde_json::Value = serde_json::from_str(words).ok()?;
     let text = words.get("04000503")?.as_str()?;
     u16::from_str_radix(text, 16).ok().map(StatusWord3::from_bits)

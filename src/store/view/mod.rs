@@ -9,6 +9,7 @@ mod loss;
 mod meters;
 mod night;
 mod overdue;
+mod relay;
 
 pub use billing::{Push, PushCount, PushPlace, ReviewLine};
 pub use events::{EventLine, EventPlace, EventsAsked};
@@ -16,6 +17,7 @@ pub use loss::{AreaFlow, Flow};
 pub use meters::{MeterLine, MeterPlace, MeterSheet, MeterSort, MetersAsked, Stay};
 pub use night::{MissingLine, NightGroup};
 pub use overdue::OverdueLine;
+pub use relay::{RelaySeen, RelaySource};
 
 use crate::domain::access::Regions;
 

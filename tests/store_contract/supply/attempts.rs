@@ -5,6 +5,7 @@ use chaobiao::domain::supply::{Objection, OrderEvent, OrderKind, OrderState};
 use chaobiao::domain::{AlarmKind, AuditEntry};
 use chaobiao::store::AuditFilter;
 use chaobiao::store::supply::{AttemptOutcome, BeforeRecord, Intended, Intent, OrderFilter, Seen};
+use chaobiao::store::view::RelaySource;
 
 use super::ready::{HOUR, acting, cut, restore};
 use super::steps::{armed, intend, look, state};
@@ -54,6 +55,8 @@ async fn a_cut_goes_its_way_and_everything_is_kept() {
         let view = store.supply_order(id, &Regions::All).await.unwrap().unwrap();
         assert_eq!((view.points[0].state, view.points[0].proof.as_str()), (OrderState::VerifiedOpen, "open"));
         assert_eq!((view.approvals.len(), view.attempts.len(), view.notices.len()), (1, 1, 3));
+        let relay = store.relay_seen(view.points[0].ordered.meter).await.unwrap().unwrap();
+        assert_eq!((relay.word.bits(), relay.at, relay.source), (0x50, later, RelaySource::Order(id)));
         assert_eq!(store.next_due().await.unwrap(), None);
         let listed = store.supply_orders(&OrderFilter::default(), &Regions::All, i64::MAX, 10).await.unwrap();
         let nowhere = Regions::Areas(vec![]);
