@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Words;
+
 /// A key and what holds for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
@@ -11,8 +13,8 @@ pub struct Effective {
     pub key: &'static str,
     /// The value as the file would have it; `None` where there is none.
     pub value: Option<String>,
-    /// What may stand here, in English.
-    pub expected: String,
+    /// What may stand here.
+    pub expected: Words,
     /// Whether the file leaves it out.
     pub is_default: bool,
     /// What else is to be known, such as what stands in a file that the value names; never a secret.

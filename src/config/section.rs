@@ -233,7 +233,7 @@ impl<'a> Section<'a> {
             section: self.name.clone(),
             key,
             value: value.map(T::show),
-            expected: limit.words().en,
+            expected: limit.words(),
             is_default,
             remark: None,
         });

@@ -58,9 +58,9 @@ fn judge(text: &str, effective: &[Effective]) {
         };
         let comment = &shown.comment;
         assert!(
-            comment.contains(&limits(&effective.expected)),
+            comment.contains(&limits(&effective.expected.en)),
             "{name}: {} lack in {comment}",
-            effective.expected
+            effective.expected.en
         );
         assert!(!comment.is_ascii(), "{name} is not explained in Chinese: {comment}");
         match &effective.value {

@@ -217,8 +217,8 @@ impl SettingsPage {
             Column::new("remark", "备注", "Remark", |value: &Effective, _| {
                 value.remark.clone().unwrap_or_default()
             }),
-            Column::new("expected", "允许值", "What may stand here", |value: &Effective, _| {
-                value.expected.clone()
+            Column::new("expected", "允许值", "What may stand here", |value: &Effective, language| {
+                language.words(&value.expected).to_owned()
             }),
         ];
         let caption =
@@ -279,13 +279,14 @@ fn between(least: u64, most: u64, language: Language) -> String {
 
 #[cfg(test)]
 pub(crate) fn sample(asked: Asked) -> SettingsPage {
+    use crate::config::Words;
     use crate::domain::CustomerClass;
     use crate::domain::supply::DatedTerms;
     let effective = |section: &str, key: &'static str, value: Option<&str>, is_default| Effective {
         section: section.to_owned(),
         key,
         value: value.map(str::to_owned),
-        expected: "anything".to_owned(),
+        expected: Words::of("anything", "任意"),
         is_default,
         remark: None,
     };
@@ -330,6 +331,7 @@ mod tests {
             "待确认，未生效",
             "朝阳3号台区",
             "7 天 – 15 天",
+            "任意",
         ] {
             assert!(zh.contains(part), "{part}: {zh}");
         }
