@@ -1,6 +1,6 @@
 //! What messages say to people: Chinese first, English second.
 
-use crate::domain::{Coded, Moment, Severity};
+use crate::domain::{Coded, Moment, Severity, subject_zh};
 use crate::store::alarm::{AlarmRecord, Message, Tells};
 
 /// As many messages, from the first on, as fit into so many bytes, and how many they are; one at least.
@@ -80,15 +80,6 @@ fn inert(text: &str) -> String {
     shown.filter(|letter| !letter.is_control()).take(LONGEST).collect()
 }
 
-/// A subject with its first word in Chinese.
-pub(super) fn subject_zh(subject: &str) -> String {
-    let (first, rest) = subject.split_once(' ').unwrap_or((subject, ""));
-    match WORDS.iter().find(|(en, _)| *en == first) {
-        Some((_, zh)) => format!("{zh}{rest}"),
-        None => subject.to_owned(),
-    }
-}
-
 /// An alarm as a program takes it.
 pub(super) fn json(message: &Message) -> serde_json::Value {
     let AlarmRecord {
@@ -115,22 +106,6 @@ pub(super) fn json(message: &Message) -> serde_json::Value {
 
 /// How many characters of a subject or a detail are told: two languages of it fit into the shortest message of a robot.
 const LONGEST: usize = 80;
-
-const WORDS: &[(&str, &str)] = &[
-    ("account", "账号"),
-    ("batch", "批次"),
-    ("channel", "通道"),
-    ("clock", "时钟"),
-    ("disk", "磁盘"),
-    ("line", "线路"),
-    ("meter", "电表"),
-    ("night", "夜间采集"),
-    ("order", "工单"),
-    ("point", "计量点"),
-    ("receiver", "接收方"),
-    ("site", "全站"),
-    ("terminal", "终端"),
-];
 
 #[cfg(test)]
 pub(super) mod tests {

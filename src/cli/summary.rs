@@ -9,7 +9,7 @@ use serde_json::json;
 use super::CliError;
 use crate::app::HandedOff;
 use crate::collect::NightReport;
-use crate::domain::{Coded, MissingCause, RunOutcome};
+use crate::domain::{Coded, MissingCause, RunOutcome, detail_zh};
 use crate::store::{Store, StoreError};
 
 /// What a night brought.
@@ -84,7 +84,8 @@ impl Summary {
         line(out, "meters read", "实抄", self.read.to_string())?;
         line(out, "meters missing", "漏抄", self.missing.len().to_string())?;
         for (address, cause, detail) in self.missing.iter().take(MOST) {
-            writeln!(out, "    {address}  {}  {}  {detail}", cause.name(), cause.name_zh())?;
+            let (name, zh) = (cause.name(), cause.name_zh());
+            writeln!(out, "    {address}  {name}  {detail}  {zh}  {}", detail_zh(detail))?;
         }
         if self.missing.len() > MOST {
             writeln!(
@@ -128,7 +129,7 @@ impl Summary {
             .missing
             .iter()
             .map(|(address, cause, detail)| {
-                json!({"meter": address, "cause": cause.name(), "cause_zh": cause.name_zh(), "detail": detail})
+                json!({"meter": address, "cause": cause.name(), "cause_zh": cause.name_zh(), "detail": detail, "detail_zh": detail_zh(detail)})
             })
             .collect();
         json!({

@@ -36,6 +36,8 @@ mod again;
 mod ask;
 mod budget;
 mod collector;
+#[cfg(test)]
+mod details;
 mod identifier;
 mod interpret;
 mod judge;

@@ -37,7 +37,7 @@ async fn an_alarm_is_acknowledged_once_by_the_form_and_leads_back() {
     let path = format!("/alarms/{id}/acknowledge");
     assert!(page(&town, "/alarms", &town.li).await.contains(&format!("action=\"{path}\"")));
     let far = &town.elsewhere[0];
-    assert!(!page(&town, "/alarms", far).await.contains("order 7"), "it is of another region");
+    assert!(!page(&town, "/alarms", far).await.contains("工单7"), "it is of another region");
     let fields = [("note", "在查"), ("back", "/alarms?which=new")];
     assert_eq!(town.rig.form(&path, Some(far), &fields).await.status, StatusCode::NOT_FOUND);
     let mut told = town.rig.services.changes.follow();

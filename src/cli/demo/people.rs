@@ -151,7 +151,7 @@ async fn enter_notice(
         point: site.point_id,
         kind,
         given_at,
-        how: "送达签收 by hand".to_owned(),
+        how: "送达签收".to_owned(),
         given_by: OPERATOR.to_owned(),
     };
     let entered: Result<(), SupplyError> = store.enter_notices(acting, &[notice], now).await;

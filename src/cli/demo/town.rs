@@ -111,7 +111,7 @@ fn draw(demo: &Demo) -> Result<WorldFile, CliError> {
     let meters = usize::try_from(demo.meters).unwrap_or(usize::MAX);
     let lines = meters.div_ceil(METERS_A_LINE).clamp(1, MOST_LINES);
     let line = |number: usize| BusEntry {
-        name: format!("line {number}"),
+        name: format!("{number}号线"),
         // The last one is on a pseudo-terminal, when there are several.
         tcp: (number < lines || lines == 1).then(|| SocketAddr::new(demo.listen, 0).to_string()),
         pty: None,

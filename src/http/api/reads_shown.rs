@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::accounts::ListMeta;
 use crate::channel;
 use crate::collect::on_demand::{Asking, LiveRead, MeterStatus};
-use crate::domain::{Coded, Moment, ReadAnswer, ReadGroup, ReadJob};
+use crate::domain::{Coded, Moment, ReadAnswer, ReadGroup, ReadJob, detail_zh};
 use crate::explain::{RegisterFrame, register_frames};
 
 /// A job.
@@ -50,6 +50,8 @@ pub(super) struct ReadMeterShown {
     cause_zh: Option<&'static str>,
     /// What more is to be said of it.
     detail: Option<String>,
+    /// The same in Chinese.
+    detail_zh: Option<String>,
     /// Since when it stands so, RFC 3339.
     changed_at: String,
     /// How many meters of its line have their turn before it; `null` when it is being asked or has ended.
@@ -96,6 +98,8 @@ pub(super) struct AnswerShown {
     cause_zh: Option<&'static str>,
     /// What more is to be said of that.
     detail: Option<String>,
+    /// The same in Chinese.
+    detail_zh: Option<String>,
     /// What it says, value by value, each beside the last value of the same item known before.
     #[schema(value_type = Vec<Object>)]
     values: Vec<serde_json::Value>,
@@ -193,6 +197,7 @@ pub(super) fn meter(status: MeterStatus) -> ReadMeterShown {
         state_zh: read.state.name_zh(),
         cause: read.cause.map(Coded::name),
         cause_zh: read.cause.map(|cause| cause.name_zh()),
+        detail_zh: read.detail.as_deref().map(detail_zh),
         detail: read.detail,
         changed_at: read.changed_at.to_string(),
         position,
@@ -213,6 +218,7 @@ pub(super) fn answer(answer: ReadAnswer, now: Moment) -> AnswerShown {
         is_doubtful: answer.is_doubtful,
         cause: cause.map(Coded::name),
         cause_zh: cause.map(|cause| cause.name_zh()),
+        detail_zh: detail.as_deref().map(detail_zh),
         detail,
         values: answer.values.iter().filter_map(|value| serde_json::to_value(value).ok()).collect(),
         frames,

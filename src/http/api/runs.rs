@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::accounts::ListMeta;
 use super::reads::next_cursor;
 use crate::domain::access::Action;
-use crate::domain::{Coded, Id, Run};
+use crate::domain::{Coded, Id, Run, detail_zh};
 use crate::http::reread::{Missed, read_again};
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Given, Problem, Services};
@@ -106,6 +106,8 @@ struct MissingShown {
     cause_zh: String,
     /// What more is to be said.
     detail: Option<String>,
+    /// The same in Chinese.
+    detail_zh: Option<String>,
     /// Since when it is known, RFC 3339.
     since: String,
 }
@@ -259,6 +261,7 @@ fn line(line: MissingLine) -> MissingShown {
         line: line.line,
         cause: line.cause.name().to_owned(),
         cause_zh: line.cause.name_zh().to_owned(),
+        detail_zh: line.detail.as_deref().map(detail_zh),
         detail: line.detail,
         since: line.since.to_string(),
     }

@@ -259,12 +259,16 @@ fn columns() -> Vec<Column<Row>> {
         Column::new("what", "内容", "What", |(alarm, _): &Row, language| {
             language.of(alarm.kind.says_zh(), alarm.kind.says()).to_owned()
         }),
-        Column::new("subject", "对象", "Of what", |(alarm, _): &Row, _| alarm.subject.clone()).shown(
-            |(alarm, _), view| match alarm.order.filter(|_| view.may(Action::SeeCustomers)) {
-                Some(order) => html! { a href={ "/orders/" (order) } { (inert(&alarm.subject)) } },
-                None => html! { (inert(&alarm.subject)) },
-            },
-        ),
+        Column::new("subject", "对象", "Of what", |(alarm, _): &Row, language| {
+            language.subject(&alarm.subject)
+        })
+        .shown(|(alarm, _), view| {
+            let subject = inert(&view.look.language.subject(&alarm.subject));
+            match alarm.order.filter(|_| view.may(Action::SeeCustomers)) {
+                Some(order) => html! { a href={ "/orders/" (order) } { (subject) } },
+                None => html! { (subject) },
+            }
+        }),
         Column::new("detail", "说明", "Detail", |(alarm, _): &Row, language| {
             language.of(&alarm.detail_zh, &alarm.detail).to_owned()
         }),

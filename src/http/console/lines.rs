@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::components::{Tone, bar, grouped, lasting, percent, state};
-use super::table::{Asked, Column, Table};
+use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
-use super::words::{Language, Phrase};
+use super::words::{Language, Phrase, inert};
 use crate::channel::{Lane, LinePhase, Tally};
 
 /// What the page is called.
@@ -27,6 +27,8 @@ pub struct LinesPage {
 pub struct LineLine {
     /// Its name.
     pub name: String,
+    /// Whether it is a terminal and no line of the configuration.
+    pub is_terminal: bool,
     /// Meters on it.
     pub meters: u64,
     /// What it is about, and for how many seconds; `None` for a line that is archived and not configured.
@@ -55,13 +57,16 @@ impl LinesPage {
     /// The page without what is around it.
     #[must_use]
     pub fn markup(&self, view: &View) -> Markup {
-        let up = self.lines.iter().filter(|line| matches!(line.phase, Some((LinePhase::Up, _)))).count();
+        let is_up = |line: &&LineLine| matches!(line.phase, Some((LinePhase::Up, _)));
+        let lines = self.lines.iter().filter(|line| !line.is_terminal);
+        let terminals = self.lines.iter().filter(|line| line.is_terminal);
         html! {
             ul.tiles {
-                li.tile { b { (up) " / " (self.lines.len()) } span { (view.say("线路在线", "lines up")) } }
+                li.tile { b { (lines.clone().filter(is_up).count()) " / " (lines.count()) } span { (view.say("线路在线", "lines up")) } }
                 li.tile { b { (grouped(self.lines.iter().map(LineLine::waiting).sum())) }
                     span { (view.say("排队任务", "jobs that wait")) } }
-                li.tile { b { a href="/terminals" { (self.terminals) } } span { (view.say("终端", "terminals")) } }
+                li.tile { b { a href="/terminals" { (terminals.filter(is_up).count()) " / " (self.terminals) } }
+                    span { (view.say("终端在用", "terminals in use")) } }
             }
             (self.lines(view).markup(view))
         }
@@ -82,7 +87,13 @@ impl LinesPage {
 
 fn columns() -> Vec<Column<LineLine>> {
     let mut columns = vec![
-        Column::new("name", "线路", "Line", |line: &LineLine, _| line.name.clone()),
+        Column::new("name", "线路", "Line", |line: &LineLine, _| line.name.clone()).shown(|line, _| {
+            html! { @if line.is_terminal { a href={ "/terminals/" (escaped(&line.name)) } { (inert(&line.name)) } }
+                @else { (inert(&line.name)) } }
+        }),
+        Column::new("kind", "类别", "Kind", |line: &LineLine, language| {
+            if line.is_terminal { language.of("终端", "terminal") } else { language.of("线路", "line") }.to_owned()
+        }),
         Column::new("phase", "状态", "State", |line: &LineLine, language| phase(line, language).1)
             .shown(|line, view| {
                 let (tone, words) = phase(line, view.look.language);
@@ -162,7 +173,10 @@ fn phase(line: &LineLine, language: Language) -> (Tone, String) {
         LinePhase::Stopped => (Tone::Quiet, language.of("已停", "stopped")),
     };
     let reason = match phase {
-        LinePhase::Down { reason } => format!(" ({reason})"),
+        LinePhase::Down { reason } => match language {
+            Language::Chinese => format!("（{}）", language.detail(reason)),
+            Language::English => format!(" ({})", reason.replace('_', " ")),
+        },
         _ => String::new(),
     };
     (tone, format!("{words}{reason} {}", lasting(language, seconds)))
@@ -190,6 +204,7 @@ fn number(number: u64) -> i64 {
 pub(crate) fn sample(asked: Asked) -> LinesPage {
     let line = |name: &str, phase, budget| LineLine {
         name: name.to_owned(),
+        is_terminal: false,
         meters: 612,
         phase: Some((phase, 4210)),
         depths: [0, 0, 1, 0, 240, 12, 0],
@@ -203,7 +218,7 @@ pub(crate) fn sample(asked: Asked) -> LinesPage {
         },
         budget: Some(budget),
     };
-    let mut foreign = line("西区2号线", LinePhase::Down { reason: "refused" }, 93);
+    let mut foreign = line("西区2号线", LinePhase::Down { reason: "connect_timeout" }, 93);
     foreign.tally.foreign_requests = 3;
     let unknown = LineLine { phase: None, budget: None, ..line("旧线", LinePhase::Up, 0) };
     LinesPage {
@@ -212,6 +227,7 @@ pub(crate) fn sample(asked: Asked) -> LinesPage {
             foreign,
             line("南区", LinePhase::Connecting, 72),
             unknown,
+            LineLine { is_terminal: true, budget: None, ..line("1100-3039", LinePhase::Up, 0) },
         ],
         terminals: 2,
         asked,
@@ -228,8 +244,18 @@ mod tests {
     fn a_line_says_how_it_stands_and_what_waits() {
         let page = sample(Asked::default());
         let zh = page.markup(&view::sample(Language::Chinese, Role::Viewer)).into_string();
-        for part in ["在线 70 分钟", "离线 (refused)", "夜间 240", "1.45%", "另有主站", "未配置", "93%"]
-        {
+        for part in [
+            "在线 70 分钟",
+            "离线（连接超时） 70 分钟",
+            "<b>1 / 4</b>",
+            "1 / 2</a>",
+            "/terminals/1100-3039",
+            "夜间 240",
+            "1.45%",
+            "另有主站",
+            "未配置",
+            "93%",
+        ] {
             assert!(zh.contains(part), "{part}: {zh}");
         }
         let en = page.markup(&view::sample(Language::English, Role::Viewer)).into_string();

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use super::advice;
 use super::components::{Tone, bar, grouped, percent, state, time, token};
-use super::table::{Asked, Column, Table};
+use super::table::{Asked, Column, Table, natural};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::collect::UnderWay;
@@ -316,7 +316,9 @@ impl NightPage {
             let missing = parts.iter_mut().filter(|part| part.missing > 0 && part.name.is_some());
             missing.for_each(|part| part.again = Some((run.id, called)));
         }
-        parts.sort_by_key(|part| std::cmp::Reverse(part.missing));
+        parts.sort_by_cached_key(|part| {
+            (std::cmp::Reverse(part.missing), natural(part.name.as_deref().unwrap_or_default()))
+        });
         parts
     }
 
@@ -430,8 +432,8 @@ fn missing_columns(with_customers: bool) -> Vec<Column<MissingLine>> {
         Column::new("cause", "原因", "Cause", |line: &MissingLine, language| {
             advice::name(line.cause, language).to_owned()
         }),
-        Column::new("detail", "说明", "Detail", |line: &MissingLine, _| {
-            line.detail.clone().unwrap_or_default()
+        Column::new("detail", "说明", "Detail", |line: &MissingLine, language| {
+            language.detail(line.detail.as_deref().unwrap_or_default())
         }),
         Column::new("since", "时间", "Since", |line: &MissingLine, _| line.since.in_china().to_string())
             .by(|line| line.since.micros()),
@@ -486,7 +488,7 @@ pub(crate) fn sample(asked: Asked) -> NightPage {
             group("滨河1号台区", "西区2号线", Some(MissingCause::LineDown), 14),
         ],
         missing: vec![
-            missing(11, MissingCause::Silent, "3 次无应答"),
+            missing(11, MissingCause::Silent, "00010000: no answer in 3 attempts"),
             missing(12, MissingCause::Clock, "时钟快 412 秒"),
             missing(13, MissingCause::LineDown, ""),
         ],
@@ -513,13 +515,24 @@ mod tests {
     fn the_first_page_says_how_the_night_stands_and_what_to_do() {
         let page = sample(Asked::default());
         let zh = drawn(&page, Language::Chinese);
-        for part in
-            ["采集结束：缺 23 块，已抄 1,177 / 1,200（98.08%）", "检查串口服务器", "西区2号线", "待复核"]
-        {
+        for part in [
+            "采集结束：缺 23 块，已抄 1,177 / 1,200（98.08%）",
+            "检查串口服务器",
+            "西区2号线",
+            "待复核",
+            "00010000：询问 3 次均无应答",
+        ] {
             assert!(zh.contains(part), "{part}");
         }
         let en = drawn(&page, Language::English);
-        for part in ["Ended with 23 missing", "line down", "check the serial server", "silent", "412"] {
+        for part in [
+            "Ended with 23 missing",
+            "line down",
+            "check the serial server",
+            "silent",
+            "412",
+            "no answer in 3 attempts",
+        ] {
             assert!(en.contains(part), "{part}");
         }
         assert!(!en.contains("data-live"), "it has ended");

@@ -257,7 +257,7 @@ impl<R> Table<R> {
         let Some(column) = self.columns.iter().find(|column| column.key == key) else { return };
         match column.order {
             Order::None => {}
-            Order::Text => rows.sort_by_cached_key(|row| (column.text)(row, language)),
+            Order::Text => rows.sort_by_cached_key(|row| natural(&(column.text)(row, language))),
             Order::Number(number) => rows.sort_by_key(number),
         }
         if is_falling {
@@ -421,6 +421,35 @@ fn is_number(cell: &str) -> bool {
     let unsigned = cell.strip_prefix('-').unwrap_or(cell);
     let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
     digits(whole) && digits(decimals)
+}
+
+/// A piece of a name, as people sort them: numbers by what they count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Piece {
+    /// A whole number without zeros in front: how many digits, and they.
+    Number(usize, String),
+    /// What is no number.
+    Text(String),
+}
+
+/// A name by which it is sorted: line 2 stands before line 10.
+#[must_use]
+pub fn natural(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_number = first.is_ascii_digit();
+        let end = rest.find(|sign: char| sign.is_ascii_digit() != is_number).unwrap_or(rest.len());
+        let (piece, behind) = rest.split_at(end);
+        pieces.push(if is_number {
+            let digits = piece.trim_start_matches('0');
+            Piece::Number(digits.len(), digits.to_owned())
+        } else {
+            Piece::Text(piece.to_owned())
+        });
+        rest = behind;
+    }
+    pieces
 }
 
 /// As a part of an address.

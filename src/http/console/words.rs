@@ -1,6 +1,7 @@
 //! What the console says in which language, and how the words of others are made harmless.
 
 use crate::config::Words;
+use crate::domain::{detail_zh, subject_zh};
 
 /// The language of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,38 @@ impl Language {
         match self {
             Self::Chinese => zh,
             Self::English => en,
+        }
+    }
+
+    /// The detail of something that is missing, which is kept in English.
+    #[must_use]
+    pub fn detail(self, kept: &str) -> String {
+        match self {
+            Self::Chinese => detail_zh(kept),
+            Self::English => kept.to_owned(),
+        }
+    }
+
+    /// What an alarm or an entry of the audit log is about, which is kept in English.
+    #[must_use]
+    pub fn subject(self, kept: &str) -> String {
+        match self {
+            Self::Chinese => subject_zh(kept),
+            Self::English => kept.to_owned(),
+        }
+    }
+
+    /// A time as a meter writes it, with the day of the week that may stand in it.
+    #[must_use]
+    pub fn meter_time(self, told: &str) -> String {
+        let named = |(number, name): (usize, &str)| told.replacen(&format!("weekday 0{number}"), name, 1);
+        match self {
+            Self::Chinese => {
+                let days = ["星期日", "星期一", "星期二", "星期三", "星期四", "星期五", "星期六"];
+                let told_one = days.into_iter().enumerate().map(named).find(|text| text != told);
+                told_one.unwrap_or_else(|| told.to_owned())
+            }
+            Self::English => told.to_owned(),
         }
     }
 
@@ -102,6 +135,17 @@ mod tests {
         assert_eq!(Language::default(), Language::Chinese);
         assert_eq!(Phrase::new("今夜", "Tonight").of(Language::English), "Tonight");
         assert_eq!(Language::Chinese.words(&Words::of("line", "线路")), "线路");
+    }
+
+    #[test]
+    fn a_day_of_the_week_is_named() {
+        let told = "2026-11-29 weekday 00 08:00:00";
+        assert_eq!(Language::Chinese.meter_time(told), "2026-11-29 星期日 08:00:00");
+        assert_eq!(Language::English.meter_time(told), told);
+        assert_eq!(Language::Chinese.meter_time("2026-11-28 weekday 06"), "2026-11-28 星期六");
+        for own in ["", "230.1", "weekday 09"] {
+            assert_eq!(Language::Chinese.meter_time(own), own);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::response::{Redirect, Response};
 
 use super::answer;
 use crate::billing::open_days;
-use crate::channel::{ChannelHandle, LinePhase};
+use crate::channel::{ChannelHandle, LinePhase, Tally};
 use crate::collect::{ReadAgain, forecasts};
 use crate::domain::access::{Action, Regions};
 use crate::domain::proposal::{Change, Proposal};
@@ -17,7 +17,7 @@ use crate::http::console::events::{self, EventsPage};
 use crate::http::console::lines::{self, LineLine, LinesPage};
 use crate::http::console::loss::{self, LossPage};
 use crate::http::console::night::{self, NightPage};
-use crate::http::console::table::{Asked, wanted};
+use crate::http::console::table::{Asked, natural, wanted};
 use crate::http::console::typed::Typed;
 use crate::http::console::view::View;
 use crate::http::reread::{Missed, read_again};
@@ -25,6 +25,7 @@ use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
 use crate::store::billing::OutboxState;
 use crate::store::view::EventsAsked;
+use crate::terminal::Terminals;
 
 /// The first page.
 pub(super) async fn night(
@@ -155,10 +156,20 @@ pub(super) async fn lines(
     };
     let mut listed: Vec<LineLine> =
         services.lines.iter().map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
+    let terminals = services.terminals.as_ref().map(Terminals::all).unwrap_or_default();
+    for line in &mut listed {
+        let Some(status) = terminals.iter().find(|status| status.address.to_string() == line.name) else {
+            continue;
+        };
+        line.is_terminal = true;
+        let (exchanges, answered, silent) = (status.requests, status.answers, status.silent);
+        line.tally = Tally { exchanges, answered, silent, ..line.tally };
+    }
     let unconfigured =
         counted.iter().filter(|(name, is_terminal, _)| !is_terminal && services.lines.get(name).is_none());
     listed.extend(unconfigured.map(|(name, _, meters)| LineLine {
         name: name.clone(),
+        is_terminal: false,
         meters: *meters,
         phase: None,
         depths: Default::default(),
@@ -166,6 +177,7 @@ pub(super) async fn lines(
         tally: Default::default(),
         budget: None,
     }));
+    listed.sort_by_cached_key(|line| (line.is_terminal, natural(&line.name)));
     let terminals = services.store.known_terminals().await?.len();
     let page = LinesPage { lines: listed, terminals, asked };
     answer(&services, &view, lines::TITLE, (page.markup(&view), page.file(&view))).await
@@ -175,6 +187,7 @@ fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
     let status = line.status();
     LineLine {
         name: line.name().to_owned(),
+        is_terminal: false,
         meters,
         phase: Some((status.phase, status.since.elapsed().as_secs())),
         depths: status.depths,
@@ -187,7 +200,10 @@ fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
 fn lines_down(services: &Services) -> Vec<String> {
     let is_down =
         |line: &ChannelHandle| matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering);
-    services.lines.iter().filter(is_down).map(|line| line.name().to_owned()).collect()
+    let mut down: Vec<String> =
+        services.lines.iter().filter(is_down).map(|line| line.name().to_owned()).collect();
+    down.sort_by_cached_key(|name| natural(name));
+    down
 }
 
 /// Events of all meters.

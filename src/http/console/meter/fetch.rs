@@ -174,15 +174,15 @@ fn values(view: &View, values: &[ShownValue]) -> Markup {
                     th scope="row" { (inert(language.of(&value.name_zh, &value.name))) }
                     td {
                         @match &value.value {
-                            Some(shown) => { (inert(shown)) " " (value.unit.unwrap_or_default()) }
+                            Some(shown) => { (inert(&language.meter_time(shown))) " " (value.unit.unwrap_or_default()) }
                             None => { (language.of(value.absent_zh.unwrap_or("无数值"), value.absent.unwrap_or("no value"))) }
                         }
                         @if let Some(raw) = &value.raw { " " span.code { (raw) } }
                     }
-                    td { (value.at.as_deref().map(inert).unwrap_or_default()) }
+                    td { (inert(&language.meter_time(value.at.as_deref().unwrap_or_default()))) }
                 }
                 @for bits in &value.bits { tr {
-                    td { "bit " (bits.bit) " " (language.of(bits.name_zh, bits.name)) }
+                    td { (view.say("位 ", "bit ")) (bits.bit) " " (language.of(bits.name_zh, bits.name)) }
                     td colspan="2" { (bits.value) " " (language.of(bits.meaning_zh, bits.meaning)) }
                 } }
             } }
