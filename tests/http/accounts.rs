@@ -165,7 +165,7 @@ async fn i25_a_page_shows_what_was_done_and_by_whom() {
     make(&rig, &admin, "<script>alert(1)</script>", "li", "viewer").await;
     let page = rig.get("/audit?action=account.", Some(&auditor)).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.body.contains("account li") && !page.body.contains("login.done</code>"), "{}", page.body);
+    assert!(page.body.contains("账号li") && !page.body.contains("login.done</code>"), "{}", page.body);
     assert!(!page.body.contains("<script>alert"));
     let verified = rig.get("/audit/verify", Some(&auditor)).await;
     assert!(verified.body.contains("完整无误"), "{}", verified.body);

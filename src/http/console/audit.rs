@@ -11,7 +11,9 @@ use super::table::escaped;
 use super::view::{Told, View};
 use super::words::{Phrase, inert};
 use crate::config::Words;
+use crate::domain::Coded;
 use crate::domain::access::Action;
+use crate::domain::supply::{Objection, OrderState};
 use crate::http::api::audit::{as_file, csv};
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services};
@@ -95,7 +97,7 @@ impl AuditPage {
     fn markup(&self, view: &View) -> Markup {
         html! {
             (self.forms(view))
-            table {
+            div.scroll tabindex="0" role="region" aria-label=(TITLE.of(view.look.language)) { table {
                 thead { tr {
                     th { (view.say("编号", "No.")) }
                     th { (view.say("时间", "When")) }
@@ -109,14 +111,14 @@ impl AuditPage {
                 tbody { @for entry in &self.entries { tr {
                     td.number { (entry.number) }
                     td { (time(entry.at)) }
-                    td { (inert(&entry.actor)) }
-                    td { (inert(&entry.source)) }
+                    td { (inert(&told(view, &entry.actor))) }
+                    td { (inert(&told(view, &entry.source))) }
                     td { code { (inert(&entry.action)) } }
-                    td { (inert(&entry.object)) }
-                    td { (inert(&entry.result)) }
-                    td { @if !entry.detail.is_empty() { code { (inert(&entry.detail)) } } }
+                    td { (inert(&view.look.language.subject(&entry.object))) }
+                    td { (inert(&result(view, &entry.result))) }
+                    td.wide { @if !entry.detail.is_empty() { code { (inert(&entry.detail)) } } }
                 } } }
-            }
+            } }
             @if let Some(last) = self.entries.last().filter(|last| self.is_full() && last.number > 1) {
                 p { a href=(self.further(last.number)) { (view.say("更早的记录", "Earlier entries")) } }
             }
@@ -158,6 +160,42 @@ impl AuditPage {
         )
     }
 }
+
+/// A fixed word of the log; names and addresses stay as they are.
+fn told(view: &View, word: &str) -> String {
+    if let Some((en, zh)) = WORDS.iter().find(|(en, _)| *en == word) {
+        return view.say(zh, en).to_owned();
+    }
+    OrderState::from_name(word).map_or_else(|| word.to_owned(), |state| view.say(state.zh(), word).to_owned())
+}
+
+/// What came of something: a word, and behind it perhaps what stood against it.
+fn result(view: &View, result: &str) -> String {
+    let Some((word, why)) = result.split_once(": ") else { return told(view, result) };
+    let reason = |name: &str| match Objection::from_name(name) {
+        Some(objection) => view.say(objection.zh(), objection.en()).to_owned(),
+        None => told(view, name),
+    };
+    let reasons: Vec<String> = why.split(", ").map(reason).collect();
+    format!("{}{}{}", told(view, word), view.say("：", ": "), reasons.join(view.say("；", "; ")))
+}
+
+/// Words that the log has for who acted, from where, and what came of it.
+const WORDS: &[(&str, &str)] = &[
+    ("system", "系统"),
+    ("command line", "命令行"),
+    ("stop file", "急停文件"),
+    ("done", "完成"),
+    ("refused", "拒绝"),
+    ("not allowed", "无权限"),
+    ("failed", "失败"),
+    ("locked", "已锁定"),
+    ("unknown", "未知"),
+    ("accepted", "电表受理"),
+    ("not_sent", "未发出"),
+    ("waiting", "待第二人"),
+    ("half", "待第二人"),
+];
 
 const TITLE: Phrase = Phrase::new("审计日志", "Audit log");
 const PAGE: u32 = 100;
