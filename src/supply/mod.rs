@@ -22,6 +22,7 @@
 //! What is asked of one meter is left to [`field`], the rules to [`crate::domain::supply`], keeping to `store`.
 
 mod carry;
+mod due;
 pub mod field;
 mod guard;
 mod proof;
@@ -30,6 +31,7 @@ pub mod security;
 mod service;
 mod verdict;
 
+pub use due::due_words;
 pub use guard::is_stopped;
 pub use proof::proof_words;
 pub use service::{CannotServe, Supply, SupplyParts, SupplySettings};

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::cli::{CliError, write_json};
 use crate::domain::Coded;
 use crate::domain::supply::words_of;
-use crate::store::supply::{OrderRecord, OrderView};
+use crate::store::supply::{OrderRecord, OrderView, PointRecord};
+use crate::supply::due_words;
 
 #[derive(Serialize)]
 struct Listed {
@@ -42,6 +43,9 @@ struct Point {
     customer_number: String,
     state: &'static str,
     since: String,
+    due_at: Option<String>,
+    due: Option<String>,
+    due_zh: Option<String>,
     proof: String,
     objections: String,
 }
@@ -82,7 +86,12 @@ impl Listed {
 
 impl Shown {
     fn of(view: &OrderView) -> Self {
+        let content = &view.order.content;
+        let due = |point: &PointRecord| due_words(content.kind, point.state, point.due_at, content.window);
         let points = view.points.iter().map(|point| Point {
+            due_at: due(point).map(|_| point.due_at.to_string()),
+            due: due(point).map(|words| words.en),
+            due_zh: due(point).map(|words| words.zh),
             number: point.number.clone(),
             meter_address: point.address.clone(),
             customer_number: point.customer.0.clone(),
@@ -170,6 +179,9 @@ pub(super) fn one(out: &mut impl Write, view: &OrderView, json: bool) -> Result<
             point.changed_at.in_china(),
             point.proof
         )?;
+        if let Some(due) = due_words(content.kind, point.state, point.due_at, content.window) {
+            writeln!(out, "    {}  {}", due.en, due.zh)?;
+        }
         for objection in &point.objections {
             writeln!(out, "    {}  {}", objection.en(), objection.zh())?;
         }

@@ -4,12 +4,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::objected::reason;
-use crate::domain::supply::OrderKind;
+use crate::domain::supply::{OrderContent, OrderKind};
 use crate::domain::{Coded, Id, MeteringPoint};
 use crate::http::ProblemReason;
 use crate::store::AuditRecord;
 use crate::store::supply::{AttemptRecord, OrderRecord, OrderView, PointRecord};
-use crate::supply::proof_words;
+use crate::supply::{due_words, proof_words};
 
 /// An order in a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,6 +91,10 @@ struct OrderPointShown {
     objections: Vec<ProblemReason>,
     /// When something is done about it next, RFC 3339; `null` when it has ended.
     next_at: Option<String>,
+    /// What is done then: when the frame leaves, or that its moment is still to be drawn from the window.
+    due: Option<String>,
+    /// The same in Chinese.
+    due_zh: Option<String>,
 }
 
 /// An approval.
@@ -214,7 +218,7 @@ pub(super) fn detail(view: &OrderView, steps: &[AuditRecord]) -> OrderDetail {
         order: shown(&view.order),
         hash: view.hash.to_string(),
         approvers_needed: approvers_needed(&view.order),
-        points: view.points.iter().map(point).collect(),
+        points: view.points.iter().map(|known| point(known, &view.order.content)).collect(),
         approvals: approvals.collect(),
         attempts: view.attempts.iter().map(|tried| attempt(tried, number(tried.point))).collect(),
         notices: notices.collect(),
@@ -231,7 +235,9 @@ fn approvers_needed(order: &OrderRecord) -> u8 {
     }
 }
 
-fn point(record: &PointRecord) -> OrderPointShown {
+fn point(record: &PointRecord, content: &OrderContent) -> OrderPointShown {
+    let due = due_words(content.kind, record.state, record.due_at, content.window);
+    let (due, due_zh) = due.map(|words| (words.en, words.zh)).unzip();
     let known_by = proof_words(&record.proof).map(|(en, zh)| ProblemReason {
         code: record.proof.clone(),
         of: None,
@@ -248,6 +254,8 @@ fn point(record: &PointRecord) -> OrderPointShown {
         since: record.changed_at.to_string(),
         known_by,
         objections: record.objections.iter().map(|objection| reason(*objection, None)).collect(),
+        due,
+        due_zh,
         next_at: (!record.state.has_ended()).then(|| record.due_at.to_string()),
     }
 }

@@ -46,8 +46,7 @@ async fn page(
     let mut lines =
         services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE, services.clock.now()).await?;
     lines.retain(|line| !line.is_protected && (wanted.is_empty() || wanted.contains(&line.point)));
-    let usual = || Day::of(view.now.plus(AHEAD)).start().plus(Duration::from_secs(9 * 3600));
-    let from = asked.value("from").and_then(moment).unwrap_or_else(usual);
+    let from = asked.value("from").and_then(moment).unwrap_or_else(|| usual(view.now));
     let page = NoticesPage { lines, from, asked };
     answer(&services, &view, Paper::Notice.title(), (page.markup(&view), None)).await
 }
@@ -67,33 +66,39 @@ impl NoticesPage {
                     input type="datetime-local" name="from" required value=(as_field(self.from)); }))
                 button { (view.say("查看", "Show")) }
             }
-            @for line in &self.lines { (self.notice(view, line)) }
+            @for line in &self.lines { (sheet(view, line, self.from)) }
             @if self.lines.is_empty() {
                 p { (view.say("没有可通知的欠费计量点（受保护的不在其中）。", "Nobody in arrears is to be told; who is protected is left out.")) }
             }
         }
     }
+}
 
-    fn notice(&self, view: &View, line: &OverdueLine) -> Markup {
-        let owed = Quantity::new(line.owed_fen, 2);
-        html! {
-            article.form-sheet.new-page {
-                h2 { (Paper::Notice.title().of(view.look.language)) }
-                p { (view.say("用户：", "Customer: ")) (inert(&line.customer.0)) " " (inert(&line.customer.1)) }
-                p { (view.say("计量点：", "Point: ")) (inert(&line.point)) " · "
-                    (view.say("电能表：", "Meter: ")) (line.address.as_deref().unwrap_or("—")) }
-                p { (view.say("截至 ", "As of ")) (time(view.now)) (view.say("，您户欠费 ", " you owe ")) b { (owed) }
-                    (view.say(" 元，自 ", " yuan, since ")) (time(line.since)) (view.say(" 起。", ".")) }
-                p { (view.say("请于 ", "Please pay before ")) b { (time(self.from)) }
-                    (view.say(" 前缴清。逾期未缴，将于该时间起依法停止供电；缴清后 24 小时内恢复供电。",
-                        "; otherwise supply will be disconnected from then on. It is restored within 24 hours of payment.")) }
-                p { (view.say("如对电费有异议，或家中有人依赖用电维持生命或健康，请立即告知供电单位。",
-                    "If you dispute the bill, or anybody's life or health depends on supply, tell us at once.")) }
-                div.signs {
-                    div { (view.say("送达人：", "Delivered by:")) }
-                    div { (view.say("送达方式与时间：", "How and when:")) }
-                    div { (view.say("用户签收：", "Received by:")) }
-                }
+/// The earliest time that is usually named: a day more than the strict terms ask for.
+pub(super) fn usual(now: Moment) -> Moment {
+    Day::of(now.plus(AHEAD)).start().plus(Duration::from_secs(9 * 3600))
+}
+
+/// The sheet of one customer: what is owed, and from when on supply may be cut.
+pub(super) fn sheet(view: &View, line: &OverdueLine, from: Moment) -> Markup {
+    let owed = Quantity::new(line.owed_fen, 2);
+    html! {
+        article.form-sheet.new-page {
+            h2 { (Paper::Notice.title().of(view.look.language)) }
+            p { (view.say("用户：", "Customer: ")) (inert(&line.customer.0)) " " (inert(&line.customer.1)) }
+            p { (view.say("计量点：", "Point: ")) (inert(&line.point)) " · "
+                (view.say("电能表：", "Meter: ")) (line.address.as_deref().unwrap_or("—")) }
+            p { (view.say("截至 ", "As of ")) (time(view.now)) (view.say("，您户欠费 ", " you owe ")) b { (owed) }
+                (view.say(" 元，自 ", " yuan, since ")) (time(line.since)) (view.say(" 起。", ".")) }
+            p { (view.say("请于 ", "Please pay before ")) b { (time(from)) }
+                (view.say(" 前缴清。逾期未缴，将于该时间起依法停止供电；缴清后 24 小时内恢复供电。",
+                    "; otherwise supply will be disconnected from then on. It is restored within 24 hours of payment.")) }
+            p { (view.say("如对电费有异议，或家中有人依赖用电维持生命或健康，请立即告知供电单位。",
+                "If you dispute the bill, or anybody's life or health depends on supply, tell us at once.")) }
+            div.signs {
+                div { (view.say("送达人：", "Delivered by:")) }
+                div { (view.say("送达方式与时间：", "How and when:")) }
+                div { (view.say("用户签收：", "Received by:")) }
             }
         }
     }

@@ -8,6 +8,7 @@ mod form;
 mod paper;
 #[cfg(test)]
 pub(super) mod tests;
+mod told;
 
 use maud::{Markup, html};
 
@@ -25,6 +26,7 @@ use crate::store::supply::{
     ApprovalRecord, AttemptOutcome, AttemptRecord, EmergencyReport, HaltRecord, HoldEnd, OrderRecord,
     OrderView, PointRecord,
 };
+use crate::supply::due_words;
 
 pub use form::{OrderForm, Refused};
 pub use paper::{Paper, PaperPage};
@@ -134,39 +136,44 @@ impl OrdersPage {
     }
 
     fn table(&self, view: &View) -> Table<OrderRecord> {
-        let columns = vec![
-            Column::new("id", "编号", "Number", |order: &OrderRecord, _| order.id.to_string())
-                .shown(|order, _| html! { a href={ "/orders/" (order.id) } { (order.id) } })
-                .by(|order| order.id.number()),
-            Column::new("kind", "类型", "Kind", |order: &OrderRecord, language| {
-                kind_name(order.content.kind, language).to_owned()
-            }),
-            Column::new("state", "状态", "State", |order: &OrderRecord, language| {
-                state_name(order.state, language).to_owned()
-            })
-            .shown(|order, view| state_of(order.state, view.look.language)),
-            Column::new("marks", "标记", "Marks", |order: &OrderRecord, language| marks(order, language)),
-            Column::new("reason", "原因", "Reason", |order: &OrderRecord, language| {
-                let reason = order.content.reason;
-                format!("{} {}", language.of(reason.zh(), reason.name()), order.content.text)
-            }),
-            Column::new("points", "户数", "Points", |order: &OrderRecord, _| {
-                order.content.points.len().to_string()
-            })
-            .number()
-            .by(|order| i64::try_from(order.content.points.len()).unwrap_or(i64::MAX)),
-            Column::new("by", "申请人", "Asked by", |order: &OrderRecord, _| order.requested_by.clone()),
-            Column::new("created", "提出时间", "Asked at", |order: &OrderRecord, _| {
-                order.created_at.in_china().to_string()
-            }),
-            Column::new("from", "执行时段", "Window", |order: &OrderRecord, _| {
-                let window = order.content.window;
-                format!("{} – {}", window.from.in_china(), window.until.in_china())
-            }),
-        ];
-        let empty = Phrase::new("没有工单", "No order");
-        Table::new("", TITLE, empty, columns, &self.asked).whole(self.orders.clone(), view.look.language)
+        table(&self.orders, &self.asked, view)
     }
+}
+
+/// Orders as a table.
+pub(super) fn table(orders: &[OrderRecord], asked: &Asked, view: &View) -> Table<OrderRecord> {
+    let columns = vec![
+        Column::new("id", "编号", "Number", |order: &OrderRecord, _| order.id.to_string())
+            .shown(|order, _| html! { a href={ "/orders/" (order.id) } { (order.id) } })
+            .by(|order| order.id.number()),
+        Column::new("kind", "类型", "Kind", |order: &OrderRecord, language| {
+            kind_name(order.content.kind, language).to_owned()
+        }),
+        Column::new("state", "状态", "State", |order: &OrderRecord, language| {
+            state_name(order.state, language).to_owned()
+        })
+        .shown(|order, view| state_of(order.state, view.look.language)),
+        Column::new("marks", "标记", "Marks", |order: &OrderRecord, language| marks(order, language)),
+        Column::new("reason", "原因", "Reason", |order: &OrderRecord, language| {
+            let reason = order.content.reason;
+            format!("{} {}", language.of(reason.zh(), reason.name()), order.content.text)
+        }),
+        Column::new("points", "户数", "Points", |order: &OrderRecord, _| {
+            order.content.points.len().to_string()
+        })
+        .number()
+        .by(|order| i64::try_from(order.content.points.len()).unwrap_or(i64::MAX)),
+        Column::new("by", "申请人", "Asked by", |order: &OrderRecord, _| order.requested_by.clone()),
+        Column::new("created", "提出时间", "Asked at", |order: &OrderRecord, _| {
+            order.created_at.in_china().to_string()
+        }),
+        Column::new("from", "执行时段", "Window", |order: &OrderRecord, _| {
+            let window = order.content.window;
+            format!("{} – {}", window.from.in_china(), window.until.in_china())
+        }),
+    ];
+    let empty = Phrase::new("没有工单", "No order");
+    Table::new("", TITLE, empty, columns, asked).whole(orders.to_vec(), view.look.language)
 }
 
 impl OrderPage {
@@ -226,6 +233,7 @@ impl OrderPage {
 
     fn points(&self, view: &View) -> Markup {
         let language = view.look.language;
+        let content = &self.order.order.content;
         html! {
             section.table {
                 div.scroll { table {
@@ -238,12 +246,16 @@ impl OrderPage {
                         th scope="col" { (view.say("何时、凭何得知", "Known since, and how")) }
                         th scope="col" { (view.say("不能执行的原因", "What stands against it")) }
                     } }
-                    tbody { @for PointRecord { number, address, customer, state: stands, changed_at, objections, proof, .. } in &self.order.points {
+                    tbody { @for PointRecord { number, address, customer, state: stands, changed_at, due_at, objections, proof, .. } in &self.order.points {
                         tr {
                             th scope="row" { (inert(number)) }
                             td { a.code href={ "/meters/" (address) } { (address) } }
                             td { (inert(&customer.0)) " " (inert(&customer.1)) }
-                            td { (state_of(*stands, language)) }
+                            td { (state_of(*stands, language))
+                                @if let Some(due) = due_words(content.kind, *stands, *due_at, content.window) {
+                                    div.hint { (inert(language.words(&due))) }
+                                }
+                            }
                             td { (time(*changed_at)) " " (labels::proven(view, proof)) }
                             td { (objection_list(objections, language)) }
                         }
@@ -303,10 +315,10 @@ impl OrderPage {
         };
         html! {
             b { (view.say("下发 ", "sent ")) (number) " #" (attempt.number) } " "
-            (state(tone, outcome.of(language))) " " (inert(&attempt.detail)) " "
+            (state(tone, outcome.of(language))) " " (inert(&language.detail(&attempt.detail))) " "
             small { (view.say("电表最晚执行 ", "the meter may obey until ")) (time(attempt.expires_at)) }
             @if !attempt.before.told.is_empty() {
-                details { summary { (view.say("下发前所读", "What the meter said before")) } pre { (inert(&attempt.before.told)) } }
+                details { summary { (view.say("下发前所读", "What the meter said before")) } (told::markup(view, &attempt.before.told)) }
             }
         }
     }

@@ -6,7 +6,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
-use super::answer;
+use super::{answer, answer_as};
 use crate::domain::access::Action;
 use crate::domain::supply::{ContentHash, HaltKind, OrderKind, Reason, Window};
 use crate::domain::{Coded, Day, Id, Moment};
@@ -16,7 +16,7 @@ use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
 use crate::http::console::overdue::{self, OverduePage};
 use crate::http::console::table::Asked;
-use crate::http::console::typed::{moment, numbers};
+use crate::http::console::typed::{moment, numbers, refused as again};
 use crate::http::console::view::View;
 use crate::http::orderable::cannot_be_ordered;
 use crate::http::{Caller, Problem, Services, Topic};
@@ -68,9 +68,15 @@ pub(super) async fn paper(
     caller: Caller,
     Path((id, paper)): Path<(i64, String)>,
     view: View,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let paper = Paper::of_key(&paper).ok_or_else(Problem::not_there)?;
-    let page = PaperPage { paper, order: load(&services, &caller, id).await? };
+    let order = load(&services, &caller, id).await?;
+    let mut owed = Vec::new();
+    if paper == Paper::Notice {
+        owed = services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE, view.now).await?;
+    }
+    let page = PaperPage { paper, order, owed, asked };
     answer(&services, &view, paper.title(), (page.markup(&view), None)).await
 }
 
@@ -142,16 +148,27 @@ pub(super) async fn approve(
     State(services): State<Services>,
     caller: Caller,
     Path(id): Path<i64>,
+    view: View,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let fields = Asked(fields);
-    let order = services.store.supply_order(Id::new(id), &caller.acting.regions).await?;
-    order.ok_or_else(Problem::not_there)?;
+    load(&services, &caller, id).await?;
+    match approved(&services, &caller, id, &Asked(fields)).await {
+        Ok(()) => Ok(Redirect::to(&format!("/orders/{id}")).into_response()),
+        Err(problem) => {
+            // A wrong code, or an order that has changed: it is shown again as it stands now, with why.
+            let (view, status) = again(View { here: format!("/orders/{id}"), ..view }, problem)?;
+            let page = page_of(&services, &caller, id).await?;
+            Ok(answer_as(status, &view, orders::TITLE_OF_ONE, &page.markup(&view)))
+        }
+    }
+}
+
+async fn approved(services: &Services, caller: &Caller, id: i64, fields: &Asked) -> Result<(), Problem> {
     let seen = fields.value("seen").and_then(ContentHash::from_hex).ok_or_else(Problem::stale)?;
-    confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
-    supply(&services)?.approve(&caller.acting, Id::new(id), seen).await.map_err(refused)?;
+    confirm_second_factor(services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
+    supply(services)?.approve(&caller.acting, Id::new(id), seen).await.map_err(refused)?;
     services.changes.tell(Topic::Order);
-    Ok(Redirect::to(&format!("/orders/{id}")).into_response())
+    Ok(())
 }
 
 /// Takes an order back.

@@ -4,11 +4,14 @@ use maud::{Markup, html};
 
 use super::{kind_name, state_name};
 use crate::domain::Moment;
-use crate::http::console::components::time;
-use crate::http::console::labels;
+use crate::http::console::components::{Tone, field, state, time};
+use crate::http::console::table::Asked;
+use crate::http::console::typed::{as_field, moment};
 use crate::http::console::view::View;
 use crate::http::console::words::{Phrase, inert};
+use crate::http::console::{labels, notices};
 use crate::store::supply::{OrderView, PointRecord};
+use crate::store::view::OverdueLine;
 
 /// Which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,10 @@ pub struct PaperPage {
     pub paper: Paper,
     /// The order.
     pub order: OrderView,
+    /// Those of its points that are in arrears, with what is owed; for the notice alone.
+    pub owed: Vec<OverdueLine>,
+    /// What the address says.
+    pub asked: Asked,
 }
 
 impl PaperPage {
@@ -70,31 +77,36 @@ impl PaperPage {
             p.no-print { a href={ "/orders/" (id) } { "◀ " (view.say("工单 ", "Order ")) (id) } " · "
                 (view.say("用浏览器的打印功能打印本页。", "Print this page with the browser.")) }
             @match self.paper {
-                Paper::Notice => @for point in &self.order.points { (self.notice(view, point)) },
+                Paper::Notice => (self.notices(view)),
                 Paper::Approval => (self.approval(view)),
                 Paper::Record => (self.record(view)),
             }
         }
     }
 
-    fn notice(&self, view: &View, point: &PointRecord) -> Markup {
-        let window = self.order.order.content.window;
+    /// From when on supply may be cut: as asked for, or as the window says as long as that lies far enough ahead for a
+    /// customer to pay.
+    fn from(&self, view: &View) -> Moment {
+        let window = self.order.order.content.window.from;
+        let asked = self.asked.value("from").and_then(moment);
+        asked.unwrap_or_else(|| if window > view.now { window } else { notices::usual(view.now) })
+    }
+
+    fn notices(&self, view: &View) -> Markup {
+        let from = self.from(view);
+        let owed = |point: &PointRecord| self.owed.iter().find(|line| line.point == point.number);
         html! {
-            article.form-sheet.new-page {
-                h2 { (Paper::Notice.title().of(view.look.language)) }
-                p { (view.say("用户：", "Customer: ")) (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
-                p { (view.say("计量点：", "Point: ")) (inert(&point.number)) " · "
-                    (view.say("电能表：", "Meter: ")) (point.address) }
-                p { (view.say("您户电费已逾期，请于 ", "Your account is overdue. Please pay before "))
-                    (time(window.from))
-                    (view.say(" 前缴清。逾期未缴，将于该时间起依法停止供电；缴清后 24 小时内恢复供电。",
-                        "; otherwise supply will be disconnected from then on. It is restored within 24 hours of payment.")) }
-                p { (view.say("如家中有人依赖用电维持生命或健康，请立即告知供电单位。",
-                    "If anybody's life or health depends on supply, tell us at once.")) }
-                (signs(&[
-                    view.say("送达人：", "Delivered by:"), view.say("送达方式与时间：", "How and when:"),
-                    view.say("用户签收：", "Received by:"),
-                ]))
+            form.pick.no-print method="get" {
+                (field(view.say("最早停电时间", "Cut at the earliest"), &html! {
+                    input type="datetime-local" name="from" required value=(as_field(from)); }))
+                button { (view.say("查看", "Show")) }
+            }
+            @for point in &self.order.points {
+                @match owed(point) {
+                    Some(line) => (notices::sheet(view, line, from)),
+                    None => p.no-print { (state(Tone::Warn, view.say("没有欠费，不打印通知书：", "in arrears with nothing, no notice: ")))
+                        " " (inert(&point.number)) " " (inert(&point.customer.0)) " " (inert(&point.customer.1)) },
+                }
             }
         }
     }

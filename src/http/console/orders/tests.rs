@@ -5,6 +5,7 @@ use crate::domain::relay::StatusWord3;
 use crate::domain::supply::{NoticeKind, OrderContent, OrderedPoint, Reason, Window};
 use crate::http::console::view::sample as view;
 use crate::store::supply::{BeforeRecord, NoticeRecord, Objected, PointObjections};
+use crate::store::view::OverdueLine;
 use std::time::Duration;
 
 fn at(minutes: u64) -> Moment {
@@ -165,6 +166,27 @@ fn the_report_of_an_emergency_cut_is_asked_for_until_it_is_written() {
 /// A name, the title, and what draws it.
 pub(crate) type SamplePage = (&'static str, Phrase, Box<dyn Fn(&View) -> Markup>);
 
+/// What the first of the two points owes.
+fn owed() -> Vec<OverdueLine> {
+    let line = OverdueLine {
+        customer: ("H0000001".to_owned(), "王小明".to_owned()),
+        point: "P0000001".to_owned(),
+        area: None,
+        address: Some("202411110001".to_owned()),
+        is_protected: false,
+        since: at(0).minus(Duration::from_secs(45 * 86_400)),
+        owed_fen: 12_345,
+        reminded_at: None,
+        told_at: None,
+    };
+    vec![line]
+}
+
+/// Orders of one point.
+pub(crate) fn listed() -> Vec<OrderRecord> {
+    vec![record(7, OrderKind::Cut, OrderState::VerifiedOpen)]
+}
+
 /// Every page of orders with its sample data.
 pub(crate) fn pages() -> Vec<SamplePage> {
     let list = OrdersPage {
@@ -205,7 +227,12 @@ pub(crate) fn pages() -> Vec<SamplePage> {
     let (cut, refused) =
         (form(OrderKind::Cut, None), form(OrderKind::Cut, Some(Refused::Objected(objected))));
     let restore = form(OrderKind::ClosePermit, None);
-    let of = |paper| PaperPage { paper, order: one(OrderKind::Cut, OrderState::VerifiedOpen).order };
+    let of = |paper| PaperPage {
+        paper,
+        order: one(OrderKind::Cut, OrderState::VerifiedOpen).order,
+        owed: owed(),
+        asked: Asked::default(),
+    };
     let papers = Paper::ALL.map(|paper| {
         let page = of(paper);
         let draw: Box<dyn Fn(&View) -> Markup> = Box::new(move |view| page.markup(view));
@@ -295,6 +322,37 @@ fn f49_restoring_offers_the_key_first_and_closing_directly_with_a_note() {
     let restore = drawn("order-restore", Language::English, Role::Operator);
     assert!(restore.contains("name=\"kind\" value=\"close_permit\"") && !restore.contains("datetime-local"));
     assert!(restore.contains("kind=direct_close&amp;points=P0000001%20P0000002"), "{restore}");
+}
+
+#[test]
+fn a_notice_says_what_is_owed_and_names_no_time_that_is_past() {
+    let mut page = PaperPage {
+        paper: Paper::Notice,
+        order: one(OrderKind::Cut, OrderState::Submitted).order,
+        owed: owed(),
+        asked: Asked::default(),
+    };
+    let zh = |page: &PaperPage| page.markup(&view(Language::Chinese, Role::Operator)).into_string();
+    // The view is drawn at 08:12; the window of the order begins at 10:00.
+    let text = zh(&page);
+    for part in ["您户欠费", "123.45", "2026-11-28 10:00:00", "没有欠费，不打印通知书"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(text.matches("new-page").count(), 1, "one sheet for each that owes something");
+    page.order.order.content.window.from = at(300);
+    let text = zh(&page);
+    assert!(text.contains("2026-12-06 09:00:00") && !text.contains("2026-11-28 05:00:00"), "{text}");
+    page.asked = Asked(vec![("from".to_owned(), "2026-12-20T08:00".to_owned())]);
+    assert!(zh(&page).contains("2026-12-20 08:00:00"));
+}
+
+#[test]
+fn an_approved_cut_says_when_it_is_due() {
+    let text =
+        |state| one(OrderKind::Cut, state).markup(&view(Language::Chinese, Role::Viewer)).into_string();
+    assert!(text(OrderState::Approved).contains("在执行时段内随机抽定时刻"));
+    assert!(text(OrderState::Armed).contains("定于 2026-11-28 11:40:00 下发"));
+    assert!(!text(OrderState::VerifiedOpen).contains("定于"));
 }
 
 #[test]
