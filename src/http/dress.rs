@@ -7,15 +7,18 @@ use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use futures_util::FutureExt;
+use maud::Markup;
 use tracing::Instrument;
 
 use super::Services;
 use super::auth;
+use super::caller::{Caller, Source};
 use super::console::assets::CONTENT_SECURITY_POLICY;
+use super::console::looking::view_of_problem;
 use super::page;
 use super::problem::Problem;
 use crate::telemetry;
@@ -29,6 +32,10 @@ pub(super) async fn dress(State(services): State<Services>, mut request: Request
     let id = RequestId(auth::draw(8).unwrap_or_default());
     let is_api = request.uri().path().starts_with("/api/");
     let path = request.uri().path().to_owned();
+    let headers_asked = request.headers().clone();
+    let here = request.uri().path_and_query().map(|here| here.as_str().to_owned());
+    let here = here.filter(|_| request.method() == Method::GET);
+    let source = request.extensions().get::<Source>().map_or(String::new(), |source| source.0.clone());
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("http_request", id = %id.0, method = %request.method());
     let answering = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span);
@@ -40,7 +47,16 @@ pub(super) async fn dress(State(services): State<Services>, mut request: Request
     if is_plain_problem(&response) {
         let problem = response.extensions().get::<Problem>().cloned();
         let problem = problem.unwrap_or_else(|| Problem::of_status(response.status()));
-        response = told(&problem, &id, is_api);
+        let mut caller = response.extensions().get::<Caller>().cloned();
+        if caller.is_none() && !is_api && problem.status == StatusCode::NOT_FOUND {
+            // No route, and nobody has asked yet who it is.
+            caller = auth::identify(&services, &headers_asked, &source).await.unwrap_or_default();
+        }
+        let page = || {
+            let view = view_of_problem(&services, &headers_asked, caller.as_ref(), here.as_deref());
+            page::problem(&view, &problem, &id.0)
+        };
+        response = told(&problem, &id, is_api, page);
     }
     let status = response.status();
     metrics::counter!(telemetry::HTTP_REQUESTS, "class" => class(status)).increment(1);
@@ -61,12 +77,12 @@ fn has_form(response: &Response) -> bool {
     kind.starts_with(b"text/html")
 }
 
-fn told(problem: &Problem, id: &RequestId, is_api: bool) -> Response {
+fn told(problem: &Problem, id: &RequestId, is_api: bool, page: impl FnOnce() -> Markup) -> Response {
     let mut response = if is_api {
         let document = serde_json::to_string(&problem.document(&id.0)).unwrap_or_default();
         ([(header::CONTENT_TYPE, "application/problem+json")], document).into_response()
     } else {
-        Html(page::problem(problem, &id.0).into_string()).into_response()
+        Html(page().into_string()).into_response()
     };
     *response.status_mut() = problem.status;
     if let Some(wait) = problem.retry_after {

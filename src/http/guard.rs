@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::Services;
 use super::auth;
 use super::caller::{Caller, Credential, Source};
+use super::console::layout::first_place;
 use super::problem::Problem;
 use super::rate::Kind;
 use super::routes::{Route, Rule};
@@ -26,11 +27,17 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    match check(&services, &route, request).await {
+    let mut known = None;
+    let mut response = match check(&services, &route, request, &mut known).await {
         Ok(request) => next.run(request).await,
         Err(Refused::Problem(problem)) => problem.into_response(),
         Err(Refused::Goto(place)) => Redirect::to(&place).into_response(),
+    };
+    // A page that tells of a problem is drawn for whoever asked.
+    if let Some(caller) = known {
+        response.extensions_mut().insert(caller);
     }
+    response
 }
 
 enum Refused {
@@ -45,10 +52,16 @@ impl From<Problem> for Refused {
     }
 }
 
-async fn check(services: &Services, route: &Route, request: Request) -> Result<Request, Refused> {
+async fn check(
+    services: &Services,
+    route: &Route,
+    request: Request,
+    known: &mut Option<Caller>,
+) -> Result<Request, Refused> {
     let (mut parts, body) = request.into_parts();
     let source = parts.extensions.get::<Source>().map_or(String::new(), |source| source.0.clone());
     let caller = auth::identify(services, &parts.headers, &source).await?;
+    known.clone_from(&caller);
     let kind = if route.changes() { Kind::Change } else { Kind::Look };
     let who = caller.as_ref().map_or_else(|| source.clone(), |caller| caller.acting.account.to_string());
     services.rates.allow(&who, kind, &services.settings).map_err(Problem::too_many)?;
@@ -90,7 +103,14 @@ fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused>
         Rule::May(action) => caller.may(action),
         Rule::MayOneOf(actions) => actions.iter().any(|action| caller.may(*action)),
     };
-    if may { Ok(()) } else { Err(Problem::not_allowed().into()) }
+    if may {
+        return Ok(());
+    }
+    // Whoever signs in is led to the first page, which is not for every role.
+    if route.path == "/" && !route.changes() {
+        return Err(Refused::Goto(first_place(&caller.acting).to_owned()));
+    }
+    Err(Problem::not_allowed().into())
 }
 
 fn unfinished() -> Problem {

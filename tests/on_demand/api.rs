@@ -90,6 +90,23 @@ impl Api {
         Answer { status: parts.status, place: place.to_owned(), text }
     }
 
+    /// Sends a form, as a page does without a script.
+    async fn form(&self, path: &str, who: &Somebody, body: &str) -> Answer {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::HOST, "chaobiao.test")
+            .header(header::COOKIE, &who.cookie)
+            .header("x-csrf-token", &who.csrf)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let response =
+            self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(to_bytes(body, 16 << 20).await.unwrap().to_vec()).unwrap();
+        let place = parts.headers.get(header::LOCATION).map_or("", |place| place.to_str().unwrap());
+        Answer { status: parts.status, place: place.to_owned(), text }
+    }
+
     async fn get(&self, path: &str, who: &Somebody) -> Answer {
         self.send(Method::GET, path, who, None).await
     }
@@ -277,6 +294,33 @@ async fn t16_what_was_collected_is_read_by_page_and_only_within_the_region() {
         let answer = api.get(&format!("/api/v1/meters/{meter}/registers?{query}"), &viewer).await;
         assert!(answer.status.is_client_error(), "{query}: {}", answer.text);
     }
+    drop((api, desk));
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_form_that_was_filled_in_wrongly_comes_back_with_what_was_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (town, head_end) = town(&folder, 4, 433).await;
+    let desk = Desk::new(&town, &head_end);
+    let api = Api::new(&town, &head_end, &desk);
+    let operator = api.somebody("wang", Role::Operator, Regions::All).await;
+    for (typed, status, says) in [
+        ("meters=12ab+7&group_demand=1", StatusCode::BAD_REQUEST, "12ab 不是通信地址"),
+        ("meters=7", StatusCode::UNPROCESSABLE_ENTITY, "请选择要读的内容"),
+        ("meters=999999999999&group_demand=1", StatusCode::UNPROCESSABLE_ENTITY, "没有电能表 999999999999"),
+    ] {
+        let answer = api.form("/reads", &operator, typed).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        let meters = typed.split('&').next().unwrap().trim_start_matches("meters=").replace('+', " ");
+        assert!(answer.text.contains(says) && answer.text.contains("action=\"/reads\""), "{}", answer.text);
+        assert!(answer.text.contains(&format!(">{meters}</textarea>")), "{meters}: {}", answer.text);
+        let is_chosen = answer.text.contains("name=\"group_demand\" value=\"1\" checked");
+        assert_eq!(is_chosen, typed.contains("group_demand"), "{}", answer.text);
+        assert!(!answer.text.contains("name=\"group_registers\" value=\"1\" checked"), "{}", answer.text);
+    }
+    assert_eq!(api.form("/reads", &operator, "meters=999999999999").await.place, "", "no job was begun");
     drop((api, desk));
     head_end.close().await;
     town.close().await;

@@ -7,7 +7,7 @@ use super::components::{field, second_factor, time, token};
 use super::table::escaped;
 use super::view::{Look, Stop, Theme, Told, View};
 use super::words::{Language, Phrase, inert};
-use crate::domain::access::Action;
+use crate::domain::access::{Acting, Action};
 
 /// A place in the navigation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,21 @@ const fn place(path: &'static str, zh: &'static str, en: &'static str, action: A
     Place { path, name: Phrase::new(zh, en), action }
 }
 
+/// The first place in the navigation that somebody may see; their own account where there is none.
+#[must_use]
+pub fn first_place(acting: &Acting) -> &'static str {
+    PLACES.iter().find(|place| acting.may(place.action)).map_or("/account", |place| place.path)
+}
+
 /// A whole page.
 #[must_use]
 pub fn page(view: &View, title: Phrase, content: &Markup) -> Markup {
+    titled(view, title.of(view.look.language), content)
+}
+
+/// A whole page with a title that is no fixed phrase.
+#[must_use]
+pub fn titled(view: &View, title: &str, content: &Markup) -> Markup {
     let Look { language, theme, is_wall } = view.look;
     html! {
         (DOCTYPE)
@@ -54,7 +66,7 @@ pub fn page(view: &View, title: Phrase, content: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="same-origin";
                 @if is_wall { meta http-equiv="refresh" content="30"; }
-                title { (title.of(language)) " · 抄表 chaobiao" }
+                title { (title) " · 抄表 chaobiao" }
                 link rel="stylesheet" href=(STYLE.path);
                 link rel="icon" type="image/svg+xml" href=(ICON.path);
                 script defer src=(SCRIPT.path) {}
@@ -65,7 +77,7 @@ pub fn page(view: &View, title: Phrase, content: &Markup) -> Markup {
                 (stop(view))
                 (lost(view))
                 main #main tabindex="-1" {
-                    h1 { (title.of(language)) }
+                    h1 { (title) }
                     @if let Some(Told { is_good, words }) = &view.told {
                         p.told role="status" data-tone=(if *is_good { "good" } else { "bad" }) {
                             (inert(language.words(words)))
@@ -245,7 +257,7 @@ mod tests {
         let text = drawn(&view);
         assert!(text.contains("STOPPED") && text.contains("&lt;b&gt;storm") && text.contains("/stop/lift"));
         assert!(text.contains("name=\"code\""), "it takes the second factor: {text}");
-        view.acting = view.acting.map(|acting| crate::domain::access::Acting { role: Role::Admin, ..acting });
+        view.acting = view.acting.map(|acting| Acting { role: Role::Admin, ..acting });
         assert!(!drawn(&view).contains("/stop/lift"));
         view.stop = Stop::Unknown;
         assert!(drawn(&view).contains("STOP cannot be told"));

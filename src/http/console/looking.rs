@@ -23,17 +23,41 @@ impl FromRequestParts<Services> for View {
     async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Caller>();
         let (stop, lost) = stop_of(services).await;
-        Ok(Self {
-            look: look_of(&parts.headers),
-            acting: caller.map(|caller| caller.acting.clone()),
-            now: services.clock.now(),
-            here: parts.uri.path_and_query().map_or("/", |here| here.as_str()).to_owned(),
-            token: caller.map_or(String::new(), |caller| caller.csrf().to_owned()),
-            stop,
-            lost,
-            told: None,
-        })
+        let here = parts.uri.path_and_query().map_or("/", |here| here.as_str());
+        Ok(Self { stop, lost, ..view_of(services, &parts.headers, caller, here) })
     }
+}
+
+/// Who looks, and how, without what the database says of cuts.
+fn view_of(services: &Services, headers: &HeaderMap, caller: Option<&Caller>, here: &str) -> View {
+    View {
+        look: look_of(headers),
+        acting: caller.map(|caller| caller.acting.clone()),
+        now: services.clock.now(),
+        here: here.to_owned(),
+        token: caller.map_or(String::new(), |caller| caller.csrf().to_owned()),
+        stop: Stop::None,
+        lost: None,
+        told: None,
+    }
+}
+
+/// Who looks at a page that tells of a problem, and where they came from. The database is asked nothing: it may be the
+/// problem.
+pub(in crate::http) fn view_of_problem(
+    services: &Services,
+    headers: &HeaderMap,
+    caller: Option<&Caller>,
+    here: Option<&str>,
+) -> View {
+    let from = || {
+        let from = headers.get(header::REFERER).and_then(|from| from.to_str().ok())?;
+        let (_, place) = from.split_once("://")?;
+        place.find('/').and_then(|begin| place.get(begin..))
+    };
+    let here = here.or_else(from).map_or("/", inside);
+    let view = view_of(services, headers, caller, here);
+    View { look: Look { is_wall: false, ..view.look }, ..view }
 }
 
 /// How STOP stands, and what the database has lost. When that cannot be read, it is said so: nothing is cut then.

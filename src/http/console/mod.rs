@@ -20,7 +20,7 @@ pub mod labels;
 pub mod layout;
 pub mod lines;
 mod login;
-mod looking;
+pub(super) mod looking;
 pub mod loss;
 pub mod meter;
 pub mod meters;

@@ -27,6 +27,8 @@ pub const TITLE_OF_ONE: Phrase = Phrase::new("召测任务", "Read job");
 pub struct ReadsPage {
     /// Addresses to begin with.
     pub addresses: String,
+    /// Groups that are chosen.
+    pub chosen: Vec<ReadGroup>,
     /// What names the form: sent twice, it is one job.
     pub key: String,
     /// The newest jobs.
@@ -74,9 +76,10 @@ impl ReadsPage {
                     &html! { textarea name="meters" rows="3" cols="60" required maxlength="20000" { (self.addresses) } }))
                 fieldset {
                     legend { (view.say("读什么", "What to read")) }
-                    div.choices { @for (place, group) in ReadGroup::all().enumerate() {
+                    div.choices { @for group in ReadGroup::all() {
                         label {
-                            input type="checkbox" name=(format!("group_{}", group.name())) value="1" checked[place == 0];
+                            input type="checkbox" name=(format!("group_{}", group.name())) value="1"
+                                checked[self.chosen.contains(&group)];
                             " " (language.of(group.name_zh(), group.name_en()))
                         }
                     } }
@@ -198,8 +201,8 @@ impl ReadPage {
             Column::new("cause", "原因", "Cause", |line: &Line, language| {
                 line.status.read.cause.map_or("", |cause| advice::name(cause, language)).to_owned()
             }),
-            Column::new("detail", "说明", "Detail", |line: &Line, _| {
-                line.status.read.detail.clone().unwrap_or_default()
+            Column::new("detail", "说明", "Detail", |line: &Line, language| {
+                language.detail(line.status.read.detail.as_deref().unwrap_or_default())
             }),
             Column::new("changed", "时间", "Since", |line: &Line, _| {
                 line.status.read.changed_at.in_china().to_string()
@@ -240,7 +243,7 @@ fn answer_markup(view: &View, answer: &ReadAnswer, language: Language) -> Markup
                     "存疑：也可能是对前一次提问的应答", "doubtful: it may answer the question before"))) }
             },
             (None, Some((cause, detail))) => p {
-                (state(Tone::Bad, advice::name(*cause, language))) " " (inert(detail)) " "
+                (state(Tone::Bad, advice::name(*cause, language))) " " (inert(&language.detail(detail))) " "
                 (advice::of(*cause).of(language))
             },
             (None, None) => {},
@@ -266,12 +269,12 @@ fn values(view: &View, values: &[ReadValue], language: Language) -> Markup {
                 tr {
                     th scope="row" { (inert(language.of(&value.name_zh, &value.name))) }
                     td.number { @match &value.value {
-                        Some(shown) => { (inert(shown)) " " (value.unit.as_deref().map(inert).unwrap_or_default()) }
-                        None => { (inert(language.of(
+                        Some(shown) => { (inert(&language.meter_time(shown))) " " (value.unit.as_deref().map(inert).unwrap_or_default()) }
+                        None => { "— " (inert(language.of(
                             value.absent_zh.as_deref().unwrap_or("无数值"),
                             value.absent.as_deref().unwrap_or("no value")))) }
                     } }
-                    td { (value.meter_time.as_deref().map(inert).unwrap_or_default()) }
+                    td { (inert(&language.meter_time(value.meter_time.as_deref().unwrap_or_default()))) }
                     @match &value.before {
                         Some(ValueBefore { value, as_of, change }) => {
                             td.number { (inert(value)) " (" (here(as_of)) ")" }
@@ -281,7 +284,7 @@ fn values(view: &View, values: &[ReadValue], language: Language) -> Markup {
                     }
                 }
                 @for bits in &value.bits { tr {
-                    td { "bit " (bits.bit) " " (inert(language.of(&bits.name_zh, &bits.name))) }
+                    td { (view.say("位 ", "bit ")) (bits.bit) " " (inert(language.of(&bits.name_zh, &bits.name))) }
                     td colspan="4" { (bits.value) " " (inert(language.of(&bits.meaning_zh, &bits.meaning))) }
                 } }
             } }
@@ -417,6 +420,7 @@ pub(crate) fn sample(asked: Asked) -> (ReadsPage, ReadPage) {
     ];
     let all = ReadsPage {
         addresses: "202411110001".to_owned(),
+        chosen: vec![ReadGroup::Registers],
         key: "k".to_owned(),
         jobs: vec![
             job.clone(),

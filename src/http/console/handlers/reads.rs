@@ -3,12 +3,13 @@
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::answer;
+use super::{answer, answer_as};
 use crate::collect::on_demand::{OnDemand, ReadError, ReadRequest};
 use crate::domain::{Coded, Id, ReadGroup};
 use crate::http::auth::draw;
 use crate::http::console::reads::{self, ReadPage, ReadsPage};
 use crate::http::console::table::Asked;
+use crate::http::console::typed::refused as again;
 use crate::http::console::view::View;
 use crate::http::{Caller, Problem, Services};
 
@@ -19,41 +20,63 @@ pub(super) async fn reads(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let on_demand = on_demand(&services)?;
-    let page = ReadsPage {
-        addresses: asked.value("meters").unwrap_or_default().to_owned(),
-        key: draw(16).map_err(|_| Problem::internal())?,
-        jobs: on_demand.jobs(&caller.acting, i64::MAX, JOBS).await.map_err(refused)?,
-        asked,
-    };
+    let typed = (asked.value("meters").unwrap_or_default().to_owned(), vec![ReadGroup::Registers]);
+    let page = page(&services, &caller, typed, asked).await?;
     answer(&services, &view, reads::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// The page with these addresses and groups in its form.
+async fn page(
+    services: &Services,
+    caller: &Caller,
+    (addresses, chosen): (String, Vec<ReadGroup>),
+    asked: Asked,
+) -> Result<ReadsPage, Problem> {
+    let jobs = on_demand(services)?.jobs(&caller.acting, i64::MAX, JOBS).await.map_err(refused)?;
+    let key = draw(16).map_err(|_| Problem::internal())?;
+    Ok(ReadsPage { addresses, chosen, key, jobs, asked })
 }
 
 /// Begins a job.
 pub(super) async fn begin(
     State(services): State<Services>,
     caller: Caller,
+    view: View,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let fields = Asked(fields);
+    let typed = fields.value("meters").unwrap_or_default().to_owned();
+    let is_chosen = |group: &ReadGroup| fields.value(&format!("group_{}", group.name())).is_some();
+    let groups: Vec<ReadGroup> = ReadGroup::all().filter(is_chosen).collect();
+    let problem = match begun(&services, &caller, &typed, &groups, fields.value("key")).await {
+        Ok(place) => return Ok(Redirect::to(&place).into_response()),
+        Err(problem) => problem,
+    };
+    // Whoever typed something wrong gets it back to mend it.
+    let (view, status) = again(view, problem)?;
+    let page = page(&services, &caller, (typed, groups), Asked::default()).await?;
+    Ok(answer_as(status, &view, reads::TITLE, &page.markup(&view)))
+}
+
+/// Begins the job that a form asks for, and says where it is.
+async fn begun(
+    services: &Services,
+    caller: &Caller,
+    typed: &str,
+    groups: &[ReadGroup],
+    key: Option<&str>,
+) -> Result<String, Problem> {
     let mut meters = Vec::new();
-    for word in
-        fields.value("meters").unwrap_or_default().split([' ', ',', ';', '\t', '\r', '\n', '，', '；', '、'])
-    {
+    for word in typed.split([' ', ',', ';', '\t', '\r', '\n', '，', '；', '、']) {
         let word = word.trim();
         if !word.is_empty() {
             meters.push(word.parse().map_err(|_| not_an_address(word))?);
         }
     }
-    let is_chosen = |group: &ReadGroup| fields.value(&format!("group_{}", group.name())).is_some();
-    let request = ReadRequest {
-        meters,
-        groups: ReadGroup::all().filter(is_chosen).collect(),
-        expires_after: None,
-        key: fields.value("key").map(str::to_owned),
-    };
-    let begun = on_demand(&services)?.submit(&caller.acting, &request).await.map_err(refused)?;
-    Ok(Redirect::to(&format!("/reads/{}", begun.job.id)).into_response())
+    let (groups, key) = (groups.to_vec(), key.map(str::to_owned));
+    let request = ReadRequest { meters, groups, expires_after: None, key };
+    let begun = on_demand(services)?.submit(&caller.acting, &request).await.map_err(refused)?;
+    Ok(format!("/reads/{}", begun.job.id))
 }
 
 /// A job, with the answers of one of its meters.
