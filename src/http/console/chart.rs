@@ -36,6 +36,8 @@ pub struct Chart<'a> {
     pub from: Moment,
     /// The last.
     pub until: Moment,
+    /// What lies behind it is read later; without a value it is not missing.
+    pub due: Moment,
 }
 
 impl Chart<'_> {
@@ -49,8 +51,8 @@ impl Chart<'_> {
                 data-points=(self.data(view)) {
                 svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(label) {
                     rect.frame x=(LEFT) y=(TOP) width=(RIGHT - LEFT) height=(BOTTOM - TOP) {}
-                    @for (from, until) in self.gaps(view.now) {
-                        rect.gap x=(tenths(self.x(from))) y=(TOP)
+                    @for (from, until, is_missing) in self.gaps(view.now) {
+                        rect.gap[is_missing].later[!is_missing] x=(tenths(self.x(from))) y=(TOP)
                             width=(tenths((self.x(until) - self.x(from)).max(10))) height=(BOTTOM - TOP) {}
                     }
                     (self.grid(&scale))
@@ -65,6 +67,10 @@ impl Chart<'_> {
                 }
             }
             (legend(view))
+            @if self.gaps(view.now).iter().any(|(.., is_missing)| !is_missing) {
+                p.hint { (view.say("虚线框内尚未到采集时间：当日曲线于次日夜间采集。",
+                    "What is framed by a broken line is not due yet: the curve of a day is read in the night behind it.")) }
+            }
         }
     }
 
@@ -131,19 +137,25 @@ impl Chart<'_> {
         }
     }
 
-    /// Stretches without a value, up to now.
-    fn gaps(&self, now: Moment) -> Vec<(Moment, Moment)> {
+    /// Stretches without a value, up to now, and whether it is missing: what is read later is not.
+    fn gaps(&self, now: Moment) -> Vec<(Moment, Moment, bool)> {
         let end = self.until.min(now);
         let mut gaps = Vec::new();
         let mut last = self.from;
         for point in self.points {
             if point.at.since(last) > self.period {
-                gaps.push((last, point.at));
+                gaps.push((last, point.at, true));
             }
             last = point.at;
         }
         if end.since(last) > self.period + self.period {
-            gaps.push((last, end));
+            let due = self.due.clamp(last, end);
+            if due.since(last) > self.period {
+                gaps.push((last, due, true));
+            }
+            if due < end {
+                gaps.push((due, end, false));
+            }
         }
         gaps
     }
@@ -258,6 +270,7 @@ fn legend(view: &View) -> Markup {
             span { svg viewBox="0 0 26 12" { path.curve.estimated d="M0 6H26" {} } " " (view.say("估算", "estimated")) }
             span { svg viewBox="0 0 26 12" { path.suspect d="M13 1l5 5l-5 5l-5-5z" {} } " " (view.say("可疑", "suspect")) }
             span { svg viewBox="0 0 26 12" { rect.gap width="26" height="12" {} } " " (view.say("缺数", "missing")) }
+            span { svg viewBox="0 0 26 12" { rect.later x="1" y="1" width="24" height="10" {} } " " (view.say("未到采集时间", "not due yet")) }
         }
     }
 }
@@ -295,7 +308,8 @@ mod tests {
     fn chart(points: &[Point]) -> Chart<'_> {
         let day: Day = "2026-11-27".parse().unwrap();
         let item = Item::parse("1.8.0").unwrap();
-        Chart { item, points, period: PERIOD, from: day.start(), until: day.next().start() }
+        let until = day.next().start();
+        Chart { item, points, period: PERIOD, from: day.start(), until, due: until }
     }
 
     #[test]
@@ -308,10 +322,31 @@ mod tests {
         assert!(paths.iter().all(|(is_estimated, path)| !is_estimated && path.matches('L').count() == 1));
         let now = points[4].at.plus(PERIOD * 3);
         let gaps: Vec<u64> =
-            chart.gaps(now).iter().map(|(from, until)| until.since(*from).as_secs() / 900).collect();
+            chart.gaps(now).iter().map(|(from, until, _)| until.since(*from).as_secs() / 900).collect();
         assert_eq!(gaps, [3, 4, 3]);
         let drawn = chart.markup(&view::sample(Language::English, Role::Operator)).into_string();
         assert_eq!(drawn.matches("class=\"dot\"").count(), 1, "the last one stands alone: {drawn}");
+    }
+
+    #[test]
+    fn f18_what_is_read_later_is_not_missing() {
+        let points = points(&[(0, 5, Quality::Good), (1, 6, Quality::Good)]);
+        let slot = |slot: u32| points[0].at.plus(PERIOD * slot);
+        let gaps = |due: u32| {
+            let chart = Chart { due: slot(due), ..chart(&points) };
+            let gaps = chart.gaps(slot(20)).into_iter();
+            gaps.map(|(from, until, is_missing)| {
+                (from.since(slot(0)).as_secs() / 900, until.since(slot(0)).as_secs() / 900, is_missing)
+            })
+            .collect::<Vec<_>>()
+        };
+        assert_eq!(gaps(0), [(1, 20, false)]);
+        assert_eq!(gaps(8), [(1, 8, true), (8, 20, false)]);
+        assert_eq!(gaps(96), [(1, 20, true)]);
+        let later = Chart { due: slot(0), ..chart(&points) };
+        let drawn = later.markup(&view::sample(Language::Chinese, Role::Operator)).into_string();
+        assert!(drawn.contains("class=\"later\"") && drawn.contains("未到采集时间"), "{drawn}");
+        assert!(drawn.contains("当日曲线于次日夜间采集"), "{drawn}");
     }
 
     #[test]

@@ -19,7 +19,8 @@ use crate::domain::access::Action;
 use crate::domain::{ClockOffset, Fetch, Item};
 use crate::http::console::evidence::orderable_state;
 use crate::http::orderable::Orderable;
-use crate::store::view::{MeterSheet, Stay};
+use crate::store::supply::OrderRecord;
+use crate::store::view::{MeterSheet, RelaySeen, RelaySource, Stay};
 use crate::store::{MeterEvent, StatusWords};
 
 pub use curve::{CurvePart, stretch};
@@ -37,6 +38,8 @@ pub struct MeterPage {
     pub sheet: MeterSheet,
     /// Whether it can be cut and restored from here; `None` where it measures no point.
     pub orderable: Option<Orderable>,
+    /// What was last read of its relay.
+    pub relay: Option<RelaySeen>,
     /// The part that is looked at.
     pub part: Part,
     /// What the address says.
@@ -58,16 +61,19 @@ pub enum Part {
     Status(Option<StatusWords>),
     /// Exchanges that brought values.
     Fetches(Vec<Fetch>),
+    /// Supply orders of its point, the newest first.
+    Orders(Vec<OrderRecord>),
 }
 
 /// The parts, as the address and people call them.
-const PARTS: [(&str, Phrase); 6] = [
+const PARTS: [(&str, Phrase); 7] = [
     ("curve", Phrase::new("曲线", "Curve")),
     ("registers", Phrase::new("示值", "Registers")),
     ("events", Phrase::new("事件", "Events")),
     ("clock", Phrase::new("时钟", "Clock")),
     ("status", Phrase::new("状态字", "Status words")),
     ("fetches", Phrase::new("报文", "Frames")),
+    ("orders", Phrase::new("停复电", "Orders")),
 ];
 
 impl Part {
@@ -92,6 +98,7 @@ impl Part {
             Self::Clock(_) => "clock",
             Self::Status(_) => "status",
             Self::Fetches(_) => "fetches",
+            Self::Orders(_) => "orders",
         }
     }
 }
@@ -101,7 +108,7 @@ impl MeterPage {
     #[must_use]
     pub fn markup(&self, view: &View) -> Markup {
         html! {
-            (head(view, &self.sheet, self.orderable.as_ref()))
+            (head(view, &self.sheet, self.orderable.as_ref(), self.relay))
             nav.tabs aria-label=(view.say("部分", "Parts")) {
                 @for (name, title) in PARTS.into_iter().filter(|(name, _)| Part::may_be_seen(name, view)) {
                     a href={ "?part=" (name) } aria-current=[(name == self.part.name()).then_some("page")] {
@@ -116,8 +123,11 @@ impl MeterPage {
                 Part::Clock(offsets) => (self.clock().whole(newest_first(offsets), view.look.language).markup(view)),
                 Part::Status(words) => (status(view, words.as_ref())),
                 Part::Fetches(fetches) => (self.fetches(view, fetches).markup(view)),
+                Part::Orders(orders) => div #orders data-live="order" {
+                    (super::orders::table(orders, &self.asked, view).markup(view))
+                },
             }
-            @if self.part.name() == "curve" { (stays(view, &self.sheet)) }
+            @if self.part.name() == "curve" { (self.stays(view).markup(view)) }
         }
     }
 
@@ -126,12 +136,13 @@ impl MeterPage {
     pub fn file(&self, view: &View) -> Option<String> {
         let language = view.look.language;
         match &self.part {
-            Part::Curve(part) => part.file(view, &self.asked),
+            Part::Curve(part) => part.file(view, &self.asked).or_else(|| self.stays(view).file(language)),
             Part::Registers(part) => part.file(view, &self.asked, &self.sheet.line.address),
             Part::Events(events) => self.events().whole(events.clone(), language).file(language),
             Part::Clock(offsets) => self.clock().whole(newest_first(offsets), language).file(language),
             Part::Status(_) => None,
             Part::Fetches(fetches) => self.fetches(view, fetches).file(language),
+            Part::Orders(orders) => super::orders::table(orders, &self.asked, view).file(language),
         }
     }
 
@@ -186,6 +197,31 @@ impl MeterPage {
         Table::new("", Phrase::new("时钟偏差", "Clock offsets"), empty, columns, &self.asked)
     }
 
+    /// Where the meter was.
+    fn stays(&self, view: &View) -> Table<Stay> {
+        let columns = vec![
+            Column::new("point", "计量点", "Point", |stay: &Stay, _| stay.point.clone()),
+            Column::new("from", "安装", "From", |stay: &Stay, _| stay.from.in_china().to_string())
+                .by(|stay| stay.from.micros()),
+            Column::new("until", "拆除", "Until", |stay: &Stay, language| {
+                let in_use = || language.of("在用", "in use").to_owned();
+                stay.until.map_or_else(in_use, |until| until.in_china().to_string())
+            }),
+            Column::new("multiplier", "倍率（现行）", "Multiplier (now)", |stay: &Stay, _| {
+                let shown = |(multiplier, ct, vt): &(i64, String, String)| {
+                    format!("{} (CT {ct}, PT {vt})", multiplied(*multiplier))
+                };
+                stay.multiplier.as_ref().map(shown).unwrap_or_default()
+            })
+            .number()
+            .by(|stay| stay.multiplier.as_ref().map_or(0, |(multiplier, ..)| *multiplier)),
+        ];
+        let caption = Phrase::new("安装记录", "Where it was");
+        let empty = Phrase::new("没有安装记录", "It was nowhere yet");
+        Table::new("stays", caption, empty, columns, &self.asked)
+            .whole(self.sheet.stays.clone(), view.look.language)
+    }
+
     fn fetches(&self, view: &View, fetches: &[Fetch]) -> Table<FetchLine> {
         let columns = vec![
             Column::new("collected", "采集时间", "Read at", |line: &FetchLine, _| {
@@ -230,7 +266,7 @@ impl FetchLine {
 }
 
 /// What the archive says, above every part.
-fn head(view: &View, sheet: &MeterSheet, orderable: Option<&Orderable>) -> Markup {
+fn head(view: &View, sheet: &MeterSheet, orderable: Option<&Orderable>, relay: Option<RelaySeen>) -> Markup {
     let line = &sheet.line;
     let language = view.look.language;
     let or_none = |text: Option<&String>| text.map_or_else(|| "—".to_owned(), |text| inert(text));
@@ -265,6 +301,7 @@ fn head(view: &View, sheet: &MeterSheet, orderable: Option<&Orderable>) -> Marku
             None => html! { (view.say("无", "none")) },
         }),
     ]);
+    shown.push((view.say("继电器", "Relay"), relay_state(view, relay)));
     if let Some(orderable) = orderable {
         shown.push((view.say("远程停复电", "Cut from here"), orderable_state(view, orderable)));
     }
@@ -296,27 +333,28 @@ fn head(view: &View, sheet: &MeterSheet, orderable: Option<&Orderable>) -> Marku
     } }
 }
 
-fn stays(view: &View, sheet: &MeterSheet) -> Markup {
+/// What was last read of the relay, when, and by whom: it may have moved since.
+fn relay_state(view: &View, seen: Option<RelaySeen>) -> Markup {
+    let Some(RelaySeen { word, at, source }) = seen else {
+        return html! { (state(Tone::Quiet, view.say("从未读到", "never read"))) };
+    };
     html! {
-        section.sheet {
-            h2 { (view.say("安装记录", "Where it was")) }
-            div.scroll { table {
-                thead { tr {
-                    th scope="col" { (view.say("计量点", "Point")) }
-                    th scope="col" { (view.say("安装", "From")) }
-                    th scope="col" { (view.say("拆除", "Until")) }
-                    th.number scope="col" { (view.say("倍率（现行）", "Multiplier (now)")) }
-                } }
-                tbody { @for Stay { point, from, until, multiplier } in &sheet.stays { tr {
-                    th scope="row" { (inert(point)) }
-                    td { (time(*from)) }
-                    td { @match until { Some(until) => (time(*until)), None => { (view.say("在用", "in use")) } } }
-                    td.number { @if let Some((multiplier, ct, vt)) = multiplier {
-                        (multiplied(*multiplier)) " (CT " (inert(ct)) ", PT " (inert(vt)) ")"
-                    } }
-                } } }
-            } }
+        @if word.is_open() { (state(Tone::Warn, view.say("断开", "open"))) }
+        @else { (state(Tone::Good, view.say("闭合", "closed"))) }
+        @if word.is_open() != word.is_ordered_open() {
+            " " @if word.is_ordered_open() { (state(Tone::Waiting, view.say("已命令断开", "ordered open"))) }
+            @else { (state(Tone::Waiting, view.say("已命令闭合，未合", "ordered closed, still open"))) }
         }
+        " · " @match source {
+            RelaySource::Night => (view.say("夜间采集", "nightly run")),
+            RelaySource::Read(job) => @if view.may(Action::ReadOnDemand) {
+                a href={ "/reads/" (job) } { (view.say("召测 ", "read on demand ")) (job) }
+            } @else { (view.say("召测 ", "read on demand ")) (job) },
+            RelaySource::Order(order) => @if view.may(Action::SeeCustomers) {
+                a href={ "/orders/" (order) } { (view.say("工单 ", "order ")) (order) }
+            } @else { (view.say("工单 ", "order ")) (order) },
+        }
+        " · " (time(at)) " · " (super::components::age(view, at))
     }
 }
 

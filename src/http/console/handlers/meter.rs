@@ -6,8 +6,8 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::answer;
-use crate::domain::access::Action;
-use crate::domain::{Day, Fetch, Id, Item, Moment};
+use crate::domain::access::{Action, Regions};
+use crate::domain::{Day, Fetch, Id, Item, Moment, RunKind};
 use crate::http::console::meter::{self, CurvePart, FetchPage, MeterPage, Part, RegistersPart, stretch};
 use crate::http::console::meters::{self, MetersPage};
 use crate::http::console::table::{Asked, wanted};
@@ -15,6 +15,7 @@ use crate::http::console::view::View;
 use crate::http::orderable::Orderable;
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
+use crate::store::supply::OrderFilter;
 use crate::store::view::{MeterSheet, MetersAsked};
 
 /// The list of meters.
@@ -51,18 +52,19 @@ pub(super) async fn meter(
     let sheet = sheet.ok_or_else(Problem::not_there)?;
     let wanted = Part::asked(&asked);
     let wanted = if Part::may_be_seen(wanted, &view) { wanted } else { "status" };
-    let part = part(&services, &sheet, wanted, &asked, view.now).await?;
+    let part = part(&services, (&sheet, &caller.acting.regions), wanted, &asked, view.now).await?;
     let orderable = match sheet.point {
         Some(point) => Some(Orderable::of(&services, point).await?),
         None => None,
     };
-    let page = MeterPage { sheet, orderable, part, asked };
+    let relay = services.store.relay_seen(sheet.line.meter).await?;
+    let page = MeterPage { sheet, orderable, relay, part, asked };
     answer(&services, &view, meter::TITLE, (page.markup(&view), page.file(&view))).await
 }
 
 async fn part(
     services: &Services,
-    sheet: &MeterSheet,
+    (sheet, regions): (&MeterSheet, &Regions),
     wanted: &str,
     asked: &Asked,
     now: Moment,
@@ -78,7 +80,14 @@ async fn part(
         "clock" => Part::Clock(store.clocks_of(id).await?),
         "status" => Part::Status(store.status_words_of(id).await?),
         "fetches" => Part::Fetches(store.fetches(id, stretch.0, stretch.1).await?),
-        _ => Part::Curve(curve(services, sheet, asked, stretch).await?),
+        "orders" => Part::Orders(match sheet.point {
+            Some(point) => {
+                let filter = OrderFilter { state: None, point: Some(point) };
+                store.supply_orders(&filter, regions, i64::MAX, ORDERS).await?
+            }
+            None => Vec::new(),
+        }),
+        _ => Part::Curve(curve(services, sheet, asked, (stretch, now)).await?),
     })
 }
 
@@ -86,7 +95,7 @@ async fn curve(
     services: &Services,
     sheet: &MeterSheet,
     asked: &Asked,
-    stretch: (Moment, Moment),
+    (stretch, now): ((Moment, Moment), Moment),
 ) -> Result<CurvePart, StoreError> {
     let (store, id) = (&services.store, sheet.line.meter);
     let latest = store.latest_of(id).await?;
@@ -99,8 +108,25 @@ async fn curve(
     // The register before the first one shown stands in the day before.
     let first = Day::of(stretch.0.minus(Duration::from_micros(1)));
     let days = store.curves(&[id], &[item], first, Day::of(stretch.1)).await?;
-    Ok(CurvePart { latest, items, item, stretch, days })
+    let due = curves_due(services, now).await?;
+    Ok(CurvePart { latest, items, item, stretch, days, due })
 }
+
+/// Up to when curves are to be there: the curve of a day is read in the night behind it.
+async fn curves_due(services: &Services, now: Moment) -> Result<Moment, StoreError> {
+    let today = Day::of(now);
+    let run = services.store.run_of("site", today, RunKind::Nightly).await?;
+    let is_over = match run {
+        Some(run) => run.ended_at.is_some() || run.deadline <= now,
+        None => now.since(today.start()) > NIGHT,
+    };
+    Ok(if is_over { today.start() } else { today.previous().start() })
+}
+
+/// Orders that are listed.
+const ORDERS: u32 = 200;
+/// Where there was no night, it would have been over by then.
+const NIGHT: Duration = Duration::from_secs(6 * 3600);
 
 /// One exchange with a meter, its frames explained.
 pub(super) async fn fetch(

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use dlt645::quantity::Quantity;
 use maud::{Markup, html};
 
 use crate::domain::{Day, DayCurve, Item, ItemKind, Moment, Way};
@@ -27,6 +26,8 @@ pub struct CurvePart {
     pub stretch: (Moment, Moment),
     /// The days of the curve, and the one before.
     pub days: Vec<DayCurve>,
+    /// What lies behind it is read later.
+    pub due: Moment,
 }
 
 /// Which stretch the address asks for: days, or minutes for a closer look; the last three days when it says nothing that
@@ -57,7 +58,8 @@ impl CurvePart {
     pub fn markup(&self, view: &View, asked: &Asked) -> Markup {
         let points = self.points();
         let (from, until) = self.stretch;
-        let chart = Chart { item: self.item, points: &points, period: self.period(), from, until };
+        let chart =
+            Chart { item: self.item, points: &points, period: self.period(), from, until, due: self.due };
         html! {
             section.sheet {
                 (self.pick(view))
@@ -68,14 +70,20 @@ impl CurvePart {
                 } }
             }
             details { summary { (view.say("以表格显示", "As a table")) } (self.table(asked, points, view).markup(view)) }
-            (self.newest(view))
+            section {
+                p.hint { (view.say("最新值是最近一次存下的值，不是现在的值；要现在的值请召测。",
+                    "The newest values are the last ones kept, not what the meter shows now: for that, read it on demand.")) }
+                (self.newest(asked, view).markup(view))
+            }
         }
     }
 
     /// The file of the table.
     #[must_use]
     pub fn file(&self, view: &View, asked: &Asked) -> Option<String> {
-        self.table(asked, self.points(), view).file(view.look.language)
+        let language = view.look.language;
+        let points = self.table(asked, self.points(), view).file(language);
+        points.or_else(|| self.newest(asked, view).file(language))
     }
 
     /// Whether what was used is shown instead of the register, which only rises.
@@ -156,36 +164,34 @@ impl CurvePart {
         Table::new("", caption, empty, columns, asked).whole(rows, view.look.language)
     }
 
-    fn newest(&self, view: &View) -> Markup {
-        let language = view.look.language;
-        html! {
-            section.sheet {
-                h2 { (view.say("最新值", "Newest values")) }
-                p.hint { (view.say("这是最近一次存下的值，不是现在的值；要现在的值请召测。",
-                    "The last ones kept, not what the meter shows now: for that, read it on demand.")) }
-                div.scroll { table {
-                    thead { tr {
-                        th scope="col" { (view.say("内容", "Item")) }
-                        th.number scope="col" { (view.say("数值", "Value")) }
-                        th scope="col" { (view.say("数据时间", "Holds for")) }
-                        th scope="col" { (view.say("来源", "Source")) }
-                        th scope="col" { (view.say("质量", "Quality")) }
-                    } }
-                    tbody { @for latest in &self.latest { tr {
-                        th scope="row" { (language.of(&latest.item.name_zh(), &latest.item.name_en())) }
-                        td.number { (shown(latest.item.quantity(latest.value))) " " (latest.item.unit()) }
-                        td { (time(latest.at)) " · " (age(view, latest.at)) }
-                        td { (labels::source(latest.source).of(language)) }
-                        td { (labels::quality_state(latest.quality, language)) }
-                    } } }
-                } }
-            }
-        }
+    fn newest(&self, asked: &Asked, view: &View) -> Table<Latest> {
+        let columns = vec![
+            Column::new("item", "内容", "Item", |latest: &Latest, language| {
+                language.of(&latest.item.name_zh(), &latest.item.name_en()).to_owned()
+            }),
+            Column::new("value", "数值", "Value", |latest: &Latest, _| {
+                latest.item.quantity(latest.value).to_string()
+            })
+            .number()
+            .by(|latest| latest.value),
+            Column::new("unit", "单位", "Unit", |latest: &Latest, _| latest.item.unit().to_owned()),
+            Column::new("at", "数据时间", "Holds for", |latest: &Latest, _| {
+                latest.at.in_china().to_string()
+            })
+            .shown(|latest, view| html! { (time(latest.at)) " · " (age(view, latest.at)) })
+            .by(|latest| latest.at.micros()),
+            Column::new("source", "来源", "Source", |latest: &Latest, language| {
+                labels::source(latest.source).of(language).to_owned()
+            }),
+            Column::new("quality", "质量", "Quality", |latest: &Latest, language| {
+                labels::quality(latest.quality).of(language).to_owned()
+            })
+            .shown(|latest, view| labels::quality_state(latest.quality, view.look.language)),
+        ];
+        let caption = Phrase::new("最新值", "Newest values");
+        let empty = Phrase::new("还没有值", "No value yet");
+        Table::new("latest", caption, empty, columns, asked).whole(self.latest.clone(), view.look.language)
     }
-}
-
-fn shown(quantity: Quantity) -> String {
-    quantity.to_string()
 }
 
 fn point((at, slot): (Moment, crate::domain::SlotValue)) -> Point {
@@ -231,6 +237,7 @@ pub(super) fn sample() -> CurvePart {
         item,
         stretch: (last.plus(-2).start(), last.next().start()),
         days: vec![day(2), day(1), day(0)],
+        due: last.next().start(),
     }
 }
 

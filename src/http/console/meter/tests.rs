@@ -1,11 +1,12 @@
 use super::*;
 use crate::domain::access::Role;
+use crate::domain::relay::StatusWord3;
 use crate::domain::{
     CustomerClass, Day, Id, PointRole, Quality, RegisterReading, Run, RunKind, RunState, Source, Suspicion,
 };
-use crate::http::console::meters;
 use crate::http::console::view::sample as view;
 use crate::http::console::words::Language;
+use crate::http::console::{meters, orders};
 use crate::store::LedgerEntry;
 use std::time::Duration;
 
@@ -115,13 +116,22 @@ pub(crate) fn pages(asked: &Asked) -> Vec<(&'static str, MeterPage)> {
         Part::Clock(vec![clock(-1_250_000), clock(412_000_000)]),
         Part::Status(Some(words)),
         Part::Fetches(vec![fetched().fetch]),
+        Part::Orders(orders::tests::listed()),
     ];
+    let relay =
+        RelaySeen { word: StatusWord3::from_bits(0x0050), at: now, source: RelaySource::Order(Id::new(7)) };
     parts
         .into_iter()
         .map(|part| {
             (
                 part.name(),
-                MeterPage { sheet: sheet(), orderable: Some(Orderable::NoLines), part, asked: asked.clone() },
+                MeterPage {
+                    sheet: sheet(),
+                    orderable: Some(Orderable::NoLines),
+                    relay: Some(relay),
+                    part,
+                    asked: asked.clone(),
+                },
             )
         })
         .collect()
@@ -142,6 +152,7 @@ fn every_part_of_a_meter_is_drawn() {
         ("clock", "412.0", "-1.2"),
         ("status", "继电器", "relay"),
         ("fetches", "冻结", "freeze"),
+        ("orders", "已核实断开", "verified open"),
     ] {
         let (chinese, english) = (drawn(name, Language::Chinese), drawn(name, Language::English));
         assert!(chinese.contains(zh), "{name} {zh}: {chinese}");
@@ -179,6 +190,25 @@ fn a_meter_that_cannot_be_cut_from_here_says_so_and_is_not_offered() {
     page.orderable = Some(Orderable::Yes);
     let text = drawn(&page);
     assert!(text.contains("可以") && text.contains("kind=cut"), "{text}");
+}
+
+#[test]
+fn i13_the_relay_is_shown_as_it_was_last_read_with_when_and_by_whom() {
+    let (_, mut page) = pages(&Asked::default()).into_iter().next().unwrap();
+    let zh = |page: &MeterPage| page.markup(&view(Language::Chinese, Role::Operator)).into_string();
+    let text = zh(&page);
+    for part in ["断开", "href=\"/orders/7\"", "2026-11-28 00:00:00", "?part=orders"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let seen = page.relay.unwrap();
+    page.relay =
+        Some(RelaySeen { word: StatusWord3::from_bits(0), source: RelaySource::Read(Id::new(3)), ..seen });
+    let text = zh(&page);
+    assert!(text.contains("闭合") && text.contains("href=\"/reads/3\""), "{text}");
+    page.relay = Some(RelaySeen { source: RelaySource::Night, ..seen });
+    assert!(zh(&page).contains("夜间采集"));
+    page.relay = None;
+    assert!(zh(&page).contains("从未读到"));
 }
 
 #[test]
