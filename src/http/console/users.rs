@@ -7,8 +7,10 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::components::{Tone, field, state, time, token};
+use super::components::{Tone, field, state, token};
+use super::handlers::answer;
 use super::layout;
+use super::table::{Asked, Column, Table};
 use super::view::{Told, View};
 use super::words::{Language, Phrase, inert};
 use crate::domain::Coded;
@@ -37,11 +39,15 @@ pub(super) fn routes() -> Routes {
 
 /// What the page shows.
 struct UsersPage {
-    /// Accounts with the names of the transformer areas they are bound to.
-    accounts: Vec<(AccountRecord, Vec<String>)>,
+    accounts: Vec<Line>,
     /// A login that was made just now, shown this once.
     made: Option<OneTimeLogin>,
+    /// What the address says.
+    asked: Asked,
 }
+
+/// An account with the names of the transformer areas it is bound to.
+type Line = (AccountRecord, Vec<String>);
 
 /// An account to be made.
 #[derive(Deserialize)]
@@ -66,8 +72,19 @@ struct NewAreas {
     areas: String,
 }
 
-async fn page(State(services): State<Services>, view: View) -> Result<Response, Problem> {
-    draw(&services, view, None, StatusCode::OK).await
+async fn page(State(services): State<Services>, view: View, asked: Asked) -> Result<Response, Problem> {
+    let page = UsersPage { accounts: listed(&services).await?, made: None, asked };
+    answer(&services, &view, TITLE, (page.markup(&view), page.table(&view).file(view.look.language))).await
+}
+
+/// Accounts with the names of the transformer areas they are bound to.
+async fn listed(services: &Services) -> Result<Vec<Line>, Problem> {
+    let mut listed = Vec::new();
+    for account in services.store.accounts().await? {
+        let areas = services.store.area_names(account.id).await?;
+        listed.push((account, areas));
+    }
+    Ok(listed)
 }
 
 async fn add(
@@ -206,17 +223,61 @@ async fn draw(
     made: Option<OneTimeLogin>,
     status: StatusCode,
 ) -> Result<Response, Problem> {
-    let mut shown = Vec::new();
-    for account in services.store.accounts().await? {
-        let areas = services.store.area_names(account.id).await?;
-        shown.push((account, areas));
-    }
     let view = View { here: "/users".to_owned(), ..view };
-    let content = UsersPage { accounts: shown, made }.markup(&view);
+    let accounts = listed(services).await?;
+    let content = UsersPage { accounts, made, asked: Asked::default() }.markup(&view);
     Ok((status, Html(layout::page(&view, TITLE, &content).into_string())).into_response())
 }
 
 impl UsersPage {
+    fn table(&self, view: &View) -> Table<Line> {
+        let columns = vec![
+            Column::new("name", "账号", "Account", |(account, _): &Line, _| account.name.clone()),
+            Column::new("person", "人员", "Person", |(account, _): &Line, _| account.person_name.clone()),
+            Column::new("role", "角色", "Role", |(account, _): &Line, language| {
+                let own = role_name(language, account.role);
+                match account.proposed {
+                    Some((role, _)) => format!("{own} → {}", role_name(language, role)),
+                    None => own.to_owned(),
+                }
+            })
+            .shown(|(account, _), view| {
+                html! {
+                    (role_name(view.look.language, account.role))
+                    @if let Some((role, _)) = account.proposed {
+                        " → " (state(Tone::Waiting, role_name(view.look.language, role)))
+                    }
+                }
+            }),
+            Column::new("since", "角色起始", "Role since", |(account, _): &Line, _| {
+                account.role_since.in_china().to_string()
+            })
+            .by(|(account, _)| account.role_since.micros()),
+            Column::new("areas", "台区", "Areas", |(account, areas): &Line, language| {
+                if account.regions == Regions::All {
+                    language.of("全部", "all").to_owned()
+                } else {
+                    areas.join("、")
+                }
+            }),
+            Column::new("state", "状态", "State", |(account, _): &Line, language| {
+                standing(account).1.of(language).to_owned()
+            })
+            .shown(|(account, _), view| {
+                let (tone, words) = standing(account);
+                state(tone, words.of(view.look.language))
+            }),
+            Column::new("change", "操作", "Change", |_: &Line, _| String::new())
+                .shown(|(account, areas), view| {
+                    let person = view.acting.as_ref().map(|acting| acting.person);
+                    html! { @if person != Some(account.person) { (changes(view, account, areas)) } }
+                })
+                .unsorted(),
+        ];
+        let empty = Phrase::new("没有账号", "No account");
+        Table::new("", TITLE, empty, columns, &self.asked).whole(self.accounts.clone(), view.look.language)
+    }
+
     fn markup(&self, view: &View) -> Markup {
         html! {
             @if let Some(login) = &self.made {
@@ -225,18 +286,7 @@ impl UsersPage {
                     code.secret { (login.name) " " (login.password) }
                 }
             }
-            table {
-                thead { tr {
-                    th { (view.say("账号", "Account")) }
-                    th { (view.say("人员", "Person")) }
-                    th { (view.say("角色", "Role")) }
-                    th { (view.say("角色起始", "Role since")) }
-                    th { (view.say("台区", "Areas")) }
-                    th { (view.say("状态", "State")) }
-                    th { (view.say("操作", "Change")) }
-                } }
-                tbody { @for (account, areas) in &self.accounts { (row(view, account, areas)) } }
-            }
+            (self.table(view).markup(view))
             h2 { (view.say("新建账号", "New account")) }
             form.card method="post" action="/users" {
                 (token(view))
@@ -260,36 +310,13 @@ impl UsersPage {
     }
 }
 
-fn row(view: &View, account: &AccountRecord, areas: &[String]) -> Markup {
-    let is_own = view.acting.as_ref().is_some_and(|acting| acting.person == account.person);
-    html! {
-        tr {
-            td { (inert(&account.name)) }
-            td { (inert(&account.person_name)) }
-            td {
-                (role_name(view.look.language, account.role))
-                @if let Some((role, _)) = account.proposed {
-                    " → " (state(Tone::Waiting, role_name(view.look.language, role)))
-                }
-            }
-            td { (time(account.role_since)) }
-            td {
-                @if account.regions == Regions::All { (view.say("全部", "all")) }
-                @else { (inert(&areas.join("、"))) }
-            }
-            td { (standing(view, account)) }
-            td { @if !is_own { (changes(view, account, areas)) } }
-        }
-    }
-}
-
-fn standing(view: &View, account: &AccountRecord) -> Markup {
+const fn standing(account: &AccountRecord) -> (Tone, Phrase) {
     if !account.is_enabled {
-        state(Tone::Quiet, view.say("已停用", "disabled"))
+        (Tone::Quiet, Phrase::new("已停用", "disabled"))
     } else if account.is_unfinished() {
-        state(Tone::Waiting, view.say("待本人完成设置", "to be finished by its owner"))
+        (Tone::Waiting, Phrase::new("待本人完成设置", "to be finished by its owner"))
     } else {
-        state(Tone::Good, view.say("可用", "enabled"))
+        (Tone::Good, Phrase::new("可用", "enabled"))
     }
 }
 
