@@ -30,3 +30,4 @@ mod rig;
 mod sessions;
 mod slow;
 mod terminals;
+mod visitor;
