@@ -38,7 +38,8 @@ fn held<'a>(phrase: &str, text: &'a str) -> Option<Vec<&'a str>> {
     while let Some(piece) = pieces.next() {
         let end = if pieces.peek().is_none() { rest.strip_suffix(piece)?.len() } else { rest.find(piece)? };
         let (inside, behind) = rest.split_at_checked(end)?;
-        if inside.is_empty() {
+        // What a phrase is said of stands before it.
+        if inside.is_empty() || inside.contains(": ") {
             return None;
         }
         held.push(inside);

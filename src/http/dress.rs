@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use futures_util::FutureExt;
@@ -33,8 +33,6 @@ pub(super) async fn dress(State(services): State<Services>, mut request: Request
     let is_api = request.uri().path().starts_with("/api/");
     let path = request.uri().path().to_owned();
     let headers_asked = request.headers().clone();
-    let here = request.uri().path_and_query().map(|here| here.as_str().to_owned());
-    let here = here.filter(|_| request.method() == Method::GET);
     let source = request.extensions().get::<Source>().map_or(String::new(), |source| source.0.clone());
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("http_request", id = %id.0, method = %request.method());
@@ -53,7 +51,7 @@ pub(super) async fn dress(State(services): State<Services>, mut request: Request
             caller = auth::identify(&services, &headers_asked, &source).await.unwrap_or_default();
         }
         let page = || {
-            let view = view_of_problem(&services, &headers_asked, caller.as_ref(), here.as_deref());
+            let view = view_of_problem(&services, &headers_asked, caller.as_ref());
             page::problem(&view, &problem, &id.0)
         };
         response = told(&problem, &id, is_api, page);

@@ -42,21 +42,19 @@ fn view_of(services: &Services, headers: &HeaderMap, caller: Option<&Caller>, he
     }
 }
 
-/// Who looks at a page that tells of a problem, and where they came from. The database is asked nothing: it may be the
-/// problem.
+/// Who looks at a page that tells of a problem, and where they came from: what they asked for is not named again. The
+/// database is asked nothing: it may be the problem.
 pub(in crate::http) fn view_of_problem(
     services: &Services,
     headers: &HeaderMap,
     caller: Option<&Caller>,
-    here: Option<&str>,
 ) -> View {
-    let from = || {
-        let from = headers.get(header::REFERER).and_then(|from| from.to_str().ok())?;
+    let from = headers.get(header::REFERER).and_then(|from| from.to_str().ok());
+    let place = from.and_then(|from| {
         let (_, place) = from.split_once("://")?;
-        place.find('/').and_then(|begin| place.get(begin..))
-    };
-    let here = here.or_else(from).map_or("/", inside);
-    let view = view_of(services, headers, caller, here);
+        place.get(place.find('/')?..)
+    });
+    let view = view_of(services, headers, caller, place.map_or("/", inside));
     View { look: Look { is_wall: false, ..view.look }, ..view }
 }
 
