@@ -162,3 +162,16 @@ fn of_shown(shown: ShownValue, at: Option<&str>) -> ReadValue {
 const MOST_DATA: usize = 400;
 /// Microseconds of a tenth of a second.
 const TENTH: i64 = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_meter_marked_as_none_is_no_value() {
+        let shown = explain::data("0201FF00".parse().unwrap(), &[0x01, 0x22, 0xFF, 0xFF, 0xFF, 0xFF]);
+        let values: Vec<_> = shown.values.into_iter().map(|value| of_shown(value, None)).collect();
+        assert_eq!(values[0].value.as_deref(), Some("220.1"));
+        assert_eq!((values[1].value.as_deref(), values[1].absent.as_deref()), (None, Some("filled with FF")));
+    }
+}
