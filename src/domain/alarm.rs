@@ -104,6 +104,10 @@ pub enum AlarmKind {
     ChannelDown,
     /// The database has lost what it had kept. (F31)
     DatabaseBehind,
+    /// Kept rows are not as they were written. (F42)
+    StoreDamaged,
+    /// The account of an approver was disabled or given a one-time password. (T17)
+    ApproverChanged,
 }
 
 /// What is to be known of a kind.
@@ -154,6 +158,8 @@ impl Coded for AlarmKind {
         (Self::MeterTouched, 30, "meter_touched"),
         (Self::ReportMissing, 31, "report_missing"),
         (Self::DatabaseBehind, 32, "database_behind"),
+        (Self::StoreDamaged, 33, "store_damaged"),
+        (Self::ApproverChanged, 34, "approver_changed"),
     ];
 }
 
@@ -283,6 +289,20 @@ impl AlarmKind {
                 "数据库缺失已提交的记录",
                 "the database has lost what it had kept",
             ),
+            row(
+                Self::StoreDamaged,
+                Critical,
+                false,
+                "库存数据损坏，已停用",
+                "kept rows are damaged and not used",
+            ),
+            row(
+                Self::ApproverChanged,
+                Warning,
+                false,
+                "审批员账号被停用或重置",
+                "the account of an approver was disabled or reset",
+            ),
         ]
     };
 
@@ -389,7 +409,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(32);
+        coded::check::<AlarmKind>(34);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

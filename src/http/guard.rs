@@ -82,6 +82,10 @@ fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused>
         let back = if route.changes() { "/" } else { uri.path_and_query().map_or("/", |path| path.as_str()) };
         return Err(Refused::Goto(format!("/login?next={}", escaped(back))));
     };
+    // A page does what its session may; what a token may is told by the routes that programs use.
+    if !is_api && !caller.has_session() {
+        return Err(Problem::not_allowed().into());
+    }
     if route.rule != Rule::Unfinished && caller.account.is_unfinished() {
         return Err(if is_api { unfinished().into() } else { Refused::Goto("/welcome".to_owned()) });
     }

@@ -398,3 +398,55 @@ async fn fifty_thousand_meters_are_taken_over_at_once() {
     })
     .await;
 }
+
+/// Who is protected by the class of the customer alone loses that by no file; with a protection of its own the class may change.
+#[tokio::test]
+async fn f54_a_file_takes_no_class_away_that_protects() {
+    on_both(async |fresh| {
+        let of = |number: u32, customer: u32, class: Option<CustomerClass>| {
+            let mut entry = entry(number);
+            entry.is_unprotected = false;
+            entry.customer.number = format!("C{customer}");
+            entry.customer.name = format!("客户{customer}");
+            entry.point.customer.clone_from(&entry.customer.number);
+            entry.customer.class = class;
+            entry
+        };
+        let important = Some(CustomerClass::Important);
+        save(fresh, &[of(1, 1, important), of(2, 1, important), of(3, 3, Some(CustomerClass::Residential))])
+            .await
+            .unwrap();
+        let lost = [(0, ArchiveProblem::Protected)];
+        assert_eq!(
+            problems(fresh, &[of(1, 1, Some(CustomerClass::Residential))]).await,
+            lost,
+            "another class"
+        );
+        assert_eq!(problems(fresh, &[of(1, 3, None)]).await, lost, "another customer, who is not important");
+        assert_eq!(
+            problems(fresh, &[of(1, 4, Some(CustomerClass::Residential))]).await,
+            lost,
+            "a new customer"
+        );
+        // Nothing is said of the class; and an important customer follows another.
+        save(fresh, &[of(1, 1, None), of(5, 5, important)]).await.unwrap();
+        save(fresh, &[of(5, 6, important)]).await.unwrap();
+        let entered = |point: i64| {
+            format!(
+                "INSERT INTO supply_protection (id, point_id, kind, reason, entered_at, entered_by) \
+                 VALUES ({point}, {point}, 1, '', 0, '')"
+            )
+        };
+        fresh.run(&entered(1)).await.unwrap();
+        save(fresh, &[of(1, 3, None)]).await.unwrap();
+        let residential = of(2, 1, Some(CustomerClass::Residential));
+        assert_eq!(
+            problems(fresh, std::slice::from_ref(&residential)).await,
+            lost,
+            "only the other point has one of its own"
+        );
+        fresh.run(&entered(2)).await.unwrap();
+        save(fresh, &[residential]).await.unwrap();
+    })
+    .await;
+}

@@ -353,6 +353,9 @@ impl From<ManageError> for Problem {
             ManageError::Weak(Weak::Guessable) => {
                 ("the password is too easy to guess", "密码过于简单，或包含账号名")
             }
+            ManageError::TooNew => {
+                ("a role confirms others from its second day on", "任职满一日后方可确认他人的角色")
+            }
             ManageError::Code => ("the code does not fit the secret", "动态口令与密钥不符"),
             ManageError::Account(_) => ("", ""),
         };

@@ -105,7 +105,7 @@ impl OrdersPage {
                 p.answer { (state(Tone::Bad, halt_name(*kind).of(view.look.language))) }
                 p { (time(*since)) " " (inert(by)) " " (inert(reason)) }
                 @if !lifted_by.is_empty() {
-                    p { (view.say("已同意解除：", "Agreed to lift: ")) (inert(&lifted_by.join(", "))) }
+                    p { (view.say("已同意解除（24小时内有效）：", "Agreed to lift (counts for 24 h): ")) (inert(&lifted_by.join(", "))) }
                 }
                 @if view.may(Action::LiftStop) {
                     form method="post" action="/stop/lift" {

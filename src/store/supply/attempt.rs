@@ -1,7 +1,7 @@
 //! Carrying orders out: arming, the intent before the first byte, what became of it, and what was seen afterwards.
 
 use super::commit_with;
-use super::facts::{Judging, judge_order, judge_point};
+use super::facts::{Judging, hold_still, judge_order, judge_point};
 use super::head::{Head, Mark, Step};
 use super::order::{Limits, quarantine};
 use crate::domain::relay::{Currents, Look, StatusWord3};
@@ -173,12 +173,13 @@ impl Store {
             writing.is_audit_there().await?;
         }
         let judging = Judging { stage: Stage::Intent, point: Some(point), limits, now };
+        hold_still(&mut writing, &head, point).await?;
         let (facts, mut objections) = judge_order(&mut writing, &head, judging).await?;
         objections.extend(judge_point(&mut writing, &head, &facts, known, judging).await?);
         objections.extend(intent.found);
         if !objections.is_empty() {
             if !facts.over.is_empty() && !head.is_quarantined {
-                quarantine(&mut writing, &head, now).await?;
+                quarantine(&mut writing, &mut head, now).await?;
             }
             hold_back(writing, &mut head, point, &objections, now).await?;
             return Ok(Intended::Objected(objections));

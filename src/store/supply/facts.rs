@@ -14,6 +14,7 @@ use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, Transf
 use crate::store::code;
 use crate::store::error::StoreError;
 use crate::store::migrate;
+use crate::store::sql::Dialect;
 use crate::store::transaction::Transaction;
 
 /// By what an order is judged.
@@ -112,6 +113,22 @@ pub(super) async fn judge_order(
     Ok((facts, objections))
 }
 
+/// Keeps what an intent rests on as it is until the end of the transaction (F45): where the point is, its meter and customer,
+/// and who has approved. Others that change them change them before, and are seen, or behind. SQLite has one writer anyway.
+pub(super) async fn hold_still(
+    reading: &mut Transaction,
+    head: &Head,
+    point: Id<MeteringPoint>,
+) -> Result<(), StoreError> {
+    if reading.dialect() == Dialect::Postgres {
+        for held in [HELD_POINT, HELD_METER] {
+            reading.rows::<(i64,)>(held, &[point.into()]).await?;
+        }
+        reading.rows::<(i64,)>(HELD_ACCOUNTS, &[head.id.into()]).await?;
+    }
+    Ok(())
+}
+
 /// What stands against one of its points.
 pub(super) async fn judge_point(
     reading: &mut Transaction,
@@ -176,14 +193,22 @@ async fn usage(reading: &mut Transaction, head: &Head, judging: Judging<'_>) -> 
     let alive = |point: &&HeadPoint| point.state.is_before_intent();
     let own = if is_early { head.points.iter().filter(alive).count() } else { 1 };
     let own = u64::try_from(own).unwrap_or(u64::MAX);
-    let hour = count(reading, SENT, &[hour_ago.into(), but.into()]).await?;
+    let mut hour = count(reading, SENT, &[hour_ago.into(), but.into()]).await?;
     let mut day = count(reading, SENT, &[day_ago.into(), but.into()]).await?;
+    // Windows that meet ours within the hour may send beside it: nothing of an order is sent in part (F51).
+    let window = head.content.window;
+    let beside = [head.id.into(), window.from.minus(AN_HOUR).into(), window.until.plus(AN_HOUR).into()];
     if is_early {
         day += count(reading, WAITING, &[head.id.into()]).await?;
+        hour += count(reading, WAITING_BESIDE, &beside).await?;
     }
     let mut of_areas = Vec::new();
     for area in areas(head) {
-        let sent = count(reading, SENT_IN_AREA, &[hour_ago.into(), but.into(), area.into()]).await?;
+        let mut sent = count(reading, SENT_IN_AREA, &[hour_ago.into(), but.into(), area.into()]).await?;
+        if is_early {
+            let [id, from, until] = beside.clone();
+            sent += count(reading, WAITING_IN_AREA, &[id, from, until, area.into()]).await?;
+        }
         let in_area = head.points.iter().filter(alive).filter(|point| point.area == Some(area)).count();
         let in_area = if is_early { u64::try_from(in_area).unwrap_or(u64::MAX) } else { 1 };
         of_areas.push((sent + in_area, count(reading, POINTS_IN_AREA, &[area.into()]).await?));
@@ -213,7 +238,7 @@ async fn of_customer(
     facts: &mut PointFacts,
 ) -> Result<(), StoreError> {
     let OrderedPoint { point, meter, customer } = facts.ordered;
-    let notices: Vec<(i64, i64)> = reading.rows(NOTICES, &[point.into()]).await?;
+    let notices: Vec<(i64, i64)> = reading.rows(NOTICES, &[point.into(), customer.into()]).await?;
     facts.notices = notices
         .into_iter()
         .map(|(kind, at)| Ok(Notice { kind: code("notice_kind", kind)?, given_at: Moment::from_micros(at) }))
@@ -247,12 +272,22 @@ async fn of_order(reading: &mut Transaction, head: &Head, facts: &mut PointFacts
 /// Microseconds of an hour and of a day.
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
+const AN_HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
 
 const WRITERS: &str = "SELECT person_id FROM supply_order_writer WHERE order_id = $1";
 
 const THERE: &str = "SELECT n.meter_id, p.customer_id, p.area_id, c.class, p.protection FROM metering_point p \
     JOIN customer c ON c.id = p.customer_id \
     LEFT JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL WHERE p.id = $1";
+
+const HELD_POINT: &str = "SELECT p.id FROM metering_point p JOIN customer c ON c.id = p.customer_id WHERE p.id = $1 \
+    FOR SHARE OF p, c";
+
+const HELD_METER: &str =
+    "SELECT meter_id FROM installation WHERE point_id = $1 AND removed_at IS NULL FOR SHARE";
+
+const HELD_ACCOUNTS: &str = "SELECT t.id FROM supply_approval a JOIN account t ON t.id = a.account_id \
+    WHERE a.order_id = $1 AND a.ended_at IS NULL ORDER BY t.id FOR SHARE OF t";
 
 const APPROVALS: &str = "SELECT a.person_id, a.at, a.role_since, a.hash, t.person_id, t.role, t.is_enabled \
     FROM supply_approval a LEFT JOIN account t ON t.id = a.account_id \
@@ -269,12 +304,22 @@ const SENT_IN_AREA: &str = "SELECT count(DISTINCT point_id) FROM supply_attempt 
 const WAITING: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
     WHERE p.state IN (2, 3, 4) AND o.kind IN (1, 7) AND o.id <> $1";
 
+const WAITING_BESIDE: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
+    WHERE p.state IN (2, 3, 4) AND o.kind IN (1, 7) AND o.id <> $1 AND o.window_until >= $2 AND o.window_from <= $3";
+
+const WAITING_IN_AREA: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
+    JOIN metering_point m ON m.id = p.point_id \
+    WHERE p.state IN (2, 3, 4) AND o.kind IN (1, 7) AND o.id <> $1 AND o.window_until >= $2 AND o.window_from <= $3 \
+    AND m.area_id = $4";
+
 const POINTS: &str = "SELECT count(*) FROM installation WHERE removed_at IS NULL";
 
 const POINTS_IN_AREA: &str = "SELECT count(*) FROM metering_point p JOIN installation n ON n.point_id = p.id \
     AND n.removed_at IS NULL WHERE p.area_id = $1";
 
-const NOTICES: &str = "SELECT kind, given_at FROM supply_notice WHERE point_id = $1";
+/// Those to this customer; what was entered before it was noted to whom counts for whoever is there.
+const NOTICES: &str = "SELECT kind, given_at FROM supply_notice WHERE point_id = $1 \
+    AND (customer_id IS NULL OR customer_id = $2)";
 
 const ARREARS: &str = "SELECT a.since, CAST(a.amount_fen - coalesce((SELECT sum(p.amount_fen) FROM supply_payment p \
     WHERE p.customer_id = a.customer_id AND p.paid_at >= a.as_of), 0) AS bigint) FROM supply_arrears a WHERE a.customer_id = $1";

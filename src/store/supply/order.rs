@@ -378,7 +378,7 @@ async fn submit(
     }
     let is_quarantined = !facts.over.is_empty();
     if is_quarantined {
-        quarantine(writing, &head, now).await?;
+        quarantine(writing, &mut head, now).await?;
     }
     if head.kind().is_restore() {
         cancel_cuts(writing, &head, now).await?;
@@ -408,10 +408,11 @@ async fn cancel_cuts(writing: &mut Transaction, restore: &Head, now: Moment) -> 
 /// Marks an order that is above a ceiling: it needs a second approver, and people are told.
 pub(super) async fn quarantine(
     writing: &mut Transaction,
-    head: &Head,
+    head: &mut Head,
     now: Moment,
 ) -> Result<(), StoreError> {
     head.mark(writing, Mark::Quarantined).await?;
+    head.is_quarantined = true;
     let alarm = Alarm::new(AlarmKind::CeilingReached, head.object(), now).for_order(head.id.number());
     raise(writing, &alarm).await?;
     Ok(())
