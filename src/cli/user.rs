@@ -231,7 +231,7 @@ async fn open(place: &Place) -> Result<Store, CliError> {
 }
 
 async fn there(place: &Place) -> Result<Store, CliError> {
-    place.there()?.open(Migrations::Check).await
+    place.there()?.open(Migrations::Run).await
 }
 
 fn role(text: &str) -> Result<Role, String> {
