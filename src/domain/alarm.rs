@@ -104,6 +104,8 @@ pub enum AlarmKind {
     ChannelDown,
     /// The database has lost what it had kept. (F31)
     DatabaseBehind,
+    /// Nobody knows which of two passwords a meter has. (T25)
+    PasswordUnclear,
 }
 
 /// What is to be known of a kind.
@@ -154,6 +156,7 @@ impl Coded for AlarmKind {
         (Self::MeterTouched, 30, "meter_touched"),
         (Self::ReportMissing, 31, "report_missing"),
         (Self::DatabaseBehind, 32, "database_behind"),
+        (Self::PasswordUnclear, 33, "password_unclear"),
     ];
 }
 
@@ -283,6 +286,13 @@ impl AlarmKind {
                 "数据库缺失已提交的记录",
                 "the database has lost what it had kept",
             ),
+            row(
+                Self::PasswordUnclear,
+                Critical,
+                true,
+                "电能表密码不明，新旧密码均已保留",
+                "nobody knows which of two passwords a meter has; both are kept",
+            ),
         ]
     };
 
@@ -389,7 +399,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(32);
+        coded::check::<AlarmKind>(33);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

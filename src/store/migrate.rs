@@ -112,6 +112,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0019_tenure.sql"),
         include_str!("migrations/postgres/0019_tenure.sql"),
     ),
+    Migration::new(
+        "rotation",
+        include_str!("migrations/sqlite/0020_rotation.sql"),
+        include_str!("migrations/postgres/0020_rotation.sql"),
+    ),
+    Migration::new(
+        "rates",
+        include_str!("migrations/sqlite/0021_rates.sql"),
+        include_str!("migrations/postgres/0021_rates.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

@@ -42,6 +42,7 @@ mod proposal;
 mod read_answer;
 mod read_job;
 mod review;
+pub mod rotation;
 mod run;
 mod secret;
 mod seed;
