@@ -186,7 +186,7 @@ async fn t25_i18_whatever_is_lost_on_the_line_a_meter_ends_with_its_new_password
     let mut before = vec![0; 27];
     for _ in 0..8 {
         // From one midnight to the next.
-        let hours = 24 - u32::try_from(street.at().second_of_day() / 3600).unwrap();
+        let hours = 24 - street.at().second_of_day() / 3600;
         work(&street, &head_end.supply, hours).await;
         for (place, before) in before.iter_mut().enumerate() {
             let now = street.with(place, |heard| heard.unauthorised);
