@@ -293,6 +293,7 @@ impl Site {
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
         let disks = self.watch_disks(stop);
         let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
+        let rotated = self.supply.rotate(stop);
         let pulse = &self.pulse;
         tokio::join!(
             pulse.beat(stop),
@@ -305,6 +306,7 @@ impl Site {
             polls,
             console,
             asked,
+            rotated,
             sending,
             knowing,
             keeping

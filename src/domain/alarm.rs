@@ -108,6 +108,8 @@ pub enum AlarmKind {
     StoreDamaged,
     /// The account of an approver was disabled or given a one-time password. (T17)
     ApproverChanged,
+    /// Nobody knows which of two passwords a meter has. (T25)
+    PasswordUnclear,
 }
 
 /// What is to be known of a kind.
@@ -160,6 +162,7 @@ impl Coded for AlarmKind {
         (Self::DatabaseBehind, 32, "database_behind"),
         (Self::StoreDamaged, 33, "store_damaged"),
         (Self::ApproverChanged, 34, "approver_changed"),
+        (Self::PasswordUnclear, 35, "password_unclear"),
     ];
 }
 
@@ -303,6 +306,13 @@ impl AlarmKind {
                 "审批员账号被停用或重置",
                 "the account of an approver was disabled or reset",
             ),
+            row(
+                Self::PasswordUnclear,
+                Critical,
+                true,
+                "电能表密码不明，新旧密码均已保留",
+                "nobody knows which of two passwords a meter has; both are kept",
+            ),
         ]
     };
 
@@ -409,7 +419,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(34);
+        coded::check::<AlarmKind>(35);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

@@ -35,6 +35,7 @@ mod quality;
 mod reading;
 pub mod register;
 pub mod relay;
+pub mod rotation;
 mod run;
 mod standing;
 pub mod supply;

@@ -19,6 +19,7 @@ use super::problem::Problem;
 use super::rate::Kind;
 use super::routes::{Route, Rule};
 use super::server::Seat;
+use crate::config::Words;
 
 /// Checks a request and hands it on.
 pub(super) async fn guard(
@@ -26,11 +27,20 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    match check(&services, &route, request).await {
+    let mut response = match check(&services, &route, request).await {
         Ok(request) => next.run(request).await,
         Err(Refused::Problem(problem)) => problem.into_response(),
         Err(Refused::Goto(place)) => Redirect::to(&place).into_response(),
+    };
+    let may_give_back = matches!(route.path.as_str(), "/api/v1/restores" | "/orders");
+    if may_give_back
+        && route.changes()
+        && let Some(problem) = response.extensions_mut().get_mut::<Problem>()
+        && problem.code == UNAVAILABLE
+    {
+        problem.words = Words::of(NOT_GIVEN_BACK.0, NOT_GIVEN_BACK.1);
     }
+    response
 }
 
 enum Refused {
@@ -49,9 +59,15 @@ async fn check(services: &Services, route: &Route, request: Request) -> Result<R
     let (mut parts, body) = request.into_parts();
     let source = parts.extensions.get::<Source>().map_or(String::new(), |source| source.0.clone());
     let caller = auth::identify(services, &parts.headers, &source).await?;
-    let kind = if route.changes() { Kind::Change } else { Kind::Look };
+    let kind = match route.changes() {
+        false => Kind::Look,
+        true if is_order(&route.path) => Kind::Order,
+        true => Kind::Change,
+    };
     let who = caller.as_ref().map_or_else(|| source.clone(), |caller| caller.acting.account.to_string());
-    services.rates.allow(&who, kind, &services.settings).map_err(Problem::too_many)?;
+    let allowed =
+        services.rates.allow(&services.store, (&who, kind), &services.settings, services.clock.now());
+    allowed.await.map_err(Problem::too_many)?;
     may(route, caller.as_ref(), &parts.uri)?;
     let mut bytes = Bytes::new();
     if route.changes() {
@@ -68,6 +84,12 @@ async fn check(services: &Services, route: &Route, request: Request) -> Result<R
         parts.extensions.insert(caller);
     }
     Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+/// True for what writes or hands in an order that may take supply away; giving it back has routes of its own.
+fn is_order(path: &str) -> bool {
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    path == "/orders" || path == "/orders/drafts" || path.starts_with("/orders/") && path.ends_with("/submit")
 }
 
 fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused> {
@@ -178,5 +200,12 @@ fn escaped(path: &str) -> String {
     text
 }
 
+/// What a database that is away is called.
+const UNAVAILABLE: &str = "store_unavailable";
+/// What whoever wants to give supply back does then; why there is no other way is told by decision 29.
+const NOT_GIVEN_BACK: (&str, &str) = (
+    "the database is not available: nothing is given back or cut from here; send somebody to give supply back at the meter, and enter it once the database is there again",
+    "数据库不可用，无法远程停复电；需要复电请派人到现场合闸，数据库恢复后补录工单",
+);
 /// How long a body may take.
 const BODY_WITHIN: Duration = Duration::from_secs(20);

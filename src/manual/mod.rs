@@ -103,4 +103,8 @@ pub mod decisions {
     pub mod d0026_a_database_that_lost_what_it_had_kept_holds_cuts {}
     #[doc = include_str!("decisions/0031-rows-that-count-are-sealed.md")]
     pub mod d0031_rows_that_count_are_sealed {}
+    #[doc = include_str!("decisions/0028-a-new-password-is-proven-by-writing-it-again.md")]
+    pub mod d0028_a_new_password_is_proven_by_writing_it_again {}
+    #[doc = include_str!("decisions/0029-without-its-database-nothing-is-given-back-from-here.md")]
+    pub mod d0029_without_its_database_nothing_is_given_back_from_here {}
 }

@@ -119,8 +119,18 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     ),
     Migration::new(
         "notices",
-        include_str!("migrations/sqlite/0024_notices.sql"),
-        include_str!("migrations/postgres/0024_notices.sql"),
+        include_str!("migrations/sqlite/0021_notices.sql"),
+        include_str!("migrations/postgres/0021_notices.sql"),
+    ),
+    Migration::new(
+        "rotation",
+        include_str!("migrations/sqlite/0022_rotation.sql"),
+        include_str!("migrations/postgres/0022_rotation.sql"),
+    ),
+    Migration::new(
+        "rates",
+        include_str!("migrations/sqlite/0023_rates.sql"),
+        include_str!("migrations/postgres/0023_rates.sql"),
     ),
 ];
 

@@ -43,6 +43,7 @@ mod proposal;
 mod read_answer;
 mod read_job;
 mod review;
+pub mod rotation;
 mod run;
 mod seal;
 mod secret;

@@ -14,6 +14,7 @@ use super::supply::AttemptOutcome;
 use super::transaction::Transaction;
 use crate::domain::access::Role;
 use crate::domain::proposal::ProposalState;
+use crate::domain::rotation::{RotationState, RotationStep};
 use crate::domain::supply::{
     CalendarKind, HaltKind, NoticeKind, Objection, OrderKind, OrderState, ProtectionKind, Reason,
 };
@@ -57,6 +58,8 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("alarm_tells", members::<Tells>()),
         ("alarm_message_state", members::<MessageState>()),
         ("secret_kind", members::<SecretKind>()),
+        ("rotation_state", members::<RotationState>()),
+        ("rotation_step", members::<RotationStep>()),
         ("read_group", members::<ReadGroup>()),
         ("read_state", members::<ReadState>()),
     ];

@@ -25,6 +25,7 @@ mod carry;
 pub mod field;
 mod guard;
 mod proof;
+mod rotation;
 mod run;
 pub mod security;
 mod service;
@@ -32,4 +33,5 @@ mod verdict;
 
 pub use guard::is_stopped;
 pub use proof::proof_words;
+pub use rotation::{RotationError, RotationOf};
 pub use service::{CannotServe, Supply, SupplyParts, SupplySettings};

@@ -14,4 +14,5 @@ mod races;
 mod ready;
 #[expect(dead_code, reason = "tests of a database that goes away begin a street on a server, in real time")]
 mod rig;
+mod rotation;
 mod world;

@@ -1,6 +1,7 @@
 //! A street: homes that can be cut on one line, a store with their password, and a head-end that may be killed and begun
 //! again, in paused time.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use chaobiao::domain::{
 use chaobiao::link::Dialler;
 use chaobiao::store::archive::Saving;
 use chaobiao::store::supply::OrderView;
-use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store};
+use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store, Vault};
 use chaobiao::supply::field::{FieldParts, Fields};
 use chaobiao::supply::{Supply, SupplyParts, SupplySettings};
 use dlt645::address::MeterAddress;
@@ -45,7 +46,7 @@ use tokio_util::task::TaskTracker;
 use crate::ready::{Home, homes, make_people, make_ready, protect};
 
 /// The password of the meters on their level of control.
-const PASSWORD: &str = "739154";
+pub(crate) const PASSWORD: &str = "739154";
 
 /// A meter that counts the orders it heard, and may keep its answers to them to itself.
 pub(crate) struct Heard {
@@ -58,12 +59,49 @@ pub(crate) struct Heard {
     pub(crate) is_dead: bool,
     /// It hears no order: the line loses it.
     pub(crate) is_deaf: bool,
+    /// What becomes of the next frames that write a password.
+    pub(crate) fates: VecDeque<Fate>,
+    /// How many of them it was sent, and how many orders and writes of passwords it refused as not authorised.
+    pub(crate) written: usize,
+    pub(crate) unauthorised: usize,
+}
+
+/// What becomes of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Answered,
+    AnswerLost,
+    FrameLost,
+}
+
+impl Heard {
+    fn hear_password(&mut self, now: BusMoment, request: &Frame<'_>) -> Option<Reply> {
+        if self.meter.lock().unwrap().meter.address().as_meter() != request.address.as_meter() {
+            return None;
+        }
+        self.written += 1;
+        let fate = self.fates.pop_front().unwrap_or(Fate::Answered);
+        if fate == Fate::FrameLost {
+            return None;
+        }
+        let reply = self.meter.hear(now, request);
+        self.unauthorised += usize::from(reply.as_ref().is_some_and(is_refusal));
+        reply.filter(|_| fate == Fate::Answered)
+    }
+}
+
+fn is_refusal(reply: &Reply) -> bool {
+    let start = reply.bytes.iter().position(|byte| *byte == 0x68).unwrap();
+    reply.bytes[start + 8] & 0x40 != 0
 }
 
 impl Station for Heard {
     fn hear(&mut self, now: BusMoment, request: &Frame<'_>) -> Option<Reply> {
         if self.is_dead {
             return None;
+        }
+        if request.control.0 == 0x18 {
+            return self.hear_password(now, request);
         }
         if request.control.0 != 0x1C {
             return self.meter.hear(now, request);
@@ -76,6 +114,7 @@ impl Station for Heard {
         if reply.is_some() {
             self.orders.extend(request.data.get(8));
         }
+        self.unauthorised += usize::from(reply.as_ref().is_some_and(is_refusal));
         reply.filter(|_| !self.is_mute)
     }
 
@@ -189,7 +228,7 @@ impl Street {
         protect(&store, all[count], start).await;
         let key = KeyFile::make(&folder.path().join("key")).unwrap();
         let config = config(folder.path(), 7001);
-        keep_password(&store, &key, &all[..=count], start).await;
+        keep_password(&store, &key, &all[..=count], PASSWORD, start).await;
         if pace == Pace::Paused {
             tokio::time::pause();
         }
@@ -297,6 +336,26 @@ impl Street {
         self.houses[place].meter.lock().unwrap().meter.truth_mut().clock_mut().jump(at, seconds);
     }
 
+    /// The time of the world.
+    pub(crate) fn at(&self) -> At {
+        self.bus.now().world(At::from_civil(self.start.civil().unwrap()))
+    }
+
+    /// What opens the passwords that are kept.
+    pub(crate) async fn vault(&self) -> Vault {
+        self.store.open_vault(&self.key, self.clock.now()).await.unwrap()
+    }
+
+    /// Keeps passwords of meters.
+    pub(crate) async fn keep(&self, homes: &[Home], digits: &str) {
+        keep_password(&self.store, &self.key, homes, digits, self.clock.now()).await;
+    }
+
+    /// The profiles of the head-end.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub(crate) fn relay(&self, place: usize, kind: RelayKind) {
         self.houses[place].meter.lock().unwrap().meter.relay_mut().set_kind(kind);
     }
@@ -398,7 +457,7 @@ async fn wire(
                     continue;
                 }
                 let start = bytes.iter().position(|byte| *byte == 0x68).unwrap_or(0);
-                let is_order = bytes.get(start + 8) == Some(&0x1C);
+                let is_order = matches!(bytes.get(start + 8), Some(0x18 | 0x1C));
                 let is_cut = is_order && cutter.is_set.load(Ordering::SeqCst);
                 if is_cut {
                     bytes = &bytes[..cutter.after.load(Ordering::SeqCst).min(count)];
@@ -432,18 +491,21 @@ fn house(home: Home, meter: &Shared) -> House {
         is_mute: false,
         is_dead: false,
         is_deaf: false,
+        fates: VecDeque::new(),
+        written: 0,
+        unauthorised: 0,
     };
     House { home, meter, heard: Arc::new(Mutex::new(heard)) }
 }
 
-async fn keep_password(store: &Store, key: &KeyFile, homes: &[Home], now: Moment) {
+async fn keep_password(store: &Store, key: &KeyFile, homes: &[Home], digits: &str, now: Moment) {
     let vault = store.open_vault(key, now).await.unwrap();
     let secrets: Vec<_> = homes
         .iter()
         .map(|home| NewSecret {
             scope: SecretScope::Meter(home.meter),
             level: Level::CONTROL,
-            digits: SecretDigits::new(PASSWORD.as_bytes()).unwrap(),
+            digits: SecretDigits::new(digits.as_bytes()).unwrap(),
         })
         .collect();
     let entry = AuditEntry::of_system(now, "secret.replace", "passwords");

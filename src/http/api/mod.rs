@@ -23,6 +23,7 @@ mod reads;
 mod reads_file;
 mod reads_shown;
 pub(super) mod receivers;
+pub(super) mod rotations;
 mod runs;
 mod series;
 mod stop;
@@ -70,6 +71,7 @@ pub(super) fn routes() -> Routes {
         .and(series::routes())
         .and(runs::routes())
         .and(terminals::routes())
+        .and(rotations::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {

@@ -22,6 +22,7 @@
 mod ask;
 mod before;
 mod capability;
+mod rotate;
 mod secured;
 mod send;
 mod words;
@@ -155,6 +156,17 @@ impl Fields {
         let (settings, profiles) = (config.lines.clone(), config.profiles.clone());
         let (busy, refused, randoms) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self(Arc::new(Inner { parts, security, settings, profiles, busy, refused, randoms }))
+    }
+
+    /// What opens the passwords of meters.
+    pub(super) fn vault(&self) -> Option<&Vault> {
+        self.0.parts.vault.as_ref()
+    }
+
+    /// The name of a meter's profile, where there is one.
+    pub(super) fn profile_of(&self, site: &SiteMeter) -> Option<String> {
+        let found = self.0.profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
+        found.map(|profile| profile.name.clone())
     }
 
     /// One of them.

@@ -339,6 +339,20 @@ pub(super) async fn remember(field: &Field, means: Means) {
     let (inner, meter) = (&field.inner, field.site.meter.address);
     let now = inner.parts.clock.now();
     let kind = capability::kind_of(means);
+    if means == Means::Password {
+        // While it may have one of two, the other is tried next.
+        let entry = AuditEntry::of_system(now, "secret.turn", format!("meter {meter}"));
+        match inner.parts.store.turn_candidate(field.site.meter_id, Level::CONTROL, &entry).await {
+            Ok(true) => {
+                tracing::warn!(meter.address = %meter, "meter {meter} refused the likelier of two passwords; the other is next");
+                return;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(meter.address = %meter, kind = error.kind(), "the passwords of {meter}: {error}");
+            }
+        }
+    }
     inner.refuse(field.site.meter_id, kind, Day::of(now));
     tracing::error!(
         meter.address = %meter,

@@ -172,6 +172,15 @@ async fn judge(fresh: &Fresh, event: &str, order: i64, intended: &Intended, coun
             counts.late += 1;
             return;
         }
+        // What is being sent does not expire.
+        "expiry" => {
+            let filter = AuditFilter { action: Some("order.expire".into()), ..AuditFilter::default() };
+            let expired = fresh.store.audit_before(&filter, i64::MAX, 1).await.unwrap();
+            let is_expired = expired.iter().any(|entry| entry.object.contains(&order.to_string()));
+            assert!(!is_expired, "an intent was kept for an order that has expired");
+            counts.late += 1;
+            return;
+        }
         other => panic!("{other}"),
     };
     let filter = AuditFilter { action: Some(of_event.into()), ..AuditFilter::default() };
