@@ -15,6 +15,7 @@ mod one_night;
 mod planted;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod relays;
 mod rig;
 mod steps;
 mod truth;
