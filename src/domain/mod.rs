@@ -38,6 +38,7 @@ pub mod relay;
 mod run;
 mod standing;
 pub mod supply;
+pub mod terminal_archive;
 pub mod version;
 
 pub use alarm::{Alarm, AlarmKind, Severity, alarm_key};

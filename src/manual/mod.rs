@@ -101,4 +101,6 @@ pub mod decisions {
     pub mod d0025_the_meters_bear_out_our_clock {}
     #[doc = include_str!("decisions/0026-a-database-that-lost-what-it-had-kept-holds-cuts.md")]
     pub mod d0026_a_database_that_lost_what_it_had_kept_holds_cuts {}
+    #[doc = include_str!("decisions/0027-records-of-a-terminal-are-sent-once-and-read-back.md")]
+    pub mod d0027_records_of_a_terminal_are_sent_once_and_read_back {}
 }

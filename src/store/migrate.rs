@@ -112,6 +112,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0019_tenure.sql"),
         include_str!("migrations/postgres/0019_tenure.sql"),
     ),
+    Migration::new(
+        "settings",
+        include_str!("migrations/sqlite/0020_settings.sql"),
+        include_str!("migrations/postgres/0020_settings.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

@@ -17,6 +17,7 @@ mod planted;
 mod postgres;
 mod relays;
 mod rig;
+mod settings;
 mod steps;
 mod truth;
 mod year;

@@ -27,6 +27,7 @@ mod runs;
 mod series;
 mod stop;
 mod stream;
+mod terminal_records;
 mod terminals;
 mod terms;
 pub(super) mod tokens;
@@ -70,6 +71,7 @@ pub(super) fn routes() -> Routes {
         .and(series::routes())
         .and(runs::routes())
         .and(terminals::routes())
+        .and(terminal_records::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {
