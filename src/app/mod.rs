@@ -290,6 +290,7 @@ impl Site {
         let watching = alarm::watch(store, clock, (&self.lines, Some(&self.terminals)), alarms, stop);
         let knowing = terminals::look_after(store, &self.terminals, stop);
         let keeping = self.keep_reports(stop);
+        let setting = terminals::set_records(&self.collector, stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
         let disks = self.watch_disks(stop);
         let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
@@ -309,7 +310,8 @@ impl Site {
             rotated,
             sending,
             knowing,
-            keeping
+            keeping,
+            setting
         );
     }
 

@@ -54,7 +54,8 @@ pub(super) struct PathArgs {
 }
 
 fn host_and_port(text: &str) -> Result<String, String> {
-    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+    let port =
+        text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
     match port {
         Some(Ok(port)) if port > 0 => Ok(text.to_owned()),
         _ => Err("expected HOST:PORT, the port from 1 to 65535  应为 主机:端口，端口 1 至 65535".to_owned()),

@@ -26,10 +26,12 @@ mod curve;
 mod events;
 mod freeze;
 mod items;
+mod record;
 mod registers;
 mod report;
 mod session;
 mod set_clock;
+mod setting;
 mod verify;
 
 use std::collections::{HashMap, HashSet};
@@ -58,6 +60,7 @@ use freeze::Frozen;
 pub use report::keep_reports;
 use session::Session;
 pub use set_clock::ClockSet;
+pub use setting::{RecordsProposed, WantedRecords};
 
 /// A terminal at work in a night.
 pub(super) struct TerminalNight {

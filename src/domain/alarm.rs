@@ -257,7 +257,13 @@ impl AlarmKind {
             ),
             row(Self::AuditFailed, Critical, true, "审计日志无法写入", "the audit log cannot be written"),
             row(Self::AuditBroken, Critical, true, "审计日志校验失败", "the audit log does not verify"),
-            row(Self::ClockStep, Critical, false, "本机时钟被调整或不准", "the clock of this machine was set, or is wrong"),
+            row(
+                Self::ClockStep,
+                Critical,
+                false,
+                "本机时钟被调整或不准",
+                "the clock of this machine was set, or is wrong",
+            ),
             row(
                 Self::ForeignMaster,
                 Warning,

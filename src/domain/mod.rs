@@ -39,6 +39,7 @@ pub mod rotation;
 mod run;
 mod standing;
 pub mod supply;
+pub mod terminal_archive;
 pub mod version;
 
 pub use alarm::{Alarm, AlarmKind, Severity, alarm_key};

@@ -107,4 +107,6 @@ pub mod decisions {
     pub mod d0028_a_new_password_is_proven_by_writing_it_again {}
     #[doc = include_str!("decisions/0029-without-its-database-nothing-is-given-back-from-here.md")]
     pub mod d0029_without_its_database_nothing_is_given_back_from_here {}
+    #[doc = include_str!("decisions/0027-records-of-a-terminal-are-sent-once-and-read-back.md")]
+    pub mod d0027_records_of_a_terminal_are_sent_once_and_read_back {}
 }

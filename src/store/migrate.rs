@@ -132,6 +132,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0023_rates.sql"),
         include_str!("migrations/postgres/0023_rates.sql"),
     ),
+    Migration::new(
+        "settings",
+        include_str!("migrations/sqlite/0024_settings.sql"),
+        include_str!("migrations/postgres/0024_settings.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

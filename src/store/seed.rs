@@ -18,6 +18,7 @@ use crate::domain::rotation::{RotationState, RotationStep};
 use crate::domain::supply::{
     CalendarKind, HaltKind, NoticeKind, Objection, OrderKind, OrderState, ProtectionKind, Reason,
 };
+use crate::domain::terminal_archive::SettingState;
 use crate::domain::{
     AlarmKind, BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole,
     Quality, ReadGroup, ReadState, RunKind, RunState, Severity, Source,
@@ -53,6 +54,7 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("calendar_kind", members::<CalendarKind>()),
         ("halt_kind", members::<HaltKind>()),
         ("proposal_state", members::<ProposalState>()),
+        ("setting_state", members::<SettingState>()),
         ("alarm_kind", members::<AlarmKind>()),
         ("alarm_severity", members::<Severity>()),
         ("alarm_tells", members::<Tells>()),

@@ -28,6 +28,7 @@ mod runs;
 mod series;
 mod stop;
 mod stream;
+mod terminal_records;
 mod terminals;
 mod terms;
 pub(super) mod tokens;
@@ -72,6 +73,7 @@ pub(super) fn routes() -> Routes {
         .and(runs::routes())
         .and(terminals::routes())
         .and(rotations::routes())
+        .and(terminal_records::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {

@@ -75,13 +75,24 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not answer or holds what this version does not know.
     pub async fn terminals(&self, regions: &Regions) -> Result<Vec<TerminalLine>, StoreError> {
+        self.terminal_lines(None, regions).await
+    }
+
+    /// All of them, or one.
+    async fn terminal_lines(
+        &self,
+        of: Option<TerminalAddress>,
+        regions: &Regions,
+    ) -> Result<Vec<TerminalLine>, StoreError> {
         let mut reading = self.read("reading the terminals").await?;
-        let kept: Vec<KeptRow> = reading.rows(KEPT, &[]).await?;
-        let told: Vec<ToldRow> = reading.rows(TOLD, &[]).await?;
+        let of = of.map(|address| address.to_string());
+        let args = [of.as_deref().into()];
+        let kept: Vec<KeptRow> = reading.rows(KEPT, &args).await?;
+        let told: Vec<ToldRow> = reading.rows(TOLD, &args).await?;
         let mut told: HashMap<String, ToldRow> = told.into_iter().map(|row| (row.0.clone(), row)).collect();
         let mut lines = kept.into_iter().map(|row| line(row, &mut told)).collect::<Result<Vec<_>, _>>()?;
         if *regions != Regions::All {
-            let areas: Vec<(String, Option<i64>)> = reading.rows(AREAS, &[]).await?;
+            let areas: Vec<(String, Option<i64>)> = reading.rows(AREAS, &args).await?;
             let held = areas.into_iter().filter(|(_, area)| regions.hold(area.map(Id::new)));
             let held: HashSet<String> = held.map(|(terminal, _)| terminal).collect();
             lines.retain(|line| held.contains(&line.address.to_string()));
@@ -108,7 +119,7 @@ impl Store {
         of: TerminalAddress,
         regions: &Regions,
     ) -> Result<Option<TerminalLine>, StoreError> {
-        Ok(self.terminals(regions).await?.into_iter().find(|line| line.address == of))
+        Ok(self.terminal_lines(Some(of), regions).await?.into_iter().find(|line| line.address == of))
     }
 
     /// What a terminal told of itself in earlier nights; nothing of one that was never asked.
@@ -292,13 +303,14 @@ const KEPT: &str = "SELECT k.address, t.name, t.adopted_at, t.adopted_by, t.logg
     t.sends, t.archive_read_at, t.archive_records, t.archive_differences, t.important, t.ordinary \
     FROM (SELECT address FROM terminal WHERE adopted_at IS NOT NULL AND forgotten_at IS NULL UNION \
     SELECT m.terminal FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
-    WHERE m.terminal IS NOT NULL) k LEFT JOIN terminal t ON t.address = k.address ORDER BY 1";
+    WHERE m.terminal IS NOT NULL) k LEFT JOIN terminal t ON t.address = k.address \
+    WHERE $1 IS NULL OR k.address = $1 ORDER BY 1";
 
 const OWN: &str = "SELECT takes, sends, important, ordinary FROM terminal WHERE address = $1";
 
 const AREAS: &str = "SELECT DISTINCT m.terminal, p.area_id FROM meter m \
     JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
-    JOIN metering_point p ON p.id = i.point_id WHERE m.terminal IS NOT NULL";
+    JOIN metering_point p ON p.id = i.point_id WHERE m.terminal IS NOT NULL AND ($1 IS NULL OR m.terminal = $1)";
 
 /// An outcome of 1 means that a meter was read.
 const TOLD: &str = "SELECT m.terminal, count(*), CAST(sum(CASE WHEN p.verified_at IS NULL THEN 0 ELSE 1 END) AS bigint), \
@@ -309,7 +321,7 @@ const TOLD: &str = "SELECT m.terminal, count(*), CAST(sum(CASE WHEN p.verified_a
     LEFT JOIN run_meter r ON r.meter_id = m.id AND r.run_id = (SELECT max(id) FROM run) \
     LEFT JOIN terminal_clock c ON c.terminal = m.terminal \
         AND c.at = (SELECT max(n.at) FROM terminal_clock n WHERE n.terminal = m.terminal) \
-    WHERE m.terminal IS NOT NULL GROUP BY m.terminal";
+    WHERE m.terminal IS NOT NULL AND ($1 IS NULL OR m.terminal = $1) GROUP BY m.terminal";
 
 const CLOCKS: &str = "SELECT at, fast_us, uncertainty_us FROM terminal_clock WHERE terminal = $1 AND at >= coalesce( \
     (SELECT max(at) FROM terminal_clock WHERE terminal = $1 AND at < $2), $2) ORDER BY at";

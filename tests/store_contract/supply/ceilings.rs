@@ -79,7 +79,7 @@ async fn f51_over_a_ceiling_the_whole_order_waits_for_a_second_approver() {
 #[tokio::test]
 async fn f51_orders_that_wait_for_the_same_hour_are_held_against_its_ceiling_together() {
     on_sqlite(async |fresh| {
-        let homes = town(fresh, 4).await;
+        let homes = town(fresh, 6).await;
         let (store, li) = (&fresh.store, acting("li", now()));
         let limits = Limits { ceilings: Ceilings { hour: 3, ..Ceilings::BUILT_IN }, ..LIMITS };
         let ask = async |homes: &[super::ready::Home]| {
@@ -88,7 +88,7 @@ async fn f51_orders_that_wait_for_the_same_hour_are_held_against_its_ceiling_tog
         assert!(!ask(&homes[..2]).await);
         assert!(ask(&homes[2..4]).await, "the hour would not hold both, and neither is sent in part");
         let window = Window { from: now().plus(HOUR * 48), until: now().plus(HOUR * 52) };
-        let later = NewOrder { window, ..cut(&homes[2..4], now()) };
+        let later = NewOrder { window, ..cut(&homes[4..6], now()) };
         assert!(!store.ask_order(&li, &later, &limits, now()).await.unwrap().is_quarantined, "another hour");
     })
     .await;
