@@ -22,7 +22,7 @@ use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope,
 use chaobiao::supply::field::{FieldParts, Fields};
 use chaobiao::supply::{Supply, SupplyParts, SupplySettings};
 use dlt645::address::MeterAddress;
-use dlt645::frame::Frame;
+use dlt645::frame::{Frame, MAX_DATA, WireFrame};
 use dlt645::password::{DigitOrder, Level, Password};
 use simulator::bus::Bus;
 use simulator::bus::moment::Moment as BusMoment;
@@ -58,6 +58,12 @@ pub(crate) struct Heard {
     pub(crate) is_dead: bool,
     /// It hears no order: the line loses it.
     pub(crate) is_deaf: bool,
+    /// It hears orders, and what it says of itself is lost.
+    pub(crate) is_unread: bool,
+    /// A terminal on the way keeps orders for later.
+    pub(crate) is_slow: bool,
+    /// What is kept for later.
+    kept: Vec<Vec<u8>>,
 }
 
 impl Station for Heard {
@@ -66,9 +72,13 @@ impl Station for Heard {
             return None;
         }
         if request.control.0 != 0x1C {
-            return self.meter.hear(now, request);
+            return self.meter.hear(now, request).filter(|_| !self.is_unread);
         }
         if self.is_deaf {
+            return None;
+        }
+        if self.is_slow {
+            self.kept.push(request.to_bytes().unwrap());
             return None;
         }
         let reply = self.meter.hear(now, request);
@@ -310,6 +320,19 @@ impl Street {
         act(&mut self.houses[place].heard.lock().unwrap())
     }
 
+    /// Orders that a terminal kept for later reach the meter of a home.
+    pub(crate) fn deliver(&self, place: usize) {
+        let now = self.bus.now();
+        self.with(place, |heard| {
+            heard.is_slow = false;
+            for bytes in std::mem::take(&mut heard.kept) {
+                let mut plain = [0; MAX_DATA];
+                let frame = WireFrame::parse(&bytes).unwrap().frame(&mut plain);
+                assert!(heard.hear(now, &frame).is_some(), "the meter takes no order of another");
+            }
+        });
+    }
+
     pub(crate) async fn close(self) {
         self.server.stop().await;
         if self.pace == Pace::Paused {
@@ -432,6 +455,9 @@ fn house(home: Home, meter: &Shared) -> House {
         is_mute: false,
         is_dead: false,
         is_deaf: false,
+        is_unread: false,
+        is_slow: false,
+        kept: Vec::new(),
     };
     House { home, meter, heard: Arc::new(Mutex::new(heard)) }
 }
