@@ -101,12 +101,14 @@ pub mod decisions {
     pub mod d0025_the_meters_bear_out_our_clock {}
     #[doc = include_str!("decisions/0026-a-database-that-lost-what-it-had-kept-holds-cuts.md")]
     pub mod d0026_a_database_that_lost_what_it_had_kept_holds_cuts {}
-    #[doc = include_str!("decisions/0031-rows-that-count-are-sealed.md")]
-    pub mod d0031_rows_that_count_are_sealed {}
+    #[doc = include_str!("decisions/0027-records-of-a-terminal-are-sent-once-and-read-back.md")]
+    pub mod d0027_records_of_a_terminal_are_sent_once_and_read_back {}
     #[doc = include_str!("decisions/0028-a-new-password-is-proven-by-writing-it-again.md")]
     pub mod d0028_a_new_password_is_proven_by_writing_it_again {}
     #[doc = include_str!("decisions/0029-without-its-database-nothing-is-given-back-from-here.md")]
     pub mod d0029_without_its_database_nothing_is_given_back_from_here {}
-    #[doc = include_str!("decisions/0027-records-of-a-terminal-are-sent-once-and-read-back.md")]
-    pub mod d0027_records_of_a_terminal_are_sent_once_and_read_back {}
+    #[doc = include_str!("decisions/0030-what-may-have-been-obeyed-is-read-and-sent-no-more.md")]
+    pub mod d0030_what_may_have_been_obeyed_is_read_and_sent_no_more {}
+    #[doc = include_str!("decisions/0031-rows-that-count-are-sealed.md")]
+    pub mod d0031_rows_that_count_are_sealed {}
 }

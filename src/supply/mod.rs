@@ -24,6 +24,7 @@
 mod carry;
 pub mod field;
 mod guard;
+mod leaving;
 mod proof;
 mod rotation;
 mod run;

@@ -549,3 +549,25 @@ async fn f52_stop_is_lifted_by_the_page_with_the_second_factor_of_two_approvers(
     }
     assert!(town.rig.services.store.halts().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn i12_one_wrong_number_keeps_nobody_waiting_for_supply_at_the_console() {
+    let town = Town::new().await;
+    for (kind, reason, text) in [
+        ("close_permit", "other", ""),
+        ("direct_close", "other", "现场确认"),
+        ("hold_on", "protection", "高考"),
+    ] {
+        let asked = [("kind", kind), ("points", "P1, P9 P2 P1"), ("reason", reason), ("text", text)];
+        let place = led(&town.rig.form("/orders", Some(&town.wang), &asked).await).to_owned();
+        let shown = page(&town, &place, &town.wang).await;
+        assert!(shown.contains("未列入本工单") && shown.contains("P9"), "{kind}: {shown}");
+        let id: i64 = place.trim_start_matches("/orders/").split('?').next().unwrap().parse().unwrap();
+        let order = town.order(id).await.json();
+        let points = order["order"]["points"].as_array().unwrap().len();
+        assert_eq!((points, &order["order"]["kind"]), (2, &json!(kind)), "{order}");
+    }
+    let nobody = [("kind", "close_permit"), ("points", "P8 P9"), ("reason", "other")];
+    let refused = town.rig.form("/orders", Some(&town.wang), &nobody).await;
+    assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.body.contains("P8"), "{refused:?}");
+}

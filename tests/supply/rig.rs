@@ -23,7 +23,7 @@ use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope,
 use chaobiao::supply::field::{FieldParts, Fields};
 use chaobiao::supply::{Supply, SupplyParts, SupplySettings};
 use dlt645::address::MeterAddress;
-use dlt645::frame::Frame;
+use dlt645::frame::{Frame, MAX_DATA, WireFrame};
 use dlt645::password::{DigitOrder, Level, Password};
 use simulator::bus::Bus;
 use simulator::bus::moment::Moment as BusMoment;
@@ -64,6 +64,12 @@ pub(crate) struct Heard {
     /// How many of them it was sent, and how many orders and writes of passwords it refused as not authorised.
     pub(crate) written: usize,
     pub(crate) unauthorised: usize,
+    /// It hears orders, and what it says of itself is lost.
+    pub(crate) is_unread: bool,
+    /// A terminal on the way keeps orders for later.
+    pub(crate) is_slow: bool,
+    /// What is kept for later.
+    kept: Vec<Vec<u8>>,
 }
 
 /// What becomes of a frame.
@@ -104,9 +110,13 @@ impl Station for Heard {
             return self.hear_password(now, request);
         }
         if request.control.0 != 0x1C {
-            return self.meter.hear(now, request);
+            return self.meter.hear(now, request).filter(|_| !self.is_unread);
         }
         if self.is_deaf {
+            return None;
+        }
+        if self.is_slow {
+            self.kept.push(request.to_bytes().unwrap());
             return None;
         }
         let reply = self.meter.hear(now, request);
@@ -369,6 +379,19 @@ impl Street {
         act(&mut self.houses[place].heard.lock().unwrap())
     }
 
+    /// Orders that a terminal kept for later reach the meter of a home.
+    pub(crate) fn deliver(&self, place: usize) {
+        let now = self.bus.now();
+        self.with(place, |heard| {
+            heard.is_slow = false;
+            for bytes in std::mem::take(&mut heard.kept) {
+                let mut plain = [0; MAX_DATA];
+                let frame = WireFrame::parse(&bytes).unwrap().frame(&mut plain);
+                assert!(heard.hear(now, &frame).is_some(), "the meter takes no order of another");
+            }
+        });
+    }
+
     pub(crate) async fn close(self) {
         self.server.stop().await;
         if self.pace == Pace::Paused {
@@ -494,6 +517,9 @@ fn house(home: Home, meter: &Shared) -> House {
         fates: VecDeque::new(),
         written: 0,
         unauthorised: 0,
+        is_unread: false,
+        is_slow: false,
+        kept: Vec::new(),
     };
     House { home, meter, heard: Arc::new(Mutex::new(heard)) }
 }

@@ -1,5 +1,7 @@
 //! What is known of an order and its points at one moment, read in the transaction that judges it.
 
+use std::collections::HashMap;
+
 use super::halt::{ceilings_in_force, halts_in_force};
 use super::head::{Head, HeadPoint};
 use super::order::Limits;
@@ -8,7 +10,7 @@ use super::terms::terms_in_force;
 use crate::domain::access::{Action, Role};
 use crate::domain::supply::{
     Approval, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts, OrderedPoint, PointFacts,
-    Stage, Terms, Usage, objections_to_order, objections_to_point, terms_for,
+    Stage, SupplyOrder, Terms, Usage, objections_to_order, objections_to_point, terms_for,
 };
 use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, TransformerArea};
 use crate::store::code;
@@ -71,13 +73,29 @@ pub(super) async fn point_facts(
     let HeadPoint { ordered, .. } = point;
     let there: Option<There> = reading.row(THERE, &[ordered.point.into()]).await?;
     let (meter, customer, area, class, protection) = there.unwrap_or_default();
-    let mut facts = PointFacts {
+    let there = meter.map(|meter| OrderedPoint {
+        point: ordered.point,
+        meter: Id::new(meter),
+        customer: Id::new(customer),
+    });
+    let mut facts = plain_facts(ordered, there, judging);
+    if head.kind().is_cut_class() {
+        let class: Option<CustomerClass> = class.map(|class| code("class", class)).transpose()?;
+        let day = Day::of(head.content.window.from.max(judging.now));
+        facts.terms = terms_for(&terms_in_force(reading).await?, day, area.map(Id::new), class);
+        facts.protections =
+            protections_of(reading, ordered.point, (class, protection.as_deref()), judging.now).await?;
+        of_customer(reading, head, &mut facts).await?;
+        of_order(reading, head, &mut facts).await?;
+    }
+    Ok(facts)
+}
+
+/// What is known of a point of an order that needs no conditions.
+fn plain_facts(ordered: OrderedPoint, there: Option<OrderedPoint>, judging: Judging<'_>) -> PointFacts {
+    PointFacts {
         ordered,
-        there: meter.map(|meter| OrderedPoint {
-            point: ordered.point,
-            meter: Id::new(meter),
-            customer: Id::new(customer),
-        }),
+        there,
         terms: Terms::STRICT,
         protections: Vec::new(),
         notices: Vec::new(),
@@ -89,17 +107,32 @@ pub(super) async fn point_facts(
         is_restored: false,
         is_incapable: judging.limits.incapable.contains(&ordered.meter),
         attempts: 0,
-    };
-    if head.kind().is_cut_class() {
-        let class: Option<CustomerClass> = class.map(|class| code("class", class)).transpose()?;
-        let day = Day::of(head.content.window.from.max(judging.now));
-        facts.terms = terms_for(&terms_in_force(reading).await?, day, area.map(Id::new), class);
-        facts.protections =
-            protections_of(reading, ordered.point, (class, protection.as_deref()), judging.now).await?;
-        of_customer(reading, head, &mut facts).await?;
-        of_order(reading, head, &mut facts).await?;
     }
-    Ok(facts)
+}
+
+/// The points of an order that have a meter, as they are now.
+pub(super) async fn there_of(
+    reading: &mut Transaction,
+    order: Id<SupplyOrder>,
+) -> Result<HashMap<Id<MeteringPoint>, OrderedPoint>, StoreError> {
+    let rows: Vec<(i64, i64, i64)> = reading.rows(ALL_THERE, &[order.into()]).await?;
+    let there = |(point, meter, customer)| OrderedPoint {
+        point: Id::new(point),
+        meter: Id::new(meter),
+        customer: Id::new(customer),
+    };
+    Ok(rows.into_iter().map(there).map(|there| (there.point, there)).collect())
+}
+
+/// What stands against a point of an order that needs no conditions, by what [`there_of`] says of it.
+pub(super) fn judge_plain(
+    order: &OrderFacts,
+    point: HeadPoint,
+    there: Option<OrderedPoint>,
+    judging: Judging<'_>,
+) -> Vec<Objection> {
+    let facts = plain_facts(point.ordered, there, judging);
+    objections_to_point(order, &facts, judging.stage, judging.now)
 }
 
 /// What stands against an order as a whole, and whether it is above a ceiling.
@@ -288,6 +321,10 @@ const HELD_METER: &str =
 
 const HELD_ACCOUNTS: &str = "SELECT t.id FROM supply_approval a JOIN account t ON t.id = a.account_id \
     WHERE a.order_id = $1 AND a.ended_at IS NULL ORDER BY t.id FOR SHARE OF t";
+
+const ALL_THERE: &str = "SELECT s.point_id, n.meter_id, p.customer_id FROM supply_order_point s \
+    JOIN metering_point p ON p.id = s.point_id \
+    JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL WHERE s.order_id = $1";
 
 const APPROVALS: &str = "SELECT a.person_id, a.at, a.role_since, a.hash, t.person_id, t.role, t.is_enabled \
     FROM supply_approval a LEFT JOIN account t ON t.id = a.account_id \

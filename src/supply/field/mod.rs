@@ -33,6 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dlt645::exchange::Timing;
+use tokio_util::sync::CancellationToken;
 
 use crate::channel::{ChannelHandle, Lane, Lines, Rate};
 use crate::clock::Clock;
@@ -234,7 +235,12 @@ impl Field {
 
     /// Sends an order, once. Dropping this takes the order back while its turn has not come.
     pub async fn send(&self, order: &FieldOrder) -> Sent {
-        send::send(self, order).await
+        self.send_unless(order, &CancellationToken::new()).await
+    }
+
+    /// The same, unless somebody takes it back while its turn has not come.
+    pub async fn send_unless(&self, order: &FieldOrder, back: &CancellationToken) -> Sent {
+        send::send(self, order, back).await
     }
 
     /// By what looks at it are judged; the trip delay that it told counts before what its profile says.
