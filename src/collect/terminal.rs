@@ -13,7 +13,8 @@
 //! - **A terminal is believed for a point only when the meter itself has said the same** (F24): the first night of a point
 //!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more.
 //! - **A freeze counts for the midnight behind the day it names**, when the terminal read it behind that midnight, by a
-//!   clock that was right in its sessions before and after, from a meter whose clock was not wrong when last seen (F14).
+//!   clock that was right in its sessions before and after, from a meter whose clock was not wrong in its own, or when it
+//!   was last seen where it was not seen since (F14).
 //! - **The terminal's own reading goes first**: while it says that it still reads its meters, none is asked through it.
 //! - **An answer that fails costs one question**: what was kept stays, and the run goes on where it stopped when the
 //!   terminal comes back (F19).
@@ -306,12 +307,14 @@ impl TerminalNight {
             && self.verified.get(&site.meter_id).is_some_and(|(at, _)| *at == point.number())
     }
 
-    /// How far what the terminal says of a span of time is trusted.
+    /// How far what the terminal says of a span of time is trusted. A meter is asked for its clock only when it is read
+    /// itself: the sessions around the span tell of it, also where there is none behind it.
     fn quality(&self, span: (Moment, Moment), site: &SiteMeter) -> Quality {
         let tolerance = self.line.inner.settings.collection.freeze_tolerance;
-        let meter_is_wrong =
-            self.facts.clocks(site.meter_id).last().is_some_and(|last| !last.is_within(tolerance));
-        if !meter_is_wrong && meter_clock::was_right(&self.clocks, span, tolerance) {
+        let sessions = self.facts.clocks(site.meter_id);
+        let mut told = meter_clock::known_until(&sessions, span).iter();
+        let meter_was_right = told.all(|session| session.is_within(tolerance));
+        if meter_was_right && meter_clock::was_right(&self.clocks, span, tolerance) {
             Quality::Good
         } else {
             Quality::Suspect(Suspicion::Clock)

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chaobiao::domain::access::Regions;
-use chaobiao::domain::{Coded, Item, MissingCause, Moment, Quality, RunState, Source};
+use chaobiao::domain::{
+    ClockOffset, Coded, Item, MissingCause, Moment, Quality, RunState, Source, Suspicion,
+};
 use chaobiao::store::terminal::{DifferenceKind, VerifiedPoint};
 use chaobiao::store::{Address, Batch};
 use simulator::concentrator::fault::{Kind, Plan};
@@ -13,8 +15,9 @@ use simulator::concentrator::habits::Habits;
 use simulator::concentrator::settings::{Air, Settings};
 use simulator::concentrator::{EventRecord, Setup};
 use simulator::fault::Share;
-use simulator::world::file::{BusEntry, WorldFile};
+use simulator::world::file::{BusEntry, EventName, WorldFile};
 
+use crate::clocks::happens;
 use crate::rig::{Town, TownPlan, config, day, set_clocks};
 
 /// A neighbourhood behind so many terminals.
@@ -176,6 +179,45 @@ async fn f24_a_terminal_that_tells_old_data_or_those_of_other_points_is_not_beli
         head_end.close().await;
         town.close().await;
     }
+}
+
+/// A meter whose clock was ten minutes fast until noon froze too early. That it was right when it was seen last says nothing
+/// of the midnight before.
+#[tokio::test]
+async fn f14_what_a_meter_froze_by_a_wrong_clock_does_not_count_when_its_terminal_tells_it_later() {
+    let (first, second) = (day("2026-11-22"), day("2026-11-23"));
+    let mut world = world(6, 1, 33);
+    happens(&mut world.meter[0], EventName::ClockJump, first.previous(), 12, 600);
+    happens(&mut world.meter[0], EventName::ClockJump, first, 12, -600);
+    let spoilt = world.meter[0].address;
+    let more = "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 2\n";
+    let (_folder, town) = town(world, more, swift).await;
+    verify(&town).await;
+    let meter = town.number(spoilt).await;
+    let seen = |hours: u64, fast_us| ClockOffset {
+        at: first.start().plus(Duration::from_secs(3600 * hours)),
+        fast_us,
+        uncertainty: Duration::from_secs(1),
+    };
+    let clocks = vec![(meter, seen(1, 600_000_000)), (meter, seen(13, 0))];
+    let notes = chaobiao::store::Notes { clocks, ..chaobiao::store::Notes::default() };
+    town.store.save(&Batch { notes, ..Batch::default() }, town.clock.now()).await.unwrap();
+    let head_end = town.head_end();
+    let report = town.night(&head_end, second).await;
+    assert_eq!(report.progress.read, 6, "{:?}", report.progress);
+    assert_eq!(forwarded(&town), 0, "all is the terminal's word");
+    let findings = town.judge((first.previous(), second), &[second]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert!(findings.suspect_slots > 0, "its curve of that day is as doubtful: {findings:?}");
+    for (id, address) in town.numbers().await {
+        let until = first.start().plus(Duration::from_secs(1));
+        let kept = town.store.ledger(id, first.start(), until).await.unwrap();
+        let expected = if address == spoilt { Quality::Suspect(Suspicion::Clock) } else { Quality::Good };
+        assert_eq!(kept.len(), 10, "{address}");
+        assert!(kept.iter().all(|kept| kept.reading.quality == expected), "{address}: {kept:?}");
+    }
+    head_end.close().await;
+    town.close().await;
 }
 
 #[tokio::test]
