@@ -101,4 +101,6 @@ pub mod decisions {
     pub mod d0025_the_meters_bear_out_our_clock {}
     #[doc = include_str!("decisions/0026-a-database-that-lost-what-it-had-kept-holds-cuts.md")]
     pub mod d0026_a_database_that_lost_what_it_had_kept_holds_cuts {}
+    #[doc = include_str!("decisions/0029-a-database-that-forgot-begins-new-versions-elsewhere.md")]
+    pub mod d0029_a_database_that_forgot_begins_new_versions_elsewhere {}
 }

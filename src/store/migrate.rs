@@ -112,6 +112,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0019_tenure.sql"),
         include_str!("migrations/postgres/0019_tenure.sql"),
     ),
+    Migration::new(
+        "floor",
+        include_str!("migrations/sqlite/0021_floor.sql"),
+        include_str!("migrations/postgres/0021_floor.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.
