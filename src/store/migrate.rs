@@ -117,6 +117,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0021_floor.sql"),
         include_str!("migrations/postgres/0021_floor.sql"),
     ),
+    Migration::new(
+        "verified",
+        include_str!("migrations/sqlite/0022_verified.sql"),
+        include_str!("migrations/postgres/0022_verified.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.
