@@ -137,6 +137,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0024_settings.sql"),
         include_str!("migrations/postgres/0024_settings.sql"),
     ),
+    Migration::new(
+        "floor",
+        include_str!("migrations/sqlite/0025_floor.sql"),
+        include_str!("migrations/postgres/0025_floor.sql"),
+    ),
+    Migration::new(
+        "verified",
+        include_str!("migrations/sqlite/0026_verified.sql"),
+        include_str!("migrations/postgres/0026_verified.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

@@ -180,6 +180,28 @@ async fn a_file_neither_exchanges_meters_nor_changes_transformers_nor_ends_prote
     .await;
 }
 
+/// A multiplier that a file names later would otherwise be lost, and the point billed without it.
+#[tokio::test]
+async fn f16_transformers_named_later_for_a_meter_without_recorded_ones_are_refused() {
+    on_both(async |fresh| {
+        let bare = ArchiveEntry { transformers: None, ..entry(1) };
+        save(fresh, std::slice::from_ref(&bare)).await.unwrap();
+        let behind = |number, ct: &str| {
+            let transformers = Transformers { ct: ct.parse().unwrap(), ..Transformers::NONE };
+            ArchiveEntry { transformers: Some(transformers), ..entry(number) }
+        };
+        let recorded = ArchiveProblem::OtherTransformers { ct: "1".to_owned(), vt: "1".to_owned() };
+        assert_eq!(problems(fresh, &[behind(1, "200/5")]).await, [(0, recorded)]);
+        for same in [behind(1, "1"), behind(1, "5/5"), bare] {
+            assert_eq!(save(fresh, &[same]).await.unwrap().same, 1);
+        }
+        let both = [entry(1), behind(2, "200/5")];
+        assert_eq!(save(fresh, &both).await.unwrap().added, 1, "a meter that is new may name them");
+        assert_eq!(fresh.store.archive_entries().await.unwrap()[1], both[1]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn f16_an_exchange_ends_one_stretch_and_begins_another() {
     on_both(async |fresh| {

@@ -5,6 +5,7 @@
 //! time settles, leases or takes receipts. What the values are is computed by `crate::billing`.
 
 mod due;
+mod floor;
 mod ledger;
 mod list;
 mod load;
@@ -14,6 +15,7 @@ mod said;
 mod settling;
 
 pub(super) use due::{note, note_since};
+pub(super) use floor::raise as raise_floor;
 pub(super) use load::look;
 
 pub use due::Due;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::due::Due;
 use super::load::{self, MeterType, Span};
 use super::outbox::{self, Row};
-use super::{DAMAGED, lock, numbers, seal};
+use super::{DAMAGED, floor, lock, numbers, seal};
 use crate::domain::{
     BillingContent, BillingKey, BillingVersion, Coded, Day, Id, Item, Meter, MeteringPoint, Moment, Readings,
 };
@@ -43,7 +43,8 @@ pub struct Change {
 }
 
 impl Store {
-    /// Begins to settle at most so many of what is due; `None` when nothing is.
+    /// Begins to settle at most so many of what is due; `None` when nothing is, or when the database has lost what it had
+    /// kept and nobody has noted that yet.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot.
@@ -55,6 +56,10 @@ impl Store {
         self.make_partitions(due.iter().flat_map(|due| due.known_days())).await?;
         let mut writing = self.write("settling what billing is due").await?;
         lock(&mut writing).await?;
+        if floor::is_to_be_raised(&mut writing).await? {
+            tracing::warn!("the database has lost what it had kept: billing waits until that is noted");
+            return Ok(None);
+        }
         let keys: Vec<[i64; 2]> = due.iter().map(|due| [due.meter.number(), due.as_of.micros()]).collect();
         let args = writing.dialect().keys(&keys);
         let rows: Vec<(i64, i64, i64)> = writing.rows(STILL_DUE, &args).await?;
@@ -130,6 +135,14 @@ impl Settling {
         Ok(newest)
     }
 
+    /// Above which version new ones begin.
+    ///
+    /// # Errors
+    /// As [`Self::histories`].
+    pub async fn floor(&mut self) -> Result<i64, StoreError> {
+        floor::floor(&mut self.writing).await
+    }
+
     /// The first day of which all readings and values are still kept; what was before may not be computed anew.
     ///
     /// # Errors
@@ -176,6 +189,7 @@ impl Settling {
         }
         self.writing.insert(&VALUE, &rows).await?;
         damage::tell(&mut self.writing, &self.damaged, now).await?;
+        floor::note(&mut self.writing, changes.iter().map(|change| change.version).max()).await?;
         let points = changes.iter().map(|change| change.key.point);
         let names = load::point_numbers(&mut self.writing, points).await?;
         let row = |Change { key, version, .. }: &Change| {

@@ -7,7 +7,7 @@ use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Moment};
 use crate::store::alarm::{clear, raise};
 use crate::store::error::{Refusal, StoreError};
 use crate::store::transaction::Transaction;
-use crate::store::{Store, code};
+use crate::store::{Store, billing, code};
 
 /// Something that keeps all cuts back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +97,8 @@ impl Store {
             let entry = AuditEntry::by(acting, now, "stop.lift", kind.name()).ending(result);
             let is_loss = is_lifted && kind == HaltKind::DatabaseBehind;
             if is_loss {
+                // More may have been lost since it was found out.
+                billing::raise_floor(&mut writing, now).await?;
                 // While others wait for this: nobody finds it again. What keeps cuts back until the commit is in the database.
                 self.witness.forget();
             }
