@@ -86,10 +86,10 @@ pub mod decisions {
     pub mod d0028_a_new_password_is_proven_by_writing_it_again {}
     #[doc = include_str!("decisions/0029-without-its-database-nothing-is-given-back-from-here.md")]
     pub mod d0029_without_its_database_nothing_is_given_back_from_here {}
-    #[doc = include_str!("decisions/0029-a-database-that-forgot-begins-new-versions-elsewhere.md")]
-    pub mod d0029_a_database_that_forgot_begins_new_versions_elsewhere {}
     #[doc = include_str!("decisions/0030-what-may-have-been-obeyed-is-read-and-sent-no-more.md")]
     pub mod d0030_what_may_have_been_obeyed_is_read_and_sent_no_more {}
     #[doc = include_str!("decisions/0031-rows-that-count-are-sealed.md")]
     pub mod d0031_rows_that_count_are_sealed {}
+    #[doc = include_str!("decisions/0032-a-database-that-forgot-begins-new-versions-elsewhere.md")]
+    pub mod d0032_a_database_that_forgot_begins_new_versions_elsewhere {}
 }
