@@ -11,7 +11,8 @@
 //! What is promised beside the promises of every night:
 //!
 //! - **A terminal is believed for a point only when the meter itself has said the same** (F24): the first night of a point
-//!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more.
+//!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more. What the
+//!   terminal stored before the first time is not taken.
 //! - **A freeze counts for the midnight behind the day it names**, when the terminal read it behind that midnight, by a
 //!   clock that was right in its sessions before and after, from a meter whose clock was not wrong in its own, or when it
 //!   was last seen where it was not seen since (F14).
@@ -52,6 +53,7 @@ use crate::domain::{
 };
 use crate::plan::CurveGap;
 use crate::store::archive::SiteMeter;
+use crate::store::terminal::Verified;
 use crate::store::{Batch, StoreError};
 use crate::terminal::Terminals;
 use ask::TerminalAsker;
@@ -70,9 +72,9 @@ pub(super) struct TerminalNight {
     /// How its clock stood in its sessions since before the first midnight that may be read.
     clocks: Vec<ClockOffset>,
     /// When each meter was seen to be that of its point.
-    verified: HashMap<Id<Meter>, (u16, Moment)>,
+    verified: HashMap<Id<Meter>, Verified>,
     /// Meters that were verified so long ago that they are to be asked themselves once more.
-    due: HashMap<Id<Meter>, (u16, Moment)>,
+    due: HashMap<Id<Meter>, Verified>,
     /// What the terminal stores for meters that are not verified.
     held: HashMap<Id<Meter>, Frozen>,
     /// Meters of which the curves of the day before were asked for.
@@ -237,7 +239,9 @@ impl TerminalNight {
         let span = (self.line.run.day.plus(-2), settings.repair_days.saturating_sub(1));
         let mut batch = Batch::default();
         'sites: for site in sites {
-            for gap in self.facts.curve_gaps(&settings, &site, span) {
+            let mut gaps = self.facts.curve_gaps(&settings, &site, span);
+            gaps.retain(|gap| self.is_believed_of(&site, gap.day.next()));
+            for gap in gaps {
                 if self.line.is_over() {
                     break 'sites;
                 }
@@ -304,7 +308,13 @@ impl TerminalNight {
     fn is_believed(&self, site: &SiteMeter) -> bool {
         let Some(point) = point_of(site) else { return false };
         !self.session.excluded.contains_key(&point.number())
-            && self.verified.get(&site.meter_id).is_some_and(|(at, _)| *at == point.number())
+            && self.verified.get(&site.meter_id).is_some_and(|verified| verified.point == point.number())
+    }
+
+    /// Whether what the terminal stores of a midnight is believed: only since the meter first said the same at its point.
+    fn is_believed_of(&self, site: &SiteMeter, midnight: Day) -> bool {
+        let since = self.verified.get(&site.meter_id).map(|verified| Day::of(verified.since));
+        self.is_believed(site) && since.is_some_and(|since| since <= midnight)
     }
 
     /// How far what the terminal says of a span of time is trusted. A meter is asked for its clock only when it is read

@@ -5,7 +5,7 @@ mod list;
 mod notes;
 
 pub use adopt::Adoption;
-pub use list::{TerminalEventLine, TerminalLine, TerminalTold};
+pub use list::{TerminalEventLine, TerminalLine, TerminalTold, Verified};
 pub use notes::{
     ArchiveCompared, Difference, DifferenceKind, EventsRead, TerminalEvent, TerminalNotes, VerifiedPoint,
 };

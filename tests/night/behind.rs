@@ -221,6 +221,29 @@ async fn f14_what_a_meter_froze_by_a_wrong_clock_does_not_count_when_its_termina
 }
 
 #[tokio::test]
+async fn f24_what_a_terminal_stored_before_its_point_was_verified_is_not_believed() {
+    let more = "[collection]\nrepair_days = 3\n[intervals]\nrepair_days = 3\n";
+    let (_folder, town) = town(world(6, 1, 34), more, swift).await;
+    let head_end = town.head_end();
+    let before = day("2026-11-22");
+    let (verified, missed, last) = (before.next(), before.plus(2), before.plus(3));
+    let report = town.night(&head_end, verified).await;
+    assert_eq!(report.progress.read, 6, "{:?}", report.progress);
+    let terminal = town.store.terminal(town.terminals[0].address, &Regions::All).await.unwrap().unwrap();
+    assert_eq!(terminal.verified, 6);
+    assert_eq!(registers(&town, before.start()).await.len(), 0, "nobody has compared them");
+    // A midnight since then that nobody asked for.
+    let report = town.night(&head_end, last).await;
+    assert_eq!(report.progress.read, 6, "{:?}", report.progress);
+    let counts = [before, verified, missed, last].map(|day| day.start());
+    for (midnight, expected) in counts.into_iter().zip([0, 60, 60, 60]) {
+        assert_eq!(registers(&town, midnight).await.len(), expected, "{midnight:?}");
+    }
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
 async fn f24_a_curve_without_a_register_to_compare_it_with_is_not_booked() {
     // The reverse registers of no midnight are read, so nothing tells a reverse curve from that of another point.
     let more = format!("{NO_HISTORY}items = [\"1.8.0\", \"2.8.0\"]\n")

@@ -133,6 +133,9 @@ impl TerminalNight {
             let span = (self.day(), collection.repair_days);
             for gap in self.facts.register_gaps(site.meter_id, &collection.registers, span, site.installed_at)
             {
+                if !self.is_believed_of(site, gap.day) {
+                    continue;
+                }
                 let key = (gap.day, gap.items.iter().map(|item| item.key().number()).collect());
                 let (_, pointed) = days.entry(key).or_insert_with(|| (gap.items.clone(), Vec::new()));
                 pointed.push((Arc::clone(site), point));

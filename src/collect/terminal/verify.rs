@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{TerminalNight, VERIFIED_A_NIGHT, VERIFY_AGAIN, point_of};
 use crate::domain::{Accepted, MissingCause, Quality, RegisterKey, RunMeter, RunOutcome, Suspicion};
 use crate::store::archive::SiteMeter;
-use crate::store::terminal::{Difference, DifferenceKind, VerifiedPoint};
+use crate::store::terminal::{Difference, DifferenceKind, Verified, VerifiedPoint};
 use crate::store::{Batch, StoreError};
 
 impl TerminalNight {
@@ -44,10 +44,11 @@ impl TerminalNight {
                 self.due.remove(&site.meter_id);
                 continue;
             }
-            self.verified.insert(site.meter_id, (point.number(), now));
-            let (meter, terminal) = (site.meter_id, self.asker.address);
-            let verified = VerifiedPoint { meter, terminal, point: point.number(), at: now };
-            batch.notes.terminals.verified.push(verified);
+            let (meter, terminal, point) = (site.meter_id, self.asker.address, point.number());
+            let before = self.due.get(&meter).filter(|before| before.point == point);
+            let since = before.map_or(now, |before| before.since);
+            self.verified.insert(meter, Verified { point, at: now, since });
+            batch.notes.terminals.verified.push(VerifiedPoint { meter, terminal, point, at: now });
         }
         self.tell_differing(differing, &mut batch);
         self.line.keep(batch, Vec::new()).await;
@@ -76,8 +77,8 @@ impl TerminalNight {
         let mut due: Vec<_> = self
             .verified
             .iter()
-            .filter(|(_, (_, at))| now.since(*at) >= VERIFY_AGAIN)
-            .map(|(meter, (_, at))| (*at, *meter))
+            .filter(|(_, verified)| now.since(verified.at) >= VERIFY_AGAIN)
+            .map(|(meter, verified)| (verified.at, *meter))
             .collect();
         due.sort_unstable_by_key(|(at, meter)| (*at, meter.number()));
         for (_, meter) in due.into_iter().take(VERIFIED_A_NIGHT) {

@@ -59,6 +59,17 @@ pub struct TerminalEventLine {
     pub collected_at: Moment,
 }
 
+/// A point at which the meter itself has said the same as its terminal (F24).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The measuring point.
+    pub point: u16,
+    /// When both said the same the last time.
+    pub at: Moment,
+    /// When they did for the first time at this point of this terminal: what was stored before is nobody's.
+    pub since: Moment,
+}
+
 /// What a terminal told of itself in earlier nights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TerminalTold {
@@ -140,18 +151,19 @@ impl Store {
         Ok(rows.into_iter().map(|(at, fast, wrong)| offset(at, fast, wrong)).collect())
     }
 
-    /// When each meter behind a terminal was verified at which point.
+    /// Which meters behind a terminal were verified, at which point and when.
     ///
     /// # Errors
     /// As [`Self::terminals`].
     pub async fn verified_points(
         &self,
         terminal: TerminalAddress,
-    ) -> Result<HashMap<Id<Meter>, (u16, Moment)>, StoreError> {
+    ) -> Result<HashMap<Id<Meter>, Verified>, StoreError> {
         let mut reading = self.read("reading verified points").await?;
-        let rows: Vec<(i64, i64, i64)> = reading.rows(VERIFIED, &[terminal.to_string().into()]).await?;
-        let point = |(meter, point, at)| {
-            Some((Id::new(meter), (u16::try_from(point).ok()?, Moment::from_micros(at))))
+        let rows: Vec<(i64, i64, i64, i64)> = reading.rows(VERIFIED, &[terminal.to_string().into()]).await?;
+        let point = |(meter, point, at, since)| {
+            let (point, at) = (u16::try_from(point).ok()?, Moment::from_micros(at));
+            Some((Id::new(meter), Verified { point, at, since: Moment::from_micros(since) }))
         };
         Ok(rows.into_iter().filter_map(point).collect())
     }
@@ -314,7 +326,9 @@ const TOLD: &str = "SELECT m.terminal, count(*), CAST(sum(CASE WHEN p.verified_a
 const CLOCKS: &str = "SELECT at, fast_us, uncertainty_us FROM terminal_clock WHERE terminal = $1 AND at >= coalesce( \
     (SELECT max(at) FROM terminal_clock WHERE terminal = $1 AND at < $2), $2) ORDER BY at";
 
-const VERIFIED: &str = "SELECT meter_id, point, verified_at FROM terminal_point WHERE terminal = $1";
+/// An earlier version of the program notes no beginning.
+const VERIFIED: &str = "SELECT meter_id, point, verified_at, coalesce(verified_since, verified_at) FROM terminal_point \
+    WHERE terminal = $1";
 
 const METERS: &str = "SELECT m.measuring_point, m.id FROM meter m \
     JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL WHERE m.terminal = $1";
