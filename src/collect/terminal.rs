@@ -12,7 +12,7 @@
 //!
 //! - **A terminal is believed for a point only when the meter itself has said the same** (F24): the first night of a point
 //!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more. What the
-//!   terminal stored before the first time is not taken.
+//!   terminal stored before the first time is not taken, and totals that another point could have as well prove nothing.
 //! - **A freeze counts for the midnight behind the day it names**, when the terminal read it behind that midnight, by a
 //!   clock that was right in its sessions before and after, from a meter whose clock was not wrong in its own, or when it
 //!   was last seen where it was not seen since (F14).
@@ -48,8 +48,8 @@ use super::phase::{Facts, Step};
 use crate::channel::Lane;
 use crate::config::IntervalMode;
 use crate::domain::{
-    ClockOffset, Day, Id, Meter, MeterPath, MissingCause, Moment, Quality, RunMeter, RunOutcome, Suspicion,
-    meter_clock,
+    ClockOffset, Day, Id, Item, Meter, MeterPath, MissingCause, Moment, Quality, RunMeter, RunOutcome,
+    Suspicion, meter_clock,
 };
 use crate::plan::CurveGap;
 use crate::store::archive::SiteMeter;
@@ -77,6 +77,8 @@ pub(super) struct TerminalNight {
     due: HashMap<Id<Meter>, Verified>,
     /// What the terminal stores for meters that are not verified.
     held: HashMap<Id<Meter>, Frozen>,
+    /// The totals that the terminal has told of the midnight, by measuring point.
+    totals: HashMap<u16, Vec<(Item, i64)>>,
     /// Meters of which the curves of the day before were asked for.
     curved: HashSet<Id<Meter>>,
     /// Meters of which earlier days were asked for.
@@ -106,8 +108,10 @@ impl TerminalNight {
             patience: inner.settings.collection.pass_pause,
             stop: line.stop.clone(),
         };
-        let (due, held, curved, repaired) = Default::default();
-        let mut night = Self { line, facts, asker, session, clocks, verified, due, held, curved, repaired };
+        let (due, held, totals) = Default::default();
+        let (curved, repaired) = Default::default();
+        let mut night =
+            Self { line, facts, asker, session, clocks, verified, due, held, totals, curved, repaired };
         night.take_due();
         Ok(night)
     }

@@ -15,10 +15,10 @@ use simulator::concentrator::habits::Habits;
 use simulator::concentrator::settings::{Air, Settings};
 use simulator::concentrator::{EventRecord, Setup};
 use simulator::fault::Share;
-use simulator::world::file::{BusEntry, EventName, WorldFile};
+use simulator::world::file::{BusEntry, EventName, Moment as Written, WorldFile};
 
 use crate::clocks::happens;
-use crate::rig::{Town, TownPlan, config, day, set_clocks};
+use crate::rig::{Town, TownPlan, at, config, day, set_clocks};
 
 /// A neighbourhood behind so many terminals.
 fn world(meters: usize, terminals: u16, seed: u64) -> WorldFile {
@@ -239,6 +239,37 @@ async fn f24_what_a_terminal_stored_before_its_point_was_verified_is_not_believe
     for (midnight, expected) in counts.into_iter().zip([0, 60, 60, 60]) {
         assert_eq!(registers(&town, midnight).await.len(), expected, "{midnight:?}");
     }
+    head_end.close().await;
+    town.close().await;
+}
+
+/// The second point stores what the first does.
+fn alike(setup: Setup) -> Setup {
+    let mut setup = swift(setup);
+    if let [one, two, ..] = setup.wired.as_mut_slice() {
+        *two.meter.truth_mut() = one.meter.truth().clone();
+    }
+    setup
+}
+
+#[tokio::test]
+async fn f24_totals_that_any_point_could_have_verify_none() {
+    let mut world = world(5, 1, 35);
+    // Put in lately, with nothing behind it.
+    world.meter[3].mean_day_wh = Some(0);
+    world.meter[3].installed_at = Written(at(day("2026-11-21").start()));
+    let (_folder, town) = town(world, NO_HISTORY, alike).await;
+    let head_end = town.head_end();
+    let terminal = async || {
+        town.store.terminal(town.terminals[0].address, &Regions::All).await.unwrap().unwrap().verified
+    };
+    let report = town.night(&head_end, day("2026-11-22")).await;
+    assert_eq!(report.progress.read, 5, "{:?}", report.progress);
+    assert_eq!(terminal().await, 2, "neither the two that are alike nor the one that shows nothing");
+    let asked = forwarded(&town);
+    let report = town.night(&head_end, day("2026-11-23")).await;
+    assert_eq!(report.progress.read, 5, "{:?}", report.progress);
+    assert!(forwarded(&town) >= asked + 3 * 8, "they are asked themselves again");
     head_end.close().await;
     town.close().await;
 }

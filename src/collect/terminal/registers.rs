@@ -41,6 +41,9 @@ impl TerminalNight {
                 let none =
                     || Missed::new(MissingCause::NoValue, "the terminal's answer leaves the point out");
                 let came = found.remove(&point.number()).unwrap_or_else(|| Err(none()));
+                if let Ok(frozen) = &came {
+                    self.totals.insert(point.number(), frozen.totals());
+                }
                 outcomes.extend(self.book(site, outcome, came, &mut batch).await);
             }
             self.line.keep(batch, outcomes).await;
