@@ -31,13 +31,15 @@ pub struct Standing<'a> {
 
 impl Standing<'_> {
     /// The reading of a meter's register that stands for an instant. Only a midnight has a stand-in, and only one that
-    /// was read before the meter was taken out or its transformers changed.
+    /// was read before the meter was taken out or its transformers changed. What does not move one way alone has none: a
+    /// maximum demand may have risen since, or been cleared.
     #[must_use]
     pub fn reading(&self, readings: &Readings, meter: Id<Meter>, item: Item, at: Moment) -> Option<Accepted> {
         let of_register = readings.get(&(meter, item))?;
         if let Some((exact, _)) = of_register.get(&at) {
             return Some(*exact);
         }
+        item.way()?;
         let until = self.stand_in_until(meter, at)?;
         let (live, _) =
             of_register.range(at..until).map(|(_, held)| held).find(|(_, source)| *source == Source::Live)?;

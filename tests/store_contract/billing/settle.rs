@@ -116,6 +116,28 @@ async fn f14_a_live_read_stands_in_as_an_estimate_until_the_freeze_comes() {
     .await;
 }
 
+/// It rises and is cleared: what it shows minutes later says nothing of the midnight.
+#[tokio::test]
+async fn f14_a_maximum_demand_that_was_read_live_stands_for_no_midnight() {
+    on_both(async |fresh| {
+        install(&fresh.store, 1, "1").await;
+        let demand = |reading| chaobiao::domain::RegisterReading { item: item("1.6.0"), ..reading };
+        let at = midnight(SECOND).plus(minutes(10));
+        save(&fresh.store, &[live(1, at, 510), demand(live(1, at, 12))], night(SECOND)).await;
+        let settled = settle(&fresh.store, night(SECOND)).await;
+        assert_eq!(settled.registers, 1, "the energy alone");
+        push(&fresh.store, night(SECOND)).await;
+        let said = ledger(fresh).await;
+        assert!(said.len() == 1 && said[0].starts_with("register/P1/1-0:1.8.0/"), "{said:?}");
+        save(&fresh.store, &[demand(freeze(1, midnight(SECOND), 700))], night(SECOND)).await;
+        settle(&fresh.store, night(SECOND)).await;
+        push(&fresh.store, night(SECOND)).await;
+        let said = ledger(fresh).await;
+        assert_eq!(said[1], "register/P1/1-0:1.6.0/2026-11-21T00:00:00+08:00/1 700 0");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn f16_a_swap_at_noon_is_open_until_both_readings_are_there() {
     on_both(async |fresh| {
