@@ -46,6 +46,14 @@ impl Standing<'_> {
         Some(Accepted { quality: live.quality.and(Quality::Estimated), ..*live })
     }
 
+    /// As [`Self::reading`], at the end of a stretch of time. Where the transformers change at that very instant nothing
+    /// stands in: what flowed behind it would be multiplied by those of before.
+    #[must_use]
+    pub fn closing(&self, readings: &Readings, meter: Id<Meter>, item: Item, at: Moment) -> Option<Accepted> {
+        let change = self.transformers.iter().any(|entry| entry.from == at);
+        self.reading(readings, meter, item, at).filter(|reading| reading.read_at == at || !change)
+    }
+
     /// The meter whose register is that of the point at an instant: the one that measures from then on, or else the one
     /// that was taken out at that instant.
     #[must_use]
