@@ -56,6 +56,8 @@ pub struct OutboxRecord {
     pub tries: u32,
     /// The batch in which it was first offered: a number that rises and stays.
     pub batch: i64,
+    /// The lease under which it is offered this time.
+    pub lease: i64,
 }
 
 /// A batch that is nobody else's until its lease runs out.
@@ -277,7 +279,7 @@ fn record(row: RecordRow, token: i64) -> Result<OutboxRecord, StoreError> {
     let content = content(value, quality, read_at, lineage)?;
     let tries = u32::try_from(tries + 1).unwrap_or(u32::MAX);
     let batch = batch.unwrap_or(token);
-    Ok(OutboxRecord { text, key, point_number: number, version, content, tries, batch })
+    Ok(OutboxRecord { text, key, point_number: number, version, content, tries, batch, lease: token })
 }
 
 const OUTBOX: Table = Table {
