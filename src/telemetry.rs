@@ -73,6 +73,8 @@ pub const SLOTS: &str = "amr_interval_total";
 pub const READS: &str = "amr_read_total";
 /// Commits of what was collected, by `result`.
 pub const COMMITS: &str = "amr_collect_commit_total";
+/// From when a visit handed on what it brought until that was durable.
+pub const KEEP_SECONDS: &str = "amr_collect_keep_seconds";
 /// Meters of on-demand reads that ended, by `outcome`.
 pub const ON_DEMAND: &str = "amr_on_demand_total";
 
@@ -135,6 +137,7 @@ const GAUGES: &[(&str, &str)] = &[
 const HISTOGRAMS: &[(&str, &str)] = &[
     (EXCHANGE_SECONDS, "how long exchanges took, by outcome"),
     (WAIT_SECONDS, "how long jobs waited before their first byte, by lane"),
+    (KEEP_SECONDS, "how long what a visit brought took to be durable"),
 ];
 
 const WITHOUT_LABELS: &[&str] =

@@ -92,6 +92,21 @@ fn a_frame_of_modbus_has_the_keys_of_the_others() {
     child.stdin.take().unwrap().write_all(&[0x11, 0x83, 0x02, 0xC1, 0x34]).unwrap();
     let raw = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
     assert!(raw.contains("illegal data address"), "{raw}");
+    // Neither is a frame that is damaged or cut short.
+    let whole = [0x68, 0x01, 0, 0, 0, 0, 0, 0x68, 0x11, 0x04, 0x33, 0x33, 0x34, 0x33, 0xB4, 0x16];
+    let mut damaged = whole;
+    damaged[14] ^= 1;
+    for bytes in [&damaged[..], &whole[..12]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chaobiao"))
+            .args(["decode", "--json"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        let raw = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        assert!(raw.contains("\"ok\":false"), "{raw}");
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use chaobiao::domain::{Day, Id, Item, Quality, RegisterReading, Source};
+use chaobiao::store::{Address, Batch, Migrations, Store};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
@@ -209,6 +211,63 @@ fn f04_meters_are_asked_when_that_is_wanted() {
     lock.lock().unwrap();
     let (_, found) = asked(folder.path());
     assert_eq!(said(&found, "line east"), Vec::<String>::new());
+}
+
+/// Every row is looked at when that is wanted, and days with damaged ones are named. (F42)
+#[tokio::test]
+async fn f42_the_doctor_tells_which_days_are_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "[http]\nenabled = false\n[[line]]\nname = \"east\"\ntcp = \"127.0.0.1:1\"\n";
+    configure(folder.path(), "path = \"chaobiao.db\"", line);
+    std::fs::write(
+        folder.path().join("meters.csv"),
+        "户号,户名,计量点编号,通信地址,规约,线路\n1001,王,P1,202411110001,645-2007,east\n",
+    )
+    .unwrap();
+    let import =
+        chaobiao(folder.path()).args(["meters", "import", "meters.csv", "--confirm"]).output().unwrap();
+    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+    let path = folder.path().join("chaobiao.db");
+    let store = Store::open(&Address::Sqlite(path.clone()), Migrations::Check).await.unwrap();
+    let reading = |text: &str| RegisterReading {
+        meter: Id::new(1),
+        item: Item::parse("1.8.0").unwrap(),
+        as_of: text.parse::<Day>().unwrap().start(),
+        value: 1_234_500,
+        meter_time: None,
+        collected_at: text.parse::<Day>().unwrap().start(),
+        source: Source::Freeze,
+        quality: Quality::Good,
+        fetch: None,
+    };
+    let registers = vec![reading("2026-11-21"), reading("2026-11-22")];
+    let now = "2026-11-22".parse::<Day>().unwrap().next().start();
+    store.save(&Batch { registers, ..Batch::default() }, now).await.unwrap();
+    store.close().await;
+    let rows = || {
+        let output = chaobiao(folder.path()).args(["doctor", "--rows", "--json"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let found: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let said = found.iter().filter(|finding| finding["of"] == "rows");
+        (
+            output.status.code(),
+            said.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>(),
+        )
+    };
+    let (_, said) = rows();
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(said[1], "2 rows of register_ledger are as they were written");
+    let (_, found) = doctor(folder.path());
+    assert_eq!(levels(&found, "rows"), [""; 0], "it may take long: only when it is wanted");
+    let flip =
+        "DROP TRIGGER register_ledger_stays; UPDATE register_ledger SET value = value + 4 WHERE rowid = 2";
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(flip).execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let (code, said) = rows();
+    let wanted = "1 of 2 rows of register_ledger are not as they were written, of 2026-11-22";
+    assert_eq!((code, said[1].as_str()), (Some(1), wanted), "{said:?}");
 }
 
 /// The same with meters being asked.

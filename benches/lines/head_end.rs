@@ -135,6 +135,15 @@ pub(crate) async fn night(town: &Town, cluster: &Cluster) -> Night {
     Night { exchanges, readings: rate(readings), commits: rate(commits * 100), durable: durable.into() }
 }
 
+/// How many visits were durable within so many seconds of being handed on, by the metric of the product.
+pub(crate) fn kept_within(metrics: &str) -> Vec<(String, u64)> {
+    let lines = metrics.lines().filter_map(|line| line.strip_prefix("amr_collect_keep_seconds_bucket{le=\""));
+    lines
+        .map(|line| line.split_once("\"} ").unwrap())
+        .map(|(edge, count)| (edge.to_owned(), count.parse().unwrap()))
+        .collect()
+}
+
 const COUNTS: &str = "SELECT (SELECT count(*) FROM register_ledger) + \
     (SELECT coalesce(sum(cardinality(v) - cardinality(array_positions(v, NULL))), 0) FROM interval_day), \
     (SELECT count(DISTINCT xmin::text) FROM meter_fetch)";

@@ -32,7 +32,7 @@ impl Town {
         let mut world = rig::world(lines * 2, lines, baud, 5, false);
         // No two lines are at the same place of their night.
         for (number, meter) in (0..).zip(&mut world.meter) {
-            meter.answer_delay_ms = 20 + number * 37 % 180;
+            meter.answer_delay_ms = 20 + number * 37 % 60;
         }
         Self::new(world, Pace::Paced).await
     }

@@ -32,7 +32,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::alarm;
+use crate::alarm::{self, NightEnd};
 use crate::billing::{self, Receivers, Rules};
 use crate::channel::{ChannelHandle, Forecast, Lines};
 use crate::clock::Clock;
@@ -290,9 +290,11 @@ impl Site {
         let watching = alarm::watch(store, clock, (&self.lines, Some(&self.terminals)), alarms, stop);
         let knowing = terminals::look_after(store, &self.terminals, stop);
         let keeping = self.keep_reports(stop);
+        let setting = terminals::set_records(&self.collector, stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
         let disks = self.watch_disks(stop);
         let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
+        let rotated = self.supply.rotate(stop);
         let pulse = &self.pulse;
         tokio::join!(
             pulse.beat(stop),
@@ -305,9 +307,11 @@ impl Site {
             polls,
             console,
             asked,
+            rotated,
             sending,
             knowing,
-            keeping
+            keeping,
+            setting
         );
     }
 
@@ -338,12 +342,33 @@ impl Site {
         report
     }
 
-    /// As [`hand_off`].
+    /// As [`hand_off`], with what is open of the last week, as lists of what is open show it.
     ///
     /// # Errors
     /// As [`hand_off`].
     pub async fn hand_off(&self) -> Result<HandedOff, StoreError> {
-        hand_off(&self.store, &self.clock, &self.config).await
+        let handed = hand_off(&self.store, &self.clock, &self.config).await?;
+        let (rules, now) = (Rules::of(&self.config), self.clock.now());
+        let open = billing::open_days(&self.store, &rules, billing::last_week(now), None, now).await?;
+        Ok(HandedOff { open: open.len(), ..handed })
+    }
+
+    /// Raises the alarm of a night that has ended with more missing than may be. What was stopped goes on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn tell_of_the_night(&self, report: &NightReport) -> Result<(), StoreError> {
+        if report.was_stopped {
+            return Ok(());
+        }
+        let NightReport { run, progress, .. } = report;
+        let end = NightEnd {
+            day: run.day,
+            planned: progress.planned,
+            read: progress.read,
+            missing: &progress.missing,
+        };
+        alarm::night_ended(&self.store, &end, self.config.alarms.missing_percent, self.clock.now()).await
     }
 
     /// Stops: lets the exchange on each line come to its end, keeps what was brought, and closes.

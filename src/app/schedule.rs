@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Site;
-use crate::alarm::{self, NightEnd};
+use crate::alarm;
 use crate::collect::NightReport;
 use crate::config::IntervalMode;
 use crate::domain::{Day, MissingCause, Moment};
@@ -56,7 +56,7 @@ impl Site {
         let mut failures = 0_u32;
         loop {
             match self.run_night(night.day, stop).await {
-                Ok(report) => return self.tell_of_the_night(&report, stop).await,
+                Ok(report) => return self.tell_how_it_ended(&report, stop).await,
                 Err(error) => {
                     tracing::error!(run.day = %night.day, kind = error.kind(), "{}", with_causes(&error));
                     failures += 1;
@@ -75,20 +75,8 @@ impl Site {
         }
     }
 
-    async fn tell_of_the_night(&self, report: &NightReport, stop: &CancellationToken) {
-        if report.was_stopped {
-            return;
-        }
-        let NightReport { run, progress, .. } = report;
-        let end = NightEnd {
-            day: run.day,
-            planned: progress.planned,
-            read: progress.read,
-            missing: &progress.missing,
-        };
-        let percent = self.config.alarms.missing_percent;
-        let tell = || alarm::night_ended(&self.store, &end, percent, self.clock.now());
-        self.until_done(stop, "telling how a night ended", tell).await;
+    async fn tell_how_it_ended(&self, report: &NightReport, stop: &CancellationToken) {
+        self.until_done(stop, "telling how a night ended", || self.tell_of_the_night(report)).await;
     }
 
     /// What the database refuses, it will as a rule not keep an alarm about either; then the alarms say that it is away.

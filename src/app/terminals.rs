@@ -6,6 +6,7 @@ use std::time::Duration;
 use gdw1376::address::TerminalAddress;
 use tokio_util::sync::CancellationToken;
 
+use crate::collect::Collector;
 use crate::domain::{MeterPath, Moment, Parity};
 use crate::link::Rate;
 use crate::store::{Store, StoreError};
@@ -57,6 +58,23 @@ pub(super) async fn look_after(store: &Store, terminals: &Terminals, stop: &Canc
     }
 }
 
+/// Carries out until `stop` what two persons want set in terminals.
+pub(super) async fn set_records(collector: &Collector, stop: &CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SET_AGAIN) => {}
+        }
+        if let Err(error) = collector.set_records(stop).await {
+            tracing::warn!(
+                kind = error.kind(),
+                "what is to be set in terminals waits: {}",
+                with_causes(&error)
+            );
+        }
+    }
+}
+
 /// Keeps when terminals were heard that were heard since.
 async fn note(
     store: &Store,
@@ -75,6 +93,8 @@ async fn note(
     Ok(())
 }
 
+/// Somebody who has confirmed it looks at it.
+const SET_AGAIN: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// In rounds.
 const INTRODUCE_EVERY: u64 = 5;

@@ -123,8 +123,9 @@ fn against_kept(problem: &ArchiveProblem) -> Words {
             Words::of("the multiplier has more than two decimals or is too large", "倍率超过两位小数或过大")
         }
         ArchiveProblem::Protected => Words::of(
-            "the point is protected; a file cannot take that away, which needs a second person",
-            "该计量点受保护；取消保护须两人办理，不能通过文件导入",
+            "the point is protected, by an entry or by the class of its customer; a file cannot take that away: enter a protection \
+             of its own first, which two approvers can end",
+            "该计量点受保护（保护标记或重要用户）；不能通过文件取消，请先单独登记保护，再由两名审批员解除",
         ),
         ArchiveProblem::OtherFirstReading { recorded } => Words::new(
             format!(

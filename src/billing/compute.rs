@@ -39,9 +39,13 @@ impl Facts<'_> {
 
     fn used(&self, item: Item, day: Day) -> Result<Consumption, Open> {
         let PointHistory { installations, transformers } = self.history;
-        let pieces = pieces(installations, transformers, day.start(), day.next().start())?;
+        let end = day.next().start();
+        let pieces = pieces(installations, transformers, day.start(), end)?;
         let standing = self.standing();
-        let reading = |meter, at| standing.reading(self.readings, meter, item, at);
+        let reading = |meter, at| match at == end {
+            true => standing.closing(self.readings, meter, item, at),
+            false => standing.reading(self.readings, meter, item, at),
+        };
         consumption(&pieces, reading, |meter| self.rules.limits(self.types, meter, item))
     }
 

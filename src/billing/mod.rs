@@ -23,7 +23,7 @@ mod sink;
 mod tallies;
 
 pub use drop::CsvSink;
-pub use open::{OpenDay, open_days};
+pub use open::{OpenDay, last_week, open_days};
 pub use post::HttpSink;
 pub use push::{Pushed, Settings, push_once};
 pub use receivers::{Receiver, Receivers, ReconcileError, Sink};

@@ -75,6 +75,15 @@ impl OpenDay {
     }
 }
 
+/// The days of which open ones are told unasked: the last seven that are over.
+#[must_use]
+pub fn last_week(now: Moment) -> (Day, Day) {
+    let yesterday = Day::of(now).previous();
+    (yesterday.plus(1 - WEEK), yesterday)
+}
+
+const WEEK: i64 = 7;
+
 /// The days from `first` to `last` that are over and have no consumption, of one point or of all, by point, day and
 /// item. Tariffs are told only where one of both readings is there, since a meter may count fewer.
 ///

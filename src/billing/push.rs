@@ -170,6 +170,7 @@ mod tests {
             content,
             tries: 3,
             batch: 1,
+            lease: 1,
         }
     }
 

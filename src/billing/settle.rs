@@ -56,7 +56,8 @@ async fn settle(mut settling: Settling, rules: &Rules, now: Moment) -> Result<Se
     let ids: Vec<Id<Meter>> = meters.iter().map(|span| span.of).collect();
     let types = settling.meter_types(&ids).await?;
     let newest = settling.values(&points, &rules.items).await?;
-    let mut found = Found { newest: &newest, changes: Vec::new(), settled: Settled::default(), now };
+    let floor = settling.floor().await?;
+    let mut found = Found { newest: &newest, floor, changes: Vec::new(), settled: Settled::default(), now };
     for (point, days) in &affected {
         let Some(history) = histories.get(point) else { continue };
         let facts = Facts { rules, types: &types, readings: &readings, history };
@@ -92,6 +93,7 @@ fn affected(
 /// What was found so far.
 struct Found<'a> {
     newest: &'a HashMap<BillingKey, BillingVersion>,
+    floor: i64,
     changes: Vec<Change>,
     settled: Settled,
     now: Moment,
@@ -123,7 +125,7 @@ impl Found<'_> {
             }
             lineage::open(facts.types, &open)
         });
-        if let Some(version) = content.version_after(self.newest.get(&key)) {
+        if let Some(version) = content.version_after(self.newest.get(&key), self.floor) {
             match key.kind {
                 BillingKind::Register => self.settled.registers += 1,
                 BillingKind::Consumption => self.settled.consumptions += 1,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
 use super::status::{LinePhase, LineStatus};
@@ -56,10 +57,31 @@ impl ChannelHandle {
     ///
     /// # Errors
     /// [`Refusal`] when it was not taken; [`Refusal::Busy`] when there was no room before its time was over.
-    pub async fn ask(&self, mut job: Job) -> Result<JobReport, Refusal> {
+    pub async fn ask(&self, job: Job) -> Result<JobReport, Refusal> {
+        Ok(TakenBack(self.take(job).await?).report().await)
+    }
+
+    /// The same, unless somebody takes the job back: one that waits ends at once, one that is being asked as it would have.
+    ///
+    /// # Errors
+    /// As [`Self::ask`]; [`Refusal::Busy`] for one that was taken back before there was room for it.
+    pub async fn ask_unless(&self, job: Job, back: &CancellationToken) -> Result<JobReport, Refusal> {
+        let taken = back.run_until_cancelled(self.take(job)).await;
+        let mut pending = TakenBack(taken.unwrap_or(Err(Refusal::Busy))?);
+        tokio::select! {
+            biased;
+            report = &mut pending.0 => return Ok(report),
+            () = back.cancelled() => {}
+        }
+        pending.0.cancel();
+        Ok(pending.report().await)
+    }
+
+    /// Gives the line a job when its lane has room.
+    async fn take(&self, mut job: Job) -> Result<Pending, Refusal> {
         loop {
             match self.offer(job) {
-                Ok(pending) => return Ok(TakenBack(pending).report().await),
+                Ok(pending) => return Ok(pending),
                 Err(refused) if refused.reason == Refusal::Busy => job = *refused.job,
                 Err(refused) => return Err(refused.reason),
             }

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 
 use super::CliError;
 use super::database::{Found, Place, store_error};
-use crate::billing::{OpenDay, Rules, open_days};
+use crate::billing::{OpenDay, Rules, last_week, open_days};
 use crate::clock::Clock;
 use crate::domain::{Day, Moment};
 use crate::store::billing::{BillingLine, Which};
@@ -115,8 +115,8 @@ impl List {
                 )));
             }
         }
-        let yesterday = Day::of(now).previous();
-        let week = (yesterday.plus(1 - WEEK), yesterday);
+        let week = last_week(now);
+        let yesterday = week.1;
         let (which, days) = match (self.day, point) {
             (Some(day), point) => (Which::OfDay(day, point), (day, day)),
             (None, Some(point)) => (Which::OfPoint(point), week),
@@ -133,6 +133,3 @@ impl List {
         Ok(Listed { lines, open })
     }
 }
-
-/// How many days back open ones are looked for.
-const WEEK: i64 = 7;

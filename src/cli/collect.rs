@@ -62,6 +62,7 @@ impl Collect {
                 return Err(error);
             }
         };
+        site.tell_of_the_night(&report).await.map_err(|error| super::database::store_error(&error))?;
         let handed = site.hand_off().await;
         let summary = Summary::of(&site.store, &report, began.elapsed()).await;
         site.close().await;

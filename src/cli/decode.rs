@@ -94,8 +94,9 @@ impl Decode {
             None => {
                 let mut input = Vec::new();
                 io::stdin().lock().read_to_end(&mut input)?;
-                // Raw bytes of a line: a whole frame is in them, which text cannot hold because 16H is no letter.
-                if explain::has_frame(&input) {
+                // Raw bytes of a line: a whole frame is in them, or a piece of one, which text does not hold because 16H and
+                // most of what frames are made of are no letters.
+                if explain::has_frame(&input) || is_raw(&input) {
                     return Ok(input);
                 }
                 text_of(&input)
@@ -107,6 +108,12 @@ impl Decode {
         }
         Ok(parsed.bytes)
     }
+}
+
+/// True for bytes that no text has, but for UTF-16 with its mark.
+fn is_raw(input: &[u8]) -> bool {
+    let is_marked = matches!(input, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
+    !is_marked && input.iter().any(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31))
 }
 
 /// Text in UTF-8, or in UTF-16 as some systems save it. What is neither can only be in labels.

@@ -62,6 +62,15 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let clock = Clock::system();
+        if !self.once
+            && let Err(error) = std::net::TcpListener::bind(self.console)
+        {
+            return Err(CliError::Failed(format!(
+                "the console cannot listen at {}: {error}; name another place with --console  \
+                 控制台无法监听该地址，请用 --console 指定其他端口",
+                self.console
+            )));
+        }
         let directory = self.directory(&clock)?;
         let town = Town::start(&self, &directory, &clock).await?;
         super::talk(&self.begun(&town, &directory));

@@ -4,6 +4,7 @@ mod ask;
 mod finding;
 mod lines;
 mod machine;
+mod rows;
 mod store;
 
 use std::io::Write;
@@ -20,7 +21,8 @@ use finding::Level;
 #[command(
     after_help = "Looks at the lines and ports of the configuration, the database, directories, disks, the machine's time and its \
 limits. Changes nothing, and opens no line that `chaobiao serve` may have. With --ask up to three meters of each line are asked for \
-their energy, while nothing serves the site: that shows how soon they answer, and whether the adapter returns what is sent.\n\n\
+their energy, while nothing serves the site: that shows how soon they answer, and whether the adapter returns what is sent. \
+With --rows every register, curve and billing value that is kept is held against its check sum.\n\n\
 Exit code: 0 nothing is wrong, 1 something is (marked `fail`), 2 wrong usage or configuration."
 )]
 pub(super) struct Doctor {
@@ -30,6 +32,9 @@ pub(super) struct Doctor {
     /// Open the lines and ask some meters of each
     #[arg(long)]
     ask: bool,
+    /// Look at every kept row, whether it is as it was written; may take long
+    #[arg(long)]
+    rows: bool,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -45,6 +50,9 @@ impl Doctor {
             found.extend(ask::look(config).await);
         }
         found.extend(machine::look(config));
+        if self.rows {
+            found.extend(rows::look(config).await);
+        }
         for finding in &found {
             if self.json {
                 super::write_json(out, finding)?;

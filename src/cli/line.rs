@@ -46,11 +46,20 @@ struct LineArgs {
 #[group(required = true, multiple = false)]
 pub(super) struct PathArgs {
     /// Host and port of a serial server or a simulator
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     tcp: Option<String>,
     /// Serial port
     #[arg(long, value_name = "DEV")]
     serial: Option<String>,
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    let port =
+        text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(port)) if port > 0 => Ok(text.to_owned()),
+        _ => Err("expected HOST:PORT, the port from 1 to 65535  应为 主机:端口，端口 1 至 65535".to_owned()),
+    }
 }
 
 /// A parity on the command line.

@@ -17,7 +17,9 @@ use super::{CliError, talk};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::access::{Acting, Regions};
-use crate::domain::supply::{Ceilings, HaltKind, OrderKind, OrderState, Reason, SupplyOrder, Window};
+use crate::domain::supply::{
+    Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason, SupplyOrder, Window,
+};
 use crate::domain::{Coded, Id, MeteringPoint};
 use crate::store::supply::{Limits, NewOrder, OrderFilter, SupplyError};
 use crate::store::{Migrations, Store};
@@ -207,7 +209,7 @@ impl Points {
             reason: self.reason,
             text: self.text,
             window: Window { from: now, until: now },
-            points: site.points(&self.points).await?,
+            points: site.known_points(&self.points).await?,
         };
         site.ask(out, &acting, &new).await
     }
@@ -266,6 +268,30 @@ impl Site {
             point.ok_or_else(|| CliError::Usage(format!("there is no point {number}  没有计量点 {number}")))
         });
         known.collect()
+    }
+
+    /// Those that are there and have a meter, each once; the others are told, and keep nobody else waiting.
+    async fn known_points(&self, numbers: &[String]) -> Result<Vec<Id<MeteringPoint>>, CliError> {
+        let names: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        let found = self.store.numbered_points(&names, &Regions::All).await;
+        let found = found.map_err(|error| store_error(&error))?;
+        let mut points = Vec::new();
+        for number in numbers {
+            match found.get(number) {
+                Some(known) if known.meter.is_some() => points.push(known.point),
+                _ => talk(&format!(
+                    "left out: {number}: {}  {}",
+                    Objection::NotThere.en(),
+                    Objection::NotThere.zh()
+                )),
+            }
+        }
+        points.sort_unstable();
+        points.dedup();
+        if points.is_empty() {
+            return Err(CliError::Usage("there is none of these points  没有这些计量点".to_owned()));
+        }
+        Ok(points)
     }
 
     async fn ask(self, out: &mut impl Write, acting: &Acting, new: &NewOrder) -> Result<(), CliError> {

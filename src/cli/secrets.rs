@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use dlt645::address::MeterAddress;
+use gdw1376::address::TerminalAddress;
+use gdw1376::auxiliary::Password;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -18,7 +20,10 @@ use crate::config::profile::Profiles;
 use crate::config::{Config, KeyFile};
 use crate::domain::{AuditEntry, Id, Meter, MeterPath};
 use crate::store::{Migrations, NewSecret, SecretScope, Store, Vault};
-use rows::{Fault, Owner, Row};
+use rows::{Fault, Kept, Owner, Row};
+
+/// Passwords of meters, and those of terminals.
+type Named = (Vec<NewSecret>, Vec<(TerminalAddress, Password)>);
 
 /// Keep passwords of meters, sealed under a key file; say where factory passwords are
 #[derive(Debug, Args)]
@@ -50,7 +55,8 @@ struct KeyArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A row is for one meter (its address), for all meters of a line that have no password of their own (`line NAME`), or for \
-those of a profile (`profile NAME`). Every fault of the file is told by its line, nothing of it is shown, and with a fault \
+those of a profile (`profile NAME`). A row for a terminal (`terminal 1100-3039`) has no level and its message authentication \
+code of 32 hexadecimal digits. Every fault of the file is told by its line, nothing of it is shown, and with a fault \
 none is kept. Take the file away afterwards.\n\n\
 Exit code: 0 kept, 1 did not work, 2 faults in the file, wrong usage or configuration.\n\n\
 Example: chaobiao secrets import passwords.csv -c chaobiao.toml")]
@@ -125,12 +131,19 @@ impl Import {
         let opened = Opened::at(&self.place).await?;
         let bytes = Zeroizing::new(std::fs::read(&self.file)?);
         let secrets = opened.named(rows::read(&bytes)).await?;
-        let entry =
-            opened.entry("secret.replace", format!("passwords of {} meters or groups", secrets.len()));
-        let kept = opened.store.replace_secrets(&opened.vault, &secrets, &entry).await;
+        let (meters, terminals) = secrets;
+        if !meters.is_empty() {
+            let entry =
+                opened.entry("secret.replace", format!("passwords of {} meters or groups", meters.len()));
+            let kept = opened.store.replace_secrets(&opened.vault, &meters, &entry).await;
+            kept.map_err(|error| failed(&error))?;
+        }
+        let entry = opened.entry("secret.replace", format!("passwords of {} terminals", terminals.len()));
+        let kept = opened.store.replace_terminal_passwords(&opened.vault, &terminals, &entry).await;
         kept.map_err(|error| failed(&error))?;
-        writeln!(out, "已保存 {} 个密码，原文件请销毁。", secrets.len())?;
-        writeln!(out, "{} passwords kept. Destroy the file now.", secrets.len())?;
+        let count = meters.len() + terminals.len();
+        writeln!(out, "已保存 {count} 个密码，原文件请销毁。")?;
+        writeln!(out, "{count} passwords kept. Destroy the file now.")?;
         Ok(())
     }
 }
@@ -252,22 +265,30 @@ impl Opened {
     }
 
     /// The rows of a file with the numbers of their meters, when every row has a place.
-    async fn named(&self, rows: Result<Vec<Row>, Vec<Fault>>) -> Result<Vec<NewSecret>, CliError> {
+    async fn named(&self, rows: Result<Vec<Row>, Vec<Fault>>) -> Result<Named, CliError> {
         let meters = self.meters().await?;
-        let (mut secrets, mut faults) = (Vec::new(), Vec::new());
+        let known = self.store.known_terminals().await.map_err(|error| failed(&error))?;
+        let (mut secrets, mut codes, mut faults) = (Vec::new(), Vec::new(), Vec::new());
         match rows {
             Err(found) => faults = found,
             Ok(rows) => {
-                for Row { line, owner, level, digits } in rows {
-                    match self.scope(owner, &meters) {
-                        Some(scope) => secrets.push(NewSecret { scope, level, digits }),
-                        None => faults.push(Fault { line, what: rows::Wrong::Nobody }),
+                for Row { line, owner, kept } in rows {
+                    let nobody = Fault { line, what: rows::Wrong::Nobody };
+                    match (kept, owner) {
+                        (Kept::OfTerminal(code), Owner::Terminal(terminal)) if known.contains(&terminal) => {
+                            codes.push((terminal, code));
+                        }
+                        (Kept::OfMeters(level, digits), owner) => match self.scope(owner, &meters) {
+                            Some(scope) => secrets.push(NewSecret { scope, level, digits }),
+                            None => faults.push(nobody),
+                        },
+                        (Kept::OfTerminal(_), _) => faults.push(nobody),
                     }
                 }
             }
         }
         if faults.is_empty() {
-            return Ok(secrets);
+            return Ok((secrets, codes));
         }
         for fault in faults.iter().take(TOLD) {
             talk(&fault.to_string());
@@ -283,6 +304,7 @@ impl Opened {
                 let is_there = self.config.lines.iter().any(|line| line.name == name);
                 is_there.then_some(SecretScope::Line(name))
             }
+            Owner::Terminal(_) => None,
             Owner::Profile(name) => self.profiles().named(&name).map(|_| SecretScope::Profile(name)),
         }
     }

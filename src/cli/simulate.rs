@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use dlt645::address::MeterAddress;
 use gdw1376::address::TerminalAddress;
@@ -46,7 +47,7 @@ Kinds of --fault, each a share of the answers or requests (KIND=0.05 or KIND=5%)
 #[derive(Debug, Args)]
 pub(super) struct World {
     /// How many meters, all together or behind each terminal
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     meters: usize,
     /// So many terminals instead of lines
     #[arg(long, value_name = "N", conflicts_with_all = ["lines", "first_port", "baud"])]

@@ -145,7 +145,7 @@ impl Add {
 
 impl List {
     async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let store = open(&self.place).await?;
+        let store = there(&self.place).await?;
         let accounts = store.accounts().await;
         store.close().await;
         for account in accounts.map_err(|error| store_error(&error))? {
@@ -162,7 +162,7 @@ impl List {
 
 impl Named {
     async fn run(self, out: &mut impl Write, doing: Doing) -> Result<(), CliError> {
-        let store = open(&self.place).await?;
+        let store = there(&self.place).await?;
         let done = self.act(&store, doing).await;
         store.close().await;
         match done? {
@@ -225,8 +225,13 @@ pub(super) fn operating() -> String {
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
+/// The first account may be the first that is kept of a site.
 async fn open(place: &Place) -> Result<Store, CliError> {
     place.find()?.open(Migrations::Run).await
+}
+
+async fn there(place: &Place) -> Result<Store, CliError> {
+    place.there()?.open(Migrations::Run).await
 }
 
 fn role(text: &str) -> Result<Role, String> {

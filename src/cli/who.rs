@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 
 use super::CliError;
 use super::database::store_error;
+use crate::clock::Clock;
 use crate::domain::access::{Acting, Action};
-use crate::http::auth::Passwords;
+use crate::http::auth::{COMMAND_LINE, LoginError, known_by_password};
 use crate::store::Store;
 
 /// Who acts.
@@ -26,19 +27,26 @@ pub(super) struct Who {
 impl Who {
     /// Finds out that somebody is who they say they are.
     pub(super) async fn acting(&self, store: &Store) -> Result<Acting, CliError> {
-        let refused =
-            || CliError::Failed("the account or its password is not right  账号或密码不正确".into());
         let password = self.password()?;
-        let account = store.account_named(&self.account).await.map_err(|error| store_error(&error))?;
-        let hash = account.as_ref().map(|account| &account.password);
-        let is_right = Passwords::default().matches(&password, hash).await;
-        let account = account.filter(|account| is_right && account.is_enabled).ok_or_else(refused)?;
+        let (given, now) = ((&*self.account, password.as_str()), Clock::system().now());
+        let known = known_by_password(store, given, COMMAND_LINE, now).await;
+        let account = known.map_err(|error| match error {
+            LoginError::Wrong => {
+                CliError::Failed("the account or its password is not right  账号或密码不正确".into())
+            }
+            LoginError::Locked(left) => CliError::Failed(format!(
+                "there were too many attempts: wait for {} s  尝试次数过多，请等待 {0} 秒",
+                left.as_secs().max(1)
+            )),
+            LoginError::Store(error) => store_error(&error),
+            other => CliError::Failed(super::with_causes(&other)),
+        })?;
         if account.role.needs_second_factor() || account.is_unfinished() {
             return Err(CliError::Failed(
                 "this account signs in at the console only, with its second factor  该账号须在控制台登录（双因素）".into(),
             ));
         }
-        Ok(account.acting("command line"))
+        Ok(account.acting(COMMAND_LINE))
     }
 
     /// The same, of somebody who may do this.

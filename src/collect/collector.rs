@@ -122,6 +122,9 @@ pub(super) struct Inner {
     pub(super) witnesses: Witnesses,
     /// Held by the night or the re-read that goes on.
     alone: tokio::sync::Mutex<()>,
+    /// Held for reading by whatever works on lines by the run, for writing by whoever sets records in a terminal: a run believes
+    /// what it believed of points when it began.
+    pub(super) setting: tokio::sync::RwLock<()>,
     /// Ends the re-read that goes on.
     rereading: Mutex<CancellationToken>,
 }
@@ -155,8 +158,9 @@ impl Collector {
         let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
         let progress = watch::Sender::new(Progress::default());
         let (alone, rereading) = (tokio::sync::Mutex::default(), Mutex::default());
-        let witnesses = Witnesses::default();
-        let inner = Inner { store, clock, lines, settings, writer, progress, witnesses, alone, rereading };
+        let (witnesses, setting) = Default::default();
+        let inner =
+            Inner { store, clock, lines, settings, writer, progress, witnesses, alone, setting, rereading };
         Self { inner: Arc::new(inner) }
     }
 
@@ -288,6 +292,7 @@ impl Collector {
         sites: Vec<SiteMeter>,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
+        let _unset = self.inner.setting.read().await;
         let mut sites: HashMap<_, _> = sites.into_iter().map(|site| (site.meter_id, site)).collect();
         let mut by_line: BTreeMap<String, Vec<(SiteMeter, RunMeter)>> = BTreeMap::new();
         let mut unreachable = Vec::new();

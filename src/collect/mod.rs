@@ -59,4 +59,4 @@ pub use again::{CannotReadAgain, ReadAgain, UnderWay};
 pub use budget::forecasts;
 pub use collector::{CollectError, Collector, NightReport, PollReport, Settings};
 pub use progress::{LineProgress, Progress};
-pub use terminal::{ClockSet, VERIFY_AGAIN, keep_reports};
+pub use terminal::{ClockSet, RecordsProposed, VERIFY_AGAIN, WantedRecords, keep_reports};

@@ -11,9 +11,11 @@
 //! What is promised beside the promises of every night:
 //!
 //! - **A terminal is believed for a point only when the meter itself has said the same** (F24): the first night of a point
-//!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more.
+//!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more. What the
+//!   terminal stored before the first time is not taken, and totals that another point could have as well prove nothing.
 //! - **A freeze counts for the midnight behind the day it names**, when the terminal read it behind that midnight, by a
-//!   clock that was right in its sessions before and after, from a meter whose clock was not wrong when last seen (F14).
+//!   clock that was right in its sessions before and after, from a meter whose clock was not wrong in its own, or when it
+//!   was last seen where it was not seen since (F14).
 //! - **The terminal's own reading goes first**: while it says that it still reads its meters, none is asked through it.
 //! - **An answer that fails costs one question**: what was kept stays, and the run goes on where it stopped when the
 //!   terminal comes back (F19).
@@ -26,10 +28,12 @@ mod curve;
 mod events;
 mod freeze;
 mod items;
+mod record;
 mod registers;
 mod report;
 mod session;
 mod set_clock;
+mod setting;
 mod verify;
 
 use std::collections::{HashMap, HashSet};
@@ -46,11 +50,12 @@ use super::phase::{Facts, Step};
 use crate::channel::Lane;
 use crate::config::IntervalMode;
 use crate::domain::{
-    ClockOffset, Day, Id, Meter, MeterPath, MissingCause, Moment, Quality, RunMeter, RunOutcome, Suspicion,
-    meter_clock,
+    ClockOffset, Day, Id, Item, Meter, MeterPath, MissingCause, Moment, Quality, RunMeter, RunOutcome,
+    Suspicion, meter_clock,
 };
 use crate::plan::CurveGap;
 use crate::store::archive::SiteMeter;
+use crate::store::terminal::Verified;
 use crate::store::{Batch, StoreError};
 use crate::terminal::Terminals;
 use ask::TerminalAsker;
@@ -58,6 +63,7 @@ use freeze::Frozen;
 pub use report::keep_reports;
 use session::Session;
 pub use set_clock::ClockSet;
+pub use setting::{RecordsProposed, WantedRecords};
 
 /// A terminal at work in a night.
 pub(super) struct TerminalNight {
@@ -69,11 +75,13 @@ pub(super) struct TerminalNight {
     /// How its clock stood in its sessions since before the first midnight that may be read.
     clocks: Vec<ClockOffset>,
     /// When each meter was seen to be that of its point.
-    verified: HashMap<Id<Meter>, (u16, Moment)>,
+    verified: HashMap<Id<Meter>, Verified>,
     /// Meters that were verified so long ago that they are to be asked themselves once more.
-    due: HashMap<Id<Meter>, (u16, Moment)>,
+    due: HashMap<Id<Meter>, Verified>,
     /// What the terminal stores for meters that are not verified.
     held: HashMap<Id<Meter>, Frozen>,
+    /// The totals that the terminal has told of the midnight, by measuring point.
+    totals: HashMap<u16, Vec<(Item, i64)>>,
     /// Meters of which the curves of the day before were asked for.
     curved: HashSet<Id<Meter>>,
     /// Meters of which earlier days were asked for.
@@ -103,8 +111,10 @@ impl TerminalNight {
             patience: inner.settings.collection.pass_pause,
             stop: line.stop.clone(),
         };
-        let (due, held, curved, repaired) = Default::default();
-        let mut night = Self { line, facts, asker, session, clocks, verified, due, held, curved, repaired };
+        let (due, held, totals) = Default::default();
+        let (curved, repaired) = Default::default();
+        let mut night =
+            Self { line, facts, asker, session, clocks, verified, due, held, totals, curved, repaired };
         night.take_due();
         Ok(night)
     }
@@ -236,7 +246,9 @@ impl TerminalNight {
         let span = (self.line.run.day.plus(-2), settings.repair_days.saturating_sub(1));
         let mut batch = Batch::default();
         'sites: for site in sites {
-            for gap in self.facts.curve_gaps(&settings, &site, span) {
+            let mut gaps = self.facts.curve_gaps(&settings, &site, span);
+            gaps.retain(|gap| self.is_believed_of(&site, gap.day.next()));
+            for gap in gaps {
                 if self.line.is_over() {
                     break 'sites;
                 }
@@ -303,15 +315,23 @@ impl TerminalNight {
     fn is_believed(&self, site: &SiteMeter) -> bool {
         let Some(point) = point_of(site) else { return false };
         !self.session.excluded.contains_key(&point.number())
-            && self.verified.get(&site.meter_id).is_some_and(|(at, _)| *at == point.number())
+            && self.verified.get(&site.meter_id).is_some_and(|verified| verified.point == point.number())
     }
 
-    /// How far what the terminal says of a span of time is trusted.
+    /// Whether what the terminal stores of a midnight is believed: only since the meter first said the same at its point.
+    fn is_believed_of(&self, site: &SiteMeter, midnight: Day) -> bool {
+        let since = self.verified.get(&site.meter_id).map(|verified| Day::of(verified.since));
+        self.is_believed(site) && since.is_some_and(|since| since <= midnight)
+    }
+
+    /// How far what the terminal says of a span of time is trusted. A meter is asked for its clock only when it is read
+    /// itself: the sessions around the span tell of it, also where there is none behind it.
     fn quality(&self, span: (Moment, Moment), site: &SiteMeter) -> Quality {
         let tolerance = self.line.inner.settings.collection.freeze_tolerance;
-        let meter_is_wrong =
-            self.facts.clocks(site.meter_id).last().is_some_and(|last| !last.is_within(tolerance));
-        if !meter_is_wrong && meter_clock::was_right(&self.clocks, span, tolerance) {
+        let sessions = self.facts.clocks(site.meter_id);
+        let mut told = meter_clock::known_until(&sessions, span).iter();
+        let meter_was_right = told.all(|session| session.is_within(tolerance));
+        if meter_was_right && meter_clock::was_right(&self.clocks, span, tolerance) {
             Quality::Good
         } else {
             Quality::Suspect(Suspicion::Clock)

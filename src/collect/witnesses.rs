@@ -62,7 +62,7 @@ impl Witnesses {
         let of = offsets.len();
         let Some(middle) = offsets.get(of / 2).copied() else { return Verdict::Unknown };
         let by = offsets.iter().filter(|offset| is_near(**offset, middle)).count();
-        if !is_near(middle, 0) && of >= LEAST && by * 2 > of {
+        if !is_near(middle, 0) && by >= LEAST && by * 2 > of {
             return Verdict::Contradicted { slow_us: middle, by, of };
         }
         if offsets.iter().any(|offset| is_near(*offset, 0)) { Verdict::BornOut } else { Verdict::Unknown }
@@ -90,7 +90,7 @@ impl Witnesses {
 
 /// What was heard longer ago says nothing of now.
 const LATELY: Duration = Duration::from_secs(3600);
-/// So many meters have to be heard for most of them to be believed against our clock.
+/// So many meters have to show the same for them to be believed against our clock: two may by chance.
 const LEAST: usize = 3;
 
 #[cfg(test)]
@@ -121,6 +121,7 @@ mod tests {
         assert_eq!(said(&[0]), Verdict::BornOut);
         assert_eq!(said(&[300, -600]), Verdict::BornOut);
         assert_eq!(said(&[HOUR, HOUR]), Verdict::Unknown, "two are too few");
+        assert_eq!(said(&[HOUR, HOUR + 20, -HOUR]), Verdict::Unknown, "and so they are beside a third");
         assert_eq!(said(&[HOUR, HOUR + 20, HOUR - 100]), against(HOUR, 3, 3));
         assert_eq!(said(&[-HOUR, -HOUR, -HOUR, 0, 12]), against(-HOUR, 3, 5));
         assert_eq!(said(&[HOUR, HOUR, 0, 12]), Verdict::BornOut, "half is not most");

@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::counter;
+use metrics::{counter, histogram};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -34,7 +34,24 @@ pub(super) struct Writer {
 #[derive(Debug)]
 struct Entry {
     batch: Batch,
+    handed_at: Instant,
     kept: oneshot::Sender<Kept>,
+}
+
+impl Entry {
+    /// It is durable, and these are the bookings of its registers.
+    fn is_kept(self, bookings: Vec<Booking>) {
+        histogram!(telemetry::KEEP_SECONDS).record(self.handed_at.elapsed().as_secs_f64());
+        // Whoever waited may have been stopped.
+        let _ = self.kept.send(Some(bookings));
+    }
+
+    /// It cannot be kept.
+    fn is_refused(self, error: &StoreError) {
+        let why = telemetry::with_causes(error);
+        tracing::error!(kind = error.kind(), "what was collected could not be kept: {why}");
+        let _ = self.kept.send(None);
+    }
 }
 
 /// What became of the registers of a batch, in their order; `None` when it could not be kept.
@@ -58,7 +75,8 @@ impl Writer {
     /// go on only as far as a bounded number of batches reaches (F31).
     pub(super) async fn save(&self, batch: Batch) -> Kept {
         let (kept, answer) = oneshot::channel();
-        if self.entries.send(Entry { batch, kept }).await.is_err() {
+        let handed_at = Instant::now();
+        if self.entries.send(Entry { batch, handed_at, kept }).await.is_err() {
             return None;
         }
         answer.await.ok().flatten()
@@ -87,33 +105,24 @@ async fn run(store: Store, clock: Clock, mut entries: mpsc::Receiver<Entry>, sto
 
 /// Saves a group. What the database refuses as a whole is tried one by one, so that one bad batch costs only itself.
 async fn save(store: &Store, clock: &Clock, group: Vec<Entry>, stop: &CancellationToken) {
-    let (batches, waiting): (Vec<Batch>, Vec<_>) =
-        group.into_iter().map(|entry| (entry.batch, entry.kept)).unzip();
-    match save_until_kept(store, clock, &merged(&batches), stop).await {
+    match save_until_kept(store, clock, &merged(&group), stop).await {
         Ok(bookings) => {
             let mut bookings = bookings.into_iter();
-            for (batch, kept) in batches.iter().zip(waiting) {
-                let own = bookings.by_ref().take(batch.registers.len()).collect();
-                // Whoever waited may have been stopped.
-                let _ = kept.send(Some(own));
+            for entry in group {
+                let own = bookings.by_ref().take(entry.batch.registers.len()).collect();
+                entry.is_kept(own);
             }
         }
-        Err(error) if batches.len() == 1 => refuse(&error, waiting),
+        Err(error) if group.len() == 1 => group.into_iter().for_each(|entry| entry.is_refused(&error)),
         Err(_) => {
-            for (batch, kept) in batches.iter().zip(waiting) {
-                match save_until_kept(store, clock, batch, stop).await {
-                    Ok(bookings) => drop(kept.send(Some(bookings))),
-                    Err(error) => refuse(&error, vec![kept]),
+            for entry in group {
+                match save_until_kept(store, clock, &entry.batch, stop).await {
+                    Ok(bookings) => entry.is_kept(bookings),
+                    Err(error) => entry.is_refused(&error),
                 }
             }
         }
     }
-}
-
-fn refuse(error: &StoreError, waiting: Vec<oneshot::Sender<Kept>>) {
-    let why = telemetry::with_causes(error);
-    tracing::error!(kind = error.kind(), "what was collected could not be kept: {why}");
-    waiting.into_iter().for_each(|kept| drop(kept.send(None)));
 }
 
 /// Tries as long as trying again may help.
@@ -168,9 +177,9 @@ fn count(batch: &Batch, receipt: &Receipt) {
     }
 }
 
-fn merged(batches: &[Batch]) -> Batch {
+fn merged(group: &[Entry]) -> Batch {
     let mut all = Batch::default();
-    for batch in batches.iter().cloned() {
+    for batch in group.iter().map(|entry| entry.batch.clone()) {
         let Batch { fetches, registers, curves, mut notes, outcomes } = batch;
         all.fetches.extend(fetches);
         all.registers.extend(registers);

@@ -225,6 +225,9 @@ fn read_webhook(section: &mut Section<'_>, base: &Path) -> Option<AlarmWay> {
         section.fault("url_file", FaultKind::SecretInPlace);
         return None;
     }
+    if secret_file.is_some() {
+        section.check(url_file.is_some(), &["secret_file"], FaultKind::Needs("url_file"));
+    }
     let secret =
         secret_file.and_then(|file| Secret::read(section, "secret_file", &base.join(file), secret_form));
     let address = Secret::read(section, "url_file", &base.join(url_file?), url_form)?;
@@ -242,6 +245,10 @@ fn read_mail(section: &mut Section<'_>, base: &Path) -> Option<AlarmWay> {
     let password_file = section.optional::<PathBuf>("password_file", ..);
     let from = section.optional::<Address>("from", ..);
     let to = section.optional("to", Each(..));
+    // One of which nothing is said is off; one of which only a part is said is a mistake.
+    if let Some(given) = ["to", "from", "user"].into_iter().find(|key| section.has(key)) {
+        section.check(server.is_some(), &[given], FaultKind::Needs("server"));
+    }
     if server.is_some() {
         section.check(from.is_some(), &["from"], FaultKind::Missing(Address::form()));
         section.check(to.is_some(), &["to"], FaultKind::Missing(Vec::<Address>::form()));

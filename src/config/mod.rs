@@ -134,6 +134,16 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// It is not in UTF-8.
+    #[error(
+        "{}:{line}: this is not UTF-8: save the file as UTF-8  配置文件第 {line} 行不是 UTF-8 编码，请另存为 UTF-8", file.display()
+    )]
+    NotUtf8 {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
     /// It has faults.
     #[error("{0}")]
     Faulty(Faults),
@@ -145,6 +155,7 @@ impl ConfigError {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "unreadable",
+            Self::NotUtf8 { .. } => "not_utf8",
             Self::Faulty(_) => "faulty",
         }
     }
@@ -169,9 +180,14 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with every fault that the file has.
     pub fn load(file: &Path) -> Result<Loaded, ConfigError> {
-        match std::fs::read_to_string(file) {
+        let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
+        match String::from_utf8(std::fs::read(file).map_err(unreadable)?) {
             Ok(text) => Self::parse(file, &text),
-            Err(source) => Err(ConfigError::Unreadable { file: file.to_owned(), source }),
+            Err(error) => {
+                let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                Err(ConfigError::NotUtf8 { file: file.to_owned(), line })
+            }
         }
     }
 

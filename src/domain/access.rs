@@ -100,6 +100,10 @@ pub enum Action {
     ConfirmLimits,
     /// Replace passwords and keys of meters; nobody sees them.
     ReplaceSecrets,
+    /// Ask that the passwords of meters be replaced in the meters by new ones.
+    RotateSecrets,
+    /// Approve that, as another person.
+    ApproveRotation,
     /// Take a terminal in, or let it go.
     AdoptTerminal,
     /// Read, verify and export the audit log.
@@ -139,6 +143,8 @@ impl Action {
             (Self::ProposeLimits, "propose_limits", &[Admin]),
             (Self::ConfirmLimits, "confirm_limits", &[Approver]),
             (Self::ReplaceSecrets, "replace_secrets", &[Admin]),
+            (Self::RotateSecrets, "rotate_secrets", &[Admin]),
+            (Self::ApproveRotation, "approve_rotation", &[Approver]),
             (Self::AdoptTerminal, "adopt_terminal", &[Operator, Admin]),
             (Self::ReadAudit, "read_audit", &[Auditor]),
             (Self::AcknowledgeLoss, "acknowledge_loss", &[Admin]),
@@ -245,6 +251,7 @@ mod tests {
             (Action::ProposeMeterChange, Action::ConfirmMeterChange),
             (Action::ProposeReview, Action::ConfirmReview),
             (Action::ProposeLimits, Action::ConfirmLimits),
+            (Action::RotateSecrets, Action::ApproveRotation),
         ] {
             for (role, ..) in Role::TABLE {
                 assert!(!(role.may(ask) && role.may(approve)), "{role:?} may {ask:?} and {approve:?}");

@@ -104,6 +104,12 @@ pub enum AlarmKind {
     ChannelDown,
     /// The database has lost what it had kept. (F31)
     DatabaseBehind,
+    /// Kept rows are not as they were written. (F42)
+    StoreDamaged,
+    /// The account of an approver was disabled or given a one-time password. (T17)
+    ApproverChanged,
+    /// Nobody knows which of two passwords a meter has. (T25)
+    PasswordUnclear,
 }
 
 /// What is to be known of a kind.
@@ -154,6 +160,9 @@ impl Coded for AlarmKind {
         (Self::MeterTouched, 30, "meter_touched"),
         (Self::ReportMissing, 31, "report_missing"),
         (Self::DatabaseBehind, 32, "database_behind"),
+        (Self::StoreDamaged, 33, "store_damaged"),
+        (Self::ApproverChanged, 34, "approver_changed"),
+        (Self::PasswordUnclear, 35, "password_unclear"),
     ];
 }
 
@@ -248,7 +257,13 @@ impl AlarmKind {
             ),
             row(Self::AuditFailed, Critical, true, "审计日志无法写入", "the audit log cannot be written"),
             row(Self::AuditBroken, Critical, true, "审计日志校验失败", "the audit log does not verify"),
-            row(Self::ClockStep, Critical, false, "本机时钟发生跳变", "the clock of this machine was set"),
+            row(
+                Self::ClockStep,
+                Critical,
+                false,
+                "本机时钟被调整或不准",
+                "the clock of this machine was set, or is wrong",
+            ),
             row(
                 Self::ForeignMaster,
                 Warning,
@@ -282,6 +297,27 @@ impl AlarmKind {
                 true,
                 "数据库缺失已提交的记录",
                 "the database has lost what it had kept",
+            ),
+            row(
+                Self::StoreDamaged,
+                Critical,
+                false,
+                "库存数据损坏，已停用",
+                "kept rows are damaged and not used",
+            ),
+            row(
+                Self::ApproverChanged,
+                Warning,
+                false,
+                "审批员账号被停用或重置",
+                "the account of an approver was disabled or reset",
+            ),
+            row(
+                Self::PasswordUnclear,
+                Critical,
+                true,
+                "电能表密码不明，新旧密码均已保留",
+                "nobody knows which of two passwords a meter has; both are kept",
             ),
         ]
     };
@@ -389,7 +425,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(32);
+        coded::check::<AlarmKind>(35);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

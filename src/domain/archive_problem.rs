@@ -107,7 +107,7 @@ pub enum ArchiveProblem {
     /// The multiplier of the transformers cannot be applied exactly.
     #[error("the multiplier has more than two decimals or is too large")]
     Multiplier,
-    /// The point is protected; taking that away needs a second person.
+    /// The point is protected, by itself or by the class of its customer; taking that away needs a second person.
     #[error("the metering point is protected, which a file cannot take away")]
     Protected,
     /// A first reading without the instant it holds for.

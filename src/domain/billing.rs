@@ -61,7 +61,7 @@ pub struct BillingContent {
 /// The newest version of a billing value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillingVersion {
-    /// 1, 2, 3 ...
+    /// 1, 2, 3 ..., with a gap where the database had lost what it had said.
     pub version: i64,
     /// What it says.
     pub content: BillingContent,
@@ -69,14 +69,15 @@ pub struct BillingVersion {
 
 impl BillingContent {
     /// The version under which this is said when `newest` was said before; `None` when that says it already, or when
-    /// there is nothing to take back.
+    /// there is nothing to take back. New versions are above `floor`, since up to there more may have been said than is
+    /// known here.
     #[must_use]
-    pub fn version_after(&self, newest: Option<&BillingVersion>) -> Option<i64> {
+    pub fn version_after(&self, newest: Option<&BillingVersion>, floor: i64) -> Option<i64> {
         match newest {
-            None => self.value.map(|_| 1),
+            None => self.value.map(|_| floor + 1),
             Some(newest) if newest.content.value.is_none() && self.value.is_none() => None,
             Some(newest) if newest.content == *self => None,
-            Some(newest) => Some(newest.version + 1),
+            Some(newest) => Some(newest.version.max(floor) + 1),
         }
     }
 }
@@ -119,18 +120,32 @@ mod tests {
             lineage: lineage.to_owned(),
         };
         let said = |version, value, lineage| BillingVersion { version, content: content(value, lineage) };
-        assert_eq!(content(Some(5), "a").version_after(None), Some(1));
-        assert_eq!(content(None, "a").version_after(None), None, "nothing was said");
+        assert_eq!(content(Some(5), "a").version_after(None, 0), Some(1));
+        assert_eq!(content(None, "a").version_after(None, 0), None, "nothing was said");
         for (value, lineage, next) in
             [(Some(5), "a", None), (Some(6), "a", Some(4)), (Some(5), "b", Some(4)), (None, "a", Some(4))]
         {
-            assert_eq!(content(value, lineage).version_after(Some(&said(3, Some(5), "a"))), next);
+            assert_eq!(content(value, lineage).version_after(Some(&said(3, Some(5), "a")), 0), next);
         }
         let taken_back = said(4, None, "a");
-        assert_eq!(content(None, "b").version_after(Some(&taken_back)), None);
-        assert_eq!(content(Some(5), "a").version_after(Some(&taken_back)), Some(5));
+        assert_eq!(content(None, "b").version_after(Some(&taken_back), 0), None);
+        assert_eq!(content(Some(5), "a").version_after(Some(&taken_back), 0), Some(5));
         let estimated = BillingContent { value: Some((5, Quality::Estimated)), ..content(None, "a") };
-        assert_eq!(estimated.version_after(Some(&said(1, Some(5), "a"))), Some(2));
+        assert_eq!(estimated.version_after(Some(&said(1, Some(5), "a")), 0), Some(2));
+    }
+
+    #[test]
+    fn f41_new_versions_are_above_the_floor_and_what_was_said_is_not_said_again() {
+        let content = |value| BillingContent {
+            value: Some((value, Quality::Good)),
+            read_at: None,
+            lineage: String::new(),
+        };
+        let said = |version| BillingVersion { version, content: content(5) };
+        assert_eq!(content(5).version_after(None, 1000), Some(1001));
+        assert_eq!(content(6).version_after(Some(&said(3)), 1000), Some(1001));
+        assert_eq!(content(6).version_after(Some(&said(1001)), 1000), Some(1002));
+        assert_eq!(content(5).version_after(Some(&said(3)), 1000), None);
     }
 
     #[test]

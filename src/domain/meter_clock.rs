@@ -71,11 +71,15 @@ pub fn claims(dated: Civil, as_of: Moment, tolerance: Duration) -> bool {
 /// and the first one behind; none where nothing is known from behind. `sessions` are in order of time.
 #[must_use]
 pub fn witnesses(sessions: &[ClockOffset], (from, until): (Moment, Moment)) -> &[ClockOffset] {
+    let is_known = sessions.last().is_some_and(|last| last.at >= until);
+    if is_known { known_until(sessions, (from, until)) } else { &[] }
+}
+
+/// As [`witnesses`], also where nothing is known from behind: then up to the last session, which may be the one before.
+#[must_use]
+pub fn known_until(sessions: &[ClockOffset], (from, until): (Moment, Moment)) -> &[ClockOffset] {
     let first = sessions.partition_point(|session| session.at <= from).saturating_sub(1);
-    let behind = sessions.partition_point(|session| session.at < until);
-    if behind == sessions.len() {
-        return &[];
-    }
+    let behind = sessions.partition_point(|session| session.at < until).min(sessions.len().saturating_sub(1));
     sessions.get(first.min(behind)..=behind).unwrap_or_default()
 }
 
@@ -221,5 +225,9 @@ mod tests {
         assert!(was_right(&[right(-90_000), right(-40_000), right(600), wrong(700)], day, TOLERANCE));
         assert!(!was_right(&[right(-90_000), wrong(-40_000), right(600)], day, TOLERANCE));
         assert!(!was_right(&[right(-90_000), right(-40_000)], day, TOLERANCE));
+        let seen = [wrong(-200_000), right(-90_000), wrong(-40_000), right(-20_000)];
+        assert_eq!(known_until(&seen, day), &seen[1..], "those within, though none is behind");
+        assert_eq!(known_until(&seen[..2], day), &seen[1..2]);
+        assert_eq!((known_until(&[], day), witnesses(&seen, day)), (&[][..], &[][..]));
     }
 }

@@ -36,10 +36,12 @@ mod quality;
 mod reading;
 pub mod register;
 pub mod relay;
+pub mod rotation;
 mod run;
 mod standing;
 mod subject;
 pub mod supply;
+pub mod terminal_archive;
 pub mod version;
 
 pub use alarm::{Alarm, AlarmKind, Severity, alarm_key};

@@ -1,5 +1,5 @@
 //! What one person proposes and another confirms: an exchange of a meter, other transformers, what becomes of a suspect
-//! read, what people have read.
+//! read, what people have read, the list of meters that a terminal has.
 //!
 //! A proposal is never edited: another one is made instead, so that what is confirmed is what was proposed (T17). Whether
 //! what it says still fits the archive is found out when it is confirmed, in the same transaction.
@@ -18,6 +18,7 @@ use super::manual_read::{ManualReads, ReadFault};
 use super::modbus::unit_of;
 use super::moment::Moment;
 use super::multiplier::{Ratio, Transformers};
+use super::terminal_archive::{RecordFault, TerminalArchive};
 
 /// A change that needs two persons.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub enum Change {
     DecideReview(ReviewDecision),
     /// What people have read (人工抄表).
     EnterReads(ManualReads),
+    /// Records of a terminal's own list of meters (终端档案下发).
+    SetTerminalArchive(TerminalArchive),
 }
 
 /// One meter takes the place of another, on the same line or behind the same terminal.
@@ -145,6 +148,32 @@ pub enum ChangeFault {
     /// How something was read has no such name.
     #[error("a read is manual or on-site  抄表方式应为 manual 或 on-site")]
     ReadKind,
+    /// The terminal has no such address.
+    #[error(
+        "a terminal address is region and terminal, such as 1100-3039  终端地址为“行政区划码-终端地址”，如 1100-3039"
+    )]
+    Terminal,
+    /// There is no record to be set.
+    #[error("there is no record to be set  没有要下发的档案记录")]
+    NoRecords,
+    /// There are more records than one proposal takes.
+    #[error("one proposal sets at most 512 records; divide it  一次最多下发 512 条档案记录，请分批提交")]
+    TooManyRecords,
+    /// Two records share a number, a point or a meter.
+    #[error(
+        "two records have the same number, point or meter address  档案记录的序号、测量点号或通信地址重复"
+    )]
+    RecordTwice,
+    /// A field of a record is out of its range.
+    #[error(
+        "a field of a record is out of its range: number and point 1 to 2040, addresses of twelve digits, port 1 to 31, \
+         speed 0, 600, 1200, 2400, 4800, 7200, 9600 or 19200, classes 0 to 15  \
+         档案记录的字段超出范围：序号与测量点号 1 至 2040，地址 12 位数字，端口 1 至 31，波特率 0、600、1200、2400、4800、7200、9600 或 19200，大小类号 0 至 15"
+    )]
+    RecordRange,
+    /// A record is to be what it is.
+    #[error("a record is to be what it is already  档案记录没有变化")]
+    RecordSame,
 }
 
 impl ChangeFault {
@@ -166,6 +195,12 @@ impl ChangeFault {
             Self::TooManyReads => "too_many_reads",
             Self::ReadTwice => "read_twice",
             Self::ReadKind => "read_kind",
+            Self::Terminal => "terminal_address",
+            Self::NoRecords => "no_records",
+            Self::TooManyRecords => "too_many_records",
+            Self::RecordTwice => "record_twice",
+            Self::RecordRange => "record_range",
+            Self::RecordSame => "record_same",
         }
     }
 }
@@ -179,6 +214,7 @@ impl Change {
             Self::ChangeTransformers(_) => "change_transformers",
             Self::DecideReview(_) => "decide_review",
             Self::EnterReads(_) => "enter_reads",
+            Self::SetTerminalArchive(_) => "set_terminal_archive",
         }
     }
 
@@ -186,7 +222,9 @@ impl Change {
     #[must_use]
     pub const fn proposing(&self) -> Action {
         match self {
-            Self::ExchangeMeter(_) | Self::ChangeTransformers(_) => Action::ProposeMeterChange,
+            Self::ExchangeMeter(_) | Self::ChangeTransformers(_) | Self::SetTerminalArchive(_) => {
+                Action::ProposeMeterChange
+            }
             Self::DecideReview(_) | Self::EnterReads(_) => Action::ProposeReview,
         }
     }
@@ -195,7 +233,9 @@ impl Change {
     #[must_use]
     pub const fn confirming(&self) -> Action {
         match self {
-            Self::ExchangeMeter(_) | Self::ChangeTransformers(_) => Action::ConfirmMeterChange,
+            Self::ExchangeMeter(_) | Self::ChangeTransformers(_) | Self::SetTerminalArchive(_) => {
+                Action::ConfirmMeterChange
+            }
             Self::DecideReview(_) | Self::EnterReads(_) => Action::ConfirmReview,
         }
     }
@@ -216,6 +256,10 @@ impl Change {
             }
             Self::DecideReview(_) => {}
             Self::EnterReads(reads) => found.extend(reads.faults(now).into_iter().map(ChangeFault::from)),
+            Self::SetTerminalArchive(archive) => {
+                found.extend(archive.address().is_none().then_some(ChangeFault::Terminal));
+                found.extend(archive.faults().into_iter().map(ChangeFault::from));
+            }
         }
         found
     }
@@ -225,7 +269,7 @@ impl Change {
     pub fn instants(&self) -> Vec<Moment> {
         match self {
             Self::ExchangeMeter(exchange) => vec![Moment::from_micros(exchange.at)],
-            Self::ChangeTransformers(_) | Self::DecideReview(_) => Vec::new(),
+            Self::ChangeTransformers(_) | Self::DecideReview(_) | Self::SetTerminalArchive(_) => Vec::new(),
             Self::EnterReads(entered) => {
                 entered.reads.iter().map(|read| Moment::from_micros(read.at)).collect()
             }
@@ -244,6 +288,18 @@ impl From<ReadFault> for ChangeFault {
             ReadFault::Negative => Self::Negative,
             ReadFault::Twice => Self::ReadTwice,
             ReadFault::Kind => Self::ReadKind,
+        }
+    }
+}
+
+impl From<RecordFault> for ChangeFault {
+    fn from(fault: RecordFault) -> Self {
+        match fault {
+            RecordFault::Nothing => Self::NoRecords,
+            RecordFault::TooMany => Self::TooManyRecords,
+            RecordFault::Twice => Self::RecordTwice,
+            RecordFault::Range => Self::RecordRange,
+            RecordFault::Same => Self::RecordSame,
         }
     }
 }

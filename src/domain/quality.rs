@@ -30,6 +30,8 @@ pub enum Suspicion {
     Clock,
     /// It is not certain which meter answered.
     Identity,
+    /// What is kept is not as it was written (F42); nothing is ever kept as this.
+    Damaged,
 }
 
 impl Quality {
@@ -60,6 +62,7 @@ impl Coded for Quality {
         (Self::Suspect(Suspicion::Conflict), 14, "suspect: conflict"),
         (Self::Suspect(Suspicion::Clock), 15, "suspect: clock"),
         (Self::Suspect(Suspicion::Identity), 16, "suspect: identity"),
+        (Self::Suspect(Suspicion::Damaged), 17, "suspect: damaged"),
     ];
 }
 
@@ -95,7 +98,7 @@ mod tests {
 
     #[test]
     fn codes_and_names_are_their_own() {
-        coded::check::<Quality>(9);
+        coded::check::<Quality>(10);
         coded::check::<Source>(5);
     }
 

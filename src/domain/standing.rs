@@ -31,17 +31,27 @@ pub struct Standing<'a> {
 
 impl Standing<'_> {
     /// The reading of a meter's register that stands for an instant. Only a midnight has a stand-in, and only one that
-    /// was read before the meter was taken out or its transformers changed.
+    /// was read before the meter was taken out or its transformers changed. What does not move one way alone has none: a
+    /// maximum demand may have risen since, or been cleared.
     #[must_use]
     pub fn reading(&self, readings: &Readings, meter: Id<Meter>, item: Item, at: Moment) -> Option<Accepted> {
         let of_register = readings.get(&(meter, item))?;
         if let Some((exact, _)) = of_register.get(&at) {
             return Some(*exact);
         }
+        item.way()?;
         let until = self.stand_in_until(meter, at)?;
         let (live, _) =
             of_register.range(at..until).map(|(_, held)| held).find(|(_, source)| *source == Source::Live)?;
         Some(Accepted { quality: live.quality.and(Quality::Estimated), ..*live })
+    }
+
+    /// As [`Self::reading`], at the end of a stretch of time. Where the transformers change at that very instant nothing
+    /// stands in: what flowed behind it would be multiplied by those of before.
+    #[must_use]
+    pub fn closing(&self, readings: &Readings, meter: Id<Meter>, item: Item, at: Moment) -> Option<Accepted> {
+        let change = self.transformers.iter().any(|entry| entry.from == at);
+        self.reading(readings, meter, item, at).filter(|reading| reading.read_at == at || !change)
     }
 
     /// The meter whose register is that of the point at an instant: the one that measures from then on, or else the one

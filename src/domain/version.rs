@@ -41,18 +41,25 @@ pub enum Booking {
     New(i64, Quality),
 }
 
-/// The current version, if any is accepted.
+/// The current version, if any is accepted. Behind a damaged one, which may have been accepted, none is (F42).
 #[must_use]
 pub fn current(held: &[Held]) -> Option<&Held> {
-    held.iter().filter(|version| version.quality.is_accepted()).max_by_key(|version| version.version)
+    let may_count = held.iter().filter(|version| is_damaged(version) || version.quality.is_accepted());
+    may_count.max_by_key(|version| version.version).filter(|version| !is_damaged(version))
+}
+
+/// It is not as it was written: only its number counts.
+fn is_damaged(version: &Held) -> bool {
+    version.quality == Quality::Suspect(Suspicion::Damaged)
 }
 
 /// What becomes of an offered value among those held for the same instant.
 #[must_use]
 pub fn book(held: &[Held], offered: Offered) -> Booking {
     let next = held.iter().map(|version| version.version).max().unwrap_or(0) + 1;
+    let mut sound = held.iter().filter(|version| !is_damaged(version));
     let Some(current) = current(held) else {
-        return match held.iter().find(|version| version.value == offered.value) {
+        return match sound.find(|version| version.value == offered.value) {
             Some(same) if !offered.quality.is_accepted() => Booking::Same(same.version),
             _ => Booking::New(next, offered.quality),
         };
@@ -71,7 +78,7 @@ pub fn book(held: &[Held], offered: Offered) -> Booking {
         Quality::Suspect(why) => Quality::Suspect(why),
         Quality::Good | Quality::Estimated => Quality::Suspect(Suspicion::Conflict),
     };
-    match held.iter().find(|version| version.value == offered.value && !version.quality.is_accepted()) {
+    match sound.find(|version| version.value == offered.value && !version.quality.is_accepted()) {
         Some(same) if !quality.is_accepted() => Booking::Same(same.version),
         _ => Booking::New(next, quality),
     }
@@ -137,6 +144,20 @@ mod tests {
         let seen: Vec<_> = chain.iter().map(|version| (version.value, version.quality)).collect();
         let conflict = Quality::Suspect(Suspicion::Conflict);
         assert_eq!(seen, [(4, Quality::Estimated), (5, Quality::Good), (6, Quality::Good), (5, conflict)]);
+    }
+
+    #[test]
+    fn f42_behind_a_damaged_version_none_counts_until_a_newer_one_is_booked() {
+        let mut chain = held(&[freeze(5), Offered { is_decided: true, ..freeze(6) }]);
+        assert_eq!(current(&chain).unwrap().version, 2);
+        chain[1] = Held { quality: Quality::Suspect(Suspicion::Damaged), value: 7, ..chain[1] };
+        assert_eq!(current(&chain), None, "the first was replaced, and by what is not known any more");
+        for value in [5, 6, 7] {
+            assert_eq!(book(&chain, freeze(value)), Booking::New(3, Quality::Good));
+        }
+        chain.push(Held { version: 3, ..chain[0] });
+        assert_eq!(current(&chain).unwrap().version, 3);
+        assert_eq!(book(&chain, freeze(5)), Booking::Same(3));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::problem::Problem;
 use super::rate::Kind;
 use super::routes::{Route, Rule};
 use super::server::Seat;
+use crate::config::Words;
 
 /// Checks a request and hands it on.
 pub(super) async fn guard(
@@ -36,6 +37,14 @@ pub(super) async fn guard(
     // A page that tells of a problem is drawn for whoever asked.
     if let Some(caller) = known {
         response.extensions_mut().insert(caller);
+    }
+    let may_give_back = matches!(route.path.as_str(), "/api/v1/restores" | "/orders");
+    if may_give_back
+        && route.changes()
+        && let Some(problem) = response.extensions_mut().get_mut::<Problem>()
+        && problem.code == UNAVAILABLE
+    {
+        problem.words = Words::of(NOT_GIVEN_BACK.0, NOT_GIVEN_BACK.1);
     }
     response
 }
@@ -62,9 +71,15 @@ async fn check(
     let source = parts.extensions.get::<Source>().map_or(String::new(), |source| source.0.clone());
     let caller = auth::identify(services, &parts.headers, &source).await?;
     known.clone_from(&caller);
-    let kind = if route.changes() { Kind::Change } else { Kind::Look };
+    let kind = match route.changes() {
+        false => Kind::Look,
+        true if is_order(&route.path) => Kind::Order,
+        true => Kind::Change,
+    };
     let who = caller.as_ref().map_or_else(|| source.clone(), |caller| caller.acting.account.to_string());
-    services.rates.allow(&who, kind, &services.settings).map_err(Problem::too_many)?;
+    let allowed =
+        services.rates.allow(&services.store, (&who, kind), &services.settings, services.clock.now());
+    allowed.await.map_err(Problem::too_many)?;
     may(route, caller.as_ref(), &parts.uri)?;
     let mut bytes = Bytes::new();
     if route.changes() {
@@ -83,6 +98,12 @@ async fn check(
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
+/// True for what writes or hands in an order that may take supply away; giving it back has routes of its own.
+fn is_order(path: &str) -> bool {
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    path == "/orders" || path == "/orders/drafts" || path.starts_with("/orders/") && path.ends_with("/submit")
+}
+
 fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused> {
     if route.rule == Rule::Everybody {
         return Ok(());
@@ -95,6 +116,10 @@ fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused>
         let back = if route.changes() { "/" } else { uri.path_and_query().map_or("/", |path| path.as_str()) };
         return Err(Refused::Goto(format!("/login?next={}", escaped(back))));
     };
+    // A page does what its session may; what a token may is told by the routes that programs use.
+    if !is_api && !caller.has_session() {
+        return Err(Problem::not_allowed().into());
+    }
     if route.rule != Rule::Unfinished && caller.account.is_unfinished() {
         return Err(if is_api { unfinished().into() } else { Refused::Goto("/welcome".to_owned()) });
     }
@@ -194,5 +219,12 @@ fn escaped(path: &str) -> String {
     text
 }
 
+/// What a database that is away is called.
+const UNAVAILABLE: &str = "store_unavailable";
+/// What whoever wants to give supply back does then; why there is no other way is told by decision 29.
+const NOT_GIVEN_BACK: (&str, &str) = (
+    "the database is not available: nothing is given back or cut from here; send somebody to give supply back at the meter, and enter it once the database is there again",
+    "数据库不可用，无法远程停复电；需要复电请派人到现场合闸，数据库恢复后补录工单",
+);
 /// How long a body may take.
 const BODY_WITHIN: Duration = Duration::from_secs(20);

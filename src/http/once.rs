@@ -62,8 +62,10 @@ pub async fn once<T: Serialize>(
             Ok(json(status, answer))
         }
         Err(problem) => {
-            // Nothing was changed.
-            services.store.release_key(account, key).await?;
+            // Nothing was changed. Where the database went away, nobody knows: the key stays, and what became of it is looked for.
+            if problem.status.is_client_error() {
+                services.store.release_key(account, key).await?;
+            }
             Err(problem)
         }
     }

@@ -4,9 +4,11 @@ use axum::http::StatusCode;
 use gdw1376::address::TerminalAddress;
 
 use super::{Caller, Problem, Services, Topic};
-use crate::collect::ClockSet;
-use crate::domain::ClockOffset;
+pub(super) use crate::collect::WantedRecords as WantedOfTerminal;
+use crate::collect::{ClockSet, Collector, RecordsProposed};
 use crate::domain::access::Regions;
+use crate::domain::proposal::{Change, Proposal};
+use crate::domain::{ClockOffset, Id};
 use crate::store::terminal::{Adoption, TerminalLine};
 use crate::terminal::{PassedFrame, Stranger, TerminalSettings, TerminalStatus};
 
@@ -82,11 +84,7 @@ pub(super) async fn set_clock(
     address: &str,
 ) -> Result<(ClockOffset, ClockOffset), Problem> {
     let address = one(services, &caller.acting.regions, address).await?.kept.address;
-    let unserved = || {
-        let en = "this process serves no terminals";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_terminals", en, "本进程未接终端")
-    };
-    let collector = services.collector.as_ref().ok_or_else(unserved)?;
+    let collector = served(services)?;
     let conflict = |code, en: &str, zh: &str| Err(Problem::new(StatusCode::CONFLICT, code, en, zh));
     match collector.set_terminal_clock(&caller.acting, address).await? {
         ClockSet::Done(before, after) => Ok((before, after)),
@@ -106,6 +104,36 @@ pub(super) async fn set_clock(
         }
         ClockSet::NotReached(why) => conflict("not_reached", &why, "终端无应答，未能对时"),
     }
+}
+
+/// Proposes the records in which a terminal's list of meters differs from ours; gives the number of the proposal.
+pub(super) async fn propose_records(
+    services: &Services,
+    caller: &Caller,
+    address: &str,
+    wanted: WantedOfTerminal,
+    reason: &str,
+) -> Result<Id<Proposal>, Problem> {
+    let address = one(services, &caller.acting.regions, address).await?.kept.address;
+    let conflict = |code, en: &str, zh: &str| Err(Problem::new(StatusCode::CONFLICT, code, en, zh));
+    match served(services)?.propose_records(address, &wanted).await? {
+        RecordsProposed::Changes(archive) => {
+            let (change, now) = (Change::SetTerminalArchive(archive), services.clock.now());
+            Ok(services.store.propose(&change, reason, &caller.acting, now).await?)
+        }
+        RecordsProposed::Same => {
+            let en = "the terminal holds what our archive says: there is nothing to set";
+            conflict("nothing_differs", en, "终端档案与主站档案一致，无需下发")
+        }
+        RecordsProposed::NotReached(why) => conflict("not_reached", &why, "终端无应答，未能读取其档案"),
+    }
+}
+
+fn served(services: &Services) -> Result<&Collector, Problem> {
+    services.collector.as_ref().ok_or_else(|| {
+        let en = "this process serves no terminals";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_terminals", en, "本进程未接终端")
+    })
 }
 
 /// The address of a terminal for somebody whose regions are all: a terminal without meters is in none.

@@ -10,11 +10,12 @@
 //! | reads | yes | yes | yes |
 //! | relay orders that give supply back, or hold it; security chip | | yes | yes |
 //! | relay orders that may take supply; freezes; the clock of one meter | | | yes |
+//! | a new password of a level under one of the same level, unless it is a factory one; 2007 only | | | yes |
 //! | the clocks of all meters at once | | | [where asked for](Gate::with_broadcast_time) |
 //!
 //! To meters that speak Modbus nothing leaves but questions that read; there is no list on which they could be written to.
 //!
-//! On no list: clearing of any kind, passwords, line speeds, outputs, writes of anything but the clock; and addresses,
+//! On no list: clearing of any kind, line speeds, outputs, writes of anything but the clock; and addresses,
 //! which are written by a commissioning tool with a type of its own and never pass here.
 
 use dlt645::data_id::DataId;
@@ -86,6 +87,12 @@ impl Gate {
             Kind::Relay(AnyOrder::Enciphered(_)) | Kind::Security { .. } => self.list >= List::Restore,
             Kind::Relay(_) | Kind::Freeze { .. } => self.list == List::Control,
             Kind::Write { item, .. } => self.list == List::Control && CLOCK.contains(item),
+            Kind::ChangePassword { authority, new } => {
+                self.list == List::Control
+                    && request.edition() == Edition::E2007
+                    && authority.level() == new.level()
+                    && !new.is_commonplace()
+            }
             Kind::BroadcastTime { .. } => self.list == List::Control && self.broadcast_time,
             _ => !request.changes_meter(),
         }

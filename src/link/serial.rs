@@ -19,7 +19,7 @@ pub(super) fn open(device: &str, rate: Rate) -> Result<Link, LinkError> {
             ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
                 "no right to use it: the user must be in the group that owns the device, often dialout"
             }
-            _ => "see the cause",
+            _ => "it cannot be used as a serial port",
         };
         LinkError::OpenSerial { device: device.to_owned(), reason, source }
     })

@@ -28,67 +28,46 @@ pub mod receivers {}
 pub mod decisions {
     #[doc = include_str!("decisions/0000-template.md")]
     pub mod d0000_template {}
-
     #[doc = include_str!("decisions/0001-no-lto-in-release.md")]
     pub mod d0001_no_lto_in_release {}
-
     #[doc = include_str!("decisions/0002-the-rust-version-is-the-tested-one.md")]
     pub mod d0002_the_rust_version_is_the_tested_one {}
-
     #[doc = include_str!("decisions/0003-configuration-is-read-key-by-key.md")]
     pub mod d0003_configuration_is_read_key_by_key {}
-
     #[doc = include_str!("decisions/0004-one-transaction-for-both-databases.md")]
     pub mod d0004_one_transaction_for_both_databases {}
-
     #[doc = include_str!("decisions/0005-curves-are-day-rows.md")]
     pub mod d0005_curves_are_day_rows {}
-
     #[doc = include_str!("decisions/0006-archive-files-hold-no-formulas.md")]
     pub mod d0006_archive_files_hold_no_formulas {}
-
     #[doc = include_str!("decisions/0007-billing-is-computed-from-notes-of-what-is-due.md")]
     pub mod d0007_billing_is_computed_from_notes_of_what_is_due {}
-
     #[doc = include_str!("decisions/0008-an-answer-after-silence-may-be-an-old-one.md")]
     pub mod d0008_an_answer_after_silence_may_be_an_old_one {}
-
     #[doc = include_str!("decisions/0009-what-may-reach-a-bill-is-read-twice.md")]
     pub mod d0009_what_may_reach_a_bill_is_read_twice {}
-
     #[doc = include_str!("decisions/0010-a-line-that-is-too-full-is-not-served.md")]
     pub mod d0010_a_line_that_is_too_full_is_not_served {}
-
     #[doc = include_str!("decisions/0011-passwords-are-sealed-under-a-key-file.md")]
     pub mod d0011_passwords_are_sealed_under_a_key_file {}
-
     #[doc = include_str!("decisions/0012-the-browser-is-driven-over-its-pipes.md")]
     pub mod d0012_the_browser_is_driven_over_its_pipes {}
-
     #[doc = include_str!("decisions/0013-lists-have-a-row-of-their-own.md")]
     pub mod d0013_lists_have_a_row_of_their_own {}
-
     #[doc = include_str!("decisions/0014-approvals-are-given-in-the-console-only.md")]
     pub mod d0014_approvals_are_given_in_the_console_only {}
-
     #[doc = include_str!("decisions/0015-ceilings-and-terms-are-made-stricter-by-one-looser-by-two.md")]
     pub mod d0015_ceilings_and_terms_are_made_stricter_by_one_looser_by_two {}
-
     #[doc = include_str!("decisions/0016-what-pages-count-is-counted-when-it-changes.md")]
     pub mod d0016_what_pages_count_is_counted_when_it_changes {}
-
     #[doc = include_str!("decisions/0017-a-terminal-has-one-queue-across-its-sessions.md")]
     pub mod d0017_a_terminal_has_one_queue_across_its_sessions {}
-
     #[doc = include_str!("decisions/0018-a-terminal-is-believed-when-the-meter-has-said-the-same.md")]
     pub mod d0018_a_terminal_is_believed_when_the_meter_has_said_the_same {}
-
     #[doc = include_str!("decisions/0019-a-restored-database-hands-orders-in-flight-to-people.md")]
     pub mod d0019_a_restored_database_hands_orders_in_flight_to_people {}
-
     #[doc = include_str!("decisions/0020-handlers-lose-their-type-in-the-registry.md")]
     pub mod d0020_handlers_lose_their_type_in_the_registry {}
-
     #[doc = include_str!("decisions/0021-a-database-that-is-away-holds-collection-up.md")]
     pub mod d0021_a_database_that_is_away_holds_collection_up {}
     #[doc = include_str!("decisions/0022-a-site-is-held-by-a-lease.md")]
@@ -101,4 +80,16 @@ pub mod decisions {
     pub mod d0025_the_meters_bear_out_our_clock {}
     #[doc = include_str!("decisions/0026-a-database-that-lost-what-it-had-kept-holds-cuts.md")]
     pub mod d0026_a_database_that_lost_what_it_had_kept_holds_cuts {}
+    #[doc = include_str!("decisions/0027-records-of-a-terminal-are-sent-once-and-read-back.md")]
+    pub mod d0027_records_of_a_terminal_are_sent_once_and_read_back {}
+    #[doc = include_str!("decisions/0028-a-new-password-is-proven-by-writing-it-again.md")]
+    pub mod d0028_a_new_password_is_proven_by_writing_it_again {}
+    #[doc = include_str!("decisions/0029-without-its-database-nothing-is-given-back-from-here.md")]
+    pub mod d0029_without_its_database_nothing_is_given_back_from_here {}
+    #[doc = include_str!("decisions/0030-what-may-have-been-obeyed-is-read-and-sent-no-more.md")]
+    pub mod d0030_what_may_have_been_obeyed_is_read_and_sent_no_more {}
+    #[doc = include_str!("decisions/0031-rows-that-count-are-sealed.md")]
+    pub mod d0031_rows_that_count_are_sealed {}
+    #[doc = include_str!("decisions/0032-a-database-that-forgot-begins-new-versions-elsewhere.md")]
+    pub mod d0032_a_database_that_forgot_begins_new_versions_elsewhere {}
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::engine::{CONNECTIONS, Engine, Pooling, UNFINISHED};
 use super::error::StoreError;
 use super::transaction::Transaction;
-use super::{Address, Migrations, Store, audit, migrate, supply};
+use super::{Address, Migrations, Store, audit, billing, migrate, supply};
 use crate::domain::{AuditEntry, Moment};
 
 /// What was done to a database that came from a backup.
@@ -91,7 +91,8 @@ impl Store {
     }
 
     /// Makes a database that came from a backup ready, in one transaction: nothing that was approved, waited or was under
-    /// way sends anything; what billing may not have had is offered again; all sessions are over. The entry says by whom.
+    /// way sends anything; what billing may not have had is offered again, and what it is told from now on goes by versions
+    /// that it never had; all sessions are over. The entry says by whom.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot; then nothing was done, and it is not ready.
@@ -99,6 +100,7 @@ impl Store {
         let mut writing = self.write("making a restored database ready").await?;
         let mut found = Restored::default();
         supply::quiet_orders(&mut writing, &mut found, now).await?;
+        billing::raise_floor(&mut writing, now).await?;
         found.offered_again = writing.execute(OFFER_AGAIN, &[now.into()]).await?;
         found.sessions = writing.execute("DELETE FROM login_session", &[]).await?;
         if self.is_server() {

@@ -122,6 +122,9 @@ pub enum Refusal {
     /// The same person may not do both.
     #[error("another person has to do this")]
     SamePerson,
+    /// The row is not as it was written. (F42)
+    #[error("what is kept of it is damaged")]
+    Damaged,
     /// Other writers were faster again and again.
     #[error("other writers were faster")]
     Raced,

@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use super::damage::{self, Damage, Looked};
 use super::error::StoreError;
-use super::sql::{Dialect, Kind, Rows, Sql, Table, parse_array};
+use super::partition::Large;
+use super::seal::Seal;
+use super::sql::{Kind, Rows, Sql, Table, parse_array};
 use super::transaction::Transaction;
 use super::{Store, code, item};
 use crate::domain::{
@@ -45,7 +48,8 @@ impl Store {
         let items = dialect.array(items.iter().map(|item| Some(item.key().number().into())));
         let args = [meters.into(), items.into(), from.into(), until.into()];
         let rows: Vec<Row> = reading.rows(OF_METERS, &args).await?;
-        rows.into_iter().map(curve).collect()
+        let curves = rows.into_iter().map(curve).filter_map(Result::transpose);
+        curves.collect()
     }
 
     /// The conflicts of a meter at instants from `from` up to and with `until`, in order of time.
@@ -69,24 +73,46 @@ impl Store {
     }
 }
 
-type Row = (i64, i64, i64, i64, String, Option<String>);
+type Row = (i64, i64, i64, i64, String, Option<String>, Option<i64>);
 
-fn curve((meter, key, day, slots, values, qualities): Row) -> Result<DayCurve, StoreError> {
+/// `None` for what is not as it was written (F42): its day counts as without values.
+fn curve((meter, key, day, slots, values, qualities, kept): Row) -> Result<Option<DayCurve>, StoreError> {
     let unknown = |list, found: String| StoreError::Unknown { list, found };
+    let parsed = parse_array(&values).zip(qualities.as_deref().map_or(Some(Vec::new()), parse_array));
+    let Some((numbers, grades)) = parsed else {
+        return if kept.is_some() { Ok(None) } else { Err(unknown("interval values", values)) };
+    };
+    if !seal([meter, key, day, slots], &numbers, &grades).fits(kept) {
+        return Ok(None);
+    }
     let item = item(key)?;
     let day = Day::from_number(day).ok_or_else(|| unknown("day", day.to_string()))?;
     let slots = SlotsPerDay::new(slots).ok_or_else(|| unknown("slots", slots.to_string()))?;
-    let values = parse_array(&values).ok_or_else(|| unknown("interval values", values))?;
-    let qualities =
-        qualities.map(|text| parse_array(&text).ok_or_else(|| unknown("interval qualities", text)));
-    let qualities = qualities.transpose()?.unwrap_or_default();
-    let mut curve = Vec::with_capacity(values.len());
-    for (slot, value) in values.into_iter().enumerate() {
-        let number = qualities.get(slot).copied().flatten().unwrap_or(0);
+    let mut curve = Vec::with_capacity(numbers.len());
+    for (slot, value) in numbers.into_iter().enumerate() {
+        let number = grades.get(slot).copied().flatten().unwrap_or(0);
         let quality = if number == 0 { Quality::Good } else { code("quality", number)? };
         curve.push(value.map(|value| SlotValue { value, quality }));
     }
-    Ok(DayCurve::of_values(Id::new(meter), item, day, slots, curve))
+    Ok(Some(DayCurve::of_values(Id::new(meter), item, day, slots, curve)))
+}
+
+/// Over meter, item, day and slots, and all values with their qualities.
+fn seal(key: [i64; 4], values: &[Option<i64>], qualities: &[Option<i64>]) -> Seal {
+    Seal::default().numbers(key).numbers(values.iter().copied()).numbers(qualities.iter().copied())
+}
+
+/// Looks at all curves of the meters from one to another.
+pub(super) async fn look(reading: &mut Transaction, first: i64, last: i64) -> Result<Looked, StoreError> {
+    let rows: Vec<Row> = reading.rows(OF_ALL, &[first.into(), last.into()]).await?;
+    let mut looked = Looked { rows: rows.len().try_into().unwrap_or(u64::MAX), ..Looked::default() };
+    for row in rows {
+        let (of, day) = (row.0, Day::from_number(row.2));
+        if curve(row)?.is_none() {
+            looked.damaged.extend(day.map(|day| Damage { table: Large::Intervals, day, of }));
+        }
+    }
+    Ok(looked)
 }
 
 /// What saving curves did.
@@ -113,19 +139,42 @@ pub(super) async fn save(
     let keys: Vec<[i64; 3]> = days.keys().copied().collect();
     let rows: Vec<Row> = writing.rows(HELD, &dialect.keys(&keys)).await?;
     let mut held: BTreeMap<[i64; 3], DayCurve> = BTreeMap::new();
+    let mut damaged = Vec::new();
     for row in rows {
-        held.insert([row.0, row.1, row.2], curve(row)?);
+        let key @ [of, _, day] = [row.0, row.1, row.2];
+        match curve(row)? {
+            Some(curve) => drop(held.insert(key, curve)),
+            // Nothing is put beside it, since a filled slot is not changed: a backup has what was there.
+            None => {
+                let day = days
+                    .remove(&key)
+                    .and_then(|arrivals| Some(arrivals.first()?.1.day))
+                    .or(Day::from_number(day));
+                damaged.extend(day.map(|day| Damage { table: Large::Intervals, day, of }));
+            }
+        }
     }
+    damage::tell(writing, &damaged, now).await?;
     let mut saved = Saved::default();
     let (mut new, mut changed) = (Rows::new(&NEW), Rows::new(&CHANGED));
     for (key, arrivals) in days {
         let before = held.remove(&key);
         let Some(merged) = merge(before.as_ref(), &arrivals, &mut saved) else { continue };
         let rows = if before.is_some() { &mut changed } else { &mut new };
-        let (values, qualities) = arrays(dialect, &merged);
         let [meter, item, day] = key;
         let slots = i64::from(merged.slots().count());
-        rows.push([meter.into(), item.into(), day.into(), slots.into(), values.into(), qualities.into()]);
+        let (values, qualities) = numbers(&merged);
+        let seal = seal([meter, item, day, slots], &values, &qualities).made();
+        let text = |numbers: Vec<Option<i64>>| dialect.array(numbers.into_iter());
+        rows.push([
+            meter.into(),
+            item.into(),
+            day.into(),
+            slots.into(),
+            text(values).into(),
+            (!qualities.is_empty()).then(|| text(qualities)).into(),
+            seal.into(),
+        ]);
     }
     let made = writing.insert(&NEW, &new).await?;
     if usize::try_from(made).ok() != Some(new.len()) {
@@ -174,12 +223,12 @@ fn merge(
 }
 
 /// The values of a curve, and their qualities unless all are good.
-fn arrays(dialect: Dialect, curve: &DayCurve) -> (String, Option<String>) {
-    let values = dialect.array(curve.values().iter().map(|slot| slot.map(|slot| slot.value)));
+fn numbers(curve: &DayCurve) -> (Vec<Option<i64>>, Vec<Option<i64>>) {
+    let slots = curve.values();
     let is_good = |slot: &Option<SlotValue>| slot.is_none_or(|slot| slot.quality == Quality::Good);
-    let codes = || curve.values().iter().map(|slot| slot.map(|slot| slot.quality.code()));
-    let qualities = (!curve.values().iter().all(is_good)).then(|| dialect.array(codes()));
-    (values, qualities)
+    let of_each = |number: fn(SlotValue) -> i64| slots.iter().map(|slot| slot.map(number)).collect();
+    let qualities = if slots.iter().all(is_good) { Vec::new() } else { of_each(|slot| slot.quality.code()) };
+    (of_each(|slot| slot.value), qualities)
 }
 
 const COLUMNS: &[(&str, Kind)] = &[
@@ -189,6 +238,7 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("slots", Kind::Int),
     ("v", Kind::Array),
     ("q", Kind::Array),
+    ("seal", Kind::Int),
 ];
 
 const NEW: Table = Table { name: "interval_day", columns: COLUMNS, on_conflict: "DO NOTHING" };
@@ -196,7 +246,8 @@ const NEW: Table = Table { name: "interval_day", columns: COLUMNS, on_conflict: 
 const CHANGED: Table = Table {
     name: "interval_day",
     columns: COLUMNS,
-    on_conflict: "(meter_id, item, day) DO UPDATE SET slots = excluded.slots, v = excluded.v, q = excluded.q",
+    on_conflict: "(meter_id, item, day) DO UPDATE SET slots = excluded.slots, v = excluded.v, q = excluded.q, \
+        seal = excluded.seal",
 };
 
 const CONFLICT: Table = Table {
@@ -214,20 +265,26 @@ const CONFLICT: Table = Table {
 };
 
 const HELD: Sql = Sql {
-    sqlite: "SELECT d.meter_id, d.item, d.day, d.slots, d.v, d.q FROM json_each($1) k CROSS JOIN interval_day d \
+    sqlite: "SELECT d.meter_id, d.item, d.day, d.slots, d.v, d.q, d.seal FROM json_each($1) k CROSS JOIN interval_day d \
         WHERE d.meter_id = k.value ->> 0 AND d.item = k.value ->> 1 AND d.day = k.value ->> 2",
-    postgres: "SELECT d.meter_id, d.item, d.day, d.slots, d.v::text, d.q::text \
+    postgres: "SELECT d.meter_id, d.item, d.day, d.slots, d.v::text, d.q::text, d.seal \
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (meter_id, item, day) \
         JOIN interval_day d USING (meter_id, item, day) ORDER BY 1, 2, 3 FOR UPDATE OF d",
 };
 
 const OF_METERS: Sql = Sql {
-    sqlite: "SELECT d.meter_id, d.item, d.day, d.slots, d.v, d.q FROM interval_day d \
+    sqlite: "SELECT d.meter_id, d.item, d.day, d.slots, d.v, d.q, d.seal FROM interval_day d \
         WHERE d.meter_id IN (SELECT value FROM json_each($1)) AND d.item IN (SELECT value FROM json_each($2)) \
         AND d.day BETWEEN $3 AND $4 ORDER BY 1, 2, 3",
-    postgres: "SELECT d.meter_id, d.item, d.day, d.slots, d.v::text, d.q::text FROM interval_day d \
+    postgres: "SELECT d.meter_id, d.item, d.day, d.slots, d.v::text, d.q::text, d.seal FROM interval_day d \
         WHERE d.meter_id = ANY ($1::bigint[]) AND d.item = ANY ($2::bigint[]) \
         AND d.day BETWEEN $3 AND $4 ORDER BY 1, 2, 3",
+};
+
+const OF_ALL: Sql = Sql {
+    sqlite: "SELECT meter_id, item, day, slots, v, q, seal FROM interval_day WHERE meter_id BETWEEN $1 AND $2",
+    postgres: "SELECT meter_id, item, day, slots, v::text, q::text, seal FROM interval_day \
+        WHERE meter_id BETWEEN $1 AND $2",
 };
 
 const CONFLICTS: &str = "SELECT item, at, kept, offered, fetch_id FROM interval_conflict \

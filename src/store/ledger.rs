@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 
+use super::damage::{self, Damage, Looked};
 use super::error::StoreError;
+use super::partition::Large;
+use super::seal::Seal;
 use super::sql::{Kind, Rows, Sql, Table};
 use super::transaction::Transaction;
 use super::{Store, code, item};
 use crate::domain::register::State;
 use crate::domain::version::{self, Booking, Held, Offered};
-use crate::domain::{Accepted, Coded, Id, Meter, Moment, RegisterKey, RegisterReading, Source};
+use crate::domain::{
+    Accepted, Coded, Day, Id, Meter, Moment, Quality, RegisterKey, RegisterReading, Source, Suspicion,
+};
 
 /// A version in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +78,10 @@ impl Store {
         let mut counted = None;
         for entry in entries.iter_mut().rev() {
             let key = entry.reading.key();
-            entry.is_current = entry.reading.quality.is_accepted() && counted != Some(key);
-            if entry.is_current {
+            let quality = entry.reading.quality;
+            let is_damaged = quality == Quality::Suspect(Suspicion::Damaged);
+            if (is_damaged || quality.is_accepted()) && counted != Some(key) {
+                entry.is_current = !is_damaged;
                 counted = Some(key);
             }
         }
@@ -109,12 +116,39 @@ fn numbers(key: RegisterKey) -> [i64; 3] {
     [key.meter.number(), key.item.key().number().into(), key.as_of.micros()]
 }
 
-type Row =
-    (i64, i64, i64, i64, i64, i64, Option<String>, i64, Option<i64>, i64, Option<String>, Option<String>);
+type Row = (
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    Option<String>,
+    i64,
+    Option<i64>,
+    i64,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+);
 
 fn entry(meter: Id<Meter>, row: Row) -> Result<LedgerEntry, StoreError> {
-    let (key, as_of, version, value, quality, source, meter_time, collected_at, fetch, recorded_at, by, note) =
-        row;
+    let (
+        key,
+        as_of,
+        version,
+        value,
+        quality,
+        source,
+        meter_time,
+        collected_at,
+        fetch,
+        recorded_at,
+        by,
+        note,
+        kept,
+    ) = row;
+    let (quality, source) = judged([meter.number(), key, as_of, version, value, quality, source], kept)?;
     Ok(LedgerEntry {
         reading: RegisterReading {
             meter,
@@ -123,8 +157,8 @@ fn entry(meter: Id<Meter>, row: Row) -> Result<LedgerEntry, StoreError> {
             value,
             meter_time,
             collected_at: Moment::from_micros(collected_at),
-            source: code("source", source)?,
-            quality: code("quality", quality)?,
+            source,
+            quality,
             fetch: fetch.map(Id::new),
         },
         version,
@@ -176,30 +210,69 @@ pub(super) async fn accepted(
     reading: &mut Transaction,
     keys: &[RegisterKey],
 ) -> Result<HashMap<RegisterKey, Accepted>, StoreError> {
-    let held = held(reading, keys).await?;
+    let held = held(reading, keys).await?.held;
     let current = |(key, held): (RegisterKey, Vec<Held>)| {
         let current = version::current(&held)?;
-        let Held { value, quality, version, source } = *current;
+        let Held { value, quality, version, source, .. } = *current;
         Some((key, Accepted { value, quality, version, read_at: key.as_of, source }))
     };
     Ok(held.into_iter().filter_map(current).collect())
 }
 
 /// All versions of each key.
-async fn held(
-    reading: &mut Transaction,
-    keys: &[RegisterKey],
-) -> Result<HashMap<RegisterKey, Vec<Held>>, StoreError> {
+async fn held(reading: &mut Transaction, keys: &[RegisterKey]) -> Result<Versions, StoreError> {
     let numbers: Vec<[i64; 3]> = keys.iter().map(|key| numbers(*key)).collect();
     let args = reading.dialect().keys(&numbers);
-    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = reading.rows(HELD, &args).await?;
-    let mut held: HashMap<RegisterKey, Vec<Held>> = HashMap::new();
-    for (meter, key, as_of, version, value, quality, source) in rows {
-        let key = RegisterKey { meter: Id::new(meter), item: item(key)?, as_of: Moment::from_micros(as_of) };
-        let (quality, source) = (code("quality", quality)?, code("source", source)?);
-        held.entry(key).or_default().push(Held { version, value, quality, source });
+    Versions::of(reading.rows(HELD, &args).await?)
+}
+
+/// Versions by their keys.
+#[derive(Debug, Default)]
+pub(super) struct Versions {
+    pub(super) held: HashMap<RegisterKey, Vec<Held>>,
+    pub(super) damaged: Vec<Damage>,
+}
+
+/// Meter, item, instant, version, value, quality and source, and their seal.
+pub(super) type VersionRow = (i64, i64, i64, i64, i64, i64, i64, Option<i64>);
+
+impl Versions {
+    pub(super) fn of(rows: Vec<VersionRow>) -> Result<Self, StoreError> {
+        let mut versions = Self::default();
+        for (meter, key, as_of, version, value, quality, source, kept) in rows {
+            let (quality, source) = judged([meter, key, as_of, version, value, quality, source], kept)?;
+            let as_of = Moment::from_micros(as_of);
+            if quality == Quality::Suspect(Suspicion::Damaged) {
+                let day = Day::of(as_of);
+                versions.damaged.push(Damage { table: Large::Registers, day, of: meter });
+            }
+            let item = match item(key) {
+                // Of a damaged row that was found by its meter alone.
+                Err(_) if quality == Quality::Suspect(Suspicion::Damaged) => continue,
+                item => item?,
+            };
+            let key = RegisterKey { meter: Id::new(meter), item, as_of };
+            let held = Held { version, value, quality, source };
+            versions.held.entry(key).or_default().push(held);
+        }
+        Ok(versions)
     }
-    Ok(held)
+
+    /// Looks at all rows of the meters from one to another.
+    pub(super) async fn look(reading: &mut Transaction, first: i64, last: i64) -> Result<Looked, StoreError> {
+        let rows: Vec<VersionRow> = reading.rows(OF_METERS, &[first.into(), last.into()]).await?;
+        let count = rows.len().try_into().unwrap_or(u64::MAX);
+        Ok(Looked { rows: count, damaged: Self::of(rows)?.damaged })
+    }
+}
+
+/// Quality and source of a row; what they say in a damaged one may be anything.
+fn judged(numbers: [i64; 7], kept: Option<i64>) -> Result<(Quality, Source), StoreError> {
+    let [.., quality, source] = numbers;
+    if !Seal::default().numbers(numbers).fits(kept) {
+        return Ok((Quality::Suspect(Suspicion::Damaged), Source::Estimate));
+    }
+    Ok((code("quality", quality)?, code("source", source)?))
 }
 
 /// A reading on its way into the ledger.
@@ -235,7 +308,8 @@ pub(super) async fn book(
     let mut keys: Vec<RegisterKey> = offers.iter().map(|offer| offer.reading.key()).collect();
     keys.sort_unstable_by_key(|key| numbers(*key));
     keys.dedup();
-    let mut held = held(writing, &keys).await?;
+    let Versions { mut held, damaged } = held(writing, &keys).await?;
+    damage::tell(writing, &damaged, now).await?;
     let mut booked = Vec::with_capacity(offers.len());
     let mut rows = Rows::new(&LEDGER);
     for Offer { reading, decided, told } in offers {
@@ -248,10 +322,12 @@ pub(super) async fn book(
         booked.push(Booked { booking, before });
         let Booking::New(version, quality) = booking else { continue };
         held.push(Held { version, value, quality, source });
+        let [meter, item, as_of] = numbers(reading.key());
+        let sealed = [meter, item, as_of, version, value, quality.code(), source.code()];
         rows.push([
-            reading.meter.into(),
-            reading.item.into(),
-            reading.as_of.into(),
+            meter.into(),
+            item.into(),
+            as_of.into(),
             version.into(),
             value.into(),
             quality.code().into(),
@@ -262,6 +338,7 @@ pub(super) async fn book(
             now.into(),
             by.map(|(by, _)| by).into(),
             by.map(|(_, note)| note).into(),
+            Seal::default().numbers(sealed).made().into(),
         ]);
     }
     let added = writing.insert(&LEDGER, &rows).await?;
@@ -289,18 +366,22 @@ const LEDGER: Table = Table {
         ("recorded_at", Kind::Int),
         ("decided_by", Kind::Text),
         ("note", Kind::Text),
+        ("seal", Kind::Int),
     ],
     on_conflict: "DO NOTHING",
 };
 
 const HELD: Sql = Sql {
-    sqlite: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source \
+    sqlite: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source, l.seal \
         FROM json_each($1) k CROSS JOIN register_ledger l \
         WHERE l.meter_id = k.value ->> 0 AND l.item = k.value ->> 1 AND l.as_of = k.value ->> 2",
-    postgres: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source \
+    postgres: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source, l.seal \
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (meter_id, item, as_of) \
         JOIN register_ledger l USING (meter_id, item, as_of)",
 };
+
+const OF_METERS: &str = "SELECT meter_id, item, as_of, version, value, quality, source, seal FROM register_ledger \
+    WHERE meter_id BETWEEN $1 AND $2";
 
 const BESIDE: Sql = Sql {
     sqlite: "SELECT (SELECT max(l.as_of) FROM register_ledger l WHERE l.meter_id = k.value ->> 0 \
@@ -315,9 +396,9 @@ const BESIDE: Sql = Sql {
 };
 
 const ONE: &str = "SELECT item, as_of, version, value, quality, source, meter_time, collected_at, fetch_id, \
-    recorded_at, decided_by, note FROM register_ledger \
+    recorded_at, decided_by, note, seal FROM register_ledger \
     WHERE meter_id = $1 AND item = $2 AND as_of = $3 AND version = $4";
 
 const OF_METER: &str = "SELECT item, as_of, version, value, quality, source, meter_time, collected_at, fetch_id, \
-    recorded_at, decided_by, note FROM register_ledger WHERE meter_id = $1 AND as_of BETWEEN $2 AND $3 \
+    recorded_at, decided_by, note, seal FROM register_ledger WHERE meter_id = $1 AND as_of BETWEEN $2 AND $3 \
     ORDER BY as_of, item, version";

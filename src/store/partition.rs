@@ -28,7 +28,7 @@ impl KnownDays {
 }
 
 /// A large table whose old rows may be let go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Large {
     /// Exchanges with their frames.
     Fetches,

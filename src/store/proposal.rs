@@ -11,6 +11,7 @@ use super::error::{Refusal, StoreError};
 use super::ledger::Offer;
 use super::review::{Decided, Decision, Review};
 use super::sql::Sql;
+use super::terminal::setting;
 use super::transaction::Transaction;
 use super::{Store, archive, audit, code, manual_read, numbered, review};
 use crate::config::profile::Profiles;
@@ -68,6 +69,12 @@ pub enum DoesNotFit {
     /// A meter that was read was not there then.
     #[error("a meter that was read was not there then")]
     Read,
+    /// A record names another meter at its point than the archive, or one of the archive would be taken away.
+    #[error("the records do not fit the archive of the terminal")]
+    TerminalArchive,
+    /// Records that were confirmed before wait for the terminal, or what became of them is unknown.
+    #[error("records that were confirmed before are not over")]
+    SettingOpen,
 }
 
 impl ProposalError {
@@ -116,6 +123,9 @@ impl Store {
         }
         let mut writing = self.write("proposing a change").await?;
         find(&mut writing, change, acting).await?;
+        if let Change::SetTerminalArchive(archive) = change {
+            setting::fits(&mut writing, archive).await?;
+        }
         let text = json(change)?;
         let args = [
             text.as_str().into(),
@@ -269,6 +279,7 @@ async fn places(reading: &mut Transaction, change: &Change) -> Result<Vec<(i64, 
                 reading.rows(POINTS, &[numbered::list(&numbers).into()]).await?;
             Ok(if found.len() == numbers.len() { found } else { Vec::new() })
         }
+        Change::SetTerminalArchive(archive) => setting::places(reading, archive).await,
     }
 }
 
@@ -305,6 +316,8 @@ async fn make(
             let by = format!("{}, {}", proposal.proposed_as, acting.name);
             manual_read::enter(writing, &entered.reads, profiles, &by, now).await
         }
+        // It leaves behind this transaction, and what became of it is kept beside.
+        Change::SetTerminalArchive(archive) => setting::enter(writing, proposal.id, archive, now).await,
     }
 }
 

@@ -7,7 +7,7 @@ use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
 use super::{Store, item, ledger};
 use crate::domain::version::Booking;
-use crate::domain::{Coded, Id, Moment, Quality, RegisterKey, RegisterReading};
+use crate::domain::{Coded, Id, Moment, Quality, RegisterKey, RegisterReading, Suspicion};
 
 /// A suspect value and what it stands against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +98,9 @@ pub(super) async fn decide(
     }
     if decision == Decision::Reject {
         return Ok(Some(Booking::Same(suspect.version)));
+    }
+    if suspect.reading.quality == Quality::Suspect(Suspicion::Damaged) {
+        return Err(StoreError::Refused(Refusal::Damaged));
     }
     let reading = RegisterReading { quality: Quality::Good, ..suspect.reading };
     let offers = [Offer { decided: Some((by, note)), ..Offer::of(&reading) }];

@@ -8,6 +8,8 @@
 //! Here is also remembered which meters refused what an order was signed with, so that nobody tries again that day (F10,
 //! I18). What a password is used for is left to `supply`.
 
+mod candidate;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,6 +26,8 @@ use crate::config::profile::MeterProfile;
 use crate::config::{KEY_BYTES, KeyFile};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Day, Id, Meter, Moment};
 use crate::store::archive::SiteMeter;
+
+pub(super) use candidate::Candidates;
 
 /// Whose password it is. The nearest counts: a meter's own before that of its line, and that before its profile's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -274,8 +278,20 @@ impl Store {
         profile: &MeterProfile,
         level: Level,
     ) -> Result<Option<(Password, Moment)>, SecretError> {
-        let nearest = self.nearest_secret(site, profile, level).await?;
-        let Some((scope, sealed, since)) = nearest else { return Ok(None) };
+        let mut reading = self.read("looking for the password of a meter").await?;
+        let found = nearest(&mut reading, site, profile, level).await?;
+        let both = Candidates::load(&mut reading, vault, (site.meter_id, level)).await?;
+        drop(reading);
+        if let Some(both) = both
+            && let (digits, made_at) = both.likely()
+            // One that was brought in since knows better.
+            && found.as_ref().is_none_or(|(.., since)| *since <= made_at)
+        {
+            let not_ours = |_| SecretError::NotOurs { scope: "candidate".to_owned() };
+            let password = digits.password(level, profile.password_order).map_err(not_ours)?;
+            return Ok(Some((password, made_at)));
+        }
+        let Some((scope, sealed, since)) = found else { return Ok(None) };
         let not_ours = || SecretError::NotOurs { scope: scope.clone() };
         let digits = vault.open(&sealed, &vault.binding(&scope, level)).ok_or_else(not_ours)?;
         let digits = SecretDigits::new(&digits).map_err(|_| not_ours())?;
@@ -293,21 +309,8 @@ impl Store {
         profile: &MeterProfile,
         level: Level,
     ) -> Result<Option<Moment>, StoreError> {
-        Ok(self.nearest_secret(site, profile, level).await?.map(|(.., since)| since))
-    }
-
-    async fn nearest_secret(
-        &self,
-        site: &SiteMeter,
-        profile: &MeterProfile,
-        level: Level,
-    ) -> Result<Option<(String, Vec<u8>, Moment)>, StoreError> {
-        let scopes = scopes_of(site, profile);
-        let [own, line, profile] = scopes.map(|scope| scope.map(|scope| scope.key()));
-        let args = [own.into(), line.into(), profile.into(), i64::from(level.number()).into()];
         let mut reading = self.read("looking for the password of a meter").await?;
-        let row: Option<(String, Vec<u8>, i64)> = reading.row(NEAREST, &args).await?;
-        Ok(row.map(|(scope, sealed, since)| (scope, sealed, Moment::from_micros(since))))
+        Ok(nearest(&mut reading, site, profile, level).await?.map(|(.., since)| since))
     }
 
     /// Where factory passwords are kept (T25), such as 000000 or 123456, and how many passwords there are in all.
@@ -331,6 +334,16 @@ impl Store {
             }
         }
         Ok((found, count))
+    }
+
+    /// Whose passwords of a level are kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn secret_scopes(&self, level: Level) -> Result<Vec<SecretScope>, StoreError> {
+        let mut reading = self.read("reading whose passwords are kept").await?;
+        let rows: Vec<(String,)> = reading.rows(SCOPES, &[i64::from(level.number()).into()]).await?;
+        Ok(rows.iter().filter_map(|(scope,)| SecretScope::of_key(scope)).collect())
     }
 
     /// Remembers that a meter did not take what an order was signed with.
@@ -386,6 +399,19 @@ impl Vault {
     pub(super) fn open(&self, sealed: &[u8], binding: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         open(&self.key, sealed, binding)
     }
+}
+
+/// The nearest password that is kept for a meter: whose, sealed, since when.
+async fn nearest(
+    reading: &mut Transaction,
+    site: &SiteMeter,
+    profile: &MeterProfile,
+    level: Level,
+) -> Result<Option<(String, Vec<u8>, Moment)>, StoreError> {
+    let [own, line, profile] = scopes_of(site, profile).map(|scope| scope.map(|scope| scope.key()));
+    let args = [own.into(), line.into(), profile.into(), i64::from(level.number()).into()];
+    let row: Option<(String, Vec<u8>, i64)> = reading.row(NEAREST, &args).await?;
+    Ok(row.map(|(scope, sealed, since)| (scope, sealed, Moment::from_micros(since))))
 }
 
 /// Whose passwords a meter may be told, the nearest first.
@@ -479,6 +505,8 @@ const NEAREST: &str = "SELECT scope, sealed, replaced_at FROM meter_secret \
     ORDER BY CASE scope WHEN $1 THEN 0 WHEN $2 THEN 1 ELSE 2 END LIMIT 1";
 
 const ALL: &str = "SELECT scope, level, sealed, replaced_at FROM meter_secret ORDER BY scope, level";
+
+const SCOPES: &str = "SELECT scope FROM meter_secret WHERE level = $1 ORDER BY scope";
 
 const REFUSED: &str = "INSERT INTO refused_secret (meter_id, day, kind, at) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (meter_id, day, kind) DO UPDATE SET at = excluded.at";

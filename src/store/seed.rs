@@ -14,9 +14,11 @@ use super::supply::AttemptOutcome;
 use super::transaction::Transaction;
 use crate::domain::access::Role;
 use crate::domain::proposal::ProposalState;
+use crate::domain::rotation::{RotationState, RotationStep};
 use crate::domain::supply::{
     CalendarKind, HaltKind, NoticeKind, Objection, OrderKind, OrderState, ProtectionKind, Reason,
 };
+use crate::domain::terminal_archive::SettingState;
 use crate::domain::{
     AlarmKind, BillingKind, Coded, CustomerClass, Item, MeterProtocol, MissingCause, Parity, PointRole,
     Quality, ReadGroup, ReadState, RunKind, RunState, Severity, Source,
@@ -52,11 +54,14 @@ pub(super) async fn seed(writing: &mut Transaction) -> Result<(), StoreError> {
         ("calendar_kind", members::<CalendarKind>()),
         ("halt_kind", members::<HaltKind>()),
         ("proposal_state", members::<ProposalState>()),
+        ("setting_state", members::<SettingState>()),
         ("alarm_kind", members::<AlarmKind>()),
         ("alarm_severity", members::<Severity>()),
         ("alarm_tells", members::<Tells>()),
         ("alarm_message_state", members::<MessageState>()),
         ("secret_kind", members::<SecretKind>()),
+        ("rotation_state", members::<RotationState>()),
+        ("rotation_step", members::<RotationStep>()),
         ("read_group", members::<ReadGroup>()),
         ("read_state", members::<ReadState>()),
     ];

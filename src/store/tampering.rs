@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::Store;
 use super::alarm;
 use super::error::StoreError;
 use super::session::{Notes, StatusWords};
@@ -21,6 +22,19 @@ use crate::domain::{Alarm, AlarmKind, Coded, Id, Moment};
 pub(super) async fn tell(writing: &mut Transaction, notes: &Notes) -> Result<(), StoreError> {
     relays(writing, &notes.status_words).await?;
     events(writing, notes).await
+}
+
+impl Store {
+    /// Tells of a relay that stands otherwise than it is known to, without an order, by a status word that was read outside a
+    /// night. It is not kept: what a night finds is compared with the night before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn tell_of_relay(&self, words: &StatusWords) -> Result<(), StoreError> {
+        let mut writing = self.write("telling of a relay that moved").await?;
+        relays(&mut writing, std::slice::from_ref(words)).await?;
+        writing.commit().await
+    }
 }
 
 async fn relays(writing: &mut Transaction, told: &[StatusWords]) -> Result<(), StoreError> {

@@ -3,11 +3,14 @@
 mod adopt;
 mod list;
 mod notes;
+mod secret;
+pub(in crate::store) mod setting;
 
 pub use adopt::Adoption;
-pub use list::{TerminalEventLine, TerminalLine, TerminalTold};
+pub use list::{TerminalEventLine, TerminalLine, TerminalTold, Verified};
 pub use notes::{
     ArchiveCompared, Difference, DifferenceKind, EventsRead, TerminalEvent, TerminalNotes, VerifiedPoint,
 };
+pub use setting::ArchiveSetting;
 
 pub(super) use notes::save;

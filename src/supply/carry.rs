@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use super::field::{AssetCheck, Before, Field, FieldOrder, MeterClock, Sent};
 use super::proof::proof_name;
 use super::service::Supply;
-use super::verdict::{OVER, Verdict, expectation, handed_over, is_handed_over, unread, verdict};
+use super::verdict::{Verdict, expectation, handed_over, is_handed_over, not_verified, unread, verdict};
 use crate::channel::Lane;
-use crate::domain::relay::{Look, Proof, Told, judge};
-use crate::domain::supply::{Attempt, Objection, OrderEvent, OrderKind, OrderState};
+use crate::domain::relay::{Look, Proof, Proven, Told, judge};
+use crate::domain::supply::{Attempt, Objection, OrderEvent, OrderKind, OrderState, Window};
 use crate::domain::{Id, Moment};
 use crate::store::StoreError;
 use crate::store::supply::{AttemptOutcome, AttemptRecord, BeforeRecord, Due, Intended, Intent, Seen};
@@ -30,6 +30,10 @@ impl Supply {
     /// Arms it: what takes supply away at a moment drawn from what is left of its window, the rest at once.
     async fn arm(&self, due: Due) -> Result<(), StoreError> {
         let now = self.0.clock.now();
+        if due.kind.is_restore() {
+            // Whoever handed it in may be another process.
+            self.0.leaving.take_back(due.point);
+        }
         let at = if due.kind.is_cut_class() { self.drawn(due, now) } else { now };
         let found = self.0.store.arm_point((due.order, due.point), at, &self.limits(), now).await?;
         if found.is_empty() {
@@ -56,16 +60,17 @@ impl Supply {
             return self.refuse(due, &[found]).await;
         };
         let lane = lane_of(due.kind);
-        let Ok(before) = field.before(lane).await else {
+        let Some(Asked { record, clock, found }) = self.asked(due, &field).await? else {
             return self.refuse(due, &[Objection::MeterSilent]).await;
         };
-        let found = objections(due.kind, &before);
+        // From before the intent on, so that no restore that comes behind it passes it by.
+        let leaves = due.kind.is_cut_class().then(|| self.0.leaving.note((due.order, due.point)));
         let now = self.0.clock.now();
         if due.kind.is_cut_class() {
             self.halt_for_a_jump(now).await?;
+            self.halt_for_the_file(now).await?;
         }
         let valid = self.0.settings.valid_for;
-        let record = BeforeRecord { look: before.look(), told: told(&before) };
         let intent = Intent {
             order: due.order,
             point: due.point,
@@ -81,7 +86,7 @@ impl Supply {
         let Intended::Kept(attempt) = intended? else { return Ok(()) };
         // What takes supply away leaves while the site is surely ours, or not at all (F36); giving it back waits for nobody.
         let in_time = if due.kind.is_cut_class() {
-            let soon = Instant::now() + CUT_WAITS;
+            let soon = Instant::now() + leaves_within(due.window, self.0.clock.now());
             self.0.store.may_act_until().map_or(soon, |until| until.min(soon))
         } else {
             Instant::now() + valid
@@ -89,15 +94,36 @@ impl Supply {
         let order = FieldOrder {
             command: command(due.kind),
             lane,
-            clock: before.clock,
+            clock,
             ahead: valid,
             expires: in_time,
             operator: OperatorCode::from_wire([0; 4]),
         };
-        let sent = field.send(&order).await;
+        let sent = match &leaves {
+            Some(leaves) => field.send_unless(&order, &leaves.back).await,
+            None => field.send(&order).await,
+        };
         let became = outcome(&sent);
         self.keep_outcome(due, attempt, became).await;
         Ok(())
+    }
+
+    /// What the meter tells before it is sent this; nothing where it is not sent this now. Supply is given back, once, to a
+    /// meter that says nothing of itself, or nothing steady: it may hear all the same, and what came of it is read.
+    async fn asked(&self, due: Due, field: &Field) -> Result<Option<Asked>, StoreError> {
+        let lane = lane_of(due.kind);
+        for _ in 0..MOST_UNREAD {
+            match field.before(lane).await {
+                Ok(before) => return Ok(Some(Asked::of(due.kind, &before))),
+                Err(unread) if lane == Lane::Restore && unread.is_of_meter() => {}
+                Err(_) => return Ok(None),
+            }
+            if self.0.store.was_sent_unread(due.order, due.point).await? {
+                return Ok(None);
+            }
+        }
+        tracing::warn!(order.id = %due.order, "order {} is sent to a meter that tells nothing", due.order);
+        Ok(Some(Asked::nothing(self.0.clock.now())))
     }
 
     /// Looks whether an intent was kept although the database did not say so, and notes that its frame was never sent: nobody
@@ -175,7 +201,13 @@ impl Supply {
                 looks.push(look);
                 looks.sort_by_key(|look| look.at);
                 let proof = judged(due, &field, (&attempt, &looks), now);
-                let verdict = verdict(&due, &attempt, proof, now);
+                let mut verdict = verdict(&due, &attempt, proof, now);
+                if due.kind.is_restore()
+                    && proof == Proof::Proven(Proven::Closed)
+                    && let Some(until) = self.0.store.cut_may_fire_until(due.point, now).await?
+                {
+                    verdict = not_verified(verdict, until, now);
+                }
                 self.conclude(due, Some((attempt.id, look)), proof_name(proof), verdict).await
             }
         }
@@ -188,7 +220,6 @@ impl Supply {
         proof: &str,
         verdict: Verdict,
     ) -> Result<(), StoreError> {
-        let over: &[_] = if verdict.is_over { &OVER } else { &[] };
         let seen = Seen {
             order: due.order,
             point: due.point,
@@ -197,7 +228,7 @@ impl Supply {
             proof,
             due: verdict.due,
             tell: verdict.tell,
-            over,
+            over: verdict.over,
         };
         let state = self.0.store.note_seen(&seen, self.0.clock.now()).await?;
         if state != due.state {
@@ -208,15 +239,18 @@ impl Supply {
         Ok(())
     }
 
-    /// Gives up sending, and tells people to go there.
+    /// Gives up sending, and tells people to go there. What may have been obeyed is looked at on and on.
     async fn hand_over(&self, due: Due) -> Result<(), StoreError> {
         let now = self.0.clock.now();
+        let may_have_left = self.0.store.may_have_left(due.order, due.point).await?;
+        let (event, proof) =
+            if may_have_left { (OrderEvent::LoseTrack, "unread") } else { (OrderEvent::GiveUp, "not_sent") };
         let seen = Seen {
             order: due.order,
             point: due.point,
             look: None,
-            event: Some(OrderEvent::GiveUp),
-            proof: "not_sent",
+            event: Some(event),
+            proof,
             due: now,
             tell: Some(handed_over(&due)),
             over: &[],
@@ -241,6 +275,33 @@ impl Supply {
         let site = self.0.store.site_meter(due.address).await?;
         Ok(site.and_then(|site| self.0.fields.of(site).ok()))
     }
+}
+
+/// What is known of a meter before it is sent an order.
+struct Asked {
+    /// What is kept of it.
+    record: BeforeRecord,
+    clock: MeterClock,
+    /// What stands against the order by it.
+    found: Vec<Objection>,
+}
+
+impl Asked {
+    fn of(kind: OrderKind, before: &Before) -> Self {
+        let record = BeforeRecord { look: before.look(), told: told(before) };
+        Self { record, clock: before.clock, found: objections(kind, before) }
+    }
+
+    /// It told nothing: the deadline is set by our clock.
+    fn nothing(now: Moment) -> Self {
+        let (record, clock) = (BeforeRecord::default(), MeterClock::Absurd { at: now });
+        Self { record, clock, found: Vec::new() }
+    }
+}
+
+/// How long a cut may wait for its turn once its intent is kept: no longer than STOP may take, and not beyond its window.
+fn leaves_within(window: Window, now: Moment) -> Duration {
+    CUT_WAITS.min(window.until.since(now))
 }
 
 /// What looks prove of an order.
@@ -360,8 +421,10 @@ const LAST_START: Duration = Duration::from_secs(600);
 const MOST_OFF: Duration = Duration::from_secs(300);
 /// What is added to the time in which a meter may obey: what is not known of its clock.
 const MARGIN: Duration = Duration::from_secs(60);
-/// How long a cut may wait for its turn once its intent is kept: STOP holds within two seconds (F52).
+/// How long a cut may wait for its turn: STOP holds within two seconds (F52).
 const CUT_WAITS: Duration = Duration::from_millis(1900);
+/// How often in a row a meter is asked what it tells before supply is ordered back without it.
+const MOST_UNREAD: u32 = 2;
 /// When to look first.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// When a cut is tried again of which nothing was sent.
@@ -432,6 +495,16 @@ mod tests {
         assert_eq!(trip_delay(&told(&before)), Some(Duration::from_secs(600)));
         assert_eq!(trip_delay(&told(&Before { trip_delay: None, ..before })), None);
         assert_eq!(trip_delay(""), None);
+    }
+
+    #[test]
+    fn f52_no_cut_waits_for_its_turn_beyond_its_window() {
+        let window = Window { from: AT, until: AT.plus(Duration::from_secs(10)) };
+        let within = |millis| leaves_within(window, AT.plus(Duration::from_millis(millis)));
+        assert_eq!(
+            [0, 8100, 9000, 10_000, 11_000].map(within).map(|wait| wait.as_millis()),
+            [1900, 1900, 1000, 0, 0]
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(super) fn proof_name(proof: Proof) -> &'static str {
 pub fn proof_words(name: &str) -> Option<(&'static str, &'static str)> {
     match name {
         "not_sent" => Some(("nothing was sent yet", "尚未下发")),
+        "unread" => Some(("it was sent and could not be read since", "已下发，此后未能读取电能表")),
         name => NAMES.iter().find(|(_, listed)| *listed == name).map(|(proof, _)| proof.words()),
     }
 }

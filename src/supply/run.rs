@@ -85,6 +85,11 @@ impl Supply {
     /// Begins what is due, and says how long nothing more is.
     async fn begin(&self, working: &mut Working, busy: &mut HashSet<Key>) -> Result<Duration, StoreError> {
         let now = self.0.clock.now();
+        let is_busy = |order, point| busy.contains(&(order, point));
+        let lost = self.0.store.lose_sending(is_busy, now).await?;
+        if lost > 0 {
+            tracing::error!("{lost} points were being sent an order and nobody was about it: they are read");
+        }
         self.0.store.expire_orders(now).await?;
         for due in self.0.store.due_points(now, MOST_DUE).await? {
             let has_room = due.kind.is_restore() || busy.len() < MOST_AT_ONCE;
@@ -131,11 +136,7 @@ impl Supply {
             if let Some(loss) = self.0.store.is_audit_there().await? {
                 self.0.store.halt_for_loss(loss, now).await?;
             }
-            let file = self.0.settings.stop_file.clone();
-            if let Some(file) = file.filter(|file| is_stopped(Some(file))) {
-                let reason = file.display().to_string();
-                self.0.store.halt_cuts(HaltKind::StopFile, &reason, now).await?;
-            }
+            self.halt_for_the_file(now).await?;
             if now.since(*told_at) >= TOLD_EVERY {
                 *told_at = now;
                 self.0.store.tell_late_restores(now).await?;
@@ -160,6 +161,18 @@ impl Supply {
         let reason = format!("the clock was set by {} s", jumped_us / 1_000_000);
         self.0.store.halt_cuts(HaltKind::Clock, &reason, now).await?;
         Ok(Some(jumped_us))
+    }
+
+    /// Keeps all cuts back while the file is there. Whoever is about to send a cut asks this, too: between two rounds a
+    /// second may pass, and what is on its way to a line has nearly two (F52).
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub(super) async fn halt_for_the_file(&self, now: Moment) -> Result<(), StoreError> {
+        let Some(file) = self.0.settings.stop_file.as_deref().filter(|file| is_stopped(Some(file))) else {
+            return Ok(());
+        };
+        self.0.store.halt_cuts(HaltKind::StopFile, &file.display().to_string(), now).await
     }
 
     fn watch(&self) -> MutexGuard<'_, ClockWatch> {

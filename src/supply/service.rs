@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::field::{CannotOrder, Fields, NotReachable};
 use super::guard::ClockWatch;
+use super::leaving::Leaving;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::domain::access::Acting;
@@ -68,6 +69,8 @@ pub(super) struct Inner {
     pub(super) settings: SupplySettings,
     /// Whether the clock has jumped.
     pub(super) watch: Mutex<ClockWatch>,
+    /// Cuts that are about to leave.
+    pub(super) leaving: Leaving,
     /// Something may be due.
     pub(super) wake: Notify,
     /// How often something of an order has changed while it was carried out.
@@ -115,7 +118,8 @@ impl Supply {
         let SupplyParts { store, clock, fields, settings } = parts;
         let changed = watch::Sender::new(0);
         let watch = Mutex::new(ClockWatch::new(clock.now(), Instant::now()));
-        Self(Arc::new(Inner { store, clock, fields, settings, watch, wake: Notify::new(), changed }))
+        let leaving = Leaving::default();
+        Self(Arc::new(Inner { store, clock, fields, settings, watch, leaving, wake: Notify::new(), changed }))
     }
 
     /// Follows how often something of an order has changed while it was carried out.
@@ -132,6 +136,7 @@ impl Supply {
         let incapable = self.incapable(new).await?;
         let limits = Limits { ceilings: self.0.settings.ceilings, incapable: &incapable };
         let asked = self.0.store.ask_order(acting, new, &limits, self.0.clock.now()).await;
+        self.taken_back(new, asked.as_ref().ok());
         self.woken(asked)
     }
 
@@ -148,6 +153,7 @@ impl Supply {
         let incapable = self.incapable(written).await?;
         let limits = Limits { ceilings: self.0.settings.ceilings, incapable: &incapable };
         let submitted = self.0.store.submit_order(acting, id, &limits, self.0.clock.now()).await;
+        self.taken_back(written, submitted.as_ref().ok());
         self.woken(submitted)
     }
 
@@ -280,6 +286,7 @@ impl Supply {
         let window = Window { from: now, until: now };
         let new = NewOrder { kind, reason, text: text.to_owned(), window, points: points.to_vec() };
         let asked = self.0.store.ask_order(acting, &new, &self.limits(), now).await;
+        self.taken_back(&new, asked.as_ref().ok());
         self.woken(asked)
     }
 
@@ -301,6 +308,15 @@ impl Supply {
             }
         }
         Ok(found)
+    }
+
+    /// Takes back the cuts that wait on their lines for the points of a restore that was handed in (F48).
+    fn taken_back(&self, new: &NewOrder, submitted: Option<&Submitted>) {
+        let Some(Submitted { refused, .. }) = submitted.filter(|_| new.kind.is_restore()) else { return };
+        let left_out = |point: &Id<MeteringPoint>| refused.iter().any(|refused| refused.point == *point);
+        for point in new.points.iter().filter(|point| !left_out(point)) {
+            self.0.leaving.take_back(*point);
+        }
     }
 
     fn woken<T>(&self, done: Result<T, SupplyError>) -> Result<T, SupplyError> {

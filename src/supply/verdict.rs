@@ -16,8 +16,8 @@ pub(super) struct Verdict {
     pub(super) due: Moment,
     /// What people are to be told, and how often they have been then.
     pub(super) tell: Option<(AlarmKind, i64)>,
-    /// It has ended well: alarms about it are over.
-    pub(super) is_over: bool,
+    /// Alarms that have ended.
+    pub(super) over: &'static [AlarmKind],
 }
 
 /// What an order is to bring about.
@@ -39,12 +39,27 @@ pub(super) fn verdict(due: &Due, attempt: &AttemptRecord, proof: Proof, now: Mom
     let event = case.event(proof);
     let is_over = matches!(proof, Proof::Proven(_)) && proof != Proof::Proven(Proven::Permitted);
     let ends = is_over || matches!(event, Some(OrderEvent::SeeClosed | OrderEvent::GiveUp));
+    let over: &[_] = match proof {
+        Proof::Proven(Proven::Closed) => &OVER,
+        // What is left to do is the customer's: the permit has come to its own end.
+        Proof::Proven(Proven::Permitted) if event == Some(OrderEvent::SeeDone) => &OVER,
+        Proof::Proven(Proven::Permitted) => &[],
+        Proof::Proven(_) => &OWN,
+        _ => &[],
+    };
     Verdict {
         event,
         due: case.look_again(proof, event),
         tell: if ends { case.of_end(proof, event) } else { case.tell(proof) },
-        is_over,
+        over,
     }
+}
+
+/// What follows for supply that was read to be back while an older cut may fire into it until a moment: it is looked at
+/// again, and nothing is verified before (I9).
+pub(super) fn not_verified(verdict: Verdict, cut_until: Moment, now: Moment) -> Verdict {
+    let due = now.plus(SHORTEST_PAUSE).min(cut_until.plus(Duration::from_secs(1))).max(now);
+    Verdict { event: None, due, over: &[], ..verdict }
 }
 
 /// What follows when the meter could not be looked at.
@@ -54,13 +69,19 @@ pub(super) fn unread(due: &Due, attempt: &AttemptRecord, now: Moment) -> Verdict
     let event =
         (repeats && due.state == OrderState::Unknown && case.may_repeat()).then_some(OrderEvent::TryAgain);
     let wait = if due.kind.is_restore() && case.may_repeat() { SOON } else { case.pause() };
-    Verdict { event, due: now.plus(wait), tell: case.late(), is_over: false }
+    Verdict { event, due: now.plus(wait), tell: case.late(), over: &[] }
 }
 
 /// True when what nobody else is asked for could not be sent for so long that a crew has to go there: nothing of it is
 /// sent any more, so that nobody is surprised at work.
 pub(super) fn is_handed_over(due: &Due, now: Moment) -> bool {
-    !due.kind.is_cut_class() && now.since(due.submitted_at) >= HANDED_OVER
+    !due.kind.is_cut_class() && now.since(begun(due, now)) >= HANDED_OVER
+}
+
+/// Since when people wait: for supply since it was asked for, for all else since it was first tried. Thousands of holds take
+/// their turns (F50).
+fn begun(due: &Due, now: Moment) -> Moment {
+    if due.kind.is_restore() { due.submitted_at } else { due.tried_at.unwrap_or(now) }
 }
 
 /// What people are told then.
@@ -86,13 +107,12 @@ impl Case<'_> {
             Proof::Proven(Proven::Permitted) => is_unknown.then_some(OrderEvent::SeeTaken),
             // Whoever waits in the dark is told again at once; it does no harm twice.
             Proof::Waiting(Wait::Expiry) if !self.due.kind.is_cut_class() => {
-                (is_unknown && self.shows() && self.may_repeat()).then_some(OrderEvent::TryAgain)
+                (is_unknown && self.due.kind.is_shown() && self.may_repeat()).then_some(OrderEvent::TryAgain)
             }
             Proof::Waiting(_) => None,
             Proof::Failed(failure) => self.failed(failure),
-            Proof::Unknown(_) if !self.shows() => {
-                Some(if is_unknown { OrderEvent::GiveUp } else { OrderEvent::Finish })
-            }
+            // What was accepted is all that will be known of it; what was not, a person ends.
+            Proof::Unknown(_) if !self.due.kind.is_shown() => (!is_unknown).then_some(OrderEvent::Finish),
             Proof::Unknown(_) => (!is_unknown).then_some(OrderEvent::LoseTrack),
         }
     }
@@ -122,7 +142,8 @@ impl Case<'_> {
             let was_silent = self.attempt.outcome == Some(AttemptOutcome::Unknown);
             return is_dead && was_silent && self.due.window.holds(self.now);
         }
-        self.now.since(self.due.submitted_at) < HANDED_OVER
+        // Whoever was told goes there, and is not surprised at work.
+        self.due.told == 0 && self.now.since(begun(self.due, self.now)) < HANDED_OVER
     }
 
     fn look_again(&self, proof: Proof, event: Option<OrderEvent>) -> Moment {
@@ -139,6 +160,10 @@ impl Case<'_> {
 
     /// How long to wait before the next look: longer, the longer it lasts.
     fn pause(&self) -> Duration {
+        if !self.due.kind.is_shown() && self.due.told > 0 {
+            // No look will tell; people know.
+            return PROMISED;
+        }
         let lasts = self.now.since(self.attempt.intent_at);
         (lasts / 4).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
@@ -158,7 +183,8 @@ impl Case<'_> {
             let told = steps(self.due, self.now);
             return (told > self.due.told).then(|| (kind_of(told), told));
         }
-        let is_late = self.now.since(self.attempt.intent_at) >= HANDED_OVER;
+        let tried_at = self.due.tried_at.filter(|_| !self.due.kind.is_cut_class());
+        let is_late = self.now.since(tried_at.unwrap_or(self.attempt.intent_at)) >= HANDED_OVER;
         (is_late && self.due.told == 0).then_some((AlarmKind::OrderUnknown, 1))
     }
 
@@ -178,11 +204,6 @@ impl Case<'_> {
     fn is_day_over(&self) -> bool {
         self.now.since(self.due.submitted_at) >= PROMISED
     }
-
-    /// Whether the meter has a bit that shows it.
-    fn shows(&self) -> bool {
-        !matches!(self.due.kind, OrderKind::AlarmOn | OrderKind::AlarmOff)
-    }
 }
 
 /// How many times people should have been told by now that supply is not back.
@@ -201,8 +222,11 @@ const fn kind_of(told: i64) -> AlarmKind {
     }
 }
 
-/// All alarms that end with an order that ends well.
-pub(super) const OVER: [AlarmKind; 8] = [
+/// Alarms that are about an order alone.
+const OWN: [AlarmKind; 2] = [AlarmKind::OrderUnknown, AlarmKind::CutNotProven];
+
+/// All alarms that end when supply is back.
+const OVER: [AlarmKind; 8] = [
     AlarmKind::OrderUnknown,
     AlarmKind::CutNotProven,
     AlarmKind::RestoreHandedOver,
@@ -251,6 +275,7 @@ mod tests {
             submitted_at: start(),
             changed_at: start(),
             told: 0,
+            tried_at: Some(start()),
         }
     }
 
@@ -339,6 +364,47 @@ mod tests {
         assert_eq!(permit(OrderState::Accepted, 86_400), Some(OrderEvent::SeeDone));
         let alarm = |state| event(OrderKind::AlarmOn, state, Proof::Unknown(Doubt::NotShown), 10);
         assert_eq!(alarm(OrderState::Accepted), Some(OrderEvent::Finish));
-        assert_eq!(alarm(OrderState::Unknown), Some(OrderEvent::GiveUp));
+        assert_eq!(alarm(OrderState::Unknown), None, "nothing shows it: it stays unknown");
+    }
+
+    #[test]
+    fn f50_what_was_never_tried_is_not_given_up_and_supply_is_counted_from_its_asking() {
+        let waits = Due { tried_at: None, ..due(OrderKind::HoldOn, OrderState::Armed) };
+        assert!(!is_handed_over(&waits, after(86_400)));
+        let tried = Due { tried_at: Some(after(3600)), ..waits };
+        assert_eq!([5399, 5400].map(|seconds| is_handed_over(&tried, after(seconds))), [false, true]);
+        let back = Due { kind: OrderKind::ClosePermit, ..waits };
+        assert_eq!([1799, 1800].map(|seconds| is_handed_over(&back, after(seconds))), [false, true]);
+    }
+
+    #[test]
+    fn i13_what_people_were_told_of_is_not_sent_again() {
+        let told = Due { told: 1, ..due(OrderKind::ClosePermit, OrderState::Unknown) };
+        let silent = unread(&told, &attempt(AttemptOutcome::Unknown), after(60));
+        assert_eq!((silent.event, silent.tell), (None, None));
+        let open = verdict(&told, &attempt(AttemptOutcome::Unknown), OPEN, after(60));
+        assert_eq!((open.event, open.tell), (None, None));
+    }
+
+    #[test]
+    fn f48_only_supply_that_is_back_ends_what_was_told_of_it() {
+        let over = |kind, proof| {
+            verdict(&due(kind, OrderState::Unknown), &attempt(AttemptOutcome::Unknown), proof, after(60)).over
+        };
+        assert_eq!(over(OrderKind::HoldOn, Proof::Proven(Proven::Held)), OWN);
+        assert_eq!(over(OrderKind::Cut, Proof::Proven(Proven::Open(CurrentEvidence::Fell))), OWN);
+        assert_eq!(over(OrderKind::ClosePermit, Proof::Proven(Proven::Permitted)), []);
+        assert_eq!(over(OrderKind::ClosePermit, Proof::Proven(Proven::Closed)), OVER);
+    }
+
+    #[test]
+    fn i09_supply_is_not_verified_while_an_older_cut_may_fire() {
+        let back = due(OrderKind::ClosePermit, OrderState::Accepted);
+        let closed =
+            verdict(&back, &attempt(AttemptOutcome::Accepted), Proof::Proven(Proven::Closed), after(10));
+        assert_eq!(closed.event, Some(OrderEvent::SeeClosed));
+        let held = |until| not_verified(closed, after(until), after(10));
+        assert_eq!((held(300).event, held(300).over, held(300).due), (None, &[][..], after(25)));
+        assert_eq!(held(12).due, after(13));
     }
 }

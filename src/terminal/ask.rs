@@ -1,5 +1,6 @@
 //! What a terminal is asked, and what came of it.
 
+use gdw1376::auxiliary::Password;
 use gdw1376::dialogue::{Outcome, Timing};
 use gdw1376::request::{Request, RequestError};
 use tokio::time::Instant;
@@ -18,19 +19,27 @@ pub struct Ask {
     /// It is not begun from then on. Until then a question whose connection goes is put again on the next session; without
     /// it, it ends as silent.
     pub until: Option<Instant>,
+    /// The message authentication code (PW), where the request carries one.
+    pub password: Password,
 }
 
 impl Ask {
     /// A question with no end.
     #[must_use]
     pub const fn new(request: Request, urgency: Urgency, timing: Timing) -> Self {
-        Self { request, urgency, timing, until: None }
+        Self { request, urgency, timing, until: None, password: Password::NONE }
     }
 
     /// The same, not begun from `until` on.
     #[must_use]
     pub fn until(self, until: Instant) -> Self {
         Self { until: Some(until), ..self }
+    }
+
+    /// The same with a message authentication code.
+    #[must_use]
+    pub fn signed(self, password: Password) -> Self {
+        Self { password, ..self }
     }
 }
 

@@ -167,7 +167,7 @@ impl Terminals {
     /// [`AskError`] when nothing was asked.
     pub async fn ask(&self, to: TerminalAddress, what: Ask) -> Result<Told, AskError> {
         let station = self.shared.station(to).ok_or(AskError::Unknown)?;
-        let Ask { request, urgency, timing, until } = what;
+        let Ask { request, urgency, timing, until, password } = what;
         if !is_allowed(&request) {
             return Err(AskError::NotAllowed);
         }
@@ -178,7 +178,7 @@ impl Terminals {
             return Err(AskError::TooLong { counted, most });
         }
         let (reply, told) = oneshot::channel();
-        let order = Order { request, timing, until, left: None, reply, last: None, breaks: 0 };
+        let order = Order { request, timing, until, password, left: None, reply, last: None, breaks: 0 };
         let returns_within = self.shared.config.return_within;
         let id = station.enqueue(What::Order(Box::new(order)), urgency, until, returns_within)?;
         let place = Place { station, id, until, returns_within };

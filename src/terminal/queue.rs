@@ -1,5 +1,6 @@
 //! What waits for one terminal, the most urgent first, in the order it came.
 
+use gdw1376::auxiliary::Password;
 use gdw1376::dialogue::Timing;
 use gdw1376::request::Request;
 use tokio::sync::oneshot;
@@ -14,6 +15,7 @@ pub(super) struct Order {
     pub(super) request: Request,
     pub(super) timing: Timing,
     pub(super) until: Option<Instant>,
+    pub(super) password: Password,
     /// Told when the first byte is about to leave.
     pub(super) left: Option<oneshot::Sender<()>>,
     pub(super) reply: oneshot::Sender<Result<Told, AskError>>,

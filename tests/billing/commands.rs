@@ -191,3 +191,29 @@ async fn what_was_refused_is_seen_and_offered_again_by_who_may() {
     let bytes = |place: usize| heard[place].body.clone();
     assert_eq!(bytes(before), bytes(0), "the same bytes as before");
 }
+
+/// Passwords that are tried on the command line lock the account as those in a browser do.
+#[tokio::test]
+async fn t09_attempts_on_the_command_line_are_counted_and_lock() {
+    let rig = Rig::new(1, 1, "").await;
+    account(&rig, "li", Role::Operator, &Regions::All).await;
+    let file = |text: &str| {
+        let path = rig.folder.path().join("tried");
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let retry = async |password: &str| {
+        let file = file(password);
+        chaobiao(&rig, &["retry", "ledger", "--as", "li", "--password-file", &file]).await
+    };
+    assert_eq!(retry(PASSWORD).await.0, 0);
+    for _ in 0..5 {
+        let (code, _, told) = retry("guessed").await;
+        assert!(code == 1 && told.contains("is not right"), "{told}");
+    }
+    let (code, _, told) = retry(PASSWORD).await;
+    assert!(code == 1 && told.contains("too many attempts"), "{told}");
+    let records = rig.store.audit_after(0, 1000).await.unwrap();
+    let count = |action: &str| records.iter().filter(|record| record.action == action).count();
+    assert_eq!((count("login.refused"), count("login.locked")), (5, 1));
+}

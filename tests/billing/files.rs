@@ -83,6 +83,43 @@ async fn f27_half_a_file_is_never_under_its_name_and_the_rest_of_one_is_written_
 }
 
 #[tokio::test]
+async fn f27_a_file_that_was_moved_below_before_its_mark_is_not_written_again() {
+    let rig = rig().await;
+    let out = rig.folder.path().join("out");
+    let until = rig.now().plus(std::time::Duration::from_secs(60));
+    let lease = rig.store.lease_outbox("files", 500, until, rig.now()).await.unwrap();
+    let Receivers(mut receivers) = rig.receivers();
+    assert_eq!(receivers.last_mut().unwrap().sink.push(&lease.records).await.unwrap().len(), 6);
+    let (name, text) = files(&rig).remove(0);
+    // Whoever takes files over is faster than the mark.
+    std::fs::create_dir(out.join("done")).unwrap();
+    std::fs::rename(out.join(&name), out.join("done").join(&name)).unwrap();
+    rig.later(61);
+    assert_eq!(rig.push().await.delivered, 6);
+    let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["done"], "no second file");
+    assert_eq!(std::fs::read_to_string(out.join("done").join(&name)).unwrap(), text);
+}
+
+#[tokio::test]
+async fn f36_what_another_instance_is_still_writing_is_not_what_gets_the_name() {
+    let rig = rig().await;
+    let out = rig.folder.path().join("out");
+    let until = rig.now().plus(std::time::Duration::from_secs(60));
+    let lease = rig.store.lease_outbox("files", 500, until, rig.now()).await.unwrap();
+    let name = format!("chaobiao-{:020}-1.csv", lease.token);
+    // It holds the lease that is about to run out, and has begun its file.
+    let begun = [format!(".{name}.part"), format!(".{name}.{}.part", lease.token)];
+    let mut begun = begun.map(|name| std::fs::File::create(out.join(name)).unwrap());
+    rig.later(61);
+    assert_eq!(rig.push().await.delivered, 6);
+    let whole = std::fs::read_to_string(out.join(&name)).unwrap();
+    begun.iter_mut().for_each(|file| std::io::Write::write_all(file, b"half a line").unwrap());
+    assert_eq!(std::fs::read_to_string(out.join(&name)).unwrap(), whole);
+    assert_eq!(files(&rig).len(), 1, "nothing is left over");
+}
+
+#[tokio::test]
 async fn a_directory_that_is_not_there_is_said_and_nothing_is_lost() {
     let rig = Rig::new(1, 1, SECTION).await;
     let pushed = rig.push().await;

@@ -11,4 +11,5 @@ mod kills;
 mod known;
 mod reads;
 mod receiver;
+mod restored;
 mod rig;

@@ -82,6 +82,12 @@ impl Rig {
         self.store.save(&Batch { registers, ..Batch::default() }, self.now()).await.unwrap();
     }
 
+    /// What a person read of a meter at an instant.
+    pub(crate) async fn by_hand(&self, meter: i64, at: Moment, value: i64) {
+        let registers = vec![RegisterReading { source: Source::Manual, ..reading(meter, at, value) }];
+        self.store.save(&Batch { registers, ..Batch::default() }, self.now()).await.unwrap();
+    }
+
     pub(crate) fn now(&self) -> Moment {
         self.manual.clock().now()
     }

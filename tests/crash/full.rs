@@ -71,7 +71,8 @@ fn f30_a_backup_on_a_full_disk_is_whole_or_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let config = "[database]\npath = \"site.db\"\n[[line]]\nname = \"bus-1\"\ntcp = \"127.0.0.1:1\"\n";
     std::fs::write(folder.path().join("chaobiao.toml"), config).unwrap();
-    assert!(chaobiao(folder.path(), &["user", "list"]).output().unwrap().status.success());
+    let add = ["user", "add", "li.na", "--role", "viewer", "--person", "li"];
+    assert!(chaobiao(folder.path(), &add).output().unwrap().status.success());
     let (mut whole, mut refused) = (0, 0);
     for left in (0..2000).step_by(40).map(|kilobytes| kilobytes * 1024).chain([8_000_000]) {
         let backups = disk.path().join(format!("backups {left}"));

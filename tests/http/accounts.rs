@@ -39,17 +39,46 @@ async fn t17_who_becomes_approver_is_confirmed_by_another_approver() {
     let enabled = rig.json(Method::POST, &path, Some(&admin), "").await;
     assert_eq!(enabled.code(), "same_person", "an administrator does not get round it");
     let path = format!("/api/v1/proposed-roles/{}/confirm", id(&second));
-    assert_eq!(rig.json(Method::POST, &path, Some(&admin), "").await.code(), "not_allowed");
+    assert_eq!(rig.json(Method::POST, &path, Some(&admin), r#"{"code":"1"}"#).await.code(), "not_allowed");
     let waiting = rig.get("/api/v1/proposed-roles", Some(&approver)).await;
     assert_eq!(waiting.json()["meta"]["count"], 1);
-    rig.clock.advance(std::time::Duration::from_secs(60));
-    let confirmed = rig.json(Method::POST, &path, Some(&approver), "").await;
+    let code = || serde_json::json!({ "code": approver.totp.code_at(rig.services.clock.now()) }).to_string();
+    let early = rig.json(Method::POST, &path, Some(&approver), &code()).await;
+    assert_eq!(early.code(), "role_too_new", "who was made an approver today makes no other today");
+    rig.clock.advance(std::time::Duration::from_secs(86_400));
+    let approver = rig.sign_in(approver).await;
+    let code = || serde_json::json!({ "code": approver.totp.code_at(rig.services.clock.now()) }).to_string();
+    let wrong = rig.json(Method::POST, &path, Some(&approver), r#"{"code":"000000"}"#).await;
+    assert_eq!(wrong.code(), "factor_refused", "whoever sits down at an open session confirms nothing");
+    let confirmed = rig.json(Method::POST, &path, Some(&approver), &code()).await;
     assert_eq!(confirmed.json()["account"]["is_enabled"], true, "{confirmed:?}");
     assert_eq!(confirmed.json()["account"]["role_since"], rig.services.clock.now().to_string());
-    let again = rig.json(Method::POST, &path, Some(&approver), "").await;
+    let again = rig.json(Method::POST, &path, Some(&approver), &code()).await;
     assert_eq!(again.status, StatusCode::NOT_FOUND);
     let audited = rig.audited().await;
     assert_eq!((audited["account.confirm_role"], audited["account.add"]), (1, 4));
+}
+
+/// An administrator who puts every approver out of the way still makes none alone.
+#[tokio::test]
+async fn t17_t32_approvers_that_are_disabled_reset_or_demoted_are_still_asked_and_it_is_told() {
+    let rig = Rig::new().await;
+    let admin = rig.signed_in("admin", Role::Admin).await;
+    let first = make(&rig, &admin, "王", "wang", "approver").await;
+    let wang = id(&first);
+    for (what, told) in [("disable", 1), ("reset", 2)] {
+        let done = rig.json(Method::POST, &format!("/api/v1/accounts/{wang}/{what}"), Some(&admin), "").await;
+        assert_eq!(done.status, StatusCode::OK, "{done:?}");
+        let made = make(&rig, &admin, "李", &format!("li{told}"), "approver").await;
+        assert_eq!(made.json()["account"]["is_enabled"], false, "{what}: {made:?}");
+        let alarms = rig.get("/api/v1/alarms?kind=approver_changed", Some(&admin)).await.json();
+        assert_eq!(alarms["alarms"][0]["subject"], "account wang", "{alarms}");
+        assert_eq!(alarms["alarms"][0]["count"], told, "{alarms}");
+    }
+    let shown = rig.get(&format!("/api/v1/accounts/{wang}"), Some(&admin)).await;
+    let version = shown.json()["account"]["version"].as_i64();
+    let demoted = set_role(&rig, &admin, wang, version, "viewer").await;
+    assert_eq!(demoted.json()["account"]["role"], "approver", "it waits for another approver: {demoted:?}");
 }
 
 #[tokio::test]

@@ -31,6 +31,11 @@ async fn tamper(folder: &Path, sql: &'static str) {
 async fn t27_accounts_of_the_command_line_are_in_the_audit_log() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
+    for what in [&["user", "list"][..], &["user", "disable", "li.na"], &["user", "reset", "li.na"]] {
+        let (code, text) = said(&chaobiao(at, what));
+        assert!(code == Some(1) && text.contains("no such database"), "{what:?}: {text}");
+        assert!(!at.join("store.db").exists(), "{what:?} has made one");
+    }
     let add = ["user", "add", "li.na", "--person", "李娜", "--role", "operator"];
     let added = chaobiao(at, &add);
     assert_eq!(added.status.code(), Some(0), "{added:?}");

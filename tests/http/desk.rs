@@ -256,6 +256,29 @@ async fn days_without_cuts_are_entered_one_by_one_by_stretch_and_by_list() {
     let days = town.rig.services.store.calendar("2027-01-01".parse().unwrap()).await.unwrap();
     assert_eq!(days.len(), 5);
     assert_eq!(town.rig.audited().await["calendar.add"], 2);
+    // One that was entered by mistake is taken away by those who may enter it, where they may see it.
+    let remove = |area: &'static str| [("day", "2027-06-07"), ("kind", "exam"), ("area", area)];
+    let before = days.len();
+    for (who, fields) in [(&town.elsewhere[0], remove("台区1")), (&town.elsewhere[0], remove(""))] {
+        let kept = town.rig.form("/calendar/remove", Some(who), &fields).await;
+        assert_eq!(kept.status, StatusCode::NOT_FOUND, "{kept:?}");
+    }
+    let left = async || town.rig.services.store.calendar("2027-01-01".parse().unwrap()).await.unwrap();
+    assert_eq!(left().await.len(), before);
+    let of_area = days.iter().find(|entry| entry.area.is_some()).copied();
+    let of_area = of_area.unwrap();
+    let (day, kind) = (of_area.day.to_string(), chaobiao::domain::Coded::name(of_area.kind));
+    let body = serde_json::json!({ "days": [{ "day": day, "area": "台区1", "kind": kind }] });
+    let removed = town.post("/api/v1/calendar/remove", &town.wang, &body).await;
+    assert_eq!(
+        (removed.status, &removed.json()["removed"]),
+        (StatusCode::OK, &serde_json::json!(1)),
+        "{removed:?}"
+    );
+    let again = town.post("/api/v1/calendar/remove", &town.wang, &body).await;
+    assert_eq!(again.json()["removed"], 0);
+    assert_eq!(left().await.len(), before - 1);
+    assert_eq!(town.rig.audited().await["calendar.remove"], 2);
 }
 
 #[tokio::test]
@@ -525,4 +548,26 @@ async fn f52_stop_is_lifted_by_the_page_with_the_second_factor_of_two_approvers(
         assert_eq!(led(&town.rig.form("/stop/lift", Some(who), &[("code", &right)]).await), "/orders");
     }
     assert!(town.rig.services.store.halts().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn i12_one_wrong_number_keeps_nobody_waiting_for_supply_at_the_console() {
+    let town = Town::new().await;
+    for (kind, reason, text) in [
+        ("close_permit", "other", ""),
+        ("direct_close", "other", "现场确认"),
+        ("hold_on", "protection", "高考"),
+    ] {
+        let asked = [("kind", kind), ("points", "P1, P9 P2 P1"), ("reason", reason), ("text", text)];
+        let place = led(&town.rig.form("/orders", Some(&town.wang), &asked).await).to_owned();
+        let shown = page(&town, &place, &town.wang).await;
+        assert!(shown.contains("未列入本工单") && shown.contains("P9"), "{kind}: {shown}");
+        let id: i64 = place.trim_start_matches("/orders/").split('?').next().unwrap().parse().unwrap();
+        let order = town.order(id).await.json();
+        let points = order["order"]["points"].as_array().unwrap().len();
+        assert_eq!((points, &order["order"]["kind"]), (2, &json!(kind)), "{order}");
+    }
+    let nobody = [("kind", "close_permit"), ("points", "P8 P9"), ("reason", "other")];
+    let refused = town.rig.form("/orders", Some(&town.wang), &nobody).await;
+    assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.body.contains("P8"), "{refused:?}");
 }

@@ -150,6 +150,8 @@ fn body_of(town: &Town, route: &Route, who: &Somebody) -> String {
             json!({ "kind": "cut", "reason": "arrears", "points": ["P2"], "until": "2026-11-27T14:00:00Z" })
         } else if path.ends_with("/acknowledge") {
             json!({ "note": "x" })
+        } else if path.ends_with("/archive") {
+            json!({ "reason": "x" })
         } else if path.ends_with("/report") {
             json!({ "text": "x" })
         } else {

@@ -90,7 +90,8 @@ async fn f38_a_file_by_the_api_changes_only_what_was_shown_and_named() {
     let imports: Vec<_> = audited.iter().filter(|record| record.action == "archive.import").collect();
     assert_eq!(imports.len(), 2, "what was looked at or refused is none");
     assert_eq!((imports[0].actor.as_str(), imports[0].object.as_str()), ("li", "a.csv"));
-    assert_eq!(imports[1].detail, r#"{"before":2,"added":0,"changed":1,"same":1,"absent":0}"#);
+    let detail = r#"{"before":2,"added":0,"changed":1,"same":1,"absent":0,"changes":[["P1",{"path":["line L1","line L2"]}]]}"#;
+    assert_eq!(imports[1].detail, detail);
 }
 
 #[tokio::test]

@@ -26,7 +26,9 @@ mod pages;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod proposals;
+mod rates;
 mod rig;
+mod rotations;
 mod sessions;
 mod slow;
 mod terminals;

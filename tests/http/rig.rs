@@ -75,6 +75,11 @@ impl Rig {
         Self::over(tempfile::tempdir().unwrap(), address, settings).await
     }
 
+    /// With another database and these limits.
+    pub(crate) async fn limited(address: &Address, settings: Http) -> Self {
+        Self::over(tempfile::tempdir().unwrap(), address, settings).await
+    }
+
     async fn over(folder: tempfile::TempDir, address: &Address, settings: Http) -> Self {
         let store = Store::open(address, Migrations::Run).await.unwrap();
         let clock = ManualClock::still(morning());

@@ -191,6 +191,13 @@ async fn t11_a_token_has_its_scopes_its_day_and_no_more_than_its_account() {
     assert_eq!(ask(Method::GET, "/api/v1/health").await, StatusCode::OK);
     assert_eq!(ask(Method::GET, "/api/v1/audit").await, StatusCode::FORBIDDEN);
     assert_eq!(ask(Method::POST, "/api/v1/tokens").await, StatusCode::FORBIDDEN, "a token makes no token");
+    for (method, page) in [(Method::GET, "/"), (Method::GET, "/meters"), (Method::POST, "/orders")] {
+        assert_eq!(
+            ask(method, page).await,
+            StatusCode::FORBIDDEN,
+            "{page}: its scopes are those of the interface"
+        );
+    }
     rig.clock.advance(Duration::from_secs(86_400));
     assert_eq!(ask(Method::GET, "/api/v1/health").await, StatusCode::UNAUTHORIZED, "its day is over");
     rig.clock.set(morning());

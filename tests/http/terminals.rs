@@ -51,6 +51,50 @@ async fn a_terminal_is_taken_in_shown_and_let_go() {
     let unserved = rig.json(Method::POST, "/api/v1/terminals/1100-3039/clock", Some(&li), "{}").await;
     assert_eq!(unserved.code(), "no_terminals");
 
+    let archive = "/api/v1/terminals/1100-3039/archive";
+    let reason = r#"{"reason":"records differ"}"#;
+    assert_eq!(rig.json(Method::POST, archive, Some(&he), reason).await.code(), "not_allowed");
+    assert_eq!(rig.json(Method::POST, archive, Some(&li), reason).await.code(), "no_terminals");
+    assert_eq!(rig.json(Method::POST, archive, Some(&li), r#"{"reason":" "}"#).await.code(), "text_missing");
+    let page = "/terminals/1100-3039/archive";
+    let wrong = rig.form(page, Some(&li), &[("points", "1，2x"), ("reason", "差异")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("“2x”不是测量点号"), "{wrong:?}");
+
     let audited = rig.audited().await;
     assert_eq!((audited["terminal.adopt"], audited["terminal.forget"]), (2, 1), "{audited:?}");
+}
+
+/// One record more in a terminal's list, as the API writes it.
+fn record(terminal: &str, number: u16, meter: &str) -> String {
+    let after = serde_json::json!({
+        "point": 1, "address": meter, "port": 31, "baud": 2400, "protocol": 30, "tariffs": 4, "integer_digits": 6,
+        "decimal_digits": 2, "collector": "000000000000", "class": 5, "sub_class": 0,
+    });
+    let changes = [serde_json::json!({ "number": number, "before": null, "after": after })];
+    let change =
+        serde_json::json!({ "change": "set_terminal_archive", "terminal": terminal, "changes": changes });
+    serde_json::json!({ "reason": "records differ", "change": change }).to_string()
+}
+
+#[tokio::test]
+async fn records_of_a_terminal_that_cannot_be_are_refused_with_their_reasons() {
+    let rig = Rig::new().await;
+    let li = rig.signed_in("li", Role::Operator).await;
+    let propose = async |body: String| rig.json(Method::POST, "/api/v1/proposals", Some(&li), &body).await;
+    for (body, code) in [
+        (record("x", 1, "000000000001"), "terminal_address"),
+        (record("1100-3039", 2041, "000000000001"), "record_range"),
+        (record("1100-3039", 1, "1"), "record_range"),
+    ] {
+        let refused = propose(body).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+        let reasons: Vec<_> =
+            refused.json()["reasons"].as_array().unwrap().iter().map(|r| r["code"].clone()).collect();
+        assert_eq!(reasons, [code]);
+    }
+    // No meter of ours is behind it.
+    assert_eq!(propose(record("1100-3039", 1, "000000000001")).await.status, StatusCode::NOT_FOUND);
+    let unknown = record("1100-3039", 1, "000000000001").replace("\"port\"", "\"password\"");
+    assert!(propose(unknown).await.status.is_client_error());
 }

@@ -16,7 +16,7 @@ fn first() -> Day {
 
 const NIGHTS: i64 = 5;
 
-fn happens(meter: &mut MeterEntry, kind: EventName, day: Day, hour: i64, seconds: i64) {
+pub(crate) fn happens(meter: &mut MeterEntry, kind: EventName, day: Day, hour: i64, seconds: i64) {
     let from = Written(at(day.start()).plus(hour * 3600));
     meter.event.push(EventEntry { kind, from, to: None, seconds });
 }

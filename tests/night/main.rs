@@ -15,7 +15,9 @@ mod one_night;
 mod planted;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod relays;
 mod rig;
+mod settings;
 mod steps;
 mod truth;
 mod year;

@@ -178,7 +178,7 @@ fn example_map() -> ModbusEntry {
 
 const MAP: &str = include_str!("../../deploy/profiles/modbus-example.toml");
 
-fn acting(person: i64, role: Role) -> Acting {
+pub(crate) fn acting(person: i64, role: Role) -> Acting {
     Acting {
         person: Id::new(person),
         account: Id::new(person),

@@ -114,6 +114,7 @@ pub(crate) struct Behind {
 pub(crate) struct HeadEnd {
     pub(crate) collector: Collector,
     pub(crate) terminals: Terminals,
+    pub(crate) lines: Lines,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -203,7 +204,7 @@ impl Town {
         let terminals = Terminals::without_port(&self.config.terminals, clock.clone(), &tasks, &stop);
         let captures = Captures::start(CaptureSettings::of(&self.config.capture), clock.clone()).unwrap();
         let lines = lines.with_terminals(terminals.clone(), &self.config, &captures, 1, &tasks, &stop);
-        let collector = Collector::new(store, clock, lines, settings, &tasks, stop.clone());
+        let collector = Collector::new(store, clock, lines.clone(), settings, &tasks, stop.clone());
         for (number, terminal) in (1..).zip(&self.terminals) {
             terminals.adopt(terminal.address, TerminalSettings::default());
             let (dials, terminals, stop) = (Arc::clone(&terminal.dials), terminals.clone(), stop.clone());
@@ -216,7 +217,7 @@ impl Town {
         }
         let reports = terminals.reports().unwrap();
         tasks.spawn(keep_reports(collector.clone(), reports, stop.clone()));
-        HeadEnd { collector, terminals, tasks, stop }
+        HeadEnd { collector, terminals, lines, tasks, stop }
     }
 
     /// Waits for the night of a day and runs it.
@@ -309,7 +310,7 @@ impl HeadEnd {
     /// Ends it. Whatever the collector was doing must have been dropped before.
     pub(crate) async fn close(self) {
         self.stop.cancel();
-        drop((self.collector, self.terminals));
+        drop((self.collector, self.terminals, self.lines));
         self.tasks.close();
         self.tasks.wait().await;
     }

@@ -3,9 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chaobiao::domain::{Day, Item, Moment, ReadAnswer, ReadGroup, ReadState, ReadValue, RunState};
+use chaobiao::domain::access::Regions;
+use chaobiao::domain::{AlarmKind, Day, Item, Moment, ReadAnswer, ReadGroup, ReadState, ReadValue, RunState};
+use chaobiao::store::alarm::AlarmFilter;
 use dlt645::address::MeterAddress;
 use dlt645::explain::{self, Piece};
+use dlt645::password::{DigitOrder, Level, OperatorCode, Password};
+use dlt645::relay::{Command, Deadline, Order};
+use dlt645::request::Request;
 use simulator::fault::{Kind, Plan as Faults};
 use simulator::seed::Seed;
 use simulator::world::file::EditionName;
@@ -235,3 +240,47 @@ async fn i03_a_meter_that_fell_silent_is_not_answered_for_by_what_was_known() {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn t03_a_status_that_somebody_asks_for_tells_of_a_relay_that_moved_without_an_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(1, 1, 9600, 403, false);
+    set_clocks(&mut world);
+    let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nrepair_days = 0");
+    let town = Town::new(TownPlan::new(world, config, today(), file(&folder))).await;
+    let head_end = town.head_end();
+    assert_eq!(town.night(&head_end, today()).await.run.state, RunState::Done);
+    town.clock.sleep_until(today().start().plus(Duration::from_secs(15 * 3600))).await;
+    let desk = Desk::new(&town, &head_end);
+    let meter = addresses(&town)[0];
+    let told = async || {
+        let filter =
+            AlarmFilter { is_open: true, kind: Some(AlarmKind::RelayMoved), ..AlarmFilter::default() };
+        town.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap()
+    };
+    desk.read(&[meter], &[ReadGroup::Status]).await;
+    assert_eq!(told().await.len(), 0, "it stands as the night has found it");
+    // Somebody else knows the password and cuts it.
+    let now = town.clock.now();
+    let deadline = Deadline::at(now.plus(Duration::from_secs(3600)).civil().unwrap()).unwrap();
+    let password = Password::new(Level::CONTROL, "000000", DigitOrder::LowFirst).unwrap();
+    let (command, operator) = (Command::Trip, OperatorCode::default());
+    let order = Request::relay(Order { meter, command, deadline, password, operator });
+    let mut room = Vec::new();
+    let reply = town.shared(meter).lock().unwrap().meter.answer(at(now), &order.frame(&mut room)).unwrap();
+    assert_eq!(reply.frame[8], 0x9C, "it obeys");
+    tokio::time::sleep(Duration::from_secs(1800)).await;
+    for times in 1..=2 {
+        desk.read(&[meter], &[ReadGroup::Status]).await;
+        let told = told().await;
+        assert_eq!(told.iter().map(|alarm| alarm.count).collect::<Vec<_>>(), [times], "{told:?}");
+        assert!(
+            told[0].subject.contains(&meter.to_string()) && told[0].detail.contains("is open"),
+            "{told:?}"
+        );
+    }
+    desk.read(&[meter], &[ReadGroup::Registers]).await;
+    assert_eq!(told().await[0].count, 2, "nothing else compares it");
+    head_end_closes(desk, head_end).await;
+    town.close().await;
+}

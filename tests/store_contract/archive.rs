@@ -180,6 +180,28 @@ async fn a_file_neither_exchanges_meters_nor_changes_transformers_nor_ends_prote
     .await;
 }
 
+/// A multiplier that a file names later would otherwise be lost, and the point billed without it.
+#[tokio::test]
+async fn f16_transformers_named_later_for_a_meter_without_recorded_ones_are_refused() {
+    on_both(async |fresh| {
+        let bare = ArchiveEntry { transformers: None, ..entry(1) };
+        save(fresh, std::slice::from_ref(&bare)).await.unwrap();
+        let behind = |number, ct: &str| {
+            let transformers = Transformers { ct: ct.parse().unwrap(), ..Transformers::NONE };
+            ArchiveEntry { transformers: Some(transformers), ..entry(number) }
+        };
+        let recorded = ArchiveProblem::OtherTransformers { ct: "1".to_owned(), vt: "1".to_owned() };
+        assert_eq!(problems(fresh, &[behind(1, "200/5")]).await, [(0, recorded)]);
+        for same in [behind(1, "1"), behind(1, "5/5"), bare] {
+            assert_eq!(save(fresh, &[same]).await.unwrap().same, 1);
+        }
+        let both = [entry(1), behind(2, "200/5")];
+        assert_eq!(save(fresh, &both).await.unwrap().added, 1, "a meter that is new may name them");
+        assert_eq!(fresh.store.archive_entries().await.unwrap()[1], both[1]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn f16_an_exchange_ends_one_stretch_and_begins_another() {
     on_both(async |fresh| {
@@ -395,6 +417,58 @@ async fn fifty_thousand_meters_are_taken_over_at_once() {
         let begin = tokio::time::Instant::now();
         assert_eq!(fresh.store.archive_entries().await.unwrap(), entries);
         println!("{:?}: read back: {:?}", fresh.store.dialect(), begin.elapsed());
+    })
+    .await;
+}
+
+/// Who is protected by the class of the customer alone loses that by no file; with a protection of its own the class may change.
+#[tokio::test]
+async fn f54_a_file_takes_no_class_away_that_protects() {
+    on_both(async |fresh| {
+        let of = |number: u32, customer: u32, class: Option<CustomerClass>| {
+            let mut entry = entry(number);
+            entry.is_unprotected = false;
+            entry.customer.number = format!("C{customer}");
+            entry.customer.name = format!("客户{customer}");
+            entry.point.customer.clone_from(&entry.customer.number);
+            entry.customer.class = class;
+            entry
+        };
+        let important = Some(CustomerClass::Important);
+        save(fresh, &[of(1, 1, important), of(2, 1, important), of(3, 3, Some(CustomerClass::Residential))])
+            .await
+            .unwrap();
+        let lost = [(0, ArchiveProblem::Protected)];
+        assert_eq!(
+            problems(fresh, &[of(1, 1, Some(CustomerClass::Residential))]).await,
+            lost,
+            "another class"
+        );
+        assert_eq!(problems(fresh, &[of(1, 3, None)]).await, lost, "another customer, who is not important");
+        assert_eq!(
+            problems(fresh, &[of(1, 4, Some(CustomerClass::Residential))]).await,
+            lost,
+            "a new customer"
+        );
+        // Nothing is said of the class; and an important customer follows another.
+        save(fresh, &[of(1, 1, None), of(5, 5, important)]).await.unwrap();
+        save(fresh, &[of(5, 6, important)]).await.unwrap();
+        let entered = |point: i64| {
+            format!(
+                "INSERT INTO supply_protection (id, point_id, kind, reason, entered_at, entered_by) \
+                 VALUES ({point}, {point}, 1, '', 0, '')"
+            )
+        };
+        fresh.run(&entered(1)).await.unwrap();
+        save(fresh, &[of(1, 3, None)]).await.unwrap();
+        let residential = of(2, 1, Some(CustomerClass::Residential));
+        assert_eq!(
+            problems(fresh, std::slice::from_ref(&residential)).await,
+            lost,
+            "only the other point has one of its own"
+        );
+        fresh.run(&entered(2)).await.unwrap();
+        save(fresh, &[residential]).await.unwrap();
     })
     .await;
 }

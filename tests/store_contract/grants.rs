@@ -1,7 +1,7 @@
 //! The service account of PostgreSQL: it owns nothing, and changes nothing of what was kept for good. (T28)
 
 use chaobiao::domain::AuditEntry;
-use chaobiao::store::{Address, Migrations, Store};
+use chaobiao::store::{Address, Migrations, Store, StoreError};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::midnight;
@@ -38,6 +38,14 @@ async fn t28_the_service_account_adds_and_neither_changes_nor_deletes() {
     store.make_partitions(std::iter::once("2027-05-01".parse().unwrap())).await.unwrap();
     store.verify_audit(&[]).await.unwrap().unwrap();
     store.close().await;
+    // As `serve` opens it: there is nothing to be changed, and what there is may not be.
+    Store::open(&Address::Postgres(service.clone()), Migrations::Run).await.unwrap().close().await;
+    let empty = cluster.new_database().await;
+    let mut other = PgConnection::connect(&empty).await.unwrap();
+    run(&mut other, "REVOKE CREATE ON SCHEMA public FROM PUBLIC").await.unwrap();
+    let refused =
+        Store::open(&Address::Postgres(empty.replace("amr@", "chaobiao_service@")), Migrations::Run).await;
+    assert!(matches!(refused, Err(StoreError::OlderSchema { found: 0, .. })), "{:?}", refused.err());
 
     let mut serving = PgConnection::connect(&service).await.unwrap();
     let owned = "SELECT count(*) FROM pg_class WHERE pg_get_userbyid(relowner) = current_user";

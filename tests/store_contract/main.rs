@@ -13,6 +13,7 @@ mod audit;
 mod billing;
 mod clock;
 mod counts;
+mod damage;
 #[path = "../support/disk.rs"]
 mod disk;
 mod grants;

@@ -104,7 +104,7 @@ async fn futures_of(
 }
 
 #[tokio::test]
-async fn retention_lets_old_days_go_and_only_those() {
+async fn t34_retention_lets_old_days_go_and_only_those() {
     on_both(async |fresh| {
         let mut old = frozen(fresh, 1, 100, Quality::Good);
         old.registers[0].as_of = midnight("2026-09-15");

@@ -7,7 +7,7 @@ use chaobiao::domain::{ClockOffset, Id, Moment};
 use chaobiao::store::archive::Saving;
 use chaobiao::store::terminal::{
     Adoption, ArchiveCompared, Difference, DifferenceKind, EventsRead, TerminalEvent, TerminalNotes,
-    VerifiedPoint,
+    Verified, VerifiedPoint,
 };
 use chaobiao::store::{Batch, Notes};
 use gdw1376::address::TerminalAddress;
@@ -138,7 +138,18 @@ async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
         assert_eq!(seen.clock.map(|clock| clock.at), Some(at(200)));
         let since = store.terminal_clocks(of, at(150)).await.unwrap();
         assert_eq!(since.iter().map(|clock| clock.at).collect::<Vec<_>>(), [at(100), at(200)]);
-        assert_eq!(store.verified_points(of).await.unwrap(), [(first, (1, at(60)))].into());
+        let verified = Verified { point: 1, at: at(60), since: at(60) };
+        assert_eq!(store.verified_points(of).await.unwrap(), [(first, verified)].into());
+        // Once more, and then at another point.
+        for (told, since) in [
+            (VerifiedPoint { at: at(90), ..sure }, at(60)),
+            (VerifiedPoint { at: at(95), point: 3, ..sure }, at(95)),
+        ] {
+            keep(fresh, TerminalNotes { verified: vec![told], ..TerminalNotes::default() }).await;
+            let expected = Verified { point: told.point, at: told.at, since };
+            assert_eq!(store.verified_points(of).await.unwrap()[&first], expected);
+        }
+        keep(fresh, TerminalNotes { verified: vec![sure], ..TerminalNotes::default() }).await;
 
         // A meter that is moved to another point is not sure any more there.
         let moved = VerifiedPoint { meter: second, point: 7, ..sure };

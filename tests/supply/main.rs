@@ -6,6 +6,7 @@
     reason = "a step that fails must end its test"
 )]
 
+mod doubts;
 mod kills;
 mod orders;
 mod process;
@@ -14,4 +15,5 @@ mod races;
 mod ready;
 #[expect(dead_code, reason = "tests of a database that goes away begin a street on a server, in real time")]
 mod rig;
+mod rotation;
 mod world;

@@ -1,6 +1,7 @@
 //! A street: homes that can be cut on one line, a store with their password, and a head-end that may be killed and begun
 //! again, in paused time.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,11 +19,11 @@ use chaobiao::domain::{
 use chaobiao::link::Dialler;
 use chaobiao::store::archive::Saving;
 use chaobiao::store::supply::OrderView;
-use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store};
+use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store, Vault};
 use chaobiao::supply::field::{FieldParts, Fields};
 use chaobiao::supply::{Supply, SupplyParts, SupplySettings};
 use dlt645::address::MeterAddress;
-use dlt645::frame::Frame;
+use dlt645::frame::{Frame, MAX_DATA, WireFrame};
 use dlt645::password::{DigitOrder, Level, Password};
 use simulator::bus::Bus;
 use simulator::bus::moment::Moment as BusMoment;
@@ -45,7 +46,7 @@ use tokio_util::task::TaskTracker;
 use crate::ready::{Home, homes, make_people, make_ready, protect};
 
 /// The password of the meters on their level of control.
-const PASSWORD: &str = "739154";
+pub(crate) const PASSWORD: &str = "739154";
 
 /// A meter that counts the orders it heard, and may keep its answers to them to itself.
 pub(crate) struct Heard {
@@ -58,6 +59,46 @@ pub(crate) struct Heard {
     pub(crate) is_dead: bool,
     /// It hears no order: the line loses it.
     pub(crate) is_deaf: bool,
+    /// What becomes of the next frames that write a password.
+    pub(crate) fates: VecDeque<Fate>,
+    /// How many of them it was sent, and how many orders and writes of passwords it refused as not authorised.
+    pub(crate) written: usize,
+    pub(crate) unauthorised: usize,
+    /// It hears orders, and what it says of itself is lost.
+    pub(crate) is_unread: bool,
+    /// A terminal on the way keeps orders for later.
+    pub(crate) is_slow: bool,
+    /// What is kept for later.
+    kept: Vec<Vec<u8>>,
+}
+
+/// What becomes of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Answered,
+    AnswerLost,
+    FrameLost,
+}
+
+impl Heard {
+    fn hear_password(&mut self, now: BusMoment, request: &Frame<'_>) -> Option<Reply> {
+        if self.meter.lock().unwrap().meter.address().as_meter() != request.address.as_meter() {
+            return None;
+        }
+        self.written += 1;
+        let fate = self.fates.pop_front().unwrap_or(Fate::Answered);
+        if fate == Fate::FrameLost {
+            return None;
+        }
+        let reply = self.meter.hear(now, request);
+        self.unauthorised += usize::from(reply.as_ref().is_some_and(is_refusal));
+        reply.filter(|_| fate == Fate::Answered)
+    }
+}
+
+fn is_refusal(reply: &Reply) -> bool {
+    let start = reply.bytes.iter().position(|byte| *byte == 0x68).unwrap();
+    reply.bytes[start + 8] & 0x40 != 0
 }
 
 impl Station for Heard {
@@ -65,10 +106,17 @@ impl Station for Heard {
         if self.is_dead {
             return None;
         }
+        if request.control.0 == 0x18 {
+            return self.hear_password(now, request);
+        }
         if request.control.0 != 0x1C {
-            return self.meter.hear(now, request);
+            return self.meter.hear(now, request).filter(|_| !self.is_unread);
         }
         if self.is_deaf {
+            return None;
+        }
+        if self.is_slow {
+            self.kept.push(request.to_bytes().unwrap());
             return None;
         }
         let reply = self.meter.hear(now, request);
@@ -76,6 +124,7 @@ impl Station for Heard {
         if reply.is_some() {
             self.orders.extend(request.data.get(8));
         }
+        self.unauthorised += usize::from(reply.as_ref().is_some_and(is_refusal));
         reply.filter(|_| !self.is_mute)
     }
 
@@ -189,7 +238,7 @@ impl Street {
         protect(&store, all[count], start).await;
         let key = KeyFile::make(&folder.path().join("key")).unwrap();
         let config = config(folder.path(), 7001);
-        keep_password(&store, &key, &all[..=count], start).await;
+        keep_password(&store, &key, &all[..=count], PASSWORD, start).await;
         if pace == Pace::Paused {
             tokio::time::pause();
         }
@@ -297,6 +346,26 @@ impl Street {
         self.houses[place].meter.lock().unwrap().meter.truth_mut().clock_mut().jump(at, seconds);
     }
 
+    /// The time of the world.
+    pub(crate) fn at(&self) -> At {
+        self.bus.now().world(At::from_civil(self.start.civil().unwrap()))
+    }
+
+    /// What opens the passwords that are kept.
+    pub(crate) async fn vault(&self) -> Vault {
+        self.store.open_vault(&self.key, self.clock.now()).await.unwrap()
+    }
+
+    /// Keeps passwords of meters.
+    pub(crate) async fn keep(&self, homes: &[Home], digits: &str) {
+        keep_password(&self.store, &self.key, homes, digits, self.clock.now()).await;
+    }
+
+    /// The profiles of the head-end.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub(crate) fn relay(&self, place: usize, kind: RelayKind) {
         self.houses[place].meter.lock().unwrap().meter.relay_mut().set_kind(kind);
     }
@@ -308,6 +377,19 @@ impl Street {
 
     pub(crate) fn with<T>(&self, place: usize, act: impl FnOnce(&mut Heard) -> T) -> T {
         act(&mut self.houses[place].heard.lock().unwrap())
+    }
+
+    /// Orders that a terminal kept for later reach the meter of a home.
+    pub(crate) fn deliver(&self, place: usize) {
+        let now = self.bus.now();
+        self.with(place, |heard| {
+            heard.is_slow = false;
+            for bytes in std::mem::take(&mut heard.kept) {
+                let mut plain = [0; MAX_DATA];
+                let frame = WireFrame::parse(&bytes).unwrap().frame(&mut plain);
+                assert!(heard.hear(now, &frame).is_some(), "the meter takes no order of another");
+            }
+        });
     }
 
     pub(crate) async fn close(self) {
@@ -398,7 +480,7 @@ async fn wire(
                     continue;
                 }
                 let start = bytes.iter().position(|byte| *byte == 0x68).unwrap_or(0);
-                let is_order = bytes.get(start + 8) == Some(&0x1C);
+                let is_order = matches!(bytes.get(start + 8), Some(0x18 | 0x1C));
                 let is_cut = is_order && cutter.is_set.load(Ordering::SeqCst);
                 if is_cut {
                     bytes = &bytes[..cutter.after.load(Ordering::SeqCst).min(count)];
@@ -432,18 +514,24 @@ fn house(home: Home, meter: &Shared) -> House {
         is_mute: false,
         is_dead: false,
         is_deaf: false,
+        fates: VecDeque::new(),
+        written: 0,
+        unauthorised: 0,
+        is_unread: false,
+        is_slow: false,
+        kept: Vec::new(),
     };
     House { home, meter, heard: Arc::new(Mutex::new(heard)) }
 }
 
-async fn keep_password(store: &Store, key: &KeyFile, homes: &[Home], now: Moment) {
+async fn keep_password(store: &Store, key: &KeyFile, homes: &[Home], digits: &str, now: Moment) {
     let vault = store.open_vault(key, now).await.unwrap();
     let secrets: Vec<_> = homes
         .iter()
         .map(|home| NewSecret {
             scope: SecretScope::Meter(home.meter),
             level: Level::CONTROL,
-            digits: SecretDigits::new(PASSWORD.as_bytes()).unwrap(),
+            digits: SecretDigits::new(digits.as_bytes()).unwrap(),
         })
         .collect();
     let entry = AuditEntry::of_system(now, "secret.replace", "passwords");

@@ -12,6 +12,7 @@ use gdw1376::seq::Seq;
 
 use super::encode::Unit;
 use super::fault::Kind;
+use super::habits::Sets;
 use super::request::{self, Asked};
 use super::{Concentrator, LinkId};
 use crate::bus::moment::Moment;
@@ -98,7 +99,12 @@ impl Concentrator {
         let points: Vec<u16> = self.archive.points().collect();
         let questions = request::cut(message.afn, message.units, &points);
         let is_cut_short = questions.is_cut_short;
-        let said = self.answer(&heading, &questions.asked, is_cut_short);
+        let is_signed = message.auxiliary.password.is_none_or(|password| *password == self.habits.password);
+        let said = match heading.afn {
+            Afn::SET_PARAMETERS if self.habits.sets == Sets::Deaf => Said::Later,
+            Afn::SET_PARAMETERS if !is_signed => Said::Denied,
+            _ => self.answer(&heading, &questions.asked, is_cut_short),
+        };
         self.say(&heading, said);
         self.report_now();
     }
@@ -158,6 +164,9 @@ impl Concentrator {
         }
         let air = self.settings.air;
         let mut due = self.now.plus(self.thinks(heading.request)).plus(air.round_trip);
+        if heading.afn == Afn::SET_PARAMETERS && self.habits.sets == Sets::Late {
+            due = due.plus(Duration::from_secs(120));
+        }
         if strikes(Kind::Late, self) {
             let seconds = self.faults.number(Kind::Late, heading.request, 60, 300);
             due = due.plus(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()));

@@ -49,6 +49,22 @@ impl Front {
     }
 }
 
+/// What a terminal does with records of its archive that are set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sets {
+    /// It keeps them.
+    #[default]
+    Keeps,
+    /// It confirms them and keeps nothing.
+    Forgets,
+    /// It refuses them.
+    Refuses,
+    /// It keeps them, and says so two minutes later.
+    Late,
+    /// It neither keeps them nor answers.
+    Deaf,
+}
+
 /// How a terminal differs from the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
@@ -84,6 +100,10 @@ pub struct Habits {
     pub begins_with_heartbeat: bool,
     /// The number of the port of the power line: 31, with some 1.
     pub plc_port: u8,
+    /// What it does with records of its archive that are set.
+    pub sets: Sets,
+    /// What it wants to see as PW of what changes it.
+    pub password: [u8; 16],
 }
 
 impl Default for Habits {
@@ -105,6 +125,8 @@ impl Default for Habits {
             leaves_connections_open: false,
             begins_with_heartbeat: false,
             plc_port: PLC_PORT,
+            sets: Sets::Keeps,
+            password: [0; 16],
         }
     }
 }
@@ -136,6 +158,8 @@ impl Habits {
             leaves_connections_open: one_in("open", 4),
             begins_with_heartbeat: one_in("begin", 10),
             plc_port: if one_in("port", 6) { 1 } else { PLC_PORT },
+            sets: Sets::Keeps,
+            password: [0; 16],
         }
     }
 }

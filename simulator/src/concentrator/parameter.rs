@@ -8,6 +8,7 @@ use super::Concentrator;
 use super::answer::Said;
 use super::archive::{ERR_OTHER, Record};
 use super::encode::Unit;
+use super::habits::Sets;
 use super::request::Asked;
 use super::settings::Settings;
 
@@ -103,6 +104,11 @@ impl Concentrator {
 
     /// F10: record by record; what was right stays, and the first wrong one is told.
     fn set_records(&mut self, data: &[u8]) -> Result<(), u8> {
+        match self.habits.sets {
+            Sets::Keeps | Sets::Late => {}
+            Sets::Forgets | Sets::Deaf => return Ok(()),
+            Sets::Refuses => return Err(ERR_OTHER),
+        }
         let records = data.get(2..).unwrap_or_default().chunks_exact(Record::WIDTH);
         let mut result = Ok(());
         let at = self.at();

@@ -84,6 +84,10 @@ impl Meter {
         let [_, 0x0C, 0x00, 0x04, _old @ .., l, a, b, c] = data else { return Err(ERR_OTHER) };
         let old = data.get(4..8).and_then(|old| <[u8; 4]>::try_from(old).ok()).ok_or(ERR_OTHER)?;
         let level = data.first().and_then(|nn| nn.checked_sub(1)).ok_or(ERR_OTHER)?;
+        // Under a utility's keys plain passwords are not taken. [645-2007 5]
+        if self.chip().is_some() {
+            return Err(ERR_PASSWORD);
+        }
         if data.len() != 12 || !self.passwords.check(now, old, level.min(*l)) {
             return Err(ERR_PASSWORD);
         }

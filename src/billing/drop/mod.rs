@@ -1,9 +1,12 @@
 //! A receiver by files: a CSV file for each batch, in a directory.
 //!
-//! A file is written under another name, made durable, and then given its own, so that none is ever seen by half. Its name
-//! is that of the batch in which its values were first offered; what is offered again is looked for there first, so that a
-//! batch that was cut off between its file and its mark leaves one file, and not two.
+//! A file is written under another name, made durable, and then given its own, so that none is ever seen by half. The other
+//! name is that of the lease: two instances never write into one file, and the second of them finds the name given. Its own
+//! name is that of the batch in which its values were first offered; what is offered again is looked for there first, and in
+//! the directories right below, where files that were taken over may be by then. So a batch that was cut off between its file
+//! and its mark leaves one file, and not two.
 
+mod name;
 mod table;
 
 use std::collections::{BTreeMap, HashMap};
@@ -65,16 +68,21 @@ impl CsvSink {
     }
 
     fn files(&self) -> Result<Vec<PathBuf>, SinkError> {
-        let (mut files, mut under) = (Vec::new(), Vec::new());
-        for path in self.listed(&self.directory)? {
-            if path.is_dir() { under.push(path) } else { files.push(path) }
-        }
-        for directory in under {
-            files.extend(self.listed(&directory)?);
+        let mut files = Vec::new();
+        for folder in self.folders()? {
+            files.extend(self.listed(&folder)?);
         }
         files.retain(|path| is_ours(path));
         files.sort();
         Ok(files)
+    }
+
+    /// The directory, and those right under it.
+    fn folders(&self) -> Result<Vec<PathBuf>, SinkError> {
+        let mut folders = vec![self.directory.clone()];
+        let under = self.listed(&self.directory)?.into_iter().filter(|path| !is_ours(path) && path.is_dir());
+        folders.extend(under);
+        Ok(folders)
     }
 
     fn listed(&self, directory: &Path) -> Result<Vec<PathBuf>, SinkError> {
@@ -92,14 +100,8 @@ impl CsvSink {
 
     /// Takes what was first offered in one batch.
     fn take(&self, batch: i64, records: &[&OutboxRecord]) -> Result<Vec<KeyReceipt>, SinkError> {
-        let mut held: HashMap<String, StringRecord> = HashMap::new();
-        let mut part = 1;
-        while self.file(batch, part).exists() {
-            for line in self.lines(&self.file(batch, part))? {
-                held.insert(line.get(0).unwrap_or_default().to_owned(), line);
-            }
-            part += 1;
-        }
+        let is_again = records.iter().any(|record| record.tries > 1);
+        let (held, part) = if is_again { self.held(batch)? } else { (HashMap::new(), 1) };
         let (mut receipts, mut fresh) = (Vec::new(), Vec::new());
         for record in records {
             let line = table::line(record);
@@ -119,21 +121,54 @@ impl CsvSink {
             // It may have been cut off before its name was durable.
             self.keep_names()?;
         } else {
-            self.write(&self.file(batch, part), &fresh)?;
+            let lease = records.first().map_or(0, |record| record.lease);
+            self.write(&name_of(batch, part), lease, &fresh)?;
+        }
+        if is_again {
+            self.clear(batch)?;
         }
         Ok(receipts)
     }
 
-    fn write(&self, file: &Path, lines: &[StringRecord]) -> Result<(), SinkError> {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let unfinished = self.directory.join(format!(".{name}.part"));
+    /// What the files of a batch hold, by key, and which part would be the next. They may have been moved since.
+    fn held(&self, batch: i64) -> Result<(HashMap<String, StringRecord>, u32), SinkError> {
+        let (folders, mut held, mut part) = (self.folders()?, HashMap::new(), 1);
+        loop {
+            let name = name_of(batch, part);
+            let Some(file) = folders.iter().map(|folder| folder.join(&name)).find(|file| file.exists())
+            else {
+                return Ok((held, part));
+            };
+            for line in self.lines(&file)? {
+                held.insert(line.get(0).unwrap_or_default().to_owned(), line);
+            }
+            part += 1;
+        }
+    }
+
+    /// Takes away what was left unfinished of a batch. Whoever is still writing one of them finds its lease run out.
+    fn clear(&self, batch: i64) -> Result<(), SinkError> {
+        let begin = format!(".{BEGIN}{batch:020}-");
+        for path in self.listed(&self.directory)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(&begin) && name.ends_with(UNFINISHED) {
+                // What stays is in nobody's way.
+                let _ = fs::remove_file(&path);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, name: &str, lease: i64, lines: &[StringRecord]) -> Result<(), SinkError> {
+        let file = self.directory.join(name);
+        let unfinished = self.directory.join(format!(".{name}.{lease}{UNFINISHED}"));
         let failed = |source| failed(&unfinished, source);
         let bytes = table::bytes(lines).map_err(|error| failed(io::Error::other(error)))?;
         let mut made = File::create(&unfinished).map_err(failed)?;
         made.write_all(&bytes).map_err(failed)?;
         made.sync_all().map_err(failed)?;
         failpoint::pass_blocking(Side::Before, "giving a billing file its name").map_err(failed)?;
-        fs::rename(&unfinished, file).map_err(failed)?;
+        name::give(&unfinished, &file).map_err(failed)?;
         failpoint::pass_blocking(Side::After, "giving a billing file its name").map_err(failed)?;
         self.keep_names()
     }
@@ -142,11 +177,6 @@ impl CsvSink {
     fn keep_names(&self) -> Result<(), SinkError> {
         let kept = File::open(&self.directory).and_then(|directory| directory.sync_all());
         kept.map_err(|source| failed(&self.directory, source))
-    }
-
-    /// Names of batches rise with time.
-    fn file(&self, batch: i64, part: u32) -> PathBuf {
-        self.directory.join(format!("{BEGIN}{batch:020}-{part}{END}"))
     }
 }
 
@@ -173,6 +203,11 @@ impl BillingSink for CsvSink {
     }
 }
 
+/// Names of batches rise with time.
+fn name_of(batch: i64, part: u32) -> String {
+    format!("{BEGIN}{batch:020}-{part}{END}")
+}
+
 fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with(BEGIN) && name.ends_with(END)
@@ -189,3 +224,4 @@ fn failed(place: &Path, source: io::Error) -> SinkError {
 
 const BEGIN: &str = "chaobiao-";
 const END: &str = ".csv";
+const UNFINISHED: &str = ".part";

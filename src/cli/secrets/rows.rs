@@ -4,7 +4,11 @@ use std::fmt;
 
 use dlt645::address::MeterAddress;
 use dlt645::password::Level;
+use gdw1376::address::TerminalAddress;
+use gdw1376::auxiliary::Password;
+use zeroize::Zeroizing;
 
+use crate::domain::read_hex;
 use crate::store::SecretDigits;
 
 /// Whose password a row has.
@@ -16,6 +20,17 @@ pub(super) enum Owner {
     Line(String),
     /// That of a profile.
     Profile(String),
+    /// The message authentication code of a terminal.
+    Terminal(TerminalAddress),
+}
+
+/// What a row keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A password of meters, of a level.
+    OfMeters(Level, SecretDigits),
+    /// The message authentication code of a terminal, which has no level.
+    OfTerminal(Password),
 }
 
 /// One row.
@@ -23,8 +38,7 @@ pub(super) enum Owner {
 pub(super) struct Row {
     pub(super) line: usize,
     pub(super) owner: Owner,
-    pub(super) level: Level,
-    pub(super) digits: SecretDigits,
+    pub(super) kept: Kept,
 }
 
 /// A row that is none.
@@ -52,6 +66,10 @@ pub(super) enum Wrong {
     Level,
     /// The third is no password.
     Password,
+    /// A terminal has no level.
+    NoLevel,
+    /// The third is no message authentication code.
+    Code,
     /// The same owner and level stand in an earlier row.
     Again,
 }
@@ -63,12 +81,18 @@ impl fmt::Display for Fault {
             Wrong::Empty => ("there is no row", "没有数据行"),
             Wrong::Columns => ("there must be three columns", "应为三列"),
             Wrong::Owner => (
-                "address: twelve digits, `line NAME` or `profile NAME`",
-                "地址应为 12 位数字、line 名称 或 profile 名称",
+                "address: twelve digits, `line NAME`, `profile NAME` or `terminal 1100-3039`",
+                "地址应为 12 位数字、line 名称、profile 名称 或 terminal 终端地址",
             ),
-            Wrong::Nobody => ("there is no such meter, line or profile", "没有此电能表、线路或表型"),
+            Wrong::Nobody => {
+                ("there is no such meter, line, profile or terminal", "没有此电能表、线路、表型或终端")
+            }
             Wrong::Level => ("level: 0 to 9", "密级应为 0 至 9"),
             Wrong::Password => ("password: six digits", "密码应为 6 位数字"),
+            Wrong::NoLevel => ("a terminal has no level: leave it empty", "终端没有密级，应留空"),
+            Wrong::Code => {
+                ("password of a terminal: 32 hexadecimal digits", "终端消息认证码应为 32 位十六进制数")
+            }
             Wrong::Again => ("the same address and level stand further up", "与前面的行重复"),
         };
         write!(f, "line {}: {en}  第 {} 行：{zh}", self.line, self.line)
@@ -88,7 +112,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Row>, Vec<Fault>> {
     let mut seen = std::collections::HashSet::new();
     for (line, text) in lines.filter(|(_, text)| !text.is_empty()) {
         match row(line, text) {
-            Ok(row) if seen.insert((owner_key(&row.owner), row.level)) => rows.push(row),
+            Ok(row) if seen.insert((owner_key(&row.owner), row.level())) => rows.push(row),
             Ok(_) => faults.push(Fault { line, what: Wrong::Again }),
             Err(what) => faults.push(Fault { line, what }),
         }
@@ -106,6 +130,15 @@ fn row(line: usize, text: &[u8]) -> Result<Row, Wrong> {
     else {
         return Err(Wrong::Columns);
     };
+    let owner = owner_of(owner).ok_or(Wrong::Owner)?;
+    if matches!(owner, Owner::Terminal(_)) {
+        if !level.is_empty() {
+            return Err(Wrong::NoLevel);
+        }
+        let code = std::str::from_utf8(password).ok().and_then(read_hex).map(Zeroizing::new);
+        let code = code.and_then(|code| code.as_slice().try_into().ok()).ok_or(Wrong::Code)?;
+        return Ok(Row { line, owner, kept: Kept::OfTerminal(Password(code)) });
+    }
     let level = match level {
         [digit] | [b'0', digit] if digit.is_ascii_digit() => {
             Level::new(digit - b'0').map_err(|_| Wrong::Level)?
@@ -113,7 +146,7 @@ fn row(line: usize, text: &[u8]) -> Result<Row, Wrong> {
         _ => return Err(Wrong::Level),
     };
     let digits = SecretDigits::new(password).map_err(|_| Wrong::Password)?;
-    Ok(Row { line, owner: owner_of(owner).ok_or(Wrong::Owner)?, level, digits })
+    Ok(Row { line, owner, kept: Kept::OfMeters(level, digits) })
 }
 
 fn owner_of(text: &[u8]) -> Option<Owner> {
@@ -128,7 +161,21 @@ fn owner_of(text: &[u8]) -> Option<Owner> {
     if let Some(profile) = named("profile") {
         return Some(Owner::Profile(profile));
     }
+    if let Some(terminal) = named("terminal") {
+        let address = terminal.parse().ok().filter(|address| *address != TerminalAddress::ANY);
+        return address.map(Owner::Terminal);
+    }
     text.parse().ok().map(Owner::Meter)
+}
+
+impl Row {
+    /// Of which level, where there is one.
+    fn level(&self) -> Option<Level> {
+        match &self.kept {
+            Kept::OfMeters(level, _) => Some(*level),
+            Kept::OfTerminal(_) => None,
+        }
+    }
 }
 
 fn owner_key(owner: &Owner) -> String {
@@ -149,7 +196,7 @@ mod tests {
                     line 一号线,2,862043\nprofile 645-2007-single-phase, 4 ,123456\n\n";
         let rows = read_text(text).unwrap();
         let owners: Vec<_> =
-            rows.iter().map(|row| (row.line, row.owner.clone(), row.level.number())).collect();
+            rows.iter().map(|row| (row.line, row.owner.clone(), row.level().unwrap().number())).collect();
         assert_eq!(
             owners,
             [
@@ -159,6 +206,24 @@ mod tests {
             ]
         );
         assert!(read_text("地址,密级,密码\n1,2,000000").is_ok());
+    }
+
+    #[test]
+    fn t24_a_terminal_has_a_code_of_sixteen_bytes_and_no_level() {
+        let code = "00112233445566778899aabbccddeeff";
+        let rows = read_text(&format!("address,level,password\nterminal 1100-3039,,{code}\n")).unwrap();
+        assert_eq!(rows[0].owner, Owner::Terminal("1100-3039".parse().unwrap()));
+        let mut bytes = [0; 16];
+        (0..16).zip(&mut bytes).for_each(|(n, byte)| *byte = n * 0x11);
+        assert_eq!(rows[0].kept, Kept::OfTerminal(Password(bytes)));
+        assert!(!format!("{:?}", rows[0]).contains("17, 34"), "{:?}", rows[0]);
+        let wrong = format!(
+            "address,level,password\nterminal 1100-3039,2,{code}\nterminal 1100-3039,,739154\nterminal x,,{code}\n"
+        );
+        assert_eq!(
+            read_text(&wrong).unwrap_err(),
+            [(2, Wrong::NoLevel), (3, Wrong::Code), (4, Wrong::Owner)]
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::domain::{
     RegisterKey,
 };
 use crate::plan::CurveGap;
-use crate::store::Store;
+use crate::store::{StatusWords, Store};
 
 /// A meter that is asked for the groups of a job.
 #[derive(Debug)]
@@ -140,7 +140,25 @@ impl Visit<'_> {
         let rule = lengths(id);
         let heard = if is_read_twice { self.twice(id, &rule).await? } else { self.once(id, &rule).await? };
         let values = named(&heard)?;
+        if is_read_twice && heard.is_surely_new {
+            self.tell_of_relay(&heard).await;
+        }
         Ok(came(&self.asker, group, &heard, values))
+    }
+
+    /// Has a relay compared that status word 3 shows; nobody who waits for the answer waits for a database that is away (T3).
+    async fn tell_of_relay(&self, heard: &Heard) {
+        if heard.id != DataId::new_2007(STATUS_WORD_3) {
+            return;
+        }
+        let digits: String = heard.payload.iter().rev().map(|byte| format!("{byte:02X}")).collect();
+        let (meter, collected_at) = (self.asker.site.meter_id, heard.answered_at);
+        let words = serde_json::json!({ (heard.id.to_string()): digits }).to_string();
+        let words = StatusWords { meter, day: Day::of(collected_at), words, collected_at };
+        if let Err(error) = self.store.tell_of_relay(&words).await {
+            let address = self.asker.site.meter.address;
+            tracing::warn!(meter.address = %address, kind = error.kind(), "the relay of {address} is not compared: {error}");
+        }
     }
 
     /// The parts of a block that the meter does not have, as far as it has them; else what became of the block.
@@ -356,5 +374,7 @@ fn no_data(id: DataId) -> Missed {
 
 /// The registers of a freeze that are shown.
 const TOTALS: [&str; 2] = ["1.8.0", "2.8.0"];
+/// Status word 3, which shows the relay. [645-2007 6]
+const STATUS_WORD_3: u32 = 0x0400_0503;
 /// How often something is read until an answer is beyond doubt.
 const MOST_READS: u32 = 4;

@@ -95,7 +95,7 @@ fn at_point(
 }
 
 /// The meter's address as people write it; in hexadecimal where it is no number.
-fn shown(record: &ArchiveRecord) -> String {
+pub(super) fn shown(record: &ArchiveRecord) -> String {
     let digits = |byte: &u8| format!("{byte:02X}");
     record.address_digits().unwrap_or_else(|| record.address.iter().rev().map(digits).collect())
 }
@@ -116,9 +116,9 @@ const MOST_RECORDS: u16 = 2040;
 /// So many records fit into an answer of 512 bytes.
 const AT_ONCE: usize = 16;
 /// The terminal measures by itself.
-const OWN_MEASURING: u8 = 2;
+pub(super) const OWN_MEASURING: u8 = 2;
 /// The record is there and not read.
-const NOT_READ: u8 = 0;
+pub(super) const NOT_READ: u8 = 0;
 
 #[cfg(test)]
 mod tests {

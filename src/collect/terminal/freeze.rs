@@ -37,6 +37,12 @@ impl Frozen {
         Err(Missed::new(MissingCause::WrongForm, "two answers of the terminal differ"))
     }
 
+    /// The totals, in the order of their items.
+    pub(super) fn totals(&self) -> Vec<(Item, i64)> {
+        let totals = self.values().filter(|value| value.item.tariff() == 0);
+        totals.map(|value| (value.item, value.value)).collect()
+    }
+
     /// All values, block by block.
     pub(super) fn values(&self) -> impl Iterator<Item = &ItemValue> {
         self.blocks.iter().flatten()

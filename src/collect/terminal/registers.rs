@@ -41,6 +41,9 @@ impl TerminalNight {
                 let none =
                     || Missed::new(MissingCause::NoValue, "the terminal's answer leaves the point out");
                 let came = found.remove(&point.number()).unwrap_or_else(|| Err(none()));
+                if let Ok(frozen) = &came {
+                    self.totals.insert(point.number(), frozen.totals());
+                }
                 outcomes.extend(self.book(site, outcome, came, &mut batch).await);
             }
             self.line.keep(batch, outcomes).await;
@@ -133,6 +136,9 @@ impl TerminalNight {
             let span = (self.day(), collection.repair_days);
             for gap in self.facts.register_gaps(site.meter_id, &collection.registers, span, site.installed_at)
             {
+                if !self.is_believed_of(site, gap.day) {
+                    continue;
+                }
                 let key = (gap.day, gap.items.iter().map(|item| item.key().number()).collect());
                 let (_, pointed) = days.entry(key).or_insert_with(|| (gap.items.clone(), Vec::new()));
                 pointed.push((Arc::clone(site), point));

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{TerminalNight, VERIFIED_A_NIGHT, VERIFY_AGAIN, point_of};
-use crate::domain::{Accepted, MissingCause, Quality, RegisterKey, RunMeter, RunOutcome, Suspicion};
+use crate::domain::{Accepted, Item, MissingCause, Quality, RegisterKey, RunMeter, RunOutcome, Suspicion};
 use crate::store::archive::SiteMeter;
-use crate::store::terminal::{Difference, DifferenceKind, VerifiedPoint};
+use crate::store::terminal::{Difference, DifferenceKind, Verified, VerifiedPoint};
 use crate::store::{Batch, StoreError};
 
 impl TerminalNight {
     /// Compares what is held with what meters have said themselves since. Points at which both say the same are believed
-    /// from now on; where they do not, the meter's word stands and the difference is told.
+    /// from now on, unless another point could say so as well; where they do not, the meter's word stands and the difference
+    /// is told.
     pub(super) async fn verify(&mut self) -> Result<(), StoreError> {
         let midnight = self.day().start();
         let sites: Vec<Arc<SiteMeter>> =
@@ -34,6 +35,7 @@ impl TerminalNight {
                 accepted.get(&key(site, value.item)).map(|accepted| accepted.value == value.value)
             };
             let told: Vec<Option<bool>> = held.values().map(said).collect();
+            let totals = held.totals();
             // The total has to be among what the meter has said.
             if told.first().copied().flatten().is_none() {
                 continue;
@@ -44,14 +46,28 @@ impl TerminalNight {
                 self.due.remove(&site.meter_id);
                 continue;
             }
-            self.verified.insert(site.meter_id, (point.number(), now));
-            let (meter, terminal) = (site.meter_id, self.asker.address);
-            let verified = VerifiedPoint { meter, terminal, point: point.number(), at: now };
-            batch.notes.terminals.verified.push(verified);
+            let mut compared = totals;
+            compared.retain(|(item, _)| accepted.contains_key(&key(site, *item)));
+            if !self.tells_apart(point.number(), &compared) {
+                continue;
+            }
+            let (meter, terminal, point) = (site.meter_id, self.asker.address, point.number());
+            let before = self.due.get(&meter).filter(|before| before.point == point);
+            let since = before.map_or(now, |before| before.since);
+            self.verified.insert(meter, Verified { point, at: now, since });
+            batch.notes.terminals.verified.push(VerifiedPoint { meter, terminal, point, at: now });
         }
         self.tell_differing(differing, &mut batch);
         self.line.keep(batch, Vec::new()).await;
         Ok(())
+    }
+
+    /// Whether that a meter shows these totals tells its point from others: a meter that has counted nothing shows what any
+    /// such meter does, and so do two that show the same.
+    fn tells_apart(&self, point: u16, totals: &[(Item, i64)]) -> bool {
+        let shows = |of_other: &Vec<(Item, i64)>| totals.iter().all(|total| of_other.contains(total));
+        let is_shared = self.totals.iter().any(|(other, told)| *other != point && shows(told));
+        totals.iter().any(|(_, value)| *value != 0) && !is_shared
     }
 
     fn tell_differing(&mut self, differing: Vec<Difference>, batch: &mut Batch) {
@@ -76,8 +92,8 @@ impl TerminalNight {
         let mut due: Vec<_> = self
             .verified
             .iter()
-            .filter(|(_, (_, at))| now.since(*at) >= VERIFY_AGAIN)
-            .map(|(meter, (_, at))| (*at, *meter))
+            .filter(|(_, verified)| now.since(verified.at) >= VERIFY_AGAIN)
+            .map(|(meter, verified)| (verified.at, *meter))
             .collect();
         due.sort_unstable_by_key(|(at, meter)| (*at, meter.number()));
         for (_, meter) in due.into_iter().take(VERIFIED_A_NIGHT) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::content::OrderedPoint;
 use super::facts::{Approval, Notice, NoticeKind, OrderFacts, PointFacts, ProtectionList};
 use super::kind::{OrderKind, Reason};
 use super::objection::Objection;
@@ -53,7 +54,7 @@ pub fn objections_to_point(
     let mut found = Vec::new();
     match point.there {
         None => found.push(Objection::NotThere),
-        Some(there) if there != point.ordered => found.push(Objection::MapChanged),
+        Some(there) if is_another(kind, there, point.ordered) => found.push(Objection::MapChanged),
         Some(_) => {}
     }
     let incapable = if kind == OrderKind::Cut { Objection::NotCuttable } else { Objection::NotOrderable };
@@ -88,6 +89,11 @@ pub fn objections_to_point(
     found
 }
 
+/// Supply is taken from a customer, and so it matters who that is; it is given back, or held, at a meter.
+fn is_another(kind: OrderKind, there: OrderedPoint, ordered: OrderedPoint) -> bool {
+    if kind.is_cut_class() { there != ordered } else { there.meter != ordered.meter }
+}
+
 fn of_form(facts: &OrderFacts, stage: Stage, now: Moment, found: &mut Vec<Objection>) {
     let content = &facts.content;
     let mut when = |holds: bool, objection| {
@@ -105,7 +111,9 @@ fn of_form(facts: &OrderFacts, stage: Stage, now: Moment, found: &mut Vec<Object
     let is_emergency = content.kind.is_cut_class() && content.reason.is_emergency();
     when(is_emergency && content.points.len() > 1, Objection::EmergencyOnePoint);
     let text = content.text.trim();
-    when(text.is_empty() && (is_emergency || content.reason == Reason::Other), Objection::TextMissing);
+    // Nobody waits in the dark for a word (I12).
+    let is_unsaid = content.reason == Reason::Other && !content.kind.is_restore();
+    when(text.is_empty() && (is_emergency || is_unsaid), Objection::TextMissing);
     when(text.is_empty() && content.kind == OrderKind::DirectClose, Objection::SafetyNoteMissing);
     if content.kind.is_cut_class() {
         let window = content.window;

@@ -61,9 +61,15 @@ impl OrderKind {
     #[must_use]
     pub const fn most_points(self) -> usize {
         match self {
-            Self::HoldOn => 10_000,
+            Self::ClosePermit | Self::DirectClose | Self::HoldOn => 10_000,
             _ => 50,
         }
+    }
+
+    /// True when a meter has a bit that shows whether it was done.
+    #[must_use]
+    pub const fn is_shown(self) -> bool {
+        !matches!(self, Self::AlarmOn | Self::AlarmOff)
     }
 
     /// Its name in Chinese.
@@ -182,6 +188,7 @@ mod tests {
         assert_eq!(cut_class.len(), 2);
         assert!(OrderKind::HoldOff.is_cut_class() && !OrderKind::HoldOn.is_cut_class());
         assert_eq!(OrderKind::HoldOn.most_points(), 10_000);
+        assert!(OrderKind::TABLE.iter().all(|(kind, ..)| !kind.is_restore() || kind.most_points() == 10_000));
         for (kind, ..) in OrderKind::TABLE {
             assert!(!(kind.is_cut_class() && kind.is_restore()));
             if kind.is_cut_class() {

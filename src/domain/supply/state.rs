@@ -1,5 +1,6 @@
 //! The states of a point of an order, and the edges between them.
 
+use super::kind::OrderKind;
 use crate::domain::Coded;
 
 /// How a point of an order stands.
@@ -91,6 +92,8 @@ pub enum OrderEvent {
     SeeTaken,
     /// It was read not to have been done, and may be tried once more.
     TryAgain,
+    /// It had been done, and was read to be undone by something older: it is sent again.
+    SeeUndone,
     /// It is given up: people must look.
     GiveUp,
     /// Nothing is left to do.
@@ -99,7 +102,7 @@ pub enum OrderEvent {
 
 impl OrderEvent {
     /// Every event.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Submit,
         Self::Edit,
         Self::Approve,
@@ -117,6 +120,7 @@ impl OrderEvent {
         Self::SeeDone,
         Self::SeeTaken,
         Self::TryAgain,
+        Self::SeeUndone,
         Self::GiveUp,
         Self::Finish,
     ];
@@ -145,20 +149,23 @@ impl OrderState {
             (Self::Draft | Self::Submitted | Self::Approved | Self::Armed, By::Cancel) => Self::Cancelled,
             (Self::Draft | Self::Submitted | Self::Approved | Self::Armed, By::Expire) => Self::Expired,
             (Self::Submitted, By::Approve) => Self::Approved,
-            (Self::Approved, By::Arm) | (Self::Sending, By::NotSent) | (Self::Unknown, By::TryAgain) => {
-                Self::Armed
-            }
+            (Self::Approved, By::Arm)
+            | (Self::Sending, By::NotSent)
+            | (Self::Unknown, By::TryAgain)
+            | (Self::VerifiedClosed, By::SeeUndone) => Self::Armed,
             (Self::Armed, By::Intend) => Self::Sending,
             (Self::Sending, By::Accept) | (Self::Unknown, By::SeeTaken) => Self::Accepted,
             (Self::Sending, By::Reject) => Self::Rejected,
-            (Self::Sending | Self::Accepted, By::LoseTrack) => Self::Unknown,
+            // One that is armed may have been sent before: it is left off, and what was sent is looked at.
+            (Self::Armed | Self::Sending | Self::Accepted, By::LoseTrack) => Self::Unknown,
             (Self::Accepted | Self::Unknown, By::SeeOpen) => Self::VerifiedOpen,
             (Self::Accepted | Self::Unknown, By::SeeClosed) => Self::VerifiedClosed,
             (Self::Armed | Self::Accepted | Self::Rejected | Self::Unknown, By::GiveUp) => Self::Failed,
             (Self::Accepted | Self::Unknown, By::SeeDone)
-            | (Self::Accepted | Self::VerifiedOpen | Self::VerifiedClosed | Self::Failed, By::Finish) => {
-                Self::Done
-            }
+            | (
+                Self::Accepted | Self::Unknown | Self::VerifiedOpen | Self::VerifiedClosed | Self::Failed,
+                By::Finish,
+            ) => Self::Done,
             (state, event) => return Err(NoSuchEdge { state, event }),
         };
         Ok(next)
@@ -189,6 +196,12 @@ impl OrderState {
                 | Self::Cancelled
                 | Self::Expired
         )
+    }
+
+    /// True when a person may say that nothing is left to do: it has ended, or no meter shows how it did.
+    #[must_use]
+    pub const fn may_be_finished(self, kind: OrderKind) -> bool {
+        self.has_ended() || (matches!(self, Self::Unknown) && !kind.is_shown())
     }
 
     /// How an order stands as a whole: as the one of its points that is least far, those taken back or expired left out
@@ -269,6 +282,7 @@ mod tests {
                     (By::Edit, At::Draft),
                     (By::Cancel, At::Cancelled),
                     (By::Expire, At::Expired),
+                    (By::LoseTrack, At::Unknown),
                     (By::GiveUp, At::Failed),
                 ],
             ),
@@ -302,10 +316,11 @@ mod tests {
                     (By::SeeTaken, At::Accepted),
                     (By::TryAgain, At::Armed),
                     (By::GiveUp, At::Failed),
+                    (By::Finish, At::Done),
                 ],
             ),
             (At::VerifiedOpen, &[(By::Finish, At::Done)]),
-            (At::VerifiedClosed, &[(By::Finish, At::Done)]),
+            (At::VerifiedClosed, &[(By::Finish, At::Done), (By::SeeUndone, At::Armed)]),
             (At::Failed, &[(By::Finish, At::Done)]),
             (At::Done, &[]),
             (At::Cancelled, &[]),

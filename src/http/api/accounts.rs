@@ -7,13 +7,15 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::access::{Action, Regions, Role};
+use super::proposals::FactorBody;
+use crate::domain::access::{Account, Action, Regions, Role};
 use crate::domain::{Coded, Id};
-use crate::http::auth::{AccountError, Accounts, By, Made, ManageError, Wanted, Weak};
+use crate::http::auth::{AccountError, Accounts, By, Made, ManageError, Wanted, Weak, confirm_second_factor};
 use crate::http::once::once;
 use crate::http::routes::Routes;
 use crate::http::{Caller, Given, IfMatch, Problem, Services, etag};
 use crate::store::access::AccountRecord;
+use crate::store::{Refusal, StoreError};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -246,15 +248,35 @@ async fn proposed(State(services): State<Services>) -> Result<Json<AccountsAnswe
 
 /// Confirm a role, as neither its proposer nor the person who gets it
 #[utoipa::path(post, path = "/api/v1/proposed-roles/{id}/confirm", tag = "accounts", params(("id" = i64, Path)),
-    responses((status = 200, body = AccountAnswer)))]
+    request_body = FactorBody, responses((status = 200, body = AccountAnswer)))]
 async fn confirm_role(
     State(services): State<Services>,
     caller: Caller,
     Path(id): Path<i64>,
+    Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
+    may_confirm_role(&services, &caller, Id::new(id)).await?;
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let by = caller.acting.person;
     let account = accounts(&services, &caller).decide_role(Id::new(id), by, true).await?;
     one(&services, account).await
+}
+
+/// Whether somebody may confirm a role, before a code of theirs is used up.
+///
+/// # Errors
+/// [`Problem`] when no role is proposed, or they are one of the two it concerns.
+pub(in crate::http) async fn may_confirm_role(
+    services: &Services,
+    caller: &Caller,
+    id: Id<Account>,
+) -> Result<(), Problem> {
+    let account = services.store.account(id).await?.ok_or_else(Problem::not_there)?;
+    let (_, by) = account.proposed.ok_or_else(Problem::not_there)?;
+    if caller.acting.person == by || caller.acting.person == account.person {
+        return Err(StoreError::Refused(Refusal::SamePerson).into());
+    }
+    Ok(())
 }
 
 /// Refuse a role
@@ -352,6 +374,9 @@ impl From<ManageError> for Problem {
             ManageError::Weak(Weak::Long) => ("a password has at most 128 characters", "密码最多 128 个字符"),
             ManageError::Weak(Weak::Guessable) => {
                 ("the password is too easy to guess", "密码过于简单，或包含账号名")
+            }
+            ManageError::TooNew => {
+                ("a role confirms others from its second day on", "任职满一日后方可确认他人的角色")
             }
             ManageError::Code => ("the code does not fit the secret", "动态口令与密钥不符"),
             ManageError::Account(_) => ("", ""),

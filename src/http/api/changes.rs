@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::terminal_records::{TerminalArchiveShown, archive_of, archive_shown};
 use super::written::{LONGEST, decimal, instant, some_words, words};
 use crate::domain::proposal::{Change, MeterExchange, NewTransformers, ReviewDecision, Shown};
 use crate::domain::{Item, ManualRead, ManualReads, Moment};
@@ -21,6 +22,8 @@ pub(super) enum ChangeShown {
     DecideReview(DecisionShown),
     /// What people have read.
     EnterReads(ReadsEntered),
+    /// Records of a terminal's own list of meters.
+    SetTerminalArchive(TerminalArchiveShown),
 }
 
 /// What people have read.
@@ -140,6 +143,7 @@ pub(super) fn change_of(shown: &ChangeShown) -> Result<Change, Problem> {
             file: words(&entered.file, LONGEST_NAME)?.to_owned(),
             reads: entered.reads.iter().map(read_of).collect::<Result<_, _>>()?,
         }),
+        ChangeShown::SetTerminalArchive(archive) => Change::SetTerminalArchive(archive_of(archive)),
     })
 }
 
@@ -171,6 +175,7 @@ pub(super) fn change_shown(change: &Change) -> ChangeShown {
             file: entered.file.clone(),
             reads: entered.reads.iter().map(read_shown).collect(),
         }),
+        Change::SetTerminalArchive(archive) => ChangeShown::SetTerminalArchive(archive_shown(archive)),
     }
 }
 

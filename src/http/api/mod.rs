@@ -23,10 +23,12 @@ mod reads;
 mod reads_file;
 mod reads_shown;
 pub(super) mod receivers;
+pub(super) mod rotations;
 mod runs;
 mod series;
 mod stop;
 mod stream;
+mod terminal_records;
 mod terminals;
 mod terms;
 pub(super) mod tokens;
@@ -70,6 +72,8 @@ pub(super) fn routes() -> Routes {
         .and(series::routes())
         .and(runs::routes())
         .and(terminals::routes())
+        .and(rotations::routes())
+        .and(terminal_records::routes())
 }
 
 async fn page(State(services): State<Services>, _caller: Caller) -> impl IntoResponse {

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::accounts::ListMeta;
 use super::changes::{ChangeShown, change_of, change_shown};
+use super::terminal_records::{SettingShown, setting_shown};
 use super::written::{LONGEST, some_words};
 use crate::domain::access::Action;
 use crate::domain::proposal::{MayNot, Proposal};
@@ -61,8 +62,10 @@ struct ProposalsAnswer {
 
 /// One proposal.
 #[derive(Debug, Serialize, ToSchema)]
-struct ProposalAnswer {
+pub(super) struct ProposalAnswer {
     proposal: ProposalShown,
+    /// What became of the records of a terminal, once they were confirmed.
+    setting: Option<SettingShown>,
 }
 
 /// A change to be proposed.
@@ -117,8 +120,8 @@ async fn list(
 
 /// Propose a change
 ///
-/// An exchange of a meter, other transformers, what becomes of a suspect read, or what people have read. Another person has
-/// to confirm it.
+/// An exchange of a meter, other transformers, what becomes of a suspect read, what people have read, or records of a
+/// terminal. Another person has to confirm it.
 #[utoipa::path(post, path = "/api/v1/proposals", tag = "proposals",
     request_body = ProposalBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
@@ -137,7 +140,7 @@ async fn propose(
         }
         let reason = some_words(&body.reason, LONGEST)?;
         let id = services.store.propose(&change, reason, &caller.acting, services.clock.now()).await?;
-        Ok((StatusCode::CREATED, ProposalAnswer { proposal: shown(find(&services, &caller, id).await?) }))
+        Ok((StatusCode::CREATED, answered(&services, find(&services, &caller, id).await?).await?))
     })
     .await
 }
@@ -150,7 +153,7 @@ async fn show(
     caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Json<ProposalAnswer>, Problem> {
-    Ok(Json(ProposalAnswer { proposal: shown(find(&services, &caller, Id::new(id)).await?) }))
+    Ok(Json(answered(&services, find(&services, &caller, Id::new(id)).await?).await?))
 }
 
 /// Confirm a change as another person than proposed it: it is made
@@ -211,7 +214,7 @@ async fn decide(
 ) -> Result<Json<ProposalAnswer>, Problem> {
     let (profiles, now) = (services.profiles(), services.clock.now());
     services.store.decide_proposal(id, verdict, &caller.acting, &profiles, now).await?;
-    Ok(Json(ProposalAnswer { proposal: shown(find(services, caller, id).await?) }))
+    Ok(Json(answered(services, find(services, caller, id).await?).await?))
 }
 
 /// A proposal that whoever asks may see.
@@ -223,6 +226,12 @@ pub(super) async fn find(
     let found = services.store.proposal(id).await?.into_iter().collect();
     let within = services.store.proposals_within(found, &caller.acting.regions).await?;
     within.into_iter().next().ok_or_else(Problem::not_there)
+}
+
+/// A proposal with what became of it.
+pub(super) async fn answered(services: &Services, proposal: Proposal) -> Result<ProposalAnswer, Problem> {
+    let setting = services.store.setting_of(proposal.id).await?.as_ref().map(setting_shown);
+    Ok(ProposalAnswer { proposal: shown(proposal), setting })
 }
 
 pub(super) fn shown(proposal: Proposal) -> ProposalShown {
@@ -287,6 +296,14 @@ impl From<ProposalError> for Problem {
                     DoesNotFit::Read => {
                         ("a meter that was read was not there then", "有抄表记录的电能表当时不在该计量点")
                     }
+                    DoesNotFit::TerminalArchive => (
+                        "a record names another meter at its point than our archive, or takes one of ours away",
+                        "档案记录与主站档案不符：该测量点的表不同，或将删除主站在用的表",
+                    ),
+                    DoesNotFit::SettingOpen => (
+                        "records that were confirmed before wait for the terminal, or what became of them is unknown",
+                        "该终端此前确认的档案下发尚未结束或结果未知",
+                    ),
                 };
                 Self::new(StatusCode::CONFLICT, code, en, zh)
             }

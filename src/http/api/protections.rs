@@ -28,6 +28,7 @@ pub(super) fn routes() -> Routes {
         .api::<__path_end, _, _>(Action::RemoveProtection, end)
         .api::<__path_calendar, _, _>(Action::SeeStatus, calendar)
         .api::<__path_add_days, _, _>(Action::AddProtection, add_days)
+        .api::<__path_remove_days, _, _>(Action::AddProtection, remove_days)
 }
 
 /// A protection.
@@ -112,6 +113,13 @@ struct NoCutDay {
 struct CalendarAnswer {
     days: Vec<NoCutDay>,
     meta: ListMeta,
+}
+
+/// What was taken away.
+#[derive(Debug, Serialize, ToSchema)]
+struct RemovedDaysAnswer {
+    /// How many days were there.
+    removed: u64,
 }
 
 /// Days to be entered.
@@ -253,6 +261,32 @@ async fn add_days(
     caller: Caller,
     Given(body): Given<CalendarBody>,
 ) -> Result<Json<ProtectedAnswer>, Problem> {
+    let entries = entries_of(&services, &caller, &body).await?;
+    services.store.enter_calendar(&caller.acting, &entries, services.clock.now()).await?;
+    Ok(Json(ProtectedAnswer { entered: entries.len() }))
+}
+
+/// Take days away on which nobody was to be cut
+///
+/// A day that is not there, with this area and reason, stays so.
+#[utoipa::path(post, path = "/api/v1/calendar/remove", tag = "protections",
+    request_body = CalendarBody, responses((status = 200, body = RemovedDaysAnswer)))]
+async fn remove_days(
+    State(services): State<Services>,
+    caller: Caller,
+    Given(body): Given<CalendarBody>,
+) -> Result<Json<RemovedDaysAnswer>, Problem> {
+    let entries = entries_of(&services, &caller, &body).await?;
+    let removed = services.store.remove_calendar(&caller.acting, &entries, services.clock.now()).await?;
+    Ok(Json(RemovedDaysAnswer { removed }))
+}
+
+/// The days of a body, all within what this account may see.
+async fn entries_of(
+    services: &Services,
+    caller: &Caller,
+    body: &CalendarBody,
+) -> Result<Vec<CalendarEntry>, Problem> {
     let names = services.store.names_of_areas().await?;
     let area_of = |name: &String| -> Result<Id<TransformerArea>, Problem> {
         let of_name = names.iter().find(|(_, known)| *known == name).map(|(area, _)| *area);
@@ -268,8 +302,7 @@ async fn add_days(
         }
         entries.push(CalendarEntry { day: day(&of.day)?, area, kind: named(&of.kind)? });
     }
-    services.store.enter_calendar(&caller.acting, &entries, services.clock.now()).await?;
-    Ok(Json(ProtectedAnswer { entered: entries.len() }))
+    Ok(entries)
 }
 
 async fn entries(

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::accounts::ListMeta;
+use super::terminal_records::{SettingShown, setting_shown};
 use crate::domain::access::Action;
 use crate::domain::{ClockOffset, Moment};
 use crate::http::routes::Routes;
@@ -82,6 +83,8 @@ struct TerminalAnswer {
     differences: Vec<DifferenceShown>,
     /// Its newest events, the last that came in first.
     events: Vec<TerminalEventShown>,
+    /// Records that were confirmed to be set in it, the newest first.
+    settings: Vec<SettingShown>,
 }
 
 /// A difference between a terminal's archive and ours.
@@ -200,7 +203,10 @@ async fn show(
         differences = told.iter().map(difference).collect();
     }
     let terminal = shown(&seen);
-    Ok(Json(TerminalAnswer { terminal, compared_at, records, differences, events: events.collect() }))
+    let settings = services.store.settings_of(seen.kept.address, MOST_SETTINGS).await?;
+    let settings = settings.iter().map(setting_shown).collect();
+    let events = events.collect();
+    Ok(Json(TerminalAnswer { terminal, compared_at, records, differences, events, settings }))
 }
 
 /// Take a terminal in
@@ -280,3 +286,4 @@ fn difference(difference: &Difference) -> DifferenceShown {
 }
 
 const MOST_EVENTS: u32 = 200;
+const MOST_SETTINGS: u32 = 20;

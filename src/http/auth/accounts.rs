@@ -4,6 +4,8 @@
 //! neither the proposer nor the person of the account, as soon as there is one (T17, T32). Nobody changes their own
 //! account but for password and second factor.
 
+use std::time::Duration;
+
 use super::first::{AccountError, OneTimeLogin, one_time_password};
 use super::password::{Passwords, Weak, weakness};
 use super::totp::Totp;
@@ -72,6 +74,9 @@ pub enum ManageError {
     /// The password is easy to guess.
     #[error("the password is too weak")]
     Weak(Weak),
+    /// Whoever confirms has the role since less than a day.
+    #[error("a role confirms others from its second day on")]
+    TooNew,
     /// The code does not belong to the secret.
     #[error("the code is wrong")]
     Code,
@@ -89,6 +94,7 @@ impl ManageError {
             Self::PersonName => "person_name",
             Self::Own => "own_account",
             Self::Weak(_) => "weak_password",
+            Self::TooNew => "role_too_new",
             Self::Code => "factor_refused",
             Self::Account(error) => error.kind(),
         }
@@ -117,7 +123,7 @@ impl Accounts<'_> {
         }
         let password = one_time_password().map_err(AccountError::from)?;
         let hash = self.passwords.hash(&password).await.map_err(AccountError::from)?;
-        let proposed_by = self.needs_confirmation(wanted.role, None).await?;
+        let proposed_by = self.needs_confirmation(wanted.role).await?;
         let new = NewAccount {
             person,
             name: &name,
@@ -167,7 +173,9 @@ impl Accounts<'_> {
         role: Role,
     ) -> Result<AccountRecord, ManageError> {
         let account = self.others(id).await?;
-        let (change, action) = match self.needs_confirmation(role, Some(account.person)).await? {
+        // Nobody takes an approver away to be asked no more.
+        let graver = if account.role.needs_second_factor() { account.role } else { role };
+        let (change, action) = match self.needs_confirmation(graver).await? {
             Some(by) => (AccountChange::ProposeRole { role, by }, "account.propose_role"),
             None => (AccountChange::SetRole(role), "account.role"),
         };
@@ -208,6 +216,12 @@ impl Accounts<'_> {
         by: Id<Person>,
         is_confirmed: bool,
     ) -> Result<AccountRecord, ManageError> {
+        if let By::Acting(acting) = self.by
+            && is_confirmed
+            && self.clock.now().since(acting.role_since) < ROLE_LEAST
+        {
+            return Err(ManageError::TooNew);
+        }
         let account = self.load(id).await?;
         let role = account.proposed.map(|(role, _)| role).ok_or(StoreError::Refused(Refusal::NotThere))?;
         let detail = format!(r#"{{"role":"{}"}}"#, role.name());
@@ -286,25 +300,17 @@ impl Accounts<'_> {
         }
     }
 
-    /// Who proposes, where an approver has to confirm the role.
-    async fn needs_confirmation(
-        &self,
-        role: Role,
-        of: Option<Id<Person>>,
-    ) -> Result<Option<Id<Person>>, StoreError> {
+    /// Who proposes, where an approver has to confirm the role. While there has never been another approver nobody could; one
+    /// that is disabled or not set up yet was, and then only the command line helps.
+    async fn needs_confirmation(&self, role: Role) -> Result<Option<Id<Person>>, StoreError> {
         let By::Acting(acting) = self.by else { return Ok(None) };
         if !role.needs_second_factor() {
             return Ok(None);
         }
         let accounts = self.store.accounts().await?;
-        let could_confirm = |account: &AccountRecord| {
-            account.role == Role::Approver
-                && account.is_enabled
-                && !account.is_unfinished()
-                && account.person != acting.person
-                && Some(account.person) != of
-        };
-        Ok(accounts.iter().any(could_confirm).then_some(acting.person))
+        let is_other =
+            |account: &AccountRecord| account.role == Role::Approver && account.person != acting.person;
+        Ok(accounts.iter().any(is_other).then_some(acting.person))
     }
 
     fn entry(&self, action: &'static str, name: &str) -> AuditEntry {
@@ -329,6 +335,9 @@ fn is_name(name: &str) -> bool {
 fn detail(role: Role, is_proposed: bool) -> String {
     format!(r#"{{"role":"{}","waits_for_confirmation":{is_proposed}}}"#, role.name())
 }
+
+/// How long somebody must have the role to confirm that of another.
+const ROLE_LEAST: Duration = Duration::from_secs(86_400);
 
 /// The source of what is done on the machine itself.
 pub const COMMAND_LINE: &str = "command line";

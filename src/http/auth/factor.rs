@@ -86,7 +86,7 @@ pub async fn confirm_second_factor(
         services.store.forget_attempts(&acting.name, &acting.source).await?;
         Ok(())
     } else {
-        refused(services, &acting.name, &acting.source, now, locks).await?;
+        refused(&services.store, &acting.name, &acting.source, now, locks).await?;
         Err(FactorError::Wrong)
     }
 }
@@ -108,7 +108,7 @@ pub async fn confirm_password(services: &Services, caller: &Caller, password: &s
     if is_right {
         services.store.forget_attempts(&acting.name, &acting.source).await?;
     } else {
-        refused(services, &acting.name, &acting.source, now, locks).await?;
+        refused(&services.store, &acting.name, &acting.source, now, locks).await?;
     }
     Ok(is_right)
 }

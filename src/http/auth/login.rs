@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use super::password::Passwords;
 use super::secret::{draw, hash};
 use super::totp::Totp;
 use crate::config::Http;
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Moment};
 use crate::http::Services;
 use crate::http::caller::{Caller, Credential};
-use crate::store::StoreError;
 use crate::store::access::{AccountRecord, Attempt, AttemptPolicy, NewSession, SessionLimits};
+use crate::store::{Store, StoreError};
 
 /// What somebody gives to sign in.
 #[derive(Clone, Copy, Debug)]
@@ -81,13 +82,41 @@ pub async fn sign_in(services: &Services, given: SigningIn<'_>) -> Result<Signed
     let account = match account.filter(|_| is_right.is_some()) {
         Some(account) if uses_step(services, &account, is_right).await? => account,
         _ => {
-            refused(services, &name, source, now, locks).await?;
+            refused(&services.store, &name, source, now, locks).await?;
             return Err(LoginError::Wrong);
         }
     };
     services.store.forget_attempts(&name, source).await?;
     let secret = start_session(services, &account, source).await?;
     Ok(SignedIn { secret, account })
+}
+
+/// Whose account this is by its password alone, for the command line: counted and locked like any other attempt (T9). No session
+/// is opened, and a second factor is not asked for.
+///
+/// # Errors
+/// As [`sign_in`].
+pub async fn known_by_password(
+    store: &Store,
+    (name, password): (&str, &str),
+    source: &str,
+    now: Moment,
+) -> Result<AccountRecord, LoginError> {
+    let name = account_name(name);
+    let policy = attempt_policy(&Http::default());
+    let locks = match store.begin_attempt(&name, source, policy, now).await? {
+        Attempt::Locked(left) => return Err(LoginError::Locked(left)),
+        Attempt::Counted { locks } => locks,
+    };
+    let account = store.account_named(&name).await?.filter(|account| account.is_enabled);
+    let hash = account.as_ref().map(|account| &account.password);
+    let is_right = Passwords::default().matches(password, hash).await;
+    let Some(account) = account.filter(|_| is_right) else {
+        refused(store, &name, source, now, locks).await?;
+        return Err(LoginError::Wrong);
+    };
+    store.forget_attempts(&name, source).await?;
+    Ok(account)
 }
 
 /// Opens a session for an account that has shown who it is, and gives its secret.
@@ -140,7 +169,7 @@ pub(super) const fn attempt_policy(settings: &Http) -> AttemptPolicy {
 
 /// Enters a failure in the audit log, and that it locks if it does.
 pub(super) async fn refused(
-    services: &Services,
+    store: &Store,
     name: &str,
     source: &str,
     now: Moment,
@@ -151,13 +180,13 @@ pub(super) async fn refused(
         source: source.to_owned(),
         ..AuditEntry::of_system(now, action, object(name))
     };
-    services.store.audit(&entry("login.refused").ending("refused")).await?;
+    store.audit(&entry("login.refused").ending("refused")).await?;
     if locks {
         tracing::warn!(source, "signing in is locked after too many failures");
-        services.store.audit(&entry("login.locked").ending("locked")).await?;
+        store.audit(&entry("login.locked").ending("locked")).await?;
         let (zh, en) = (format!("来自{source}"), format!("tried from {source}"));
         let alarm = Alarm::new(AlarmKind::LoginLocked, object(name), now).saying(&zh, &en);
-        services.store.raise_alarm(&alarm).await?;
+        store.raise_alarm(&alarm).await?;
     }
     Ok(())
 }

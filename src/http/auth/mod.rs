@@ -16,7 +16,9 @@ pub use accounts::{Accounts, By, COMMAND_LINE, Made, ManageError, Wanted};
 pub use factor::{FactorError, confirm_password, confirm_second_factor};
 pub use first::{AccountError, OneTimeLogin, first_login};
 pub(crate) use identify::{cookie_of, identify};
-pub use login::{LoginError, SignedIn, SigningIn, session_limits, sign_in, sign_out, start_session};
+pub use login::{
+    LoginError, SignedIn, SigningIn, known_by_password, session_limits, sign_in, sign_out, start_session,
+};
 pub use password::{NotHashed, Passwords, Weak, weakness};
 pub(in crate::http) use secret::hash_bytes;
 pub use secret::{NoRandomness, draw, hash, is_same};

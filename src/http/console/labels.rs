@@ -31,6 +31,9 @@ pub const fn quality(quality: Quality) -> Phrase {
         Quality::Suspect(Suspicion::Identity) => {
             Phrase::new("可疑：表号不确定", "suspect: which meter is not certain")
         }
+        Quality::Suspect(Suspicion::Damaged) => {
+            Phrase::new("损坏：与写入时不符", "damaged: not as it was written")
+        }
     }
 }
 

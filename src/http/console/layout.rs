@@ -170,7 +170,7 @@ fn stop(view: &View) -> Markup {
                 span { (time(*at)) " " (inert(by)) }
                 span { (inert(reason)) }
                 @if !lifted_by.is_empty() {
-                    span { (view.say("已同意解除：", "Agreed to lift: ")) (inert(&lifted_by.join(", "))) }
+                    span { (view.say("已同意解除（24小时内有效）：", "Agreed to lift (counts for 24 h): ")) (inert(&lifted_by.join(", "))) }
                 }
                 @if view.may(Action::LiftStop) {
                     form method="post" action="/stop/lift" {

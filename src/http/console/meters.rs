@@ -53,6 +53,9 @@ impl MetersPage {
             @if view.may(Action::ImportArchive) {
                 p.no-print { a.button href="/meters/import" { (view.say("档案导入", "Archive from a file")) } }
             }
+            @if view.may(Action::RotateSecrets) || view.may(Action::ApproveRotation) {
+                p.no-print { a.button href="/passwords" { (view.say("密码轮换", "New passwords of meters")) } }
+            }
             (self.table(view).markup(view))
         }
     }

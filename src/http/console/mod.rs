@@ -33,6 +33,7 @@ pub mod proposals;
 pub mod protections;
 pub mod reads;
 mod receivers;
+pub mod rotations;
 mod sent;
 pub mod settings;
 pub mod table;
@@ -59,6 +60,7 @@ pub(super) fn routes() -> Routes {
         .and(settings::routes())
         .and(terminals::routes())
         .and(receivers::routes())
+        .and(rotations::routes())
         .and(meters_file::routes())
         .and(handlers::routes())
 }

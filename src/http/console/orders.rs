@@ -107,7 +107,7 @@ impl OrdersPage {
                 p.answer { (state(Tone::Bad, halt_name(*kind).of(view.look.language))) }
                 p { (time(*since)) " " (inert(by)) " " (inert(reason)) }
                 @if !lifted_by.is_empty() {
-                    p { (view.say("已同意解除：", "Agreed to lift: ")) (inert(&lifted_by.join(", "))) }
+                    p { (view.say("已同意解除（24小时内有效）：", "Agreed to lift (counts for 24 h): ")) (inert(&lifted_by.join(", "))) }
                 }
                 @if view.may(Action::LiftStop) {
                     form method="post" action="/stop/lift" {
@@ -176,6 +176,35 @@ pub(super) fn table(orders: &[OrderRecord], asked: &Asked, view: &View) -> Table
     Table::new("", TITLE, empty, columns, asked).whole(orders.to_vec(), view.look.language)
 }
 
+/// What is done about an order whose outcome nobody knows.
+const fn unknown(kind: OrderKind) -> Phrase {
+    match kind {
+        OrderKind::ClosePermit | OrderKind::DirectClose | OrderKind::HoldOn => Phrase::new(
+            "结果未知：正在读状态字；无应答时重发，转派现场后不再重发",
+            "unknown: the status word is being read; it is repeated on silence until people are sent there",
+        ),
+        OrderKind::AlarmOn | OrderKind::AlarmOff => Phrase::new(
+            "结果未知：电能表无此状态位，须现场核实后办结",
+            "unknown: no meter shows it; close the order when somebody has looked",
+        ),
+        OrderKind::Cut | OrderKind::HoldOff => Phrase::new(
+            "结果未知：正在读状态字，不会重发",
+            "unknown: the status word is being read; nothing is sent again",
+        ),
+    }
+}
+
+/// Numbers that were left out of an order that was handed in.
+#[must_use]
+pub fn left_out(view: &View, numbers: Option<&str>) -> Markup {
+    html! { @if let Some(numbers) = numbers {
+        section.sheet.verdict data-tone="warn" role="alert" {
+            p.answer { (state(Tone::Warn, view.say("有计量点未列入本工单", "Points were left out of this order"))) }
+            p { (view.say("没有这些计量点或其未装表：", "There are no such points with a meter: ")) (inert(numbers)) }
+        }
+    } }
+}
+
 impl OrderPage {
     /// The page without what is around it.
     #[must_use]
@@ -214,8 +243,7 @@ impl OrderPage {
                         "已允许合闸：用户须按电表按键后才有电", "permitted: supply is back only when the customer presses the key"))) }
                 }
                 @if *stands == OrderState::Unknown {
-                    p { (state(Tone::Bad, view.say(
-                        "结果未知：正在读状态字，不会重发", "unknown: the status word is being read; nothing is sent again"))) }
+                    p { (state(Tone::Bad, unknown(content.kind).of(view.look.language))) }
                 }
                 (facts(&[
                     (view.say("编号", "Number"), html! { (id) }),

@@ -1,11 +1,12 @@
 //! Changes that need two persons (变更审批): exchanges of meters, other transformers, what becomes of suspect reads, what people
-//! have read.
+//! have read, what terminals are to hold of their meters.
 //!
 //! A proposal is never edited: whoever has made a mistake takes it back and makes another one (T17). It is confirmed with
 //! the second factor of the second person, exactly as it is shown.
 
 mod form;
 mod reads;
+pub(super) mod records;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -26,6 +27,7 @@ use crate::http::brought::LARGEST_FORM;
 use crate::http::reads_import::compared;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Caller, Problem, Services};
+use crate::store::terminal::ArchiveSetting;
 use crate::store::view::ReviewLine;
 use crate::store::{ProposalError, Verdict};
 
@@ -68,6 +70,8 @@ pub struct ProposalPage {
     pub review: Option<ReviewLine>,
     /// How the reads it is about stand to what is known from their meters.
     pub compared: Vec<ComparedRead>,
+    /// What became of the records of a terminal, once they were confirmed.
+    pub setting: Option<ArchiveSetting>,
 }
 
 async fn list(
@@ -174,7 +178,8 @@ async fn load(services: &Services, caller: &Caller, id: i64) -> Result<ProposalP
         Change::EnterReads(entered) => compared(services, entered).await?,
         _ => Vec::new(),
     };
-    Ok(ProposalPage { proposal, review, compared })
+    let setting = store.setting_of(proposal.id).await?;
+    Ok(ProposalPage { proposal, review, compared, setting })
 }
 
 impl ProposalsPage {
@@ -316,6 +321,7 @@ impl ProposalPage {
                 p.hint { (view.say("复核编号 ", "Review ")) (decision.review) }
             },
             Change::EnterReads(entered) => reads::reads(view, entered, &self.compared),
+            Change::SetTerminalArchive(archive) => records::records(view, archive, self.setting.as_ref()),
         }
     }
 
@@ -363,9 +369,16 @@ impl ProposalPage {
         html! {
             form.sheet.no-print method="post" action={ "/proposals/" (id) "/confirm" } {
                 h2 { (view.say("确认", "Confirm")) }
-                p { (view.say(
-                    "确认后立即按上面所列内容变更，并记入审计日志；结算随之重算。",
-                    "What stands above is changed at once and entered in the audit log; settlements follow.")) }
+                @if matches!(self.proposal.change, Change::SetTerminalArchive(_)) {
+                    p { (view.say(
+                        "确认后向终端下发上面所列记录并回读；下发前终端档案若已变则不下发。换了表的测量点在核对电能表前不采信。",
+                        "The records above are sent to the terminal and read back. Nothing is sent if it holds something else \
+                         by then. Points with another meter are not believed before that meter was asked.")) }
+                } @else {
+                    p { (view.say(
+                        "确认后立即按上面所列内容变更，并记入审计日志；结算随之重算。",
+                        "What stands above is changed at once and entered in the audit log; settlements follow.")) }
+                }
                 (token(view))
                 (second_factor(view))
                 button { (view.say("确认变更", "Confirm")) }
@@ -411,6 +424,7 @@ const fn name(change: &Change) -> Phrase {
         Change::ChangeTransformers(_) => Phrase::new("倍率变更", "other transformers"),
         Change::DecideReview(_) => Phrase::new("示值复核", "decision on a suspect read"),
         Change::EnterReads(_) => Phrase::new("人工抄表", "what people have read"),
+        Change::SetTerminalArchive(_) => Phrase::new("终端档案下发", "records of a terminal"),
     }
 }
 
@@ -420,6 +434,7 @@ fn of_what(change: &Change) -> String {
         Change::ChangeTransformers(change) => change.point.clone(),
         Change::DecideReview(decision) => decision.review.to_string(),
         Change::EnterReads(entered) => reads::of_what(entered),
+        Change::SetTerminalArchive(archive) => archive.terminal.clone(),
     }
 }
 
@@ -436,6 +451,13 @@ fn to_what(change: &Change, language: Language) -> String {
         }
         Change::DecideReview(_) => language.of("不采用该值", "the value does not count").to_owned(),
         Change::EnterReads(entered) => entered.file.clone(),
+        Change::SetTerminalArchive(archive) => {
+            let (added, changed, removed) = archive.counts();
+            match language {
+                Language::Chinese => format!("新增 {added}，修改 {changed}，删除 {removed}"),
+                Language::English => format!("{added} added, {changed} changed, {removed} removed"),
+            }
+        }
     }
 }
 
@@ -443,6 +465,10 @@ fn stands(proposal: &Proposal, now: Moment) -> (Tone, Phrase) {
     match proposal.state {
         ProposalState::Open if now >= proposal.expires_at => (Tone::Quiet, Phrase::new("已过期", "expired")),
         ProposalState::Open => (Tone::Waiting, Phrase::new("待第二人确认", "waits for the second person")),
+        // What became of it stands beside it.
+        ProposalState::Confirmed if matches!(proposal.change, Change::SetTerminalArchive(_)) => {
+            (Tone::Quiet, Phrase::new("已确认，结果见详情", "confirmed; see what became of it"))
+        }
         ProposalState::Confirmed => (Tone::Good, Phrase::new("已确认并生效", "confirmed and made")),
         ProposalState::Refused => (Tone::Warn, Phrase::new("不同意", "refused")),
         ProposalState::Withdrawn => (Tone::Quiet, Phrase::new("已撤回", "taken back")),

@@ -29,6 +29,7 @@ pub(super) fn routes() -> Routes {
         .page("/terminals/{address}", Action::SeeStatus, one::page)
         .form("/terminals/{address}/forget", Action::AdoptTerminal, let_go)
         .form("/terminals/{address}/clock", Action::SetClock, one::clock)
+        .form("/terminals/{address}/archive", Action::ProposeMeterChange, one::propose)
 }
 
 /// What the page is called.

@@ -6,7 +6,7 @@ use super::view::{self, View};
 use super::words::{Language, Phrase};
 use super::{
     alarms, billing, events, evidence, lines, loss, meter, meters, meters_file, night, orders, overdue,
-    proposals, protections, reads, settings, terminals,
+    proposals, protections, reads, rotations, settings, terminals,
 };
 use crate::domain::Coded;
 use crate::domain::access::Role;
@@ -32,6 +32,9 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
         ("loss".to_owned(), loss::TITLE, loss::sample(asked()).markup(view)),
         ("fetch".to_owned(), meter::FetchPage::TITLE, meter::tests::fetched().markup(view)),
     ];
+    let (all, one) = rotations::sample();
+    pages.push(("rotations".to_owned(), rotations::TITLE, all.markup(view)));
+    pages.push(("rotation".to_owned(), rotations::TITLE, one.markup(view)));
     let (all, one) = reads::sample(asked());
     pages.push(("reads".to_owned(), reads::TITLE, all.markup(view)));
     pages.push(("read".to_owned(), reads::TITLE_OF_ONE, one.markup(view)));

@@ -7,17 +7,18 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::components::{Tone, field, state, token};
+use super::components::{Tone, field, second_factor, state, token};
 use super::handlers::answer;
 use super::layout;
 use super::table::{Asked, Column, Table};
+use super::typed::Typed;
 use super::view::{Told, View};
 use super::words::{Language, Phrase, inert};
 use crate::domain::Coded;
 use crate::domain::Id;
 use crate::domain::access::{Action, Regions, Role};
-use crate::http::api::accounts::{accounts, regions_of, role_of};
-use crate::http::auth::{OneTimeLogin, Wanted};
+use crate::http::api::accounts::{accounts, may_confirm_role, regions_of, role_of};
+use crate::http::auth::{OneTimeLogin, Wanted, confirm_second_factor};
 use crate::http::routes::Routes;
 use crate::http::{Caller, Problem, Services};
 use crate::store::access::AccountRecord;
@@ -179,7 +180,10 @@ async fn confirm(
     State(services): State<Services>,
     caller: Caller,
     Path(id): Path<i64>,
+    typed: Typed,
 ) -> Result<Redirect, Problem> {
+    may_confirm_role(&services, &caller, Id::new(id)).await?;
+    confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
     accounts(&services, &caller).decide_role(Id::new(id), caller.acting.person, true).await?;
     Ok(Redirect::to("/roles"))
 }
@@ -357,6 +361,7 @@ fn proposals(view: &View, waiting: &[AccountRecord]) -> Markup {
                     p { (name(account.role)) " → " strong { (name(role)) } }
                     form method="post" action={ "/roles/" (account.id) "/confirm" } {
                         (token(view))
+                        (second_factor(view))
                         button { (view.say("确认", "Confirm")) }
                     }
                     form method="post" action={ "/roles/" (account.id) "/refuse" } {

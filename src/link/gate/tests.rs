@@ -47,6 +47,8 @@ fn cases() -> Vec<(Request, [bool; 3])> {
     let (all, back, cut, none) = ([true; 3], [false, true, true], [false, false, true], [false; 3]);
     let old = Edition::E1997;
     let new = Password::new(Level::CONTROL, "123123", DigitOrder::LowFirst).unwrap();
+    let factory = Password::new(Level::CONTROL, "111111", DigitOrder::LowFirst).unwrap();
+    let parameters = Password::new(Level::PARAMETERS, "123123", DigitOrder::LowFirst).unwrap();
     vec![
         (Request::read(meter(), energy), all),
         (Request::read(AddressPattern::ANY, item("9010")), all),
@@ -70,7 +72,10 @@ fn cases() -> Vec<(Request, [bool; 3])> {
         (write("04000401"), none),
         (write("04000102").clone(), cut),
         (Request::change_rate(old, meter(), Rate::B2400).unwrap(), none),
-        (Request::change_password(old, meter(), signed().password, new), none),
+        (Request::change_password(old, meter(), signed().password, new.clone()), none),
+        (Request::change_password(Edition::E2007, meter(), new.clone(), new.clone()), cut),
+        (Request::change_password(Edition::E2007, meter(), parameters, new), none),
+        (Request::change_password(Edition::E2007, meter(), signed().password, factory), none),
         (Request::clear_demand(Edition::E2007, meter(), signed()), none),
         (Request::clear_meter(meter(), signed()), none),
         (Request::clear_events(meter(), signed(), Events::All).unwrap(), none),
@@ -117,7 +122,7 @@ proptest! {
     /// Whatever is done to the bytes of a request, what passes is still on the list and goes to one meter.
     #[test]
     fn t01_forged_bytes_do_not_pass(
-        which in 0..27_usize,
+        which in 0..30_usize,
         wild in 0..3_u8,
         control in proptest::option::of(any::<u8>()),
         change in proptest::option::of((any::<proptest::sample::Index>(), any::<u8>())),
@@ -148,7 +153,9 @@ proptest! {
                 prop_assert!(is_read || list > 0, "{bytes:02X?}");
                 let is_freeze = code == 0x16 && list == 2;
                 prop_assert!(is_read || is_freeze || address.as_meter().is_some(), "{bytes:02X?}");
-                prop_assert!(!matches!(code, 0x0A | 0x0C | 0x0F | 0x10 | 0x15 | 0x17..=0x1B | 0x1D));
+                prop_assert!(!matches!(code, 0x0A | 0x0C | 0x0F | 0x10 | 0x15 | 0x17 | 0x19..=0x1B | 0x1D));
+                let is_current = edition == Edition::E2007 && list == 2;
+                prop_assert!(code != 0x18 || is_current, "{bytes:02X?}");
             }
         }
     }

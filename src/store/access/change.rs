@@ -1,12 +1,13 @@
 //! Changes of an account.
 
 use super::super::Store;
+use super::super::alarm::raise;
 use super::super::audit::append;
 use super::super::error::{Refusal, StoreError};
 use super::super::transaction::Transaction;
 use super::account::{AccountRecord, FactorSecret, PasswordHash, check_roles, load, set_areas};
 use crate::domain::access::{Account, Person, Regions, Role};
-use crate::domain::{AuditEntry, Coded, Id, Moment};
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Moment};
 
 /// What is to become of an account.
 #[derive(Clone, Debug)]
@@ -73,6 +74,12 @@ impl Store {
             writing.execute(end, &[id.into(), entry.at.into()]).await?;
         }
         let changed = load(&mut writing, id).await?.ok_or(StoreError::Refused(Refusal::NotThere))?;
+        if found.role == Role::Approver
+            && matches!(change, AccountChange::Enable(false) | AccountChange::Reset(_))
+        {
+            let alarm = Alarm::new(AlarmKind::ApproverChanged, format!("account {}", found.name), entry.at);
+            raise(&mut writing, &alarm.saying(&entry.actor, &entry.actor)).await?;
+        }
         append(&mut writing, entry).await?;
         writing.commit().await?;
         Ok(changed)

@@ -8,6 +8,7 @@ mod attempt;
 mod change;
 mod factor;
 mod once;
+mod rate;
 mod session;
 mod token;
 
@@ -15,5 +16,6 @@ pub use account::{AccountRecord, FactorSecret, NewAccount, PasswordHash, SecondF
 pub use attempt::{Attempt, AttemptPolicy};
 pub use change::AccountChange;
 pub use once::Claim;
+pub use rate::Portion;
 pub use session::{NewSession, SessionLimits, SessionRecord};
 pub use token::{NewToken, TokenRecord};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::guarded::Guarded;
 use super::kept::Kept;
 use super::sites::Sites;
 use crate::domain::modbus::unit_of;
@@ -22,6 +23,7 @@ pub(super) struct Known {
     points: Kept<PointRow>,
     meters: Kept<MeterRow>,
     sites: Sites,
+    guarded: Guarded,
 }
 
 /// What became of an entry.
@@ -95,6 +97,7 @@ impl Known {
             points: Kept::of(points.into_iter().map(point)),
             meters: Kept::of(meters.into_iter()),
             sites: Sites::load(reading).await?,
+            guarded: Guarded::load(reading).await?,
         })
     }
 
@@ -107,7 +110,8 @@ impl Known {
         let mut found = self.sites.problems(entry, now);
         let point = &entry.point.number;
         let is_protected = self.points.held(point).is_some_and(|row| row.protection.is_some());
-        if entry.is_unprotected && is_protected {
+        let becomes = self.customers.held(&entry.customer.number).and_then(|(_, class)| *class);
+        if (entry.is_unprotected && is_protected) || self.guarded.loses(entry, becomes) {
             found.push(ArchiveProblem::Protected);
         }
         found

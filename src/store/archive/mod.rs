@@ -4,6 +4,7 @@
 //! protection away, since these count from an instant on or need a second person, and have calls of their own.
 
 mod exchange;
+mod guarded;
 mod kept;
 mod known;
 mod load;

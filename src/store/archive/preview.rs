@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use ring::digest::{Context, SHA256};
+use serde_json::{Map, Value, json};
 
 use super::known::Taken;
 use super::save::ArchiveReport;
-use crate::domain::{ArchiveEntry, write_hex};
+use crate::domain::{ArchiveEntry, Coded, MeterPath, write_hex};
 
 /// What an archive would change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,48 @@ pub struct EntryChange {
     /// What is kept of its meter; `None` for a new one.
     pub before: Option<ArchiveEntry>,
 }
+
+impl ArchivePreview {
+    /// What is changed of what was there before, as the audit log tells it (T27): the number of the point, and of each thing that
+    /// differs what it was and what it is. Of very many the first.
+    pub(super) fn told(&self, entries: &[ArchiveEntry]) -> Value {
+        let both =
+            |change: &'_ EntryChange| entries.get(change.place).map(|entry| (change.before.clone(), entry));
+        let both = self.changes.iter().filter_map(both).filter_map(|(before, entry)| Some((before?, entry)));
+        let told = both.take(MOST_TOLD).map(|(before, entry)| {
+            let (was, is) = (things(&before), things(entry));
+            let differs = was.into_iter().zip(is).filter(|((_, was), (_, is))| is.is_some() && was != is);
+            let differs = differs.map(|((name, was), (_, is))| (name.to_owned(), json!([was, is])));
+            json!([entry.point.number, differs.collect::<Map<_, _>>()])
+        });
+        told.collect()
+    }
+}
+
+/// What an entry says that counts for reading, billing or cutting, by name; `None` for what it does not say.
+fn things(entry: &ArchiveEntry) -> [(&'static str, Option<String>); 9] {
+    let ArchiveEntry { customer, point, meter, .. } = entry;
+    let path = match &meter.path {
+        MeterPath::Line { line, .. } => format!("line {line}"),
+        MeterPath::Terminal { terminal, measuring_point, .. } => {
+            format!("terminal {terminal} {measuring_point}")
+        }
+    };
+    [
+        ("customer", Some(customer.number.clone())),
+        ("class", customer.class.map(|class| class.name().to_owned())),
+        ("point", Some(point.number.clone())),
+        ("role", Some(point.role.name().to_owned())),
+        ("area", point.area.clone()),
+        ("protection", point.protection.clone()),
+        ("protocol", Some(meter.protocol.name().to_owned())),
+        ("profile", meter.profile.clone()),
+        ("path", Some(path)),
+    ]
+}
+
+/// How many entries the audit log names.
+const MOST_TOLD: usize = 200;
 
 /// What became of each entry, against what was kept.
 pub(super) fn of(

@@ -67,12 +67,12 @@ impl ArchiveReport {
         self.before.saturating_sub(self.changed + self.same)
     }
 
-    /// What the audit log says of it.
-    fn detail(&self) -> String {
+    /// What the audit log says of it, with the changes one by one.
+    fn detail(&self, changes: &serde_json::Value) -> String {
         let Self { before, added, changed, same } = self;
         let absent = self.absent();
         format!(
-            r#"{{"before":{before},"added":{added},"changed":{changed},"same":{same},"absent":{absent}}}"#
+            r#"{{"before":{before},"added":{added},"changed":{changed},"same":{same},"absent":{absent},"changes":{changes}}}"#
         )
     }
 
@@ -153,18 +153,14 @@ impl Store {
         for _ in 0..batch::RACES {
             let mut writing = self.write("saving the archive").await?;
             lock(&mut writing).await?;
-            let kept = match saving {
-                Saving::Agreed(_) => entries_of(&mut writing).await?,
-                _ => Vec::new(),
-            };
+            let kept = entries_of(&mut writing).await?;
             let mut known = Known::load(&mut writing).await?;
             let (report, taken) = compare(&mut known, entries, now)?;
+            let preview = preview::of(entries, &taken, kept, report);
             match saving {
                 Saving::DryRun => return Ok(report),
                 Saving::Save if report.is_large() => return Err(ArchiveError::Large(report)),
-                Saving::Agreed(digest) if preview::of(entries, &taken, kept, report).digest != digest => {
-                    return Err(ArchiveError::Moved);
-                }
+                Saving::Agreed(digest) if preview.digest != digest => return Err(ArchiveError::Moved),
                 Saving::Save | Saving::Confirmed | Saving::Agreed(_) => {}
             }
             let readings = known.first_readings(now);
@@ -179,7 +175,8 @@ impl Store {
             let offers: Vec<Offer<'_>> = readings.iter().map(Offer::of).collect();
             if batch::save_offers(&mut writing, &offers, now).await?.is_some() {
                 if let Some(entry) = entry {
-                    audit::append(&mut writing, &entry.clone().saying(report.detail())).await?;
+                    audit::append(&mut writing, &entry.clone().saying(report.detail(&preview.told(entries))))
+                        .await?;
                 }
                 writing.commit().await?;
                 return Ok(report);

@@ -84,8 +84,11 @@ impl Sites {
         if entry.transformers.is_some_and(|transformers| transformers.multiplier().is_err()) {
             found.push(ArchiveProblem::Multiplier);
         }
-        if let (Some(said), Some(recorded)) = (entry.transformers, self.transformers.get(point))
-            && !said.agrees_with(*recorded)
+        // A meter that is there without recorded ones is read as behind none.
+        let recorded = self.transformers.get(point).copied();
+        let recorded = recorded.or_else(|| self.is_installed(&address).then_some(Transformers::NONE));
+        if let (Some(said), Some(recorded)) = (entry.transformers, recorded)
+            && !said.agrees_with(recorded)
         {
             let (ct, vt) = (recorded.ct.to_string(), recorded.vt.to_string());
             found.push(ArchiveProblem::OtherTransformers { ct, vt });

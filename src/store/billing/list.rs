@@ -96,9 +96,12 @@ type Row = (
 );
 
 fn line(row: Row) -> Result<BillingLine, StoreError> {
-    let (point_number, point, item, kind, at, version, value, quality, read_at, lineage, ..) = row;
+    let (point_number, point, item, kind, at, version, value, quality, read_at, sealed, ..) = row;
     let (.., receiver, state, tries, next_at, done_at, last_error) = row;
-    let (key, version) = key((point, item, kind, at, version))?;
+    let numbers = (point, item, kind, at, version);
+    let (key, version) = key(numbers)?;
+    let (seal, lineage) = sealed.split_once(' ').unwrap_or(("", &sealed));
+    let content = content(numbers, [value, quality, read_at], lineage.to_owned(), seal.parse().ok())?;
     let delivery = match (receiver, state) {
         (Some(receiver), Some(state)) => Some(Delivery {
             receiver,
@@ -110,17 +113,11 @@ fn line(row: Row) -> Result<BillingLine, StoreError> {
         }),
         _ => None,
     };
-    Ok(BillingLine {
-        point_number,
-        key,
-        version,
-        content: content(value, quality, read_at, lineage)?,
-        delivery,
-    })
+    Ok(BillingLine { point_number, key, version, content, delivery })
 }
 
 const OF_DAY: &str = "SELECT p.number, b.point_id, b.item, b.kind, b.at, b.version, b.value, b.quality, b.read_at, \
-        b.lineage, o.receiver, o.state, o.tries, o.next_at, o.done_at, o.last_error \
+        coalesce(CAST(b.seal AS text), '') || ' ' || b.lineage, o.receiver, o.state, o.tries, o.next_at, o.done_at, o.last_error \
     FROM billing_value b JOIN metering_point p ON p.id = b.point_id \
     LEFT JOIN outbox o ON o.point_id = b.point_id AND o.item = b.item AND o.kind = b.kind AND o.at = b.at \
         AND o.version = b.version \
@@ -128,7 +125,7 @@ const OF_DAY: &str = "SELECT p.number, b.point_id, b.item, b.kind, b.at, b.versi
     ORDER BY p.number, b.at, b.kind, b.item, b.version, o.receiver";
 
 const OF_POINT: &str = "SELECT p.number, b.point_id, b.item, b.kind, b.at, b.version, b.value, b.quality, b.read_at, \
-        b.lineage, o.receiver, o.state, o.tries, o.next_at, o.done_at, o.last_error \
+        coalesce(CAST(b.seal AS text), '') || ' ' || b.lineage, o.receiver, o.state, o.tries, o.next_at, o.done_at, o.last_error \
     FROM metering_point p JOIN billing_value b ON b.point_id = p.id \
     LEFT JOIN outbox o ON o.point_id = b.point_id AND o.item = b.item AND o.kind = b.kind AND o.at = b.at \
         AND o.version = b.version \

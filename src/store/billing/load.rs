@@ -4,16 +4,19 @@ use std::collections::HashMap;
 
 use dlt645::address::MeterAddress;
 
-use super::{content, key};
+use super::{DAMAGED, content, key};
 use crate::domain::version::{self, Held};
 use crate::domain::{
-    Accepted, BillingKey, BillingVersion, Id, Item, Meter, MeterProtocol, MeteringPoint, Moment, Readings,
-    RegisterKey,
+    Accepted, BillingKey, BillingVersion, Day, Id, Item, Meter, MeterProtocol, MeteringPoint, Moment,
+    Readings, RegisterKey,
 };
+use crate::store::damage::{Damage, Looked};
 use crate::store::error::StoreError;
+use crate::store::ledger::Versions;
+use crate::store::partition::Large;
 use crate::store::sql::{Cell, Sql};
 use crate::store::transaction::Transaction;
-use crate::store::{Store, code, item};
+use crate::store::{Store, code};
 
 /// A stretch of time of one thing, both ends with it.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +57,8 @@ impl Store {
         spans: &[Span<Meter>],
         items: &[Item],
     ) -> Result<Readings, StoreError> {
-        readings(&mut self.read("reading accepted registers").await?, spans, items).await
+        let mut reading = self.read("reading accepted registers").await?;
+        Ok(readings(&mut reading, spans, items).await?.0)
     }
 
     /// What these meters are, whether they are installed or not.
@@ -92,19 +96,14 @@ fn spans_and_items<T>(reading: &Transaction, spans: &[Span<T>], items: &[Item]) 
     args
 }
 
+/// What counts, and what is damaged, which does not.
 pub(super) async fn readings(
     reading: &mut Transaction,
     spans: &[Span<Meter>],
     items: &[Item],
-) -> Result<Readings, StoreError> {
+) -> Result<(Readings, Vec<Damage>), StoreError> {
     let args = spans_and_items(reading, spans, items);
-    let rows: Vec<(i64, i64, i64, i64, i64, i64, i64)> = reading.rows(READINGS, &args).await?;
-    let mut held: HashMap<RegisterKey, Vec<Held>> = HashMap::new();
-    for (meter, of, as_of, version, value, quality, source) in rows {
-        let key = RegisterKey { meter: Id::new(meter), item: item(of)?, as_of: Moment::from_micros(as_of) };
-        let (quality, source) = (code("quality", quality)?, code("source", source)?);
-        held.entry(key).or_default().push(Held { version, value, quality, source });
-    }
+    let Versions { held, damaged } = Versions::of(reading.rows(READINGS, &args).await?)?;
     let mut readings = Readings::new();
     for (RegisterKey { meter, item, as_of }, held) in held {
         let Some(Held { version, value, quality, source }) = version::current(&held).copied() else {
@@ -113,7 +112,7 @@ pub(super) async fn readings(
         let accepted = Accepted { value, quality, version, read_at: as_of, source };
         readings.entry((meter, item)).or_default().insert(as_of, (accepted, source));
     }
-    Ok(readings)
+    Ok((readings, damaged))
 }
 
 /// The newest versions of billing values in these stretches.
@@ -122,19 +121,40 @@ pub(super) async fn values(
     spans: &[Span<MeteringPoint>],
     items: &[Item],
 ) -> Result<HashMap<BillingKey, BillingVersion>, StoreError> {
-    type Row = (i64, i64, i64, i64, i64, Option<i64>, Option<i64>, Option<i64>, String);
     let args = spans_and_items(reading, spans, items);
-    let rows: Vec<Row> = reading.rows(VALUES, &args).await?;
+    let rows: Vec<ValueRow> = reading.rows(VALUES, &args).await?;
     let mut newest: HashMap<BillingKey, BillingVersion> = HashMap::new();
-    for (point, of, kind, at, version, value, quality, read_at, lineage) in rows {
-        let (key, version) = key((point, of, kind, at, version))?;
+    for (point, of, kind, at, version, value, quality, read_at, lineage, seal) in rows {
+        let numbers = (point, of, kind, at, version);
+        let (key, version) = key(numbers)?;
         if newest.get(&key).is_none_or(|held| held.version < version) {
-            let content = content(value, quality, read_at, lineage)?;
+            let content = content(numbers, [value, quality, read_at], lineage, seal)?;
             newest.insert(key, BillingVersion { version, content });
         }
     }
     Ok(newest)
 }
+
+/// Looks at all versions of the points from one to another.
+pub(in crate::store) async fn look(
+    reading: &mut Transaction,
+    first: i64,
+    last: i64,
+) -> Result<Looked, StoreError> {
+    let rows: Vec<ValueRow> = reading.rows(OF_POINTS, &[first.into(), last.into()]).await?;
+    let mut looked = Looked { rows: rows.len().try_into().unwrap_or(u64::MAX), ..Looked::default() };
+    for (point, of, kind, at, version, value, quality, read_at, lineage, seal) in rows {
+        let content = content((point, of, kind, at, version), [value, quality, read_at], lineage, seal)?;
+        if content.lineage == DAMAGED {
+            let day = Day::of(Moment::from_micros(at));
+            looked.damaged.push(Damage { table: Large::BillingValues, day, of: point });
+        }
+    }
+    Ok(looked)
+}
+
+/// Point, item, kind, instant, version, value, quality, when it was read, lineage and seal.
+type ValueRow = (i64, i64, i64, i64, i64, Option<i64>, Option<i64>, Option<i64>, String, Option<i64>);
 
 pub(super) async fn meter_types(
     reading: &mut Transaction,
@@ -172,27 +192,31 @@ pub(super) async fn point_numbers(
     Ok(rows.into_iter().map(|(point, number)| (Id::new(point), number)).collect())
 }
 
+/// All versions, since what a damaged one says of its quality may be anything.
 const READINGS: Sql = Sql {
-    sqlite: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source \
+    sqlite: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source, l.seal \
         FROM json_each($1) k CROSS JOIN json_each($2) i CROSS JOIN register_ledger l \
         WHERE l.meter_id = k.value ->> 0 AND l.item = i.value \
-            AND l.as_of BETWEEN k.value ->> 1 AND k.value ->> 2 AND l.quality < 10",
-    postgres: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source \
+            AND l.as_of BETWEEN k.value ->> 1 AND k.value ->> 2",
+    postgres: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source, l.seal \
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (meter_id, from_at, until_at) \
         JOIN register_ledger l ON l.meter_id = k.meter_id AND l.item = ANY ($4::bigint[]) \
-            AND l.as_of BETWEEN k.from_at AND k.until_at AND l.quality < 10",
+            AND l.as_of BETWEEN k.from_at AND k.until_at",
 };
 
 const VALUES: Sql = Sql {
-    sqlite: "SELECT b.point_id, b.item, b.kind, b.at, b.version, b.value, b.quality, b.read_at, b.lineage \
+    sqlite: "SELECT b.point_id, b.item, b.kind, b.at, b.version, b.value, b.quality, b.read_at, b.lineage, b.seal \
         FROM json_each($1) k CROSS JOIN json_each($2) i CROSS JOIN billing_value b \
         WHERE b.point_id = k.value ->> 0 AND b.item = i.value AND b.kind IN (1, 2) \
             AND b.at BETWEEN k.value ->> 1 AND k.value ->> 2",
-    postgres: "SELECT b.point_id, b.item, b.kind, b.at, b.version, b.value, b.quality, b.read_at, b.lineage \
+    postgres: "SELECT b.point_id, b.item, b.kind, b.at, b.version, b.value, b.quality, b.read_at, b.lineage, b.seal \
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (point_id, from_at, until_at) \
         JOIN billing_value b ON b.point_id = k.point_id AND b.item = ANY ($4::bigint[]) \
             AND b.kind IN (1, 2) AND b.at BETWEEN k.from_at AND k.until_at",
 };
+
+const OF_POINTS: &str = "SELECT point_id, item, kind, at, version, value, quality, read_at, lineage, seal \
+    FROM billing_value WHERE point_id BETWEEN $1 AND $2";
 
 const METER_TYPES: Sql = Sql {
     sqlite: "SELECT id, address, protocol, profile FROM meter WHERE id IN (SELECT value FROM json_each($1))",

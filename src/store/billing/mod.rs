@@ -5,6 +5,7 @@
 //! time settles, leases or takes receipts. What the values are is computed by `crate::billing`.
 
 mod due;
+mod floor;
 mod ledger;
 mod list;
 mod load;
@@ -14,6 +15,8 @@ mod said;
 mod settling;
 
 pub(super) use due::{note, note_since};
+pub(super) use floor::raise as raise_floor;
+pub(super) use load::look;
 
 pub use due::Due;
 pub use ledger::Entered;
@@ -25,6 +28,7 @@ pub use said::SaidLine;
 pub use settling::{Change, Settling};
 
 use super::error::StoreError;
+use super::seal::Seal;
 use super::sql::Dialect;
 use super::transaction::Transaction;
 use super::{code, item};
@@ -55,12 +59,25 @@ fn key((point, of, kind, at, version): KeyRow) -> Result<(BillingKey, i64), Stor
     ))
 }
 
+/// What a version says, unless its row is not as it was written (F42).
 fn content(
-    value: Option<i64>,
-    quality: Option<i64>,
-    read_at: Option<i64>,
+    (point, item, kind, at, version): KeyRow,
+    [value, quality, read_at]: [Option<i64>; 3],
     lineage: String,
+    kept: Option<i64>,
 ) -> Result<BillingContent, StoreError> {
+    let key = [point, item, kind, at, version];
+    if !seal(key, [value, quality, read_at], &lineage).fits(kept) {
+        return Ok(BillingContent { value: None, read_at: None, lineage: DAMAGED.to_owned() });
+    }
     let quality = quality.map(|quality| code("quality", quality)).transpose()?;
     Ok(BillingContent { value: value.zip(quality), read_at: read_at.map(Moment::from_micros), lineage })
 }
+
+/// Over all of a version.
+fn seal(key: [i64; 5], said: [Option<i64>; 3], lineage: &str) -> Seal {
+    Seal::default().numbers(key).numbers(said).text(lineage)
+}
+
+/// What stands for the lineage of a version that is not as it was written; it says nothing.
+const DAMAGED: &str = r#"{"rule":"damaged"}"#;

@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 
 use super::receiver::{note, rest_until};
-use super::{content, key, lock, numbers};
+use super::{DAMAGED, content, key, lock, numbers};
 use crate::domain::{BillingContent, BillingKey, Coded, Moment};
 use crate::store::Store;
+use crate::store::damage::{self, Damage};
 use crate::store::error::StoreError;
+use crate::store::partition::Large;
 use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
 
@@ -56,6 +58,8 @@ pub struct OutboxRecord {
     pub tries: u32,
     /// The batch in which it was first offered: a number that rises and stays.
     pub batch: i64,
+    /// The lease under which it is offered this time.
+    pub lease: i64,
 }
 
 /// A batch that is nobody else's until its lease runs out.
@@ -162,6 +166,14 @@ impl Store {
                 }
             }
             let records = newest.into_iter().map(|row| record(row, token)).collect::<Result<Vec<_>, _>>()?;
+            let (records, spoilt): (Vec<_>, Vec<_>) =
+                records.into_iter().partition(|record| record.content.lineage != DAMAGED);
+            if !spoilt.is_empty() {
+                set_aside(&mut writing, receiver, &spoilt, now).await?;
+                if records.is_empty() {
+                    continue;
+                }
+            }
             if !records.is_empty() {
                 let keys: Vec<[i64; 5]> =
                     records.iter().map(|record| numbers(record.key, record.version)).collect();
@@ -266,18 +278,46 @@ type RecordRow = (
     String,
     String,
     Option<i64>,
+    Option<i64>,
     i64,
 );
 
+/// Versions that are not as they were written are offered to nobody (F42): they are parked, and what they say is computed anew
+/// from the readings.
+async fn set_aside(
+    writing: &mut Transaction,
+    receiver: &str,
+    spoilt: &[OutboxRecord],
+    now: Moment,
+) -> Result<(), StoreError> {
+    let keys: Vec<[i64; 5]> = spoilt.iter().map(|record| numbers(record.key, record.version)).collect();
+    let mut args = writing.dialect().keys(&keys);
+    args.push(receiver.into());
+    writing.execute(SPOILT, &args).await?;
+    let ends: Vec<[i64; 2]> = spoilt
+        .iter()
+        .map(|OutboxRecord { key, .. }| [key.point.number(), key.day.start().micros()])
+        .collect();
+    let args = writing.dialect().keys(&ends);
+    writing.execute(DUE_AGAIN, &args).await?;
+    let damaged = |OutboxRecord { key, .. }: &OutboxRecord| Damage {
+        table: Large::BillingValues,
+        day: key.day,
+        of: key.point.number(),
+    };
+    damage::tell(writing, &spoilt.iter().map(damaged).collect::<Vec<_>>(), now).await
+}
+
 /// What is offered under a lease; its first batch is that of the lease where it had none.
 fn record(row: RecordRow, token: i64) -> Result<OutboxRecord, StoreError> {
-    let (point, item, kind, at, version, text, tries, value, quality, read_at, lineage, number, batch, _) =
-        row;
-    let (key, version) = key((point, item, kind, at, version))?;
-    let content = content(value, quality, read_at, lineage)?;
+    let (point, item, kind, at, version, text, tries, value, quality, read_at, lineage, number, ..) = row;
+    let (.., batch, seal, _) = row;
+    let numbers = (point, item, kind, at, version);
+    let (key, version) = key(numbers)?;
+    let content = content(numbers, [value, quality, read_at], lineage, seal)?;
     let tries = u32::try_from(tries + 1).unwrap_or(u32::MAX);
     let batch = batch.unwrap_or(token);
-    Ok(OutboxRecord { text, key, point_number: number, version, content, tries, batch })
+    Ok(OutboxRecord { text, key, point_number: number, version, content, tries, batch, lease: token })
 }
 
 const OUTBOX: Table = Table {
@@ -322,7 +362,7 @@ const SUPERSEDED: Sql = Sql {
 
 /// What may be offered, and how many later versions of it there are.
 const READY: &str = "SELECT o.point_id, o.item, o.kind, o.at, o.version, o.key, o.tries, \
-        b.value, b.quality, b.read_at, b.lineage, p.number, o.batch, \
+        b.value, b.quality, b.read_at, b.lineage, p.number, o.batch, b.seal, \
         (SELECT count(*) FROM outbox n WHERE n.point_id = o.point_id AND n.item = o.item AND n.kind = o.kind \
             AND n.at = o.at AND n.version > o.version AND n.receiver = o.receiver) \
     FROM (SELECT * FROM outbox c WHERE c.receiver = $1 AND c.state IN (1, 2) AND +c.next_at <= $2 \
@@ -372,6 +412,32 @@ const NOT_TAKEN: Sql = Sql {
         WHERE outbox.point_id = k.point_id AND outbox.item = k.item AND outbox.kind = k.kind \
             AND outbox.at = k.at AND outbox.version = k.version AND outbox.receiver = $6 \
             AND outbox.state = 2 AND outbox.lease = $7",
+};
+
+const SPOILT: Sql = Sql {
+    sqlite: "UPDATE outbox SET state = 5, lease = NULL, last_error = 'the kept value is damaged' FROM json_each($1) k \
+        WHERE outbox.point_id = k.value ->> 0 AND outbox.item = k.value ->> 1 AND outbox.kind = k.value ->> 2 \
+            AND outbox.at = k.value ->> 3 AND outbox.version = k.value ->> 4 AND outbox.receiver = $2",
+    postgres: "UPDATE outbox SET state = 5, lease = NULL, last_error = 'the kept value is damaged' \
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
+            AS k (point_id, item, kind, at, version) \
+        WHERE outbox.point_id = k.point_id AND outbox.item = k.item AND outbox.kind = k.kind \
+            AND outbox.at = k.at AND outbox.version = k.version AND outbox.receiver = $6",
+};
+
+/// The meters that measured these points at these instants.
+const DUE_AGAIN: Sql = Sql {
+    sqlite: "INSERT INTO billing_due (meter_id, as_of, notes) \
+        SELECT DISTINCT n.meter_id, k.value ->> 1, 1 FROM json_each($1) k CROSS JOIN installation n \
+        WHERE n.point_id = k.value ->> 0 AND n.installed_at <= k.value ->> 1 \
+            AND (n.removed_at IS NULL OR n.removed_at >= k.value ->> 1) \
+        ON CONFLICT (meter_id, as_of) DO UPDATE SET notes = billing_due.notes + 1",
+    postgres: "INSERT INTO billing_due (meter_id, as_of, notes) \
+        SELECT DISTINCT n.meter_id, k.at, 1 FROM unnest($1::bigint[], $2::bigint[]) AS k (point_id, at) \
+        JOIN installation n ON n.point_id = k.point_id AND n.installed_at <= k.at \
+            AND (n.removed_at IS NULL OR n.removed_at >= k.at) \
+        ORDER BY 1, 2 \
+        ON CONFLICT (meter_id, as_of) DO UPDATE SET notes = billing_due.notes + 1",
 };
 
 const NEXT: &str = "SELECT min(next_at) FROM outbox WHERE receiver = $1 AND state IN (1, 2)";

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use super::due::Due;
 use super::load::{self, MeterType, Span};
 use super::outbox::{self, Row};
-use super::{lock, numbers};
+use super::{DAMAGED, floor, lock, numbers, seal};
 use crate::domain::{
     BillingContent, BillingKey, BillingVersion, Coded, Day, Id, Item, Meter, MeteringPoint, Moment, Readings,
 };
 use crate::store::Store;
 use crate::store::archive::{PointHistory, histories};
+use crate::store::damage::{self, Damage};
 use crate::store::error::StoreError;
+use crate::store::partition::Large;
 use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
 
@@ -19,6 +21,8 @@ use crate::store::transaction::Transaction;
 pub struct Settling {
     writing: Transaction,
     noted: Vec<(Due, i64)>,
+    /// What it met that is not as it was written.
+    damaged: Vec<Damage>,
 }
 
 impl std::fmt::Debug for Settling {
@@ -39,7 +43,8 @@ pub struct Change {
 }
 
 impl Store {
-    /// Begins to settle at most so many of what is due; `None` when nothing is.
+    /// Begins to settle at most so many of what is due; `None` when nothing is, or when the database has lost what it had
+    /// kept and nobody has noted that yet.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot.
@@ -51,11 +56,15 @@ impl Store {
         self.make_partitions(due.iter().flat_map(|due| due.known_days())).await?;
         let mut writing = self.write("settling what billing is due").await?;
         lock(&mut writing).await?;
+        if floor::is_to_be_raised(&mut writing).await? {
+            tracing::warn!("the database has lost what it had kept: billing waits until that is noted");
+            return Ok(None);
+        }
         let keys: Vec<[i64; 2]> = due.iter().map(|due| [due.meter.number(), due.as_of.micros()]).collect();
         let args = writing.dialect().keys(&keys);
         let rows: Vec<(i64, i64, i64)> = writing.rows(STILL_DUE, &args).await?;
         let noted = rows.into_iter().map(|(meter, as_of, notes)| (of_row(meter, as_of), notes));
-        Ok(Some(Settling { noted: noted.collect(), writing }))
+        Ok(Some(Settling { noted: noted.collect(), writing, damaged: Vec::new() }))
     }
 
     /// What is due, by meter and instant, at most so many.
@@ -94,7 +103,9 @@ impl Settling {
     /// # Errors
     /// As [`Self::histories`].
     pub async fn readings(&mut self, spans: &[Span<Meter>], items: &[Item]) -> Result<Readings, StoreError> {
-        load::readings(&mut self.writing, spans, items).await
+        let (readings, damaged) = load::readings(&mut self.writing, spans, items).await?;
+        self.damaged.extend(damaged);
+        Ok(readings)
     }
 
     /// What these meters are.
@@ -117,7 +128,19 @@ impl Settling {
         spans: &[Span<MeteringPoint>],
         items: &[Item],
     ) -> Result<HashMap<BillingKey, BillingVersion>, StoreError> {
-        load::values(&mut self.writing, spans, items).await
+        let newest = load::values(&mut self.writing, spans, items).await?;
+        let damaged = newest.iter().filter(|(_, newest)| newest.content.lineage == DAMAGED);
+        let table = Large::BillingValues;
+        self.damaged.extend(damaged.map(|(key, _)| Damage { table, day: key.day, of: key.point.number() }));
+        Ok(newest)
+    }
+
+    /// Above which version new ones begin.
+    ///
+    /// # Errors
+    /// As [`Self::histories`].
+    pub async fn floor(&mut self) -> Result<i64, StoreError> {
+        floor::floor(&mut self.writing).await
     }
 
     /// The first day of which all readings and values are still kept; what was before may not be computed anew.
@@ -143,20 +166,30 @@ impl Settling {
         let mut rows = Rows::new(&VALUE);
         for Change { key, version, content } in changes {
             let [point, item, kind, at, version] = numbers(*key, *version);
+            let said = [
+                content.value.map(|(value, _)| value),
+                content.value.map(|(_, quality)| quality.code()),
+                content.read_at.map(Moment::micros),
+            ];
+            let seal = seal([point, item, kind, at, version], said, &content.lineage).made();
+            let [value, quality, read_at] = said;
             rows.push([
                 point.into(),
                 item.into(),
                 kind.into(),
                 at.into(),
                 version.into(),
-                content.value.map(|(value, _)| value).into(),
-                content.value.map(|(_, quality)| quality.code()).into(),
-                content.read_at.map(Moment::micros).into(),
+                value.into(),
+                quality.into(),
+                read_at.into(),
                 content.lineage.as_str().into(),
                 now.into(),
+                seal.into(),
             ]);
         }
         self.writing.insert(&VALUE, &rows).await?;
+        damage::tell(&mut self.writing, &self.damaged, now).await?;
+        floor::note(&mut self.writing, changes.iter().map(|change| change.version).max()).await?;
         let points = changes.iter().map(|change| change.key.point);
         let names = load::point_numbers(&mut self.writing, points).await?;
         let row = |Change { key, version, .. }: &Change| {
@@ -185,6 +218,7 @@ const VALUE: Table = Table {
         ("read_at", Kind::Int),
         ("lineage", Kind::Text),
         ("settled_at", Kind::Int),
+        ("seal", Kind::Int),
     ],
     on_conflict: "",
 };

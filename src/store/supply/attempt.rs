@@ -1,9 +1,11 @@
 //! Carrying orders out: arming, the intent before the first byte, what became of it, and what was seen afterwards.
 
 use super::commit_with;
-use super::facts::{Judging, judge_order, judge_point};
+use super::facts::{Judging, hold_still, judge_order, judge_point};
 use super::head::{Head, Mark, Step};
+use super::left::{LeftBy, leave_off};
 use super::order::{Limits, quarantine};
+use super::undone::order_again;
 use crate::domain::relay::{Currents, Look, StatusWord3};
 use crate::domain::supply::{
     Attempt, Objection, OrderEvent, OrderKind, OrderState, Stage, SupplyOrder, stops_itself, words_of,
@@ -113,7 +115,7 @@ pub struct Seen<'a> {
     pub due: Moment,
     /// What people are to be told, and how often they have been then.
     pub tell: Option<(AlarmKind, i64)>,
-    /// Alarms that have ended.
+    /// Alarms of this order that have ended; when supply was seen to be back, those of all others at the point, too.
     pub over: &'a [AlarmKind],
 }
 
@@ -130,7 +132,7 @@ impl Store {
         now: Moment,
     ) -> Result<Vec<Objection>, StoreError> {
         let mut writing = self.change_supply("arming a supply order").await?;
-        let mut head = Head::load(&mut writing, order).await?;
+        let mut head = Head::load_for(&mut writing, (order, point)).await?;
         let known = head.point(point)?;
         if known.state != OrderState::Approved {
             return Ok(vec![Objection::WrongState]);
@@ -162,7 +164,7 @@ impl Store {
     ) -> Result<Intended, StoreError> {
         let Intent { order, point, .. } = *intent;
         let mut writing = self.change_supply("keeping the intent of a supply order").await?;
-        let mut head = Head::load(&mut writing, order).await?;
+        let mut head = Head::load_for(&mut writing, (order, point)).await?;
         let known = head.point(point)?;
         if known.state != OrderState::Armed {
             return Ok(Intended::Objected(vec![Objection::WrongState]));
@@ -173,12 +175,13 @@ impl Store {
             writing.is_audit_there().await?;
         }
         let judging = Judging { stage: Stage::Intent, point: Some(point), limits, now };
+        hold_still(&mut writing, &head, point).await?;
         let (facts, mut objections) = judge_order(&mut writing, &head, judging).await?;
         objections.extend(judge_point(&mut writing, &head, &facts, known, judging).await?);
         objections.extend(intent.found);
         if !objections.is_empty() {
             if !facts.over.is_empty() && !head.is_quarantined {
-                quarantine(&mut writing, &head, now).await?;
+                quarantine(&mut writing, &mut head, now).await?;
             }
             hold_back(writing, &mut head, point, &objections, now).await?;
             return Ok(Intended::Objected(objections));
@@ -210,7 +213,7 @@ impl Store {
         now: Moment,
     ) -> Result<(), StoreError> {
         let mut writing = self.change_supply("noting what became of a supply order").await?;
-        let mut head = Head::load(&mut writing, attempt.order).await?;
+        let mut head = Head::load_for(&mut writing, (attempt.order, attempt.point)).await?;
         if head.point(attempt.point)?.state != OrderState::Sending {
             return Err(StoreError::Refused(Refusal::Raced));
         }
@@ -243,7 +246,7 @@ impl Store {
     /// [`StoreError`] when the database cannot.
     pub async fn note_seen(&self, seen: &Seen<'_>, now: Moment) -> Result<OrderState, StoreError> {
         let mut writing = self.change_supply("noting what was seen of a supply order").await?;
-        let mut head = Head::load(&mut writing, seen.order).await?;
+        let mut head = Head::load_for(&mut writing, (seen.order, seen.point)).await?;
         if let Some((attempt, look)) = seen.look {
             add_look(&mut writing, attempt, look).await?;
         }
@@ -255,15 +258,7 @@ impl Store {
             raise(&mut writing, &alarm.in_area(head.point(seen.point)?.area)).await?;
             writing.execute(TELL, &[seen.order.into(), seen.point.into(), told.into()]).await?;
         }
-        if !seen.over.is_empty() {
-            // What was told of earlier orders for this point is over as well.
-            let told: Vec<(i64,)> = writing.rows(TOLD, &[seen.point.into()]).await?;
-            for (order,) in told {
-                for kind in seen.over {
-                    clear(&mut writing, *kind, &object(Id::new(order), seen.point), now).await?;
-                }
-            }
-        }
+        end_alarms(&mut writing, seen, now).await?;
         let Some(event) = seen.event else {
             writing.commit().await?;
             return Ok(head.point(seen.point)?.state);
@@ -272,6 +267,9 @@ impl Store {
         let state = head.step(&mut writing, seen.point, &step).await?;
         watch_batch(&mut writing, &head, now).await?;
         head.settle(&mut writing, now).await?;
+        if event == OrderEvent::SeeOpen {
+            order_again(&mut writing, &head, seen.point, now).await?;
+        }
         let entry = AuditEntry::of_system(now, "order.seen", subject).for_order(seen.order.number());
         let detail = serde_json::json!({ "proof": seen.proof });
         commit_with(writing, &entry.ending(state.name()).saying(detail.to_string())).await?;
@@ -305,7 +303,7 @@ impl Store {
         point: Id<MeteringPoint>,
     ) -> Result<Option<Id<Attempt>>, StoreError> {
         let mut waiting = self.change_supply("looking for an intent of a supply order").await?;
-        let head = Head::load(&mut waiting, order).await?;
+        let head = Head::load_for(&mut waiting, (order, point)).await?;
         if head.point(point)?.state != OrderState::Sending {
             return Ok(None);
         }
@@ -322,28 +320,24 @@ impl Store {
         let rows: Vec<AttemptRow> = reading.rows(OF_ORDER, &[order.into()]).await?;
         rows.into_iter().map(attempt).collect()
     }
+}
 
-    /// Makes unknown what was being sent when the process ended: nobody can tell whether a byte left (F28). Says how many.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database cannot.
-    pub async fn recover_attempts(&self, now: Moment) -> Result<usize, StoreError> {
-        let mut writing = self.change_supply("recovering supply orders").await?;
-        let open: Vec<(i64, i64, i64)> = writing.rows(CUT_OFF, &[]).await?;
-        for (order, point, attempt) in &open {
-            let mut head = Head::load(&mut writing, Id::new(*order)).await?;
-            conclude(&mut writing, Id::new(*attempt), (AttemptOutcome::Unknown, "cut_off"), now).await?;
-            let step = Step { due: Some(now), ..Step::of(OrderEvent::LoseTrack, now) };
-            head.step(&mut writing, Id::new(*point), &step).await?;
-            head.settle(&mut writing, now).await?;
-        }
-        if open.is_empty() {
-            return Ok(0);
-        }
-        let entry = AuditEntry::of_system(now, "order.recover", format!("{} points", open.len()));
-        commit_with(writing, &entry.ending("unknown")).await?;
-        Ok(open.len())
+/// Ends alarms of this order. Supply that is back ends all that was told of it being away, whichever order it was told of;
+/// what is not known of another order stays unknown.
+async fn end_alarms(writing: &mut Transaction, seen: &Seen<'_>, now: Moment) -> Result<(), StoreError> {
+    for kind in seen.over {
+        clear(writing, *kind, &object(seen.order, seen.point), now).await?;
     }
+    if seen.over.is_empty() || seen.event != Some(OrderEvent::SeeClosed) {
+        return Ok(());
+    }
+    let orders: Vec<(i64,)> = writing.rows(AT_POINT, &[seen.point.into(), seen.order.into()]).await?;
+    for (order,) in orders {
+        for kind in seen.over.iter().filter(|kind| **kind != AlarmKind::OrderUnknown) {
+            clear(writing, *kind, &object(Id::new(order), seen.point), now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Notes why a point is not carried out. What no waiting helps is taken out of its order, what needs another approval
@@ -367,14 +361,16 @@ async fn hold_back(
     let Some(event) = event else {
         let again = if head.kind().is_cut_class() { AGAIN } else { SOON };
         let due = Moment::from_micros(now.micros() + again);
-        let args = [head.id.into(), point.into(), words_of(objections).into(), due.into()];
+        let args = [head.id.into(), point.into(), words_of(objections).into(), due.into(), now.into()];
         writing.execute(WAIT, &args).await?;
         return writing.commit().await;
     };
-    let state = head.step(&mut writing, point, &Step { objections, ..Step::of(event, now) }).await?;
-    if event == OrderEvent::Cancel {
+    let state = if event == OrderEvent::Cancel {
         head.mark(&mut writing, Mark::Flagged).await?;
-    }
+        leave_off(&mut writing, head, point, (objections, LeftBy::Program), now).await?
+    } else {
+        head.step(&mut writing, point, &Step { objections, ..Step::of(event, now) }).await?
+    };
     head.settle(&mut writing, now).await?;
     let entry = AuditEntry::of_system(now, "order.hold_back", object(head.id, point));
     let result = format!("{}: {}", state.name(), words_of(objections));
@@ -530,8 +526,9 @@ const AGAIN: i64 = 60_000_000;
 /// The same for what somebody waits for in the dark.
 const SOON: i64 = 5_000_000;
 
-const WAIT: &str =
-    "UPDATE supply_order_point SET objections = $3, due_at = $4 WHERE order_id = $1 AND point_id = $2";
+/// State 4 is armed: it is tried for the first time when something stands against it first.
+const WAIT: &str = "UPDATE supply_order_point SET changed_at = CASE WHEN state = 4 AND objections = '' \
+    THEN CAST($5 AS bigint) ELSE changed_at END, objections = $3, due_at = $4 WHERE order_id = $1 AND point_id = $2";
 
 const NUMBER: &str = "SELECT CAST(coalesce(max(number), 0) + 1 AS bigint) FROM supply_attempt WHERE order_id = $1 AND point_id = $2";
 
@@ -550,8 +547,8 @@ const LOOK: &str = "INSERT INTO supply_look (attempt_id, at, status, current_a, 
 const PROVE: &str =
     "UPDATE supply_order_point SET proof = $3, due_at = $4 WHERE order_id = $1 AND point_id = $2";
 
-const TOLD: &str =
-    "SELECT order_id FROM supply_order_point WHERE point_id = $1 AND told > 0 ORDER BY order_id";
+const AT_POINT: &str =
+    "SELECT order_id FROM supply_order_point WHERE point_id = $1 AND order_id <> $2 ORDER BY order_id";
 
 const TELL: &str = "UPDATE supply_order_point SET told = $3 WHERE order_id = $1 AND point_id = $2";
 
@@ -565,7 +562,3 @@ const OF_ORDER: &str = "SELECT id, order_id, point_id, meter_id, number, intent_
 
 const LOOKS: &str =
     "SELECT at, status, current_a, current_b, current_c FROM supply_look WHERE attempt_id = $1 ORDER BY at";
-
-/// State 5 is being sent.
-const CUT_OFF: &str = "SELECT p.order_id, p.point_id, t.id FROM supply_order_point p \
-    JOIN supply_attempt t ON t.order_id = p.order_id AND t.point_id = p.point_id AND t.outcome IS NULL WHERE p.state = 5";

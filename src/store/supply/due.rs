@@ -35,6 +35,8 @@ pub struct Due {
     pub changed_at: Moment,
     /// How often people were told that it is late or not known.
     pub told: i64,
+    /// When it was first tried, as far as it was.
+    pub tried_at: Option<Moment>,
 }
 
 /// A home whose customer has paid and whose supply was not given back.
@@ -135,10 +137,11 @@ pub(super) const LATE_KINDS: [AlarmKind; 4] = [
     AlarmKind::RestorePromiseMissed,
 ];
 
-type Row = (i64, i64, i64, String, i64, i64, i64, i64, i64, i64, i64);
+type Row = (i64, i64, i64, String, i64, i64, i64, i64, i64, i64, i64, Option<i64>);
 
 fn due(row: Row) -> Result<Due, StoreError> {
-    let (order, point, meter, address, kind, state, from, until, submitted_at, changed_at, told) = row;
+    let (order, point, meter, address, kind, state, from, until, submitted_at, changed_at, told, tried_at) =
+        row;
     let unknown = || StoreError::Unknown { list: "meter address", found: address.clone() };
     Ok(Due {
         order: Id::new(order),
@@ -151,12 +154,16 @@ fn due(row: Row) -> Result<Due, StoreError> {
         submitted_at: Moment::from_micros(submitted_at),
         changed_at: Moment::from_micros(changed_at),
         told,
+        tried_at: tried_at.map(Moment::from_micros),
     })
 }
 
-/// States: 3 approved, 4 armed, 6 accepted, 8 unknown. Kinds 2 and 3 give supply back.
+/// States: 3 approved, 4 armed, 6 accepted, 8 unknown. Kinds 2 and 3 give supply back. What is armed and has something
+/// against it was tried, though nothing was sent.
 const DUE: &str = "SELECT p.order_id, p.point_id, p.meter_id, m.address, o.kind, p.state, o.window_from, o.window_until, \
-    coalesce(o.submitted_at, o.created_at), p.changed_at, p.told FROM supply_order_point p \
+    coalesce(o.submitted_at, o.created_at), p.changed_at, p.told, \
+    coalesce((SELECT min(t.intent_at) FROM supply_attempt t WHERE t.order_id = p.order_id AND t.point_id = p.point_id), \
+        CASE WHEN p.state = 4 AND p.objections <> '' THEN p.changed_at END) FROM supply_order_point p \
     JOIN supply_order o ON o.id = p.order_id JOIN meter m ON m.id = p.meter_id \
     WHERE p.state IN (3, 4, 6, 8) AND p.due_at <= $1 \
     ORDER BY CASE WHEN o.kind IN (2, 3) THEN 0 ELSE 1 END, p.due_at, p.order_id, p.point_id LIMIT $2";
@@ -167,11 +174,12 @@ const NEXT: &str = "SELECT min(due_at) FROM supply_order_point WHERE state IN (3
 const LATE: &str = "SELECT DISTINCT o.id FROM supply_order o JOIN supply_order_point p ON p.order_id = o.id \
     WHERE p.state IN (1, 2, 3, 4) AND o.kind IN (1, 7) AND o.window_until <= $1 ORDER BY o.id";
 
-/// Kind 1 and reason 1: a cut for arrears that was carried out, or may have been, and no restore that was neither refused (7),
-/// nor given up (11), nor taken back (13).
+/// Kind 1 and reason 1: a cut for arrears that may have been carried out (5, 6, 8) or was read to be, whatever became of the
+/// order since; and no restore that is on its way (2 to 6, 8), or ended (10, 12) with supply read to be back or permitted.
 const PAID: &str = "SELECT p.point_id, max(o.id), CAST(min(y.entered_at) AS bigint) FROM supply_order_point p \
     JOIN supply_order o ON o.id = p.order_id AND o.kind = 1 AND o.reason = 1 \
     JOIN supply_payment y ON y.customer_id = p.customer_id AND y.entered_at >= o.submitted_at \
-    WHERE p.state IN (6, 8, 9) AND NOT EXISTS (SELECT 1 FROM supply_order_point r JOIN supply_order b ON b.id = r.order_id \
-        WHERE r.point_id = p.point_id AND b.kind IN (2, 3) AND b.submitted_at >= o.submitted_at AND r.state NOT IN (7, 11, 13)) \
+    WHERE (p.state IN (5, 6, 8) OR p.proof LIKE 'open%') AND NOT EXISTS (SELECT 1 FROM supply_order_point r JOIN supply_order b ON b.id = r.order_id \
+        WHERE r.point_id = p.point_id AND b.kind IN (2, 3) AND b.submitted_at >= o.submitted_at \
+            AND (r.state IN (2, 3, 4, 5, 6, 8) OR r.state IN (10, 12) AND r.proof IN ('closed', 'permitted'))) \
     GROUP BY p.point_id";

@@ -1,5 +1,7 @@
 //! What the rules need to know of customers: notices that reached them, arrears, payments, and whose meter is whose.
 
+use std::collections::HashMap;
+
 use super::head::{Head, Step};
 use super::{SupplyError, commit_with};
 use crate::domain::access::{Acting, Action};
@@ -80,6 +82,9 @@ impl Store {
         let action = "evidence.notice";
         let entered = async {
             let mut writing = self.begin_entry(acting, Action::EnterEvidence).await?;
+            let customers: Vec<(i64, i64)> =
+                writing.rows("SELECT id, customer_id FROM metering_point", &[]).await?;
+            let customers: HashMap<i64, i64> = customers.into_iter().collect();
             let mut rows = Rows::new(&NOTICE);
             for notice in notices {
                 rows.push([
@@ -91,6 +96,7 @@ impl Store {
                     notice.given_by.as_str().into(),
                     now.into(),
                     acting.name.as_str().into(),
+                    customers.get(&notice.point.number()).copied().into(),
                 ]);
             }
             writing.insert(&NOTICE, &rows).await?;
@@ -299,6 +305,7 @@ const NOTICE: Table = Table {
         ("given_by", Kind::Text),
         ("entered_at", Kind::Int),
         ("entered_by", Kind::Text),
+        ("customer_id", Kind::Int),
     ],
     on_conflict: "(point_id, kind, given_at) DO NOTHING",
 };

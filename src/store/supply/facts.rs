@@ -1,5 +1,7 @@
 //! What is known of an order and its points at one moment, read in the transaction that judges it.
 
+use std::collections::HashMap;
+
 use super::halt::{ceilings_in_force, halts_in_force};
 use super::head::{Head, HeadPoint};
 use super::order::Limits;
@@ -8,12 +10,13 @@ use super::terms::terms_in_force;
 use crate::domain::access::{Action, Role};
 use crate::domain::supply::{
     Approval, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts, OrderedPoint, PointFacts,
-    Stage, Terms, Usage, objections_to_order, objections_to_point, terms_for,
+    Stage, SupplyOrder, Terms, Usage, objections_to_order, objections_to_point, terms_for,
 };
 use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, TransformerArea};
 use crate::store::code;
 use crate::store::error::StoreError;
 use crate::store::migrate;
+use crate::store::sql::Dialect;
 use crate::store::transaction::Transaction;
 
 /// By what an order is judged.
@@ -70,25 +73,12 @@ pub(super) async fn point_facts(
     let HeadPoint { ordered, .. } = point;
     let there: Option<There> = reading.row(THERE, &[ordered.point.into()]).await?;
     let (meter, customer, area, class, protection) = there.unwrap_or_default();
-    let mut facts = PointFacts {
-        ordered,
-        there: meter.map(|meter| OrderedPoint {
-            point: ordered.point,
-            meter: Id::new(meter),
-            customer: Id::new(customer),
-        }),
-        terms: Terms::STRICT,
-        protections: Vec::new(),
-        notices: Vec::new(),
-        arrears_since: None,
-        has_paid: false,
-        identity: None,
-        last_read: None,
-        has_other_order: false,
-        is_restored: false,
-        is_incapable: judging.limits.incapable.contains(&ordered.meter),
-        attempts: 0,
-    };
+    let there = meter.map(|meter| OrderedPoint {
+        point: ordered.point,
+        meter: Id::new(meter),
+        customer: Id::new(customer),
+    });
+    let mut facts = plain_facts(ordered, there, judging);
     if head.kind().is_cut_class() {
         let class: Option<CustomerClass> = class.map(|class| code("class", class)).transpose()?;
         let day = Day::of(head.content.window.from.max(judging.now));
@@ -101,6 +91,50 @@ pub(super) async fn point_facts(
     Ok(facts)
 }
 
+/// What is known of a point of an order that needs no conditions.
+fn plain_facts(ordered: OrderedPoint, there: Option<OrderedPoint>, judging: Judging<'_>) -> PointFacts {
+    PointFacts {
+        ordered,
+        there,
+        terms: Terms::STRICT,
+        protections: Vec::new(),
+        notices: Vec::new(),
+        arrears_since: None,
+        has_paid: false,
+        identity: None,
+        last_read: None,
+        has_other_order: false,
+        is_restored: false,
+        is_incapable: judging.limits.incapable.contains(&ordered.meter),
+        attempts: 0,
+    }
+}
+
+/// The points of an order that have a meter, as they are now.
+pub(super) async fn there_of(
+    reading: &mut Transaction,
+    order: Id<SupplyOrder>,
+) -> Result<HashMap<Id<MeteringPoint>, OrderedPoint>, StoreError> {
+    let rows: Vec<(i64, i64, i64)> = reading.rows(ALL_THERE, &[order.into()]).await?;
+    let there = |(point, meter, customer)| OrderedPoint {
+        point: Id::new(point),
+        meter: Id::new(meter),
+        customer: Id::new(customer),
+    };
+    Ok(rows.into_iter().map(there).map(|there| (there.point, there)).collect())
+}
+
+/// What stands against a point of an order that needs no conditions, by what [`there_of`] says of it.
+pub(super) fn judge_plain(
+    order: &OrderFacts,
+    point: HeadPoint,
+    there: Option<OrderedPoint>,
+    judging: Judging<'_>,
+) -> Vec<Objection> {
+    let facts = plain_facts(point.ordered, there, judging);
+    objections_to_point(order, &facts, judging.stage, judging.now)
+}
+
 /// What stands against an order as a whole, and whether it is above a ceiling.
 pub(super) async fn judge_order(
     reading: &mut Transaction,
@@ -110,6 +144,22 @@ pub(super) async fn judge_order(
     let facts = order_facts(reading, head, judging).await?;
     let objections = objections_to_order(&facts, judging.stage, judging.now);
     Ok((facts, objections))
+}
+
+/// Keeps what an intent rests on as it is until the end of the transaction (F45): where the point is, its meter and customer,
+/// and who has approved. Others that change them change them before, and are seen, or behind. SQLite has one writer anyway.
+pub(super) async fn hold_still(
+    reading: &mut Transaction,
+    head: &Head,
+    point: Id<MeteringPoint>,
+) -> Result<(), StoreError> {
+    if reading.dialect() == Dialect::Postgres {
+        for held in [HELD_POINT, HELD_METER] {
+            reading.rows::<(i64,)>(held, &[point.into()]).await?;
+        }
+        reading.rows::<(i64,)>(HELD_ACCOUNTS, &[head.id.into()]).await?;
+    }
+    Ok(())
 }
 
 /// What stands against one of its points.
@@ -176,14 +226,22 @@ async fn usage(reading: &mut Transaction, head: &Head, judging: Judging<'_>) -> 
     let alive = |point: &&HeadPoint| point.state.is_before_intent();
     let own = if is_early { head.points.iter().filter(alive).count() } else { 1 };
     let own = u64::try_from(own).unwrap_or(u64::MAX);
-    let hour = count(reading, SENT, &[hour_ago.into(), but.into()]).await?;
+    let mut hour = count(reading, SENT, &[hour_ago.into(), but.into()]).await?;
     let mut day = count(reading, SENT, &[day_ago.into(), but.into()]).await?;
+    // Windows that meet ours within the hour may send beside it: nothing of an order is sent in part (F51).
+    let window = head.content.window;
+    let beside = [head.id.into(), window.from.minus(AN_HOUR).into(), window.until.plus(AN_HOUR).into()];
     if is_early {
         day += count(reading, WAITING, &[head.id.into()]).await?;
+        hour += count(reading, WAITING_BESIDE, &beside).await?;
     }
     let mut of_areas = Vec::new();
     for area in areas(head) {
-        let sent = count(reading, SENT_IN_AREA, &[hour_ago.into(), but.into(), area.into()]).await?;
+        let mut sent = count(reading, SENT_IN_AREA, &[hour_ago.into(), but.into(), area.into()]).await?;
+        if is_early {
+            let [id, from, until] = beside.clone();
+            sent += count(reading, WAITING_IN_AREA, &[id, from, until, area.into()]).await?;
+        }
         let in_area = head.points.iter().filter(alive).filter(|point| point.area == Some(area)).count();
         let in_area = if is_early { u64::try_from(in_area).unwrap_or(u64::MAX) } else { 1 };
         of_areas.push((sent + in_area, count(reading, POINTS_IN_AREA, &[area.into()]).await?));
@@ -213,7 +271,7 @@ async fn of_customer(
     facts: &mut PointFacts,
 ) -> Result<(), StoreError> {
     let OrderedPoint { point, meter, customer } = facts.ordered;
-    let notices: Vec<(i64, i64)> = reading.rows(NOTICES, &[point.into()]).await?;
+    let notices: Vec<(i64, i64)> = reading.rows(NOTICES, &[point.into(), customer.into()]).await?;
     facts.notices = notices
         .into_iter()
         .map(|(kind, at)| Ok(Notice { kind: code("notice_kind", kind)?, given_at: Moment::from_micros(at) }))
@@ -247,12 +305,26 @@ async fn of_order(reading: &mut Transaction, head: &Head, facts: &mut PointFacts
 /// Microseconds of an hour and of a day.
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
+const AN_HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
 
 const WRITERS: &str = "SELECT person_id FROM supply_order_writer WHERE order_id = $1";
 
 const THERE: &str = "SELECT n.meter_id, p.customer_id, p.area_id, c.class, p.protection FROM metering_point p \
     JOIN customer c ON c.id = p.customer_id \
     LEFT JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL WHERE p.id = $1";
+
+const HELD_POINT: &str = "SELECT p.id FROM metering_point p JOIN customer c ON c.id = p.customer_id WHERE p.id = $1 \
+    FOR SHARE OF p, c";
+
+const HELD_METER: &str =
+    "SELECT meter_id FROM installation WHERE point_id = $1 AND removed_at IS NULL FOR SHARE";
+
+const HELD_ACCOUNTS: &str = "SELECT t.id FROM supply_approval a JOIN account t ON t.id = a.account_id \
+    WHERE a.order_id = $1 AND a.ended_at IS NULL ORDER BY t.id FOR SHARE OF t";
+
+const ALL_THERE: &str = "SELECT s.point_id, n.meter_id, p.customer_id FROM supply_order_point s \
+    JOIN metering_point p ON p.id = s.point_id \
+    JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL WHERE s.order_id = $1";
 
 const APPROVALS: &str = "SELECT a.person_id, a.at, a.role_since, a.hash, t.person_id, t.role, t.is_enabled \
     FROM supply_approval a LEFT JOIN account t ON t.id = a.account_id \
@@ -269,12 +341,22 @@ const SENT_IN_AREA: &str = "SELECT count(DISTINCT point_id) FROM supply_attempt 
 const WAITING: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
     WHERE p.state IN (2, 3, 4) AND o.kind IN (1, 7) AND o.id <> $1";
 
+const WAITING_BESIDE: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
+    WHERE p.state IN (2, 3, 4) AND o.kind IN (1, 7) AND o.id <> $1 AND o.window_until >= $2 AND o.window_from <= $3";
+
+const WAITING_IN_AREA: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
+    JOIN metering_point m ON m.id = p.point_id \
+    WHERE p.state IN (2, 3, 4) AND o.kind IN (1, 7) AND o.id <> $1 AND o.window_until >= $2 AND o.window_from <= $3 \
+    AND m.area_id = $4";
+
 const POINTS: &str = "SELECT count(*) FROM installation WHERE removed_at IS NULL";
 
 const POINTS_IN_AREA: &str = "SELECT count(*) FROM metering_point p JOIN installation n ON n.point_id = p.id \
     AND n.removed_at IS NULL WHERE p.area_id = $1";
 
-const NOTICES: &str = "SELECT kind, given_at FROM supply_notice WHERE point_id = $1";
+/// Those to this customer; what was entered before it was noted to whom counts for whoever is there.
+const NOTICES: &str = "SELECT kind, given_at FROM supply_notice WHERE point_id = $1 \
+    AND (customer_id IS NULL OR customer_id = $2)";
 
 const ARREARS: &str = "SELECT a.since, CAST(a.amount_fen - coalesce((SELECT sum(p.amount_fen) FROM supply_payment p \
     WHERE p.customer_id = a.customer_id AND p.paid_at >= a.as_of), 0) AS bigint) FROM supply_arrears a WHERE a.customer_id = $1";

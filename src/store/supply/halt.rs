@@ -7,7 +7,7 @@ use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Moment};
 use crate::store::alarm::{clear, raise};
 use crate::store::error::{Refusal, StoreError};
 use crate::store::transaction::Transaction;
-use crate::store::{Store, code};
+use crate::store::{Store, billing, code};
 
 /// Something that keeps all cuts back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum Lifting {
 }
 
 impl Store {
-    /// Stops all cuts (F52). Pressing it again changes nothing.
+    /// Stops all cuts (F52). Pressed again, it takes back what approvers had said of lifting it.
     ///
     /// # Errors
     /// [`SupplyError`] when the role may not, or the database cannot.
@@ -97,6 +97,8 @@ impl Store {
             let entry = AuditEntry::by(acting, now, "stop.lift", kind.name()).ending(result);
             let is_loss = is_lifted && kind == HaltKind::DatabaseBehind;
             if is_loss {
+                // More may have been lost since it was found out.
+                billing::raise_floor(&mut writing, now).await?;
                 // While others wait for this: nobody finds it again. What keeps cuts back until the commit is in the database.
                 self.witness.forget();
             }
@@ -119,7 +121,7 @@ impl Store {
         let mut halts = Vec::with_capacity(rows.len());
         for (kind, since, by, reason) in rows {
             let kind: HaltKind = code("halt_kind", kind)?;
-            let names: Vec<(String,)> = reading.rows(LIFTERS, &[subject(kind).into()]).await?;
+            let names: Vec<(String,)> = reading.rows(WANTED, &[subject(kind).into()]).await?;
             let lifted_by = names.into_iter().map(|(name,)| name).collect();
             halts.push(HaltRecord { kind, since: Moment::from_micros(since), by, reason, lifted_by });
         }
@@ -204,9 +206,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut writing = self.change_supply("stopping all cuts").await?;
         let args = [self.numbers.next(now).into(), kind.code().into(), now.into(), by.into(), reason.into()];
+        // Whoever wanted an earlier one lifted has not seen this one.
+        writing.execute(FORGET, &[subject(kind).into()]).await?;
         if writing.execute(HALT, &args).await? > 0 {
-            // Whoever wanted an earlier one lifted has not seen this one.
-            writing.execute(FORGET, &[subject(kind).into()]).await?;
             raise(&mut writing, &Alarm::new(alarms(kind).0, subject(kind), now)).await?;
         }
         let detail = serde_json::json!({ "reason": reason }).to_string();
@@ -234,8 +236,8 @@ pub(super) async fn ceilings_in_force(reading: &mut Transaction) -> Result<Ceili
     Ok(ceilings.fold(Ceilings::BUILT_IN, Ceilings::stricter))
 }
 
-/// Notes that this person wants something taken away; true when as many persons do as it takes, and then all of them are
-/// forgotten.
+/// Notes that this person wants something taken away; true when as many persons do as it takes, within [`WANTED_FOR`] and still
+/// in the roles that they had, and then all of them are forgotten.
 pub(super) async fn lift(
     writing: &mut Transaction,
     acting: &Acting,
@@ -248,7 +250,8 @@ pub(super) async fn lift(
     }
     let args = [subject.into(), acting.person.into(), acting.name.as_str().into(), now.into()];
     writing.execute(WANT, &args).await?;
-    let names: Vec<(String,)> = writing.rows(LIFTERS, &[subject.into()]).await?;
+    let names: Vec<(String,)> =
+        writing.rows(LIFTERS, &[subject.into(), now.minus(WANTED_FOR).into()]).await?;
     if names.len() < persons {
         return Ok(false);
     }
@@ -269,8 +272,11 @@ const fn alarms(kind: HaltKind) -> (AlarmKind, Option<AlarmKind>) {
     }
 }
 
-/// How long somebody must have the role to lift anything.
-const ROLE_LEAST: std::time::Duration = std::time::Duration::from_secs(86_400);
+/// How long somebody must have the role to lift anything, or to confirm what others propose.
+pub(super) const ROLE_LEAST: std::time::Duration = std::time::Duration::from_secs(86_400);
+
+/// How long a wish to lift something waits for another one.
+const WANTED_FOR: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 pub(super) const HALT: &str = "INSERT INTO supply_halt (id, kind, since, by_name, reason) \
     SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (SELECT 1 FROM supply_halt WHERE kind = $2 AND ended_at IS NULL)";
@@ -280,10 +286,15 @@ const END: &str = "UPDATE supply_halt SET ended_at = $2, ended_by = $3 WHERE kin
 const IN_FORCE: &str =
     "SELECT kind, since, by_name, reason FROM supply_halt WHERE ended_at IS NULL ORDER BY kind";
 
-const WANT: &str =
-    "INSERT INTO supply_lift (subject, person_id, name, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+const WANT: &str = "INSERT INTO supply_lift (subject, person_id, name, at) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (subject, person_id) DO UPDATE SET at = excluded.at";
 
-const LIFTERS: &str = "SELECT name FROM supply_lift WHERE subject = $1 ORDER BY at, person_id";
+/// Whoever was disabled or given another role since does not count.
+const LIFTERS: &str = "SELECT l.name FROM supply_lift l WHERE l.subject = $1 AND l.at >= $2 \
+    AND NOT EXISTS (SELECT 1 FROM account a WHERE a.name = l.name AND (a.is_enabled = 0 OR a.role_since > l.at)) \
+    ORDER BY l.at, l.person_id";
+
+const WANTED: &str = "SELECT name FROM supply_lift WHERE subject = $1 ORDER BY at, person_id";
 
 const FORGET: &str = "DELETE FROM supply_lift WHERE subject = $1";
 

@@ -9,11 +9,11 @@ use crate::domain::supply::{HaltKind, Objection, OrderEvent, OrderState};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Moment};
 use crate::store::alarm::raise;
 use crate::store::error::StoreError;
-use crate::store::{Loss, Store};
+use crate::store::{Loss, Store, billing};
 
 impl Store {
-    /// Keeps all cuts back until somebody has looked into what is missing, ends their approvals, and tells of it. Doing it
-    /// again changes nothing.
+    /// Keeps all cuts back until somebody has looked into what is missing, ends their approvals, lets billing values go on
+    /// above all versions that may have been made, and tells of it. Doing it again changes nothing.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot.
@@ -41,6 +41,7 @@ impl Store {
         if writing.execute(HALT, &args).await? == 0 {
             return Ok(());
         }
+        billing::raise_floor(&mut writing, now).await?;
         let (mut approvals, open) = (0, writing.rows::<(i64,)>(OPEN, &[]).await?);
         for (id,) in open {
             let mut head = Head::load(&mut writing, Id::new(id)).await?;

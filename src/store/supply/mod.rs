@@ -14,14 +14,17 @@ mod facts;
 mod halt;
 mod head;
 mod known;
+mod left;
 mod list;
 mod loss;
 mod order;
 mod preview;
 mod protection;
+mod recovered;
 mod report;
 mod restored;
 mod terms;
+mod undone;
 mod written;
 
 pub use attempt::{AttemptOutcome, AttemptRecord, BeforeRecord, Intended, Intent, Seen};

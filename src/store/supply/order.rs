@@ -1,7 +1,9 @@
 //! Writing orders, handing them in, approving them and taking them back.
 
-use super::facts::{Judging, judge_order, judge_point};
+use super::attempt::object;
+use super::facts::{Judging, judge_order, judge_plain, judge_point, there_of};
 use super::head::{Head, HeadPoint, Mark, Step, add_writer};
+use super::left::{LeftBy, leave_off, sent_before};
 use super::report::watch_pattern;
 use super::written::{NewOrder, add_points, of_point, told};
 use super::{Objected, PointObjections, SupplyError, commit_with};
@@ -11,7 +13,7 @@ use crate::domain::supply::{
 };
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, Moment};
 use crate::store::Store;
-use crate::store::alarm::raise;
+use crate::store::alarm::{clear, raise};
 use crate::store::error::StoreError;
 use crate::store::transaction::Transaction;
 
@@ -200,7 +202,8 @@ impl Store {
         self.ended(withdrawn.await, acting, "order.withdraw", format!("order {id}"), now).await
     }
 
-    /// Takes back all of an order that was not sent. Whoever may ask for it or approve it may.
+    /// Takes back all of an order that was not sent. Whoever may ask for it or approve it may. What may have been sent before
+    /// is not taken back, but is sent no more.
     ///
     /// # Errors
     /// [`SupplyError`] when nothing of it can be taken back.
@@ -217,7 +220,12 @@ impl Store {
                 true => check_region(acting, &head)?,
                 false => check_right(acting, &head)?,
             }
-            if head.step_all(&mut writing, &Step::of(OrderEvent::Cancel, now)).await? == 0 {
+            let sent = sent_before(&mut writing, &head).await?;
+            for point in &sent {
+                leave_off(&mut writing, &mut head, *point, (&[], LeftBy::Person), now).await?;
+            }
+            let taken_back = head.step_all(&mut writing, &Step::of(OrderEvent::Cancel, now)).await?;
+            if sent.len() + taken_back == 0 {
                 return Err(Objection::WrongState.into());
             }
             let state = head.settle(&mut writing, now).await?;
@@ -228,7 +236,8 @@ impl Store {
         self.ended(cancelled.await, acting, "order.cancel", format!("order {id}"), now).await
     }
 
-    /// Notes that nothing is left to do about an order whose points have all ended (办结).
+    /// Notes that nothing is left to do about an order whose points have all ended (办结). What no meter shows ends by this
+    /// alone.
     ///
     /// # Errors
     /// [`Objection::WrongState`] while something is still under way.
@@ -245,8 +254,13 @@ impl Store {
                 true => check_region(acting, &head)?,
                 false => check_right(acting, &head)?,
             }
-            if head.points.iter().any(|point| !point.state.has_ended()) {
+            if !head.points.iter().all(|point| point.state.may_be_finished(head.kind())) {
                 return Err(Objection::WrongState.into());
+            }
+            for HeadPoint { ordered, .. } in
+                head.points.iter().filter(|point| point.state == OrderState::Unknown)
+            {
+                clear(&mut writing, AlarmKind::OrderUnknown, &object(id, ordered.point), now).await?;
             }
             head.step_all(&mut writing, &Step::of(OrderEvent::Finish, now)).await?;
             let state = head.settle(&mut writing, now).await?;
@@ -353,8 +367,14 @@ async fn submit(
         return Err(objections.into());
     }
     let mut refused = Vec::new();
+    let is_plain = !head.kind().is_cut_class();
+    let there = if is_plain { there_of(writing, id).await? } else { Default::default() };
     for point in head.points.clone() {
-        let mut objections = judge_point(writing, &head, &facts, point, judging).await?;
+        let mut objections = if is_plain {
+            judge_plain(&facts, point, there.get(&point.ordered.point).copied(), judging)
+        } else {
+            judge_point(writing, &head, &facts, point, judging).await?
+        };
         if !acting.regions.hold(point.area) {
             objections.push(Objection::OtherRegion);
         }
@@ -378,7 +398,7 @@ async fn submit(
     }
     let is_quarantined = !facts.over.is_empty();
     if is_quarantined {
-        quarantine(writing, &head, now).await?;
+        quarantine(writing, &mut head, now).await?;
     }
     if head.kind().is_restore() {
         cancel_cuts(writing, &head, now).await?;
@@ -392,15 +412,12 @@ async fn submit(
 
 /// A restore takes back every cut of its points that was not sent (F48).
 async fn cancel_cuts(writing: &mut Transaction, restore: &Head, now: Moment) -> Result<(), StoreError> {
-    for point in &restore.points {
-        let point = point.ordered.point;
-        let cuts: Vec<(i64,)> = writing.rows(OPEN_CUTS, &[point.into()]).await?;
-        for (cut,) in cuts {
-            let mut head = Head::load(writing, Id::new(cut)).await?;
-            let objections = &[Objection::RestoredSince];
-            head.step(writing, point, &Step { objections, ..Step::of(OrderEvent::Cancel, now) }).await?;
-            head.settle(writing, now).await?;
-        }
+    let cuts: Vec<(i64, i64)> = writing.rows(OPEN_CUTS, &[restore.id.into()]).await?;
+    for (cut, point) in cuts {
+        let mut head = Head::load(writing, Id::new(cut)).await?;
+        let objections = &[Objection::RestoredSince];
+        head.step(writing, Id::new(point), &Step { objections, ..Step::of(OrderEvent::Cancel, now) }).await?;
+        head.settle(writing, now).await?;
     }
     Ok(())
 }
@@ -408,10 +425,11 @@ async fn cancel_cuts(writing: &mut Transaction, restore: &Head, now: Moment) -> 
 /// Marks an order that is above a ceiling: it needs a second approver, and people are told.
 pub(super) async fn quarantine(
     writing: &mut Transaction,
-    head: &Head,
+    head: &mut Head,
     now: Moment,
 ) -> Result<(), StoreError> {
     head.mark(writing, Mark::Quarantined).await?;
+    head.is_quarantined = true;
     let alarm = Alarm::new(AlarmKind::CeilingReached, head.object(), now).for_order(head.id.number());
     raise(writing, &alarm).await?;
     Ok(())
@@ -486,9 +504,10 @@ const APPROVE: &str = "INSERT INTO supply_approval (id, order_id, person_id, acc
 const END_APPROVALS: &str = "UPDATE supply_approval SET ended_at = $3, ended_by = $4 \
     WHERE order_id = $1 AND ended_at IS NULL AND (CAST($2 AS bigint) IS NULL OR person_id = $2)";
 
-/// Cuts and ends of holds that were handed in and not sent.
-const OPEN_CUTS: &str = "SELECT p.order_id FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
-    WHERE p.point_id = $1 AND o.kind IN (1, 7) AND p.state IN (2, 3, 4)";
+/// Cuts and ends of holds that were handed in and not sent, at the points of an order.
+const OPEN_CUTS: &str = "SELECT p.order_id, p.point_id FROM supply_order_point r \
+    JOIN supply_order_point p ON p.point_id = r.point_id AND p.state IN (2, 3, 4) \
+    JOIN supply_order o ON o.id = p.order_id AND o.kind IN (1, 7) WHERE r.order_id = $1 ORDER BY p.order_id, p.point_id";
 
 /// Orders with an approval in force and a point that was not sent.
 const APPROVED: &str = "SELECT DISTINCT a.order_id FROM supply_approval a \

@@ -204,6 +204,34 @@ impl Store {
         self.ended(added.await, acting, action, "calendar".into(), now).await
     }
 
+    /// Takes days away on which nobody was to be cut; what is not there stays so. Says how many there were.
+    ///
+    /// # Errors
+    /// [`SupplyError`] when the role may not, or the database cannot.
+    pub async fn remove_calendar(
+        &self,
+        acting: &Acting,
+        days: &[CalendarEntry],
+        now: Moment,
+    ) -> Result<u64, SupplyError> {
+        let action = "calendar.remove";
+        let removed = async {
+            may(acting, Action::AddProtection)?;
+            let mut writing = self.change_supply("taking days without cuts away").await?;
+            let (mut gone, mut told) = (0, Vec::new());
+            for CalendarEntry { day, area, kind } in days {
+                let area = area.map_or(EVERYWHERE, Id::number);
+                let args = [(*day).into(), area.into(), kind.code().into()];
+                gone += writing.execute(REMOVE_DAY, &args).await?;
+                told.push(serde_json::json!([day.to_string(), area, kind.name()]));
+            }
+            let entry = AuditEntry::by(acting, now, action, format!("{gone} days"));
+            commit_with(writing, &entry.saying(serde_json::Value::from(told).to_string())).await?;
+            Ok(gone)
+        };
+        self.ended(removed.await, acting, action, "calendar".into(), now).await
+    }
+
     /// The days from this one on, on which nobody is cut.
     ///
     /// # Errors
@@ -352,6 +380,8 @@ const BETWEEN: &str =
 
 const DAYS: &str =
     "SELECT day, area_id, kind FROM supply_calendar WHERE day >= $1 ORDER BY day, area_id, kind";
+
+const REMOVE_DAY: &str = "DELETE FROM supply_calendar WHERE day = $1 AND area_id = $2 AND kind = $3";
 
 const CALENDAR: Table = Table {
     name: "supply_calendar",

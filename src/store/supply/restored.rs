@@ -7,6 +7,7 @@
 use super::AttemptOutcome;
 use super::attempt::{conclude, object};
 use super::head::{Head, Step};
+use super::left::{LeftBy, leave_off, may_have_left};
 use super::order::end_approvals;
 use crate::domain::supply::{Objection, OrderEvent, OrderState};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Id, Moment};
@@ -49,19 +50,22 @@ async fn quiet_point(
 ) -> Result<(), StoreError> {
     let is_cut = head.kind().is_cut_class();
     let objections = &[Objection::DatabaseRestored];
-    if state.is_before_intent() {
+    let was_sent = state == OrderState::Armed && !is_cut && may_have_left(writing, head.id, point).await?;
+    if state.is_before_intent() && !was_sent {
         let event = match state {
             OrderState::Approved | OrderState::Armed if is_cut => OrderEvent::Withdraw,
             _ if is_cut => return Ok(()),
             _ => OrderEvent::Cancel,
         };
-        head.step(writing, point, &Step { objections, ..Step::of(event, now) }).await?;
         if event == OrderEvent::Cancel {
+            leave_off(writing, head, point, (objections, LeftBy::Program), now).await?;
             found.taken_back += 1;
+        } else {
+            head.step(writing, point, &Step { objections, ..Step::of(event, now) }).await?;
         }
         return Ok(());
     }
-    if !state.is_in_flight() {
+    if !was_sent && !state.is_in_flight() {
         return Ok(());
     }
     if state != OrderState::Unknown {

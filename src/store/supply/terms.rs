@@ -85,6 +85,9 @@ impl Store {
             if !acting.may(Action::ConfirmLimits) {
                 return Err(Objection::NoRight.into());
             }
+            if now.since(acting.role_since) < super::halt::ROLE_LEAST {
+                return Err(Objection::RoleTooNew.into());
+            }
             let mut writing = self.change_supply("confirming terms").await?;
             let proposed: Option<(i64,)> = writing.row(PROPOSED, &[id.into()]).await?;
             let (person,) = proposed.ok_or(StoreError::Refused(Refusal::NotThere))?;

@@ -1,5 +1,7 @@
 //! Orders as somebody writes them, and their points as they are then.
 
+use std::collections::HashMap;
+
 use super::head::add_writer;
 use super::{Objected, PointObjections, SupplyError};
 use crate::domain::access::Acting;
@@ -7,7 +9,7 @@ use crate::domain::supply::{Objection, OrderKind, OrderState, Reason, SupplyOrde
 use crate::domain::{Coded, Id, MeteringPoint, Moment};
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::sql::{Kind, Rows, Table};
+use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
 
 /// An order as somebody writes it.
@@ -75,9 +77,13 @@ pub(super) async fn add_points(
         return Err(Objection::RepeatedPoint.into());
     }
     let mut rows = Rows::new(&POINT);
+    let numbers: Vec<_> = points.iter().map(|point| point.number()).collect();
+    let numbers = serde_json::Value::from(numbers).to_string();
+    let there: Vec<(i64, i64, i64, Option<i64>)> = writing.rows(THERE, &[numbers.into()]).await?;
+    let there: HashMap<_, _> =
+        there.into_iter().map(|(point, meter, of, area)| (point, (meter, of, area))).collect();
     for point in points {
-        let there: Option<(i64, i64, Option<i64>)> = writing.row(THERE, &[point.into()]).await?;
-        let Some((meter, customer, area)) = there else {
+        let Some((meter, customer, area)) = there.get(&point.number()).copied() else {
             let points = vec![of_point(writing, point, vec![Objection::NotThere]).await?];
             return Err(SupplyError::Objected(Objected { order: Vec::new(), points }));
         };
@@ -129,8 +135,16 @@ const ADD: &str = "INSERT INTO supply_order (id, kind, reason, text, window_from
     is_flagged, has_stopped_itself, requested_by, requested_name, source, created_at, submitted_at, changed_at) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, $8, $9, $10, $11, NULL, $11)";
 
-const THERE: &str = "SELECT n.meter_id, p.customer_id, p.area_id FROM metering_point p \
-    JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL WHERE p.id = $1";
+/// The points of a list, as JSON, that have a meter.
+const THERE: Sql = Sql {
+    sqlite: "SELECT p.id, n.meter_id, p.customer_id, p.area_id FROM json_each($1) k \
+        JOIN metering_point p ON p.id = k.value \
+        JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL",
+    postgres: "SELECT p.id, n.meter_id, p.customer_id, p.area_id \
+        FROM json_array_elements_text(CAST($1 AS json)) AS k (value) \
+        JOIN metering_point p ON p.id = CAST(k.value AS bigint) \
+        JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL",
+};
 
 const POINT: Table = Table {
     name: "supply_order_point",

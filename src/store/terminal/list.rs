@@ -59,6 +59,17 @@ pub struct TerminalEventLine {
     pub collected_at: Moment,
 }
 
+/// A point at which the meter itself has said the same as its terminal (F24).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The measuring point.
+    pub point: u16,
+    /// When both said the same the last time.
+    pub at: Moment,
+    /// When they did for the first time at this point of this terminal: what was stored before is nobody's.
+    pub since: Moment,
+}
+
 /// What a terminal told of itself in earlier nights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TerminalTold {
@@ -75,13 +86,24 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not answer or holds what this version does not know.
     pub async fn terminals(&self, regions: &Regions) -> Result<Vec<TerminalLine>, StoreError> {
+        self.terminal_lines(None, regions).await
+    }
+
+    /// All of them, or one.
+    async fn terminal_lines(
+        &self,
+        of: Option<TerminalAddress>,
+        regions: &Regions,
+    ) -> Result<Vec<TerminalLine>, StoreError> {
         let mut reading = self.read("reading the terminals").await?;
-        let kept: Vec<KeptRow> = reading.rows(KEPT, &[]).await?;
-        let told: Vec<ToldRow> = reading.rows(TOLD, &[]).await?;
+        let of = of.map(|address| address.to_string());
+        let args = [of.as_deref().into()];
+        let kept: Vec<KeptRow> = reading.rows(KEPT, &args).await?;
+        let told: Vec<ToldRow> = reading.rows(TOLD, &args).await?;
         let mut told: HashMap<String, ToldRow> = told.into_iter().map(|row| (row.0.clone(), row)).collect();
         let mut lines = kept.into_iter().map(|row| line(row, &mut told)).collect::<Result<Vec<_>, _>>()?;
         if *regions != Regions::All {
-            let areas: Vec<(String, Option<i64>)> = reading.rows(AREAS, &[]).await?;
+            let areas: Vec<(String, Option<i64>)> = reading.rows(AREAS, &args).await?;
             let held = areas.into_iter().filter(|(_, area)| regions.hold(area.map(Id::new)));
             let held: HashSet<String> = held.map(|(terminal, _)| terminal).collect();
             lines.retain(|line| held.contains(&line.address.to_string()));
@@ -108,7 +130,7 @@ impl Store {
         of: TerminalAddress,
         regions: &Regions,
     ) -> Result<Option<TerminalLine>, StoreError> {
-        Ok(self.terminals(regions).await?.into_iter().find(|line| line.address == of))
+        Ok(self.terminal_lines(Some(of), regions).await?.into_iter().find(|line| line.address == of))
     }
 
     /// What a terminal told of itself in earlier nights; nothing of one that was never asked.
@@ -140,18 +162,19 @@ impl Store {
         Ok(rows.into_iter().map(|(at, fast, wrong)| offset(at, fast, wrong)).collect())
     }
 
-    /// When each meter behind a terminal was verified at which point.
+    /// Which meters behind a terminal were verified, at which point and when.
     ///
     /// # Errors
     /// As [`Self::terminals`].
     pub async fn verified_points(
         &self,
         terminal: TerminalAddress,
-    ) -> Result<HashMap<Id<Meter>, (u16, Moment)>, StoreError> {
+    ) -> Result<HashMap<Id<Meter>, Verified>, StoreError> {
         let mut reading = self.read("reading verified points").await?;
-        let rows: Vec<(i64, i64, i64)> = reading.rows(VERIFIED, &[terminal.to_string().into()]).await?;
-        let point = |(meter, point, at)| {
-            Some((Id::new(meter), (u16::try_from(point).ok()?, Moment::from_micros(at))))
+        let rows: Vec<(i64, i64, i64, i64)> = reading.rows(VERIFIED, &[terminal.to_string().into()]).await?;
+        let point = |(meter, point, at, since)| {
+            let (point, at) = (u16::try_from(point).ok()?, Moment::from_micros(at));
+            Some((Id::new(meter), Verified { point, at, since: Moment::from_micros(since) }))
         };
         Ok(rows.into_iter().filter_map(point).collect())
     }
@@ -292,13 +315,14 @@ const KEPT: &str = "SELECT k.address, t.name, t.adopted_at, t.adopted_by, t.logg
     t.sends, t.archive_read_at, t.archive_records, t.archive_differences, t.important, t.ordinary \
     FROM (SELECT address FROM terminal WHERE adopted_at IS NOT NULL AND forgotten_at IS NULL UNION \
     SELECT m.terminal FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
-    WHERE m.terminal IS NOT NULL) k LEFT JOIN terminal t ON t.address = k.address ORDER BY 1";
+    WHERE m.terminal IS NOT NULL) k LEFT JOIN terminal t ON t.address = k.address \
+    WHERE $1 IS NULL OR k.address = $1 ORDER BY 1";
 
 const OWN: &str = "SELECT takes, sends, important, ordinary FROM terminal WHERE address = $1";
 
 const AREAS: &str = "SELECT DISTINCT m.terminal, p.area_id FROM meter m \
     JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
-    JOIN metering_point p ON p.id = i.point_id WHERE m.terminal IS NOT NULL";
+    JOIN metering_point p ON p.id = i.point_id WHERE m.terminal IS NOT NULL AND ($1 IS NULL OR m.terminal = $1)";
 
 /// An outcome of 1 means that a meter was read.
 const TOLD: &str = "SELECT m.terminal, count(*), CAST(sum(CASE WHEN p.verified_at IS NULL THEN 0 ELSE 1 END) AS bigint), \
@@ -309,12 +333,14 @@ const TOLD: &str = "SELECT m.terminal, count(*), CAST(sum(CASE WHEN p.verified_a
     LEFT JOIN run_meter r ON r.meter_id = m.id AND r.run_id = (SELECT max(id) FROM run) \
     LEFT JOIN terminal_clock c ON c.terminal = m.terminal \
         AND c.at = (SELECT max(n.at) FROM terminal_clock n WHERE n.terminal = m.terminal) \
-    WHERE m.terminal IS NOT NULL GROUP BY m.terminal";
+    WHERE m.terminal IS NOT NULL AND ($1 IS NULL OR m.terminal = $1) GROUP BY m.terminal";
 
 const CLOCKS: &str = "SELECT at, fast_us, uncertainty_us FROM terminal_clock WHERE terminal = $1 AND at >= coalesce( \
     (SELECT max(at) FROM terminal_clock WHERE terminal = $1 AND at < $2), $2) ORDER BY at";
 
-const VERIFIED: &str = "SELECT meter_id, point, verified_at FROM terminal_point WHERE terminal = $1";
+/// An earlier version of the program notes no beginning.
+const VERIFIED: &str = "SELECT meter_id, point, verified_at, coalesce(verified_since, verified_at) FROM terminal_point \
+    WHERE terminal = $1";
 
 const METERS: &str = "SELECT m.measuring_point, m.id FROM meter m \
     JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL WHERE m.terminal = $1";

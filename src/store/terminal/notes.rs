@@ -250,9 +250,13 @@ const ARCHIVE: &str = "INSERT INTO terminal (address, archive_read_at, archive_r
     archive_records = excluded.archive_records, archive_differences = excluded.archive_differences \
     WHERE terminal.archive_read_at IS NULL OR terminal.archive_read_at < excluded.archive_read_at";
 
-const VERIFIED: &str = "INSERT INTO terminal_point (meter_id, terminal, point, verified_at) VALUES ($1, $2, $3, $4) \
+/// At the same point of the same terminal it goes on to be verified since the first time.
+const VERIFIED: &str = "INSERT INTO terminal_point (meter_id, terminal, point, verified_at, verified_since) \
+    VALUES ($1, $2, $3, $4, $4) \
     ON CONFLICT (meter_id) DO UPDATE SET terminal = excluded.terminal, point = excluded.point, \
-    verified_at = excluded.verified_at";
+    verified_at = excluded.verified_at, verified_since = CASE \
+        WHEN terminal_point.terminal = excluded.terminal AND terminal_point.point = excluded.point \
+        THEN coalesce(terminal_point.verified_since, terminal_point.verified_at) ELSE excluded.verified_since END";
 
 const IMPORTANT: &str = "INSERT INTO terminal (address, important) VALUES ($1, $2) \
     ON CONFLICT (address) DO UPDATE SET important = excluded.important";

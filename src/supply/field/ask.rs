@@ -76,6 +76,17 @@ impl Unread {
     }
 }
 
+impl Unread {
+    /// True when the meter was asked, and what it said or did not say is the reason.
+    #[must_use]
+    pub const fn is_of_meter(self) -> bool {
+        matches!(
+            self,
+            Self::Silent { .. } | Self::Refused { .. } | Self::NoValue { .. } | Self::Unsteady { .. }
+        )
+    }
+}
+
 /// Asks one meter in one lane.
 pub(super) struct Asker<'a> {
     pub(super) meter: MeterAddress,

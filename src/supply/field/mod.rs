@@ -22,6 +22,7 @@
 mod ask;
 mod before;
 mod capability;
+mod rotate;
 mod secured;
 mod send;
 mod words;
@@ -32,6 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dlt645::exchange::Timing;
+use tokio_util::sync::CancellationToken;
 
 use crate::channel::{ChannelHandle, Lane, Lines, Rate};
 use crate::clock::Clock;
@@ -157,6 +159,17 @@ impl Fields {
         Self(Arc::new(Inner { parts, security, settings, profiles, busy, refused, randoms }))
     }
 
+    /// What opens the passwords of meters.
+    pub(super) fn vault(&self) -> Option<&Vault> {
+        self.0.parts.vault.as_ref()
+    }
+
+    /// The name of a meter's profile, where there is one.
+    pub(super) fn profile_of(&self, site: &SiteMeter) -> Option<String> {
+        let found = self.0.profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
+        found.map(|profile| profile.name.clone())
+    }
+
     /// One of them.
     ///
     /// # Errors
@@ -222,7 +235,12 @@ impl Field {
 
     /// Sends an order, once. Dropping this takes the order back while its turn has not come.
     pub async fn send(&self, order: &FieldOrder) -> Sent {
-        send::send(self, order).await
+        self.send_unless(order, &CancellationToken::new()).await
+    }
+
+    /// The same, unless somebody takes it back while its turn has not come.
+    pub async fn send_unless(&self, order: &FieldOrder, back: &CancellationToken) -> Sent {
+        send::send(self, order, back).await
     }
 
     /// By what looks at it are judged; the trip delay that it told counts before what its profile says.

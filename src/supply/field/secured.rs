@@ -10,6 +10,7 @@ use dlt645::exchange::{LengthRule, Outcome};
 use dlt645::relay::EncipheredOrder;
 use dlt645::request::Request;
 use dlt645::security::SecurityData;
+use tokio_util::sync::CancellationToken;
 
 use super::Field;
 use super::capability::{CannotOrder, Means};
@@ -18,10 +19,14 @@ use crate::channel::{End, Job, Question};
 use crate::supply::security::{ModuleError, SecurityModule, Session};
 
 /// Sends an order by way of the security module.
-pub(super) async fn send(field: &Field, order: &FieldOrder) -> Result<Sent, NotSent> {
+pub(super) async fn send(
+    field: &Field,
+    order: &FieldOrder,
+    back: &CancellationToken,
+) -> Result<Sent, NotSent> {
     let module = field.inner.security.as_ref().ok_or(CannotOrder::NoSecurityModule)?;
     let session = open(field, order, module).await?;
-    let sent = order_in(field, order, module, &session).await;
+    let sent = order_in(field, (order, back), module, &session).await;
     end(field, order, module).await;
     sent
 }
@@ -48,7 +53,7 @@ async fn open(
 
 async fn order_in(
     field: &Field,
-    order: &FieldOrder,
+    (order, back): (&FieldOrder, &CancellationToken),
     module: &Arc<dyn SecurityModule>,
     session: &Session,
 ) -> Result<Sent, NotSent> {
@@ -64,7 +69,7 @@ async fn order_in(
         meter.address = %session.meter,
         "{}: an order to meter {} is enciphered", module.label(), session.meter
     );
-    give(field, order, Request::relay(enciphered), timely, Means::SecurityModule).await
+    give(field, (order, back), Request::relay(enciphered), timely, Means::SecurityModule).await
 }
 
 /// Ends the session. One that cannot be ended ends by itself within minutes.

@@ -9,6 +9,7 @@ use dlt645::relay::{Command, Deadline, Order};
 use dlt645::request::Request;
 use dlt645::response::{ExecutionWord, Refusal};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::before::MeterClock;
 use super::capability::{self, CannotOrder, Means};
@@ -211,20 +212,20 @@ pub(super) struct Timely {
     pub(super) expires: Instant,
 }
 
-pub(super) async fn send(field: &Field, order: &FieldOrder) -> Sent {
+pub(super) async fn send(field: &Field, order: &FieldOrder, back: &CancellationToken) -> Sent {
     // What gives supply back waits for nobody.
     let turn = (order.lane != Lane::Restore).then(|| field.inner.turn(field.site.meter_id));
     let _turn = match &turn {
         Some(turn) => Some(turn.lock().await),
         None => None,
     };
-    match sent(field, order).await {
+    match sent(field, order, back).await {
         Ok(sent) => sent,
         Err(why) => Sent::NotSent(why),
     }
 }
 
-async fn sent(field: &Field, order: &FieldOrder) -> Result<Sent, NotSent> {
+async fn sent(field: &Field, order: &FieldOrder, back: &CancellationToken) -> Result<Sent, NotSent> {
     // Of an enciphered order the gate of the lane cannot tell.
     if order.command.is_cut_class() && order.lane != Lane::Control {
         return Err(NotSent::NotAllowed);
@@ -241,9 +242,9 @@ async fn sent(field: &Field, order: &FieldOrder) -> Result<Sent, NotSent> {
                 password,
                 operator: order.operator,
             };
-            give(field, order, Request::relay(plain), timely, means).await
+            give(field, (order, back), Request::relay(plain), timely, means).await
         }
-        Means::SecurityModule => secured::send(field, order).await,
+        Means::SecurityModule => secured::send(field, order, back).await,
     }
 }
 
@@ -292,14 +293,17 @@ pub(super) fn timely(field: &Field, order: &FieldOrder) -> Result<Timely, NotSen
 /// Gives the line the frame and waits for what comes of it.
 pub(super) async fn give(
     field: &Field,
-    order: &FieldOrder,
+    (order, back): (&FieldOrder, &CancellationToken),
     request: Request,
     timely: Timely,
     means: Means,
 ) -> Result<Sent, NotSent> {
     let mut job = Job::new(Question::new(request), order.lane, field.timing).expiring(timely.expires);
     job.rate = field.rate;
-    let report = field.line.ask(job).await?;
+    let report = match field.line.ask_unless(job, back).await {
+        Err(_) if back.is_cancelled() => return Err(NotSent::TakenBack),
+        report => report?,
+    };
     let told = Told { at: field.inner.parts.clock.now(), until: timely.until, is_accepted: false };
     let sent = outcome(report, Carried { deadline: timely.deadline.moment(), told })?;
     if let Sent::Refused { is_not_authorised: true, .. } = &sent {
@@ -339,6 +343,20 @@ pub(super) async fn remember(field: &Field, means: Means) {
     let (inner, meter) = (&field.inner, field.site.meter.address);
     let now = inner.parts.clock.now();
     let kind = capability::kind_of(means);
+    if means == Means::Password {
+        // While it may have one of two, the other is tried next.
+        let entry = AuditEntry::of_system(now, "secret.turn", format!("meter {meter}"));
+        match inner.parts.store.turn_candidate(field.site.meter_id, Level::CONTROL, &entry).await {
+            Ok(true) => {
+                tracing::warn!(meter.address = %meter, "meter {meter} refused the likelier of two passwords; the other is next");
+                return;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(meter.address = %meter, kind = error.kind(), "the passwords of {meter}: {error}");
+            }
+        }
+    }
     inner.refuse(field.site.meter_id, kind, Day::of(now));
     tracing::error!(
         meter.address = %meter,

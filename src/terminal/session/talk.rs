@@ -44,7 +44,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         }
         let number = self.station.with(|state| state.numbers.take(now));
         let address = AddressField::single(self.station.address, self.shared.config.master);
-        let envelope = Envelope::new(address, number);
+        let envelope = Envelope { password: order.password, ..Envelope::new(address, number) };
         let dialogue = match Dialogue::begin(&order.request, &envelope, order.timing, now.into_std()) {
             Ok(dialogue) => dialogue,
             Err(error) => return order.give_up(error.into()),

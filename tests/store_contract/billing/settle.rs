@@ -116,6 +116,56 @@ async fn f14_a_live_read_stands_in_as_an_estimate_until_the_freeze_comes() {
     .await;
 }
 
+/// It rises and is cleared: what it shows minutes later says nothing of the midnight.
+#[tokio::test]
+async fn f14_a_maximum_demand_that_was_read_live_stands_for_no_midnight() {
+    on_both(async |fresh| {
+        install(&fresh.store, 1, "1").await;
+        let demand = |reading| chaobiao::domain::RegisterReading { item: item("1.6.0"), ..reading };
+        let at = midnight(SECOND).plus(minutes(10));
+        save(&fresh.store, &[live(1, at, 510), demand(live(1, at, 12))], night(SECOND)).await;
+        let settled = settle(&fresh.store, night(SECOND)).await;
+        assert_eq!(settled.registers, 1, "the energy alone");
+        push(&fresh.store, night(SECOND)).await;
+        let said = ledger(fresh).await;
+        assert!(said.len() == 1 && said[0].starts_with("register/P1/1-0:1.8.0/"), "{said:?}");
+        save(&fresh.store, &[demand(freeze(1, midnight(SECOND), 700))], night(SECOND)).await;
+        settle(&fresh.store, night(SECOND)).await;
+        push(&fresh.store, night(SECOND)).await;
+        let said = ledger(fresh).await;
+        assert_eq!(said[1], "register/P1/1-0:1.6.0/2026-11-21T00:00:00+08:00/1 700 0");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f16_what_was_read_behind_a_change_of_transformers_closes_nothing_before_it() {
+    on_both(async |fresh| {
+        install(&fresh.store, 1, "40").await;
+        let transformers = Transformers { ct: "80".parse().unwrap(), ..Transformers::NONE };
+        let change = TransformersFrom { from: midnight(SECOND), transformers };
+        fresh.store.change_transformers(Id::new(1), change, night(SECOND)).await.unwrap();
+        let at = midnight(SECOND).plus(minutes(10));
+        let known = [freeze(1, midnight(FIRST), 0), live(1, at, 510), freeze(1, midnight(THIRD), 900)];
+        save(&fresh.store, &known, night(THIRD)).await;
+        settle(&fresh.store, night(THIRD)).await;
+        assert_eq!(
+            daily(fresh).await,
+            ["P1 1-0:1.8.0 0 2026-11-21 3.120000 kWh estimated"],
+            "the ten minutes are not multiplied by what was there before"
+        );
+        let why = Open::NoReading { meter: Id::new(1), at: midnight(SECOND) };
+        assert_eq!(open(fresh, FIRST).await.iter().map(|open| open.why).collect::<Vec<_>>(), [why]);
+        save(&fresh.store, &[freeze(1, midnight(SECOND), 500)], night(THIRD)).await;
+        settle(&fresh.store, night(THIRD)).await;
+        assert_eq!(
+            daily(fresh).await,
+            ["P1 1-0:1.8.0 0 2026-11-20 2.000000 kWh ok", "P1 1-0:1.8.0 0 2026-11-21 3.200000 kWh ok"]
+        );
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn f16_a_swap_at_noon_is_open_until_both_readings_are_there() {
     on_both(async |fresh| {

@@ -2,12 +2,13 @@
 
 use chaobiao::domain::AlarmKind;
 use chaobiao::domain::access::Regions;
-use chaobiao::domain::supply::{Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason};
+use chaobiao::domain::supply::{Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason, Window};
 use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::archive::Saving;
 use chaobiao::store::supply::{Intended, Lifting, Limits, NewOrder};
 use chaobiao::store::{Migrations, Store};
 
+use super::ready::HOUR;
 use super::ready::{acting, cut, homes, make_ready, restore};
 use super::steps::{armed, intend};
 use super::{LIMITS, approve, now, objections, town};
@@ -74,6 +75,25 @@ async fn f51_over_a_ceiling_the_whole_order_waits_for_a_second_approver() {
     .await;
 }
 
+/// Orders that wait for the same hour count together, before any of them is sent.
+#[tokio::test]
+async fn f51_orders_that_wait_for_the_same_hour_are_held_against_its_ceiling_together() {
+    on_sqlite(async |fresh| {
+        let homes = town(fresh, 6).await;
+        let (store, li) = (&fresh.store, acting("li", now()));
+        let limits = Limits { ceilings: Ceilings { hour: 3, ..Ceilings::BUILT_IN }, ..LIMITS };
+        let ask = async |homes: &[super::ready::Home]| {
+            store.ask_order(&li, &cut(homes, now()), &limits, now()).await.unwrap().is_quarantined
+        };
+        assert!(!ask(&homes[..2]).await);
+        assert!(ask(&homes[2..4]).await, "the hour would not hold both, and neither is sent in part");
+        let window = Window { from: now().plus(HOUR * 48), until: now().plus(HOUR * 52) };
+        let later = NewOrder { window, ..cut(&homes[4..6], now()) };
+        assert!(!store.ask_order(&li, &later, &limits, now()).await.unwrap().is_quarantined, "another hour");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn f52_stop_outlives_a_restart_takes_two_to_lift_and_lets_supply_be_given_back() {
     on_both(async |fresh| {
@@ -99,6 +119,27 @@ async fn f52_stop_outlives_a_restart_takes_two_to_lift_and_lets_supply_be_given_
         assert_eq!(again.lift_halt(&zhao, HaltKind::Stop, now()).await.unwrap(), Lifting::Lifted);
         assert_eq!(again.halts().await.unwrap(), []);
         assert!(matches!(intend(&again, id, homes[0], now()).await, Intended::Kept(_)));
+        // Pressed again, what was said of lifting it was said of something else; and a wish counts for a day, and for as long
+        // as whoever said it may still lift it.
+        again.press_stop(&li, "smoke", now()).await.unwrap();
+        assert_eq!(again.lift_halt(&wang, HaltKind::Stop, now()).await.unwrap(), Lifting::NeedsSecond);
+        again.press_stop(&li, "water", now()).await.unwrap();
+        assert_eq!(again.lift_halt(&zhao, HaltKind::Stop, now()).await.unwrap(), Lifting::NeedsSecond);
+        let next_day = now().plus(HOUR * 25);
+        assert_eq!(
+            again.lift_halt(&acting("wang", next_day), HaltKind::Stop, next_day).await.unwrap(),
+            Lifting::NeedsSecond
+        );
+        fresh.run("UPDATE account SET is_enabled = 0 WHERE name = 'wang'").await.unwrap();
+        assert_eq!(
+            again.lift_halt(&acting("zhao", next_day), HaltKind::Stop, next_day).await.unwrap(),
+            Lifting::NeedsSecond
+        );
+        fresh.run("UPDATE account SET is_enabled = 1 WHERE name = 'wang'").await.unwrap();
+        assert_eq!(
+            again.lift_halt(&acting("wang", next_day), HaltKind::Stop, next_day).await.unwrap(),
+            Lifting::Lifted
+        );
         // What was wanted once does not count for the next time.
         again.press_stop(&li, "again", now()).await.unwrap();
         assert_eq!(again.lift_halt(&zhao, HaltKind::Stop, now()).await.unwrap(), Lifting::NeedsSecond);

@@ -228,3 +228,22 @@ async fn f54_a_protected_member_is_left_out_and_without_the_list_nobody_is_cut()
     })
     .await;
 }
+
+/// Notices that were given to one customer of a point are none to the next.
+#[tokio::test]
+async fn f44_notices_to_whoever_was_there_before_do_not_count() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 2).await;
+        let (store, li) = (&fresh.store, acting("li", now()));
+        let [one, other] = [homes[0], homes[1]];
+        assert!(store.ask_order(&li, &cut(&[other], now()), &LIMITS, now()).await.is_ok());
+        let (point, customer) = (one.point, other.customer);
+        fresh
+            .run(&format!("UPDATE metering_point SET customer_id = {customer} WHERE id = {point}"))
+            .await
+            .unwrap();
+        let found = objections(store.ask_order(&li, &cut(&[one], now()), &LIMITS, now()).await);
+        assert!(found.contains(&Objection::NoticeMissing), "{found:?}");
+    })
+    .await;
+}

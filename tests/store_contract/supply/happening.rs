@@ -6,12 +6,12 @@ use chaobiao::store::archive::Exchange;
 use chaobiao::store::supply::{CalendarEntry, IdentityEntry, PaymentEntry, ProtectionEntry};
 
 use super::LIMITS;
-use super::ready::{Home, acting, restore, run};
+use super::ready::{HOUR, Home, acting, restore, run};
 use crate::Fresh;
 use crate::archive::meter;
 
 /// Something that happens between the approval and the intent, and what is said then.
-pub(super) const EVENTS: [(&str, Objection); 11] = [
+pub(super) const EVENTS: [(&str, Objection); 12] = [
     ("payment", Objection::WrongState),
     ("protection", Objection::Protected),
     ("swap", Objection::MapChanged),
@@ -23,6 +23,7 @@ pub(super) const EVENTS: [(&str, Objection); 11] = [
     ("calendar", Objection::NoCutDay),
     ("restore", Objection::WrongState),
     ("crossed", Objection::CrossedWiring),
+    ("expiry", Objection::WrongState),
 ];
 
 pub(super) async fn happen(fresh: &Fresh, event: &str, id: Id<SupplyOrder>, home: Home, now: Moment) {
@@ -78,6 +79,8 @@ pub(super) async fn happen(fresh: &Fresh, event: &str, id: Id<SupplyOrder>, home
             };
             store.enter_identities(&li, &[entry], now).await.unwrap();
         }
+        // Another instance, whose clock is behind the end of the window.
+        "expiry" => drop(store.expire_orders(now.plus(HOUR * 5)).await.unwrap()),
         other => panic!("{other}"),
     }
 }

@@ -3,6 +3,7 @@
 mod attempts;
 mod ceilings;
 mod conditions;
+mod doubts;
 mod full_disk;
 mod happening;
 mod looked_at;

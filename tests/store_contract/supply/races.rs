@@ -5,10 +5,11 @@ use chaobiao::domain::supply::OrderState;
 use chaobiao::store::supply::{AttemptOutcome, Intended};
 use chaobiao::store::{Address, AuditFilter, Migrations, Store};
 use simulator::seed::Seed;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::happening::{EVENTS, happen, undo};
 use super::ready::{acting, cut};
-use super::steps::intend;
+use super::steps::{armed, intend};
 use super::{LIMITS, approved, now, town};
 use crate::{Fresh, empty_databases};
 
@@ -38,6 +39,55 @@ async fn f45_nor_is_any_on_postgresql() {
         let store = Store::open(&address, Migrations::Run).await.unwrap();
         let fresh = Fresh { store, address, folder };
         race(&fresh, 3, 7).await;
+        fresh.store.close().await;
+    }
+}
+
+/// A change that another transaction has made and not committed yet: the intent waits for it, and is judged by it.
+#[tokio::test]
+async fn f45_a_change_that_is_being_made_is_waited_for_on_postgresql() {
+    for (folder, address) in empty_databases().await.into_iter().skip(1) {
+        let Address::Postgres(url) = &address else { continue };
+        let mut other = PgConnection::connect(url).await.unwrap();
+        let mut watch = PgConnection::connect(url).await.unwrap();
+        let store = Store::open(&address, Migrations::Run).await.unwrap();
+        let fresh = Fresh { store, address: address.clone(), folder };
+        let homes = town(&fresh, 3).await;
+        let [one, two, three] = [0, 1, 2].map(|place| homes[place].point);
+        let changes = [
+            format!("UPDATE installation SET removed_at = {} WHERE point_id = {one}", now().micros()),
+            format!("UPDATE metering_point SET customer_id = customer_id + 100 WHERE id = {two}"),
+            // Behind the others, since it holds for all.
+            format!("UPDATE account SET is_enabled = 0 WHERE name = 'wang' AND {three} > 0"),
+        ];
+        let mut ids = Vec::new();
+        for home in &homes {
+            ids.push(armed(&fresh.store, &cut(&[*home], now()), now()).await);
+        }
+        for ((change, home), id) in changes.into_iter().zip(&homes).zip(ids) {
+            sqlx::raw_sql(AssertSqlSafe(format!("BEGIN; {change}"))).execute(&mut other).await.unwrap();
+            let mut intending = std::pin::pin!(intend(&fresh.store, id, *home, now()));
+            let waits = async {
+                loop {
+                    let waiting: i64 = sqlx::query_scalar(
+                        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+                    )
+                    .fetch_one(&mut watch)
+                    .await
+                    .unwrap();
+                    if waiting > 0 {
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                found = &mut intending => panic!("it was not waited for: {found:?}"),
+                () = waits => {}
+            }
+            sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+            let found = intending.await;
+            assert!(matches!(&found, Intended::Objected(objections) if !objections.is_empty()), "{found:?}");
+        }
         fresh.store.close().await;
     }
 }
@@ -119,6 +169,15 @@ async fn judge(fresh: &Fresh, event: &str, order: i64, intended: &Intended, coun
         "crossed" => "evidence.identity",
         // These two leave no entry here: the account and the meter are changed by others.
         "swap" | "disabled approver" => {
+            counts.late += 1;
+            return;
+        }
+        // What is being sent does not expire.
+        "expiry" => {
+            let filter = AuditFilter { action: Some("order.expire".into()), ..AuditFilter::default() };
+            let expired = fresh.store.audit_before(&filter, i64::MAX, 1).await.unwrap();
+            let is_expired = expired.iter().any(|entry| entry.object.contains(&order.to_string()));
+            assert!(!is_expired, "an intent was kept for an order that has expired");
             counts.late += 1;
             return;
         }

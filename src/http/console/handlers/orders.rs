@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use maud::html;
 
 use super::{answer, answer_as};
 use crate::domain::access::Action;
@@ -20,7 +21,7 @@ use crate::http::console::typed::{moment, numbers, refused as again};
 use crate::http::console::view::View;
 use crate::http::orderable::cannot_be_ordered;
 use crate::http::{Caller, Problem, Services, Topic};
-use crate::store::supply::{NewOrder, OrderFilter, OrderView, SupplyError};
+use crate::store::supply::{NewOrder, OrderFilter, OrderView, Submitted, SupplyError};
 use crate::supply::Supply;
 
 /// The orders.
@@ -57,9 +58,12 @@ pub(super) async fn order(
     caller: Caller,
     Path(id): Path<i64>,
     view: View,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let page = page_of(&services, &caller, id).await?;
-    answer(&services, &view, orders::TITLE_OF_ONE, (page.markup(&view), None)).await
+    let left_out = orders::left_out(&view, asked.value(LEFT_OUT));
+    let page = html! { (left_out) (page.markup(&view)) };
+    answer(&services, &view, orders::TITLE_OF_ONE, (page, None)).await
 }
 
 /// A form of a station, to be printed.
@@ -118,7 +122,7 @@ pub(super) async fn ask(
     let mut form = form_of(&fields).ok_or_else(Problem::not_there)?;
     let refused = match written(&services, &caller, &form, view.now).await? {
         Err(refused) => refused,
-        Ok(new) if fields.value("then") == Some("draft") => {
+        Ok((new, _)) if fields.value("then") == Some("draft") => {
             may_be_drafted(new.kind)?;
             match services.store.draft_order(&caller.acting, &new, view.now).await {
                 Ok(id) => {
@@ -129,10 +133,15 @@ pub(super) async fn ask(
                 Err(SupplyError::Store(error)) => return Err(error.into()),
             }
         }
-        Ok(new) => match hand_in(supply(&services)?, &caller, &new).await {
-            Ok(id) => {
+        Ok((new, left_out)) => match supply(&services)?.ask(&caller.acting, &new).await {
+            Ok(Submitted { id, .. }) => {
                 services.changes.tell(Topic::Order);
-                return Ok(Redirect::to(&format!("/orders/{id}")).into_response());
+                let named: Vec<_> = left_out.iter().take(MOST_NAMED).map(String::as_str).collect();
+                let said = match named.as_slice() {
+                    [] => String::new(),
+                    named => Asked::default().link(&[(LEFT_OUT, Some(&named.join(", ")))]),
+                };
+                return Ok(Redirect::to(&format!("/orders/{id}{said}")).into_response());
             }
             Err(SupplyError::Objected(objected)) => Refused::Objected(objected),
             Err(SupplyError::Store(error)) => return Err(error.into()),
@@ -260,19 +269,23 @@ pub(super) fn form_of(fields: &Asked) -> Option<OrderForm> {
     })
 }
 
-/// The order that a form asks for, or why there is none.
+/// The order that a form asks for, and the numbers that are left out of it; or why there is none. One wrong number keeps
+/// nobody else waiting for supply (I12); who is to be cut is named without a fault.
 pub(super) async fn written(
     services: &Services,
     caller: &Caller,
     form: &OrderForm,
     now: Moment,
-) -> Result<Result<NewOrder, Refused>, Problem> {
+) -> Result<Result<(NewOrder, Vec<String>), Refused>, Problem> {
     let numbers = numbers(&form.points, MOST_POINTS);
     let names: Vec<&str> = numbers.iter().map(String::as_str).collect();
     let found = services.store.numbered_points(&names, &caller.acting.regions).await?;
-    let unknown: Vec<String> =
-        numbers.iter().filter(|number| !found.contains_key(*number)).cloned().collect();
-    if !unknown.is_empty() {
+    let is_lenient = form.kind.is_restore() || form.kind == OrderKind::HoldOn;
+    let is_known =
+        |number: &&String| found.get(*number).is_some_and(|found| !is_lenient || found.meter.is_some());
+    let (known, unknown): (Vec<&String>, Vec<&String>) = numbers.iter().partition(is_known);
+    let unknown: Vec<String> = unknown.into_iter().cloned().collect();
+    if !unknown.is_empty() && (!is_lenient || known.is_empty()) {
         return Ok(Err(Refused::NoSuchPoints(unknown)));
     }
     let window = if form.kind.is_cut_class() {
@@ -281,20 +294,14 @@ pub(super) async fn written(
         Some(Window { from: now, until: now.plus(AT_ONCE) })
     };
     let Some((reason, window)) = form.reason.zip(window) else { return Ok(Err(Refused::Incomplete)) };
-    let points = numbers.iter().filter_map(|number| found.get(number)).map(|found| found.point).collect();
-    Ok(Ok(NewOrder { kind: form.kind, reason, text: form.text.trim().to_owned(), window, points }))
-}
-
-/// What gives supply back, or holds it, leaves at once; all else is handed in.
-async fn hand_in(supply: &Supply, caller: &Caller, new: &NewOrder) -> Result<i64, SupplyError> {
-    let (acting, points) = (&caller.acting, new.points.as_slice());
-    let submitted = match new.kind {
-        OrderKind::ClosePermit => supply.restore(acting, points, new.reason, None).await?,
-        OrderKind::DirectClose => supply.restore(acting, points, new.reason, Some(&new.text)).await?,
-        OrderKind::HoldOn => supply.hold(acting, points, (new.reason, &new.text)).await?,
-        _ => supply.ask(acting, new).await?,
-    };
-    Ok(submitted.id.number())
+    let mut points: Vec<_> =
+        known.into_iter().filter_map(|number| found.get(number)).map(|found| found.point).collect();
+    if is_lenient {
+        points.sort_unstable();
+        points.dedup();
+    }
+    let new = NewOrder { kind: form.kind, reason, text: form.text.trim().to_owned(), window, points };
+    Ok(Ok((new, unknown)))
 }
 
 fn supply(services: &Services) -> Result<&Supply, Problem> {
@@ -317,4 +324,7 @@ const NEWEST: u32 = 200;
 const MOST_OVERDUE: u32 = 5000;
 /// Points of one form.
 const MOST_POINTS: usize = 10_000;
+/// What the address of an order says of numbers that were left out, and how many of them it names.
+const LEFT_OUT: &str = "left_out";
+const MOST_NAMED: usize = 50;
 const AT_ONCE: Duration = Duration::from_secs(3600);

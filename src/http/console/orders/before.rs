@@ -36,7 +36,7 @@ impl OrderPage {
         let person = view.acting.as_ref().map(|acting| acting.person);
         let has_approved =
             self.order.approvals.iter().any(|by| Some(by.person) == person && by.ended.is_none());
-        let may_finish = self.order.points.iter().all(|point| point.state.has_ended())
+        let may_finish = self.order.points.iter().all(|point| point.state.may_be_finished(kind))
             && self.order.points.iter().any(|point| point.state.next(OrderEvent::Finish).is_ok())
             && (view.may(kind.action()) || view.may(Action::ApproveCut));
         let button = |what: &str, words: &str, is_main: bool| {

@@ -1,6 +1,9 @@
 use super::*;
 use crate::domain::access::Role;
 use crate::domain::proposal::{NewTransformers, ReviewDecision};
+use crate::domain::terminal_archive::{
+    MeterRecord, RecordAnswer, RecordChange, RecordResult, SettingState, TerminalArchive,
+};
 use crate::domain::{Around, Compared, Day, ManualRead, ManualReads, Quality, Suspicion};
 use crate::http::console::view;
 
@@ -65,6 +68,7 @@ fn review() -> ProposalPage {
         proposal: proposal(3, decision, ProposalState::Open),
         review: Some(line),
         compared: Vec::new(),
+        setting: None,
     }
 }
 
@@ -83,7 +87,7 @@ fn read() -> ProposalPage {
     let around = Around { same: Some(1_234_600), ..Around::default() };
     let compared = vec![Some((Compared::Differs, around)), None];
     let change = Change::EnterReads(entered);
-    ProposalPage { proposal: proposal(4, change, ProposalState::Open), review: None, compared }
+    ProposalPage { proposal: proposal(4, change, ProposalState::Open), review: None, compared, setting: None }
 }
 
 #[test]
@@ -96,6 +100,85 @@ fn reads_of_people_are_shown_against_what_the_meter_said() {
     assert!(!page.contains("<script>"));
 }
 
+fn records() -> ProposalPage {
+    let record = |point, address: &str| MeterRecord {
+        point,
+        address: address.to_owned(),
+        port: 31,
+        baud: 2400,
+        protocol: 30,
+        tariffs: 4,
+        integer_digits: 6,
+        decimal_digits: 2,
+        collector: "000000000000".to_owned(),
+        class: 5,
+        sub_class: 0,
+    };
+    let changes = vec![
+        RecordChange {
+            number: 1,
+            before: Some(record(1, "2024<b>x</b>")),
+            after: Some(record(1, "202411110001")),
+        },
+        RecordChange { number: 2, before: None, after: Some(record(2, "202411110002")) },
+        RecordChange { number: 9, before: Some(record(9, "202411110009")), after: None },
+    ];
+    let archive = TerminalArchive { terminal: "1100-3039".to_owned(), changes };
+    let result = |number, answer, holds| RecordResult { number, answer, holds };
+    let setting = ArchiveSetting {
+        proposal: Id::new(5),
+        terminal: "1100-3039".parse().unwrap(),
+        archive: archive.clone(),
+        state: SettingState::Unknown,
+        confirmed_at: noon(),
+        sent_at: Some(noon()),
+        looked_at: None,
+        ended_at: None,
+        results: vec![
+            result(1, RecordAnswer::Taken, Some(true)),
+            result(2, RecordAnswer::Refused(2), Some(false)),
+            result(9, RecordAnswer::Silent, None),
+        ],
+        detail: String::new(),
+    };
+    let change = Change::SetTerminalArchive(archive);
+    let (review, compared) = Default::default();
+    ProposalPage {
+        proposal: proposal(5, change, ProposalState::Confirmed),
+        review,
+        compared,
+        setting: Some(setting),
+    }
+}
+
+#[test]
+fn records_of_a_terminal_are_shown_as_they_are_and_are_to_be_and_what_became_of_them() {
+    let page = records();
+    let zh = page.markup(&view::sample(Language::Chinese, Role::Approver)).into_string();
+    for part in [
+        "新增",
+        "修改",
+        "删除",
+        "202411110002",
+        "拒绝：表地址重复",
+        "无应答",
+        "结果未知",
+        "不会重发",
+        "1 / 1 / 1",
+    ] {
+        assert!(zh.contains(part), "{part}: {zh}");
+    }
+    assert!(!zh.contains("<b>x</b>") && !zh.contains("已确认并生效"), "{zh}");
+    let open = ProposalPage { setting: None, ..page };
+    let open =
+        ProposalPage { proposal: proposal(5, open.proposal.change.clone(), ProposalState::Open), ..open };
+    let mut view = view::sample(Language::English, Role::Approver);
+    let old = view.now.minus(std::time::Duration::from_secs(9 * 86_400));
+    view.acting = view.acting.map(|acting| crate::domain::access::Acting { role_since: old, ..acting });
+    let en = open.markup(&view).into_string();
+    assert!(en.contains("read back") && en.contains("point 1, meter 202411110001"), "{en}");
+}
+
 pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {
     let form = |kind| {
         let items = vec![Item::parse("1.8.0").unwrap(), Item::parse("1.8.1").unwrap()];
@@ -105,6 +188,7 @@ pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {
         proposal: proposal(1, exchange(), ProposalState::Open),
         review: None,
         compared: Vec::new(),
+        setting: None,
     };
     vec![
         ("proposals", TITLE, sample(Asked::default()).markup(view)),
@@ -112,6 +196,7 @@ pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {
         ("proposal-review", TITLE_OF_ONE, review().markup(view)),
         ("proposal-exchange", TITLE, form(ProposalKind::Exchange)),
         ("proposal-transformers", TITLE, form(ProposalKind::Transformers)),
+        ("proposal-records", TITLE_OF_ONE, records().markup(view)),
         ("proposal-reads", TITLE_OF_ONE, read().markup(view)),
         ("proposal-file", TITLE, form(ProposalKind::Reads)),
         ("proposal-decision", TITLE, form(ProposalKind::Review)),
@@ -160,6 +245,7 @@ fn whoever_proposed_a_change_is_told_that_another_one_confirms_it() {
         proposal: proposal(1, exchange(), ProposalState::Open),
         review: None,
         compared: Vec::new(),
+        setting: None,
     };
     let approver = page(Role::Approver);
     let shown = one.markup(&approver).into_string();
@@ -178,6 +264,7 @@ fn whoever_proposed_a_change_is_told_that_another_one_confirms_it() {
         proposal: proposal(1, exchange(), ProposalState::Refused),
         review: None,
         compared: Vec::new(),
+        setting: None,
     };
     assert!(!done.markup(&approver).into_string().contains("<form"));
 }

@@ -25,6 +25,7 @@ pub(super) fn routes() -> Routes {
     Routes::default()
         .page("/calendar", Action::SeeStatus, page)
         .form("/calendar", Action::AddProtection, add)
+        .form("/calendar/remove", Action::AddProtection, remove)
         .form("/calendar/load", Action::AddProtection, load)
         .taking(LARGE)
 }
@@ -56,6 +57,8 @@ pub struct DayLine {
     pub area: Option<String>,
     /// Why.
     pub kind: CalendarKind,
+    /// Whether whoever looks may take it away, by its area.
+    pub may_remove: bool,
 }
 
 async fn page(
@@ -77,6 +80,7 @@ async fn read(
 ) -> Result<CalendarPage, Problem> {
     let names = services.store.names_of_areas().await?;
     let days = services.store.calendar(Day::of(view.now)).await?.into_iter().map(|entry| DayLine {
+        may_remove: caller.acting.regions.hold(entry.area),
         day: entry.day,
         area: entry.area.map(|area| names.get(&area).cloned().unwrap_or_default()),
         kind: entry.kind,
@@ -94,6 +98,18 @@ async fn add(sent: Sent) -> Result<Response, Problem> {
         let area = area(&sent).await?;
         let entries = entries(&sent.typed, area)?;
         sent.services.store.enter_calendar(&sent.caller.acting, &entries, sent.now()).await?;
+        Ok(())
+    };
+    let done = done.await;
+    ended(sent, done).await
+}
+
+async fn remove(sent: Sent) -> Result<Response, Problem> {
+    let done = async {
+        let area = area(&sent).await?;
+        let entry =
+            CalendarEntry { day: day(sent.typed.text("day"))?, area, kind: named(sent.typed.text("kind"))? };
+        sent.services.store.remove_calendar(&sent.caller.acting, &[entry], sent.now()).await?;
         Ok(())
     };
     let done = done.await;
@@ -147,7 +163,7 @@ impl CalendarPage {
                     a href="/protections" { (super::TITLE.of(view.look.language)) }
                 }
             }
-            (self.table(view).markup(view))
+            (self.table(view, view.may(Action::AddProtection)).markup(view))
             @if view.may(Action::AddProtection) { (self.forms(view)) }
         }
     }
@@ -155,11 +171,11 @@ impl CalendarPage {
     /// The file of the list, when that is what was asked for.
     #[must_use]
     pub fn file(&self, view: &View) -> Option<String> {
-        self.table(view).file(view.look.language)
+        self.table(view, false).file(view.look.language)
     }
 
-    fn table(&self, view: &View) -> Table<DayLine> {
-        let columns = vec![
+    fn table(&self, view: &View, with_forms: bool) -> Table<DayLine> {
+        let mut columns = vec![
             Column::new("day", "日期", "Day", |line: &DayLine, _| line.day.to_string())
                 .by(|line| line.day.number()),
             Column::new("area", "台区", "Area", |line: &DayLine, language| {
@@ -169,6 +185,20 @@ impl CalendarPage {
                 labels::calendar(line.kind).of(language).to_owned()
             }),
         ];
+        if with_forms && self.days.iter().any(|line| line.may_remove) {
+            let remove = Column::new("remove", "删除", "Take away", |_: &DayLine, _| String::new());
+            columns.push(remove.unsorted().shown(|line, view| {
+                html! {
+                    @if line.may_remove { form.no-print method="post" action="/calendar/remove" {
+                        (token(view))
+                        input type="hidden" name="day" value=(line.day);
+                        input type="hidden" name="kind" value=(line.kind.name());
+                        input type="hidden" name="area" value=(line.area.as_deref().unwrap_or_default());
+                        button.quiet { (view.say("删除", "Take away")) }
+                    } }
+                }
+            }));
+        }
         let empty = Phrase::new("今天起没有不停电的日子", "No day from today on is without cuts");
         Table::new("", TITLE, empty, columns, &self.asked).whole(self.days.clone(), view.look.language)
     }
@@ -198,8 +228,8 @@ impl CalendarPage {
                         }
                     }))
                 }
-                p.hint { (view.say("录入后当日一律不停电，不能删除；复电不受影响。",
-                    "Nobody is cut on these days. They cannot be taken away again. Restoring goes on.")) }
+                p.hint { (view.say("录入后当日一律不停电；录错的可删除，录入和删除都记入审计日志。复电不受影响。",
+                    "Nobody is cut on these days. One that was entered by mistake can be taken away; both stand in the audit log. Restoring goes on.")) }
                 button { (view.say("增加", "Enter")) }
             }
             details.sheet.no-print open[typed.some("list").is_some()] {
@@ -226,6 +256,7 @@ pub(crate) fn sample(asked: Asked) -> CalendarPage {
         day: day.parse().unwrap(),
         area: area.map(str::to_owned),
         kind,
+        may_remove: true,
     };
     CalendarPage {
         days: vec![

@@ -1,23 +1,27 @@
 //! One terminal: how it stands, what its archive has otherwise, its events.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use super::super::components::{Tone, age, facts, grouped, percent, state, time, token};
+use super::super::components::{Tone, age, facts, field, grouped, percent, state, time, token};
 use super::super::events::record;
 use super::super::handlers::{answer, answer_as};
 use super::super::meter::frames;
+use super::super::proposals::records::told;
 use super::super::table::{Asked, Column, Table, escaped};
-use super::super::typed::refused;
+use super::super::typed::{Typed, refused};
 use super::super::view::View;
 use super::super::words::{Language, Phrase};
 use super::{Line, clock_words, stands, written};
 use crate::domain::access::Action;
 use crate::domain::{Id, Run};
-use crate::http::terminals::{Seen, one, passed, set_clock};
+use crate::http::api::written::{LONGEST, some_words};
+use crate::http::terminals::{Seen, WantedOfTerminal, one, passed, propose_records, set_clock};
 use crate::http::{Caller, Problem, Services};
-use crate::store::terminal::{Difference, DifferenceKind, TerminalEventLine};
+use crate::store::terminal::{ArchiveSetting, Difference, DifferenceKind, TerminalEventLine};
 use crate::terminal::{PassedFrame, TerminalStatus};
 
 /// What the page shows.
@@ -31,6 +35,10 @@ pub struct TerminalPage {
     pub frames: Vec<PassedFrame>,
     /// The last run, which may be asked for what it has missed.
     pub run: Option<Id<Run>>,
+    /// Records that were confirmed to be set in it, the newest first.
+    pub settings: Vec<ArchiveSetting>,
+    /// What was typed into a form that was not taken.
+    pub typed: Typed,
     /// What the address says.
     pub asked: Asked,
 }
@@ -42,7 +50,7 @@ pub(super) async fn page(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let page = read(&services, &caller, &address, asked).await?;
+    let page = read(&services, &caller, &address, (Typed::default(), asked)).await?;
     answer(&services, &view, super::TITLE, (page.markup(&view), page.file(&view))).await
 }
 
@@ -50,13 +58,14 @@ async fn read(
     services: &Services,
     caller: &Caller,
     address: &str,
-    asked: Asked,
+    (typed, asked): (Typed, Asked),
 ) -> Result<TerminalPage, Problem> {
     let Seen { kept, now } = one(services, &caller.acting.regions, address).await?;
     let events = services.store.terminal_events(Some(kept.address), MOST_EVENTS).await?;
     let run = services.store.newest_runs(1).await?.first().map(|run| run.id);
     let frames = passed(services, kept.address);
-    Ok(TerminalPage { line: (kept, now), events, frames, run, asked })
+    let settings = services.store.settings_of(kept.address, MOST_SETTINGS).await?;
+    Ok(TerminalPage { line: (kept, now), events, frames, run, settings, typed, asked })
 }
 
 pub(super) async fn clock(
@@ -69,10 +78,48 @@ pub(super) async fn clock(
         Ok(_) => Ok(Redirect::to(&format!("/terminals/{}", escaped(&address))).into_response()),
         Err(problem) => {
             let (view, status) = refused(view, problem)?;
-            let page = read(&services, &caller, &address, Asked::default()).await?;
+            let page = read(&services, &caller, &address, Default::default()).await?;
             Ok(answer_as(status, &view, super::TITLE, &page.markup(&view)))
         }
     }
+}
+
+/// Proposes the records in which its list of meters differs from ours.
+pub(super) async fn propose(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    view: View,
+    typed: Typed,
+) -> Result<Response, Problem> {
+    let done = async {
+        let reason = some_words(typed.text("reason"), LONGEST)?;
+        let wanted = WantedOfTerminal {
+            points: typed.some("points").map(points_of).transpose()?,
+            removes_unknown: typed.some("remove_unknown").is_some(),
+        };
+        propose_records(&services, &caller, &address, wanted, reason).await
+    };
+    match done.await {
+        Ok(id) => Ok(Redirect::to(&format!("/proposals/{id}")).into_response()),
+        Err(problem) => {
+            let (view, status) = refused(view, problem)?;
+            let page = read(&services, &caller, &address, (typed, Asked::default())).await?;
+            Ok(answer_as(status, &view, super::TITLE, &page.markup(&view)))
+        }
+    }
+}
+
+/// Measuring points as people write them, with commas or blanks between.
+fn points_of(text: &str) -> Result<BTreeSet<u16>, Problem> {
+    let is_between = |letter: char| letter.is_whitespace() || matches!(letter, ',' | '，' | '、');
+    let parts = text.split(is_between).filter(|part| !part.is_empty());
+    let number = |part: &str| part.parse().ok().filter(|point| (1..=2040).contains(point));
+    parts.map(|part| number(part).ok_or(part)).collect::<Result<_, _>>().map_err(|part: &str| {
+        let en = format!("{part:?} is no measuring point: numbers from 1 to 2040 are expected");
+        let zh = format!("“{part}”不是测量点号，应为 1 至 2040");
+        Problem::unacceptable("measuring_point", &en, &zh)
+    })
 }
 
 impl TerminalPage {
@@ -90,6 +137,7 @@ impl TerminalPage {
             @if let Some(status) = &self.line.1 { (traffic(status, view)) }
             (self.actions(view, &address))
             (self.differences(view).markup(view))
+            (self.records(view, &address))
             (self.events(view).markup(view))
             (self.passed(view))
         }
@@ -195,6 +243,42 @@ impl TerminalPage {
             None => Phrase::new("尚未比对，采集时自动比对", "Not compared yet; each night compares them"),
         };
         Table::new("archive", caption, empty, columns, &self.asked).whole(differences, view.look.language)
+    }
+
+    /// What was set in its list of meters, and the form that proposes it.
+    fn records(&self, view: &View, address: &str) -> Markup {
+        html! {
+            @if !self.settings.is_empty() {
+                h2 { (view.say("档案下发", "Records set")) }
+                ul { @for setting in &self.settings {
+                    @let (tone, words, _) = told(setting.state);
+                    li { a href={ "/proposals/" (setting.proposal) } { (time(setting.confirmed_at)) } " "
+                        (state(tone, words.of(view.look.language))) }
+                } }
+            }
+            @if self.line.0.meters > 0 && view.may(Action::ProposeMeterChange) {
+                form.sheet.no-print method="post" action={ "/terminals/" (escaped(address)) "/archive" } {
+                    h2 { (view.say("提出档案下发", "Propose to set its records")) }
+                    (token(view))
+                    div.pick {
+                        (field(view.say("测量点号（空为全部）", "Measuring points (empty: all)"), &html! {
+                            input name="points" maxlength="500" placeholder="1, 2, 3" autocomplete="off"
+                                value=(self.typed.text("points"));
+                        }))
+                        label { input type="checkbox" name="remove_unknown" value="yes"
+                            checked[self.typed.some("remove_unknown").is_some()]; " "
+                            (view.say("删除主站档案没有的表", "remove meters that our archive does not know")) }
+                    }
+                    (field(view.say("原因", "Why"), &html! {
+                        textarea name="reason" rows="2" cols="60" maxlength="500" required { (self.typed.text("reason")) }
+                    }))
+                    p.hint { (view.say(
+                        "先读取终端现有档案，列出逐条差异，由另一人确认后才下发，并回读核对。",
+                        "The terminal is read first. Another person confirms the exact difference; then it is sent and read back.")) }
+                    button { (view.say("提出", "Propose")) }
+                }
+            }
+        }
     }
 
     fn passed(&self, view: &View) -> Markup {
@@ -306,3 +390,4 @@ fn kind(event: &TerminalEventLine, language: Language) -> String {
 }
 
 const MOST_EVENTS: u32 = 200;
+const MOST_SETTINGS: u32 = 20;

@@ -65,6 +65,8 @@ fn a_terminal_is_told_by_words_and_what_others_wrote_does_nothing() {
         events: Vec::new(),
         frames: frames(),
         run: None,
+        settings: Vec::new(),
+        typed: Typed::default(),
         asked: page.asked,
     };
     let drawn = one.markup(&view).into_string();

@@ -1,0 +1,225 @@
+//! Records of terminals' own lists of meters as the API writes them, and proposing those that a terminal should hold.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::proposals::{ProposalAnswer, answered};
+use super::written::{LONGEST, some_words};
+use crate::domain::access::Action;
+use crate::domain::terminal_archive::{MeterRecord, RecordAnswer, RecordChange, TerminalArchive};
+use crate::domain::{Coded, Moment};
+use crate::http::routes::Routes;
+use crate::http::terminals::{WantedOfTerminal, propose_records};
+use crate::http::{Caller, Given, Problem, Services};
+use crate::store::terminal::ArchiveSetting;
+
+pub(super) fn routes() -> Routes {
+    Routes::default().api::<__path_propose, _, _>(Action::ProposeMeterChange, propose)
+}
+
+/// Records to be set in a terminal's own list of meters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TerminalArchiveShown {
+    /// The terminal, such as `1100-3039`.
+    terminal: String,
+    /// The records, each once; at most 512.
+    changes: Vec<RecordChangeShown>,
+}
+
+/// One record as the terminal holds it and as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RecordChangeShown {
+    /// The number of the record, 1 to 2040.
+    number: u16,
+    /// What the terminal holds under it; `null` for a record that is added. Nothing is sent when it holds something else by then.
+    before: Option<RecordShown>,
+    /// What it is to hold; `null` for a record that is removed.
+    after: Option<RecordShown>,
+}
+
+/// One meter of a terminal's list. Its password in the terminal stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RecordShown {
+    /// The measuring point, 1 to 2040.
+    point: u16,
+    /// Address of the meter, twelve digits.
+    address: String,
+    /// The terminal's port, 1 to 31.
+    port: u8,
+    /// Bits a second, 0 for what the terminal has set for the port.
+    baud: u16,
+    /// 1 DL/T 645-1997, 30 DL/T 645-2007, 31 the same by a narrow-band module, 2 the terminal's own measuring, 0 not to be read.
+    protocol: u8,
+    /// How many tariffs.
+    tariffs: u8,
+    /// Digits before the point, 4 to 7.
+    integer_digits: u8,
+    /// Digits behind it, 1 to 4.
+    decimal_digits: u8,
+    /// Address of the acquisition unit, zeros for none.
+    collector: String,
+    /// The class of the customer, 0 to 15.
+    class: u8,
+    /// The sub-class, 0 to 15.
+    sub_class: u8,
+}
+
+/// What became of records that were confirmed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SettingShown {
+    /// The number of the proposal.
+    proposal: i64,
+    /// waiting, sending, verified, differing, unknown, refused, outdated or expired. Only verified says that the terminal was
+    /// asked behind it and holds them.
+    state: String,
+    /// When the second person confirmed it, RFC 3339.
+    confirmed_at: String,
+    /// When the first frame left, RFC 3339; `null` when nothing has.
+    sent_at: Option<String>,
+    /// When the terminal was last asked what it holds, RFC 3339.
+    looked_at: Option<String>,
+    /// What became of each record.
+    results: Vec<RecordResultShown>,
+    /// What is to be said of it besides; may be empty.
+    detail: String,
+}
+
+/// What became of one record.
+#[derive(Debug, Serialize, ToSchema)]
+struct RecordResultShown {
+    /// Its number.
+    number: u16,
+    /// not_sent, taken, refused or silent.
+    answer: &'static str,
+    /// The error of a refusal: 1 without a reason, 2 for an address that another record has.
+    error: Option<u8>,
+    /// Whether the terminal holds it as it should be; `null` before it was asked.
+    holds: Option<bool>,
+}
+
+/// Which records are to be proposed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RecordsBody {
+    /// Only those of these measuring points; all where it is not given.
+    points: Option<Vec<u16>>,
+    /// Whether records of points that our archive does not know are to be removed.
+    #[serde(default)]
+    remove_unknown: bool,
+    /// Why.
+    reason: String,
+}
+
+/// Propose to set the records in which a terminal's list of meters differs from ours
+///
+/// The terminal is asked what it holds first. Another person has to confirm the exact difference; then it is sent, unless the
+/// terminal holds something else by then, and read back.
+#[utoipa::path(post, path = "/api/v1/terminals/{address}/archive", tag = "terminals",
+    request_body = RecordsBody, params(("address" = String, Path)),
+    responses((status = 201, body = ProposalAnswer), (status = 409, description = "nothing differs, or it does not answer")))]
+async fn propose(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    Given(body): Given<RecordsBody>,
+) -> Result<(StatusCode, Json<ProposalAnswer>), Problem> {
+    let reason = some_words(&body.reason, LONGEST)?;
+    let points = body.points.map(|points| points.into_iter().collect());
+    let wanted = WantedOfTerminal { points, removes_unknown: body.remove_unknown };
+    let id = propose_records(&services, &caller, &address, wanted, reason).await?;
+    let proposal = super::proposals::find(&services, &caller, id).await?;
+    Ok((StatusCode::CREATED, Json(answered(&services, proposal).await?)))
+}
+
+pub(super) fn archive_of(shown: &TerminalArchiveShown) -> TerminalArchive {
+    let changes = shown.changes.iter().map(|change| RecordChange {
+        number: change.number,
+        before: change.before.as_ref().map(record_of),
+        after: change.after.as_ref().map(record_of),
+    });
+    TerminalArchive { terminal: shown.terminal.clone(), changes: changes.collect() }
+}
+
+pub(super) fn archive_shown(archive: &TerminalArchive) -> TerminalArchiveShown {
+    let changes = archive.changes.iter().map(|change| RecordChangeShown {
+        number: change.number,
+        before: change.before.as_ref().map(record_shown),
+        after: change.after.as_ref().map(record_shown),
+    });
+    TerminalArchiveShown { terminal: archive.terminal.clone(), changes: changes.collect() }
+}
+
+pub(super) fn setting_shown(setting: &ArchiveSetting) -> SettingShown {
+    let text = |at: Option<Moment>| at.map(|at| at.to_string());
+    let results = setting.results.iter().map(|result| {
+        let (answer, error) = match result.answer {
+            RecordAnswer::NotSent => ("not_sent", None),
+            RecordAnswer::Taken => ("taken", None),
+            RecordAnswer::Refused(error) => ("refused", Some(error)),
+            RecordAnswer::Silent => ("silent", None),
+        };
+        RecordResultShown { number: result.number, answer, error, holds: result.holds }
+    });
+    SettingShown {
+        proposal: setting.proposal.number(),
+        state: setting.state.name().to_owned(),
+        confirmed_at: setting.confirmed_at.to_string(),
+        sent_at: text(setting.sent_at),
+        looked_at: text(setting.looked_at),
+        results: results.collect(),
+        detail: setting.detail.clone(),
+    }
+}
+
+fn record_of(shown: &RecordShown) -> MeterRecord {
+    let RecordShown { point, address, port, baud, protocol, tariffs, .. } = shown.clone();
+    let RecordShown { integer_digits, decimal_digits, collector, class, sub_class, .. } = shown.clone();
+    MeterRecord {
+        point,
+        address,
+        port,
+        baud,
+        protocol,
+        tariffs,
+        integer_digits,
+        decimal_digits,
+        collector,
+        class,
+        sub_class,
+    }
+}
+
+fn record_shown(record: &MeterRecord) -> RecordShown {
+    let MeterRecord {
+        point,
+        address,
+        port,
+        baud,
+        protocol,
+        tariffs,
+        integer_digits,
+        decimal_digits,
+        collector,
+        class,
+        sub_class,
+    } = record.clone();
+    RecordShown {
+        point,
+        address,
+        port,
+        baud,
+        protocol,
+        tariffs,
+        integer_digits,
+        decimal_digits,
+        collector,
+        class,
+        sub_class,
+    }
+}

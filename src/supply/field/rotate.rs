@@ -1,0 +1,74 @@
+//! A password of a meter, written anew: one frame of function 18H, sent once, and what came of it (T25).
+//!
+//! The same frame with the new password as its own authority is the proof that the meter has it: it needs the password, and
+//! whatever becomes of it the meter has the password afterwards that it had before. Behind a terminal it is forwarded like
+//! every other frame.
+
+use dlt645::edition::Edition;
+use dlt645::exchange::{Outcome, Reply};
+use dlt645::password::Password;
+use dlt645::request::Request;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
+
+use super::{Field, MeterProfile, SiteMeter};
+use crate::channel::{End, Job, Lane, Question};
+use crate::config::profile::OrderForm;
+use crate::domain::MeterProtocol;
+use crate::domain::rotation::{CannotRotate, PasswordAnswer};
+
+impl Field {
+    /// Whether its passwords can be rotated from here, by its make.
+    ///
+    /// # Errors
+    /// [`CannotRotate`] says why not.
+    pub(in crate::supply) fn can_rotate(&self) -> Result<(), CannotRotate> {
+        match (self.site.meter.protocol, self.profile.relay.orders) {
+            (MeterProtocol::Dlt2007, OrderForm::Plain) => Ok(()),
+            (MeterProtocol::Dlt2007, OrderForm::Enciphered) => Err(CannotRotate::Enciphered),
+            _ => Err(CannotRotate::Protocol),
+        }
+    }
+
+    /// The meter and its profile.
+    pub(in crate::supply) const fn kept(&self) -> (&SiteMeter, &MeterProfile) {
+        (&self.site, &self.profile)
+    }
+
+    /// Waits until nothing else is ordered from the meter, and keeps it so.
+    pub(in crate::supply) async fn turn(&self) -> OwnedMutexGuard<()> {
+        self.inner.turn(self.site.meter_id).lock_owned().await
+    }
+
+    /// Writes a password under the authority of another one of its level, once.
+    pub(in crate::supply) async fn write_password(
+        &self,
+        authority: Password,
+        new: Password,
+    ) -> PasswordAnswer {
+        let request = Request::change_password(Edition::E2007, self.site.meter.address, authority, new);
+        let mut job =
+            Job::new(Question::new(request), Lane::Control, self.timing).expiring(Instant::now() + PATIENCE);
+        job.rate = self.rate;
+        let Ok(report) = self.line.ask(job).await else { return PasswordAnswer::NotSent };
+        let has_left = report.tries > 0;
+        match report.end {
+            End::Done(Outcome::Answered(answer)) => match answer.reply {
+                Reply::Accepted { .. } => PasswordAnswer::Taken,
+                Reply::Data { .. } | Reply::Address(_) => PasswordAnswer::Silent,
+            },
+            End::Done(Outcome::Refused { refusal, .. }) if refusal.is_not_authorised() => {
+                PasswordAnswer::NotAuthorised
+            }
+            End::Done(Outcome::Refused { .. }) => PasswordAnswer::Refused,
+            End::Done(Outcome::NotSent(_)) | End::NotAllowed(_) => PasswordAnswer::NotSent,
+            End::Done(_) | End::Registers(_) | End::Broken { may_have_left: true } => PasswordAnswer::Silent,
+            End::Broken { may_have_left: false } => PasswordAnswer::NotSent,
+            _ if has_left => PasswordAnswer::Silent,
+            _ => PasswordAnswer::NotSent,
+        }
+    }
+}
+
+/// How long a frame waits at most for its turn.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
