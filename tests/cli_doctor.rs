@@ -96,7 +96,8 @@ fn a_site_that_is_served_is_seen_and_left_alone() {
         "path = \"chaobiao.db\"",
         "[http]\nenabled = false\n[[line]]\nname = \"a\"\ntcp = \"127.0.0.1:1\"\n",
     );
-    let made = chaobiao(folder.path()).args(["user", "list"]).output().unwrap();
+    let add = ["user", "add", "li.na", "--role", "viewer", "--person", "li"];
+    let made = chaobiao(folder.path()).args(add).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     // As a process that serves does.
     let lock = std::fs::File::create(folder.path().join("chaobiao.db.lock")).unwrap();

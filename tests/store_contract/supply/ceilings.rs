@@ -79,16 +79,16 @@ async fn f51_over_a_ceiling_the_whole_order_waits_for_a_second_approver() {
 #[tokio::test]
 async fn f51_orders_that_wait_for_the_same_hour_are_held_against_its_ceiling_together() {
     on_sqlite(async |fresh| {
-        let homes = town(fresh, 6).await;
+        let homes = town(fresh, 3).await;
         let (store, li) = (&fresh.store, acting("li", now()));
-        let limits = Limits { ceilings: Ceilings { hour: 3, ..Ceilings::BUILT_IN }, ..LIMITS };
+        let limits = Limits { ceilings: Ceilings { hour: 1, ..Ceilings::BUILT_IN }, ..LIMITS };
         let ask = async |homes: &[super::ready::Home]| {
             store.ask_order(&li, &cut(homes, now()), &limits, now()).await.unwrap().is_quarantined
         };
-        assert!(!ask(&homes[..2]).await);
-        assert!(ask(&homes[2..4]).await, "the hour would not hold both, and neither is sent in part");
+        assert!(!ask(&homes[..1]).await);
+        assert!(ask(&homes[1..2]).await, "the hour would not hold both, and neither is sent in part");
         let window = Window { from: now().plus(HOUR * 48), until: now().plus(HOUR * 52) };
-        let later = NewOrder { window, ..cut(&homes[4..6], now()) };
+        let later = NewOrder { window, ..cut(&homes[2..3], now()) };
         assert!(!store.ask_order(&li, &later, &limits, now()).await.unwrap().is_quarantined, "another hour");
     })
     .await;
