@@ -76,6 +76,8 @@ fn refused(text: &str) -> Option<&'static str> {
 
 /// What `collect`, `channel` and `terminal` say, `{}` for what differs.
 const PHRASES: &[(&str, &str)] = &[
+    // The settings of a terminal.
+    ("record {} is not what it was when this was proposed", "第 {} 号记录与提议时不同"),
     // The line and the meter.
     ("line down", "线路不通"),
     ("line_down", "线路不通"),
