@@ -101,4 +101,6 @@ pub mod decisions {
     pub mod d0025_the_meters_bear_out_our_clock {}
     #[doc = include_str!("decisions/0026-a-database-that-lost-what-it-had-kept-holds-cuts.md")]
     pub mod d0026_a_database_that_lost_what_it_had_kept_holds_cuts {}
+    #[doc = include_str!("decisions/0033-a-line-that-is-served-is-asked-through-the-service.md")]
+    pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
 }
