@@ -9,6 +9,7 @@ use chaobiao::domain::RunState;
 use chaobiao::store::{Address, Migrations, Store};
 
 use crate::crossing::Crossing;
+use crate::simulator::Simulator;
 use crate::{Bench, METER, Said, at, chaobiao, fake, yesterday};
 
 /// A site that is served, ended with the test.
@@ -26,10 +27,11 @@ impl<'a> Served<'a> {
             archive.push_str(&format!("{number},王,P{number},{meter},645-2007,east\n"));
         }
         let archive = bench.file("archive.csv", &archive);
+        let kind = if place.starts_with('/') { "serial" } else { "tcp" };
         let config = format!(
             "[database]\npath = \"site.db\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
              [collection]\nstart = \"00:00\"\ndeadline = \"23:59\"\nrepair_days = 1\npasses = 0\n\
-             [[line]]\nname = \"east\"\ntcp = \"{place}\"\nbaud = 9600\n"
+             [[line]]\nname = \"east\"\n{kind} = \"{place}\"\nbaud = 9600\n"
         );
         let config = bench.file("chaobiao.toml", &config);
         let said = chaobiao(&["meters", "import", &archive, "-c", &config]);
@@ -42,7 +44,7 @@ impl<'a> Served<'a> {
             .spawn()
             .unwrap();
         let mut served = Self { bench, config, child };
-        let name = SocketAddr::from_abstract_name(format!("chaobiao/line/tcp/{place}")).unwrap();
+        let name = SocketAddr::from_abstract_name(format!("chaobiao/line/{kind}/{place}")).unwrap();
         wait_for("the line to be lent", || {
             assert!(served.child.try_wait().unwrap().is_none(), "{}", served.log());
             UnixStream::connect_addr(&name).is_ok()
@@ -230,4 +232,19 @@ fn t03_scan_goes_through_the_service_and_finds_who_is_there() {
     assert_eq!((&found["address"], &found["baud"]), (&METER.into(), &9600.into()));
     assert!(said.talk.contains("the service has this line at 9600 8E1"), "{}", said.talk);
     assert_eq!(line.seen().overlaps, 0);
+}
+
+#[test]
+fn t03_a_serial_port_is_asked_through_the_service_by_whatever_name_it_has() {
+    let bench = Bench::new();
+    let link = bench.path("line");
+    let name = link.to_str().unwrap();
+    let _simulator = Simulator::start(&["--pty", name, "--meters", "1", "--baud", "9600", "--hold"]);
+    let _served = Served::start(&bench, name, &[METER.to_owned()]);
+    let device = std::fs::canonicalize(&link).unwrap();
+    for place in [name, device.to_str().unwrap()] {
+        let said = at(place, "read", &["--meter", METER, "00010000", "--trace"]);
+        assert_eq!(said.code, Some(0), "{place}: {}", said.talk);
+        assert!(said.talk.contains("has this as line east"), "{place}: {}", said.talk);
+    }
 }
