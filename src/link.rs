@@ -1,4 +1,5 @@
-//! The path to a line: a serial port, a TCP connection either way, a terminal that forwards, or memory in tests.
+//! The path to a line: a serial port, a TCP connection either way, a terminal that forwards, the service that has the line,
+//! or memory in tests.
 //!
 //! A link carries bytes and knows frames in one place only, the [`Gate`] that every byte passes on its way out. It
 //! guarantees that a serial port is opened for this process alone, that a peer that vanished is noticed, and says in
@@ -13,6 +14,7 @@ mod dialler;
 mod error;
 mod forwarded;
 mod gate;
+mod lent;
 mod mask;
 mod modbus;
 mod place;
@@ -33,6 +35,9 @@ pub use dialler::Dialler;
 pub use error::LinkError;
 pub use forwarded::{Answer, Brought, Carried, Carrier, Forwarded, Later, Purpose, Turn, Urgency};
 pub use gate::{Blocked, Cleared, Gate};
+pub use lent::{
+    Beside, Greeting, Heard, LONGEST, Lengths, Lent, MOST_TURN, Reply, Terms, Wish, bind, names, user_name,
+};
 pub use mask::{hex_without, secrets};
 pub use modbus::{RegisterFrame, check_bytes, register_frames};
 pub use place::{Place, Rate};
@@ -52,6 +57,8 @@ pub enum Link {
     Memory(DuplexStream),
     /// A terminal that forwards frames.
     Forwarded(Box<Forwarded>),
+    /// The service that has the line, on this machine.
+    Lent(Box<Lent>),
 }
 
 impl Link {
@@ -73,7 +80,7 @@ impl Link {
     pub fn tune(&mut self, rate: Rate) -> Result<(), LinkError> {
         match self {
             Self::Serial(port) => serial::tune(port, rate),
-            Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) | Self::Forwarded(_) => Ok(()),
+            Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) | Self::Forwarded(_) | Self::Lent(_) => Ok(()),
         }
     }
 
@@ -85,7 +92,7 @@ impl Link {
     pub async fn prepare(&mut self, purpose: Purpose) -> Result<(), LinkError> {
         match self {
             Self::Forwarded(path) => path.prepare(purpose).await,
-            Self::Serial(_) | Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) => Ok(()),
+            Self::Serial(_) | Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) | Self::Lent(_) => Ok(()),
         }
     }
 
@@ -94,14 +101,15 @@ impl Link {
     pub fn delay(&self, meter: [u8; 6]) -> Option<Duration> {
         match self {
             Self::Forwarded(path) => Some(path.delay(meter)),
-            Self::Serial(_) | Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) => None,
+            Self::Serial(_) | Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) | Self::Lent(_) => None,
         }
     }
 
-    /// True when an answer says to which question it belongs, so that an old one need not be waited out (F6).
+    /// True when an answer says to which question it belongs, so that an old one need not be waited out (F6). The service
+    /// that has a line waits old ones out itself.
     #[must_use]
     pub const fn numbers_answers(&self) -> bool {
-        matches!(self, Self::Forwarded(_))
+        matches!(self, Self::Forwarded(_) | Self::Lent(_))
     }
 
     /// How long the path may take no byte before it counts as failed. A terminal may be about something else.
@@ -109,6 +117,8 @@ impl Link {
     pub const fn write_within(&self) -> Duration {
         match self {
             Self::Forwarded(_) => Duration::from_secs(60),
+            // It returns with the answer.
+            Self::Lent(_) => MOST_TURN.saturating_mul(2),
             Self::Serial(_) | Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) => Duration::from_secs(5),
         }
     }
@@ -126,6 +136,7 @@ impl Link {
             Self::Incoming(stream) => return stream.read(room).await,
             Self::Memory(stream) => stream.read(room).await,
             Self::Forwarded(path) => return path.read(room).await,
+            Self::Lent(path) => return path.read(room),
         };
         match read {
             Ok(0) => Err(LinkError::Closed),
@@ -146,6 +157,7 @@ impl Link {
             Self::Incoming(stream) => stream.write(bytes).await,
             Self::Memory(stream) => stream.write(bytes).await,
             Self::Forwarded(path) => return path.write(cleared).await,
+            Self::Lent(path) => return path.write(cleared).await,
         };
         match written {
             Ok(0) => Err(LinkError::Closed),

@@ -9,6 +9,7 @@ mod anchor;
 mod asked;
 mod console;
 mod disk;
+mod lend;
 mod lock;
 mod pulse;
 mod schedule;
@@ -269,6 +270,7 @@ impl Site {
 
     /// Works by the clock until `stop`, with the console if it was opened.
     pub async fn serve(&self, console: Option<Console>, stop: &CancellationToken) {
+        let _lent = self.lend(stop);
         let billing = billing::run(
             self.store.clone(),
             self.clock.clone(),

@@ -1,4 +1,5 @@
-//! Asks over one line, one question after the other, and opens the line anew when it breaks.
+//! Asks over one line, one question after the other, and opens the line anew when it breaks. Where a running service has the
+//! line it is asked through the service, and changed by nobody but the service.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,9 @@ use super::trouble::Trouble;
 use crate::channel::{Failure, Question, Speaker, Told};
 use crate::clock::Clock;
 use crate::domain::Moment;
-use crate::link::{Gate, Link, Place, Rate};
+use crate::link::{Gate, Lent, Link, Place, Rate};
+
+pub(super) mod service;
 
 /// Asks over one line.
 pub(super) struct Asker {
@@ -24,6 +27,9 @@ pub(super) struct Asker {
     link: Option<Link>,
     /// Why the line is not open any more.
     lost: Option<String>,
+    /// How the service has the line set, where one has it. Then it is never opened by us.
+    lent: Option<Rate>,
+    is_traced: bool,
     trace: Trace,
     clock: Clock,
 }
@@ -31,12 +37,32 @@ pub(super) struct Asker {
 impl Asker {
     /// Opens the line.
     pub(super) async fn open(args: &AskArgs) -> Result<Self, CliError> {
-        Self::open_at(args.place(), args.timing(), args.trace).await
+        let asker = Self::open_at(args.place(), args.timing(), args.trace).await?;
+        if let Some(rate) = asker.lent.filter(|rate| !args.fits(*rate)) {
+            super::talk(&format!(
+                "chaobiao: the service has this line at {rate}, and that is how it is asked  该线路由服务占用，按 {rate} 询问"
+            ));
+        }
+        Ok(asker)
+    }
+
+    /// Opens the line to change a meter on it, which a service that has the line is alone to do.
+    pub(super) async fn open_to_change(args: &AskArgs) -> Result<Self, CliError> {
+        let asker = Self::open(args).await?;
+        asker.is_ours().map(|()| asker)
     }
 
     pub(super) async fn open_at(place: Place, timing: Timing, trace: bool) -> Result<Self, CliError> {
-        let mut asker =
-            Self { place, timing, link: None, lost: None, trace: Trace::new(trace), clock: Clock::system() };
+        let mut asker = Self {
+            place,
+            timing,
+            link: None,
+            lost: None,
+            lent: None,
+            is_traced: trace,
+            trace: Trace::new(trace),
+            clock: Clock::system(),
+        };
         asker.link = Some(asker.dial().await?);
         Ok(asker)
     }
@@ -45,7 +71,26 @@ impl Asker {
     #[cfg(test)]
     pub(super) fn over(link: Link, timing: Timing, clock: Clock) -> Self {
         let place = Place::Tcp("memory".into());
-        Self { place, timing, link: Some(link), lost: None, trace: Trace::new(false), clock }
+        let trace = Trace::new(false);
+        Self { place, timing, link: Some(link), lost: None, lent: None, is_traced: false, trace, clock }
+    }
+
+    /// How the service has the line set, where one has it: then no other rate can be tried.
+    pub(super) const fn lent_at(&self) -> Option<Rate> {
+        self.lent
+    }
+
+    /// Nothing but a service that has the line changes a meter on it.
+    fn is_ours(&self) -> Result<(), CliError> {
+        if self.lent.is_none() {
+            return Ok(());
+        }
+        Err(CliError::Failed(
+            "nothing was sent: `chaobiao serve` has this line and is its only master. Supply orders go through the console or \
+             `chaobiao orders`; for anything else that changes a meter stop the service first  \
+             未发送：该线路由 chaobiao serve 独占。停复电请用控制台或 chaobiao orders；其他改变电表的操作须先停止服务"
+                .into(),
+        ))
     }
 
     /// Where the line is.
@@ -105,6 +150,7 @@ impl Asker {
 
     /// Gives an order. Whatever becomes of it is told in the outcome; an error says that nothing was sent.
     pub(super) async fn order(&mut self, request: Request) -> Result<Told, CliError> {
+        self.is_ours()?;
         self.say(&request.into(), Gate::CONTROL).await
     }
 
@@ -113,6 +159,16 @@ impl Asker {
             Some(link) => link,
             None => self.dial().await?,
         };
+        if matches!(link, Link::Lent(_)) {
+            // The line may have been ours when this began.
+            if gate != Gate::READS {
+                self.is_ours()?;
+            }
+            let told = service::ask(&mut link, question, self.timing, &mut self.trace).await;
+            // One that was not asked says so; one whose service is gone says it again.
+            self.link = Some(link);
+            return told;
+        }
         let speaker = Speaker { link: &mut link, gate, tap: &mut self.trace };
         let told = speaker.converse(question, self.timing, &|| true).await;
         match &told.failure {
@@ -122,7 +178,23 @@ impl Asker {
         Ok(told)
     }
 
-    async fn dial(&self) -> Result<Link, CliError> {
+    async fn dial(&mut self) -> Result<Link, CliError> {
+        if self.lent.is_some() {
+            // The line is not opened beside a service that may be on its way back.
+            return Err(service::gone());
+        }
+        let found = Lent::seek(&self.place).await.map_err(|error| CliError::Failed(error.with_causes()))?;
+        if let Some(lent) = found {
+            self.lent = Some(lent.rate());
+            if self.is_traced {
+                let line = lent.line();
+                super::talk(&format!(
+                    "asked through `chaobiao serve`, which has this as line {line}: times include waiting for a turn  \
+                     经 chaobiao serve 询问（线路 {line}），时间含排队"
+                ));
+            }
+            return Ok(Link::Lent(Box::new(lent)));
+        }
         let limit = self.timing.first_byte.max(Duration::from_secs(5));
         let opened = Link::open(&self.place, limit).await;
         opened.map_err(|error| match &self.lost {
@@ -136,8 +208,7 @@ impl Asker {
     pub(super) fn answered_between(&self, told: &Told) -> (Moment, Moment) {
         let (now, instant) = (self.clock.now(), monotonic());
         let report = told.outcome.report();
-        let sent_at = report.sent_at.unwrap_or(report.ended_at);
-        let answered_at = sent_at + report.first_byte_delay.unwrap_or_default();
+        let answered_at = told.answered_at.or(report.sent_at).unwrap_or(report.ended_at);
         let answered = now.minus(instant.saturating_duration_since(answered_at));
         (answered.minus(told.answer_delay.unwrap_or_default()), answered)
     }

@@ -97,6 +97,11 @@ impl AskArgs {
         &self.line.path
     }
 
+    /// Whether a line that is set like this is what was asked for.
+    pub(super) fn fits(&self, rate: Rate) -> bool {
+        self.rate(rate) == rate
+    }
+
     pub(super) fn timing(&self) -> Timing {
         let baud = self.rate(PLAIN).baud;
         Timing { first_byte: self.timeout, retries: self.retries, ..Timing::serial(baud) }

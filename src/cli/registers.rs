@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::CliError;
+use super::asker::service;
 use super::trace::Trace;
 use crate::channel::{
     Channel, ChannelHandle, ChannelSettings, End, Job, Lane, RegisterOutcome, RegisterQuestion,
@@ -33,8 +34,12 @@ pub(super) struct RegisterLine {
 }
 
 impl RegisterLine {
-    /// Opens the line.
-    pub(super) fn open(place: Place, framing: Framing, is_traced: bool) -> Self {
+    /// Opens the line, unless a service has it: the registers of its meters are asked for in the console.
+    pub(super) async fn open(place: Place, framing: Framing, is_traced: bool) -> Result<Self, CliError> {
+        // Connections over Modbus TCP do not disturb each other.
+        if framing == Framing::Bus {
+            service::refuse_served(&place).await?;
+        }
         let rate = match &place {
             Place::Serial { rate, .. } => Some(*rate),
             _ => None,
@@ -51,7 +56,7 @@ impl RegisterLine {
         let dialler = Dialler::to(place.clone(), DIAL_WITHIN);
         let tap = Box::new(Trace::new(is_traced));
         let line = Channel::spawn(settings, dialler, tap, &tasks, stop.clone());
-        Self { line, place, tasks, stop }
+        Ok(Self { line, place, tasks, stop })
     }
 
     /// Asks, and again after silence. What comes is an answer, a refusal or silence; an error says that the line failed.

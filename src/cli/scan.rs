@@ -137,6 +137,14 @@ impl Scan {
         }
         let first = rates.first().copied().unwrap_or(FIRST);
         let mut asker = Asker::open_at(self.path.place(first), self.timing(first.baud), self.trace).await?;
+        let lent_at = asker.lent_at();
+        let rates = lent_at.map_or(rates, |rate| vec![rate]);
+        if let Some(rate) = lent_at {
+            super::talk(&format!(
+                "chaobiao: the service has this line at {rate}: meters of another rate are not found  \
+                 该线路由服务占用，只按 {rate} 搜表，其他速率的电表搜不到"
+            ));
+        }
         self.announce(&rates);
         let deadline = monotonic() + self.limit;
         let mut findings = Findings::default();
@@ -148,6 +156,12 @@ impl Scan {
         drop(asker);
         let mut units = Units::default();
         let ended = match (&self.against, &archived, ended) {
+            (Some(_), Some(_), Ok(Stop::Complete)) if lent_at.is_some() => {
+                super::talk(
+                    "chaobiao: Modbus meters are not asked: the service has the line  Modbus 表未询问：线路由服务占用",
+                );
+                Ok(Stop::Complete)
+            }
             (Some(line), Some(archived), Ok(Stop::Complete)) => {
                 self.units(line, archived, deadline, &mut units).await
             }

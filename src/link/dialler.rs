@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::io::DuplexStream;
 
-use super::{Carrier, DialledIn, Forwarded, Link, LinkError, Place, Rate};
-use crate::config::{Line, LinePlace};
+use super::{Carrier, DialledIn, Forwarded, Link, LinkError, Place};
+use crate::config::Line;
 
 /// Opens the path of one line whenever it is asked to.
 #[derive(Debug)]
@@ -66,14 +66,7 @@ impl Dialler {
     /// The dialler of a line that the configuration describes, when the line is not one that is dialled in.
     #[must_use]
     pub fn of(line: &Line) -> Option<Self> {
-        let place = match &line.place {
-            LinePlace::Serial(device) => Place::Serial {
-                device: device.to_string_lossy().into_owned(),
-                rate: Rate { baud: line.baud, parity: line.parity },
-            },
-            LinePlace::Tcp(address) => Place::Tcp(address.to_string()),
-            LinePlace::Registered(_) | LinePlace::From(_) => return None,
-        };
+        let place = Place::of(line)?;
         Some(Self::to(place, line.dial_within))
     }
 

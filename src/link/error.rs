@@ -65,6 +65,17 @@ pub enum LinkError {
     /// The turn to send did not come in time.
     #[error("the terminal was about something else for too long")]
     NoTurn,
+    /// The service that has the line did not ask, or nobody may ask it.
+    #[error("{en}  {zh}")]
+    Lent {
+        /// Why.
+        en: String,
+        /// Why, in Chinese.
+        zh: String,
+    },
+    /// The service that has the line has ended, or was ended.
+    #[error("the service that had the line has ended  占用该线路的服务已结束")]
+    ServiceEnded,
     /// Reading or writing failed.
     #[error("the line failed")]
     Failed(#[source] io::Error),
@@ -85,6 +96,8 @@ impl LinkError {
             Self::Stuck { .. } => "stuck",
             Self::NoAnswer => "no_answer",
             Self::NoTurn => "no_turn",
+            Self::Lent { .. } => "lent",
+            Self::ServiceEnded => "service_ended",
             Self::Failed(_) => "failed",
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::config::{Line, LinePlace};
 use crate::domain::Parity;
 
 /// Where a line is to be found.
@@ -17,6 +18,21 @@ pub enum Place {
     },
     /// Host and port of a serial server.
     Tcp(String),
+}
+
+impl Place {
+    /// Where a line of the configuration is, when it is not one that is dialled in.
+    #[must_use]
+    pub fn of(line: &Line) -> Option<Self> {
+        match &line.place {
+            LinePlace::Serial(device) => Some(Self::Serial {
+                device: device.to_string_lossy().into_owned(),
+                rate: Rate { baud: line.baud, parity: line.parity },
+            }),
+            LinePlace::Tcp(address) => Some(Self::Tcp(address.to_string())),
+            LinePlace::Registered(_) | LinePlace::From(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Place {

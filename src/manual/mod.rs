@@ -92,4 +92,6 @@ pub mod decisions {
     pub mod d0031_rows_that_count_are_sealed {}
     #[doc = include_str!("decisions/0032-a-database-that-forgot-begins-new-versions-elsewhere.md")]
     pub mod d0032_a_database_that_forgot_begins_new_versions_elsewhere {}
+    #[doc = include_str!("decisions/0033-a-line-that-is-served-is-asked-through-the-service.md")]
+    pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
 }

@@ -2,10 +2,12 @@
 //! TCP port or a pseudo-terminal, real time.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a failing step must end its test")]
 
+mod crossing;
 mod fake;
 mod orders;
 mod remembered;
 mod scan;
+mod served;
 #[path = "../support/simulator.rs"]
 mod simulator;
 

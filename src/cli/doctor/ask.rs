@@ -27,6 +27,10 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     for line in &config.lines {
         let Some(dialler) = Dialler::of(line) else { continue };
+        // It has been told who has it.
+        if super::lines::lent(&line.name, line).await.is_some() {
+            continue;
+        }
         found.extend(on_line(config, line, dialler, &sites).await);
     }
     found

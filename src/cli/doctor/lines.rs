@@ -12,12 +12,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::finding::{Finding, Level};
-use crate::config::{Config, LinePlace};
+use crate::config::{Config, Framing, Line, LinePlace};
+use crate::link::{Lent, Place};
 
 pub(super) async fn look(config: &Config, is_served: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     for line in &config.lines {
         let of = format!("line {}", line.name);
+        let lent = lent(&of, line).await;
+        let is_served = is_served || lent.is_some();
+        found.extend(lent);
         match &line.place {
             LinePlace::Serial(port) => serial(&mut found, &of, port, is_served),
             LinePlace::Tcp(to) if !is_served => found.push(reach(&of, to.as_str()).await),
@@ -42,6 +46,22 @@ pub(super) async fn look(config: &Config, is_served: bool) -> Vec<Finding> {
         found.extend(ports.into_iter().filter_map(|(of, at)| Some(free(of, at?))));
     }
     found
+}
+
+/// Who has the line, when somebody does: a service says so itself, whatever configuration it was started with.
+pub(super) async fn lent(of: &str, line: &Line) -> Option<Finding> {
+    if line.framing != Framing::Bus {
+        return None;
+    }
+    match Lent::seek(&Place::of(line)?).await {
+        Ok(None) => None,
+        Ok(Some(lent)) => {
+            let text =
+                format!("a service has it as line {}, and asks for `read`, `scan` and the like", lent.line());
+            Some(Finding::ok(of, text, "线路由运行中的服务占用，read、scan 等命令经其询问"))
+        }
+        Err(error) => Some(Finding::new(Level::Note, of, error.with_causes(), "线路由其他服务占用")),
+    }
 }
 
 /// Whether somebody answers there.

@@ -59,7 +59,7 @@ impl Read {
         timing.first_byte = self.ask.timeout;
         timing.td_max = timing.td_max.min(self.ask.timeout);
         let framing = self.framing.map_or(Framing::Bus, Framing::from);
-        let line = RegisterLine::open(self.ask.path().place(rate), framing, self.ask.trace);
+        let line = RegisterLine::open(self.ask.path().place(rate), framing, self.ask.trace).await?;
         let how = How { rate: None, timing, retries: self.ask.retries };
         let read = self.ask_all(out, (&line, how), address, &spans, &wanted).await;
         line.close().await;

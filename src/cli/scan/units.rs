@@ -74,7 +74,7 @@ impl Scan {
         let wanted = archived.units(line, PLAIN);
         let Some(first) = wanted.first() else { return Ok(()) };
         let place = self.path.place(first.rate);
-        let registers = RegisterLine::open(place, archived.framing, self.trace);
+        let registers = RegisterLine::open(place, archived.framing, self.trace).await?;
         let asked = self.ask_each(&registers, &wanted, archived.pace, units).await;
         registers.close().await;
         asked

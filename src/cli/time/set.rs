@@ -31,7 +31,7 @@ impl Time {
     pub(super) async fn set_clock(&self, out: &mut impl Write) -> Result<(), CliError> {
         let meter = one_meter(self.meter)?;
         let mut changer = self.change.changer("time --set")?;
-        let mut asker = Asker::open(&self.ask).await?;
+        let mut asker = Asker::open_to_change(&self.ask).await?;
         changer.refuse_after_refusal(meter, &self.password, asker.clock().now())?;
         let mut record = Record { meter: meter.to_string(), ..Record::default() };
         let before = match clock_reading::read(&mut asker, self.meter, self.edition()).await? {
