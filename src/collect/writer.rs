@@ -40,14 +40,14 @@ struct Entry {
 
 impl Entry {
     /// It is durable, and these are the bookings of its registers.
-    fn is_kept(self, bookings: Vec<Booking>) {
+    fn tell_kept(self, bookings: Vec<Booking>) {
         histogram!(telemetry::KEEP_SECONDS).record(self.handed_at.elapsed().as_secs_f64());
         // Whoever waited may have been stopped.
         let _ = self.kept.send(Some(bookings));
     }
 
     /// It cannot be kept.
-    fn is_refused(self, error: &StoreError) {
+    fn tell_refused(self, error: &StoreError) {
         let why = telemetry::with_causes(error);
         tracing::error!(kind = error.kind(), "what was collected could not be kept: {why}");
         let _ = self.kept.send(None);
@@ -110,15 +110,15 @@ async fn save(store: &Store, clock: &Clock, group: Vec<Entry>, stop: &Cancellati
             let mut bookings = bookings.into_iter();
             for entry in group {
                 let own = bookings.by_ref().take(entry.batch.registers.len()).collect();
-                entry.is_kept(own);
+                entry.tell_kept(own);
             }
         }
-        Err(error) if group.len() == 1 => group.into_iter().for_each(|entry| entry.is_refused(&error)),
+        Err(error) if group.len() == 1 => group.into_iter().for_each(|entry| entry.tell_refused(&error)),
         Err(_) => {
             for entry in group {
                 match save_until_kept(store, clock, &entry.batch, stop).await {
-                    Ok(bookings) => entry.is_kept(bookings),
-                    Err(error) => entry.is_refused(&error),
+                    Ok(bookings) => entry.tell_kept(bookings),
+                    Err(error) => entry.tell_refused(&error),
                 }
             }
         }

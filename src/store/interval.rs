@@ -149,7 +149,7 @@ pub(super) async fn save(
                 let day = days
                     .remove(&key)
                     .and_then(|arrivals| Some(arrivals.first()?.1.day))
-                    .or(Day::from_number(day));
+                    .or_else(|| Day::from_number(day));
                 damaged.extend(day.map(|day| Damage { table: Large::Intervals, day, of }));
             }
         }
