@@ -77,6 +77,7 @@ fn refused(text: &str) -> Option<&'static str> {
 /// What `collect`, `channel` and `terminal` say, `{}` for what differs.
 const PHRASES: &[(&str, &str)] = &[
     // The settings of a terminal.
+    ("a record cannot be written", "记录无法编码"),
     ("record {} is not what it was when this was proposed", "第 {} 号记录与提议时不同"),
     // The line and the meter.
     ("line down", "线路不通"),
