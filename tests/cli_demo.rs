@@ -19,15 +19,17 @@ fn a_demonstration_is_complete_within_a_minute() {
     let summary: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     let number = |name: &str| summary.get(name).and_then(serde_json::Value::as_u64).unwrap();
     assert_eq!((number("planned"), number("read")), (64, 64), "{summary}");
-    // Two registers with four tariffs at two midnights; two curves of the day before.
-    assert_eq!(number("registers_stored"), 64 * 20, "{summary}");
+    // Two registers with four tariffs at two midnights, of the eight behind the concentrator at one: it is not believed for what
+    // it stored before it was verified. Two curves of the day before.
+    let behind = 8 * 10;
+    assert_eq!(number("registers_stored"), 64 * 20 - behind, "{summary}");
     assert_eq!(number("curve_points_stored"), 64 * 2 * 96, "{summary}");
     assert_eq!(
         (number("billing_registers"), number("billing_consumptions")),
-        (64 * 20, 64 * 10),
+        (64 * 20 - behind, 64 * 10 - behind),
         "{summary}"
     );
-    assert_eq!(number("billing_pushed"), 64 * 30, "{summary}");
+    assert_eq!(number("billing_pushed"), 64 * 30 - 2 * behind, "{summary}");
     assert!(number("duration_ms") < 60_000, "{summary}");
     let again = demo(&["--once", "--dir", &directory]);
     assert_eq!(again.status.code(), Some(2), "a demonstration begins with an empty directory");
