@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::CliError;
 use super::database::store_error;
 use super::serve::{app_error, tell_console};
-use super::stop::stopped;
+use super::stop::Stops;
 use super::summary::Summary;
 use crate::app::{Console, Site};
 use crate::clock::Clock;
@@ -74,7 +74,8 @@ impl Demo {
         let directory = self.directory(&clock)?;
         let town = Town::start(&self, &directory, &clock).await?;
         super::talk(&self.begun(&town, &directory));
-        let logins = self.history(&town, &clock).await?;
+        let mut stops = Stops::listen()?;
+        let logins = self.history(&town, &clock, &mut stops).await?;
         let site = Site::start(town.config.clone(), clock.clone(), self.seed).await;
         let site = site.map_err(|error| app_error(&error))?.showing(town.effective.clone());
         // A port that is taken is told before the night, not after it.
@@ -87,7 +88,7 @@ impl Demo {
         town.dial(&site);
         passwords::keep(&site.store, &town.config, self.seed, now).await?;
         let began = tokio::time::Instant::now();
-        let report = self.night(&site, Day::of(now)).await?;
+        let report = self.night(&site, Day::of(now), &mut stops).await?;
         let share = share::share(&town.wires);
         let handed = site.hand_off().await.map_err(|error| store_error(&error))?;
         let summary =
@@ -96,7 +97,7 @@ impl Demo {
         summary.print(out, self.json, Some(&directory.join(town::CONFIG)))?;
         out.flush()?;
         if !self.once && !report.was_stopped {
-            self.stay((&site, console), &town, &directory, &logins).await?;
+            self.stay((&site, console), &town, &directory, &logins, &mut stops).await?;
         }
         site.close().await;
         town.close().await;
@@ -104,7 +105,7 @@ impl Demo {
     }
 
     /// Lives through the weeks before tonight.
-    async fn history(&self, town: &Town, clock: &Clock) -> Result<Vec<Login>, CliError> {
+    async fn history(&self, town: &Town, clock: &Clock, stops: &mut Stops) -> Result<Vec<Login>, CliError> {
         let days = self.history.unwrap_or(if self.once { 0 } else { WEEKS * 7 });
         if days == 0 {
             return Ok(Vec::new());
@@ -127,8 +128,7 @@ impl Demo {
         tokio::pin!(living);
         let lived = tokio::select! {
             lived = &mut living => lived,
-            signal = stopped() => {
-                signal?;
+            () = stops.asked() => {
                 stop.cancel();
                 living.await
             }
@@ -181,7 +181,7 @@ impl Demo {
     }
 
     /// Runs the night with a bar that shows how far it is.
-    async fn night(&self, site: &Site, day: Day) -> Result<NightReport, CliError> {
+    async fn night(&self, site: &Site, day: Day, stops: &mut Stops) -> Result<NightReport, CliError> {
         let bar = Arc::new(bar());
         let mut progress = site.collector.progress();
         let shown = Arc::clone(&bar);
@@ -191,7 +191,7 @@ impl Demo {
             }
             std::future::pending().await
         };
-        let report = super::watch::with_ctrl_c(site, day, show).await;
+        let report = super::watch::with_ctrl_c(site, day, show, stops).await;
         draw(&bar, &site.collector.progress().borrow());
         bar.finish();
         report
@@ -204,6 +204,7 @@ impl Demo {
         town: &Town,
         directory: &Path,
         logins: &[Login],
+        stops: &mut Stops,
     ) -> Result<(), CliError> {
         let (place, meter) = town.somebody();
         super::talk(&format!(
@@ -227,7 +228,7 @@ impl Demo {
         tokio::pin!(serving);
         tokio::select! {
             () = &mut serving => return Ok(()),
-            signal = stopped() => signal?,
+            () = stops.asked() => {}
         }
         stop.cancel();
         serving.await;

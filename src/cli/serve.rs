@@ -8,7 +8,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::CliError;
-use super::stop::{stopped, stopped_again};
+use super::stop::Stops;
 use crate::app::{AppError, Console, Site, Standby};
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
@@ -35,7 +35,8 @@ impl Serve {
         let recorder = config.metrics.listen.map(|_| telemetry::Recorder::start()).transpose();
         let recorder = recorder.map_err(|error| CliError::Failed(super::with_causes(&error)))?;
         let clock = Clock::system();
-        let Some(site) = started(&config, &clock).await? else { return Ok(()) };
+        let mut stops = Stops::listen()?;
+        let Some(site) = started(&config, &clock, &mut stops).await? else { return Ok(()) };
         let site = site.showing(effective);
         let meters =
             site.store.site_meters().await.map_err(|error| super::database::store_error(&error))?.len();
@@ -57,7 +58,7 @@ impl Serve {
             tokio::select! {
                 () = &mut serving => {}
                 () = super::service::feed(&site) => {}
-                signal = stopped() => signal?,
+                () = stops.asked() => {}
                 // Whatever is being done is dropped where it stands, as by a kill.
                 () = site.overtaken() => {
                     return Err(CliError::Failed("another instance has taken the site over  站点已由另一实例接管".to_owned()));
@@ -68,7 +69,7 @@ impl Serve {
             stop.cancel();
             tokio::select! {
                 () = serving => true,
-                signal = stopped_again() => signal.map(|()| false)?,
+                () = stops.asked_again() => false,
             }
         };
         let closed = async {
@@ -79,7 +80,7 @@ impl Serve {
         };
         let is_closed = tokio::select! {
             is_closed = closed => is_closed,
-            signal = stopped_again() => signal.map(|()| false)?,
+            () = stops.asked_again() => false,
         };
         if is_closed {
             tracing::info!("stopped");
@@ -91,10 +92,14 @@ impl Serve {
 }
 
 /// The site, once no other instance serves it; `None` when it is told to stop before.
-async fn started(config: &Config, clock: &Clock) -> Result<Option<Site>, CliError> {
+async fn started(config: &Config, clock: &Clock, stops: &mut Stops) -> Result<Option<Site>, CliError> {
     let mut standby: Option<Standby> = None;
     loop {
-        let site = Site::start(config.clone(), clock.clone(), seed(clock)).await;
+        let site = tokio::select! {
+            site = Site::start(config.clone(), clock.clone(), seed(clock)) => site,
+            // Dropped where it stands, as by a kill.
+            () = stops.asked() => return Ok(None),
+        };
         let holder = match site {
             Err(AppError::Held(holder)) => *holder,
             site => {
@@ -116,7 +121,7 @@ async fn started(config: &Config, clock: &Clock) -> Result<Option<Site>, CliErro
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_AGAIN) => {}
-            signal = stopped() => return signal.map(|()| None),
+            () = stops.asked() => return Ok(None),
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CliError;
 use super::progress::{say, status};
-use super::stop::{stopped, stopped_again};
+use super::stop::Stops;
 use crate::app::Site;
 use crate::collect::{CollectError, NightReport, Progress};
 use crate::domain::{Day, RunState};
@@ -31,7 +31,7 @@ pub(super) async fn night(site: &Site, day: Day) -> Result<NightReport, CliError
             }
         }
     };
-    let report = with_ctrl_c(site, day, show).await;
+    let report = with_ctrl_c(site, day, show, &mut Stops::listen()?).await;
     status("");
     report
 }
@@ -41,6 +41,7 @@ pub(super) async fn with_ctrl_c(
     site: &Site,
     day: Day,
     show: impl Future<Output = std::convert::Infallible>,
+    stops: &mut Stops,
 ) -> Result<NightReport, CliError> {
     let failed = |error: CollectError| CliError::Failed(super::with_causes(&error));
     let stop = CancellationToken::new();
@@ -49,7 +50,7 @@ pub(super) async fn with_ctrl_c(
     tokio::select! {
         report = &mut night => return report.map_err(failed),
         never = &mut show => match never {},
-        signal = stopped() => signal?,
+        () = stops.asked() => {}
     }
     stop.cancel();
     say("stopping: the meters that are being read come to their end; Ctrl-C again stops at once  \
@@ -57,8 +58,7 @@ pub(super) async fn with_ctrl_c(
     tokio::select! {
         report = night => report.map_err(failed),
         never = show => match never {},
-        signal = stopped_again() => {
-            signal?;
+        () = stops.asked_again() => {
             Err(CliError::Failed("stopped at once; what was read before is kept  已立即停止，已抄数据均已保存".into()))
         }
     }

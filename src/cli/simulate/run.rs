@@ -20,7 +20,7 @@ use simulator::world::generate::Plan;
 use simulator::world::{World, file, told};
 
 use super::super::CliError;
-use super::super::stop::stopped;
+use super::super::stop::Stops;
 use super::terminals::{self, StartTerminal, Terminals};
 use crate::clock::Clock;
 
@@ -170,9 +170,10 @@ impl Run {
                 bus: None,
             });
         }
+        let mut stops = Stops::listen()?;
         self.tell(out, &lines, &terminals, start, file.seed)?;
         out.flush()?;
-        stopped().await?;
+        stops.asked().await;
         server.stop().await;
         self.sum_up(out, &lines, &terminals)
     }
