@@ -79,6 +79,12 @@ impl Decode {
     }
 }
 
+/// Two dashes and a word: no bytes begin so.
+fn is_option(word: &str) -> bool {
+    let name = word.strip_prefix("--").unwrap_or_default();
+    name.len() > 2 && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-')
+}
+
 /// How many stretches of words are named before the rest is only counted.
 const NAMED: usize = 3;
 
@@ -87,7 +93,14 @@ impl Decode {
         let text = match self.hex.as_slice() {
             [] => None,
             [dash] if dash == "-" => None,
-            given => Some(given.join(" ")),
+            given => match given.iter().find(|word| is_option(word)) {
+                Some(word) => {
+                    return Err(CliError::Usage(format!(
+                        "{word} is no option of decode; see `chaobiao decode --help`  没有此选项"
+                    )));
+                }
+                None => Some(given.join(" ")),
+            },
         };
         let text = match text {
             Some(text) => text,

@@ -18,7 +18,7 @@ use super::{CliError, talk, with_causes, write_json};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
 use crate::config::{Config, KeyFile};
-use crate::domain::{AuditEntry, Id, Meter, MeterPath};
+use crate::domain::{AuditEntry, Id, Meter};
 use crate::store::{Migrations, NewSecret, SecretScope, Store, Vault};
 use rows::{Fault, Kept, Owner, Row};
 
@@ -129,8 +129,10 @@ fn make_key(file: &Path, out: &mut impl Write) -> Result<(), CliError> {
 impl Import {
     async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let opened = Opened::at(&self.place).await?;
-        let bytes = Zeroizing::new(std::fs::read(&self.file)?);
-        let secrets = opened.named(rows::read(&bytes)).await?;
+        let bytes = std::fs::read(&self.file)
+            .map_err(|error| CliError::Usage(format!("{}: {error}", self.file.display())))?;
+        let bytes = Zeroizing::new(bytes);
+        let secrets = opened.named(rows::read(&bytes), &self.file).await?;
         let (meters, terminals) = secrets;
         if !meters.is_empty() {
             let entry =
@@ -138,9 +140,11 @@ impl Import {
             let kept = opened.store.replace_secrets(&opened.vault, &meters, &entry).await;
             kept.map_err(|error| failed(&error))?;
         }
-        let entry = opened.entry("secret.replace", format!("passwords of {} terminals", terminals.len()));
-        let kept = opened.store.replace_terminal_passwords(&opened.vault, &terminals, &entry).await;
-        kept.map_err(|error| failed(&error))?;
+        if !terminals.is_empty() {
+            let entry = opened.entry("secret.replace", format!("passwords of {} terminals", terminals.len()));
+            let kept = opened.store.replace_terminal_passwords(&opened.vault, &terminals, &entry).await;
+            kept.map_err(|error| failed(&error))?;
+        }
         let count = meters.len() + terminals.len();
         writeln!(out, "已保存 {count} 个密码，原文件请销毁。")?;
         writeln!(out, "{count} passwords kept. Destroy the file now.")?;
@@ -265,7 +269,7 @@ impl Opened {
     }
 
     /// The rows of a file with the numbers of their meters, when every row has a place.
-    async fn named(&self, rows: Result<Vec<Row>, Vec<Fault>>) -> Result<Named, CliError> {
+    async fn named(&self, rows: Result<Vec<Row>, Vec<Fault>>, file: &Path) -> Result<Named, CliError> {
         let meters = self.meters().await?;
         let known = self.store.known_terminals().await.map_err(|error| failed(&error))?;
         let (mut secrets, mut codes, mut faults) = (Vec::new(), Vec::new(), Vec::new());
@@ -291,7 +295,7 @@ impl Opened {
             return Ok((secrets, codes));
         }
         for fault in faults.iter().take(TOLD) {
-            talk(&fault.to_string());
+            talk(&format!("{}: {fault}", file.display()));
         }
         let count = faults.len();
         Err(CliError::Usage(format!("{count} faults, nothing kept  共 {count} 处错误，未保存")))
@@ -323,9 +327,6 @@ impl Opened {
             let Some(profile) = profile.filter(|profile| profile.relay.switch != RelaySwitch::None) else {
                 continue;
             };
-            if matches!(site.meter.path, MeterPath::Terminal { .. }) {
-                continue;
-            }
             meters += 1;
             let since = self.store.secret_since(&site, profile, Level::CONTROL).await;
             without += usize::from(since.map_err(|error| failed(&error))?.is_none());

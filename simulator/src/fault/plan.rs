@@ -102,12 +102,11 @@ pub enum PlanError {
         given: String,
     },
     /// The share cannot be read.
-    #[error("the share of {kind}")]
+    #[error("the share of {kind}: {source}")]
     Share {
         /// Whose share.
         kind: String,
         /// Why.
-        #[source]
         source: ShareError,
     },
 }

@@ -49,7 +49,10 @@ impl Export {
                     .and_then(|mut made| made.write_all(&bytes))
                     .map_err(failed)?;
                 let count = entries.len();
-                super::super::talk(&format!("{count} meters written  已写出 {count} 只电能表"));
+                super::super::talk(&format!(
+                    "{count} meter{} written  已写出 {count} 只电能表",
+                    if count == 1 { "" } else { "s" }
+                ));
             }
             // Not through the writer of the other commands, which takes colours out and knows UTF-8 only.
             None => std::io::stdout().lock().write_all(&bytes)?,

@@ -272,8 +272,9 @@ impl Run {
         }
         for line in lines {
             let count = line.meters.len();
+            let plural = if count == 1 { "" } else { "s" };
             let how = line.baud.map_or_else(|| "Modbus TCP".to_owned(), |baud| format!("{baud} baud"));
-            writeln!(out, "{}  {}  {how}  {count} meters", line.name, line.place)?;
+            writeln!(out, "{}  {}  {how}  {count} meter{plural}", line.name, line.place)?;
             for meter in line.meters.iter().take(SHOWN) {
                 let told = truth(line, meter, start);
                 let forward = told

@@ -209,7 +209,8 @@ impl Running {
         let line = |live: &LiveConcentrator| {
             live.with(|terminal| {
                 let meters = terminal.archive().records().count();
-                format!("{}  dials {}  {meters} meters", terminal.address(), self.dials)
+                let plural = if meters == 1 { "" } else { "s" };
+                format!("{}  dials {}  {meters} meter{plural}", terminal.address(), self.dials)
             })
         };
         let mut lines: Vec<String> = self.lives.iter().take(SHOWN).map(line).collect();
