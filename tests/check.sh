@@ -9,13 +9,14 @@ step() {
     "$@"
 }
 
-# Tests that mostly wait, at the same time; each argument is the rest of a `cargo test`. What they said comes in their order.
+# Tests that mostly wait, at the same time; each argument is the rest of a `cargo test` of the whole workspace, or all would be
+# built again with the features of one package. What they said comes in their order.
 side_by_side() {
     local said run pids=() failed=0
     said=$(mktemp -d)
     for run in "$@"; do
         # shellcheck disable=SC2086 # words of the line
-        step cargo test --locked -p chaobiao $run >"$said/${#pids[@]}" 2>&1 &
+        step cargo test --locked --workspace $run >"$said/${#pids[@]}" 2>&1 &
         pids+=($!)
     done
     for run in "${!pids[@]}"; do
@@ -69,7 +70,7 @@ long_runs() {
         "--test supply f28 -- --ignored --nocapture" \
         "--test crash -- --ignored --nocapture f26_f27_i21_at_each f30" \
         "--test database_away -- --ignored --nocapture --skip minute --test-threads=4"
-    step cargo test --locked -p chaobiao --test cli_serve --test cli_demo --test browser -- --ignored --nocapture
+    step cargo test --locked --workspace --test cli_serve --test cli_demo --test browser -- --ignored --nocapture
 }
 
 nightly() {
@@ -77,6 +78,7 @@ nightly() {
     export PROPTEST_CASES="${PROPTEST_CASES:-1000000}" DLT645_FRAMES="${DLT645_FRAMES:-100000000}"
     export CHAOBIAO_LATE_ANSWERS="${CHAOBIAO_LATE_ANSWERS:-1000000}" CHAOBIAO_STORMS="${CHAOBIAO_STORMS:-20000}"
     export CHAOBIAO_TOWNS="${CHAOBIAO_TOWNS:-10000}" CHAOBIAO_TERMINAL_METERS="${CHAOBIAO_TERMINAL_METERS:-200}"
+    command -v schemathesis >/dev/null || echo "schemathesis is not installed: the API is not fuzzed"
     export CHAOBIAO_METERS="${CHAOBIAO_METERS:-200}" CHAOBIAO_LINES="${CHAOBIAO_LINES:-3125}"
     step cargo test --locked --workspace --release
     step cargo test --locked --workspace --release --tests -- --ignored --nocapture

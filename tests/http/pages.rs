@@ -90,7 +90,7 @@ async fn terminal_notes(store: &Store) -> TerminalNotes {
 }
 
 /// Two meters in two areas: one read with a doubt, one missing, with an event each. Gives the fetch of the first.
-async fn town(store: &Store) -> Id<Fetch> {
+pub(crate) async fn town(store: &Store) -> Id<Fetch> {
     let entries = [entry(1, &format!("{SCRIPT}A")), entry(2, "B")];
     store.save_archive(&entries, midnight(), Saving::Confirmed).await.unwrap();
     let meters = [Id::new(1), Id::new(2)];

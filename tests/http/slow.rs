@@ -71,13 +71,13 @@ async fn asks(at: std::net::SocketAddr) -> (bool, Duration) {
     (matches!(answered, Ok(Some(()))), began.elapsed())
 }
 
-struct Port {
-    at: std::net::SocketAddr,
+pub(crate) struct Port {
+    pub(crate) at: std::net::SocketAddr,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
-async fn open(rig: &Rig) -> Port {
+pub(crate) async fn open(rig: &Rig) -> Port {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -87,7 +87,7 @@ async fn open(rig: &Rig) -> Port {
 }
 
 impl Port {
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         self.stop.cancel();
         self.tasks.close();
         timeout(Duration::from_secs(10), self.tasks.wait()).await.unwrap();
