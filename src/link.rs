@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
-use tokio_serial::SerialStream;
+use tokio_serial::{SerialPort as _, SerialStream};
 
 pub use backoff::Backoff;
 pub use capture::{Capture, CaptureSettings, Captures};
@@ -120,6 +120,17 @@ impl Link {
             // It returns with the answer.
             Self::Lent(_) => MOST_TURN.saturating_mul(2),
             Self::Serial(_) | Self::Tcp(_) | Self::Incoming(_) | Self::Memory(_) => Duration::from_secs(5),
+        }
+    }
+
+    /// True when nothing has come that was not read yet, and the path stands, by the word of the system itself. False where
+    /// it does not say so: only [`Self::read`] tells.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        match self {
+            Self::Serial(port) => port.bytes_to_read().is_ok_and(|count| count == 0),
+            Self::Tcp(stream) => tcp::is_quiet(stream),
+            Self::Incoming(_) | Self::Memory(_) | Self::Forwarded(_) | Self::Lent(_) => false,
         }
     }
 

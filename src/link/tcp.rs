@@ -1,5 +1,6 @@
 //! TCP connections, dialled and accepted, and how a peer that vanished is noticed (F22).
 
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -52,9 +53,16 @@ pub fn watch_over(stream: &TcpStream, liveness: Liveness) {
     let _ = socket.set_tcp_user_timeout(Some(liveness.user_timeout));
 }
 
+/// True when nothing waits to be read and the peer has not closed.
+pub(super) fn is_quiet(stream: &TcpStream) -> bool {
+    let peeked = SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
+    peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     #[tokio::test]
@@ -83,5 +91,22 @@ mod tests {
         let error = connect(&address, Duration::from_secs(5)).await.unwrap_err();
         assert_eq!(error.kind(), "connect");
         assert!(error.with_causes().contains(&address) && error.with_causes().contains("refused"));
+    }
+
+    #[tokio::test]
+    async fn the_system_tells_whether_something_waits_to_be_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (link, accepted) = tokio::join!(connect(&address, Duration::from_secs(5)), listener.accept());
+        let (Ok(Link::Tcp(mut link)), Ok((mut peer, _))) = (link, accepted) else { panic!("no connection") };
+        assert!(is_quiet(&link));
+        peer.write_all(b"\xFE").await.unwrap();
+        link.readable().await.unwrap();
+        assert!(!is_quiet(&link), "a byte waits");
+        link.read_u8().await.unwrap();
+        assert!(is_quiet(&link));
+        drop(peer);
+        link.readable().await.unwrap();
+        assert!(!is_quiet(&link), "the peer is gone");
     }
 }
