@@ -104,13 +104,13 @@ impl Collector {
 }
 
 impl Concentrator {
-    /// When collecting has something to do, if the line is free.
+    /// When collecting has something to do; while the line is taken that is for the line to say.
     pub(super) fn collects_at(&self) -> Option<Moment> {
-        if !self.power.is_on() {
+        if !self.power.is_on() || self.lines.is_busy() {
             return None;
         }
         if !self.collector.is_idle() {
-            return (!self.lines.is_busy()).then_some(self.now);
+            return Some(self.now);
         }
         let night = self.next_night();
         night.into_iter().chain(self.collector.again_at).min()

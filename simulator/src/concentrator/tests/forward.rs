@@ -1,6 +1,9 @@
 use core::time::Duration;
 
 use gdw1376::afn::Afn;
+use gdw1376::frame::Frame;
+use gdw1376::message::Message;
+use gdw1376::{answer, unit};
 
 use super::rig::*;
 use crate::concentrator::Setup;
@@ -177,4 +180,27 @@ fn a_tag_that_is_too_old_makes_the_terminal_keep_silent() {
             "the tag comes back"
         );
     }
+}
+
+/// The line is taken when the terminal's own night begins: it begins when the line is free again.
+#[test]
+fn a_night_that_comes_due_under_a_forwarded_frame_waits_for_it() {
+    let setup = setup(2);
+    let after = i64::try_from(setup.settings.reads_after_midnight.as_secs()).unwrap();
+    let begins = sample::at(2026, 11, 22, 0, 0).plus(after);
+    let mut rig = Rig::on_line(setup);
+    rig.run_to(begins.plus(-5));
+    let nobody = "68 99 99 99 99 99 99 68 11 04 33 33 34 33";
+    let mut inner = hex(nobody);
+    inner.push(inner.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte)));
+    inner.push(0x16);
+    let asked_at = rig.now;
+    rig.ask_one(Afn::FORWARD, &transparent(&inner));
+    assert!(rig.now.since(asked_at) >= Duration::from_secs(5), "the line was taken when the night began");
+    rig.run(Duration::from_secs(3600));
+    let frame = rig.ask_one(Afn::CLASS_1, &[0, 0, 4, 1]);
+    let message = Frame::parse(&frame).unwrap();
+    let message = Message::of(&message).unwrap();
+    let progress = answer::progress(&unit::cut(&message).units[0]).unwrap();
+    assert_eq!((progress[0].read, progress[0].meters), (2, 2));
 }
