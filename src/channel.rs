@@ -51,6 +51,7 @@ mod settings;
 mod settle;
 mod shared;
 mod status;
+mod timer;
 
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ pub use modbus::{RegisterOutcome, RegisterQuestion, RegisterRefusal, Registers};
 pub use question::{Inquiry, Question};
 pub use settings::ChannelSettings;
 pub use status::{LinePhase, LineStatus, Tally};
+pub use timer::Timer;
 
 /// A line and its task.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use dlt645::exchange::{Counters, Exchange, Outcome, Timing, Unfit};
 
-use super::Question;
+use super::{Question, Timer};
 use crate::failpoint::{self, Side};
 use crate::link::{Blocked, Cleared, Direction, Gate, Link, LinkError, Tap};
 
@@ -16,6 +16,8 @@ pub struct Speaker<'a> {
     pub gate: Gate,
     /// Hears every byte.
     pub tap: &'a mut (dyn Tap + Send),
+    /// What the waits of the line are timed by.
+    pub timer: &'a mut Timer,
 }
 
 /// What came of a question.
@@ -212,7 +214,7 @@ impl Speaker<'_> {
 
     /// Reads until `due`; `None` when nothing came.
     pub(super) async fn heard(&mut self, room: &mut [u8], due: Instant) -> Option<Result<usize, LinkError>> {
-        let read = tokio::time::timeout_at(due.into(), self.link.read(room)).await.ok()?;
+        let read = self.timer.within(due, self.link.read(room)).await?;
         if let Ok(count) = &read {
             self.tap.bytes(now(), Direction::Received, room.get(..*count).unwrap_or_default());
         }

@@ -196,7 +196,7 @@ impl Driver {
             Wanted::Later => !may_yield,
             Wanted::Cancelled => false,
         };
-        let speaker = Speaker { link: &mut open.link, gate, tap: &mut *self.tap };
+        let speaker = Speaker { link: &mut open.link, gate, tap: &mut *self.tap, timer: &mut open.timer };
         let told = speaker.converse(&question, timing, &is_wanted).await;
         self.settle(told.map(Came::Frame));
     }

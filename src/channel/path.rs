@@ -11,7 +11,7 @@ use super::drive::Driver;
 use super::ear::Ear;
 use super::proof::Unproven;
 use super::status::LinePhase;
-use super::{ChannelSettings, End};
+use super::{ChannelSettings, End, Timer};
 use crate::link::{Backoff, Dialler, Link, LinkError, Rate};
 use crate::telemetry;
 
@@ -34,6 +34,7 @@ pub(super) struct Path {
 /// An open path.
 pub(super) struct Open {
     pub(super) link: Link,
+    pub(super) timer: Timer,
     since: Instant,
     /// A meter has answered on it.
     pub(super) is_proven: bool,
@@ -121,8 +122,13 @@ impl Driver {
     }
 
     fn opened(&mut self, link: Link) {
-        self.path.open =
-            Some(Open { link, since: Instant::now(), is_proven: false, rate: self.settings.rate });
+        self.path.open = Some(Open {
+            link,
+            timer: Timer::default(),
+            since: Instant::now(),
+            is_proven: false,
+            rate: self.settings.rate,
+        });
         self.path.unproven.clear();
         self.ear = Ear::new();
         if self.shared.set_phase(LinePhase::Up) {

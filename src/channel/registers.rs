@@ -43,7 +43,8 @@ impl Driver {
     ) -> Option<Told<Came>> {
         let open = self.path.open.as_mut()?;
         self.units.ask(unit, function, Instant::now());
-        let speaker = Speaker { link: &mut open.link, gate: Gate::READS, tap: &mut *self.tap };
+        let speaker =
+            Speaker { link: &mut open.link, gate: Gate::READS, tap: &mut *self.tap, timer: &mut open.timer };
         let talked = speaker.ask_registers(asked, timing).await;
         let (told, now) = (talked.told.map(Came::Registers), Instant::now());
         if told.outcome.is_answer() {

@@ -13,7 +13,7 @@ use super::CliError;
 use super::line::AskArgs;
 use super::trace::Trace;
 use super::trouble::Trouble;
-use crate::channel::{Failure, Question, Speaker, Told};
+use crate::channel::{Failure, Question, Speaker, Timer, Told};
 use crate::clock::Clock;
 use crate::domain::Moment;
 use crate::link::{Gate, Lent, Link, Place, Rate};
@@ -169,7 +169,7 @@ impl Asker {
             self.link = Some(link);
             return told;
         }
-        let speaker = Speaker { link: &mut link, gate, tap: &mut self.trace };
+        let speaker = Speaker { link: &mut link, gate, tap: &mut self.trace, timer: &mut Timer::default() };
         let told = speaker.converse(question, self.timing, &|| true).await;
         match &told.failure {
             Some(Failure::Link(error)) => self.lost = Some(error.with_causes()),

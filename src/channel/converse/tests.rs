@@ -26,7 +26,9 @@ fn energy() -> Question {
 }
 
 async fn ask(link: &mut Link, question: Question, timing: Timing) -> Told {
-    Speaker { link, gate: Gate::CONTROL, tap: &mut () }.converse(&question, timing, &|| true).await
+    Speaker { link, gate: Gate::CONTROL, tap: &mut (), timer: &mut Timer::default() }
+        .converse(&question, timing, &|| true)
+        .await
 }
 
 fn trip() -> Question {
@@ -154,7 +156,8 @@ async fn f11_a_line_that_never_stops_talking_is_left_in_bounded_time() {
 async fn t01_the_gate_stands_at_the_writer() {
     let (near, mut far) = tokio::io::duplex(1024);
     let mut link = Link::Memory(near);
-    let speaker = Speaker { link: &mut link, gate: Gate::READS, tap: &mut () };
+    let mut timer = Timer::default();
+    let speaker = Speaker { link: &mut link, gate: Gate::READS, tap: &mut (), timer: &mut timer };
     let told = speaker.converse(&trip(), Timing::serial(9600), &|| true).await;
     assert!(matches!(told.outcome, Outcome::NotSent(_)), "{:?}", told.outcome);
     assert!(matches!(told.failure, Some(Failure::Blocked(_))));
@@ -181,7 +184,8 @@ async fn an_exchange_yields_between_frames_only() {
         far.write_all(&first).await.unwrap();
         far
     };
-    let speaker = Speaker { link: &mut link, gate: Gate::READS, tap: &mut () };
+    let mut timer = Timer::default();
+    let speaker = Speaker { link: &mut link, gate: Gate::READS, tap: &mut (), timer: &mut timer };
     let question = energy();
     let (told, mut far) = tokio::join!(speaker.converse(&question, Timing::serial(9600), &|| false), side);
     assert!(told.has_yielded && told.failure.is_none());

@@ -8,7 +8,7 @@ use dlt645::exchange::{Counters, Outcome, Timing};
 use super::super::CliError;
 use super::super::trace::Trace;
 use super::monotonic;
-use crate::channel::{Failure, Question, Speaker, Told};
+use crate::channel::{Failure, Question, Speaker, Timer, Told};
 use crate::link::{Gate, Heard, Lengths, Lent, Link, LinkError, Place, Terms};
 
 /// Asks something that changes nothing. An error says that it was not asked, and why.
@@ -23,7 +23,7 @@ pub(super) async fn ask(
     }
     // The service repeats and waits; what comes has come whole.
     let timing = Timing { retries: 0, exchange_limit: NO_LIMIT, ..timing };
-    let speaker = Speaker { link: &mut *link, gate: Gate::READS, tap: trace };
+    let speaker = Speaker { link: &mut *link, gate: Gate::READS, tap: trace, timer: &mut Timer::default() };
     let mut told = speaker.converse(question, timing, &|| true).await;
     match told.failure.take() {
         Some(Failure::Link(LinkError::ServiceEnded)) => return Err(gone()),

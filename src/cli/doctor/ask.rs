@@ -11,7 +11,7 @@ use super::super::asker::tolerant;
 use super::super::trouble::Trouble;
 use super::super::with_causes;
 use super::finding::{Finding, Level};
-use crate::channel::{Speaker, Told};
+use crate::channel::{Speaker, Timer, Told};
 use crate::config::{Config, Line, pace_of};
 use crate::domain::{MeterPath, MeterProtocol};
 use crate::link::{Dialler, Gate, Link};
@@ -75,7 +75,8 @@ async fn on_line(config: &Config, line: &Line, mut dialler: Dialler, sites: &[Si
     for site in asked {
         let Some(timing) = timing(config, site) else { continue };
         let id = if site.meter.protocol == MeterProtocol::Dlt1997 { ENERGY_1997 } else { ENERGY };
-        let speaker = Speaker { link: &mut link, gate: Gate::READS, tap: &mut () };
+        let speaker =
+            Speaker { link: &mut link, gate: Gate::READS, tap: &mut (), timer: &mut Timer::default() };
         let told = speaker.converse(&tolerant(site.meter.address, id), timing, &|| true).await;
         let is_lost = told.failure.is_some();
         heard.take(site, &told);
