@@ -520,6 +520,11 @@ fn damaged_frames_of_the_other_protocol_say_what_is_wrong() {
     let fcs = crate::dlt698::crc(&head[1..29]).to_le_bytes();
     head[29..31].copy_from_slice(&fcs);
     assert_eq!(told(&head), ["checksum Some(12)"]);
+    // A length that counts kilobytes.
+    let mut kilobytes = changed(2, 0x40);
+    let hcs = crate::dlt698::crc(&kilobytes[1..12]).to_le_bytes();
+    kilobytes[12..14].copy_from_slice(&hcs);
+    assert_eq!(told(&kilobytes), ["length None"]);
     // Both checks wrong, or the head cut off: nobody knows what it was.
     let mut neither = changed(12, 0x01);
     neither[20] ^= 1;
