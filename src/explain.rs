@@ -5,6 +5,7 @@
 //! What is no such frame may be one of Modbus (`modbus`). The command line and the pages show what is found here.
 
 pub(crate) mod cover;
+mod dictionary;
 mod modbus;
 
 pub(crate) use self::modbus::is_modbus;
@@ -13,7 +14,7 @@ pub(crate) use crate::link::{RegisterFrame, register_frames};
 use std::ops::Range;
 
 use dlt645::edition::Edition;
-use dlt645::explain::{self as meter, Piece};
+use dlt645::explain::{self as meter, GarbagePiece, Piece};
 use dlt645::frame::WireFrame;
 use gdw1376::explain::{self as terminal, FramePiece};
 use gdw1376::frame::{START, WAKE_UP, checksum};
@@ -39,7 +40,7 @@ pub(crate) struct Terminal {
 pub(crate) fn pieces(bytes: &[u8], edition: Option<Edition>) -> Vec<Found> {
     let accepts = |_: &FramePiece| true;
     let found = between(bytes, &frames(bytes, accepts), |stretch, offset, found| {
-        let pieces = meter::pieces(stretch, edition).into_iter();
+        let pieces = meter::pieces(stretch, edition).into_iter().map(strays);
         found.extend(pieces.map(|piece| Found::Meter(moved(piece, offset), Vec::new())));
     })
     .into_iter()
@@ -80,6 +81,7 @@ fn carried(bytes: &[u8], offset: usize, edition: Option<Edition>) -> Vec<Found> 
 /// Covers what is secret in a terminal's frame, and explains what it carries.
 fn opened(terminal: Terminal, edition: Option<Edition>) -> Terminal {
     let mut piece = terminal.piece;
+    dictionary::name(&mut piece);
     let offset = piece.offset;
     let spans: Vec<(usize, Range<usize>)> = (0..)
         .zip(&piece.lines)
@@ -160,7 +162,9 @@ fn within_limits(rest: &[u8], frame: FramePiece) -> Option<FramePiece> {
         Some([user @ .., sum, _]) => checksum(user) == *sum,
         _ => false,
     };
-    if is_checked || frame.error_kind == Some("checksum") {
+    // The other protocol has told already where a frame begins inside.
+    let is_settled = frame.protocol == DLT698 && frame.error_kind == Some("end byte");
+    if is_checked || is_settled || frame.error_kind == Some("checksum") {
         return Some(frame);
     }
     let inner = (1..frame.length).find(|begin| {
@@ -172,6 +176,25 @@ fn within_limits(rest: &[u8], frame: FramePiece) -> Option<FramePiece> {
         Some(begin) if begin < HEAD => None,
         Some(begin) => terminal::front(rest.get(..begin)?),
         None => Some(frame),
+    }
+}
+
+/// Start bytes with nothing behind them are no frame that was cut off.
+fn strays(piece: Piece) -> Piece {
+    match piece {
+        Piece::Frame(frame) if !frame.ok && frame.bytes.iter().all(|byte| *byte == START) => {
+            let garbage = "68".repeat(frame.bytes.len());
+            // Wake-up bytes in front of them are rubbish, too.
+            let front = "fe".repeat(frame.preamble);
+            Piece::Garbage(GarbagePiece {
+                protocol: None,
+                offset: frame.offset - frame.preamble,
+                length: frame.preamble + frame.bytes.len(),
+                garbage: front + &garbage,
+                notes: Vec::new(),
+            })
+        }
+        piece => piece,
     }
 }
 

@@ -230,6 +230,84 @@ fn a_terminal_frame_is_one_json_object_with_the_agreed_keys() {
     assert_eq!(bytes, answer.replace(' ', "").to_lowercase(), "every byte is in one line");
 }
 
+/// A frame up of 1100-3039 as people paste it.
+fn built(code: usize, afn: u8, body: &[u8]) -> String {
+    let user = [&[0x88, 0x00, 0x11, 0x39, 0x30, 0x02, afn, 0x60][..], body].concat();
+    let [low, high] = u16::try_from(user.len() << 2 | code).unwrap().to_le_bytes();
+    let sum = user.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+    let frame = [&[0x68, low, high, low, high, 0x68][..], &user, &[sum, 0x16]].concat();
+    frame.iter().map(|byte| format!("{byte:02X} ")).collect()
+}
+
+#[test]
+fn every_object_has_the_keys_that_are_there_for_all() {
+    let terminal = json(&["decode", "--json", LOGIN], "");
+    let cut = json(&["decode", "--json", LOGIN.split_at(30).0], "");
+    let other = "68 17 00 43 05 22 22 22 22 22 22 10 C1 D6 05 01 07 00 10 02 00 00 04 01 16";
+    for frame in [&terminal[0], &cut[0], &json(&["decode", "--json", other], "")[0]] {
+        assert!(frame["di"].is_null() && frame.as_object().unwrap().contains_key("di"), "{frame}");
+        assert_eq!(frame["values"], serde_json::json!([]), "{frame}");
+    }
+    let modbus = &json(&["decode", "--json", "11 83 02 C1 34"], "")[0];
+    assert_eq!(
+        (&modbus["values"], modbus.get("di")),
+        (&serde_json::json!([]), Some(&serde_json::Value::Null))
+    );
+    assert_eq!((&terminal[0]["length_code"], &cut[0]["length_code"]), (&2.into(), &2.into()));
+    // The edition of 2005 is this protocol, too.
+    let old = &json(&["decode", "--json", &built(1, 0x00, &[0, 0, 1, 0])], "")[0];
+    assert_eq!((&old["protocol"], &old["length_code"]), (&"qgdw1376.1".into(), &1.into()));
+    assert!(old["notes"][0]["zh"].as_str().unwrap().contains("130-2005"), "{old}");
+    let text = chaobiao(&["decode", &built(1, 0x00, &[0, 0, 1, 0])], "").stdout;
+    assert!(String::from_utf8(text).unwrap().contains("  qgdw1376.1 response"));
+}
+
+#[test]
+fn units_of_terminals_have_tariffs_records_bits_and_names_of_their_own() {
+    let unit =
+        |afn: u8, body: &[u8]| json(&["decode", "--json", &built(2, afn, body)], "")[0]["units"][0].clone();
+    let energies = unit(0x0C, &[0x01, 0x01, 0x01, 0x05, 0x01, 1, 0, 0, 0, 2, 0, 0, 0]);
+    assert_eq!(energies["values"][1]["name"], "forward active energy of the period, total");
+    assert_eq!((&energies["values"][1]["tariff"], &energies["values"][2]["tariff"]), (&0.into(), &1.into()));
+    assert!(energies["values"][0].get("tariff").is_none());
+    let power = [0x0E, 0x0A, 0, 1, 0x21, 8, 0x24, 0, 2, 0x21, 8, 0x24];
+    let events = unit(0x0E, &[&[0, 0, 1, 0, 7, 0, 5, 7][..], &power, &power].concat());
+    let records = events["records"].as_array().unwrap();
+    assert_eq!((records.len(), events["values"].as_array().unwrap().len()), (2, 4));
+    assert_eq!(records[1]["values"][0]["value"], "14");
+    let time = unit(0x0E, &[0, 0, 1, 0, 7, 0, 5, 6, 0x15, 6, 0, 1, 0x21, 8, 0x24, 1]);
+    assert_eq!(time["records"][0]["at"], "2024-08-21 01:00");
+    let flags = unit(0x0C, &[0, 0, 0x80, 0, 0x01, 0x20, 0, 0, 0, 0, 0, 0]);
+    let bits = flags["values"][0]["bits"].as_array().unwrap();
+    let set: Vec<_> = bits.iter().filter(|bit| bit["value"] == 1).map(|bit| &bit["bit"]).collect();
+    assert_eq!(set, [&serde_json::json!(0), &serde_json::json!(13)]);
+    for (identifier, pn, function) in [
+        ([0, 0, 0, 0], "p0", "F[00 00]"),
+        ([1, 0, 1, 0], "p[01 00]", "F1"),
+        ([1, 0, 0, 0xF0], "p[01 00]", "F[00 F0]"),
+        ([3, 1, 3, 0x1F], "p1,p2", "F249,F250"),
+    ] {
+        let unit = unit(0x0C, &[&identifier[..], &[1, 2]].concat());
+        assert_eq!((&unit["pn"], &unit["fn"]), (&pn.into(), &function.into()));
+    }
+}
+
+#[test]
+fn a_damaged_frame_of_the_other_protocol_says_what_is_wrong() {
+    let get = "68 17 00 43 05 22 22 22 22 22 22 10 C1 D6 05 01 07 00 10 02 00 00 04 01 16";
+    let found = |text: &str| json(&["decode", "--json", text], "")[0].clone();
+    for (text, error, at) in [
+        (get.replace("04 01 16", "04 02 16"), "checksum", 22),
+        (get.replace("04 01 16", "04 01 17"), "end byte", 24),
+        (get.split_at(60).0.to_owned(), "truncated", 20),
+    ] {
+        let frame = found(&text);
+        assert_eq!((&frame["protocol"], &frame["ok"]), (&"dlt698.45".into(), &false.into()));
+        assert_eq!((&frame["error"], &frame["error_at"]), (&error.into(), &at.into()), "{text}");
+        assert_eq!((&frame["address"], &frame["function"]), (&"222222222222".into(), &"GET request".into()));
+    }
+}
+
 #[test]
 fn a_broken_terminal_frame_says_where_and_what_was_expected() {
     let frame = &json(&["decode", "--json", &LOGIN.replace(" 85 16", " 86 16")], "")[0];

@@ -28,6 +28,7 @@ mod curve;
 mod events;
 mod freeze;
 mod items;
+mod questions;
 mod record;
 mod registers;
 mod report;

@@ -237,6 +237,8 @@ const PHRASES: &[(&str, &str)] = &[
     ),
     ("the terminal gave it once, and not again", "终端只给出一次，再问未给"),
     ("the terminal did not answer", "终端无应答"),
+    ("the terminal gave no answer that can be read", "终端没有给出可解读的应答"),
+    ("the terminal's answer cannot be read to its end", "终端的应答无法完整解读"),
     ("the terminal has none", "终端没有此项"),
     ("the terminal did not give it", "终端未给出"),
     ("two answers of the terminal differ", "终端的两次应答不一致"),
@@ -282,6 +284,11 @@ mod tests {
             ),
             ("1-0:1.8.0 12.5: suspect: backward step", "1-0:1.8.0 12.5：可疑：倒走"),
             ("curve of 1-0:1.8.0, p3: the terminal did not answer", "1-0:1.8.0 曲线，测量点 3：终端无应答"),
+            (
+                "freezes of 16 points: the terminal gave no answer that can be read",
+                "16 个测量点的冻结：终端没有给出可解读的应答",
+            ),
+            ("the terminal's answer cannot be read to its end", "终端的应答无法完整解读"),
         ] {
             assert_eq!(detail_zh(en), zh);
         }

@@ -91,6 +91,88 @@ fn what_stands_in_a_cut_off_frame_is_found() {
 }
 
 #[test]
+fn start_bytes_alone_and_the_head_of_the_next_frame_are_told_as_what_they_are() {
+    let login = bytes(LOGIN);
+    assert_eq!(told(&[&login[..], &[0x68]].concat()), ["gdw1376 0+20 ok", "garbage 20+1"]);
+    assert_eq!(told(&[&login[..], &[0xFE, 0x68]].concat()), ["gdw1376 0+20 ok", "garbage 20+2"]);
+    assert_eq!(told(&[&[0x68; 4][..], &login].concat()), ["garbage 0+4", "gdw1376 4+20 ok"]);
+    assert_eq!(told(&[&login[..], &login[..5]].concat()), ["gdw1376 0+20 ok", "gdw1376 20+5 bad"]);
+    assert_eq!(
+        told(&[&bytes(ANSWER)[..], &login[..5]].concat()),
+        ["dlt645-2007 0+20 ok", "gdw1376 20+5 bad"]
+    );
+}
+
+/// A frame of AFN 10 or 0C of 1100-3039 with these units.
+fn up(afn: u8, units: &[u8]) -> Vec<u8> {
+    let user = [&[0x88, 0x00, 0x11, 0x39, 0x30, 0x02, afn, 0x65][..], units].concat();
+    let [low, high] = u16::try_from(user.len() << 2 | 2).unwrap().to_le_bytes();
+    let sum = checksum(&user);
+    [&[START, low, high, low, high, START][..], &user, &[sum, 0x16]].concat()
+}
+
+#[test]
+fn what_a_terminal_read_by_identifier_is_named_by_the_dictionary_of_meters() {
+    let read = |data: &[u8]| {
+        let length = u8::try_from(data.len()).unwrap();
+        let bytes = up(0x10, &[&[0, 0, 1, 1, 0x1F, 1, 0, 0, 0, 0, 0, 5, length][..], data].concat());
+        check_cover(&bytes);
+        let found = pieces(&bytes, None);
+        let [Found::Terminal(terminal)] = found.as_slice() else { panic!() };
+        let piece = &terminal.piece;
+        let named = piece
+            .lines
+            .iter()
+            .filter(|line| line.length == 0)
+            .map(|line| format!("{} {} {}", line.name, line.value.as_deref().unwrap_or("-"), line.unit));
+        (named.collect::<Vec<_>>(), piece.notes.iter().map(|note| note.en.clone()).collect::<Vec<_>>())
+    };
+    let (named, notes) = read(&[0x00, 0x00, 0x01, 0x00, 0x00, 0x56, 0x34, 0x12]);
+    assert_eq!((named, notes.len()), (vec!["forward active energy, total 123456.00 kWh".to_owned()], 0));
+    // An identifier of two bytes, as the edition of 2009 has it: said, and not told as a value.
+    let (named, notes) = read(&[0x10, 0x90, 0x56, 0x34, 0x12, 0x00]);
+    assert_eq!(named, [""; 0]);
+    assert!(notes[0].contains("9010") && notes[0].ends_with(": 1234.56"), "{notes:?}");
+    let (named, notes) = read(&[0x99, 0x99, 0x99, 0x99, 0x01]);
+    assert_eq!((named.len(), notes.len()), (0, 0));
+}
+
+#[test]
+fn the_bits_of_status_words_are_named() {
+    let words: Vec<u8> = (0..7).flat_map(|word| if word == 2 { [0x50, 0] } else { [0, 0] }).collect();
+    let time = [0x15, 0x00, 0x21, 0x08, 0x24];
+    let bytes = up(0x0C, &[&[0x01, 0x01, 0x08, 0x03][..], &time, &[0; 14], &words].concat());
+    let found = pieces(&bytes, None);
+    let [Found::Terminal(terminal)] = found.as_slice() else { panic!() };
+    let named: Vec<_> = terminal.piece.lines.iter().filter(|line| !line.bits.is_empty()).collect();
+    assert_eq!(named.len(), 7);
+    let relay = named[2].bits.iter().find(|bit| bit.bit == 4).unwrap();
+    assert_eq!((named[2].name.as_str(), relay.value), ("status word 3", 1));
+    assert!(relay.name.contains("relay"), "{relay:?}");
+}
+
+/// What is wrong with a frame of DL/T 698.45 reaches as far as the frame does, with a meter's frame inside.
+#[test]
+fn a_damaged_frame_of_the_other_protocol_keeps_what_it_carries() {
+    let link = [&[0x09, 0x07, 0x01, 0xF2, 0x09, 0x02, 0x01, 0x14][..], &bytes(ANSWER), &[0x00]].concat();
+    let server = gdw1376::dlt698::ServerAddress { head: 0x05, bytes: &[1, 0, 0, 0, 0, 0] };
+    let control = gdw1376::dlt698::Control(0x43);
+    let frame = gdw1376::dlt698::Frame { control, server, client: 0x10, link: &link };
+    let frame = frame.to_bytes().unwrap();
+    let mut ends = frame.clone();
+    *ends.last_mut().unwrap() = 0x17;
+    for (bytes, verdict) in [(&frame, "ok"), (&ends, "bad")] {
+        assert_eq!(told(bytes), [format!("dlt698.45 0+{} {verdict}", frame.len())]);
+        let found = pieces(bytes, None);
+        let [Found::Terminal(terminal)] = found.as_slice() else { panic!() };
+        let [(_, carried)] = terminal.carried.as_slice() else { panic!() };
+        assert!(
+            matches!(&carried[..], [Found::Meter(Piece::Frame(inner), _)] if inner.ok && inner.length == 20)
+        );
+    }
+}
+
+#[test]
 fn whole_frames_tell_raw_bytes_from_text() {
     for frame in [LOGIN, ANSWER, RELAYED, GET] {
         assert!(has_frame(&[b"CONNECT\r\n".as_slice(), &bytes(frame)].concat()));

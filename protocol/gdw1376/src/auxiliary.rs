@@ -88,6 +88,26 @@ pub struct Auxiliary<'a> {
     pub tag: Option<TimeTag>,
 }
 
+/// Which parts follow the data units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) tag: bool,
+    pub(crate) events: bool,
+    /// How many bytes of PW.
+    pub(crate) password: Option<usize>,
+}
+
+impl Parts {
+    /// Those that a head announces.
+    pub(crate) const fn announced(code: LengthCode, control: Control, afn: Afn, seq: Seq) -> Self {
+        Self {
+            tag: seq.has_time_tag(),
+            events: control.has_events(),
+            password: password_width(code, control, afn),
+        }
+    }
+}
+
 /// A message is too short for what should stand at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found} bytes behind SEQ, but {part} alone needs {needed}")]
@@ -145,9 +165,14 @@ impl<'a> Auxiliary<'a> {
         seq: Seq,
         body: &'a [u8],
     ) -> Result<(&'a [u8], Self), AuxiliaryError> {
+        Self::split_by(Parts::announced(code, control, afn, seq), body)
+    }
+
+    /// The same, with parts that the head may not announce.
+    pub(crate) fn split_by(parts: Parts, body: &'a [u8]) -> Result<(&'a [u8], Self), AuxiliaryError> {
         let mut rest = body;
         let mut auxiliary = Self::default();
-        if seq.has_time_tag() {
+        if parts.tag {
             let (front, tag) = rest.split_last_chunk().ok_or(AuxiliaryError {
                 part: AuxiliaryPart::Tag,
                 needed: TimeTag::WIDTH,
@@ -155,7 +180,7 @@ impl<'a> Auxiliary<'a> {
             })?;
             (rest, auxiliary.tag) = (front, Some(TimeTag::from_wire(*tag)));
         }
-        if control.has_events() {
+        if parts.events {
             let (front, [important, ordinary]) = rest.split_last_chunk().ok_or(AuxiliaryError {
                 part: AuxiliaryPart::Events,
                 needed: 2,
@@ -164,7 +189,7 @@ impl<'a> Auxiliary<'a> {
             let events = EventCounters { important: *important, ordinary: *ordinary };
             (rest, auxiliary.events) = (front, Some(events));
         }
-        if let Some(width) = password_width(code, control, afn) {
+        if let Some(width) = parts.password {
             let at = rest.len().checked_sub(width).ok_or(AuxiliaryError {
                 part: AuxiliaryPart::Password,
                 needed: width,

@@ -75,7 +75,8 @@ impl ConfirmationError {
 
 impl Confirmation {
     /// Reads the confirmation in a message. Where a master names F1 and F2 at once, which only a slip can do, it counts as
-    /// confirmed. [1376 10]
+    /// confirmed. F1 and F2 have no data, so that stray bytes behind them, as counters that the head does not announce,
+    /// change nothing; behind the list of F3 they do. [1376 10]
     ///
     /// # Errors
     /// [`ConfirmationError`] for a message that is none.
@@ -84,10 +85,12 @@ impl Confirmation {
             return Err(ConfirmationError::Afn(message.afn));
         }
         let cut = unit::cut(message);
-        if let Some(rest) = cut.rest {
+        let first = cut.units.first();
+        let is_whole = first.is_some_and(|unit| matches!(unit.row.function, 1 | 2));
+        if let Some(rest) = cut.rest.filter(|_| !is_whole) {
             return Err(rest.why.into());
         }
-        let unit = cut.units.first().ok_or(ConfirmationError::NoUnit)?;
+        let unit = first.ok_or(ConfirmationError::NoUnit)?;
         match unit.row.function {
             1 => Ok(Self::All),
             2 => Ok(Self::None),
@@ -249,5 +252,17 @@ mod tests {
         assert_eq!(Confirmation::of(&message(&[])), Err(ConfirmationError::NoUnit));
         assert!(matches!(Confirmation::of(&message(&[0, 0, 16, 0])), Err(ConfirmationError::Unit(_))));
         assert_eq!(Confirmation::of(&message(&[0, 0, 3, 0])), Ok(Confirmation::All), "F1 and F2 by a slip");
+    }
+
+    #[test]
+    fn stray_bytes_behind_all_or_none_change_nothing_and_behind_a_list_they_do() {
+        let message = |units| Message { afn: Afn::CONFIRM, units, ..read(&HEARTBEAT) };
+        // Event counters though the head says that there are none.
+        assert_eq!(Confirmation::of(&message(&[0, 0, 1, 0, 0x11, 0x00])), Ok(Confirmation::All));
+        assert_eq!(Confirmation::of(&message(&[0, 0, 2, 0, 0x11, 0x00])), Ok(Confirmation::None));
+        let list = message(&[0, 0, 4, 0, 0x04, 0, 0, 2, 1, 0, 0x11, 0x00]);
+        assert!(matches!(Confirmation::of(&list), Err(ConfirmationError::Unit(_))));
+        // The head announces counters that are not there, and half of the identifier is taken for them.
+        assert!(Confirmation::of(&message(&[0, 0])).is_err());
     }
 }

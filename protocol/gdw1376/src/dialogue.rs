@@ -28,7 +28,7 @@
 //! ```
 //!
 //! What is promised: a question is repeated after silence, with the same number; what may change something is sent once, and
-//! silence after it is [`Outcome::Unknown`] and never "not done". Every wait has an end, and so has an answer in several
+//! silence after it, or a confirmation that cannot be read, is [`Outcome::Unknown`] and never "not done". Every wait has an end, and so has an answer in several
 //! frames. What is left to others: which points of an answer are missing, and asking for them again.
 
 use core::fmt;
@@ -91,9 +91,9 @@ pub enum Outcome {
     },
     /// The order was confirmed or refused, or there are no such data.
     Confirmed(Confirmation),
-    /// Nothing came to a question.
+    /// Nothing came to a question, or nothing that says anything.
     Silent,
-    /// Nothing came to what may have changed something: it was done, or it was not. Settle it by reading.
+    /// Nothing that says so came to what may have changed something: it was done, or it was not. Settle it by reading.
     Unknown,
 }
 
@@ -202,8 +202,9 @@ impl Dialogue {
             return Heard::Noted;
         }
         if message.afn == Afn::CONFIRM {
-            let confirmation = Confirmation::of(message).unwrap_or(Confirmation::None);
-            self.end(Outcome::Confirmed(confirmation));
+            // What cannot be read says neither yes nor no.
+            let nothing = if self.changes { Outcome::Unknown } else { Outcome::Silent };
+            self.end(Confirmation::of(message).map_or(nothing, Outcome::Confirmed));
             return Heard::Noted;
         }
         self.has_data = true;

@@ -322,6 +322,49 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// The head of what may be a frame, whether its check fits or not: what can be told of a frame that is damaged behind it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'a> {
+    /// What stands there, in front of the link data.
+    pub(crate) frame: Frame<'a>,
+    /// How many bytes the length counts; `None` where it counts in another unit.
+    pub(crate) counted: Option<usize>,
+    /// Where the link data begin.
+    pub(crate) link_at: usize,
+    pub(crate) is_checked: bool,
+}
+
+impl<'a> Head<'a> {
+    /// The head at the front of `bytes`, with an empty link; `None` where not all of it is there.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (&[START, low, high, control, head], behind) = bytes.split_first_chunk::<5>()? else {
+            return None;
+        };
+        let length = u16::from_le_bytes([low, high]);
+        let (address, behind) = cut(behind, usize::from(head & 0x0F) + 1)?;
+        let [client, hcs @ ..] = *behind.first_chunk::<3>()?;
+        let server = ServerAddress { head, bytes: address };
+        let link_at = 5 + address.len() + 3;
+        let headed = bytes.get(1..link_at - 2)?;
+        Some(Self {
+            frame: Frame { control: Control(control), server, client, link: &[] },
+            counted: (length & 0xC000 == 0).then_some(usize::from(length)),
+            link_at,
+            is_checked: u16::from_le_bytes(hcs) == crc(headed),
+        })
+    }
+
+    /// The frame whose head this is, in `bytes` as long as the length says; whether its frame check fits; and whether its end byte
+    /// does. `None` where they are fewer.
+    pub(crate) fn whole(&self, bytes: &'a [u8]) -> Option<(Frame<'a>, bool, bool)> {
+        let counted = self.counted?;
+        let link = bytes.get(self.link_at..counted.checked_sub(1)?)?;
+        let [a, b, end] = *bytes.get(counted - 1..)?.first_chunk()?;
+        let fits = u16::from_le_bytes([a, b]) == crc(bytes.get(1..counted - 1)?);
+        Some((Frame { link, ..self.frame }, fits, end == END))
+    }
+}
+
 fn cut(bytes: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(at)
 }
@@ -335,6 +378,12 @@ const fn missing(counted: usize, bytes: &[u8]) -> Fault {
 pub struct Service(pub u8);
 
 impl Service {
+    /// True where the APDU may carry the frame of a meter: PROXY, and ACTION of a port that forwards. [1376 11]
+    #[must_use]
+    pub const fn carries_frames(self) -> bool {
+        matches!(self.0, 0x07 | 0x87 | 0x09 | 0x89)
+    }
+
     /// The name in both languages, English first; `None` for an unknown one.
     #[must_use]
     pub const fn names(self) -> Option<(&'static str, &'static str)> {

@@ -5,9 +5,15 @@
 //! all that it names; elsewhere each point and item has its own, lowest point first. [1376 1.6]
 
 use crate::afn::Afn;
-use crate::catalog::{self, Decoded, Layout, ReadError, Row, Shape};
-use crate::identifier::{FnNumber, Identifier, Named, Point};
+use crate::catalog::{Decoded, ReadError, Row};
+use crate::identifier::{FnNumber, Identifier, Point};
 use crate::message::Message;
+
+mod choose;
+mod source;
+
+use self::choose::{Reaches, State};
+use self::source::{Source, Way};
 
 /// What the data units of a message are.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -135,34 +141,40 @@ impl Stop {
 /// ```
 #[must_use]
 pub fn cut<'a>(message: &Message<'a>) -> Units<'a> {
-    let is_up = message.control.is_uplink();
-    let mut cutter = Cutter { afn: message.afn, is_up, bytes: message.units, offset: 0, units: Vec::new() };
+    cut_from(Source::of(message))
+}
+
+/// As [`cut`], for showing: of a ring of event records as many as are there, whatever the places in front of them say.
+pub(crate) fn cut_to_show<'a>(message: &Message<'a>) -> Units<'a> {
+    cut_from(Source { takes_all_records: true, ..Source::of(message) })
+}
+
+fn cut_from(source: Source<'_>) -> Units<'_> {
+    let mut cutter = Cutter { source, offset: 0, units: Vec::new(), reaches: Reaches::default() };
     let rest = cutter.run().err().map(|(offset, identifier, why)| {
-        let bytes = message.units.get(offset..).unwrap_or_default();
+        let bytes = source.from(offset);
         Rest { offset, identifier, bytes, why }
     });
     Units { units: cutter.units, rest }
 }
 
 struct Cutter<'a> {
-    afn: Afn,
-    is_up: bool,
-    bytes: &'a [u8],
+    source: Source<'a>,
     offset: usize,
     units: Vec<Unit<'a>>,
+    reaches: Reaches,
 }
 
 impl<'a> Cutter<'a> {
     /// Cuts off units until nothing is left. The error tells where the rest begins and under which identifier it stands.
     fn run(&mut self) -> Result<(), (usize, Option<Identifier>, Stop)> {
-        while let rest @ [_, ..] = self.rest() {
+        while let rest @ [_, ..] = self.source.from(self.offset) {
             let at = self.offset;
             let short = Stop::ShortIdentifier { left: rest.len() };
-            let wire = rest.first_chunk::<{ Identifier::WIDTH }>().ok_or((at, None, short))?;
-            let identifier = Identifier::from_wire(*wire);
+            let identifier = self.source.identifier(at).ok_or((at, None, short))?;
             self.offset += Identifier::WIDTH;
             let before = self.units.len();
-            let cut = if self.is_shared(identifier) {
+            let cut = if self.source.is_shared(identifier) {
                 self.shared(identifier, at)
             } else {
                 self.each(identifier, at)
@@ -174,33 +186,14 @@ impl<'a> Cutter<'a> {
         Ok(())
     }
 
-    fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.offset..).unwrap_or_default()
-    }
-
-    /// True when what follows the identifier is one selector for all it names, or nothing for any of it.
-    fn is_shared(&self, identifier: Identifier) -> bool {
-        let nothing = |function| self.row(function).is_ok_and(|row| self.shape(row).is_nothing());
-        (!self.is_up && self.afn.is_query()) || identifier.functions.functions().all(nothing)
-    }
-
     fn shared(&mut self, identifier: Identifier, at: usize) -> Result<(), Stop> {
-        if identifier.points.named() == Named::Nothing {
-            return Err(Stop::NoPoint(identifier));
-        }
-        let mut functions = identifier.functions.functions();
-        let first = functions.next().ok_or(Stop::NoItem(identifier))?;
-        let row = self.row(first)?;
-        for other in functions {
-            // A selector that is not the same for all would have to be repeated, and no text says how.
-            if self.shape(self.row(other)?) != self.shape(row) {
-                return Err(Stop::Ambiguous { afn: self.afn, function: other });
-            }
-        }
+        let row = self.source.shared_row(identifier)?;
         let single = identifier.functions.functions().nth(1).is_none();
+        let function = identifier.functions.functions().next().filter(|_| single);
         let mut points = identifier.points.points();
         let point = points.next().filter(|_| points.next().is_none());
-        self.push(identifier, at, point, single.then_some(first), row, 0)
+        let behind = State::identifier;
+        self.push(Heading { identifier, at, point, function, row }, behind)
     }
 
     fn each(&mut self, identifier: Identifier, at: usize) -> Result<(), Stop> {
@@ -210,114 +203,52 @@ impl<'a> Cutter<'a> {
             return Err(if is_item { Stop::NoPoint(identifier) } else { Stop::NoItem(identifier) });
         }
         for (place, (point, function)) in pairs.iter().enumerate() {
-            let row = self.row(*function)?;
-            let later = pairs.len() - place - 1;
-            self.push(identifier, at, Some(*point), Some(*function), row, later)?;
-        }
-        Ok(())
-    }
-
-    fn row(&self, function: FnNumber) -> Result<&'static Row, Stop> {
-        let unknown = Stop::UnknownItem { afn: self.afn, function };
-        catalog::find(self.afn, function.number()).ok_or(unknown)
-    }
-
-    const fn shape(&self, row: &'static Row) -> &'static Shape {
-        if self.is_up { &row.up } else { &row.down }
-    }
-
-    /// Cuts off the data of one unit; `later` more follow under the same identifier.
-    fn push(
-        &mut self,
-        identifier: Identifier,
-        identifier_at: usize,
-        point: Option<Point>,
-        function: Option<FnNumber>,
-        row: &'static Row,
-        later: usize,
-    ) -> Result<(), Stop> {
-        let (afn, named) = (self.afn, function.or_else(|| identifier.functions.functions().next()));
-        let named = named.ok_or(Stop::NoItem(identifier))?;
-        let rest = self.rest();
-        let (values, length) = match self.shape(row).layouts() {
-            [] => return Err(Stop::NoLayout { afn, function: named }),
-            [only] => {
-                catalog::read(only, rest).map_err(|error| Stop::Data { afn, function: named, error })?
-            }
-            several => self.choose(several, rest, later, named)?,
-        };
-        let data = rest.get(..length).unwrap_or_default();
-        let data_at = self.offset;
-        self.offset += length;
-        self.units.push(Unit { identifier, identifier_at, point, function, row, data, data_at, values });
-        Ok(())
-    }
-
-    /// Of several layouts the one that uses up the message; else the only one behind which an identifier that the
-    /// catalogue knows follows; else the only one that fits at all.
-    fn choose(
-        &self,
-        layouts: &'static [Layout],
-        rest: &'a [u8],
-        later: usize,
-        function: FnNumber,
-    ) -> Result<(Vec<Decoded<'a>>, usize), Stop> {
-        let afn = self.afn;
-        let mut best: Option<(Fit, Vec<Decoded<'a>>, usize)> = None;
-        let (mut is_tied, mut error) = (false, None);
-        for layout in layouts {
-            match catalog::read(layout, rest) {
-                Ok((values, length)) => {
-                    let fit = self.fit(rest.get(length..).unwrap_or_default(), later);
-                    let known = best.as_ref().map(|(fit, ..)| *fit);
-                    is_tied = known == Some(fit) || is_tied && known > Some(fit);
-                    if known < Some(fit) {
-                        best = Some((fit, values, length));
-                    }
+            let row = self.source.row(*function)?;
+            let is_last = place + 1 == pairs.len();
+            let behind = |offset| {
+                if is_last {
+                    State::identifier(offset)
+                } else {
+                    State { offset, identifier_at: at, place: place + 1 }
                 }
-                Err(wrong) => error = error.or(Some(wrong)),
-            }
+            };
+            self.push(
+                Heading { identifier, at, point: Some(*point), function: Some(*function), row },
+                behind,
+            )?;
         }
-        match best {
-            Some((_, values, length)) if !is_tied => Ok((values, length)),
-            Some(_) => Err(Stop::Ambiguous { afn, function }),
-            None => Err(error.map_or(Stop::NoLayout { afn, function }, |error| Stop::Data {
-                afn,
-                function,
-                error,
-            })),
-        }
+        Ok(())
     }
 
-    /// How well a layout fits that leaves `behind`, when `later` units more stand under the same identifier.
-    fn fit(&self, behind: &[u8], later: usize) -> Fit {
-        match (later, behind) {
-            (0, []) => Fit::Exact,
-            (0, behind) if self.is_known(behind) => Fit::Followed,
-            _ => Fit::Loose,
-        }
-    }
-
-    /// True when `bytes` begin with an identifier all of whose items the catalogue knows.
-    fn is_known(&self, bytes: &[u8]) -> bool {
-        let Some(wire) = bytes.first_chunk() else { return false };
-        let identifier = Identifier::from_wire(*wire);
-        let mut functions = identifier.functions.functions().peekable();
-        identifier.points.points().next().is_some()
-            && functions.peek().is_some()
-            && functions.all(|function| self.row(function).is_ok())
+    /// Cuts off the data of one unit; `behind` tells what stands behind data that end at an offset.
+    fn push(&mut self, named: Heading, behind: impl Fn(usize) -> State) -> Result<(), Stop> {
+        let Heading { identifier, at, point, row, .. } = named;
+        let named_item = named.function.or_else(|| identifier.functions.functions().next());
+        let (afn, function) = (self.source.afn, named_item.ok_or(Stop::NoItem(identifier))?);
+        let data_at = self.offset;
+        let ways = self.source.ways(row, function, data_at)?;
+        let filled =
+            ways.iter().find_map(|way| way.filled).filter(|_| ways.iter().all(|way| way.filled.is_some()));
+        let way = self.reaches.choose(&self.source, ways, |length| behind(data_at + length));
+        let Way { values, length, .. } = way.ok_or(match filled {
+            Some(error) => Stop::Data { afn, function, error },
+            None => Stop::Ambiguous { afn, function },
+        })?;
+        let data = self.source.from(data_at).get(..length).unwrap_or_default();
+        self.offset += length;
+        let function = named.function;
+        self.units.push(Unit { identifier, identifier_at: at, point, function, row, data, data_at, values });
+        Ok(())
     }
 }
 
-/// How well a layout fits, the best last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    /// The data are long enough.
-    Loose,
-    /// Behind them stands an identifier that the catalogue knows.
-    Followed,
-    /// They end where the message does.
-    Exact,
+/// What a unit is called and where that stands.
+struct Heading {
+    identifier: Identifier,
+    at: usize,
+    point: Option<Point>,
+    function: Option<FnNumber>,
+    row: &'static Row,
 }
 
 #[cfg(test)]

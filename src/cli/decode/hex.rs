@@ -4,6 +4,7 @@
 //! its bytes are told from its labels: times, `TX:` and `收←`, the offsets and the letters of a dump, comments. What
 //! was passed over is named, so that nothing vanishes unseen. A digit that looks mistyped is an error with its place.
 
+mod column;
 mod dump;
 mod line;
 mod listing;
@@ -39,9 +40,17 @@ pub(super) fn parse(text: &str) -> Result<Parsed, HexError> {
     if let Some(bytes) = listing::decimal(text).or_else(|| listing::python(text)) {
         return Ok(Parsed { bytes, passed_over: Vec::new() });
     }
-    let text = listing::without_comments(text);
+    let parsed = parse_lines(&listing::without_comments(text));
+    match (&parsed, listing::commented(text)) {
+        // There is nothing but what a comment holds.
+        (Ok(Parsed { bytes, .. }), Some(comments)) if bytes.is_empty() => parse_lines(&comments),
+        _ => parsed,
+    }
+}
+
+fn parse_lines(text: &str) -> Result<Parsed, HexError> {
     let mut lines: Vec<Line<'_>> =
-        text.lines().zip(1..).map(|(text, number)| Line::new(text, number)).collect();
+        text.lines().zip(1..).map(|(text, number)| Line::new(column::without(text), number)).collect();
     dump::strip(&mut lines);
     let has_frames = lines.iter().any(|line| line.runs().any(|run| line.is_like_a_frame(&run)));
     let mut parsed = Parsed::default();

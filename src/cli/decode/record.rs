@@ -1,7 +1,7 @@
 //! The explanation as JSON: one object for each frame and each stretch of garbage.
 
 use dlt645::explain::Piece;
-use gdw1376::explain::{FramePiece, Line, Note};
+use gdw1376::explain::{Bit, FramePiece, Line, Note};
 use gdw1376::seq::Seq;
 use serde::Serialize;
 
@@ -30,6 +30,11 @@ pub(super) struct TerminalRecord<'a> {
     ok: bool,
     more: bool,
     sequence: Option<u8>,
+    /// What a meter's frame says; here `units` and `lines` do.
+    di: Option<&'static str>,
+    values: [ValueRecord<'a>; 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length_code: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     afn: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +57,16 @@ struct Unit<'a> {
     name: &'a str,
     name_zh: &'a str,
     values: Vec<ValueRecord<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    records: Vec<UnitRecord<'a>>,
+}
+
+/// One event of a data unit.
+#[derive(Serialize)]
+struct UnitRecord<'a> {
+    /// When it happened, by the terminal's clock.
+    at: Option<&'a str>,
+    values: Vec<ValueRecord<'a>>,
 }
 
 /// What a few bytes say.
@@ -68,7 +83,22 @@ struct ValueRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tariff: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bits: Vec<BitRecord>,
+}
+
+/// One named bit of a word.
+#[derive(Serialize)]
+struct BitRecord {
+    bit: u8,
+    name: &'static str,
+    name_zh: &'static str,
+    value: u64,
+    meaning: &'static str,
+    meaning_zh: &'static str,
 }
 
 /// A few bytes that belong together.
@@ -119,6 +149,9 @@ impl<'a> TerminalRecord<'a> {
             ok: piece.ok,
             more: piece.is_part && !is_last(piece),
             sequence: piece.sequence,
+            di: None,
+            values: [],
+            length_code: piece.length_code,
             afn: head("function AFN"),
             seq: head(SEQUENCE),
             units: units(&piece.lines),
@@ -148,17 +181,53 @@ fn units(lines: &[Line]) -> Vec<Unit<'_>> {
             is_inside = line.name == "data unit";
             if let Some((pn, function)) = line.value.as_deref().filter(|_| is_inside).and_then(in_two) {
                 let (name, name_zh) = (line.meaning.as_str(), line.meaning_zh.as_str());
-                units.push(Unit { pn, r#fn: function, name, name_zh, values: Vec::new() });
+                units.push(Unit {
+                    pn,
+                    r#fn: function,
+                    name,
+                    name_zh,
+                    values: Vec::new(),
+                    records: Vec::new(),
+                });
             }
         } else if let Some(unit) = units.last_mut().filter(|_| is_inside) {
-            unit.values.push(value_record(line));
+            unit.take(line);
         }
     }
     units
 }
 
+impl<'a> Unit<'a> {
+    /// Adds what a line says; what belongs to an event stands in its record.
+    fn take(&mut self, line: &'a Line) {
+        let is_event =
+            line.record.is_some() && (line.name.starts_with(EVENT_CODE) || !self.records.is_empty());
+        if !is_event {
+            return self.values.push(value_record(line));
+        }
+        if line.name.starts_with(EVENT_CODE) {
+            self.records.push(UnitRecord { at: None, values: Vec::new() });
+        }
+        let Some(record) = self.records.last_mut() else { return };
+        if line.name == EVENT_TIME {
+            record.at = record.at.or(line.value.as_deref());
+        }
+        record.values.push(value_record(line));
+    }
+}
+
+/// With what an event begins, and when it happened.
+const EVENT_CODE: &str = "event code (ERC)";
+const EVENT_TIME: &str = "event time";
+
+/// Points and items: what names no point stands in brackets, with a blank between its bytes.
 fn in_two(identifier: &str) -> Option<(&str, &str)> {
-    identifier.rsplit_once(' ')
+    let points = match identifier.strip_prefix("p[") {
+        Some(_) => identifier.find(']')? + 1,
+        None => identifier.find(' ')?,
+    };
+    let (points, items) = identifier.split_at_checked(points)?;
+    Some((points, items.trim_start()))
 }
 
 fn value_record(line: &Line) -> ValueRecord<'_> {
@@ -170,8 +239,15 @@ fn value_record(line: &Line) -> ValueRecord<'_> {
         meaning: &line.meaning,
         meaning_zh: &line.meaning_zh,
         item: line.item.as_deref(),
+        tariff: line.tariff,
         at: line.as_of.as_deref(),
+        bits: line.bits.iter().map(bit_record).collect(),
     }
+}
+
+fn bit_record(bit: &Bit) -> BitRecord {
+    let Bit { bit, name, name_zh, value, meaning, meaning_zh } = *bit;
+    BitRecord { bit, name, name_zh, value, meaning, meaning_zh }
 }
 
 fn line_record<'a>(terminal: &Terminal, line: &'a Line) -> LineRecord<'a> {
@@ -189,7 +265,6 @@ fn line_record<'a>(terminal: &Terminal, line: &'a Line) -> LineRecord<'a> {
 pub(super) fn protocol(name: &'static str) -> &'static str {
     match name {
         "gdw1376" => "qgdw1376.1",
-        "gdw130" => "qgdw130",
         other => other,
     }
 }
@@ -198,6 +273,9 @@ pub(super) fn protocol(name: &'static str) -> &'static str {
 pub(super) fn error_at(piece: &FramePiece) -> Option<usize> {
     let behind = piece.offset + piece.length;
     let kind = piece.error_kind.filter(|_| !piece.ok)?;
+    if let Some(place) = piece.error_offset {
+        return Some(piece.offset + place);
+    }
     Some(match kind {
         "checksum" => behind.saturating_sub(2),
         "end byte" => behind.saturating_sub(1),

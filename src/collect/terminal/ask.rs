@@ -8,7 +8,7 @@ use gdw1376::dialogue::{Outcome, Timing};
 use gdw1376::frame::Frame;
 use gdw1376::message::Message;
 use gdw1376::request::Request;
-use gdw1376::unit::{self, Unit};
+use gdw1376::unit::{self, Unit, Units};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +38,8 @@ pub(super) struct TerminalAsker {
 pub(super) struct Answered {
     /// The frames with data, in the order they came.
     pub(super) frames: Vec<Vec<u8>>,
+    /// Every frame of the answer came.
+    pub(super) is_complete: bool,
     /// When the question had left, by our clock.
     pub(super) asked_at: Moment,
     /// When the answer was there.
@@ -59,13 +61,15 @@ impl TerminalAsker {
             Missed::new(cause, format!("{what}: {error}"))
         })?;
         match told.outcome {
-            Outcome::Answered { .. } if !told.frames.is_empty() => Ok(Answered {
+            Outcome::Answered { is_complete } if !told.frames.is_empty() => Ok(Answered {
                 frames: told.frames,
+                is_complete,
                 asked_at: self.moment(told.asked_at),
                 answered_at: self.moment(told.answered_at.unwrap_or_else(Instant::now)),
             }),
             Outcome::Answered { .. } | Outcome::Silent | Outcome::Unknown => {
-                Err(Missed::new(MissingCause::Silent, format!("{what}: the terminal did not answer")))
+                let nothing = format!("{what}: the terminal gave no answer that can be read");
+                Err(Missed::new(MissingCause::Silent, nothing))
             }
             Outcome::Confirmed(Confirmation::None) => {
                 Err(Missed::new(MissingCause::NoSuchData, format!("{what}: the terminal has none")))
@@ -86,11 +90,17 @@ impl Answered {
     pub(super) fn units(&self) -> Vec<(usize, Unit<'_>)> {
         let mut units = Vec::new();
         for (number, bytes) in self.frames.iter().enumerate() {
-            let Ok(frame) = Frame::parse(bytes) else { continue };
-            let Ok(message) = Message::of(&frame) else { continue };
-            units.extend(unit::cut(&message).units.into_iter().map(|unit| (number, unit)));
+            let cut = cut(bytes).map(|cut| cut.units).unwrap_or_default();
+            units.extend(cut.into_iter().map(|unit| (number, unit)));
         }
         units
+    }
+
+    /// Every frame came and was read to its end: what such an answer leaves out the terminal did not tell. Of any other it may
+    /// stand where reading had to stop.
+    pub(super) fn is_whole(&self) -> bool {
+        let is_read = |bytes: &Vec<u8>| cut(bytes).is_some_and(|cut| cut.rest.is_none());
+        self.is_complete && self.frames.iter().all(is_read)
     }
 
     /// The frames with these numbers, one behind the other.
@@ -100,6 +110,11 @@ impl Answered {
         numbers.dedup();
         numbers.into_iter().filter_map(|number| self.frames.get(number)).flatten().copied().collect()
     }
+}
+
+/// The units of a frame.
+fn cut(bytes: &[u8]) -> Option<Units<'_>> {
+    Some(unit::cut(&Message::of(&Frame::parse(bytes).ok()?).ok()?))
 }
 
 const fn cause_of(error: AskError) -> MissingCause {

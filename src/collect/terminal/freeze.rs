@@ -191,7 +191,7 @@ mod tests {
     fn answered(frames: &[Vec<u8>]) -> Answered {
         let day = Day::new(2024, 8, 21).unwrap();
         let at = day.start().plus(Duration::from_secs(3600));
-        Answered { frames: frames.to_vec(), asked_at: at, answered_at: at }
+        Answered { frames: frames.to_vec(), is_complete: true, asked_at: at, answered_at: at }
     }
 
     /// The unit of a point: F161 of 2024-08-20, read at a time, with these values.
@@ -253,6 +253,27 @@ mod tests {
     #[test]
     fn f09_a_filled_tariff_makes_the_register_none() {
         assert_eq!(cause(&[frame(&unit(1, 0x20, READ, &[TEN, TEN, NONE]))]), MissingCause::NoValue);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_read_to_its_end_leaves_out_what_may_stand_there() {
+        let filled = |count: u8| {
+            [&[0x02, 0x01, 0x01, 0x14, 0x20, 0x08, 0x24][..], &[0xEE; 5], &[count], &[0xEE; 10]].concat()
+        };
+        let of_three = |count| {
+            frame(&[unit(1, 0x20, READ, &[TEN]), filled(count), unit(3, 0x20, READ, &[TEN])].concat())
+        };
+        // M = EE: the point behind it is read all the same, and the point itself is told to have no value.
+        let filled = [of_three(0xEE)];
+        assert!(answered(&filled).is_whole());
+        assert_eq!(of(&filled)[&2].as_ref().unwrap_err().cause, MissingCause::NoValue);
+        assert_eq!(of(&filled)[&3].as_ref().unwrap().blocks[0][0].value, 100_000);
+        // A count of no sense: what stands behind it is not told, and nothing is made up of it.
+        let senseless = [of_three(0x31)];
+        assert!(!answered(&senseless).is_whole());
+        assert_eq!(of(&senseless).into_keys().collect::<Vec<_>>(), [1]);
+        let cut_off = Answered { is_complete: false, ..answered(&[frame(&unit(1, 0x20, READ, &[TEN]))]) };
+        assert!(!cut_off.is_whole());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::super::ask::Missed;
 use super::super::judge::judge;
 use super::super::phase::implausible;
 use super::freeze::{Frozen, frozen};
+use super::questions::Questions;
 use super::{TerminalNight, items, point_of};
 use crate::domain::{
     Day, Fetch, Item, MissingCause, Moment, Quality, RegisterReading, RunMeter, RunOutcome, Source, Suspicion,
@@ -209,8 +210,7 @@ impl TerminalNight {
         found
     }
 
-    /// As [`Self::ask_freezes`], once. A question that is left unanswered is put again by halves, as long as any part is
-    /// answered at all.
+    /// As [`Self::ask_freezes`], once.
     async fn ask_freezes_once(
         &self,
         points: Vec<Point>,
@@ -220,45 +220,22 @@ impl TerminalNight {
         let tolerance = self.line.inner.settings.collection.freeze_tolerance;
         let functions: Vec<FnNumber> =
             totals.iter().filter_map(|total| items::daily_freeze(*total)).collect();
-        let mut found = HashMap::new();
-        let Some(ended) = items::civil(day.previous().start()) else { return found };
-        let (mut questions, mut unanswered) = (vec![points], 0_u32);
-        while let Some(points) = questions.pop() {
+        let Some(ended) = items::civil(day.previous().start()) else { return HashMap::new() };
+        let mut questions = Questions::of(points);
+        while let Some(points) = questions.next() {
             let freeze =
                 Freeze { points: points.clone(), functions: functions.clone(), period: Period::Day(ended) };
             let what = format!("freezes of {} points", points.len());
             match self.asker.ask(&what, Request::ReadFreeze(freeze)).await {
                 Ok(answered) => {
-                    unanswered = 0;
-                    let asked = points.iter().map(|point| point.number());
-                    let mut came = frozen(&answered, day, tolerance);
-                    found.extend(asked.filter_map(|point| Some((point, came.remove(&point)?))));
+                    questions.answered(&points, frozen(&answered, day, tolerance), answered.is_whole());
                 }
-                Err(missed) if missed.cause == MissingCause::Silent && unanswered < MOST_UNANSWERED => {
-                    unanswered += 1;
-                    match points.split_at_checked(points.len() / 2) {
-                        Some((first, last)) if !first.is_empty() => {
-                            questions.extend([last.to_vec(), first.to_vec()]);
-                        }
-                        _ => found.extend(points.iter().map(|point| (point.number(), Err(missed.clone())))),
-                    }
-                }
-                Err(missed) if missed.is_not_there() => {
-                    let none = || Err(Missed::new(MissingCause::NoValue, missed.detail.clone()));
-                    found.extend(points.iter().map(|point| (point.number(), none())));
-                }
-                Err(missed) => {
-                    let left = points.iter().chain(questions.iter().flatten());
-                    found.extend(left.map(|point| (point.number(), Err(missed.clone()))));
-                    break;
-                }
+                Err(missed) => questions.missed(&points, &missed),
             }
         }
-        found
+        questions.found()
     }
 }
 
 /// How many points one question names: two groups of eight, whose answer fits into a frame of any terminal.
 const POINTS_AT_ONCE: usize = 16;
-/// How many questions in a row may be left unanswered before the rest is given up.
-const MOST_UNANSWERED: u32 = 3;

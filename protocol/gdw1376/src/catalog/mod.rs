@@ -42,9 +42,11 @@ pub use self::event::{EventKind, event_kind, event_kinds};
 pub use self::field::{Field, Item, ItemCode, Role, Width};
 pub use self::layout::{Layout, Node, Times, minutes_of_density};
 pub use self::read::{Decoded, Place, ReadError, read};
+pub(crate) use self::read::{Read, read_filled, read_to_show};
 pub use self::table::{AsOf, DataError, Row, Shape};
 pub use self::write::write;
 use crate::afn::Afn;
+use crate::frame::LengthCode;
 
 /// The tables of rows with their names.
 const TABLES: [(&str, &str); 7] = [
@@ -57,10 +59,15 @@ const TABLES: [(&str, &str); 7] = [
     ("other", include_str!("data/other.tsv")),
 ];
 
+/// The table of what the edition of 2005 has besides.
+const OLD: (&str, &str) = ("edition_2005", include_str!("data/edition_2005.tsv"));
+
 #[derive(Debug, Default)]
 struct Catalog {
     /// Sorted by AFN and Fn.
     rows: Vec<Row>,
+    /// What only the edition of 2005 has, sorted likewise.
+    old: Vec<Row>,
     /// Sorted by event code.
     events: Vec<EventKind>,
 }
@@ -72,8 +79,11 @@ fn load() -> Result<Catalog, DataError> {
         table::parse(text, name, &fields, &mut rows)?;
     }
     rows.sort_by_key(|row| (row.afn, row.function));
+    let mut old = Vec::new();
+    table::parse(OLD.1, OLD.0, &fields, &mut old)?;
+    old.sort_by_key(|row| (row.afn, row.function));
     let events = event::parse(include_str!("data/events.tsv"), &fields)?;
-    Ok(Catalog { rows, events })
+    Ok(Catalog { rows, old, events })
 }
 
 fn catalog() -> &'static Catalog {
@@ -98,7 +108,18 @@ pub fn rows() -> &'static [Row] {
 /// What the catalogue knows of the item `Fn` under an AFN; `None` when it is in no table.
 #[must_use]
 pub fn find(afn: Afn, function: u16) -> Option<&'static Row> {
-    let rows = rows();
+    find_among(rows(), afn, function)
+}
+
+/// The same under a length code: the edition of 2005 has items of its own, and otherwise those of the later ones are taken,
+/// which may be laid out otherwise. [1376 1.2]
+#[must_use]
+pub fn find_in(code: LengthCode, afn: Afn, function: u16) -> Option<&'static Row> {
+    let own = if code == LengthCode::GDW_130 { find_among(&catalog().old, afn, function) } else { None };
+    own.or_else(|| find(afn, function))
+}
+
+fn find_among(rows: &'static [Row], afn: Afn, function: u16) -> Option<&'static Row> {
     let place = rows.binary_search_by_key(&(afn, function), |row| (row.afn, row.function)).ok()?;
     rows.get(place)
 }

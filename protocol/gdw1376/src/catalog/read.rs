@@ -1,8 +1,8 @@
 //! The walk over data by a layout: bytes to values.
 
-use super::field::{Field, Width};
+use super::field::{Field, Role, Width};
 use super::layout::{Layout, Node, Times, minutes_of_density};
-use crate::format::{Value, decode};
+use crate::format::{Absence, Format, Value, decode};
 
 /// The value of one field at one place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Decoded<'a> {
 pub struct Place {
     numbers: [u16; Self::DEPTH],
     depth: usize,
+    is_tariff: bool,
+    record: Option<u16>,
 }
 
 impl Place {
@@ -41,7 +43,24 @@ impl Place {
         self.numbers().last().copied()
     }
 
-    fn inside(mut self, number: u16) -> Self {
+    /// The tariff, 0 the total, where the innermost repetition is a row of a total and its tariffs.
+    #[must_use]
+    pub fn tariff(&self) -> Option<u16> {
+        self.innermost().filter(|_| self.is_tariff)
+    }
+
+    /// The number of the record, from 0, where the outermost repetition is one of several fields that belong together and no
+    /// row of tariffs.
+    #[must_use]
+    pub const fn record(&self) -> Option<u16> {
+        self.record
+    }
+
+    fn inside(mut self, number: u16, body: &[Node], times: Times) -> Self {
+        self.is_tariff = times == Times::Counted { count: TARIFFS, add: 1 };
+        if self.depth == 0 && body.len() > 1 && !self.is_tariff {
+            self.record = Some(number);
+        }
         if let Some(place) = self.numbers.get_mut(self.depth) {
             *place = number;
             self.depth += 1;
@@ -73,16 +92,49 @@ pub enum ReadError {
         /// Where it is used.
         offset: usize,
     },
+    /// A count is filled with EE as what it counts is, so that the data do not tell how long they are. [1376 1.9]
+    #[error("the count {count} at byte {offset} is filled with EE")]
+    Filled {
+        /// The letter of the count.
+        count: char,
+        /// Where it stands.
+        offset: usize,
+    },
 }
+
+/// The values of data in wire order, and how many bytes they are.
+pub(crate) type Read<'a> = (Vec<Decoded<'a>>, usize);
 
 /// Reads the front of `data` by a layout; gives the values in wire order and how many bytes they are.
 ///
 /// # Errors
 /// [`ReadError`] says where the data leave the layout.
 pub fn read<'a>(layout: &'static Layout, data: &'a [u8]) -> Result<(Vec<Decoded<'a>>, usize), ReadError> {
-    let mut reader = Reader { data, offset: 0, counts: Counts::default(), found: Vec::new() };
-    reader.nodes(&layout.nodes, Place::default())?;
-    Ok((reader.found, reader.offset))
+    Reader::of(data).run(layout)
+}
+
+/// As [`read()`], for showing: of a ring of records as many as are there, whatever the places in front of them say.
+pub(crate) fn read_to_show<'a>(layout: &'static Layout, data: &'a [u8]) -> Result<Read<'a>, ReadError> {
+    Reader { takes_all_records: true, ..Reader::of(data) }.run(layout)
+}
+
+/// The ways to read data of which a count is filled with EE: with each number for which everything behind the count is EE,
+/// too. Without the bytes behind the data nobody can tell which it is.
+pub(crate) fn read_filled<'a>(layout: &'static Layout, data: &'a [u8]) -> Vec<Read<'a>> {
+    let mut ways: Vec<Read<'a>> = Vec::new();
+    for number in 0..=u64::from(u8::MAX) {
+        let mut reader = Reader { filled: Some(number), ..Reader::of(data) };
+        if reader.nodes(&layout.nodes, Place::default()).is_err() {
+            continue;
+        }
+        let Reader { filled_at, offset, found, .. } = reader;
+        let counted = filled_at.and_then(|at| data.get(at..offset)).unwrap_or_default();
+        let is_new = ways.iter().all(|(_, length)| *length != offset);
+        if is_new && !counted.is_empty() && counted.iter().all(|byte| *byte == FILLING) {
+            ways.push((found, offset));
+        }
+    }
+    ways
 }
 
 /// The counts met so far; the latest of a letter is the one that holds.
@@ -98,6 +150,11 @@ impl Counts {
             Value::Bits { word, .. } => Some(*word),
             _ => None,
         };
+        // No meter has more tariffs: what says so is no count.
+        self.set(letter, number.filter(|number| letter != TARIFFS || *number <= MOST_TARIFFS));
+    }
+
+    fn set(&mut self, letter: char, number: Option<u64>) {
         match self.0.iter_mut().find(|(have, _)| *have == letter) {
             Some((_, kept)) => *kept = number,
             None => self.0.push((letter, number)),
@@ -158,9 +215,31 @@ struct Reader<'a> {
     offset: usize,
     counts: Counts,
     found: Vec<Decoded<'a>>,
+    /// The number to be taken for a count that is filled with EE.
+    filled: Option<u64>,
+    /// Where such a count stands.
+    filled_at: Option<usize>,
+    takes_all_records: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn of(data: &'a [u8]) -> Self {
+        Self {
+            data,
+            offset: 0,
+            counts: Counts::default(),
+            found: Vec::new(),
+            filled: None,
+            filled_at: None,
+            takes_all_records: false,
+        }
+    }
+
+    fn run(mut self, layout: &'static Layout) -> Result<Read<'a>, ReadError> {
+        self.nodes(&layout.nodes, Place::default())?;
+        Ok((self.found, self.offset))
+    }
+
     fn nodes(&mut self, nodes: &'static [Node], place: Place) -> Result<(), ReadError> {
         for node in nodes {
             match node {
@@ -172,12 +251,17 @@ impl Reader<'_> {
     }
 
     fn repeat(&mut self, body: &'static [Node], times: Times, place: Place) -> Result<(), ReadError> {
+        if self.takes_all_records && matches!(times, Times::Ring(..)) {
+            self.all_records(body, times, place);
+            return Ok(());
+        }
+        let kind = times;
         let times =
             self.counts.times(times).map_err(|count| ReadError::Count { count, offset: self.offset })?;
         let mut number = 0_u16;
         while times.map_or(self.offset < self.data.len(), |times| usize::from(number) < times) {
             let before = self.offset;
-            self.nodes(body, place.inside(number))?;
+            self.nodes(body, place.inside(number, body, kind))?;
             // No layout repeats what takes no bytes; were there one, this ends it. Nor are there 65535 in a frame.
             if self.offset == before || number == u16::MAX {
                 break;
@@ -185,6 +269,20 @@ impl Reader<'_> {
             number += 1;
         }
         Ok(())
+    }
+
+    /// Records to the end of the data, or to the first that does not fit or has no code.
+    fn all_records(&mut self, body: &'static [Node], times: Times, place: Place) {
+        let mut number = 0_u16;
+        while self.data.get(self.offset).is_some_and(|code| *code != 0) && number < u16::MAX {
+            let (offset, found) = (self.offset, self.found.len());
+            if self.nodes(body, place.inside(number, body, times)).is_err() || self.offset == offset {
+                self.offset = offset;
+                self.found.truncate(found);
+                return;
+            }
+            number += 1;
+        }
     }
 
     fn field(&mut self, field: &'static Field, place: Place) -> Result<(), ReadError> {
@@ -197,10 +295,46 @@ impl Reader<'_> {
             let (offset, left) = (self.offset, rest.len());
             return Err(ReadError::Truncated { field: field.key, offset, needed, left });
         };
-        let value = decode(field.format, raw);
+        let mut value = decode(field.format, raw);
         self.counts.keep(field, &value);
+        if let Some(count) = self.filled_count(field, raw) {
+            let number = self.filled.ok_or(ReadError::Filled { count, offset: self.offset })?;
+            self.filled_at = self.filled_at.or(Some(self.offset));
+            self.counts.set(count, Some(number).filter(|number| count != TARIFFS || *number <= MOST_TARIFFS));
+            value = Value::Absent(Absence::Missing);
+        }
         self.found.push(Decoded { field, value, raw, offset: self.offset, place });
         self.offset += needed;
         Ok(())
     }
+
+    /// The letter of a count that is EE like all around it. One byte of EE may be the number 238 elsewhere; so many tariffs or
+    /// harmonics there are not, nor points behind a density that is filled, nor things counted of which the first is filled.
+    fn filled_count(&self, field: &Field, raw: &[u8]) -> Option<char> {
+        let letter = field.count?;
+        if raw.is_empty() || raw.iter().any(|byte| *byte != FILLING) {
+            return None;
+        }
+        let is_filled = |place: Option<usize>| place.and_then(|place| self.data.get(place)) == Some(&FILLING);
+        let before = is_filled(self.offset.checked_sub(1));
+        let is_hourly = self.found.last().is_some_and(|last| last.field.role == Role::Hour);
+        let is_known = match (letter, field.key) {
+            (TARIFFS | HARMONICS, _) => true,
+            (_, "points") => before,
+            (_, "density") => before && is_hourly,
+            (_, "count") => is_filled(Some(self.offset + raw.len())),
+            _ => false,
+        };
+        let is_number = matches!(field.format, Format::Binary { .. });
+        (is_known && is_number).then_some(letter)
+    }
 }
+
+/// The letter of the number of tariffs, M.
+const TARIFFS: char = 'M';
+/// The most there are. [1376 3.4]
+const MOST_TARIFFS: u64 = 48;
+/// The letter of the number of harmonics.
+const HARMONICS: char = 'N';
+/// What stands in each byte of what the terminal does not have.
+const FILLING: u8 = 0xEE;

@@ -1,7 +1,11 @@
 //! What was meant to be a frame and is none: why, and how far it reaches.
 
-use super::{FramePiece, Line, Note, body, hex};
+use super::{FramePiece, Line, Note, body, head, hex};
+use crate::address::AddressField;
+use crate::afn::Afn;
+use crate::control::Control;
 use crate::frame::{END, Fault, Frame, LengthCode, MAX_COUNTED, MIN_COUNTED, OVERHEAD, checksum};
+use crate::seq::Seq;
 
 /// Explains a start whose lengths agree, as far as it goes.
 pub(super) fn of(rest: &[u8], fault: Fault) -> FramePiece {
@@ -13,13 +17,14 @@ pub(super) fn of(rest: &[u8], fault: Fault) -> FramePiece {
         let note = Note::new("cut short: another frame begins inside", "帧不完整:其中又出现一个完整帧");
         return cut(rest.get(..begin).unwrap_or(rest), "truncated", note);
     }
+    let whole = rest.get(..reach).unwrap_or(rest);
     match fault {
         Fault::Checksum { found, expected } => {
             let note = Note::new(
                 format!("checksum is {found:02X}, should be {expected:02X}"),
                 format!("校验和为{found:02X},应为{expected:02X}"),
             );
-            mended(rest.get(..reach).unwrap_or(rest), note)
+            mended(whole, "checksum", note)
         }
         _ => match (without_code(rest, stated), fitting_length(rest)) {
             (Some(length), _) => {
@@ -27,7 +32,7 @@ pub(super) fn of(rest: &[u8], fault: Fault) -> FramePiece {
                     "the length counts the bytes without the two protocol bits below",
                     "长度域未包含低两位协议标识",
                 );
-                cut(rest.get(..length).unwrap_or(rest), "length", note)
+                mended(rest.get(..length).unwrap_or(rest), "length", note)
             }
             (None, Some(counted)) => {
                 let stated = stated.map_or(0, |length| length >> 2);
@@ -35,9 +40,13 @@ pub(super) fn of(rest: &[u8], fault: Fault) -> FramePiece {
                     format!("the length says {stated} bytes, but the frame ends as if it were {counted}"),
                     format!("长度域为{stated}字节,按结束位置应为{counted}字节"),
                 );
-                cut(rest.get(..counted + OVERHEAD).unwrap_or(rest), "length", note)
+                mended(rest.get(..counted + OVERHEAD).unwrap_or(rest), "length", note)
             }
-            (None, None) => cut(rest.get(..reach).unwrap_or(rest), kind(fault), told(fault)),
+            // Only the end byte is wrong: the sum in front of it fits.
+            (None, None) if matches!(fault, Fault::EndByte { .. }) && sum_fits(whole) => {
+                mended(whole, "end byte", told(fault))
+            }
+            (None, None) => cut(whole, kind(fault), told(fault)),
         },
     }
 }
@@ -64,41 +73,86 @@ fn told(fault: Fault) -> Note {
     Note::new(fault.to_string(), zh)
 }
 
-/// A frame whose checksum alone is wrong says everything else as it stands.
-fn mended(bytes: &[u8], note: Note) -> FramePiece {
+/// A frame in which one thing alone is wrong says everything else as it stands.
+fn mended(bytes: &[u8], kind: &'static str, note: Note) -> FramePiece {
     let mut mended = bytes.to_vec();
-    let sum = checksum(bytes.get(6..bytes.len().saturating_sub(2)).unwrap_or_default());
-    if let Some(byte) = mended.iter_mut().nth_back(1) {
-        *byte = sum;
-    }
-    let Ok((frame, _)) = Frame::split(&mended, MAX_COUNTED) else { return cut(bytes, "checksum", note) };
-    let mut piece = body::sound(&frame, bytes);
-    if let Some(line) = piece.lines.iter_mut().nth_back(1) {
-        (line.meaning, line.meaning_zh) = (note.en.clone(), note.zh.clone());
-    }
-    FramePiece {
-        ok: false,
-        error_kind: Some("checksum"),
-        error: Some(note.en),
-        error_zh: Some(note.zh),
-        bytes: bytes.to_vec(),
-        ..piece
-    }
+    let code = LengthCode::of(bytes.get(1).copied().unwrap_or_default());
+    let counted = bytes.len().saturating_sub(OVERHEAD);
+    let [low, high] = u16::try_from(counted << 2).unwrap_or_default().to_le_bytes();
+    let low = low | code.bits();
+    let length = [low, high, low, high];
+    let sum = checksum(bytes.get(HEAD..bytes.len().saturating_sub(2)).unwrap_or_default());
+    // What is right stays what it is.
+    mended.iter_mut().skip(1).zip(length).for_each(|(byte, to)| *byte = to);
+    mended.iter_mut().rev().zip([END, sum]).for_each(|(byte, to)| *byte = to);
+    let Ok((frame, _)) = Frame::split(&mended, MAX_COUNTED) else { return cut(bytes, kind, note) };
+    let piece = body::sound(&frame, bytes);
+    let meant = |mut line: Line| {
+        let is_wrong = match kind {
+            "checksum" => line.name == "checksum",
+            "end byte" => line.name == "end",
+            _ => line.name == "length" && line.level == 0,
+        };
+        if is_wrong {
+            if kind == "length" {
+                line.value = stated_at(bytes, line.offset).map(|stated| (stated >> 2).to_string());
+            }
+            (line.meaning, line.meaning_zh) = (note.en.clone(), note.zh.clone());
+        }
+        line
+    };
+    let lines = piece.lines.into_iter().map(meant).collect();
+    wrong(FramePiece { lines, ..piece }, kind, note)
 }
 
-/// A frame whose parts cannot be trusted: its bytes in one line.
+/// A frame whose parts cannot be trusted: its head, as far as it is there, and its bytes in one line.
 fn cut(bytes: &[u8], kind: &'static str, note: Note) -> FramePiece {
-    let code = bytes.get(1).map(|low| LengthCode::of(*low));
-    let line = Line::new(0, bytes.len(), "bytes", "字节").value(hex(bytes));
-    FramePiece {
-        protocol: if code == Some(LengthCode::GDW_130) { "gdw130" } else { "gdw1376" },
-        ok: false,
-        lines: vec![line.meaning(note.en.clone(), note.zh.clone())],
-        error_kind: Some(kind),
-        error: Some(note.en),
-        error_zh: Some(note.zh),
-        bytes: bytes.to_vec(),
-        ..FramePiece::default()
+    let head = bytes.first_chunk::<UNITS_AT>().and_then(|head| {
+        let [_, a, _, _, _, _, control, address @ .., afn, seq] = *head;
+        let body = bytes.get(UNITS_AT..)?;
+        let (control, address) = (Control(control), AddressField::from_wire(address));
+        Some(Frame { code: LengthCode::of(a), control, address, afn: Afn(afn), seq: Seq(seq), body })
+    });
+    let (mut piece, rest) = match &head {
+        Some(frame) => {
+            let counted = usize::from(stated_at(bytes, 1).unwrap_or_default() >> 2);
+            let lines = head::counting(frame, counted);
+            (FramePiece { lines, bytes: bytes.to_vec(), ..body::headed(frame) }, UNITS_AT)
+        }
+        None => {
+            let length_code = bytes.get(1).map(|low| LengthCode::of(*low).bits());
+            (
+                FramePiece {
+                    protocol: "gdw1376",
+                    length_code,
+                    bytes: bytes.to_vec(),
+                    ..FramePiece::default()
+                },
+                0,
+            )
+        }
+    };
+    let opaque = bytes.get(rest..).unwrap_or_default();
+    if !opaque.is_empty() {
+        let line = Line::new(rest, opaque.len(), "bytes", "字节").value(hex(opaque));
+        piece.lines.push(line.meaning(note.en.clone(), note.zh.clone()));
+    }
+    wrong(piece, kind, note)
+}
+
+fn wrong(piece: FramePiece, kind: &'static str, note: Note) -> FramePiece {
+    FramePiece { ok: false, error_kind: Some(kind), error: Some(note.en), error_zh: Some(note.zh), ..piece }
+}
+
+fn stated_at(bytes: &[u8], offset: usize) -> Option<u16> {
+    bytes.get(offset..)?.first_chunk().map(|length| u16::from_le_bytes(*length))
+}
+
+/// True when the second last byte is the sum of what is in front of it.
+fn sum_fits(bytes: &[u8]) -> bool {
+    match bytes.get(HEAD..) {
+        Some([user @ .., sum, _]) => checksum(user) == *sum,
+        _ => false,
     }
 }
 
@@ -129,3 +183,8 @@ fn ends_at(rest: &[u8], counted: usize) -> bool {
         _ => false,
     }
 }
+
+/// From the first 68H to the second.
+const HEAD: usize = 6;
+/// From the first 68H to SEQ.
+const UNITS_AT: usize = 14;

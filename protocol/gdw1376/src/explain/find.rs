@@ -2,7 +2,7 @@
 
 use super::{FramePiece, GarbagePiece, Piece, body, broken, hex, other};
 use crate::dlt698;
-use crate::frame::{Fault, Frame, MAX_COUNTED, START, WAKE_UP};
+use crate::frame::{Fault, Frame, MAX_COUNTED, MIN_COUNTED, START, WAKE_UP};
 
 /// Explains `bytes` from front to end: every byte is in exactly one piece, or a wake-up byte right in front of a frame.
 #[must_use]
@@ -48,6 +48,14 @@ pub fn front(bytes: &[u8]) -> Option<FramePiece> {
     Some(FramePiece { length: found.bytes.len(), ..found })
 }
 
+/// True when the length at the front counts at least a head.
+fn has_length(rest: &[u8]) -> bool {
+    match *rest {
+        [START, low, high, ..] => usize::from(u16::from_le_bytes([low, high]) >> 2) >= MIN_COUNTED,
+        _ => false,
+    }
+}
+
 /// The frame or broken frame at the front of `rest`; `None` when nothing here was meant to be one. A start that is cut
 /// off before its second 68H counts only where a frame may begin.
 fn candidate(rest: &[u8], begins: bool) -> Option<FramePiece> {
@@ -58,10 +66,19 @@ fn candidate(rest: &[u8], begins: bool) -> Option<FramePiece> {
         Ok((frame, length)) => return Some(body::sound(&frame, rest.get(..length)?)),
         Err(Fault::NoStart | Fault::LengthsDiffer { .. }) => {}
         Err(fault) if rest.len() >= 6 => return Some(broken::of(rest, fault)),
-        Err(Fault::Truncated { .. }) if begins && rest.len() > 1 && dlt698::Frame::parse(rest).is_err() => {
-            return Some(broken::of(rest, Fault::Truncated { missing: 1 }));
+        // Both lengths are there and agree, which no address of a meter does by chance.
+        Err(fault @ Fault::Truncated { .. }) if rest.len() == HEAD - 1 && has_length(rest) => {
+            return Some(broken::of(rest, fault));
+        }
+        Err(fault @ Fault::Truncated { .. })
+            if begins && rest.len() > 1 && dlt698::Frame::parse(rest).is_err() =>
+        {
+            return Some(broken::of(rest, fault));
         }
         Err(_) => {}
     }
     other::of(rest)
 }
+
+/// From the first 68H to the second.
+const HEAD: usize = 6;

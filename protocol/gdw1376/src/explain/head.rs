@@ -8,7 +8,11 @@ use crate::seq::Seq;
 
 /// From the first 68H to SEQ.
 pub(super) fn lines(frame: &Frame<'_>) -> Vec<Line> {
-    let counted = frame.body.len() + MIN_COUNTED;
+    counting(frame, frame.body.len() + MIN_COUNTED)
+}
+
+/// The same, under a length that may not be that of the frame.
+pub(super) fn counting(frame: &Frame<'_>, counted: usize) -> Vec<Line> {
     let (code, code_zh) = match frame.code {
         LengthCode::GDW_130 => ("Q/GDW 130-2005", "Q/GDW 130-2005"),
         LengthCode::GDW_376 => ("Q/GDW 376.1 / 1376.1", "Q/GDW 376.1/1376.1"),

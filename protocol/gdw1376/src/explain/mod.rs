@@ -22,7 +22,9 @@ mod body;
 mod broken;
 mod find;
 mod head;
+mod inner;
 mod other;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod unit;
@@ -57,8 +59,11 @@ pub struct GarbagePiece {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct FramePiece {
-    /// `gdw1376`, `gdw130` (the edition of 2005, by its length code) or `dlt698.45`.
+    /// `gdw1376` or `dlt698.45`.
     pub protocol: &'static str,
+    /// The lowest two bits of the length, which tell the edition: 1 that of 2005, 2 those of 2009 and 2013.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub length_code: Option<u8>,
     /// Where the first 68H stands; wake-up bytes are left out.
     pub offset: usize,
     /// How many bytes from there.
@@ -86,6 +91,9 @@ pub struct FramePiece {
     /// What kind of fault it is: `checksum`, `length`, `end byte` or `truncated`.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub error_kind: Option<&'static str>,
+    /// Which of its bytes is at fault, where the kind of fault does not tell it.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub error_offset: Option<usize>,
     /// Why the frame is not sound.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub error: Option<String>,
@@ -131,8 +139,35 @@ pub struct Line {
     /// The instant at which the value holds, China Standard Time.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub as_of: Option<String>,
+    /// The tariff, 0 the total, where the value is one of a row of tariffs.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub tariff: Option<u16>,
+    /// The number of the record in which it stands, from 0, where the data unit holds records.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub record: Option<u16>,
+    /// The bits of a word, named.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub bits: Vec<Bit>,
     /// The bytes are a frame of a meter, with a protocol of its own.
     pub is_meter_frame: bool,
+}
+
+/// One named bit of a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Bit {
+    /// Its place, from 0.
+    pub bit: u8,
+    /// English name.
+    pub name: &'static str,
+    /// Chinese name.
+    pub name_zh: &'static str,
+    /// 0 or 1.
+    pub value: u64,
+    /// What that means.
+    pub meaning: &'static str,
+    /// The same in Chinese.
+    pub meaning_zh: &'static str,
 }
 
 /// A remark in both languages.

@@ -1,6 +1,7 @@
 //! The lines of data units.
 
-use super::{Line, Note, hex};
+use super::{Bit, Line, Note, hex};
+use crate::afn::Afn;
 use crate::catalog::{self, Decoded, EventKind};
 use crate::confirmation::UnitResult;
 use crate::format::Value;
@@ -8,25 +9,56 @@ use crate::identifier::Identifier;
 use crate::message::Message;
 use crate::reading::{self, Reading};
 use crate::request::Wait;
-use crate::unit::{self, Rest, Unit};
+use crate::unit::{self, Rest, Unit, Units};
 
-/// Appends the lines of all units of a message, which begin at `offset`.
-pub(super) fn lines(message: &Message<'_>, offset: usize, lines: &mut Vec<Line>, notes: &mut Vec<Note>) {
-    let cut = unit::cut(message);
+/// Appends the lines of all units of a message, which begin at `offset`; tells whether they came out to the last byte.
+pub(super) fn lines(
+    message: &Message<'_>,
+    offset: usize,
+    lines: &mut Vec<Line>,
+    notes: &mut Vec<Note>,
+) -> bool {
+    let cut = cut(message);
     let mut headed = None;
     for unit in &cut.units {
         let is_new = headed != Some(unit.identifier_at);
         headed = Some(unit.identifier_at);
         lines.push(heading(unit, is_new, offset));
         values(unit, offset + unit.data_at, lines);
+        notes.extend(ring_note(unit));
     }
-    if let Some(rest) = cut.rest {
-        let stands_alone = headed.is_none_or(|at| at < rest.offset) && rest.bytes.len() >= Identifier::WIDTH;
-        let identifier =
-            rest.identifier.filter(|named| stands_alone && rest.bytes.starts_with(&named.wire()));
-        rest_lines(&rest, identifier, offset, lines);
-        notes.push(Note::new(rest.why.to_string(), stop_zh(&rest)));
+    let Some(rest) = cut.rest else { return true };
+    let stands_alone = headed.is_none_or(|at| at < rest.offset) && rest.bytes.len() >= Identifier::WIDTH;
+    let identifier = rest.identifier.filter(|named| stands_alone && rest.bytes.starts_with(&named.wire()));
+    rest_lines(&rest, identifier, offset, lines);
+    notes.push(Note::new(rest.why.to_string(), stop_zh(&rest)));
+    false
+}
+
+/// The units; where a ring of events holds other records than its places say, those that are there.
+fn cut<'a>(message: &Message<'a>) -> Units<'a> {
+    let cut = unit::cut(message);
+    let left = |cut: &Units<'_>| cut.rest.map_or(0, |rest| rest.bytes.len());
+    if message.afn != Afn::CLASS_3 || cut.rest.is_none() {
+        return cut;
     }
+    let shown = unit::cut_to_show(message);
+    if left(&shown) < left(&cut) { shown } else { cut }
+}
+
+/// What is to be said of a ring of events that holds other records than its places say.
+fn ring_note(unit: &Unit<'_>) -> Option<Note> {
+    let place = |key| unit.values.iter().find(|decoded| decoded.field.key == key)?.raw.first().copied();
+    let codes = unit.values.iter().filter(|decoded| decoded.field.key == "erc");
+    let (told, there) = (usize::from(place("pn")?.wrapping_sub(place("pm")?)), codes.count());
+    let is_ring =
+        unit.row.afn == Afn::CLASS_3 && unit.values.iter().any(|decoded| decoded.field.key == "ec1");
+    (is_ring && told != there).then(|| {
+        Note::new(
+            format!("Pm and Pn tell of {told} records, there are {there}"),
+            format!("Pm、Pn表示{told}条记录,实有{there}条"),
+        )
+    })
 }
 
 /// The identifier, or for further units under it a heading without bytes.
@@ -68,11 +100,12 @@ fn event_body(body: &Decoded<'_>, kind: Option<&'static EventKind>, offset: usiz
         return;
     };
     let begin = offset + body.offset;
-    lines.extend(values.iter().map(|decoded| line(decoded, begin, 3, None)));
+    let record = body.place.record();
+    lines.extend(values.iter().map(|decoded| Line { record, ..line(decoded, begin, 3, None) }));
     let behind = body.raw.get(used..).unwrap_or_default();
     if !behind.is_empty() {
         let more = Line::new(begin + used, behind.len(), "more", "其余内容");
-        lines.push(more.at_level(3).value(hex(behind)));
+        lines.push(Line { record, ..more.at_level(3).value(hex(behind)) });
     }
 }
 
@@ -80,21 +113,22 @@ fn event_body(body: &Decoded<'_>, kind: Option<&'static EventKind>, offset: usiz
 fn line(decoded: &Decoded<'_>, offset: usize, level: u8, reading: Option<Reading>) -> Line {
     let field = decoded.field;
     let (mut name, mut name_zh) = (field.name_en.to_owned(), field.name_zh.to_owned());
-    match (field.item, decoded.place.numbers()) {
-        (_, []) => {}
-        (Some(item), [0]) if item.e.is_none() => {
+    let numbers = decoded.place.numbers();
+    let outer = numbers.len() - usize::from(decoded.place.tariff().is_some());
+    let counted: Vec<String> = numbers.iter().take(outer).map(|number| (number + 1).to_string()).collect();
+    if !counted.is_empty() {
+        name.push_str(&format!(" {}", counted.join(".")));
+        name_zh.push_str(&counted.join("."));
+    }
+    match decoded.place.tariff() {
+        None => {}
+        Some(0) => {
             name.push_str(", total");
             name_zh.push_str("(总)");
         }
-        (Some(item), [tariff]) if item.e.is_none() => {
+        Some(tariff) => {
             name.push_str(&format!(", tariff {tariff}"));
             name_zh.push_str(&format!("(费率{tariff})"));
-        }
-        (_, numbers) => {
-            let numbers: Vec<String> = numbers.iter().map(|number| (number + 1).to_string()).collect();
-            let numbers = numbers.join(".");
-            name.push_str(&format!(" {numbers}"));
-            name_zh.push_str(&numbers);
         }
     }
     let line = Line::new(offset + decoded.offset, decoded.raw.len(), name, name_zh).at_level(level);
@@ -102,15 +136,23 @@ fn line(decoded: &Decoded<'_>, offset: usize, level: u8, reading: Option<Reading
         unit: field.unit,
         item: reading.map(|reading| reading.item.to_string()),
         as_of: reading.and_then(|reading| reading.as_of).map(|as_of| as_of.to_string()),
+        tariff: decoded.place.tariff(),
+        record: decoded.place.record(),
+        bits: bits(field.key, &decoded.value),
         is_meter_frame: field.key == "meter_frame" && !decoded.raw.is_empty(),
         ..line
     };
     match decoded.value {
         Value::Absent(absence) => line.meaning(absence.reason(), absence.reason_zh()),
+        Value::Octets(bytes) if field.key == "di" => {
+            line.value(hex(&bytes.iter().rev().copied().collect::<Vec<u8>>()))
+        }
         Value::Octets(bytes) => match identifier(field.key, bytes) {
             Some(identifier) => line.value(identifier),
             None => line.value(hex(bytes)),
         },
+        // Its codes are known in hexadecimal.
+        Value::Number(_) if field.key == "relay_state" => line.value(format!("{}H", hex(decoded.raw))),
         value => {
             let line = line.value(value);
             match meaning(field.key, decoded.raw) {
@@ -123,6 +165,25 @@ fn line(decoded: &Decoded<'_>, offset: usize, level: u8, reading: Option<Reading
 
 fn identifier(key: &str, bytes: &[u8]) -> Option<Identifier> {
     bytes.first_chunk().filter(|_| key == "identifier").map(|wire| Identifier::from_wire(*wire))
+}
+
+/// The bits of a word that stand for kinds of events.
+fn bits(key: &str, value: &Value<'_>) -> Vec<Bit> {
+    let Value::Bits { word, .. } = value else { return Vec::new() };
+    let (no, yes) = match key {
+        "event_flags" => (("none", "无"), ("happened", "有")),
+        "supported_events" => (("not supported", "不支持"), ("supported", "支持")),
+        "valid_events" => (("not recorded", "不记录"), ("recorded", "记录")),
+        "important_events" => (("ordinary", "一般"), ("important", "重要")),
+        _ => return Vec::new(),
+    };
+    let named = |kind: &'static EventKind| {
+        let bit = kind.code.checked_sub(1).filter(|bit| *bit < 64)?;
+        let value = word >> bit & 1;
+        let (meaning, meaning_zh) = if value == 1 { yes } else { no };
+        Some(Bit { bit, name: kind.name_en, name_zh: kind.name_zh, value, meaning, meaning_zh })
+    };
+    catalog::event_kinds().iter().filter_map(named).collect()
 }
 
 /// What the number of a field stands for.

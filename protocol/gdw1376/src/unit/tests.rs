@@ -2,6 +2,7 @@ use super::*;
 use crate::address::AddressField;
 use crate::auxiliary::Auxiliary;
 use crate::control::Control;
+use crate::format::{Absence, Value};
 use crate::frame::LengthCode;
 use crate::seq::Seq;
 
@@ -128,4 +129,141 @@ fn confirmations_unit_by_unit_and_records_of_events() {
     let events = [0, 0, 1, 0, 0x05, 0x07, 0xFE, 0x00, 0x15, 0x01, 0xAA, 0x1F, 0x00];
     let (cut, stop) = cut_up(true, 0x0E, &events);
     assert_eq!((cut.as_slice(), stop), (&["p0F1 10 ".to_owned()][..], None), "from 254 on to 0: two records");
+}
+
+/// F161 or F163 of a point for 2024-08-20: when it was read, M, the values.
+fn freeze(point: u8, group: u8, function: u8, rest: &[u8]) -> Vec<u8> {
+    [&[point, group, function, 0x14, 0x20, 0x08, 0x24][..], rest].concat()
+}
+
+fn good() -> Vec<u8> {
+    let mut rest = vec![0x15, 0x00, 0x21, 0x08, 0x24, 0x04];
+    rest.extend((1..=5).flat_map(|number| [number, 0, 0, 0, 0]));
+    rest
+}
+
+// covers [1376 1.9]
+#[test]
+fn a_count_that_is_filled_with_ee_takes_nothing_from_the_points_behind_it() {
+    let filled = [0xEE; 31];
+    // Many points of two items behind it, so that 239 values would be found if 238 were believed.
+    let mut units = freeze(0x01, 1, 0x01, &filled);
+    let mut wanted = vec!["p1F161 8 -".to_owned()];
+    for point in 1..=16_u8 {
+        for (bit, function) in [(0x01, 161), (0x04, 163)] {
+            if (point, function) != (1, 161) {
+                units.extend(freeze(1 << ((point - 1) % 8), (point - 1) / 8 + 1, bit, &good()));
+                wanted.push(format!("p{point}F{function} 8 0.0005"));
+            }
+        }
+    }
+    assert!(units.len() > 1200);
+    assert_eq!(cut_up(true, 0x0D, &units), (wanted, None));
+    // Among others, at the end, and in a bitmap; one without tariffs.
+    let units = [freeze(1, 1, 1, &good()), freeze(2, 1, 1, &filled), freeze(4, 1, 1, &good())].concat();
+    let three = ["p1F161 8 0.0005".to_owned(), "p2F161 8 -".to_owned(), "p3F161 8 0.0005".to_owned()];
+    assert_eq!(cut_up(true, 0x0D, &units), (three.to_vec(), None));
+    assert_eq!(cut_up(true, 0x0D, &units[..units.len() - 38]), (three[..2].to_vec(), None));
+    let units = [freeze(2, 1, 1, &[0xEE; 11]), freeze(4, 1, 1, &good())].concat();
+    assert_eq!(cut_up(true, 0x0D, &units), (vec!["p2F161 4 -".to_owned(), three[2].clone()], None));
+    let bitmap = [freeze(3, 1, 1, &filled), vec![0x20, 0x08, 0x24], good()].concat();
+    assert_eq!(cut_up(true, 0x0D, &bitmap).0, ["p1F161 8 -", "p2F161 8 0.0005"]);
+    // The count itself is told as what it is.
+    let message = message(true, 0x0D, &units);
+    let count = cut(&message).units[0].values[2];
+    assert_eq!((count.field.key, count.value), ("tariffs", Value::Absent(Absence::Missing)));
+}
+
+#[test]
+fn a_count_that_fits_to_nothing_around_it_ends_reading() {
+    // Values that are none of EE, and bytes behind that are no known item.
+    let mut rest = vec![0x15, 0x00, 0x21, 0x08, 0x24, 0xEE];
+    rest.extend([1, 0, 0, 0, 0].repeat(300));
+    let (units, stop) = cut_up(true, 0x0D, &freeze(1, 1, 1, &rest));
+    assert_eq!((units.len(), stop), (0, Some("data")));
+    let unknown = [freeze(1, 1, 1, &[0xEE; 31]), vec![0x01, 0x01, 0x80, 0x1E, 1, 2, 3, 4]].concat();
+    assert_eq!(cut_up(true, 0x0D, &unknown), (Vec::new(), Some("data")));
+    // More tariffs than there are.
+    for (tariffs, is_read) in [(48, true), (49, false)] {
+        let rest = [&[0x15, 0x00, 0x21, 0x08, 0x24, tariffs][..], &[0; 5 * 50]].concat();
+        let rest = &rest[..6 + 5 * (usize::from(tariffs) + 1)];
+        assert_eq!(cut_up(true, 0x0D, &freeze(1, 1, 1, rest)).0.len() == 1, is_read, "{tariffs}");
+    }
+}
+
+#[test]
+fn a_curve_that_is_filled_with_ee_ends_where_the_next_item_begins() {
+    let curve = |bit: u8, data: &[u8]| [&[0x02, 0x01, bit, 0x0A][..], data].concat();
+    let good = [0x00, 0x00, 0x20, 0x08, 0x24, 0x01, 0x02, 0x11, 0, 0, 0x22, 0, 0];
+    let units = [curve(1, &[0xEE; 7 + 3 * 24]), curve(2, &good)].concat();
+    let (cut, stop) = cut_up(true, 0x0D, &units);
+    assert_eq!((cut.as_slice(), stop), (&["p2F81 27 -".to_owned(), "p2F82 5 0.0022".to_owned()][..], None));
+    // An hour that is filled.
+    let hour = |bit: u8, data: &[u8]| [&[0x02, 0x01, bit, 0x0B][..], data].concat();
+    let units = [hour(1, &[0xEE; 2 + 3 * 4]), hour(2, &[0x12, 0x03, 0x22, 0, 0])].concat();
+    assert_eq!(cut_up(true, 0x0C, &units), (vec!["p2F89 6 -".to_owned(), "p2F90 3 0.0022".to_owned()], None));
+}
+
+// covers [1376 10]
+#[test]
+fn of_two_layouts_the_whole_message_tells() {
+    let old = |when: [u8; 5]| {
+        [&when[..], &[0x11, 0x00, 0x10, 0x20, 0x08, 0x24, 0x00, 0x09, 0x20, 0x08, 0x24]].concat()
+    };
+    let new = |when: [u8; 5]| {
+        [&when[..], &[0x11, 0, 0, 0x10, 0x20, 0x48, 0x24, 0, 0, 0x09, 0x20, 0x48, 0x24]].concat()
+    };
+    let when = [0x15, 0x00, 0x21, 0x08, 0x24];
+    let unit = |point: u8, data: Vec<u8>| [vec![point, 0x01, 0x01, 0x14], data].concat();
+    let both = |last: &str| vec![format!("p1F161 4 {last}"), format!("p2F161 4 {last}")];
+    for (data, last) in [
+        (old(when), "2024-08-20 09:00"),
+        (new(when), "2024-08-20 09:00:00"),
+        ([&when[..], &[0x11], &[0xEE; 10]].concat(), "-"),
+        ([&when[..], &[0x11], &[0xEE; 12]].concat(), "-"),
+    ] {
+        let two = [unit(1, data.clone()), unit(2, data.clone())].concat();
+        assert_eq!(cut_up(true, 0x0C, &two), (both(last), None), "{} bytes", data.len());
+        let bitmap = [unit(3, data.clone()), data].concat();
+        assert_eq!(cut_up(true, 0x0C, &bitmap), (both(last), None), "{} bytes in a bitmap", bitmap.len());
+    }
+    // Energies of a day that are all zero, of two points and of two items.
+    let zero = [0x20, 0x08, 0x24, 0x00, 0x00, 0x00, 0x00, 0x00];
+    for identifier in [[0x03, 0x01, 0x10, 0x00], [0x01, 0x01, 0x50, 0x00]] {
+        let units = [&identifier[..], &zero, &zero].concat();
+        let (cut, stop) = cut_up(true, 0x0D, &units);
+        assert_eq!((cut.len(), stop), (2, None), "{cut:?}");
+        assert!(cut.iter().all(|unit| unit.ends_with(" 3 0.0000")), "{cut:?}");
+    }
+}
+
+#[test]
+fn of_two_layouts_that_both_use_up_the_message_none_is_taken() {
+    // Either the short layout and the clock, or the long one, whose last time ends where the clock's identifier does, and the
+    // inputs: both end with the message, and all times can be.
+    let units = [
+        &[0x01, 0x01, 0x10, 0x14, 0x15, 0x00, 0x21, 0x08, 0x24][..],
+        &[0xEE; 9],
+        &[0x15, 0x00, 0x21, 0x08, 0x24],
+        &[0x01, 0x01, 0x02, 0x00, 0x01, 0x01, 0x01, 0x01, 0x21, 0x24],
+    ]
+    .concat();
+    assert_eq!(cut_up(true, 0x0C, &units), (Vec::new(), Some("ambiguous")));
+    // A clock that cannot be, and it is the other.
+    let mut units = units;
+    units[31] = 0x33;
+    assert_eq!(cut_up(true, 0x0C, &units).0, ["p1F165 5 2000-02-01 01:24:08", "p1F9 2 24"]);
+}
+
+/// As many ways as there can be: it ends soon all the same.
+#[test]
+fn many_layouts_in_one_message_are_told_in_time() {
+    let unit = [&[0x01, 0x01, 0x01, 0x14][..], &[0xEE; 18]].concat();
+    let units = unit.repeat(700);
+    let (cut, stop) = cut_up(true, 0x0C, &units);
+    assert_eq!((cut.len(), stop), (700, None));
+    let filled = [&[0xFF, 0x01, 0xFF, 0x14][..], &[0xEE; 16_000]].concat();
+    for afn in [0x0C, 0x0D] {
+        assert!(cut_up(true, afn, &filled).1.is_some());
+    }
 }

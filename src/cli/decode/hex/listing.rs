@@ -26,6 +26,18 @@ pub(super) fn without_comments(text: &str) -> String {
     left
 }
 
+/// What comments to the end of a line hold, where all their words are bytes, and nothing else; `None` where there is no such.
+pub(super) fn commented(text: &str) -> Option<String> {
+    let is_byte =
+        |word: &str| word.len().is_multiple_of(2) && word.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let bytes_of = |line: &str| {
+        let comment = line.trim_start().strip_prefix("//")?.trim_start_matches('/').trim();
+        (!comment.is_empty() && comment.split_whitespace().all(is_byte)).then(|| comment.to_owned())
+    };
+    let kept: Vec<String> = text.lines().map(|line| bytes_of(line).unwrap_or_default()).collect();
+    kept.iter().any(|line| !line.is_empty()).then(|| kept.join("\n"))
+}
+
 /// Where `first` stands with one of `second` behind it.
 fn place_of(text: &str, first: char, second: &[char]) -> Option<usize> {
     let follows = |place: usize| text.get(place + 1..).is_some_and(|rest| rest.starts_with(second));

@@ -122,6 +122,26 @@ fn dumps_lose_their_offsets_and_letters() {
 }
 
 #[test]
+fn logs_lose_the_letters_behind_their_bytes() {
+    for log in [
+        "10:00:00 |<--- 20  : 68 12 90 78 56 34 12 68 91 08 33 33 ;h..xV4.h..33\n\
+         |         : 34 33 89 67 45 33 54 16                         ;43.gE3T.",
+        "68 12 90 78 56 34 12 68 |h..xV4.h|\n91 08 33 33 34 33 89 67 |..334..g|\n45 33 54 16  |....|",
+        "68 12 90 78 56 34 12 68 91 08 33 33 34 33 89 67 ;................\n45 33 54 16 ;....",
+    ] {
+        assert_eq!(bytes(log), FRAME, "{log}");
+    }
+}
+
+#[test]
+fn bytes_in_a_comment_are_bytes_where_there_are_no_others() {
+    assert_eq!(bytes(&format!("// {HEX}")), FRAME);
+    assert_eq!(bytes(&format!("// an answer\n  // {HEX}\n")), FRAME);
+    assert_eq!(bytes(&format!("// 68 12\n{HEX}")), FRAME, "a comment beside bytes stays one");
+    assert!(parse("// nothing").unwrap().bytes.is_empty());
+}
+
+#[test]
 fn says_where_it_is_wrong() {
     for (text, line, column, letter) in [
         ("68\n 1G", 2, 3, 'G'),
@@ -140,7 +160,17 @@ fn says_where_it_is_wrong() {
 
 #[test]
 fn long_input_is_taken_in_one_go() {
-    for text in ["68 12 ", "TX: 68 ", "0000 68\n", "/* */ 68\n", "b'\\x68' ", "[68] ", "10: 68\n"] {
+    for text in [
+        "68 12 ",
+        "TX: 68 ",
+        "0000 68\n",
+        "/* */ 68\n",
+        "b'\\x68' ",
+        "[68] ",
+        "10: 68\n",
+        "68 12 ; ",
+        "68 12;x ",
+    ] {
         assert!(!bytes(&text.repeat(20_000)).is_empty(), "{text}");
     }
 }
