@@ -17,12 +17,15 @@ mod elsewhere;
 mod forged;
 mod imports;
 mod instance;
+mod keys;
 mod limits;
 mod locked;
 mod many;
 mod matrix;
 mod orders;
 mod pages;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod proposals;

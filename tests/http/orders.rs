@@ -65,7 +65,11 @@ fn entry(number: u32) -> ArchiveEntry {
 
 impl Town {
     pub(crate) async fn new() -> Self {
-        let rig = Rig::new().await;
+        Self::over(Rig::new().await).await
+    }
+
+    /// With a head-end that knows nobody yet.
+    pub(crate) async fn over(rig: Rig) -> Self {
         let store = &rig.services.store;
         store.save_archive(&[entry(1), entry(2)], rig.services.clock.now(), Saving::Save).await.unwrap();
         let second = store.areas_named(&["台区2"]).await.unwrap().unwrap();
@@ -173,6 +177,7 @@ impl Town {
             role_since: account.role_since,
             regions: Regions::All,
             source: "test".to_owned(),
+            request: None,
         };
         let new = NewOrder {
             kind: OrderKind::Cut,

@@ -66,6 +66,7 @@ async fn terminal_notes(store: &Store) -> TerminalNotes {
         role_since: midnight(),
         regions: Regions::All,
         source: String::new(),
+        request: None,
     };
     store.adopt_terminal(&acting, terminal, Some(&format!("{TURNED}{SCRIPT}")), midnight()).await.unwrap();
     let told = |text: &str| Some(text.to_owned());

@@ -13,15 +13,15 @@ use super::objected::{reason, reasons_of, supply, unknown_numbers};
 use super::orders_shown::{OrderDetail, OrderShown, detail, shown};
 use super::proposals::FactorBody;
 use super::written::{LONGEST, instant, named, words};
-use crate::domain::access::Action;
-use crate::domain::supply::{ContentHash, Objection, OrderKind, Reason, SupplyOrder, Window};
+use crate::domain::access::{Action, Regions};
+use crate::domain::supply::{ContentHash, Objection, OrderKind, OrderState, Reason, SupplyOrder, Window};
 use crate::domain::{Coded, Id, MeteringPoint};
 use crate::http::auth::confirm_second_factor;
-use crate::http::once::once;
+use crate::http::once::Once;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Asked, Caller, Given, Problem, ProblemReason, Services, Topic};
-use crate::store::AuditFilter;
-use crate::store::supply::{NewOrder, OrderFilter, OrderView, Submitted};
+use crate::store::supply::{NewOrder, OrderFilter, OrderView, PointObjections, Submitted};
+use crate::store::{AuditFilter, AuditRecord};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -157,12 +157,15 @@ async fn ask(
     Given(body): Given<NewOrderBody>,
 ) -> Result<Response, Problem> {
     let text = format!("order {}", serde_json::to_string(&body).unwrap_or_default());
-    once(&services, &caller, &headers, &text, async || {
+    let work = async |caller: Caller| {
         let new = new_order(&services, &caller, &body).await?;
         let submitted = supply(&services)?.ask(&caller.acting, &new).await?;
         Ok((StatusCode::CREATED, handed_in(&services, submitted, Vec::new())))
-    })
-    .await
+    };
+    let again = async |entry: AuditRecord| {
+        Ok((StatusCode::CREATED, handed_in_before(&services, &entry, Vec::new()).await?))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// An order with its points, persons, steps and attempts
@@ -181,7 +184,8 @@ async fn show(
 /// Approve an order as another person than asked for it, exactly as it was seen
 #[utoipa::path(post, path = "/api/v1/orders/{id}/approve", tag = "orders",
     request_body = FactorBody,
-    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen")),
+    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen"),
+        ("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once; its code is not part of it")),
     responses((status = 200, body = OrderAnswer)))]
 async fn approve(
     State(services): State<Services>,
@@ -190,10 +194,17 @@ async fn approve(
     headers: HeaderMap,
     Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
-    let view = as_seen(&services, &caller, id, &headers).await?;
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    changed(&services, supply(&services)?.approve(&caller.acting, view.order.id, view.hash).await)?;
-    one(&services, &caller, Id::new(id)).await
+    let hash = seen(&headers)?;
+    let work = async |by: Caller| {
+        let view = as_seen(&services, &caller, id, &headers).await?;
+        confirm_second_factor(&services, &caller.acting, &body.code).await?;
+        changed(&services, supply(&services)?.approve(&by.acting, view.order.id, view.hash).await)?;
+        Ok((StatusCode::OK, answer(&services, &caller, view.order.id).await?.1))
+    };
+    let again = async |_: AuditRecord| Ok((StatusCode::OK, answer(&services, &caller, Id::new(id)).await?.1));
+    let once = Once { services: &services, caller: &caller, headers: &headers };
+    let answered = once.answer(&format!("approve {id} {hash}"), work, again).await?;
+    Ok(([etag(hash)], answered).into_response())
 }
 
 /// Withdraw one's approval, as long as nothing was sent
@@ -236,7 +247,7 @@ async fn restore(
     Given(body): Given<RestoreBody>,
 ) -> Result<Response, Problem> {
     let text = format!("restore {}", serde_json::to_string(&body).unwrap_or_default());
-    once(&services, &caller, &headers, &text, async || {
+    let work = async |caller: Caller| {
         let right = if body.safety_note.is_some() { Action::CloseDirectly } else { Action::Restore };
         if !caller.may(right) {
             return Err(Problem::not_allowed());
@@ -246,8 +257,12 @@ async fn restore(
         let (points, unknown) = known_points(&services, &caller, &body.points).await?;
         let submitted = supply(&services)?.restore(&caller.acting, &points, reason, note).await?;
         Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
-    })
-    .await
+    };
+    let again = async |entry: AuditRecord| {
+        let (_, unknown) = known_points(&services, &caller, &body.points).await?;
+        Ok((StatusCode::CREATED, handed_in_before(&services, &entry, unknown).await?))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// Hold supply: the meters keep it whatever they are told
@@ -263,13 +278,17 @@ async fn hold(
     Given(body): Given<HoldBody>,
 ) -> Result<Response, Problem> {
     let text = format!("hold {}", serde_json::to_string(&body).unwrap_or_default());
-    once(&services, &caller, &headers, &text, async || {
+    let work = async |caller: Caller| {
         let (reason, said) = (named(&body.reason)?, words(&body.text, LONGEST)?);
         let (points, unknown) = known_points(&services, &caller, &body.points).await?;
         let submitted = supply(&services)?.hold(&caller.acting, &points, (reason, said)).await?;
         Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
-    })
-    .await
+    };
+    let again = async |entry: AuditRecord| {
+        let (_, unknown) = known_points(&services, &caller, &body.points).await?;
+        Ok((StatusCode::CREATED, handed_in_before(&services, &entry, unknown).await?))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// The order that a body asks for, as far as this account may ask for it.
@@ -349,6 +368,28 @@ pub(super) fn handed_in(
     }
 }
 
+/// The answer to an order that was handed in before, as the order stands by now.
+async fn handed_in_before(
+    services: &Services,
+    entry: &AuditRecord,
+    unknown: Vec<ProblemReason>,
+) -> Result<SubmittedAnswer, Problem> {
+    let id = Id::new(entry.order.ok_or_else(Problem::internal)?);
+    // Whoever handed it in knows it, wherever its points lie.
+    let view = services.store.supply_order(id, &Regions::All).await?.ok_or_else(Problem::not_there)?;
+    let left_out = view
+        .points
+        .iter()
+        .filter(|point| point.state == OrderState::Cancelled && !point.objections.is_empty())
+        .map(|point| PointObjections {
+            point: point.ordered.point,
+            number: point.number.clone(),
+            objections: point.objections.clone(),
+        });
+    let (state, is_quarantined) = (view.order.state, view.order.is_quarantined);
+    Ok(handed_in(services, Submitted { id, state, is_quarantined, refused: left_out.collect() }, unknown))
+}
+
 /// Tells whoever watches of a change, when there was one.
 pub(super) fn changed<T, E: Into<Problem>>(services: &Services, done: Result<T, E>) -> Result<T, Problem> {
     let done = done.map_err(Into::into)?;
@@ -393,11 +434,20 @@ pub(super) async fn one(
     caller: &Caller,
     id: Id<SupplyOrder>,
 ) -> Result<Response, Problem> {
+    let (hash, answer) = answer(services, caller, id).await?;
+    Ok(([etag(hash)], Json(answer)).into_response())
+}
+
+/// An order with all that belongs to it, and its hash.
+async fn answer(
+    services: &Services,
+    caller: &Caller,
+    id: Id<SupplyOrder>,
+) -> Result<(ContentHash, OrderAnswer), Problem> {
     let view = find(services, caller, id).await?;
     let of_order = AuditFilter { order: Some(id.number()), actor: None, action: None };
     let steps = services.store.audit_before(&of_order, i64::MAX, MOST_STEPS).await?;
-    let tag = etag(view.hash);
-    Ok(([tag], Json(OrderAnswer { order: detail(&view, &steps) })).into_response())
+    Ok((view.hash, OrderAnswer { order: detail(&view, &steps) }))
 }
 
 /// The header `ETag` of an order.
