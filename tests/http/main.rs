@@ -33,6 +33,7 @@ mod rates;
 mod rig;
 mod rotations;
 mod sessions;
+mod settled;
 mod slow;
 mod terminals;
 mod visitor;

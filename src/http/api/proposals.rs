@@ -321,6 +321,22 @@ impl From<ProposalError> for Problem {
                         "a record names another meter at its point than our archive, or takes one of ours away",
                         "档案记录与主站档案不符：该测量点的表不同，或将删除主站在用的表",
                     ),
+                    DoesNotFit::NotUnknown => (
+                        "what became of the order at the point is not unknown: there is nothing to settle",
+                        "该计量点的执行结果并非未知，无需现场核实办结",
+                    ),
+                    DoesNotFit::FoundTooEarly => (
+                        "it was found while the order might yet be obeyed: somebody has to look after that",
+                        "核实时间早于命令可能执行的时间，须在其后再次到现场核实",
+                    ),
+                    DoesNotFit::StillThere => (
+                        "by the archive the meter still measures the point: enter its exchange first",
+                        "档案中该电能表仍在该计量点，请先办理换表",
+                    ),
+                    DoesNotFit::StillDark => (
+                        "supply was ordered back and found to be away: give it back first",
+                        "该工单为复电而现场仍断开，请先恢复供电",
+                    ),
                     DoesNotFit::SettingOpen => (
                         "records that were confirmed before wait for the terminal, or what became of them is unknown",
                         "该终端此前确认的档案下发尚未结束或结果未知",
