@@ -404,3 +404,40 @@ async fn f45_a_payment_told_by_the_billing_service_takes_the_cut_back() {
     let point = town.order(id).await.json()["order"]["points"][0].clone();
     assert_eq!((&point["state"], &point["objections"][0]["code"]), (&json!("cancelled"), &json!("paid")));
 }
+
+#[tokio::test]
+async fn i12_what_gives_supply_back_leaves_out_numbers_that_are_not_there_and_says_in_which_field() {
+    let town = Town::new().await;
+    for kind in ["close_permit", "direct_close", "hold_on"] {
+        let reason = if kind == "hold_on" { "protection" } else { "settled" };
+        let body = json!({ "kind": kind, "reason": reason, "text": "现场确认安全", "points": ["P1", "P9"] });
+        let asked = town.post("/api/v1/orders", &town.wang, &body).await;
+        assert_eq!(asked.status, StatusCode::CREATED, "{kind}: {asked:?}");
+        let left_out = asked.json()["refused"].clone();
+        assert_eq!((&left_out[0]["code"], &left_out[0]["of"]), (&json!("not_there"), &json!("P9")), "{kind}");
+    }
+    let nobody = json!({ "kind": "close_permit", "reason": "settled", "points": ["P8", "P9"] });
+    let alarm = json!({ "kind": "alarm_on", "reason": "arrears", "points": ["P1", "P9"] });
+    for (who, body) in [(&town.wang, nobody), (&town.li, alarm)] {
+        let refused = town.post("/api/v1/orders", who, &body).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{refused:?}");
+        let problem = refused.json();
+        assert!(
+            problem["detail"].as_str().unwrap().starts_with("`points`: these numbers are not there"),
+            "{problem}"
+        );
+        assert!(problem["detail_zh"].as_str().unwrap().contains("字段 points"), "{problem}");
+        assert!(
+            problem["reasons"].as_array().unwrap().iter().any(|reason| reason["of"] == "P9"),
+            "{problem}"
+        );
+    }
+    for (field, value) in [("kind", "close"), ("reason", "because"), ("from", "tomorrow"), ("until", "8:00")]
+    {
+        let mut body = json!({ "kind": "alarm_on", "reason": "arrears", "points": ["P1"] });
+        body[field] = json!(value);
+        let refused = town.post("/api/v1/orders", &town.li, &body).await.json();
+        assert!(refused["detail"].as_str().unwrap().starts_with(&format!("`{field}`: ")), "{refused}");
+        assert!(refused["detail_zh"].as_str().unwrap().contains(field), "{refused}");
+    }
+}

@@ -50,7 +50,7 @@ async fn draft(
 ) -> Result<Response, Problem> {
     let text = format!("draft {}", serde_json::to_string(&body).unwrap_or_default());
     let work = async |caller: Caller| {
-        let new = new_order(&services, &caller, &body).await?;
+        let (new, _) = new_order(&services, &caller, &body).await?;
         may_be_drafted(new.kind)?;
         let id = services.store.draft_order(&caller.acting, &new, services.clock.now()).await?;
         services.changes.tell(Topic::Order);
@@ -77,7 +77,7 @@ async fn edit(
     Given(body): Given<NewOrderBody>,
 ) -> Result<Response, Problem> {
     let view = as_seen(&services, &caller, id, &headers).await?;
-    let new = new_order(&services, &caller, &body).await?;
+    let (new, _) = new_order(&services, &caller, &body).await?;
     may_be_drafted(new.kind)?;
     let edited = services.store.edit_order(&caller.acting, view.order.id, &new, services.clock.now()).await;
     changed(&services, edited)?;

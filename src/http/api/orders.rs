@@ -12,7 +12,7 @@ use super::accounts::ListMeta;
 use super::objected::{reason, reasons_of, supply, unknown_numbers};
 use super::orders_shown::{OrderDetail, OrderShown, detail, shown};
 use super::proposals::FactorBody;
-use super::written::{LONGEST, instant, named, words};
+use super::written::{LONGEST, field, instant, named, words};
 use crate::domain::access::{Action, Regions};
 use crate::domain::supply::{ContentHash, Objection, OrderKind, OrderState, Reason, SupplyOrder, Window};
 use crate::domain::{Coded, Id, MeteringPoint};
@@ -135,7 +135,7 @@ async fn list(
         Some(number) => points_of(&services, &caller, &[number.to_owned()]).await?.first().copied(),
         None => None,
     };
-    let filter = OrderFilter { state: asked.state.as_deref().map(named).transpose()?, point };
+    let filter = OrderFilter { state: field("state", asked.state.as_deref().map(named).transpose())?, point };
     let (regions, before) = (&caller.acting.regions, asked.cursor.unwrap_or(i64::MAX));
     let orders = services.store.supply_orders(&filter, regions, before, limit).await?;
     let is_full = u32::try_from(orders.len()).unwrap_or(u32::MAX) >= limit;
@@ -146,7 +146,8 @@ async fn list(
 
 /// Hand in an order
 ///
-/// Cuts and ends of holds wait for another person to approve them. All that stands against it is told in `reasons`.
+/// Cuts and ends of holds wait for another person to approve them. All that stands against it is told in `reasons`. Of what
+/// gives supply back or holds it, points that are not there are named in `refused`; of anything else all have to be there.
 #[utoipa::path(post, path = "/api/v1/orders", tag = "orders", request_body = NewOrderBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
     responses((status = 201, body = SubmittedAnswer)))]
@@ -158,12 +159,13 @@ async fn ask(
 ) -> Result<Response, Problem> {
     let text = format!("order {}", serde_json::to_string(&body).unwrap_or_default());
     let work = async |caller: Caller| {
-        let new = new_order(&services, &caller, &body).await?;
+        let (new, unknown) = new_order(&services, &caller, &body).await?;
         let submitted = supply(&services)?.ask(&caller.acting, &new).await?;
-        Ok((StatusCode::CREATED, handed_in(&services, submitted, Vec::new())))
+        Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
     };
     let again = async |entry: AuditRecord| {
-        Ok((StatusCode::CREATED, handed_in_before(&services, &entry, Vec::new()).await?))
+        let (_, unknown) = new_order(&services, &caller, &body).await?;
+        Ok((StatusCode::CREATED, handed_in_before(&services, &entry, unknown).await?))
     };
     Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
@@ -252,8 +254,9 @@ async fn restore(
         if !caller.may(right) {
             return Err(Problem::not_allowed());
         }
-        let reason: Reason = named(&body.reason)?;
-        let note = body.safety_note.as_deref().map(|note| words(note, LONGEST)).transpose()?;
+        let reason: Reason = field("reason", named(&body.reason))?;
+        let note = body.safety_note.as_deref().map(|note| words(note, LONGEST)).transpose();
+        let note = field("safety_note", note)?;
         let (points, unknown) = known_points(&services, &caller, &body.points).await?;
         let submitted = supply(&services)?.restore(&caller.acting, &points, reason, note).await?;
         Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
@@ -279,7 +282,8 @@ async fn hold(
 ) -> Result<Response, Problem> {
     let text = format!("hold {}", serde_json::to_string(&body).unwrap_or_default());
     let work = async |caller: Caller| {
-        let (reason, said) = (named(&body.reason)?, words(&body.text, LONGEST)?);
+        let reason = field("reason", named(&body.reason))?;
+        let said = field("text", words(&body.text, LONGEST))?;
         let (points, unknown) = known_points(&services, &caller, &body.points).await?;
         let submitted = supply(&services)?.hold(&caller.acting, &points, (reason, said)).await?;
         Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
@@ -291,26 +295,32 @@ async fn hold(
     Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
-/// The order that a body asks for, as far as this account may ask for it.
+/// The order that a body asks for, as far as this account may ask for it, and what is said of points that are left out.
 pub(super) async fn new_order(
     services: &Services,
     caller: &Caller,
     body: &NewOrderBody,
-) -> Result<NewOrder, Problem> {
-    let kind: OrderKind = named(&body.kind)?;
+) -> Result<(NewOrder, Vec<ProblemReason>), Problem> {
+    let kind: OrderKind = field("kind", named(&body.kind))?;
     if !caller.may(kind.action()) {
         return Err(Problem::not_allowed());
     }
     let now = services.clock.now();
-    let from = body.from.as_deref().map(instant).transpose()?.unwrap_or(now);
-    let until = body.until.as_deref().map(instant).transpose()?.unwrap_or(from);
-    Ok(NewOrder {
+    let from = field("from", body.from.as_deref().map(instant).transpose())?.unwrap_or(now);
+    let until = field("until", body.until.as_deref().map(instant).transpose())?.unwrap_or(from);
+    // One wrong number keeps nobody else waiting for supply (I12).
+    let (points, unknown) = match kind.is_restore() || kind == OrderKind::HoldOn {
+        true => known_points(services, caller, &body.points).await?,
+        false => (points_of(services, caller, &body.points).await?, Vec::new()),
+    };
+    let new = NewOrder {
         kind,
-        reason: named(&body.reason)?,
-        text: words(&body.text, LONGEST)?.to_owned(),
+        reason: field("reason", named(&body.reason))?,
+        text: field("text", words(&body.text, LONGEST))?.to_owned(),
         window: Window { from, until },
-        points: points_of(services, caller, &body.points).await?,
-    })
+        points,
+    };
+    Ok((new, unknown))
 }
 
 /// The points with these numbers, all of which have to be there.
@@ -323,7 +333,7 @@ async fn points_of(
     let found = services.store.numbered_points(&numbers, &caller.acting.regions).await?;
     let unknown: Vec<&str> = numbers.iter().filter(|number| !found.contains_key(**number)).copied().collect();
     if !unknown.is_empty() {
-        return Err(unknown_numbers(&unknown));
+        return field("points", Err(unknown_numbers(&unknown)));
     }
     Ok(numbers.iter().filter_map(|number| found.get(*number)).map(|found| found.point).collect())
 }
@@ -346,7 +356,7 @@ async fn known_points(
     points.sort_unstable();
     points.dedup();
     if points.is_empty() && !unknown.is_empty() {
-        return Err(unknown_numbers(&unknown));
+        return field("points", Err(unknown_numbers(&unknown)));
     }
     let unknown = unknown.into_iter().map(|number| reason(Objection::NotThere, Some(number))).collect();
     Ok((points, unknown))

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::accounts::ListMeta;
 use super::proposals::{FactorBody, number_in};
-use super::written::{day, named};
+use super::written::{day, field, named};
 use crate::domain::access::Action;
 use crate::domain::supply::{Ceilings, DatedTerms, Terms};
 use crate::domain::{Coded, CustomerClass, Id, TransformerArea};
@@ -222,10 +222,10 @@ async fn propose(
     let text = format!("terms {}", serde_json::to_string(&body).unwrap_or_default());
     let work = async |caller: Caller| {
         let entry = DatedTerms {
-            from: day(&body.from)?,
-            area: area_of(&services, &caller, body.area.as_deref()).await?,
-            class: body.class.as_deref().map(named::<CustomerClass>).transpose()?,
-            terms: terms_of(&body.terms)?,
+            from: field("from", day(&body.from))?,
+            area: field("area", area_of(&services, &caller, body.area.as_deref()).await)?,
+            class: field("class", body.class.as_deref().map(named::<CustomerClass>).transpose())?,
+            terms: field("terms", terms_of(&body.terms))?,
         };
         let id = services.store.propose_terms(&caller.acting, &entry, services.clock.now()).await?;
         Ok((StatusCode::CREATED, TermsProposedAnswer { id: id.number() }))
