@@ -107,7 +107,7 @@ impl OrdersPage {
         html! { @for HaltRecord { kind, since, by, reason, lifted_by } in others {
             section.sheet.verdict data-tone="bad" {
                 p.answer { (state(Tone::Bad, halt_name(*kind).of(view.look.language))) }
-                p { (time(*since)) " " (inert(by)) " " (inert(reason)) }
+                p { (time(*since)) " " (inert(by)) " " (inert(&view.look.language.detail(reason))) }
                 @if !lifted_by.is_empty() {
                     p { (view.say("已同意解除（24小时内有效）：", "Agreed to lift (counts for 24 h): ")) (inert(&lifted_by.join(", "))) }
                 }
