@@ -5,7 +5,8 @@
 --     chaobiao config check -c owner.toml                          -- the owner's address in url_file
 --     psql -d chaobiao -v ON_ERROR_STOP=1 -f grants.sql
 -- The service owns nothing. It can add to, but neither change nor delete, what was done, what meters answered, accepted
--- reads and what billing was given; partitions are made and dropped for it by two functions of the owner.
+-- reads and what billing was given; partitions are made and dropped for it by two functions of the owner. It can read all of
+-- it, as pg_dump does for `chaobiao backup`. What a backup is restored into is made by the owner, who runs this behind it.
 -- 服务账号的最小权限：审计日志、抄读报文、示值账和计费账只增不改。每次升级后由表的所有者重新执行。
 
 DO $$
@@ -25,11 +26,11 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', service);
     FOR each IN
         SELECT c.relname AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        -- A partition is reached through its table alone.
+        -- A partition is written through its table alone.
         WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'S') AND NOT c.relispartition
     LOOP
         IF each.kind = 'S' THEN
-            EXECUTE format('GRANT USAGE ON SEQUENCE %I TO %I', each.name, service);
+            EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %I TO %I', each.name, service);
             CONTINUE;
         END IF;
         EXECUTE format('GRANT SELECT ON %I TO %I', each.name, service);
@@ -45,5 +46,13 @@ BEGIN
             EXECUTE format('GRANT DELETE ON %I TO %I', each.name, service);
         END IF;
     END LOOP;
+    -- Partitions that are there, and those that are made later, are copied by pg_dump one by one.
+    FOR each IN
+        SELECT c.relname AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relispartition
+    LOOP
+        EXECUTE format('GRANT SELECT ON %I TO %I', each.name, service);
+    END LOOP;
+    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO %I', service);
     EXECUTE format('GRANT EXECUTE ON FUNCTION make_partitions, drop_partitions TO %I', service);
 END $$;

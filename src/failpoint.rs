@@ -76,10 +76,13 @@ mod armed {
         Fail,
         /// The step takes so much longer.
         Delay(Duration),
+        /// The step holds its thread for so long: nothing else of its task turns.
+        Hold(Duration),
     }
 
     /// What happens where: `kill 17` at the 17th point of the process, `fail 2 after saving what was collected` at the
-    /// second time this one is met, `delay:1500 3` after waiting for so many milliseconds at the third.
+    /// second time this one is met, `delay:1500 3` after waiting for so many milliseconds at the third, `hold:1500 1` with the
+    /// thread held meanwhile.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Order {
         /// What.
@@ -92,7 +95,9 @@ mod armed {
 
     /// The order cannot be understood.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-    #[error("an order is `kill N`, `fail N` or `delay:MS N`, with the name of a point behind it or not")]
+    #[error(
+        "an order is `kill N`, `fail N`, `delay:MS N` or `hold:MS N`, with the name of a point behind it or not"
+    )]
     pub struct OrderError;
 
     /// Names the order in the environment.
@@ -134,8 +139,13 @@ mod armed {
                 "kill" => Action::Kill,
                 "fail" => Action::Fail,
                 word => {
-                    let ms = word.strip_prefix("delay:").and_then(|ms| ms.parse().ok()).ok_or(OrderError)?;
-                    Action::Delay(Duration::from_millis(ms))
+                    let (action, ms) = word.split_once(':').ok_or(OrderError)?;
+                    let time = Duration::from_millis(ms.parse().map_err(|_| OrderError)?);
+                    match action {
+                        "delay" => Action::Delay(time),
+                        "hold" => Action::Hold(time),
+                        _ => return Err(OrderError),
+                    }
                 }
             };
             let at = words.next().and_then(|at| at.parse().ok()).filter(|at| *at > 0).ok_or(OrderError)?;
@@ -185,13 +195,14 @@ mod armed {
 
     pub(crate) fn pass_blocking(side: Side, step: &'static str) -> io::Result<()> {
         if let Some(delay) = met(side, step)? {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the caller may block, and a test ordered that it does"
-            )]
-            std::thread::sleep(delay);
+            hold(delay);
         }
         Ok(())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test ordered that the thread is held")]
+    fn hold(time: Duration) {
+        std::thread::sleep(time);
     }
 
     /// Meets a point; says how long to wait there.
@@ -231,6 +242,11 @@ mod armed {
             }
             Action::Fail => Err(io::Error::other(format!("failed {name}, as ordered"))),
             Action::Delay(delay) => Ok(Some(delay)),
+            Action::Hold(time) => {
+                drop(state);
+                hold(time);
+                Ok(None)
+            }
         }
     }
 
@@ -252,7 +268,9 @@ mod armed {
             );
             let delay = Action::Delay(Duration::from_millis(1500));
             assert_eq!("delay:1500 3".parse(), Ok(order(delay, 3, None)));
-            for wrong in ["", "kill", "kill 0", "kill x", "delay 3", "delay:x 3", "stop 1"] {
+            let held = Action::Hold(Duration::from_millis(20));
+            assert_eq!("hold:20 1 before x".parse(), Ok(order(held, 1, Some("before x"))));
+            for wrong in ["", "hold:1", "kill", "kill 0", "kill x", "delay 3", "delay:x 3", "stop 1"] {
                 assert_eq!(wrong.parse::<Order>(), Err(OrderError), "{wrong}");
             }
         }

@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use sqlx::Connection;
 use tempfile::TempDir;
 
 /// A password of a meter, which must be in no backup.
@@ -155,6 +156,42 @@ async fn f41_t24_t27_a_site_on_a_server_is_put_back_whole_and_what_broke_off_is_
         assert_eq!(refused.status.code(), Some(1), "{command:?}");
         assert!(talk(&refused).contains("broke off"), "{command:?}: {}", talk(&refused));
     }
+}
+
+#[tokio::test]
+async fn f41_t28_the_service_account_backs_up_and_where_it_may_not_it_is_told_what_is_missing() {
+    let Some(cluster) = postgres::Cluster::shared() else { return };
+    let owner = cluster.new_database().await;
+    let site = site_on(&owner);
+    let before = succeed(site.path(), &["meters", "export"]);
+    let as_owner = async |sql: &str| {
+        let mut connection = sqlx::PgConnection::connect(&owner).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    };
+    as_owner("CREATE ROLE chaobiao_service LOGIN").await;
+    as_owner(include_str!("../deploy/grants.sql")).await;
+    // A partition that the service has made for itself since, and rows of one.
+    std::fs::write(site.path().join("url"), owner.replace("amr@", "chaobiao_service@")).unwrap();
+    let mut service = sqlx::PgConnection::connect(&owner.replace("amr@", "chaobiao_service@")).await.unwrap();
+    sqlx::raw_sql("SELECT make_partitions(22400)").execute(&mut service).await.unwrap();
+    let place = empty_place(site.path());
+    std::fs::write(place.path().join("url"), cluster.new_database().await).unwrap();
+    let backup = back_up(site.path());
+    succeed(place.path(), &["restore", backup.to_str().unwrap()]);
+    assert_eq!(succeed(place.path(), &["meters", "export"]), before);
+    let doctor = String::from_utf8(run(site.path(), &["doctor"]).stdout).unwrap();
+    assert!(!doctor.contains("may not read"), "{doctor}");
+
+    as_owner("REVOKE SELECT ON ALL SEQUENCES IN SCHEMA public FROM chaobiao_service").await;
+    let refused = run(site.path(), &["backup", site.path().join("backups").to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        talk(&refused).contains("deploy/grants.sql") && talk(&refused).contains("属主"),
+        "{}",
+        talk(&refused)
+    );
+    let doctor = String::from_utf8(run(site.path(), &["doctor"]).stdout).unwrap();
+    assert!(doctor.contains("may not read") && doctor.contains("deploy/grants.sql"), "{doctor}");
 }
 
 fn site_on(url: &str) -> TempDir {

@@ -7,6 +7,7 @@ mod postgres;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -67,8 +68,13 @@ impl Served {
         succeed(chaobiao(folder).args(["secrets", "key", "secrets.key"]));
         succeed(chaobiao(folder).args(["meters", "import", "archive.csv"]));
         succeed(chaobiao(folder).args(["secrets", "import", "passwords.csv"]));
+        Self::begin(folder, chaobiao(folder).arg("serve")).await
+    }
+
+    /// Serves the site that is there.
+    async fn begin(folder: &Path, command: &mut Command) -> Self {
         let log = std::fs::File::create(folder.join("serve.log")).unwrap();
-        let child = chaobiao(folder).arg("serve").stderr(log).spawn().unwrap();
+        let child = command.stderr(log).spawn().unwrap();
         let mut served =
             Self { folder: folder.to_owned(), child, watch: String::new(), console: String::new() };
         served.watch = served.told("metrics are at http://").await;
@@ -246,4 +252,63 @@ async fn f22_a_server_that_does_not_answer_hangs_no_watcher_and_its_facts_are_le
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     served.ask_until("/readyz", |answer| answer.status == 200).await;
     served.ask_until("/metrics", |answer| answer.text.contains("amr_facts_up 1")).await;
+}
+
+/// The socket of a service manager, as systemd hands it to a service, and what it was told, with when.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn at(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        Self(socket)
+    }
+
+    /// All that comes within a time.
+    fn hears(&self, within: Duration) -> Vec<(Instant, String)> {
+        let began = Instant::now();
+        let (mut heard, mut message) = (Vec::new(), [0; 256]);
+        while began.elapsed() < within {
+            if let Ok(length) = self.0.recv(&mut message) {
+                let text = String::from_utf8_lossy(message.get(..length).unwrap_or_default()).into_owned();
+                heard.push((Instant::now(), text));
+            }
+        }
+        heard
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_watchdog_is_fed_as_long_as_collection_turns_and_no_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let manager = Manager::at(&path);
+    let first = Served::start(folder.path(), "path = \"chaobiao.db\"").await;
+    drop(first);
+    let text = std::fs::read_to_string(folder.path().join("chaobiao.toml")).unwrap();
+    let collects = format!("{text}\n[collection]\nstart = \"00:00\"\ndeadline = \"23:59\"\n");
+    std::fs::write(folder.path().join("chaobiao.toml"), collects).unwrap();
+    assert!(manager.hears(Duration::from_millis(200)).is_empty(), "nobody was told of a manager");
+
+    let mut serve = chaobiao(folder.path());
+    serve.arg("serve").env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "2000000");
+    // The collector stands still for longer than the manager waits, and turns again.
+    serve.env("CHAOBIAO_FAILPOINT", "hold:4000 1 before beginning a run");
+    let mut served = Served::begin(folder.path(), &mut serve).await;
+    let heard = manager.hears(Duration::from_secs(6));
+    let at = |word: &str| heard.iter().position(|(_, text)| text.contains(word));
+    assert!(at("READY=1").is_some_and(|ready| at("WATCHDOG=1").is_none_or(|fed| ready < fed)), "{heard:?}");
+    let fed: Vec<Instant> =
+        heard.iter().filter(|(_, text)| text.contains("WATCHDOG=1")).map(|(when, _)| *when).collect();
+    let pauses: Vec<Duration> =
+        fed.windows(2).filter_map(|pair| Some(pair.last()?.duration_since(*pair.first()?))).collect();
+    let stood = pauses.iter().filter(|pause| **pause > Duration::from_secs(2)).count();
+    assert!(fed.len() > 4 && stood == 1, "fed at {pauses:?}: {heard:?}");
+    assert!(pauses.iter().max().is_some_and(|longest| *longest > Duration::from_millis(3500)), "{pauses:?}");
+    assert!(pauses.last().is_some_and(|last| *last < Duration::from_secs(1)), "it turns again: {pauses:?}");
+
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(served.child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert!(served.child.wait().unwrap().success());
+    assert!(manager.hears(Duration::from_millis(300)).iter().any(|(_, text)| text.contains("STOPPING=1")));
 }

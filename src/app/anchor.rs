@@ -321,6 +321,7 @@ mod tests {
             role_since: Moment::from_micros(0),
             regions: Regions::All,
             source: String::new(),
+            request: None,
         };
         site.store.lift_halt(&admin, HaltKind::DatabaseBehind, site.clock.now()).await.unwrap();
         let woken = tokio::time::timeout(Duration::from_secs(5), site.store.loss_acknowledged()).await;

@@ -220,6 +220,19 @@ pub struct Acting {
     pub regions: Regions,
     /// From where: an address of the network, or `command line`.
     pub source: String,
+    /// The request of a program that this is done for, where it bears a key.
+    pub request: Option<RequestKey>,
+}
+
+/// The key of a request that is done once, however often it comes (T18). It is kept with the audit entry of what was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    /// Whose it is: others may use the same for something else.
+    pub account: Id<Account>,
+    /// The key.
+    pub key: String,
+    /// The hash of what is asked for: with the same key it has to be the same.
+    pub hash: String,
 }
 
 impl Acting {

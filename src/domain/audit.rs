@@ -8,7 +8,7 @@ use std::fmt;
 
 use ring::digest::{Context, SHA256};
 
-use super::access::Acting;
+use super::access::{Acting, RequestKey};
 use super::hex::{read_hex, write_hex};
 use super::moment::Moment;
 
@@ -31,6 +31,8 @@ pub struct AuditEntry {
     pub order: Option<i64>,
     /// Before and after, and whatever else is to be kept, as JSON; may be empty. Never a secret (T24).
     pub detail: String,
+    /// The key of the request that was done by it. It is not part of the log.
+    pub request: Option<RequestKey>,
 }
 
 impl AuditEntry {
@@ -43,6 +45,7 @@ impl AuditEntry {
         Self {
             actor: acting.name.clone(),
             source: acting.source.clone(),
+            request: acting.request.clone(),
             ..Self::of_system(at, action, object)
         }
     }
@@ -59,13 +62,14 @@ impl AuditEntry {
             result: "done".to_owned(),
             order: None,
             detail: String::new(),
+            request: None,
         }
     }
 
-    /// The same with another result.
+    /// The same with another result. What was not done may be asked for again under its key.
     #[must_use]
     pub fn ending(self, result: impl Into<String>) -> Self {
-        Self { result: result.into(), ..self }
+        Self { result: result.into(), request: None, ..self }
     }
 
     /// The same for a supply order.

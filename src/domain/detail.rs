@@ -76,6 +76,12 @@ fn refused(text: &str) -> Option<&'static str> {
 
 /// What `collect`, `channel` and `terminal` say, `{}` for what differs.
 const PHRASES: &[(&str, &str)] = &[
+    // Why cuts are kept back.
+    ("the clock of this machine was set by {} s", "主站时钟被拨动 {} 秒"),
+    (
+        "{} of {} meters show a time that is {} s from that of this machine",
+        "{1} 只表中有 {0} 只的时间与主站时钟相差 {2} 秒",
+    ),
     // The settings of a terminal.
     ("a record cannot be written", "记录无法编码"),
     ("record {} is not what it was when this was proposed", "第 {} 号记录与提议时不同"),

@@ -1,5 +1,5 @@
 //! What one person proposes and another confirms: an exchange of a meter, other transformers, what becomes of a suspect
-//! read, what people have read, the list of meters that a terminal has.
+//! read, what people have read, the list of meters that a terminal has, what people found of an order that no meter tells.
 //!
 //! A proposal is never edited: another one is made instead, so that what is confirmed is what was proposed (T17). Whether
 //! what it says still fits the archive is found out when it is confirmed, in the same transaction.
@@ -20,6 +20,10 @@ use super::moment::Moment;
 use super::multiplier::{Ratio, Transformers};
 use super::terminal_archive::{RecordFault, TerminalArchive};
 
+mod settlement;
+
+pub use settlement::{Found, OrderSettlement};
+
 /// A change that needs two persons.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
@@ -34,6 +38,8 @@ pub enum Change {
     EnterReads(ManualReads),
     /// Records of a terminal's own list of meters (终端档案下发).
     SetTerminalArchive(TerminalArchive),
+    /// What people on site found of an order (现场核实).
+    SettleOrder(OrderSettlement),
 }
 
 /// One meter takes the place of another, on the same line or behind the same terminal.
@@ -174,6 +180,12 @@ pub enum ChangeFault {
     /// A record is to be what it is.
     #[error("a record is to be what it is already  档案记录没有变化")]
     RecordSame,
+    /// What was found has no such name.
+    #[error("what was found is closed, open or gone  现场情况应为 closed、open 或 gone")]
+    Found,
+    /// Nobody was there, or nothing shows it.
+    #[error("say who was there and what shows it  须填写现场核实人和依据")]
+    NoEvidence,
 }
 
 impl ChangeFault {
@@ -201,6 +213,8 @@ impl ChangeFault {
             Self::RecordTwice => "record_twice",
             Self::RecordRange => "record_range",
             Self::RecordSame => "record_same",
+            Self::Found => "found",
+            Self::NoEvidence => "no_evidence",
         }
     }
 }
@@ -215,6 +229,7 @@ impl Change {
             Self::DecideReview(_) => "decide_review",
             Self::EnterReads(_) => "enter_reads",
             Self::SetTerminalArchive(_) => "set_terminal_archive",
+            Self::SettleOrder(_) => "settle_order",
         }
     }
 
@@ -222,9 +237,10 @@ impl Change {
     #[must_use]
     pub const fn proposing(&self) -> Action {
         match self {
-            Self::ExchangeMeter(_) | Self::ChangeTransformers(_) | Self::SetTerminalArchive(_) => {
-                Action::ProposeMeterChange
-            }
+            Self::ExchangeMeter(_)
+            | Self::ChangeTransformers(_)
+            | Self::SetTerminalArchive(_)
+            | Self::SettleOrder(_) => Action::ProposeMeterChange,
             Self::DecideReview(_) | Self::EnterReads(_) => Action::ProposeReview,
         }
     }
@@ -233,9 +249,10 @@ impl Change {
     #[must_use]
     pub const fn confirming(&self) -> Action {
         match self {
-            Self::ExchangeMeter(_) | Self::ChangeTransformers(_) | Self::SetTerminalArchive(_) => {
-                Action::ConfirmMeterChange
-            }
+            Self::ExchangeMeter(_)
+            | Self::ChangeTransformers(_)
+            | Self::SetTerminalArchive(_)
+            | Self::SettleOrder(_) => Action::ConfirmMeterChange,
             Self::DecideReview(_) | Self::EnterReads(_) => Action::ConfirmReview,
         }
     }
@@ -260,6 +277,11 @@ impl Change {
                 found.extend(archive.address().is_none().then_some(ChangeFault::Terminal));
                 found.extend(archive.faults().into_iter().map(ChangeFault::from));
             }
+            Self::SettleOrder(settlement) => {
+                found.extend((settlement.at() > now).then_some(ChangeFault::InTheFuture));
+                found.extend(settlement.found().is_none().then_some(ChangeFault::Found));
+                found.extend((!settlement.has_evidence()).then_some(ChangeFault::NoEvidence));
+            }
         }
         found
     }
@@ -269,7 +291,10 @@ impl Change {
     pub fn instants(&self) -> Vec<Moment> {
         match self {
             Self::ExchangeMeter(exchange) => vec![Moment::from_micros(exchange.at)],
-            Self::ChangeTransformers(_) | Self::DecideReview(_) | Self::SetTerminalArchive(_) => Vec::new(),
+            Self::ChangeTransformers(_)
+            | Self::DecideReview(_)
+            | Self::SetTerminalArchive(_)
+            | Self::SettleOrder(_) => Vec::new(),
             Self::EnterReads(entered) => {
                 entered.reads.iter().map(|read| Moment::from_micros(read.at)).collect()
             }

@@ -25,9 +25,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
             Ok(given) => Ok(Self(given)),
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
+                let text = told(&error.to_string());
                 Err(Problem::malformed(
-                    &format!("the body is not as described: {}", told(&error)),
-                    &format!("请求内容不符合要求（第 {line} 行第 {column} 列）"),
+                    &format!("the body is not as described: {text}"),
+                    &format!("请求内容不符合要求（第 {line} 行第 {column} 列{}）", named_zh(&text)),
                 ))
             }
         }
@@ -35,9 +36,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
 }
 
 /// What the parser says, without what it quotes of the body beyond names.
-fn told(error: &serde_json::Error) -> String {
-    let text = error.to_string();
+fn told(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// The field that the parser stumbled over, in Chinese; empty where it names none.
+fn named_zh(text: &str) -> String {
+    for (begin, zh) in
+        [("unknown field `", "未知字段"), ("missing field `", "缺少字段"), ("duplicate field `", "重复字段")]
+    {
+        if let Some((name, _)) = text.split_once(begin).and_then(|(_, rest)| rest.split_once('`')) {
+            return format!("：{zh} {name}");
+        }
+    }
+    String::new()
 }
 
 /// The query of a request, after the question mark.
@@ -50,10 +62,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(asked)) => Ok(Self(asked)),
-            Err(_) => Err(Problem::malformed(
-                "a parameter after the question mark is not as described",
-                "查询参数不符合要求",
-            )),
+            Err(error) => {
+                let text = told(&error.body_text());
+                Err(Problem::malformed(
+                    &format!("a parameter after the question mark is not as described: {text}"),
+                    &format!("查询参数不符合要求{}", named_zh(&text)),
+                ))
+            }
         }
     }
 }

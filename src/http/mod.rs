@@ -46,7 +46,7 @@ pub use caller::{Caller, Credential, Source};
 pub use changes::{Changes, Counts, Topic};
 pub use dress::RequestId;
 pub use given::{Asked, Given, IfMatch, etag};
-pub use once::once;
+pub use once::Once;
 pub use problem::{Problem, ProblemDocument, ProblemReason};
 pub use rate::Rates;
 pub use routes::{Route, Routes, Rule};

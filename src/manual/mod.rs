@@ -96,4 +96,8 @@ pub mod decisions {
     pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
     #[doc = include_str!("decisions/0039-data-of-a-terminal-are-told-by-the-whole-message.md")]
     pub mod d0039_data_of_a_terminal_are_told_by_the_whole_message {}
+    #[doc = include_str!("decisions/0036-a-key-is-kept-with-what-was-done-under-it.md")]
+    pub mod d0036_a_key_is_kept_with_what_was_done_under_it {}
+    #[doc = include_str!("decisions/0037-what-no-meter-tells-is-ended-by-two-persons.md")]
+    pub mod d0037_what_no_meter_tells_is_ended_by_two_persons {}
 }

@@ -4,6 +4,7 @@
 //! entries wait for each other from the first entry to their commit: an entry is added as the last thing before it.
 
 use super::Store;
+use super::access::note_request;
 use super::error::StoreError;
 use super::sql::Dialect;
 use super::transaction::Transaction;
@@ -143,6 +144,9 @@ pub(super) async fn append(writing: &mut Transaction, entry: &AuditEntry) -> Res
         hash.to_string().into(),
     ];
     writing.execute(ADD, &args).await?;
+    if let Some(request) = &entry.request {
+        note_request(writing, request, number, *at).await?;
+    }
     let head = AuditHead { number, hash };
     writing.adds(head);
     Ok(head)

@@ -128,6 +128,9 @@ pub enum Refusal {
     /// Other writers were faster again and again.
     #[error("other writers were faster")]
     Raced,
+    /// A request with the same key was done before. (T18)
+    #[error("a request with this key was done before")]
+    DoneBefore,
 }
 
 /// What a caller can do about an error.

@@ -29,6 +29,8 @@ pub struct Examined {
     pub time_zone: Option<String>,
     /// Tables the account owns, and whether it may change the audit log. (T28) A server's only.
     pub rights: Option<(i64, bool)>,
+    /// Tables and counters that the account may not read, which a backup of it would fail at. A server's only.
+    pub not_readable: Option<i64>,
     /// Other connections of this program, and how many connections the server takes. A server's only.
     pub connections: Option<(i64, i64)>,
     /// Bytes.
@@ -101,6 +103,7 @@ async fn server_seen(options: &PgConnectOptions) -> Result<Examined, sqlx::Error
     if has_schema {
         seen.schema = Some(sqlx::query_scalar(SCHEMA).fetch_one(&mut *asking).await?);
         seen.rights = Some(sqlx::query_as(RIGHTS).fetch_one(&mut *asking).await?);
+        seen.not_readable = Some(sqlx::query_scalar(NOT_READABLE).fetch_one(&mut *asking).await?);
     }
     let began = tokio::time::Instant::now();
     let now: i64 = sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
@@ -123,6 +126,12 @@ const SCHEMA: &str = "SELECT coalesce(max(version), 0) FROM schema_version";
 const RIGHTS: &str = "SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND pg_get_userbyid(c.relowner) = current_user), \
     has_table_privilege('audit', 'UPDATE') OR has_table_privilege('audit', 'DELETE')";
+
+/// What pg_dump reads: tables, each partition for itself, and sequences.
+const NOT_READABLE: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+    WHERE n.nspname = 'public' AND CASE c.relkind WHEN 'S' THEN NOT has_sequence_privilege(c.oid, 'SELECT') \
+        WHEN 'r' THEN NOT has_table_privilege(c.oid, 'SELECT') WHEN 'p' THEN NOT has_table_privilege(c.oid, 'SELECT') \
+        ELSE false END";
 
 const CONNECTIONS: &str = "SELECT (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
     AND application_name = 'chaobiao'), current_setting('max_connections')::bigint";

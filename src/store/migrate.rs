@@ -147,6 +147,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0026_verified.sql"),
         include_str!("migrations/postgres/0026_verified.sql"),
     ),
+    Migration::new(
+        "keys",
+        include_str!("migrations/sqlite/0029_keys.sql"),
+        include_str!("migrations/postgres/0029_keys.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

@@ -13,7 +13,7 @@ use super::review::{Decided, Decision, Review};
 use super::sql::Sql;
 use super::terminal::setting;
 use super::transaction::Transaction;
-use super::{Store, archive, audit, code, manual_read, numbered, review};
+use super::{Store, archive, audit, code, manual_read, numbered, review, supply};
 use crate::config::profile::Profiles;
 use crate::domain::access::{Acting, Regions};
 use crate::domain::modbus::unit_of;
@@ -75,6 +75,18 @@ pub enum DoesNotFit {
     /// Records that were confirmed before wait for the terminal, or what became of them is unknown.
     #[error("records that were confirmed before are not over")]
     SettingOpen,
+    /// What became of the order at the point is known, or nothing was sent.
+    #[error("what became of the order there is not unknown")]
+    NotUnknown,
+    /// What people found they found while the order might yet be obeyed.
+    #[error("the order might yet have been obeyed then")]
+    FoundTooEarly,
+    /// The meter is said to be gone and measures the point.
+    #[error("the meter measures the point by the archive")]
+    StillThere,
+    /// Supply was ordered back and found to be away.
+    #[error("there is no supply: that is no end of an order that gives it back")]
+    StillDark,
 }
 
 impl ProposalError {
@@ -122,9 +134,13 @@ impl Store {
             return Err(ProposalError::Faults(faults));
         }
         let mut writing = self.write("proposing a change").await?;
-        find(&mut writing, change, acting).await?;
-        if let Change::SetTerminalArchive(archive) = change {
-            setting::fits(&mut writing, archive).await?;
+        let site = find(&mut writing, change, acting).await?;
+        match change {
+            Change::SetTerminalArchive(archive) => setting::fits(&mut writing, archive).await?,
+            Change::SettleOrder(settlement) => {
+                supply::may_be_settled(&mut writing, settlement, site).await?;
+            }
+            _ => {}
         }
         let text = json(change)?;
         let args = [
@@ -280,6 +296,10 @@ async fn places(reading: &mut Transaction, change: &Change) -> Result<Vec<(i64, 
             Ok(if found.len() == numbers.len() { found } else { Vec::new() })
         }
         Change::SetTerminalArchive(archive) => setting::places(reading, archive).await,
+        Change::SettleOrder(settlement) => {
+            let args = [settlement.point.as_str().into(), settlement.order.into()];
+            reading.rows(ORDERED, &args).await
+        }
     }
 }
 
@@ -318,6 +338,9 @@ async fn make(
         }
         // It leaves behind this transaction, and what became of it is kept beside.
         Change::SetTerminalArchive(archive) => setting::enter(writing, proposal.id, archive, now).await,
+        Change::SettleOrder(settlement) => {
+            supply::settle_on_site(writing, settlement, (site, acting, &proposal.proposed_as), now).await
+        }
     }
 }
 
@@ -453,6 +476,10 @@ const MODBUS_OF_LINE: &str = "SELECT m.address FROM meter m JOIN line l ON l.id 
     AND EXISTS (SELECT 1 FROM installation n WHERE n.meter_id = m.id AND n.removed_at IS NULL)";
 
 const POINT: &str = "SELECT id, area_id FROM metering_point WHERE number = $1";
+
+/// A point of an order.
+const ORDERED: &str = "SELECT p.id, p.area_id FROM metering_point p \
+    JOIN supply_order_point o ON o.point_id = p.id AND o.order_id = $2 WHERE p.number = $1";
 
 const POINTS: Sql = Sql {
     sqlite: "SELECT id, area_id FROM metering_point WHERE number IN (SELECT value FROM json_each($1)) ORDER BY id",

@@ -39,6 +39,8 @@ pub(super) struct Transaction {
     witness: Option<Witness>,
     /// The entry of the audit log that it has added last.
     added: Option<AuditHead>,
+    /// It does what a request with a key asks for, and has noted the key.
+    is_keyed: bool,
 }
 
 enum Inner {
@@ -94,6 +96,7 @@ impl Transaction {
                 fullness: None,
                 witness: None,
                 added: None,
+                is_keyed: false,
             })
             .map_err(|error| StoreError::of(doing, error))
     }
@@ -159,6 +162,11 @@ impl Transaction {
     /// An entry was added to the audit log: once it is kept, it is known.
     pub(super) const fn adds(&mut self, head: AuditHead) {
         self.added = Some(head);
+    }
+
+    /// It does what a request with a key asks for; says whether that is news.
+    pub(super) const fn is_keyed_now(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_keyed, true)
     }
 
     fn failed(&self, error: sqlx::Error) -> StoreError {

@@ -18,6 +18,17 @@ pub fn proof_words(name: &str) -> Option<(&'static str, &'static str)> {
     match name {
         "not_sent" => Some(("nothing was sent yet", "尚未下发")),
         "unread" => Some(("it was sent and could not be read since", "已下发，此后未能读取电能表")),
+        "closed_on_site" => Some((
+            "people on site found it closed; the meter has not said so",
+            "现场核实已合闸，电能表未回读",
+        )),
+        "open_on_site" => {
+            Some(("people on site found it open; the meter has not said so", "现场核实已断开，电能表未回读"))
+        }
+        "gone_on_site" => Some((
+            "people on site found the meter gone; what it did is not known",
+            "现场核实电能表已拆除，执行结果无从得知",
+        )),
         name => NAMES.iter().find(|(_, listed)| *listed == name).map(|(proof, _)| proof.words()),
     }
 }

@@ -158,7 +158,7 @@ impl Supply {
     /// [`StoreError`] when the database cannot; then the next to ask is told of the jump again.
     pub(super) async fn halt_for_a_jump(&self, now: Moment) -> Result<Option<i64>, StoreError> {
         let Some(jumped_us) = self.watch().jump(now, Instant::now()) else { return Ok(None) };
-        let reason = format!("the clock was set by {} s", jumped_us / 1_000_000);
+        let reason = format!("the clock of this machine was set by {:+} s", jumped_us / 1_000_000);
         self.0.store.halt_cuts(HaltKind::Clock, &reason, now).await?;
         Ok(Some(jumped_us))
     }

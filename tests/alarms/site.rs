@@ -87,5 +87,6 @@ pub(crate) fn li() -> Acting {
         role_since: Moment::from_micros(0),
         regions: Regions::All,
         source: "10.0.0.7".to_owned(),
+        request: None,
     }
 }

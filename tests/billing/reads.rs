@@ -34,6 +34,7 @@ fn approver() -> Acting {
         role_since: Moment::from_micros(0),
         regions: Regions::All,
         source: "test".to_owned(),
+        request: None,
     }
 }
 

@@ -209,7 +209,7 @@ async fn send(
         .header(header::CONTENT_TYPE, "application/json")
         .header("x-csrf-token", csrf)
         .header(header::IF_MATCH, format!("\"{}\"", "ab".repeat(32)))
-        .header("idempotency-key", "away")
+        .header("idempotency-key", "away-0001")
         .body(Body::from(body.to_owned()))
         .unwrap();
     request.extensions_mut().insert(Source("127.0.0.1".to_owned()));

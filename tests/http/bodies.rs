@@ -6,7 +6,7 @@ use chaobiao::domain::access::Role;
 use futures_util::{StreamExt, stream};
 
 use crate::forged::filled;
-use crate::rig::{Rig, escaped, request};
+use crate::rig::{Answer, Rig, escaped, request};
 
 fn json(path: &str, who: &crate::rig::Somebody) -> axum::http::request::Builder {
     of_type("application/json", path, who)
@@ -58,6 +58,65 @@ async fn t15_odd_bodies_are_refused_with_a_problem() {
     assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{answer:?}");
     assert_eq!(rig.services.store.audit_head().await.unwrap(), before, "nothing was changed");
     assert_eq!(rig.services.store.accounts().await.unwrap().len(), 1);
+}
+
+/// Sends a body to a route of the API as the first of these people who may.
+async fn by_whoever_may(
+    rig: &Rig,
+    people: &[crate::rig::Somebody],
+    route: (&Method, &str),
+    body: &str,
+) -> Answer {
+    let mut last = None;
+    for who in people {
+        let request = request(route.0.clone(), route.1, Some(who))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::IF_MATCH, "\"1\"")
+            .header("x-csrf-token", &who.csrf);
+        let answer = rig.send(request.body(Body::from(body.to_owned())).unwrap()).await;
+        if answer.status != StatusCode::FORBIDDEN {
+            return answer;
+        }
+        last = Some(answer);
+    }
+    last.unwrap()
+}
+
+#[tokio::test]
+async fn t14_a_field_that_no_route_knows_is_refused_by_its_name_everywhere() {
+    let rig = Rig::new().await;
+    let mut people = Vec::new();
+    for role in [Role::Operator, Role::Approver, Role::Admin, Role::Auditor, Role::Billing] {
+        people.push(rig.signed_in(&format!("{role:?}").to_lowercase(), role).await);
+    }
+    let document = rig.get("/api/openapi.json", Some(&people[0])).await.json();
+    let mut sent = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation["requestBody"]["content"].get("application/json").is_none() {
+                continue;
+            }
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let body = r#"{"no_such_field":1}"#;
+            let answer = by_whoever_may(&rig, &people, (&method, &filled(path)), body).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (StatusCode::BAD_REQUEST, "malformed".to_owned()),
+                "{method} {path}: {answer:?}"
+            );
+            for language in ["detail", "detail_zh"] {
+                let said = answer.json()[language].as_str().unwrap().to_owned();
+                assert!(said.contains("no_such_field"), "{method} {path}: {said}");
+            }
+            sent += 1;
+        }
+    }
+    assert!(sent > 25, "{sent} routes take a body");
+    let missing =
+        rig.json(Method::POST, "/api/v1/orders", Some(&people[0]), r#"{"kind":"cut"}"#).await.json();
+    assert!(missing["detail_zh"].as_str().unwrap().contains("缺少字段 reason"), "{missing}");
+    let query = rig.get("/api/v1/orders?stat=x", Some(&people[0])).await.json();
+    assert!(query["detail"].as_str().unwrap().contains("stat"), "{query}");
 }
 
 #[tokio::test]

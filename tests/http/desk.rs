@@ -542,6 +542,14 @@ async fn f52_stop_is_lifted_by_the_page_with_the_second_factor_of_two_approvers(
     assert_eq!(led(&town.rig.form("/stop", Some(&town.li), &[("reason", "drill")]).await), "/orders");
     let without = town.rig.form("/stop/lift", Some(&town.wang), &[]).await;
     assert!(without.status.is_client_error(), "{without:?}");
+    assert!(
+        without.body.contains("<h1>停复电工单</h1>") && without.body.contains("停复电工单"),
+        "its form is there again: {without:?}"
+    );
+    assert!(
+        without.body.contains("动态口令") && !without.body.contains("请求编号"),
+        "and says why: {without:?}"
+    );
     for who in [&town.wang, &town.zhao] {
         assert!(!town.rig.services.store.halts().await.unwrap().is_empty());
         let right = code(&town, who);

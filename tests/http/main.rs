@@ -18,12 +18,15 @@ mod forged;
 mod fuzzed;
 mod imports;
 mod instance;
+mod keys;
 mod limits;
 mod locked;
 mod many;
 mod matrix;
 mod orders;
 mod pages;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod proposals;
@@ -31,6 +34,7 @@ mod rates;
 mod rig;
 mod rotations;
 mod sessions;
+mod settled;
 mod slow;
 mod terminals;
 mod visitor;

@@ -65,7 +65,11 @@ fn entry(number: u32) -> ArchiveEntry {
 
 impl Town {
     pub(crate) async fn new() -> Self {
-        let rig = Rig::new().await;
+        Self::over(Rig::new().await).await
+    }
+
+    /// With a head-end that knows nobody yet.
+    pub(crate) async fn over(rig: Rig) -> Self {
         let store = &rig.services.store;
         store.save_archive(&[entry(1), entry(2)], rig.services.clock.now(), Saving::Save).await.unwrap();
         let second = store.areas_named(&["台区2"]).await.unwrap().unwrap();
@@ -173,6 +177,7 @@ impl Town {
             role_since: account.role_since,
             regions: Regions::All,
             source: "test".to_owned(),
+            request: None,
         };
         let new = NewOrder {
             kind: OrderKind::Cut,
@@ -398,4 +403,41 @@ async fn f45_a_payment_told_by_the_billing_service_takes_the_cut_back() {
     assert_eq!(entered, json!({ "entered": 1, "taken_back": 1, "unknown_customers": ["C9"] }));
     let point = town.order(id).await.json()["order"]["points"][0].clone();
     assert_eq!((&point["state"], &point["objections"][0]["code"]), (&json!("cancelled"), &json!("paid")));
+}
+
+#[tokio::test]
+async fn i12_what_gives_supply_back_leaves_out_numbers_that_are_not_there_and_says_in_which_field() {
+    let town = Town::new().await;
+    for kind in ["close_permit", "direct_close", "hold_on"] {
+        let reason = if kind == "hold_on" { "protection" } else { "settled" };
+        let body = json!({ "kind": kind, "reason": reason, "text": "现场确认安全", "points": ["P1", "P9"] });
+        let asked = town.post("/api/v1/orders", &town.wang, &body).await;
+        assert_eq!(asked.status, StatusCode::CREATED, "{kind}: {asked:?}");
+        let left_out = asked.json()["refused"].clone();
+        assert_eq!((&left_out[0]["code"], &left_out[0]["of"]), (&json!("not_there"), &json!("P9")), "{kind}");
+    }
+    let nobody = json!({ "kind": "close_permit", "reason": "settled", "points": ["P8", "P9"] });
+    let alarm = json!({ "kind": "alarm_on", "reason": "arrears", "points": ["P1", "P9"] });
+    for (who, body) in [(&town.wang, nobody), (&town.li, alarm)] {
+        let refused = town.post("/api/v1/orders", who, &body).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{refused:?}");
+        let problem = refused.json();
+        assert!(
+            problem["detail"].as_str().unwrap().starts_with("`points`: these numbers are not there"),
+            "{problem}"
+        );
+        assert!(problem["detail_zh"].as_str().unwrap().contains("字段 points"), "{problem}");
+        assert!(
+            problem["reasons"].as_array().unwrap().iter().any(|reason| reason["of"] == "P9"),
+            "{problem}"
+        );
+    }
+    for (field, value) in [("kind", "close"), ("reason", "because"), ("from", "tomorrow"), ("until", "8:00")]
+    {
+        let mut body = json!({ "kind": "alarm_on", "reason": "arrears", "points": ["P1"] });
+        body[field] = json!(value);
+        let refused = town.post("/api/v1/orders", &town.li, &body).await.json();
+        assert!(refused["detail"].as_str().unwrap().starts_with(&format!("`{field}`: ")), "{refused}");
+        assert!(refused["detail_zh"].as_str().unwrap().contains(field), "{refused}");
+    }
 }

@@ -66,6 +66,7 @@ async fn terminal_notes(store: &Store) -> TerminalNotes {
         role_since: midnight(),
         regions: Regions::All,
         source: String::new(),
+        request: None,
     };
     store.adopt_terminal(&acting, terminal, Some(&format!("{TURNED}{SCRIPT}")), midnight()).await.unwrap();
     let told = |text: &str| Some(text.to_owned());
@@ -174,6 +175,7 @@ fn pages(fetch: Id<Fetch>) -> Vec<(String, &'static [&'static str])> {
         ("/calendar?".to_owned(), &["all"]),
         ("/alarms?which=all".to_owned(), &["all", "channels"]),
         ("/proposals?".to_owned(), &["all"]),
+        ("/account?".to_owned(), &["all"]),
         (format!("/meters/000000000001/fetches/{fetch}?"), &[]),
         (of_meter("status"), &[]),
     ];
@@ -212,8 +214,65 @@ async fn t13_no_text_of_others_runs_on_any_page_or_in_any_file() {
             files += 1;
         }
     }
-    assert!(shown > 20 && files == 29, "{shown} hostile texts, {files} files");
+    assert!(shown > 20 && files == 30, "{shown} hostile texts, {files} files");
     assert_eq!(rig.audited().await["export.csv"], files, "every file is in the audit log");
+}
+
+/// The columns of the first table of a page that it can be sorted by.
+fn sortable(page: &str) -> Vec<String> {
+    // Those of other tables of the page have their name in front.
+    let links = page.match_indices("sort=").filter(|(at, _)| page[..*at].ends_with(['?', ';']));
+    let links = links.map(|(at, sort)| page[at + sort.len()..].split(['"', '&']).next().unwrap().to_owned());
+    let mut found: Vec<String> = links.collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+#[tokio::test]
+async fn every_list_sorts_by_each_of_its_columns_and_its_file_as_well() {
+    let rig = Rig::new().await;
+    town(&rig.services.store).await;
+    let operator = rig.signed_in("operator", Role::Operator).await;
+    let auditor = rig.signed_in("auditor", Role::Auditor).await;
+    for (page, who, least) in [
+        ("/events", &operator, 6),
+        ("/billing", &operator, 12),
+        ("/loss", &operator, 5),
+        ("/account", &operator, 4),
+        ("/audit", &auditor, 7),
+        ("/meters", &operator, 6),
+    ] {
+        let plain = opened(&rig, who, page).await;
+        let columns: Vec<String> =
+            sortable(&plain).into_iter().filter(|column| column.chars().all(char::is_alphabetic)).collect();
+        assert!(columns.len() >= least, "{page}: {columns:?}");
+        for column in &columns {
+            for falling in ["", "-"] {
+                let sorted = opened(&rig, who, &format!("{page}?sort={falling}{column}")).await;
+                let word = if falling.is_empty() { "ascending" } else { "descending" };
+                assert!(sorted.contains(&format!("aria-sort=\"{word}\"")), "{page} {falling}{column}");
+                // The table has the same rows, whatever their order.
+                let rows = |text: &str| text.matches("<tr>").count();
+                assert!(page == "/audit" || rows(&sorted) == rows(&plain), "{page} {falling}{column}");
+            }
+        }
+    }
+    let by = async |sort: &str| {
+        let file = rig.get(&format!("/events?sort={sort}&csv=all"), Some(&operator)).await.body;
+        let lines: Vec<String> =
+            file.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).collect();
+        assert_eq!(lines.len(), 2, "{file}");
+        lines
+    };
+    let (rising, falling) = (by("address").await, by("-address").await);
+    assert!(rising[0] < rising[1], "{rising:?}");
+    assert_eq!(rising.into_iter().rev().collect::<Vec<_>>(), falling);
+    let found = opened(&rig, &auditor, "/audit?q=export.csv&sort=-number").await;
+    assert!(
+        found.contains("<code>export.csv</code>") && !found.contains("<code>account.add</code>"),
+        "{found}"
+    );
 }
 
 #[tokio::test]

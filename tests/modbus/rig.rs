@@ -199,6 +199,7 @@ impl Rig {
             role_since: tonight().previous().start(),
             regions: Regions::All,
             source: "10.0.0.7".to_owned(),
+            request: None,
         };
         let request =
             ReadRequest { meters: vec![address(unit)], groups: groups.to_vec(), ..ReadRequest::default() };

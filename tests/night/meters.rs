@@ -187,6 +187,7 @@ pub(crate) fn acting(person: i64, role: Role) -> Acting {
         role_since: first().plus(-100).start(),
         regions: Regions::All,
         source: "10.0.0.7".to_owned(),
+        request: None,
     }
 }
 

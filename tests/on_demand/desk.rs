@@ -29,6 +29,7 @@ pub(crate) fn acting(role: Role) -> Acting {
         role_since: today().previous().start(),
         regions: Regions::All,
         source: "10.0.0.7".to_owned(),
+        request: None,
     }
 }
 

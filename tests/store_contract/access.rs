@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chaobiao::config::KeyFile;
-use chaobiao::domain::access::{Account, Action, Regions, Role};
+use chaobiao::domain::access::{Account, Action, Regions, RequestKey, Role};
 use chaobiao::domain::{AuditEntry, Id, Moment};
 use chaobiao::store::access::{
     AccountChange, Attempt, AttemptPolicy, Claim, FactorSecret, NewAccount, NewSession, NewToken,
@@ -222,21 +222,53 @@ async fn t18_a_key_belongs_to_one_request_and_keeps_its_answer_a_month() {
         let store = &fresh.store;
         let at = midnight("2026-11-22");
         let li = add(store, "李", "li", Role::Operator).await.unwrap();
-        let claim = |hash: &'static str, at| store.claim_key(li, "key-00001", hash, at);
-        assert_eq!(claim("a", at).await.unwrap(), Claim::New);
-        assert_eq!(claim("a", at).await.unwrap(), Claim::Open);
-        assert_eq!(claim("b", at).await.unwrap(), Claim::Other);
-        store.release_key(li, "key-00001").await.unwrap();
-        assert_eq!(claim("b", at).await.unwrap(), Claim::New);
-        store.settle_key(li, "key-00001", 201, "{}").await.unwrap();
-        store.release_key(li, "key-00001").await.unwrap();
+        let request =
+            |key: &str, hash: &str| RequestKey { account: li, key: key.to_owned(), hash: hash.to_owned() };
+        let keyed = |request: &RequestKey| AuditEntry { request: Some(request.clone()), ..entry(at) };
+        let (first, other) = (request("key-00001", "a"), request("key-00001", "b"));
+        assert_eq!(store.claim(&first).await.unwrap(), Claim::New);
+        store.settle_key(&first, (201, "{}"), at).await.unwrap();
+        assert_eq!(store.claim(&first).await.unwrap(), Claim::New, "what did nothing has no key");
+        let head = store.audit(&keyed(&first)).await.unwrap();
+        let Claim::Done(found) = store.claim(&first).await.unwrap() else { panic!("it was done") };
+        assert_eq!((found.number, found.action.as_str()), (head.number, "account.change"));
+        assert_eq!(store.claim(&other).await.unwrap(), Claim::Other);
+        for again in [&first, &other] {
+            assert_eq!(refusal(store.audit(&keyed(again)).await), Refusal::DoneBefore);
+        }
+        assert_eq!(store.audit_head().await.unwrap(), head, "and what it wanted to do is undone");
+        store.settle_key(&first, (201, "{}"), at).await.unwrap();
         let answered = Claim::Answered { status: 201, answer: "{}".to_owned() };
         let month = at.plus(Duration::from_secs(30 * 86_400));
-        assert_eq!(claim("b", month).await.unwrap(), answered);
-        assert_eq!(claim("b", at.plus(Duration::from_secs(33 * 86_400))).await.unwrap(), Claim::New);
-        let claims =
-            futures_util::future::join_all((0..8).map(|_| store.claim_key(li, "key-00002", "a", at))).await;
-        assert_eq!(claims.into_iter().filter(|claim| *claim.as_ref().unwrap() == Claim::New).count(), 1);
+        store.settle_key(&request("key-00009", "x"), (201, "{}"), month).await.unwrap();
+        assert_eq!(store.claim(&first).await.unwrap(), answered);
+        let later = at.plus(Duration::from_secs(33 * 86_400));
+        store.settle_key(&request("key-00009", "x"), (201, "{}"), later).await.unwrap();
+        assert_eq!(store.claim(&first).await.unwrap(), Claim::New);
+        let race = keyed(&request("key-00002", "a"));
+        let raced = futures_util::future::join_all((0..8).map(|_| store.audit(&race))).await;
+        assert_eq!(raced.into_iter().filter(Result::is_ok).count(), 1);
+        let refused = AuditEntry { request: Some(request("key-00003", "a")), ..entry(at) }.ending("refused");
+        store.audit(&refused).await.unwrap();
+        assert_eq!(
+            store.claim(&request("key-00003", "a")).await.unwrap(),
+            Claim::New,
+            "nor what was refused"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t18_a_key_that_an_earlier_version_took_is_not_done_again() {
+    on_both(async |fresh| {
+        let li = add(&fresh.store, "李", "li", Role::Operator).await.unwrap();
+        let taken = format!(
+            "INSERT INTO idempotency (account_id, key, request_hash, created_at) VALUES ({li}, 'key-00001', 'a', 0)"
+        );
+        fresh.run(&taken).await.unwrap();
+        let request = RequestKey { account: li, key: "key-00001".to_owned(), hash: "a".to_owned() };
+        assert_eq!(fresh.store.claim(&request).await.unwrap(), Claim::Open);
     })
     .await;
 }

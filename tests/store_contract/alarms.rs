@@ -31,6 +31,7 @@ fn li(regions: Regions) -> Acting {
         role_since: at(0),
         regions,
         source: "10.0.0.7".to_owned(),
+        request: None,
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn acting(person: i64, role: Role) -> Acting {
         role_since: midnight("2026-01-01"),
         regions: Regions::All,
         source: "10.0.0.7".to_owned(),
+        request: None,
     }
 }
 

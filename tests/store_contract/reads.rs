@@ -21,6 +21,7 @@ fn acting(account: i64) -> Acting {
         role_since: now(),
         regions: Regions::All,
         source: "10.0.0.7".to_owned(),
+        request: None,
     }
 }
 

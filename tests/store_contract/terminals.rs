@@ -32,6 +32,7 @@ fn acting(role: Role) -> Acting {
         role_since: at(0),
         regions: Regions::All,
         source: "10.0.0.7".to_owned(),
+        request: None,
     }
 }
 

@@ -273,6 +273,14 @@ async fn f33_a_clock_that_jumps_keeps_cuts_back_until_an_approver_confirms_it() 
             assert!(street.orders(0).is_empty());
             assert_eq!(street.store.halts().await.unwrap()[0].kind, HaltKind::Clock);
             assert_eq!(alarms(&street).await, [AlarmKind::ClockStep]);
+            let told =
+                street.store.alarms(&AlarmFilter::default(), &Regions::All, i64::MAX, 9).await.unwrap();
+            let details = (told[0].detail.as_str(), told[0].detail_zh.as_str());
+            assert!(
+                details.0.contains("the clock of this machine was set by +")
+                    && details.1.contains("主站时钟被拨动 +"),
+                "{details:?}"
+            );
             let now = street.clock.now();
             let lifted = head_end.supply.lift(&acting("wang", now), HaltKind::Clock).await.unwrap();
             assert_eq!(lifted, Lifting::Lifted);

@@ -45,5 +45,11 @@ fn run(command: &mut Command, password: Option<String>) -> Result<(), CliError> 
         return Ok(());
     }
     let said = String::from_utf8_lossy(&done.stderr);
-    Err(CliError::Failed(format!("{name} failed  {name} 失败: {}", said.trim())))
+    let advice = if said.contains("permission denied") { ADVICE } else { "" };
+    Err(CliError::Failed(format!("{name} failed  {name} 失败: {}{advice}", said.trim())))
 }
+
+/// What is missing where an account may not do what a copy takes.
+const ADVICE: &str = "\nthe account may not: to back up, let the owner of the tables run deploy/grants.sql again, which lets the \
+    service read all that is copied; to restore, name the owner's account in url_file and run deploy/grants.sql behind it  \
+    账号权限不足：备份前请由表的属主重新执行 deploy/grants.sql；恢复须使用属主账号，恢复后再执行 deploy/grants.sql";

@@ -101,6 +101,12 @@ fn judge(found: &mut Vec<Finding>, config: &Config, seen: &Examined) {
             Finding::ok(OF, "the account owns no table and cannot change the audit log", "账号权限合适")
         });
     }
+    if let Some(not_readable @ 1..) = seen.not_readable {
+        let text = format!("the account may not read {not_readable} tables: `chaobiao backup` with it fails");
+        found.push(Finding::warn(OF, text, format!("账号不能读取 {not_readable} 张表，无法备份")).doing(
+            "let the owner of the tables run deploy/grants.sql again  请由表的属主重新执行 deploy/grants.sql",
+        ));
+    }
     if let Some((_, most)) = seen.connections {
         let wanted = i64::from(config.database.connections);
         let text = format!("takes {most} connections, we use {wanted}");

@@ -30,6 +30,7 @@ fn acting(person: i64, role: Role) -> Acting {
         role_since: noon().minus(Duration::from_secs(86_400)),
         regions: Regions::All,
         source: String::new(),
+        request: None,
     }
 }
 

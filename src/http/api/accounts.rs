@@ -11,11 +11,11 @@ use super::proposals::FactorBody;
 use crate::domain::access::{Account, Action, Regions, Role};
 use crate::domain::{Coded, Id};
 use crate::http::auth::{AccountError, Accounts, By, Made, ManageError, Wanted, Weak, confirm_second_factor};
-use crate::http::once::once;
+use crate::http::once::Once;
 use crate::http::routes::Routes;
 use crate::http::{Caller, Given, IfMatch, Problem, Services, etag};
 use crate::store::access::AccountRecord;
-use crate::store::{Refusal, StoreError};
+use crate::store::{AuditRecord, Refusal, StoreError};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -134,7 +134,7 @@ async fn add(
     Given(body): Given<NewAccountBody>,
 ) -> Result<Response, Problem> {
     let text = serde_json::to_string(&body).unwrap_or_default();
-    once(&services, &caller, &headers, &text, async || {
+    let work = async |caller: Caller| {
         let regions = regions_of(&services, body.areas.as_deref()).await?;
         let wanted =
             Wanted { person: &body.person, name: &body.name, role: role_of(&body.role)?, regions: &regions };
@@ -145,8 +145,14 @@ async fn add(
             StatusCode::CREATED,
             AccountAnswer { account: shown, one_time_password: Some(made.login.password) },
         ))
-    })
-    .await
+    };
+    let again = async |entry: AuditRecord| {
+        let name = entry.object.strip_prefix("account ").unwrap_or_default();
+        let account = services.store.account_named(name).await?.ok_or_else(Problem::not_there)?;
+        let account = shown(&services, account).await?;
+        Ok((StatusCode::CREATED, AccountAnswer { account, one_time_password: None }))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// One account, with its version as ETag

@@ -5,7 +5,9 @@ use utoipa::ToSchema;
 
 use super::terminal_records::{TerminalArchiveShown, archive_of, archive_shown};
 use super::written::{LONGEST, decimal, instant, some_words, words};
-use crate::domain::proposal::{Change, MeterExchange, NewTransformers, ReviewDecision, Shown};
+use crate::domain::proposal::{
+    Change, MeterExchange, NewTransformers, OrderSettlement, ReviewDecision, Shown,
+};
 use crate::domain::{Item, ManualRead, ManualReads, Moment};
 use crate::http::Problem;
 use dlt645::address::MeterAddress;
@@ -24,6 +26,26 @@ pub(super) enum ChangeShown {
     EnterReads(ReadsEntered),
     /// Records of a terminal's own list of meters.
     SetTerminalArchive(TerminalArchiveShown),
+    /// What people on site found of an order that no meter tells any more.
+    SettleOrder(SettlementShown),
+}
+
+/// What became of an order at a point, as people on site found it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SettlementShown {
+    /// Number of the order.
+    order: i64,
+    /// Number of the point.
+    point: String,
+    /// What was found: `closed`, `open`, or `gone` for a meter that is not there any more.
+    found: String,
+    /// When, RFC 3339.
+    at: String,
+    /// Who was there.
+    seen_by: String,
+    /// What shows it: a work sheet, photographs, a seal.
+    evidence: String,
 }
 
 /// What people have read.
@@ -144,6 +166,14 @@ pub(super) fn change_of(shown: &ChangeShown) -> Result<Change, Problem> {
             reads: entered.reads.iter().map(read_of).collect::<Result<_, _>>()?,
         }),
         ChangeShown::SetTerminalArchive(archive) => Change::SetTerminalArchive(archive_of(archive)),
+        ChangeShown::SettleOrder(settlement) => Change::SettleOrder(OrderSettlement {
+            order: settlement.order,
+            point: name(&settlement.point)?,
+            found: name(&settlement.found)?,
+            at: instant(&settlement.at)?.micros(),
+            seen_by: name(&settlement.seen_by)?,
+            evidence: some_words(&settlement.evidence, LONGEST)?.to_owned(),
+        }),
     })
 }
 
@@ -176,6 +206,14 @@ pub(super) fn change_shown(change: &Change) -> ChangeShown {
             reads: entered.reads.iter().map(read_shown).collect(),
         }),
         Change::SetTerminalArchive(archive) => ChangeShown::SetTerminalArchive(archive_shown(archive)),
+        Change::SettleOrder(settlement) => ChangeShown::SettleOrder(SettlementShown {
+            order: settlement.order,
+            point: settlement.point.clone(),
+            found: settlement.found.clone(),
+            at: at(settlement.at),
+            seen_by: settlement.seen_by.clone(),
+            evidence: settlement.evidence.clone(),
+        }),
     }
 }
 

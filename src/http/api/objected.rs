@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 
+use crate::config::Words;
 use crate::domain::Coded;
 use crate::domain::supply::Objection;
 use crate::http::{Problem, ProblemReason, Services};
@@ -38,7 +39,11 @@ pub(super) fn reasons_of(points: &[PointObjections]) -> Vec<ProblemReason> {
 /// There are no points or customers with these numbers, or none that whoever asks may see.
 pub(super) fn unknown_numbers(numbers: &[&str]) -> Problem {
     let reasons = numbers.iter().map(|number| reason(Objection::NotThere, Some(number)));
-    Problem::not_there().because(reasons.collect())
+    let words = Words::of(
+        "these numbers are not there, or not for this account; each is listed",
+        "下列编号不存在或不在本账号范围内，逐一列出",
+    );
+    Problem { words, ..Problem::not_there() }.because(reasons.collect())
 }
 
 impl From<SupplyError> for Problem {

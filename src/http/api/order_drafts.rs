@@ -15,9 +15,10 @@ use super::orders::{
 };
 use crate::domain::Id;
 use crate::domain::supply::OrderKind;
-use crate::http::once::once;
+use crate::http::once::Once;
 use crate::http::routes::Routes;
 use crate::http::{Caller, Given, Problem, Services, Topic};
+use crate::store::AuditRecord;
 use crate::store::supply::{NewOrder, OrderView};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,14 +49,18 @@ async fn draft(
     Given(body): Given<NewOrderBody>,
 ) -> Result<Response, Problem> {
     let text = format!("draft {}", serde_json::to_string(&body).unwrap_or_default());
-    once(&services, &caller, &headers, &text, async || {
-        let new = new_order(&services, &caller, &body).await?;
+    let work = async |caller: Caller| {
+        let (new, _) = new_order(&services, &caller, &body).await?;
         may_be_drafted(new.kind)?;
         let id = services.store.draft_order(&caller.acting, &new, services.clock.now()).await?;
         services.changes.tell(Topic::Order);
         Ok((StatusCode::CREATED, DraftAnswer { id: id.number() }))
-    })
-    .await
+    };
+    let again = async |entry: AuditRecord| {
+        let id = entry.order.ok_or_else(Problem::internal)?;
+        Ok((StatusCode::CREATED, DraftAnswer { id }))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// Change an order before anything was sent, exactly as it was seen
@@ -72,7 +77,7 @@ async fn edit(
     Given(body): Given<NewOrderBody>,
 ) -> Result<Response, Problem> {
     let view = as_seen(&services, &caller, id, &headers).await?;
-    let new = new_order(&services, &caller, &body).await?;
+    let (new, _) = new_order(&services, &caller, &body).await?;
     may_be_drafted(new.kind)?;
     let edited = services.store.edit_order(&caller.acting, view.order.id, &new, services.clock.now()).await;
     changed(&services, edited)?;

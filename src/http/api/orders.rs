@@ -12,16 +12,16 @@ use super::accounts::ListMeta;
 use super::objected::{reason, reasons_of, supply, unknown_numbers};
 use super::orders_shown::{OrderDetail, OrderShown, detail, shown};
 use super::proposals::FactorBody;
-use super::written::{LONGEST, instant, named, words};
-use crate::domain::access::Action;
-use crate::domain::supply::{ContentHash, Objection, OrderKind, Reason, SupplyOrder, Window};
+use super::written::{LONGEST, field, instant, named, words};
+use crate::domain::access::{Action, Regions};
+use crate::domain::supply::{ContentHash, Objection, OrderKind, OrderState, Reason, SupplyOrder, Window};
 use crate::domain::{Coded, Id, MeteringPoint};
 use crate::http::auth::confirm_second_factor;
-use crate::http::once::once;
+use crate::http::once::Once;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Asked, Caller, Given, Problem, ProblemReason, Services, Topic};
-use crate::store::AuditFilter;
-use crate::store::supply::{NewOrder, OrderFilter, OrderView, Submitted};
+use crate::store::supply::{NewOrder, OrderFilter, OrderView, PointObjections, Submitted};
+use crate::store::{AuditFilter, AuditRecord};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -135,7 +135,7 @@ async fn list(
         Some(number) => points_of(&services, &caller, &[number.to_owned()]).await?.first().copied(),
         None => None,
     };
-    let filter = OrderFilter { state: asked.state.as_deref().map(named).transpose()?, point };
+    let filter = OrderFilter { state: field("state", asked.state.as_deref().map(named).transpose())?, point };
     let (regions, before) = (&caller.acting.regions, asked.cursor.unwrap_or(i64::MAX));
     let orders = services.store.supply_orders(&filter, regions, before, limit).await?;
     let is_full = u32::try_from(orders.len()).unwrap_or(u32::MAX) >= limit;
@@ -146,7 +146,8 @@ async fn list(
 
 /// Hand in an order
 ///
-/// Cuts and ends of holds wait for another person to approve them. All that stands against it is told in `reasons`.
+/// Cuts and ends of holds wait for another person to approve them. All that stands against it is told in `reasons`. Of what
+/// gives supply back or holds it, points that are not there are named in `refused`; of anything else all have to be there.
 #[utoipa::path(post, path = "/api/v1/orders", tag = "orders", request_body = NewOrderBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
     responses((status = 201, body = SubmittedAnswer)))]
@@ -157,12 +158,16 @@ async fn ask(
     Given(body): Given<NewOrderBody>,
 ) -> Result<Response, Problem> {
     let text = format!("order {}", serde_json::to_string(&body).unwrap_or_default());
-    once(&services, &caller, &headers, &text, async || {
-        let new = new_order(&services, &caller, &body).await?;
+    let work = async |caller: Caller| {
+        let (new, unknown) = new_order(&services, &caller, &body).await?;
         let submitted = supply(&services)?.ask(&caller.acting, &new).await?;
-        Ok((StatusCode::CREATED, handed_in(&services, submitted, Vec::new())))
-    })
-    .await
+        Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
+    };
+    let again = async |entry: AuditRecord| {
+        let (_, unknown) = new_order(&services, &caller, &body).await?;
+        Ok((StatusCode::CREATED, handed_in_before(&services, &entry, unknown).await?))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// An order with its points, persons, steps and attempts
@@ -181,7 +186,8 @@ async fn show(
 /// Approve an order as another person than asked for it, exactly as it was seen
 #[utoipa::path(post, path = "/api/v1/orders/{id}/approve", tag = "orders",
     request_body = FactorBody,
-    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen")),
+    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen"),
+        ("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once; its code is not part of it")),
     responses((status = 200, body = OrderAnswer)))]
 async fn approve(
     State(services): State<Services>,
@@ -190,10 +196,17 @@ async fn approve(
     headers: HeaderMap,
     Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
-    let view = as_seen(&services, &caller, id, &headers).await?;
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    changed(&services, supply(&services)?.approve(&caller.acting, view.order.id, view.hash).await)?;
-    one(&services, &caller, Id::new(id)).await
+    let hash = seen(&headers)?;
+    let work = async |by: Caller| {
+        let view = as_seen(&services, &caller, id, &headers).await?;
+        confirm_second_factor(&services, &caller.acting, &body.code).await?;
+        changed(&services, supply(&services)?.approve(&by.acting, view.order.id, view.hash).await)?;
+        Ok((StatusCode::OK, answer(&services, &caller, view.order.id).await?.1))
+    };
+    let again = async |_: AuditRecord| Ok((StatusCode::OK, answer(&services, &caller, Id::new(id)).await?.1));
+    let once = Once { services: &services, caller: &caller, headers: &headers };
+    let answered = once.answer(&format!("approve {id} {hash}"), work, again).await?;
+    Ok(([etag(hash)], answered).into_response())
 }
 
 /// Withdraw one's approval, as long as nothing was sent
@@ -236,18 +249,23 @@ async fn restore(
     Given(body): Given<RestoreBody>,
 ) -> Result<Response, Problem> {
     let text = format!("restore {}", serde_json::to_string(&body).unwrap_or_default());
-    once(&services, &caller, &headers, &text, async || {
+    let work = async |caller: Caller| {
         let right = if body.safety_note.is_some() { Action::CloseDirectly } else { Action::Restore };
         if !caller.may(right) {
             return Err(Problem::not_allowed());
         }
-        let reason: Reason = named(&body.reason)?;
-        let note = body.safety_note.as_deref().map(|note| words(note, LONGEST)).transpose()?;
+        let reason: Reason = field("reason", named(&body.reason))?;
+        let note = body.safety_note.as_deref().map(|note| words(note, LONGEST)).transpose();
+        let note = field("safety_note", note)?;
         let (points, unknown) = known_points(&services, &caller, &body.points).await?;
         let submitted = supply(&services)?.restore(&caller.acting, &points, reason, note).await?;
         Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
-    })
-    .await
+    };
+    let again = async |entry: AuditRecord| {
+        let (_, unknown) = known_points(&services, &caller, &body.points).await?;
+        Ok((StatusCode::CREATED, handed_in_before(&services, &entry, unknown).await?))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// Hold supply: the meters keep it whatever they are told
@@ -263,35 +281,46 @@ async fn hold(
     Given(body): Given<HoldBody>,
 ) -> Result<Response, Problem> {
     let text = format!("hold {}", serde_json::to_string(&body).unwrap_or_default());
-    once(&services, &caller, &headers, &text, async || {
-        let (reason, said) = (named(&body.reason)?, words(&body.text, LONGEST)?);
+    let work = async |caller: Caller| {
+        let reason = field("reason", named(&body.reason))?;
+        let said = field("text", words(&body.text, LONGEST))?;
         let (points, unknown) = known_points(&services, &caller, &body.points).await?;
         let submitted = supply(&services)?.hold(&caller.acting, &points, (reason, said)).await?;
         Ok((StatusCode::CREATED, handed_in(&services, submitted, unknown)))
-    })
-    .await
+    };
+    let again = async |entry: AuditRecord| {
+        let (_, unknown) = known_points(&services, &caller, &body.points).await?;
+        Ok((StatusCode::CREATED, handed_in_before(&services, &entry, unknown).await?))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
-/// The order that a body asks for, as far as this account may ask for it.
+/// The order that a body asks for, as far as this account may ask for it, and what is said of points that are left out.
 pub(super) async fn new_order(
     services: &Services,
     caller: &Caller,
     body: &NewOrderBody,
-) -> Result<NewOrder, Problem> {
-    let kind: OrderKind = named(&body.kind)?;
+) -> Result<(NewOrder, Vec<ProblemReason>), Problem> {
+    let kind: OrderKind = field("kind", named(&body.kind))?;
     if !caller.may(kind.action()) {
         return Err(Problem::not_allowed());
     }
     let now = services.clock.now();
-    let from = body.from.as_deref().map(instant).transpose()?.unwrap_or(now);
-    let until = body.until.as_deref().map(instant).transpose()?.unwrap_or(from);
-    Ok(NewOrder {
+    let from = field("from", body.from.as_deref().map(instant).transpose())?.unwrap_or(now);
+    let until = field("until", body.until.as_deref().map(instant).transpose())?.unwrap_or(from);
+    // One wrong number keeps nobody else waiting for supply (I12).
+    let (points, unknown) = match kind.is_restore() || kind == OrderKind::HoldOn {
+        true => known_points(services, caller, &body.points).await?,
+        false => (points_of(services, caller, &body.points).await?, Vec::new()),
+    };
+    let new = NewOrder {
         kind,
-        reason: named(&body.reason)?,
-        text: words(&body.text, LONGEST)?.to_owned(),
+        reason: field("reason", named(&body.reason))?,
+        text: field("text", words(&body.text, LONGEST))?.to_owned(),
         window: Window { from, until },
-        points: points_of(services, caller, &body.points).await?,
-    })
+        points,
+    };
+    Ok((new, unknown))
 }
 
 /// The points with these numbers, all of which have to be there.
@@ -304,7 +333,7 @@ async fn points_of(
     let found = services.store.numbered_points(&numbers, &caller.acting.regions).await?;
     let unknown: Vec<&str> = numbers.iter().filter(|number| !found.contains_key(**number)).copied().collect();
     if !unknown.is_empty() {
-        return Err(unknown_numbers(&unknown));
+        return field("points", Err(unknown_numbers(&unknown)));
     }
     Ok(numbers.iter().filter_map(|number| found.get(*number)).map(|found| found.point).collect())
 }
@@ -327,7 +356,7 @@ async fn known_points(
     points.sort_unstable();
     points.dedup();
     if points.is_empty() && !unknown.is_empty() {
-        return Err(unknown_numbers(&unknown));
+        return field("points", Err(unknown_numbers(&unknown)));
     }
     let unknown = unknown.into_iter().map(|number| reason(Objection::NotThere, Some(number))).collect();
     Ok((points, unknown))
@@ -347,6 +376,28 @@ pub(super) fn handed_in(
         is_quarantined: submitted.is_quarantined,
         refused,
     }
+}
+
+/// The answer to an order that was handed in before, as the order stands by now.
+async fn handed_in_before(
+    services: &Services,
+    entry: &AuditRecord,
+    unknown: Vec<ProblemReason>,
+) -> Result<SubmittedAnswer, Problem> {
+    let id = Id::new(entry.order.ok_or_else(Problem::internal)?);
+    // Whoever handed it in knows it, wherever its points lie.
+    let view = services.store.supply_order(id, &Regions::All).await?.ok_or_else(Problem::not_there)?;
+    let left_out = view
+        .points
+        .iter()
+        .filter(|point| point.state == OrderState::Cancelled && !point.objections.is_empty())
+        .map(|point| PointObjections {
+            point: point.ordered.point,
+            number: point.number.clone(),
+            objections: point.objections.clone(),
+        });
+    let (state, is_quarantined) = (view.order.state, view.order.is_quarantined);
+    Ok(handed_in(services, Submitted { id, state, is_quarantined, refused: left_out.collect() }, unknown))
 }
 
 /// Tells whoever watches of a change, when there was one.
@@ -393,11 +444,20 @@ pub(super) async fn one(
     caller: &Caller,
     id: Id<SupplyOrder>,
 ) -> Result<Response, Problem> {
+    let (hash, answer) = answer(services, caller, id).await?;
+    Ok(([etag(hash)], Json(answer)).into_response())
+}
+
+/// An order with all that belongs to it, and its hash.
+async fn answer(
+    services: &Services,
+    caller: &Caller,
+    id: Id<SupplyOrder>,
+) -> Result<(ContentHash, OrderAnswer), Problem> {
     let view = find(services, caller, id).await?;
     let of_order = AuditFilter { order: Some(id.number()), actor: None, action: None };
     let steps = services.store.audit_before(&of_order, i64::MAX, MOST_STEPS).await?;
-    let tag = etag(view.hash);
-    Ok(([tag], Json(OrderAnswer { order: detail(&view, &steps) })).into_response())
+    Ok((view.hash, OrderAnswer { order: detail(&view, &steps) }))
 }
 
 /// The header `ETag` of an order.

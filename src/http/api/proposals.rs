@@ -16,10 +16,10 @@ use crate::domain::access::Action;
 use crate::domain::proposal::{MayNot, Proposal};
 use crate::domain::{Coded, Id};
 use crate::http::auth::confirm_second_factor;
-use crate::http::once::once;
+use crate::http::once::Once;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Asked, Caller, Given, Problem, ProblemReason, Services};
-use crate::store::{DoesNotFit, ProposalError, Verdict};
+use crate::store::{AuditRecord, DoesNotFit, ProposalError, Verdict};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -133,7 +133,7 @@ async fn propose(
     Given(body): Given<ProposalBody>,
 ) -> Result<Response, Problem> {
     let text = format!("proposal {}", serde_json::to_string(&body).unwrap_or_default());
-    once(&services, &caller, &headers, &text, async || {
+    let work = async |caller: Caller| {
         let change = change_of(&body.change)?;
         if !caller.may(change.proposing()) {
             return Err(Problem::not_allowed());
@@ -141,8 +141,18 @@ async fn propose(
         let reason = some_words(&body.reason, LONGEST)?;
         let id = services.store.propose(&change, reason, &caller.acting, services.clock.now()).await?;
         Ok((StatusCode::CREATED, answered(&services, find(&services, &caller, id).await?).await?))
-    })
-    .await
+    };
+    let again = async |entry: AuditRecord| {
+        let proposal = find(&services, &caller, number_in(&entry, "proposal ")?).await?;
+        Ok((StatusCode::CREATED, answered(&services, proposal).await?))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
+}
+
+/// The number of what an entry tells of.
+pub(super) fn number_in<T>(entry: &AuditRecord, what: &str) -> Result<Id<T>, Problem> {
+    let number = entry.object.strip_prefix(what).and_then(|number| number.parse().ok());
+    number.map(Id::new).ok_or_else(Problem::internal)
 }
 
 /// One proposed change
@@ -158,22 +168,33 @@ async fn show(
 
 /// Confirm a change as another person than proposed it: it is made
 #[utoipa::path(post, path = "/api/v1/proposals/{id}/confirm", tag = "proposals",
-    request_body = FactorBody, params(("id" = i64, Path)), responses((status = 200, body = ProposalAnswer)))]
+    request_body = FactorBody, params(("id" = i64, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once; its code is not part of it")),
+    responses((status = 200, body = ProposalAnswer)))]
 async fn confirm(
     State(services): State<Services>,
     caller: Caller,
     Path(id): Path<i64>,
+    headers: HeaderMap,
     Given(body): Given<FactorBody>,
-) -> Result<Json<ProposalAnswer>, Problem> {
-    let proposal = find(&services, &caller, Id::new(id)).await?;
-    if !caller.may(proposal.change.confirming()) {
-        return Err(Problem::not_allowed());
-    }
-    // What cannot be confirmed uses no code up.
-    let now = services.clock.now();
-    proposal.may_be_decided_by(&caller.acting, now).map_err(ProposalError::MayNot)?;
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    decide(&services, &caller, proposal.id, Verdict::Confirm).await
+) -> Result<Response, Problem> {
+    let work = async |by: Caller| {
+        let proposal = find(&services, &caller, Id::new(id)).await?;
+        if !caller.may(proposal.change.confirming()) {
+            return Err(Problem::not_allowed());
+        }
+        // What cannot be confirmed uses no code up.
+        let now = services.clock.now();
+        proposal.may_be_decided_by(&caller.acting, now).map_err(ProposalError::MayNot)?;
+        confirm_second_factor(&services, &caller.acting, &body.code).await?;
+        Ok((StatusCode::OK, decide(&services, &by, proposal.id, Verdict::Confirm).await?.0))
+    };
+    let again = async |_: AuditRecord| {
+        let proposal = find(&services, &caller, Id::new(id)).await?;
+        Ok((StatusCode::OK, answered(&services, proposal).await?))
+    };
+    let once = Once { services: &services, caller: &caller, headers: &headers };
+    once.answer(&format!("confirm proposal {id}"), work, again).await
 }
 
 /// Refuse a change as another person than proposed it
@@ -299,6 +320,22 @@ impl From<ProposalError> for Problem {
                     DoesNotFit::TerminalArchive => (
                         "a record names another meter at its point than our archive, or takes one of ours away",
                         "档案记录与主站档案不符：该测量点的表不同，或将删除主站在用的表",
+                    ),
+                    DoesNotFit::NotUnknown => (
+                        "what became of the order at the point is not unknown: there is nothing to settle",
+                        "该计量点的执行结果并非未知，无需现场核实办结",
+                    ),
+                    DoesNotFit::FoundTooEarly => (
+                        "it was found while the order might yet be obeyed: somebody has to look after that",
+                        "核实时间早于命令可能执行的时间，须在其后再次到现场核实",
+                    ),
+                    DoesNotFit::StillThere => (
+                        "by the archive the meter still measures the point: enter its exchange first",
+                        "档案中该电能表仍在该计量点，请先办理换表",
+                    ),
+                    DoesNotFit::StillDark => (
+                        "supply was ordered back and found to be away: give it back first",
+                        "该工单为复电而现场仍断开，请先恢复供电",
                     ),
                     DoesNotFit::SettingOpen => (
                         "records that were confirmed before wait for the terminal, or what became of them is unknown",

@@ -11,17 +11,17 @@ use utoipa::ToSchema;
 
 use super::accounts::ListMeta;
 use super::objected::supply;
-use super::proposals::FactorBody;
+use super::proposals::{FactorBody, number_in};
 use super::written::{LONGEST, some_words};
 use crate::domain::access::{Action, Regions};
 use crate::domain::rotation::{Rotation, may_decide};
 use crate::domain::{Coded, Id};
 use crate::http::auth::confirm_second_factor;
-use crate::http::once::once;
+use crate::http::once::Once;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Asked, Caller, Given, Problem, Services};
 use crate::store::rotation::{RotationMeter, RotationRecord};
-use crate::store::{ProposalError, SecretError, Verdict};
+use crate::store::{AuditRecord, ProposalError, SecretError, Verdict};
 use crate::supply::{RotationError, RotationOf};
 
 pub(super) fn routes() -> Routes {
@@ -153,12 +153,16 @@ async fn ask(
     Given(body): Given<RotationBody>,
 ) -> Result<Response, Problem> {
     let text = format!("rotation {}", serde_json::to_string(&body).unwrap_or_default());
-    once(&services, &caller, &headers, &text, async || {
+    let work = async |caller: Caller| {
         let of = wanted(&body)?;
         let id = begin(&services, &caller, &of, &body.reason).await?;
         Ok((StatusCode::CREATED, answer(&services, &caller, id, "").await?))
-    })
-    .await
+    };
+    let again = async |entry: AuditRecord| {
+        let id = number_in(&entry, "rotation ")?;
+        Ok((StatusCode::CREATED, answer(&services, &caller, id, "").await?))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// One rotation with its meters

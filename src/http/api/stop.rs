@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::objected::supply;
-use super::written::{LONGEST, named, words};
+use super::written::{LONGEST, field, named, words};
 use crate::domain::Coded;
 use crate::domain::access::Action;
 use crate::domain::supply::HaltKind;
@@ -106,7 +106,7 @@ async fn lift(
     caller: Caller,
     Given(body): Given<LiftBody>,
 ) -> Result<(StatusCode, Json<StopAnswer>), Problem> {
-    let kind: HaltKind = named(&body.kind)?;
+    let kind: HaltKind = field("kind", named(&body.kind))?;
     confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let status = match supply(&services)?.lift(&caller.acting, kind).await? {
         Lifting::Lifted => StatusCode::OK,

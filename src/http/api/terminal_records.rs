@@ -1,19 +1,21 @@
 //! Records of terminals' own lists of meters as the API writes them, and proposing those that a terminal should hold.
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::proposals::{ProposalAnswer, answered};
+use super::proposals::{ProposalAnswer, answered, find, number_in};
 use super::written::{LONGEST, some_words};
 use crate::domain::access::Action;
 use crate::domain::terminal_archive::{MeterRecord, RecordAnswer, RecordChange, TerminalArchive};
 use crate::domain::{Coded, Moment};
+use crate::http::once::Once;
 use crate::http::routes::Routes;
 use crate::http::terminals::{WantedOfTerminal, propose_records};
 use crate::http::{Caller, Given, Problem, Services};
+use crate::store::AuditRecord;
 use crate::store::terminal::ArchiveSetting;
 
 pub(super) fn routes() -> Routes {
@@ -104,7 +106,7 @@ struct RecordResultShown {
 }
 
 /// Which records are to be proposed.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RecordsBody {
     /// Only those of these measuring points; all where it is not given.
@@ -121,20 +123,31 @@ struct RecordsBody {
 /// The terminal is asked what it holds first. Another person has to confirm the exact difference; then it is sent, unless the
 /// terminal holds something else by then, and read back.
 #[utoipa::path(post, path = "/api/v1/terminals/{address}/archive", tag = "terminals",
-    request_body = RecordsBody, params(("address" = String, Path)),
+    request_body = RecordsBody,
+    params(("address" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
     responses((status = 201, body = ProposalAnswer), (status = 409, description = "nothing differs, or it does not answer")))]
 async fn propose(
     State(services): State<Services>,
     caller: Caller,
     Path(address): Path<String>,
+    headers: HeaderMap,
     Given(body): Given<RecordsBody>,
-) -> Result<(StatusCode, Json<ProposalAnswer>), Problem> {
-    let reason = some_words(&body.reason, LONGEST)?;
-    let points = body.points.map(|points| points.into_iter().collect());
-    let wanted = WantedOfTerminal { points, removes_unknown: body.remove_unknown };
-    let id = propose_records(&services, &caller, &address, wanted, reason).await?;
-    let proposal = super::proposals::find(&services, &caller, id).await?;
-    Ok((StatusCode::CREATED, Json(answered(&services, proposal).await?)))
+) -> Result<Response, Problem> {
+    let text = format!("records of {address} {}", serde_json::to_string(&body).unwrap_or_default());
+    let work = async |caller: Caller| {
+        let reason = some_words(&body.reason, LONGEST)?;
+        let points = body.points.as_ref().map(|points| points.iter().copied().collect());
+        let wanted = WantedOfTerminal { points, removes_unknown: body.remove_unknown };
+        let id = propose_records(&services, &caller, &address, wanted, reason).await?;
+        let proposal = find(&services, &caller, id).await?;
+        Ok((StatusCode::CREATED, answered(&services, proposal).await?))
+    };
+    let again = async |entry: AuditRecord| {
+        let proposal = find(&services, &caller, number_in(&entry, "proposal ")?).await?;
+        Ok((StatusCode::CREATED, answered(&services, proposal).await?))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 pub(super) fn archive_of(shown: &TerminalArchiveShown) -> TerminalArchive {

@@ -7,19 +7,22 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::accounts::ListMeta;
-use super::proposals::FactorBody;
-use super::written::{day, named};
+use super::proposals::{FactorBody, number_in};
+use super::written::{day, field, named};
 use crate::domain::access::Action;
 use crate::domain::supply::{Ceilings, DatedTerms, Terms};
 use crate::domain::{Coded, CustomerClass, Id, TransformerArea};
 use crate::http::auth::confirm_second_factor;
+use crate::http::once::Once;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Caller, Given, Problem, Services};
+use crate::store::AuditRecord;
 use crate::store::supply::{Lifting, TermsRecord};
 
 pub(super) fn routes() -> Routes {
@@ -107,7 +110,7 @@ struct TermsAnswer {
 }
 
 /// A row to be proposed.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewTerms {
     /// From which day on.
@@ -207,20 +210,31 @@ async fn terms(State(services): State<Services>) -> Result<Json<TermsAnswer>, Pr
 ///
 /// It holds once an approver, who is another person, has confirmed it.
 #[utoipa::path(post, path = "/api/v1/supply/terms", tag = "supply",
-    request_body = NewTerms, responses((status = 201, body = TermsProposedAnswer)))]
+    request_body = NewTerms,
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
+    responses((status = 201, body = TermsProposedAnswer)))]
 async fn propose(
     State(services): State<Services>,
     caller: Caller,
+    headers: HeaderMap,
     Given(body): Given<NewTerms>,
-) -> Result<(StatusCode, Json<TermsProposedAnswer>), Problem> {
-    let entry = DatedTerms {
-        from: day(&body.from)?,
-        area: area_of(&services, &caller, body.area.as_deref()).await?,
-        class: body.class.as_deref().map(named::<CustomerClass>).transpose()?,
-        terms: terms_of(&body.terms)?,
+) -> Result<Response, Problem> {
+    let text = format!("terms {}", serde_json::to_string(&body).unwrap_or_default());
+    let work = async |caller: Caller| {
+        let entry = DatedTerms {
+            from: field("from", day(&body.from))?,
+            area: field("area", area_of(&services, &caller, body.area.as_deref()).await)?,
+            class: field("class", body.class.as_deref().map(named::<CustomerClass>).transpose())?,
+            terms: field("terms", terms_of(&body.terms))?,
+        };
+        let id = services.store.propose_terms(&caller.acting, &entry, services.clock.now()).await?;
+        Ok((StatusCode::CREATED, TermsProposedAnswer { id: id.number() }))
     };
-    let id = services.store.propose_terms(&caller.acting, &entry, services.clock.now()).await?;
-    Ok((StatusCode::CREATED, Json(TermsProposedAnswer { id: id.number() })))
+    let again = async |entry: AuditRecord| {
+        let id: Id<DatedTerms> = number_in(&entry, "terms ")?;
+        Ok((StatusCode::CREATED, TermsProposedAnswer { id: id.number() }))
+    };
+    Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// Confirm a row of terms as another person than proposed it

@@ -1,6 +1,7 @@
 //! What is written in bodies: instants, exact decimals, texts of people and names of closed lists, each taken whole or
 //! refused in words.
 
+use crate::config::Words;
 use crate::domain::{Coded, Day, Moment};
 use crate::http::Problem;
 
@@ -72,6 +73,15 @@ pub(in crate::http) fn named<T: Coded>(name: &str) -> Result<T, Problem> {
     })
 }
 
+/// What is written in a field, or what is wrong with it and in which field.
+pub(in crate::http) fn field<T>(name: &str, read: Result<T, Problem>) -> Result<T, Problem> {
+    read.map_err(|problem| {
+        let Words { en, zh } = &problem.words;
+        let words = Words::new(format!("`{name}`: {en}"), format!("字段 {name}：{zh}"));
+        Problem { words, ..problem }
+    })
+}
+
 /// The longest text that says why.
 pub(in crate::http) const LONGEST: usize = 500;
 
@@ -97,5 +107,9 @@ mod tests {
         assert!(words("abcdef", 5).is_err() && words("a\0", 5).is_err() && some_words(" ", 5).is_err());
         assert_eq!(named::<Severity>("critical"), Ok(Severity::Critical));
         assert!(named::<Severity>("").unwrap_err().words.en.contains("notice, warning, critical"));
+        let wrong = field("severity", named::<Severity>("bad")).unwrap_err();
+        assert!(
+            wrong.words.en.starts_with("`severity`: one of") && wrong.words.zh.starts_with("字段 severity：")
+        );
     }
 }

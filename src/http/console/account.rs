@@ -7,11 +7,13 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::components::{Tone, field, state, time, token};
+use super::components::{Tone, field, state, token};
+use super::handlers::answer;
 use super::layout;
 use super::login::{different, go_on, new_password};
+use super::table::{Asked, Column, Table};
 use super::view::{Told, View};
-use super::words::{Phrase, inert};
+use super::words::Phrase;
 use crate::config::Words;
 use crate::domain::access::Action;
 use crate::http::api::accounts::accounts;
@@ -35,6 +37,8 @@ struct AccountPage {
     tokens: Vec<TokenRecord>,
     /// A token that was made just now, shown this once.
     made: Option<String>,
+    /// What the address says.
+    asked: Asked,
 }
 
 /// Another password.
@@ -53,8 +57,20 @@ struct NewTokenForm {
     days: u32,
 }
 
-async fn page(State(services): State<Services>, view: View, caller: Caller) -> Result<Response, Problem> {
-    draw(&services, view, caller, None, StatusCode::OK).await
+async fn page(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let page = AccountPage { asked, ..load(&services, caller).await? };
+    let file = page.table(&view).file(view.look.language);
+    answer(&services, &view, TITLE, (page.markup(&view), file)).await
+}
+
+async fn load(services: &Services, caller: Caller) -> Result<AccountPage, Problem> {
+    let tokens = services.store.tokens(caller.acting.account).await?;
+    Ok(AccountPage { caller, tokens, made: None, asked: Asked::default() })
 }
 
 async fn change_password(
@@ -117,9 +133,8 @@ async fn draw(
     made: Option<String>,
     status: StatusCode,
 ) -> Result<Response, Problem> {
-    let tokens = services.store.tokens(caller.acting.account).await?;
     let view = View { here: "/account".to_owned(), ..view };
-    let content = AccountPage { caller, tokens, made }.markup(&view);
+    let content = AccountPage { made, ..load(services, caller).await? }.markup(&view);
     Ok((status, Html(layout::page(&view, TITLE, &content).into_string())).into_response())
 }
 
@@ -142,7 +157,7 @@ impl AccountPage {
                     (view.say("令牌只显示这一次：", "Shown this once: ")) code.secret { (secret) }
                 }
             }
-            (self.tokens(view))
+            (self.table(view).markup(view))
             form.card method="post" action="/account/tokens" {
                 (token(view))
                 (field(view.say("名称", "Name"), &html! { input name="name" required maxlength="64"; }))
@@ -161,36 +176,39 @@ impl AccountPage {
         Action::all().filter(|action| self.caller.may(*action)).map(Action::name).collect()
     }
 
-    fn tokens(&self, view: &View) -> Markup {
-        html! {
-            @if self.tokens.is_empty() { p { (view.say("没有令牌。", "There is none.")) } }
-            @else {
-                table {
-                    thead { tr {
-                        th { (view.say("名称", "Name")) }
-                        th { (view.say("权限", "Rights")) }
-                        th { (view.say("到期", "Until")) }
-                        th { (view.say("状态", "State")) }
-                        th {}
-                    } }
-                    tbody { @for each in &self.tokens { tr {
-                        td { (inert(&each.name)) }
-                        td { (each.scopes.iter().map(|action| action.name()).collect::<Vec<_>>().join(" ")) }
-                        td { (time(each.expires_at)) }
-                        td {
-                            @if each.holds(view.now) { (state(Tone::Good, view.say("有效", "good"))) }
-                            @else { (state(Tone::Quiet, view.say("已失效", "ended"))) }
+    fn table(&self, view: &View) -> Table<(TokenRecord, bool)> {
+        type Line = (TokenRecord, bool);
+        let columns = vec![
+            Column::new("name", "名称", "Name", |(each, _): &Line, _| each.name.clone()),
+            Column::new("scopes", "权限", "Rights", |(each, _): &Line, _| {
+                each.scopes.iter().map(|action| action.name()).collect::<Vec<_>>().join(" ")
+            }),
+            Column::new("until", "到期", "Until", |(each, _): &Line, _| {
+                each.expires_at.in_china().to_string()
+            })
+            .by(|(each, _)| each.expires_at.micros()),
+            Column::new("state", "状态", "State", |(_, holds): &Line, language| {
+                if *holds { language.of("有效", "good") } else { language.of("已失效", "ended") }.to_owned()
+            })
+            .shown(|(_, holds), view| match holds {
+                true => state(Tone::Good, view.say("有效", "good")),
+                false => state(Tone::Quiet, view.say("已失效", "ended")),
+            }),
+            Column::new("end", "收回", "Take back", |_: &Line, _| String::new())
+                .shown(|(each, holds), view| {
+                    html! { @if *holds {
+                        form method="post" action={ "/account/tokens/" (each.id) "/end" } {
+                            (token(view))
+                            button.quiet { (view.say("收回", "Take back")) }
                         }
-                        td { @if each.holds(view.now) {
-                            form method="post" action={ "/account/tokens/" (each.id) "/end" } {
-                                (token(view))
-                                button.quiet { (view.say("收回", "Take back")) }
-                            }
-                        } }
-                    } } }
-                }
-            }
-        }
+                    } }
+                })
+                .unsorted(),
+        ];
+        let lines = self.tokens.iter().map(|each| (each.clone(), each.holds(view.now))).collect();
+        let (caption, empty) =
+            (Phrase::new("接口令牌", "Tokens of programs"), Phrase::new("没有令牌。", "There is none."));
+        Table::new("", caption, empty, columns, &self.asked).whole(lines, view.look.language)
     }
 }
 

@@ -1,22 +1,21 @@
 //! The audit log (审计日志) to read, to verify and to write out.
 
 use axum::extract::State;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::Response;
 use maud::{Markup, html};
-use serde::Deserialize;
 
-use super::components::{field, time, token};
-use super::layout;
-use super::table::escaped;
+use super::components::{field, token};
+use super::handlers::answer;
+use super::table::{Asked, Column, Table, wanted_sorted};
 use super::view::{Told, View};
-use super::words::{Phrase, inert};
+use super::words::{Language, Phrase, inert};
 use crate::config::Words;
 use crate::domain::Coded;
 use crate::domain::access::Action;
 use crate::domain::supply::{Objection, OrderState};
 use crate::http::api::audit::{as_file, csv};
 use crate::http::routes::Routes;
-use crate::http::{Asked, Caller, Problem, Services};
+use crate::http::{Caller, Problem, Services};
 use crate::store::{AuditFilter, AuditRecord};
 
 pub(super) fn routes() -> Routes {
@@ -26,31 +25,15 @@ pub(super) fn routes() -> Routes {
         .form("/audit/export", Action::ReadAudit, export)
 }
 
-/// Which entries.
-#[derive(Clone, Debug, Default, Deserialize)]
-struct Which {
-    #[serde(default)]
-    actor: String,
-    #[serde(default)]
-    action: String,
-    #[serde(default)]
-    order: String,
-    /// Entries below this number.
-    before: Option<i64>,
-}
-
 /// What the page shows.
 struct AuditPage {
-    which: Which,
+    /// What the address says: `actor`, `action` and `order` besides what a table is asked for by.
+    asked: Asked,
     entries: Vec<AuditRecord>,
 }
 
-async fn page(
-    State(services): State<Services>,
-    view: View,
-    Asked(which): Asked<Which>,
-) -> Result<Response, Problem> {
-    draw(&services, &view, which).await
+async fn page(State(services): State<Services>, view: View, asked: Asked) -> Result<Response, Problem> {
+    draw(&services, &view, asked).await
 }
 
 /// Verifies the whole log and says what was found.
@@ -72,61 +55,78 @@ async fn verify(State(services): State<Services>, view: View) -> Result<Response
         ),
     };
     let view = View { told: Some(Told { is_good, words }), ..view };
-    draw(&services, &view, Which::default()).await
+    draw(&services, &view, Asked::default()).await
 }
 
 async fn export(State(services): State<Services>, caller: Caller) -> Result<Response, Problem> {
     Ok(as_file(csv(&services, &caller, 0).await?))
 }
 
-async fn draw(services: &Services, view: &View, which: Which) -> Result<Response, Problem> {
-    let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+async fn draw(services: &Services, view: &View, asked: Asked) -> Result<Response, Problem> {
+    let some =
+        |name: &str| asked.value(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let filter = AuditFilter {
-        order: which.order.trim().parse().ok(),
-        actor: some(&which.actor),
-        action: some(&which.action),
+        order: some("order").and_then(|order| order.parse().ok()),
+        actor: some("actor"),
+        action: some("action"),
     };
-    let before = which.before.unwrap_or(i64::MAX);
-    let entries = services.store.audit_before(&filter, before, PAGE).await?;
+    let is_whole = is_whole(&asked);
+    let before = some("after").filter(|_| !is_whole).and_then(|number| number.parse().ok());
+    let most = wanted_sorted(&asked, is_whole);
+    let entries = services.store.audit_before(&filter, before.unwrap_or(i64::MAX), most).await?;
     let view = View { here: "/audit".to_owned(), ..view.clone() };
-    let content = AuditPage { which, entries }.markup(&view);
-    Ok(Html(layout::page(&view, TITLE, &content).into_string()).into_response())
+    let page = AuditPage { asked, entries };
+    let file = page.table(view.look.language).file(view.look.language);
+    answer(services, &view, TITLE, (page.markup(&view), file)).await
+}
+
+/// Whether the list is sorted or searched here: the store gives it by its numbers.
+fn is_whole(asked: &Asked) -> bool {
+    asked.is_sorted() || asked.value("q").is_some()
 }
 
 impl AuditPage {
     fn markup(&self, view: &View) -> Markup {
-        html! {
-            (self.forms(view))
-            div.scroll tabindex="0" role="region" aria-label=(TITLE.of(view.look.language)) { table {
-                thead { tr {
-                    th { (view.say("编号", "No.")) }
-                    th { (view.say("时间", "When")) }
-                    th { (view.say("操作人", "Who")) }
-                    th { (view.say("来源", "From")) }
-                    th { (view.say("操作", "What")) }
-                    th { (view.say("对象", "To what")) }
-                    th { (view.say("结果", "Result")) }
-                    th { (view.say("详情", "Details")) }
-                } }
-                tbody { @for entry in &self.entries { tr {
-                    td.number { (entry.number) }
-                    td { (time(entry.at)) }
-                    td { (inert(&told(view, &entry.actor))) }
-                    td { (inert(&told(view, &entry.source))) }
-                    td { code { (inert(&entry.action)) } }
-                    td { (inert(&view.look.language.subject(&entry.object))) }
-                    td { (inert(&result(view, &entry.result))) }
-                    td.wide { @if !entry.detail.is_empty() { code { (inert(&entry.detail)) } } }
-                } } }
-            } }
-            @if let Some(last) = self.entries.last().filter(|last| self.is_full() && last.number > 1) {
-                p { a href=(self.further(last.number)) { (view.say("更早的记录", "Earlier entries")) } }
-            }
-        }
+        html! { (self.forms(view)) (self.table(view.look.language).markup(view)) }
+    }
+
+    fn table(&self, language: Language) -> Table<AuditRecord> {
+        let columns = vec![
+            Column::new("number", "编号", "No.", |entry: &AuditRecord, _| entry.number.to_string())
+                .number()
+                .by(|entry| entry.number),
+            Column::new("at", "时间", "When", |entry: &AuditRecord, _| entry.at.in_china().to_string())
+                .by(|entry| entry.at.micros()),
+            Column::new("actor", "操作人", "Who", |entry: &AuditRecord, language| {
+                told(language, &entry.actor)
+            }),
+            Column::new("source", "来源", "From", |entry: &AuditRecord, language| {
+                told(language, &entry.source)
+            }),
+            Column::new("action", "操作", "What", |entry: &AuditRecord, _| entry.action.clone())
+                .shown(|entry, _| html! { code { (inert(&entry.action)) } }),
+            Column::new("object", "对象", "To what", |entry: &AuditRecord, language| {
+                language.subject(&entry.object)
+            }),
+            Column::new("result", "结果", "Result", |entry: &AuditRecord, language| {
+                result(language, &entry.result)
+            }),
+            Column::new("detail", "详情", "Details", |entry: &AuditRecord, _| entry.detail.clone())
+                .shown(|entry, _| html! { @if !entry.detail.is_empty() { code { (inert(&entry.detail)) } } })
+                .unsorted(),
+        ];
+        let rows = (self.entries.clone(), is_whole(&self.asked));
+        let empty = Phrase::new("没有这样的记录", "No entry is like that");
+        Table::new("", TITLE, empty, columns, &self.asked).listed(
+            rows,
+            |entry| entry.number.to_string(),
+            language,
+        )
     }
 
     fn forms(&self, view: &View) -> Markup {
-        let Which { actor, action, order, .. } = &self.which;
+        let [actor, action, order] =
+            ["actor", "action", "order"].map(|name| self.asked.value(name).unwrap_or_default());
         html! {
             form.pick method="get" action="/audit" {
                 (field(view.say("操作人", "Who"), &html! { input name="actor" value=(actor) maxlength="64"; }))
@@ -141,43 +141,30 @@ impl AuditPage {
             p { a href="/audit/verify" { (view.say("校验全部日志", "Verify the whole log")) } }
             form method="post" action="/audit/export" {
                 (token(view))
-                button.quiet { (view.say("导出 CSV（导出本身会记入日志）", "Export CSV (which is entered in the log)")) }
+                button.quiet { (view.say("导出全部 CSV（导出本身会记入日志）", "Export all as CSV (which is entered in the log)")) }
             }
         }
-    }
-
-    fn is_full(&self) -> bool {
-        u32::try_from(self.entries.len()).unwrap_or(u32::MAX) >= PAGE
-    }
-
-    fn further(&self, before: i64) -> String {
-        let Which { actor, action, order, .. } = &self.which;
-        format!(
-            "/audit?actor={}&action={}&order={}&before={before}",
-            escaped(actor),
-            escaped(action),
-            escaped(order)
-        )
     }
 }
 
 /// A fixed word of the log; names and addresses stay as they are.
-fn told(view: &View, word: &str) -> String {
+fn told(language: Language, word: &str) -> String {
     if let Some((en, zh)) = WORDS.iter().find(|(en, _)| *en == word) {
-        return view.say(zh, en).to_owned();
+        return language.of(zh, en).to_owned();
     }
-    OrderState::from_name(word).map_or_else(|| word.to_owned(), |state| view.say(state.zh(), word).to_owned())
+    OrderState::from_name(word)
+        .map_or_else(|| word.to_owned(), |state| language.of(state.zh(), word).to_owned())
 }
 
 /// What came of something: a word, and behind it perhaps what stood against it.
-fn result(view: &View, result: &str) -> String {
-    let Some((word, why)) = result.split_once(": ") else { return told(view, result) };
+fn result(language: Language, result: &str) -> String {
+    let Some((word, why)) = result.split_once(": ") else { return told(language, result) };
     let reason = |name: &str| match Objection::from_name(name) {
-        Some(objection) => view.say(objection.zh(), objection.en()).to_owned(),
-        None => told(view, name),
+        Some(objection) => language.of(objection.zh(), objection.en()).to_owned(),
+        None => told(language, name),
     };
     let reasons: Vec<String> = why.split(", ").map(reason).collect();
-    format!("{}{}{}", told(view, word), view.say("：", ": "), reasons.join(view.say("；", "; ")))
+    format!("{}{}{}", told(language, word), language.of("：", ": "), reasons.join(language.of("；", "; ")))
 }
 
 /// Words that the log has for who acted, from where, and what came of it.
@@ -198,4 +185,3 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 const TITLE: Phrase = Phrase::new("审计日志", "Audit log");
-const PAGE: u32 = 100;

@@ -13,7 +13,7 @@ use super::words::{Language, Phrase, inert};
 use super::{labels, receivers};
 use crate::billing::OpenDay;
 use crate::domain::access::Action;
-use crate::domain::{BillingKind, Coded, Day};
+use crate::domain::{BillingKind, Coded, Day, Moment};
 use crate::store::billing::{OutboxState, ReceiverStatus};
 use crate::store::view::{Push, PushCount, PushPlace, ReviewLine};
 
@@ -51,7 +51,7 @@ impl BillingPage {
     /// Where the list of versions begins, as the address says.
     #[must_use]
     pub fn after(asked: &Asked) -> Option<PushPlace> {
-        let mut parts = asked.value("after")?.splitn(5, '~');
+        let mut parts = asked.value("after").filter(|_| !asked.is_sorted())?.splitn(5, '~');
         let mut number = || parts.next()?.parse().ok();
         let key = [number()?, number()?, number()?, number()?];
         Some(PushPlace(key, parts.next()?.to_owned()))
@@ -64,7 +64,7 @@ impl BillingPage {
             (self.tiles(view))
             div #receivers { (receivers::table(&self.receivers, &self.asked, view.look.language).markup(view)) }
             (self.pick(view))
-            (self.pushes().markup(view))
+            (self.pushes(view.look.language).markup(view))
             @if view.may(Action::SeeCustomers) {
                 div #open { (self.open(view).markup(view)) }
                 div #reviews { (self.reviews(view).markup(view)) }
@@ -77,7 +77,7 @@ impl BillingPage {
     pub fn file(&self, view: &View) -> Option<String> {
         let language = view.look.language;
         let receivers = || receivers::table(&self.receivers, &self.asked, language).file(language);
-        let pushes = self.pushes().file(language).or_else(receivers);
+        let pushes = self.pushes(language).file(language).or_else(receivers);
         if pushes.is_some() || !view.may(Action::SeeCustomers) {
             return pushes;
         }
@@ -133,14 +133,18 @@ impl BillingPage {
         }
     }
 
-    fn pushes(&self) -> Table<Push> {
+    fn pushes(&self, language: Language) -> Table<Push> {
         let caption = Phrase::new("推送", "Handed over");
         let empty = Phrase::new("这一天没有这样的数据", "Nothing of this day is like that");
         let place = |push: &Push| {
             let PushPlace([point, item, kind, version], receiver) = &push.place;
             format!("{point}~{item}~{kind}~{version}~{receiver}")
         };
-        Table::new("", caption, empty, push_columns(), &self.asked).cut(self.pushes.clone(), place)
+        Table::new("", caption, empty, push_columns(), &self.asked).listed(
+            (self.pushes.clone(), self.asked.is_sorted()),
+            place,
+            language,
+        )
     }
 
     fn open(&self, view: &View) -> Table<(String, Option<OpenDay>)> {
@@ -174,53 +178,49 @@ impl BillingPage {
 
 fn push_columns() -> Vec<Column<Push>> {
     vec![
-        Column::new("point", "计量点", "Point", |push: &Push, _| push.point.clone())
-            .shown(
-                |push, _| html! { a href={ "/meters?q=" (escaped(&push.point)) } { (inert(&push.point)) } },
-            )
-            .unsorted(),
+        Column::new("point", "计量点", "Point", |push: &Push, _| push.point.clone()).shown(
+            |push, _| html! { a href={ "/meters?q=" (escaped(&push.point)) } { (inert(&push.point)) } },
+        ),
         Column::new("kind", "内容", "What", |push: &Push, language| {
             match push.kind {
                 BillingKind::Register => language.of("零点示值", "register at 00:00"),
                 BillingKind::Consumption => language.of("日电量", "consumption of the day"),
             }
             .to_owned()
-        })
-        .unsorted(),
+        }),
         Column::new("item", "项目", "Item", |push: &Push, language| {
             language.of(&push.item.name_zh(), &push.item.name_en()).to_owned()
         })
-        .unsorted(),
+        .by(|push| push.item.key().number().into()),
         Column::new("value", "数值", "Value", |push: &Push, language| {
             let decimals = push.kind.decimals(push.item);
             let withdrawn = || language.of("撤回", "taken back").to_owned();
             push.value.map_or_else(withdrawn, |(value, _)| Quantity::new(value, decimals).to_string())
         })
         .number()
-        .unsorted(),
-        Column::new("unit", "单位", "Unit", |push: &Push, _| push.item.unit().to_owned()).unsorted(),
+        .by(|push| push.value.map_or(i64::MIN, |(value, _)| value)),
+        Column::new("unit", "单位", "Unit", |push: &Push, _| push.item.unit().to_owned()),
         Column::new("quality", "质量", "Quality", |push: &Push, language| {
             push.value.map_or("", |(_, quality)| labels::quality(quality).of(language)).to_owned()
-        })
-        .unsorted(),
+        }),
         Column::new("version", "版本", "Version", |push: &Push, _| push.version.to_string())
             .number()
-            .unsorted(),
-        Column::new("receiver", "接收方", "Receiver", |push: &Push, _| push.receiver.clone()).unsorted(),
+            .by(|push| push.version),
+        Column::new("receiver", "接收方", "Receiver", |push: &Push, _| push.receiver.clone()),
         Column::new("state", "状态", "State", |push: &Push, language| {
             labels::outbox(push.state).of(language).to_owned()
         })
-        .shown(|push, view| labels::outbox_state(push.state, view.look.language))
-        .unsorted(),
-        Column::new("tries", "次数", "Tries", |push: &Push, _| push.tries.to_string()).number().unsorted(),
+        .shown(|push, view| labels::outbox_state(push.state, view.look.language)),
+        Column::new("tries", "次数", "Tries", |push: &Push, _| push.tries.to_string())
+            .number()
+            .by(|push| push.tries),
         Column::new("done", "完成时间", "Done at", |push: &Push, _| {
             push.done_at.map(|at| at.in_china().to_string()).unwrap_or_default()
         })
-        .unsorted(),
+        .by(|push| push.done_at.map_or(i64::MAX, Moment::micros)),
         Column::new("error", "对方的话", "What was said", |push: &Push, _| {
             push.last_error.clone().unwrap_or_default()
-        })
-        .unsorted(),
+        }),
     ]
 }
 

@@ -27,7 +27,7 @@ impl EventsPage {
     /// Where the page begins, as the address says.
     #[must_use]
     pub fn after(asked: &Asked) -> Option<EventPlace> {
-        let mut parts = asked.value("after")?.splitn(4, '~');
+        let mut parts = asked.value("after").filter(|_| !asked.is_sorted())?.splitn(4, '~');
         let collected_at = Moment::from_micros(parts.next()?.parse().ok()?);
         let meter = parts.next()?.parse().ok()?;
         let (kind, began) = (parts.next()?.to_owned(), parts.next()?.to_owned());
@@ -51,48 +51,48 @@ impl EventsPage {
                 }
                 button { (view.say("查看", "Show")) }
             }
-            (self.table().markup(view))
+            (self.table(language).markup(view))
         }
     }
 
     /// The file of the list, when that is what was asked for.
     #[must_use]
     pub fn file(&self, view: &View) -> Option<String> {
-        self.table().file(view.look.language)
+        self.table(view.look.language).file(view.look.language)
     }
 
-    fn table(&self) -> Table<EventLine> {
+    fn table(&self, language: Language) -> Table<EventLine> {
         let columns = vec![
-            Column::new("address", "通信地址", "Address", |line: &EventLine, _| line.address.clone())
-                .shown(|line, _| {
+            Column::new("address", "通信地址", "Address", |line: &EventLine, _| line.address.clone()).shown(
+                |line, _| {
                     html! { a.code href={ "/meters/" (escaped(&line.address)) "?part=events" } { (line.address) } }
-                })
-                .unsorted(),
-            Column::new("point", "计量点", "Point", |line: &EventLine, _| line.point.clone().unwrap_or_default())
-                .unsorted(),
-            Column::new("area", "台区", "Area", |line: &EventLine, _| line.area.clone().unwrap_or_default())
-                .unsorted(),
+                },
+            ),
+            Column::new("point", "计量点", "Point", |line: &EventLine, _| line.point.clone().unwrap_or_default()),
+            Column::new("area", "台区", "Area", |line: &EventLine, _| line.area.clone().unwrap_or_default()),
             Column::new("kind", "事件", "Event", |line: &EventLine, language| {
                 labels::event(&line.place.kind, language)
-            })
-            .unsorted(),
+            }),
             Column::new("began", "发生时刻（表钟）", "Began (by the meter)", |line: &EventLine, _| {
                 line.place.began.clone()
-            })
-            .unsorted(),
+            }),
             Column::new("record", "记录", "Record", |line: &EventLine, language| record(&line.record, language))
                 .unsorted(),
             Column::new("collected", "采集时间", "Read at", |line: &EventLine, _| {
                 line.place.collected_at.in_china().to_string()
             })
-            .unsorted(),
+            .by(|line| line.place.collected_at.micros()),
         ];
         let empty = Phrase::new("没有事件", "No events");
         let place = |line: &EventLine| {
             let EventPlace { collected_at, meter, kind, began } = &line.place;
             format!("{}~{meter}~{kind}~{began}", collected_at.micros())
         };
-        Table::new("", TITLE, empty, columns, &self.asked).cut(self.events.clone(), place)
+        Table::new("", TITLE, empty, columns, &self.asked).listed(
+            (self.events.clone(), self.asked.is_sorted()),
+            place,
+            language,
+        )
     }
 }
 

@@ -166,7 +166,13 @@ pub fn event(kind: &str, language: Language) -> String {
 /// What is known of a point, in words; a name of another version stays as it is.
 #[must_use]
 pub fn proven(view: &View, proof: &str) -> String {
-    proof_words(proof).map_or_else(|| inert(proof), |(en, zh)| view.say(zh, en).to_owned())
+    proven_in(view.look.language, proof)
+}
+
+/// The same in a language.
+#[must_use]
+pub fn proven_in(language: Language, proof: &str) -> String {
+    proof_words(proof).map_or_else(|| inert(proof), |(en, zh)| language.of(zh, en).to_owned())
 }
 
 #[cfg(test)]

@@ -114,7 +114,10 @@ impl LossPage {
                 Loss::Incomplete { .. } => String::new(),
             })
             .number()
-            .unsorted(),
+            .by(|flow| match Loss::of(flow) {
+                Loss::Known { lost, .. } => lost,
+                Loss::Incomplete { .. } => i64::MIN,
+            }),
             Column::new("rate", "线损率", "Loss rate", |flow: &AreaFlow, _| {
                 Loss::of(flow).rate().map(percent).unwrap_or_default()
             })

@@ -14,13 +14,13 @@ use maud::{Markup, html};
 
 use super::components::{Tone, facts, second_factor, state, time, token};
 use super::labels;
-use super::table::{Asked, Column, Table};
+use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::config::Words;
 use crate::domain::Coded;
 use crate::domain::access::Action;
-use crate::domain::supply::{HaltKind, Objection, OrderKind, OrderState, SupplyOrder};
+use crate::domain::supply::{HaltKind, Objection, OrderKind, OrderState, SupplyOrder, Window};
 use crate::domain::{Id, Moment};
 use crate::store::supply::{
     ApprovalRecord, AttemptOutcome, AttemptRecord, EmergencyReport, HaltRecord, HoldEnd, OrderRecord,
@@ -61,6 +61,8 @@ pub struct OrderPage {
     pub hold_ends: Vec<HoldEnd>,
     /// The report of an emergency cut, once it is due.
     pub report: Option<EmergencyReport>,
+    /// What the address says.
+    pub asked: Asked,
 }
 
 impl OrdersPage {
@@ -105,7 +107,7 @@ impl OrdersPage {
         html! { @for HaltRecord { kind, since, by, reason, lifted_by } in others {
             section.sheet.verdict data-tone="bad" {
                 p.answer { (state(Tone::Bad, halt_name(*kind).of(view.look.language))) }
-                p { (time(*since)) " " (inert(by)) " " (inert(reason)) }
+                p { (time(*since)) " " (inert(by)) " " (inert(&view.look.language.detail(reason))) }
                 @if !lifted_by.is_empty() {
                     p { (view.say("已同意解除（24小时内有效）：", "Agreed to lift (counts for 24 h): ")) (inert(&lifted_by.join(", "))) }
                 }
@@ -205,6 +207,63 @@ pub fn left_out(view: &View, numbers: Option<&str>) -> Markup {
     } }
 }
 
+/// A point of an order, with what its state is told by.
+#[derive(Clone, Debug)]
+struct PointLine {
+    point: PointRecord,
+    order: Id<SupplyOrder>,
+    kind: OrderKind,
+    window: Window,
+}
+
+fn point_columns() -> Vec<Column<PointLine>> {
+    vec![
+        Column::new("point", "计量点", "Point", |line: &PointLine, _| line.point.number.clone()),
+        Column::new("address", "通信地址", "Meter", |line: &PointLine, _| line.point.address.clone()).shown(
+            |line, _| html! { a.code href={ "/meters/" (line.point.address) } { (line.point.address) } },
+        ),
+        Column::new("customer", "用户", "Customer", |line: &PointLine, _| {
+            let (number, name) = &line.point.customer;
+            format!("{number} {name}")
+        }),
+        Column::new("state", "状态", "State", |line: &PointLine, language| {
+            language.of(line.point.state.zh(), line.point.state.name()).to_owned()
+        })
+        .shown(|line, view| {
+            let (PointRecord { state, due_at, .. }, language) = (&line.point, view.look.language);
+            html! {
+                (state_of(*state, language))
+                @if let Some(due) = due_words(line.kind, *state, *due_at, line.window) {
+                    div.hint { (inert(language.words(&due))) }
+                }
+            }
+        }),
+        Column::new("known", "何时、凭何得知", "Known since, and how", |line: &PointLine, language| {
+            let at = line.point.changed_at.in_china();
+            format!("{at} {}", labels::proven_in(language, &line.point.proof))
+        })
+        .shown(|line, view| {
+            let PointRecord { number, changed_at, proof, state, .. } = &line.point;
+            html! {
+                (time(*changed_at)) " " (labels::proven(view, proof))
+                @if *state == OrderState::Unknown && view.may(Action::ProposeMeterChange) {
+                    div.hint.no-print {
+                        a href={ "/proposals/new?change=settle_order&order=" (line.order) "&point=" (escaped(number)) } {
+                            (view.say("现场核实办结", "end it as found on site"))
+                        }
+                    }
+                }
+            }
+        })
+        .by(|line| line.point.changed_at.micros()),
+        Column::new("against", "不能执行的原因", "What stands against it", |line: &PointLine, language| {
+            let words = |objection: &Objection| language.of(objection.zh(), objection.en()).to_owned();
+            line.point.objections.iter().map(words).collect::<Vec<_>>().join(language.of("；", "; "))
+        })
+        .shown(|line, view| objection_list(&line.point.objections, view.look.language)),
+    ]
+}
+
 impl OrderPage {
     /// The page without what is around it.
     #[must_use]
@@ -213,7 +272,7 @@ impl OrderPage {
         html! {
             div #order data-live=[(!self.order.order.state.has_ended()).then_some("order")] {
                 (self.head(view))
-                (self.points(view))
+                (self.points(view.look.language).markup(view))
                 (self.steps(view))
             }
             (self.before(view))
@@ -259,38 +318,19 @@ impl OrderPage {
         }
     }
 
-    fn points(&self, view: &View) -> Markup {
-        let language = view.look.language;
-        let content = &self.order.order.content;
-        html! {
-            section.table {
-                div.scroll { table {
-                    caption { (view.say("计量点", "Points")) }
-                    thead { tr {
-                        th scope="col" { (view.say("计量点", "Point")) }
-                        th scope="col" { (view.say("通信地址", "Meter")) }
-                        th scope="col" { (view.say("用户", "Customer")) }
-                        th scope="col" { (view.say("状态", "State")) }
-                        th scope="col" { (view.say("何时、凭何得知", "Known since, and how")) }
-                        th scope="col" { (view.say("不能执行的原因", "What stands against it")) }
-                    } }
-                    tbody { @for PointRecord { number, address, customer, state: stands, changed_at, due_at, objections, proof, .. } in &self.order.points {
-                        tr {
-                            th scope="row" { (inert(number)) }
-                            td { a.code href={ "/meters/" (address) } { (address) } }
-                            td { (inert(&customer.0)) " " (inert(&customer.1)) }
-                            td { (state_of(*stands, language))
-                                @if let Some(due) = due_words(content.kind, *stands, *due_at, content.window) {
-                                    div.hint { (inert(language.words(&due))) }
-                                }
-                            }
-                            td { (time(*changed_at)) " " (labels::proven(view, proof)) }
-                            td { (objection_list(objections, language)) }
-                        }
-                    } }
-                } }
-            }
-        }
+    /// The file of its points, when that is what was asked for.
+    #[must_use]
+    pub fn file(&self, view: &View) -> Option<String> {
+        self.points(view.look.language).file(view.look.language)
+    }
+
+    fn points(&self, language: Language) -> Table<PointLine> {
+        let (order, kind, window) =
+            (self.order.order.id, self.order.order.content.kind, self.order.order.content.window);
+        let line = |point: &PointRecord| PointLine { point: point.clone(), order, kind, window };
+        let caption = Phrase::new("计量点", "Points");
+        Table::new("", caption, Phrase::new("无", "None"), point_columns(), &self.asked)
+            .whole(self.order.points.iter().map(line).collect(), language)
     }
 
     /// Who did what, and what was sent, in order of time.

@@ -72,6 +72,8 @@ pub struct ProposalPage {
     pub compared: Vec<ComparedRead>,
     /// What became of the records of a terminal, once they were confirmed.
     pub setting: Option<ArchiveSetting>,
+    /// What the address says.
+    pub asked: Asked,
 }
 
 async fn list(
@@ -92,9 +94,10 @@ async fn show(
     caller: Caller,
     Path(id): Path<i64>,
     view: View,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let page = load(&services, &caller, id).await?;
-    answer(&services, &view, TITLE_OF_ONE, (page.markup(&view), None)).await
+    let page = ProposalPage { asked, ..load(&services, &caller, id).await? };
+    answer(&services, &view, TITLE_OF_ONE, (page.markup(&view), page.file(&view))).await
 }
 
 async fn confirm(
@@ -179,7 +182,7 @@ async fn load(services: &Services, caller: &Caller, id: i64) -> Result<ProposalP
         _ => Vec::new(),
     };
     let setting = store.setting_of(proposal.id).await?;
-    Ok(ProposalPage { proposal, review, compared, setting })
+    Ok(ProposalPage { proposal, review, compared, setting, asked: Asked::default() })
 }
 
 impl ProposalsPage {
@@ -275,6 +278,21 @@ impl ProposalPage {
         }
     }
 
+    /// The file of its list, when that is what was asked for.
+    #[must_use]
+    pub fn file(&self, view: &View) -> Option<String> {
+        let language = view.look.language;
+        match &self.proposal.change {
+            Change::EnterReads(entered) => {
+                reads::table(entered, &self.compared, (&self.asked, language)).file(language)
+            }
+            Change::SetTerminalArchive(archive) => {
+                records::table(archive, self.setting.as_ref(), (&self.asked, language)).file(language)
+            }
+            _ => None,
+        }
+    }
+
     fn change(&self, view: &View) -> Markup {
         let link = |point: &str| html! { a href={ "/meters?q=" (escaped(point)) } { (inert(point)) } };
         match &self.proposal.change {
@@ -320,8 +338,25 @@ impl ProposalPage {
                 }
                 p.hint { (view.say("复核编号 ", "Review ")) (decision.review) }
             },
-            Change::EnterReads(entered) => reads::reads(view, entered, &self.compared),
-            Change::SetTerminalArchive(archive) => records::records(view, archive, self.setting.as_ref()),
+            Change::EnterReads(entered) => reads::reads(view, entered, &self.compared, &self.asked),
+            Change::SetTerminalArchive(archive) => {
+                records::records(view, archive, self.setting.as_ref(), &self.asked)
+            }
+            Change::SettleOrder(settlement) => facts(&[
+                (
+                    view.say("工单", "Order"),
+                    html! {
+                    a href={ "/orders/" (settlement.order) } { (settlement.order) } },
+                ),
+                (view.say("计量点", "Point"), link(&settlement.point)),
+                (
+                    view.say("现场情况", "Found"),
+                    html! { (to_what(&self.proposal.change, view.look.language)) },
+                ),
+                (view.say("核实时间", "When"), time(settlement.at())),
+                (view.say("现场核实人", "Who was there"), html! { (inert(&settlement.seen_by)) }),
+                (view.say("依据", "What shows it"), html! { (inert(&settlement.evidence)) }),
+            ]),
         }
     }
 
@@ -374,6 +409,11 @@ impl ProposalPage {
                         "确认后向终端下发上面所列记录并回读；下发前终端档案若已变则不下发。换了表的测量点在核对电能表前不采信。",
                         "The records above are sent to the terminal and read back. Nothing is sent if it holds something else \
                          by then. Points with another meter are not believed before that meter was asked.")) }
+                } @else if matches!(self.proposal.change, Change::SettleOrder(_)) {
+                    p { (view.say(
+                        "确认后该计量点的工单办结，注明由现场核实得知，不作为电能表回读的证明；记入审计日志。",
+                        "The order ends at this point, told as found by people on site and never as proven by the meter; it is \
+                         entered in the audit log.")) }
                 } @else {
                     p { (view.say(
                         "确认后立即按上面所列内容变更，并记入审计日志；结算随之重算。",
@@ -425,6 +465,7 @@ const fn name(change: &Change) -> Phrase {
         Change::DecideReview(_) => Phrase::new("示值复核", "decision on a suspect read"),
         Change::EnterReads(_) => Phrase::new("人工抄表", "what people have read"),
         Change::SetTerminalArchive(_) => Phrase::new("终端档案下发", "records of a terminal"),
+        Change::SettleOrder(_) => Phrase::new("现场核实办结", "end of an order as found on site"),
     }
 }
 
@@ -435,6 +476,7 @@ fn of_what(change: &Change) -> String {
         Change::DecideReview(decision) => decision.review.to_string(),
         Change::EnterReads(entered) => reads::of_what(entered),
         Change::SetTerminalArchive(archive) => archive.terminal.clone(),
+        Change::SettleOrder(settlement) => format!("{} {}", settlement.order, settlement.point),
     }
 }
 
@@ -457,6 +499,9 @@ fn to_what(change: &Change, language: Language) -> String {
                 Language::Chinese => format!("新增 {added}，修改 {changed}，删除 {removed}"),
                 Language::English => format!("{added} added, {changed} changed, {removed} removed"),
             }
+        }
+        Change::SettleOrder(settlement) => {
+            settlement.found().map_or("", |found| language.of(found.zh(), found.en())).to_owned()
         }
     }
 }

@@ -7,10 +7,10 @@ use maud::{Markup, html};
 
 use super::components::{Tone, facts, field, second_factor, state, time, token};
 use super::handlers::{answer, answer_as};
-use super::table::Asked;
+use super::table::{Asked, Column, Table};
 use super::typed::{Typed, numbers, refused};
 use super::view::View;
-use super::words::{Phrase, inert};
+use super::words::{Language, Phrase, inert};
 use crate::domain::access::{Action, Regions};
 use crate::domain::proposal::MayNot;
 use crate::domain::rotation::{CannotRotate, MOST_ROTATED, RotationState, RotationStep, may_decide};
@@ -42,6 +42,8 @@ pub struct RotationsPage {
     pub rotations: Vec<RotationRecord>,
     /// What was typed into a form that was not taken.
     pub typed: Typed,
+    /// What the address says.
+    pub asked: Asked,
 }
 
 /// What the page of one shows.
@@ -49,15 +51,21 @@ pub struct RotationsPage {
 pub struct RotationPage {
     /// It.
     pub rotation: RotationRecord,
-    /// Its meters, or some of them.
+    /// Its meters.
     pub meters: Vec<RotationMeter>,
-    /// Behind which address more follow.
-    pub more: Option<String>,
+    /// What the address says.
+    pub asked: Asked,
 }
 
-async fn list(State(services): State<Services>, caller: Caller, view: View) -> Result<Response, Problem> {
-    let page = all(&services, &caller, Typed::default()).await?;
-    answer(&services, &view, TITLE, (page.markup(&view), None)).await
+async fn list(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let page = RotationsPage { asked, ..all(&services, &caller, Typed::default()).await? };
+    let file = page.table(view.look.language).file(view.look.language);
+    answer(&services, &view, TITLE, (page.markup(&view), file)).await
 }
 
 async fn all(services: &Services, caller: &Caller, typed: Typed) -> Result<RotationsPage, Problem> {
@@ -65,7 +73,7 @@ async fn all(services: &Services, caller: &Caller, typed: Typed) -> Result<Rotat
         Regions::All => services.store.rotations(NEWEST).await?,
         Regions::Areas(_) => Vec::new(),
     };
-    Ok(RotationsPage { rotations, typed })
+    Ok(RotationsPage { rotations, typed, asked: Asked::default() })
 }
 
 async fn ask(
@@ -102,8 +110,9 @@ async fn show(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let page = load(&services, &caller, id, asked.value("after").unwrap_or_default()).await?;
-    answer(&services, &view, TITLE, (page.markup(&view), None)).await
+    let page = RotationPage { asked, ..load(&services, &caller, id).await? };
+    let file = page.table(view.look.language).file(view.look.language);
+    answer(&services, &view, TITLE, (page.markup(&view), file)).await
 }
 
 async fn approve(
@@ -146,16 +155,14 @@ async fn ended(
 ) -> Result<Response, Problem> {
     let Err(problem) = done else { return Ok(Redirect::to(&format!("/passwords/{id}")).into_response()) };
     let (view, status) = refused(view, problem)?;
-    let page = load(services, caller, id, "").await?;
+    let page = load(services, caller, id).await?;
     Ok(answer_as(status, &view, TITLE, &page.markup(&view)))
 }
 
-async fn load(services: &Services, caller: &Caller, id: i64, after: &str) -> Result<RotationPage, Problem> {
+async fn load(services: &Services, caller: &Caller, id: i64) -> Result<RotationPage, Problem> {
     let rotation = find(services, caller, Id::new(id)).await?;
-    let meters = services.store.rotation_meters(rotation.id, after, MOST_SHOWN).await?;
-    let is_full = u32::try_from(meters.len()).unwrap_or(u32::MAX) >= MOST_SHOWN;
-    let more = meters.last().filter(|_| is_full).map(|meter| meter.address.clone());
-    Ok(RotationPage { rotation, meters, more })
+    let meters = services.store.rotation_meters(rotation.id, "", MOST_SHOWN).await?;
+    Ok(RotationPage { rotation, meters, asked: Asked::default() })
 }
 
 impl RotationsPage {
@@ -164,28 +171,40 @@ impl RotationsPage {
     pub fn markup(&self, view: &View) -> Markup {
         html! {
             @if view.may(Action::RotateSecrets) { (self.form(view)) }
-            section.sheet {
-                h2 { (view.say("已申请的轮换", "Asked for")) }
-                @if self.rotations.is_empty() { p { (view.say("还没有", "None yet")) } } @else {
-                    div.scroll { table {
-                        thead { tr {
-                            th scope="col" { (view.say("编号", "Number")) }
-                            th scope="col" { (view.say("范围", "Which meters")) }
-                            th scope="col" { (view.say("申请", "Asked by")) }
-                            th scope="col" { (view.say("状态", "Stands")) }
-                            th scope="col" { (view.say("电能表", "Meters")) }
-                        } }
-                        tbody { @for rotation in &self.rotations { tr {
-                            td { a href={ "/passwords/" (rotation.id) } { (rotation.id) } }
-                            td { (selection(rotation, view)) }
-                            td { (inert(&rotation.asked_as)) " " (time(rotation.asked_at)) }
-                            td { (stands(rotation, view)) }
-                            td { (counts(rotation, view)) }
-                        } } }
-                    } }
-                }
-            }
+            (self.table(view.look.language).markup(view))
         }
+    }
+
+    fn table(&self, language: Language) -> Table<RotationRecord> {
+        let columns = vec![
+            Column::new("id", "编号", "Number", |rotation: &RotationRecord, _| rotation.id.to_string())
+                .shown(|rotation, _| html! { a href={ "/passwords/" (rotation.id) } { (rotation.id) } })
+                .by(|rotation| rotation.id.number()),
+            Column::new("selection", "范围", "Which meters", selection),
+            Column::new("by", "申请人", "Asked by", |rotation: &RotationRecord, _| {
+                rotation.asked_as.clone()
+            }),
+            Column::new("at", "申请时间", "Asked at", |rotation: &RotationRecord, _| {
+                rotation.asked_at.in_china().to_string()
+            })
+            .by(|rotation| rotation.asked_at.micros()),
+            Column::new("state", "状态", "Stands", |rotation: &RotationRecord, language| {
+                stands(rotation).1.of(language).to_owned()
+            })
+            .shown(|rotation, view| {
+                let (tone, words) = stands(rotation);
+                state(tone, words.of(view.look.language))
+            }),
+            Column::new("meters", "电能表", "Meters", |rotation: &RotationRecord, language| {
+                let counted =
+                    |(at, count): &(RotationStep, u64)| format!("{} {count}", step(*at).1.of(language));
+                rotation.counts.iter().map(counted).collect::<Vec<_>>().join(language.of("，", ", "))
+            })
+            .shown(counts),
+        ];
+        let caption = Phrase::new("已申请的轮换", "Asked for");
+        Table::new("", caption, Phrase::new("还没有", "None yet"), columns, &self.asked)
+            .whole(self.rotations.clone(), language)
     }
 
     fn form(&self, view: &View) -> Markup {
@@ -223,42 +242,53 @@ impl RotationPage {
         html! {
             p.no-print { a href="/passwords" { (view.say("全部轮换", "All of them")) } }
             section.sheet { (facts(&[
-                (view.say("范围", "Which meters"), html! { (selection(rotation, view)) }),
+                (view.say("范围", "Which meters"), html! { (selection(rotation, view.look.language)) }),
                 (view.say("密级", "Level"), html! { (rotation.level) }),
                 (view.say("原因", "Why"), html! { (inert(&rotation.reason)) }),
                 (view.say("申请", "Asked by"), html! { (inert(&rotation.asked_as)) " " (time(rotation.asked_at)) }),
                 (view.say("审批", "Decided by"), html! { (inert(rotation.decided_as.as_deref().unwrap_or("—"))) }),
-                (view.say("状态", "Stands"), stands(rotation, view)),
+                (view.say("状态", "Stands"), state(stands(rotation).0, stands(rotation).1.of(view.look.language))),
                 (view.say("电能表", "Meters"), counts(rotation, view)),
             ])) }
             (self.decide(view))
-            section.sheet {
-                h2 { (view.say("电能表", "Meters")) }
-                div.scroll { table {
-                    thead { tr {
-                        th scope="col" { (view.say("通信地址", "Address")) }
-                        th scope="col" { (view.say("状态", "Stands")) }
-                        th scope="col" { (view.say("说明", "Why")) }
-                        th.number scope="col" { (view.say("写入", "Sent")) }
-                        th.number scope="col" { (view.say("验证", "Proven")) }
-                        th scope="col" { (view.say("更新", "Since")) }
-                        th scope="col" { (view.say("下次", "Next")) }
-                    } }
-                    tbody { @for meter in &self.meters { tr {
-                        td { a.code href={ "/meters/" (meter.address) } { (meter.address) } }
-                        td { (step(meter.step, view)) }
-                        td { (why(&meter.why, view)) }
-                        td.number { (meter.writes) }
-                        td.number { (meter.proofs) }
-                        td { (time(meter.changed_at)) }
-                        td { @if !meter.step.is_final() && rotation.state == RotationState::Approved { (time(meter.next_at)) } }
-                    } } }
-                } }
-                @if let Some(more) = &self.more {
-                    p.no-print { a href={ "/passwords/" (rotation.id) "?after=" (more) } { (view.say("后面的表", "More")) } }
-                }
-            }
+            (self.table(view.look.language).markup(view))
         }
+    }
+
+    fn table(&self, language: Language) -> Table<(RotationMeter, bool)> {
+        type Line = (RotationMeter, bool);
+        let columns = vec![
+            Column::new("address", "通信地址", "Address", |(meter, _): &Line, _| meter.address.clone())
+                .shown(
+                    |(meter, _), _| html! { a.code href={ "/meters/" (meter.address) } { (meter.address) } },
+                ),
+            Column::new("step", "状态", "Stands", |(meter, _): &Line, language| {
+                step(meter.step).1.of(language).to_owned()
+            })
+            .shown(|(meter, _), view| {
+                let (tone, words) = step(meter.step);
+                state(tone, words.of(view.look.language))
+            }),
+            Column::new("why", "说明", "Why", |(meter, _): &Line, language| why(&meter.why, language)),
+            Column::new("writes", "写入", "Sent", |(meter, _): &Line, _| meter.writes.to_string())
+                .number()
+                .by(|(meter, _)| meter.writes),
+            Column::new("proofs", "验证", "Proven", |(meter, _): &Line, _| meter.proofs.to_string())
+                .number()
+                .by(|(meter, _)| meter.proofs),
+            Column::new("changed", "更新", "Since", |(meter, _): &Line, _| {
+                meter.changed_at.in_china().to_string()
+            })
+            .by(|(meter, _)| meter.changed_at.micros()),
+            Column::new("next", "下次", "Next", |(meter, is_under_way): &Line, _| {
+                let is_due = *is_under_way && !meter.step.is_final();
+                if is_due { meter.next_at.in_china().to_string() } else { String::new() }
+            }),
+        ];
+        let is_under_way = self.rotation.state == RotationState::Approved;
+        let caption = Phrase::new("电能表", "Meters");
+        Table::new("", caption, Phrase::new("没有电能表", "No meter"), columns, &self.asked)
+            .whole(self.meters.iter().map(|meter| (meter.clone(), is_under_way)).collect(), language)
     }
 
     fn decide(&self, view: &View) -> Markup {
@@ -301,50 +331,53 @@ impl RotationPage {
 }
 
 /// Which meters were asked for: kept in English, told in the language of whoever looks.
-fn selection(rotation: &RotationRecord, view: &View) -> String {
+fn selection(rotation: &RotationRecord, language: Language) -> String {
     let text = inert(&rotation.selection);
     if let Some(line) = text.strip_prefix("line ") {
-        return format!("{} {line}", view.say("线路/终端", "line"));
+        return format!("{} {line}", language.of("线路/终端", "line"));
     }
     match text.strip_suffix(" meters") {
-        Some(count) => format!("{count} {}", view.say("只表", "meters")),
-        None => view.say("仍用出厂密码的表", "those told a factory password").to_owned(),
+        Some(count) => format!("{count} {}", language.of("只表", "meters")),
+        None => language.of("仍用出厂密码的表", "those told a factory password").to_owned(),
     }
 }
 
-fn stands(rotation: &RotationRecord, view: &View) -> Markup {
-    let (tone, zh, en) = match rotation.state {
-        RotationState::Asked => (Tone::Waiting, "待审批", "waits for approval"),
-        RotationState::Approved => (Tone::Waiting, "执行中", "under way"),
-        RotationState::Refused => (Tone::Warn, "不同意", "refused"),
-        RotationState::Ended => (Tone::Quiet, "已中止", "broken off"),
-        RotationState::Done => (Tone::Good, "已结束", "done"),
-    };
-    state(tone, view.say(zh, en))
+fn stands(rotation: &RotationRecord) -> (Tone, Phrase) {
+    match rotation.state {
+        RotationState::Asked => (Tone::Waiting, Phrase::new("待审批", "waits for approval")),
+        RotationState::Approved => (Tone::Waiting, Phrase::new("执行中", "under way")),
+        RotationState::Refused => (Tone::Warn, Phrase::new("不同意", "refused")),
+        RotationState::Ended => (Tone::Quiet, Phrase::new("已中止", "broken off")),
+        RotationState::Done => (Tone::Good, Phrase::new("已结束", "done")),
+    }
 }
 
 fn counts(rotation: &RotationRecord, view: &View) -> Markup {
-    html! { @for (at, count) in &rotation.counts { (step(*at, view)) " " (count) " " } }
+    html! { @for (at, count) in &rotation.counts {
+        @let (tone, words) = step(*at);
+        (state(tone, words.of(view.look.language))) " " (count) " "
+    } }
 }
 
-fn step(step: RotationStep, view: &View) -> Markup {
-    let (tone, zh, en) = match step {
-        RotationStep::Waiting => (Tone::Waiting, "待写入", "waits"),
-        RotationStep::Sending => (Tone::Waiting, "写入中", "being written"),
-        RotationStep::Written => (Tone::Waiting, "已写入，待验证", "written, not proven yet"),
-        RotationStep::Unclear => (Tone::Warn, "结果不明，待验证", "unclear, to be proven"),
-        RotationStep::Verified => (Tone::Good, "已验证", "proven"),
-        RotationStep::Kept => (Tone::Warn, "表计拒绝，仍用旧密码", "refused: the old one stays"),
-        RotationStep::Stuck => (Tone::Bad, "密码不明，需现场处理", "not known: somebody must look"),
-        RotationStep::Skipped => (Tone::Quiet, "跳过", "skipped"),
-    };
-    state(tone, view.say(zh, en))
+fn step(step: RotationStep) -> (Tone, Phrase) {
+    match step {
+        RotationStep::Waiting => (Tone::Waiting, Phrase::new("待写入", "waits")),
+        RotationStep::Sending => (Tone::Waiting, Phrase::new("写入中", "being written")),
+        RotationStep::Written => (Tone::Waiting, Phrase::new("已写入，待验证", "written, not proven yet")),
+        RotationStep::Unclear => (Tone::Warn, Phrase::new("结果不明，待验证", "unclear, to be proven")),
+        RotationStep::Verified => (Tone::Good, Phrase::new("已验证", "proven")),
+        RotationStep::Kept => (Tone::Warn, Phrase::new("表计拒绝，仍用旧密码", "refused: the old one stays")),
+        RotationStep::Stuck => {
+            (Tone::Bad, Phrase::new("密码不明，需现场处理", "not known: somebody must look"))
+        }
+        RotationStep::Skipped => (Tone::Quiet, Phrase::new("跳过", "skipped")),
+    }
 }
 
-fn why(name: &str, view: &View) -> String {
+fn why(name: &str, language: Language) -> String {
     if let Some(why) = CannotRotate::from_name(name) {
         let (zh, en) = why.words();
-        return view.say(zh, en).to_owned();
+        return language.of(zh, en).to_owned();
     }
     let (zh, en) = match name {
         "taken" => ("表计已接受", "the meter took it"),
@@ -354,11 +387,11 @@ fn why(name: &str, view: &View) -> String {
         "not_sent" => ("未发出", "it did not leave"),
         _ => ("", ""),
     };
-    view.say(zh, en).to_owned()
+    language.of(zh, en).to_owned()
 }
 
-/// Meters on one page.
-const MOST_SHOWN: u32 = 500;
+/// All meters that a rotation takes.
+const MOST_SHOWN: u32 = 10_000;
 
 #[cfg(test)]
 pub(crate) fn sample() -> (RotationsPage, RotationPage) {
@@ -392,7 +425,11 @@ pub(crate) fn sample() -> (RotationsPage, RotationPage) {
     let all = RotationState::TABLE.iter().zip(of.iter().cycle());
     let rotations = all.map(|((state, ..), of)| rotation(*state, of)).collect();
     (
-        RotationsPage { rotations, typed: Typed::default() },
-        RotationPage { rotation: rotation(RotationState::Asked, "factory passwords"), meters, more: None },
+        RotationsPage { rotations, typed: Typed::default(), asked: Asked::default() },
+        RotationPage {
+            rotation: rotation(RotationState::Asked, "factory passwords"),
+            meters,
+            asked: Asked::default(),
+        },
     )
 }

@@ -52,11 +52,20 @@ pub struct SettingsPage {
 }
 
 async fn page(State(services): State<Services>, view: View, asked: Asked) -> Result<Response, Problem> {
+    let page = load(&services, asked).await?;
+    answer(&services, &view, TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// The page as it stands now.
+///
+/// # Errors
+/// [`Problem`] when the database does not answer.
+pub(super) async fn load(services: &Services, asked: Asked) -> Result<SettingsPage, Problem> {
     let store = &services.store;
     let configured = services.supply.as_ref().map(crate::supply::Supply::ceilings);
     let entered = store.ceilings().await?;
     let holds = configured.map_or(entered, |configured| entered.stricter(configured));
-    let page = SettingsPage {
+    Ok(SettingsPage {
         effective: services.shown.to_vec(),
         ceilings: (holds, configured),
         terms: store.terms().await?,
@@ -65,8 +74,7 @@ async fn page(State(services): State<Services>, view: View, asked: Asked) -> Res
         serving: store.serving().await?,
         meters: store.meters_by_line().await?.iter().map(|(.., meters)| *meters).sum(),
         asked,
-    };
-    answer(&services, &view, TITLE, (page.markup(&view), page.file(&view))).await
+    })
 }
 
 /// A row of the table of terms; the first is what is built in.

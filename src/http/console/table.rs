@@ -87,6 +87,12 @@ impl Asked {
         of_name.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// True when the first table of the page is to be sorted by a column. Such a list has numbered pages.
+    #[must_use]
+    pub fn is_sorted(&self) -> bool {
+        self.value("sort").is_some()
+    }
+
     /// The address with these values changed, those of `None` left out.
     #[must_use]
     pub fn link(&self, changes: &[(&str, Option<&str>)]) -> String {
@@ -196,6 +202,8 @@ pub struct Table<R> {
     query: Query,
     rows: Vec<R>,
     pages: Pages,
+    /// There may be more rows than were sorted.
+    is_part: bool,
 }
 
 impl<R> Table<R> {
@@ -211,7 +219,7 @@ impl<R> Table<R> {
     ) -> Self {
         let query = Query::of(name, &columns, asked);
         let pages = Pages::Numbered { page: 1, pages: 1, total: 0 };
-        Self { caption, empty, columns, query, rows: Vec::new(), pages }
+        Self { caption, empty, columns, query, rows: Vec::new(), pages, is_part: false }
     }
 
     /// How it was asked for.
@@ -237,6 +245,21 @@ impl<R> Table<R> {
             rows = rows.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE).collect();
         }
         Self { rows, pages: Pages::Numbered { page, pages, total }, ..self }
+    }
+
+    /// With a page of a longer list, or with as much of it as is sorted here ([`wanted_sorted`]).
+    #[must_use]
+    pub fn listed(
+        self,
+        (rows, is_whole): (Vec<R>, bool),
+        place: impl Fn(&R) -> String,
+        language: Language,
+    ) -> Self {
+        if !is_whole {
+            return self.cut(rows, place);
+        }
+        let is_part = rows.len() >= SORTED && !self.query.is_csv();
+        Self { is_part, ..self }.whole(rows, language)
     }
 
     /// With a page of a longer list, which the store has filtered and sorted. It gives one row more than a page has when
@@ -360,7 +383,9 @@ impl<R> Table<R> {
         html! { span.count { @match view.look.language {
             Language::Chinese => { "共 " (total) " 条" }
             Language::English => { (total) " rows" }
-        } } }
+        }
+        @if self.is_part { " " (view.say("（仅排序最先的这些，请先筛选）", "(the first of all; filter to sort the rest)")) }
+        } }
     }
 
     fn file_link(&self) -> String {
@@ -471,11 +496,21 @@ pub fn wanted(asked: &Asked) -> u32 {
     if asked.value("csv").is_some() { IN_A_FILE } else { PER_PAGE_AND_ONE }
 }
 
+/// The same for a table that is [`Table::listed`], which is needed beyond one page where it is sorted here.
+#[must_use]
+pub fn wanted_sorted(asked: &Asked, is_whole: bool) -> u32 {
+    let usual = wanted(asked);
+    if is_whole { usual.max(SORTED_AT_MOST) } else { usual }
+}
+
 /// Rows of a page.
 pub const PER_PAGE: usize = 50;
 const PER_PAGE_AND_ONE: u32 = 51;
 /// Signs of a text that is not broken into lines.
 const SHORT: usize = 20;
+/// The most rows of a list that are sorted here.
+const SORTED: usize = 20_000;
+const SORTED_AT_MOST: u32 = 20_000;
 /// The most rows of a file.
 pub const IN_A_FILE: u32 = 100_000;
 

@@ -180,6 +180,7 @@ pub(crate) fn sample(language: Language, role: crate::domain::access::Role) -> V
             role_since: now,
             regions: Regions::All,
             source: "127.0.0.1".to_owned(),
+            request: None,
         }),
         now,
         here: "/".to_owned(),

@@ -83,6 +83,7 @@ impl AccountRecord {
             role_since: self.role_since,
             regions: self.regions.clone(),
             source: source.into(),
+            request: None,
         }
     }
 

@@ -331,10 +331,20 @@ async fn end_alarms(writing: &mut Transaction, seen: &Seen<'_>, now: Moment) -> 
     if seen.over.is_empty() || seen.event != Some(OrderEvent::SeeClosed) {
         return Ok(());
     }
-    let orders: Vec<(i64,)> = writing.rows(AT_POINT, &[seen.point.into(), seen.order.into()]).await?;
+    end_alarms_of_others(writing, (seen.order, seen.point), seen.over, now).await
+}
+
+/// Ends what was told of supply being away by other orders at a point where it is back.
+pub(super) async fn end_alarms_of_others(
+    writing: &mut Transaction,
+    (order, point): (Id<SupplyOrder>, Id<MeteringPoint>),
+    over: &[AlarmKind],
+    now: Moment,
+) -> Result<(), StoreError> {
+    let orders: Vec<(i64,)> = writing.rows(AT_POINT, &[point.into(), order.into()]).await?;
     for (order,) in orders {
-        for kind in seen.over.iter().filter(|kind| **kind != AlarmKind::OrderUnknown) {
-            clear(writing, *kind, &object(Id::new(order), seen.point), now).await?;
+        for kind in over.iter().filter(|kind| **kind != AlarmKind::OrderUnknown) {
+            clear(writing, *kind, &object(Id::new(order), point), now).await?;
         }
     }
     Ok(())

@@ -181,5 +181,5 @@ const PAID: &str = "SELECT p.point_id, max(o.id), CAST(min(y.entered_at) AS bigi
     JOIN supply_payment y ON y.customer_id = p.customer_id AND y.entered_at >= o.submitted_at \
     WHERE (p.state IN (5, 6, 8) OR p.proof LIKE 'open%') AND NOT EXISTS (SELECT 1 FROM supply_order_point r JOIN supply_order b ON b.id = r.order_id \
         WHERE r.point_id = p.point_id AND b.kind IN (2, 3) AND b.submitted_at >= o.submitted_at \
-            AND (r.state IN (2, 3, 4, 5, 6, 8) OR r.state IN (10, 12) AND r.proof IN ('closed', 'permitted'))) \
+            AND (r.state IN (2, 3, 4, 5, 6, 8) OR r.state IN (10, 12) AND r.proof IN ('closed', 'closed_on_site', 'permitted'))) \
     GROUP BY p.point_id";

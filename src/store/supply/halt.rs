@@ -3,7 +3,7 @@
 use super::{SupplyError, commit_with};
 use crate::domain::access::{Acting, Action};
 use crate::domain::supply::{Ceilings, HaltKind, Objection};
-use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Moment};
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Moment, detail_zh};
 use crate::store::alarm::{clear, raise};
 use crate::store::error::{Refusal, StoreError};
 use crate::store::transaction::Transaction;
@@ -209,7 +209,13 @@ impl Store {
         // Whoever wanted an earlier one lifted has not seen this one.
         writing.execute(FORGET, &[subject(kind).into()]).await?;
         if writing.execute(HALT, &args).await? > 0 {
-            raise(&mut writing, &Alarm::new(alarms(kind).0, subject(kind), now)).await?;
+            let alarm = Alarm::new(alarms(kind).0, subject(kind), now);
+            let alarm = match kind {
+                HaltKind::Clock => alarm.saying(&detail_zh(reason), reason),
+                // What somebody types is for those who may see it where it is kept.
+                _ => alarm,
+            };
+            raise(&mut writing, &alarm).await?;
         }
         let detail = serde_json::json!({ "reason": reason }).to_string();
         commit_with(writing, &entry.saying(detail)).await

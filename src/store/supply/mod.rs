@@ -17,6 +17,7 @@ mod known;
 mod left;
 mod list;
 mod loss;
+mod on_site;
 mod order;
 mod preview;
 mod protection;
@@ -35,6 +36,7 @@ pub(super) use halt::halts_in_force;
 pub use halt::{HaltRecord, Lifting};
 pub use known::{ArrearsRecord, IdentityRecord, NoticeKept, PaymentRecord, PointEvidence};
 pub use list::{ApprovalRecord, NoticeRecord, OrderFilter, OrderRecord, OrderView, PointRecord};
+pub(super) use on_site::{may_be_settled, settle_on_site};
 pub use order::{Limits, Submitted};
 pub use preview::HoldEnd;
 pub(in crate::store) use preview::word as status_word_3;
@@ -138,7 +140,7 @@ impl Store {
     async fn change_supply(&self, doing: &'static str) -> Result<Transaction, StoreError> {
         let mut writing = self.write(doing).await?;
         if writing.dialect() == Dialect::Postgres {
-            writing.execute("SELECT pg_advisory_xact_lock(645200719970008)", &[]).await?;
+            writing.execute(TURN, &[]).await?;
         }
         Ok(writing)
     }
@@ -159,6 +161,9 @@ impl Store {
         done
     }
 }
+
+/// Who changes orders takes their turn by this, on a server.
+const TURN: &str = "SELECT pg_advisory_xact_lock(645200719970008)";
 
 /// Adds the audit entry, the last thing before the end, and commits.
 async fn commit_with(mut writing: Transaction, entry: &AuditEntry) -> Result<(), StoreError> {

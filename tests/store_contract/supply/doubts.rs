@@ -12,14 +12,14 @@ use super::steps::{armed, intend, state};
 use super::{LIMITS, now, town};
 use crate::{Fresh, on_both};
 
-async fn alarms(store: &Store) -> Vec<AlarmKind> {
+pub(super) async fn alarms(store: &Store) -> Vec<AlarmKind> {
     let filter = AlarmFilter { is_open: true, ..AlarmFilter::default() };
     let found = store.alarms(&filter, &Regions::All, i64::MAX, 100).await.unwrap();
     found.into_iter().map(|alarm| alarm.kind).collect()
 }
 
 /// What is seen of an order whose frame was sent.
-async fn seen(
+pub(super) async fn seen(
     store: &Store,
     id: Id<SupplyOrder>,
     home: Home,
@@ -40,14 +40,20 @@ async fn seen(
 }
 
 /// Sends an order that is armed, with this outcome.
-async fn sent(store: &Store, id: Id<SupplyOrder>, home: Home, outcome: AttemptOutcome, at: Moment) {
+pub(super) async fn sent(
+    store: &Store,
+    id: Id<SupplyOrder>,
+    home: Home,
+    outcome: AttemptOutcome,
+    at: Moment,
+) {
     assert!(matches!(intend(store, id, home, at).await, Intended::Kept(_)));
     let (attempt, _) = store.last_attempt(id, home.point).await.unwrap().unwrap();
     store.note_outcome(&attempt, (outcome, ""), at, at).await.unwrap();
 }
 
 /// Supply for a home, on its way.
-async fn back(store: &Store, new: &NewOrder, home: Home, at: Moment) -> Id<SupplyOrder> {
+pub(super) async fn back(store: &Store, new: &NewOrder, home: Home, at: Moment) -> Id<SupplyOrder> {
     let asked = store.ask_order(&acting("li", at), new, &LIMITS, at).await.unwrap();
     assert_eq!(store.arm_point((asked.id, home.point), at, &LIMITS, at).await.unwrap(), []);
     asked.id

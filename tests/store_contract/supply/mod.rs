@@ -8,6 +8,7 @@ mod full_disk;
 mod happening;
 mod looked_at;
 mod odd;
+mod on_site;
 mod races;
 mod ready;
 mod steps;

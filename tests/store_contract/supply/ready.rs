@@ -68,6 +68,7 @@ pub(crate) fn acting(name: &str, now: Moment) -> Acting {
         role_since: now.minus(DAY * 30),
         regions: Regions::All,
         source: "test".to_owned(),
+        request: None,
     }
 }
 

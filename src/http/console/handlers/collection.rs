@@ -17,7 +17,7 @@ use crate::http::console::events::{self, EventsPage};
 use crate::http::console::lines::{self, LineLine, LinesPage};
 use crate::http::console::loss::{self, LossPage};
 use crate::http::console::night::{self, NightPage};
-use crate::http::console::table::{Asked, natural, wanted};
+use crate::http::console::table::{Asked, natural, wanted_sorted};
 use crate::http::console::typed::Typed;
 use crate::http::console::view::View;
 use crate::http::reread::{Missed, read_again};
@@ -90,7 +90,8 @@ pub(super) async fn billing(
     let which = (day, BillingPage::state(&asked));
     let words = asked.value("q").unwrap_or_default();
     let after = BillingPage::after(&asked);
-    let pushes = store.pushes(which, words, after.as_ref(), regions, wanted(&asked)).await?;
+    let pushes =
+        store.pushes(which, words, after.as_ref(), regions, wanted_sorted(&asked, asked.is_sorted())).await?;
     let (mut reviews, mut open, mut proposed) = (Vec::new(), Vec::new(), HashMap::new());
     if view.may(Action::SeeCustomers) {
         reviews = store.review_lines(regions, MOST_LISTED).await?;
@@ -217,7 +218,7 @@ pub(super) async fn events(
         words: asked.value("q").unwrap_or_default(),
         kind: asked.value("kind"),
         after: EventsPage::after(&asked),
-        at_most: wanted(&asked),
+        at_most: wanted_sorted(&asked, asked.is_sorted()),
     };
     let events = services.store.event_lines(&events, &caller.acting.regions).await?;
     let kinds = services.store.event_kinds().await?;

@@ -16,6 +16,7 @@ use crate::http::auth::confirm_second_factor;
 use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
 use crate::http::console::overdue::{self, OverduePage};
+use crate::http::console::settings;
 use crate::http::console::table::Asked;
 use crate::http::console::typed::{moment, numbers, refused as again};
 use crate::http::console::view::View;
@@ -31,12 +32,16 @@ pub(super) async fn orders(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
+    let page = listed(&services, &caller, asked).await?;
+    answer(&services, &view, orders::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+async fn listed(services: &Services, caller: &Caller, asked: Asked) -> Result<OrdersPage, Problem> {
     let filter = OrderFilter { state: OrdersPage::state(&asked), point: None };
     let orders = services.store.supply_orders(&filter, &caller.acting.regions, i64::MAX, NEWEST).await?;
     let reports = services.store.emergency_reports_due(&caller.acting.regions).await?;
     let reports = reports.into_iter().map(|report| (report.order, report.due_at())).collect();
-    let page = OrdersPage { orders, halts: services.store.halts().await?, reports, asked };
-    answer(&services, &view, orders::TITLE, (page.markup(&view), page.file(&view))).await
+    Ok(OrdersPage { orders, halts: services.store.halts().await?, reports, asked })
 }
 
 /// Who is in arrears.
@@ -60,10 +65,10 @@ pub(super) async fn order(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let page = page_of(&services, &caller, id).await?;
     let left_out = orders::left_out(&view, asked.value(LEFT_OUT));
-    let page = html! { (left_out) (page.markup(&view)) };
-    answer(&services, &view, orders::TITLE_OF_ONE, (page, None)).await
+    let page = OrderPage { asked, ..page_of(&services, &caller, id).await? };
+    let file = page.file(&view);
+    answer(&services, &view, orders::TITLE_OF_ONE, (html! { (left_out) (page.markup(&view)) }, file)).await
 }
 
 /// A form of a station, to be printed.
@@ -197,40 +202,75 @@ pub(super) async fn cancel(
 pub(super) async fn stop(
     State(services): State<Services>,
     caller: Caller,
+    view: View,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let fields = Asked(fields);
     let reason = fields.value("reason").unwrap_or_default();
-    supply(&services)?.press_stop(&caller.acting, reason).await.map_err(refused)?;
-    services.changes.tell(Topic::Order);
-    Ok(Redirect::to("/orders").into_response())
+    let done = async { supply(&services)?.press_stop(&caller.acting, reason).await.map_err(refused) };
+    match done.await {
+        Ok(()) => Ok(told(&services, "/orders")),
+        Err(problem) => shown_again(&services, &caller, view, problem).await,
+    }
 }
 
 /// Wants what keeps cuts back lifted.
 pub(super) async fn lift(
     State(services): State<Services>,
     caller: Caller,
+    view: View,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let fields = Asked(fields);
     let kind = fields.value("kind").and_then(HaltKind::from_name).unwrap_or(HaltKind::Stop);
-    confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
-    supply(&services)?.lift(&caller.acting, kind).await.map_err(refused)?;
-    services.changes.tell(Topic::Order);
-    Ok(Redirect::to("/orders").into_response())
+    match lifted(&services, &caller, &fields, kind).await {
+        Ok(()) => Ok(told(&services, "/orders")),
+        Err(problem) => shown_again(&services, &caller, view, problem).await,
+    }
 }
 
 /// Says that it was looked into what the database has lost.
 pub(super) async fn acknowledge(
     State(services): State<Services>,
     caller: Caller,
+    view: View,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let fields = Asked(fields);
-    confirm_second_factor(&services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
-    supply(&services)?.lift(&caller.acting, HaltKind::DatabaseBehind).await.map_err(refused)?;
+    match lifted(&services, &caller, &Asked(fields), HaltKind::DatabaseBehind).await {
+        Ok(()) => Ok(told(&services, "/settings")),
+        Err(problem) => {
+            let (view, status) = again(View { here: "/settings".to_owned(), ..view }, problem)?;
+            let page = settings::load(&services, Asked::default()).await?;
+            Ok(answer_as(status, &view, settings::TITLE, &page.markup(&view)))
+        }
+    }
+}
+
+async fn lifted(services: &Services, caller: &Caller, fields: &Asked, kind: HaltKind) -> Result<(), Problem> {
+    confirm_second_factor(services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
+    supply(services)?.lift(&caller.acting, kind).await.map_err(refused)?;
+    Ok(())
+}
+
+/// Tells whoever watches, and leads on.
+fn told(services: &Services, place: &str) -> Response {
     services.changes.tell(Topic::Order);
-    Ok(Redirect::to("/settings").into_response())
+    Redirect::to(place).into_response()
+}
+
+/// The page of all orders, which has the forms of STOP, with why one of them was not taken.
+async fn shown_again(
+    services: &Services,
+    caller: &Caller,
+    view: View,
+    problem: Problem,
+) -> Result<Response, Problem> {
+    if !view.may(Action::SeeCustomers) {
+        return Err(problem);
+    }
+    let (view, status) = again(View { here: "/orders".to_owned(), ..view }, problem)?;
+    let page = listed(services, caller, Asked::default()).await?;
+    Ok(answer_as(status, &view, orders::TITLE, &page.markup(&view)))
 }
 
 /// An order with what is to be known before something is done with it.
@@ -247,7 +287,7 @@ pub(super) async fn page_of(services: &Services, caller: &Caller, id: i64) -> Re
         hold_ends = services.store.hold_ends(of).await?;
     }
     let report = services.store.emergency_report(of).await?;
-    Ok(OrderPage { order, cannot, hold_ends, report })
+    Ok(OrderPage { order, cannot, hold_ends, report, asked: Asked::default() })
 }
 
 pub(super) async fn load(services: &Services, caller: &Caller, id: i64) -> Result<OrderView, Problem> {

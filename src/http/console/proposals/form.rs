@@ -6,9 +6,11 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::name;
-use crate::domain::Item;
 use crate::domain::access::Action;
-use crate::domain::proposal::{Change, MeterExchange, NewTransformers, ReviewDecision, Shown};
+use crate::domain::proposal::{
+    Change, Found, MeterExchange, NewTransformers, OrderSettlement, ReviewDecision, Shown,
+};
+use crate::domain::{Coded, Item};
 use crate::http::api::written::{LONGEST, decimal, some_words};
 use crate::http::console::components::{field, token};
 use crate::http::console::file_field::{brought, file_field};
@@ -43,10 +45,12 @@ pub enum ProposalKind {
     Review,
     /// 人工抄表
     Reads,
+    /// 现场核实办结
+    Settlement,
 }
 
 impl ProposalKind {
-    const ALL: [Self; 4] = [Self::Exchange, Self::Transformers, Self::Review, Self::Reads];
+    const ALL: [Self; 5] = [Self::Exchange, Self::Transformers, Self::Review, Self::Reads, Self::Settlement];
 
     fn of(typed: &Typed) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.key() == typed.text("change"))
@@ -58,6 +62,7 @@ impl ProposalKind {
             Self::Transformers => "change_transformers",
             Self::Review => "decide_review",
             Self::Reads => "enter_reads",
+            Self::Settlement => "settle_order",
         }
     }
 
@@ -67,12 +72,15 @@ impl ProposalKind {
             Self::Transformers => Phrase::new("提出倍率变更", "Propose other transformers"),
             Self::Review => Phrase::new("提出复核意见", "Propose what becomes of a suspect read"),
             Self::Reads => Phrase::new("录入人工抄表", "Enter what people have read"),
+            Self::Settlement => {
+                Phrase::new("提出现场核实办结", "Propose the end of an order as found on site")
+            }
         }
     }
 
     const fn action(self) -> Action {
         match self {
-            Self::Exchange | Self::Transformers => Action::ProposeMeterChange,
+            Self::Exchange | Self::Transformers | Self::Settlement => Action::ProposeMeterChange,
             Self::Review | Self::Reads => Action::ProposeReview,
         }
     }
@@ -166,6 +174,14 @@ impl ProposalForm {
                 };
                 Change::DecideReview(ReviewDecision { review, accept })
             }
+            ProposalKind::Settlement => Change::SettleOrder(OrderSettlement {
+                order: self.typed.text("order").parse().map_err(|_| Problem::not_there())?,
+                point: name("point")?,
+                found: name("found")?,
+                at: self.typed.moment("at")?.micros(),
+                seen_by: name("seen_by")?,
+                evidence: some_words(self.typed.text("evidence"), LONGEST)?.to_owned(),
+            }),
             // They come in a file.
             ProposalKind::Reads => return Err(Problem::not_there()),
         })
@@ -193,6 +209,7 @@ impl ProposalForm {
                     ProposalKind::Exchange => (self.exchange(view)),
                     ProposalKind::Transformers => (self.transformers(view)),
                     ProposalKind::Review => (self.review(view)),
+                    ProposalKind::Settlement => (self.settlement(view)),
                     ProposalKind::Reads => {
                         p.hint { (view.say(READS_ZH, READS_EN)) }
                         (file_field(view, &self.typed))
@@ -290,6 +307,35 @@ impl ProposalForm {
                     option value="yes" selected[chosen == "yes"] { (view.say("采用该值", "the value counts")) }
                     option value="no" selected[chosen == "no"] { (view.say("不采用该值", "the value does not count")) }
                 }
+            }))
+        }
+    }
+}
+
+impl ProposalForm {
+    fn settlement(&self, view: &View) -> Markup {
+        let chosen = self.typed.text("found");
+        html! {
+            p.hint { (view.say(
+                "用于结果未知、且电能表不会再被读到的工单：由现场核实并留有依据。办结后注明“现场核实”，不作为电能表回读的证明。",
+                "For an order whose end is unknown and whose meter will not be read again: somebody has looked on site, and \
+                 something shows it. It is told as found on site, never as proven by the meter.")) }
+            div.pick {
+                (self.input("order", view.say("工单编号", "Number of the order"), true))
+                (self.input("point", view.say("计量点编号", "Number of the point"), true))
+                (field(view.say("现场情况", "Found"), &html! {
+                    select name="found" required {
+                        option value="" { (view.say("请选择", "choose")) }
+                        @for (found, _, name) in Found::TABLE {
+                            option value=(name) selected[*name == chosen] { (view.say(found.zh(), found.en())) }
+                        }
+                    }
+                }))
+                (self.when(view, "at", view.say("核实时间", "When")))
+                (self.input("seen_by", view.say("现场核实人", "Who was there"), true))
+            }
+            (field(view.say("依据（工作票、照片、封印号）", "What shows it (work sheet, photographs, seal)"), &html! {
+                textarea name="evidence" rows="2" cols="60" maxlength="500" required { (self.typed.text("evidence")) }
             }))
         }
     }

@@ -12,14 +12,24 @@ use crate::http::console::words::{Language, Phrase, inert};
 /// How a read stands to what is known from its meter; `None` where that meter was not there.
 pub type ComparedRead = Option<(Compared, Around)>;
 
+/// The reads with how each stands now, as a table.
+pub(super) fn table(
+    entered: &ManualReads,
+    compared: &[ComparedRead],
+    (asked, language): (&Asked, Language),
+) -> Table<Row> {
+    Table::new("", Phrase::new("抄表记录", "Reads"), Phrase::new("无", "None"), columns(), asked)
+        .whole(rows(entered, compared), language)
+}
+
+fn rows(entered: &ManualReads, compared: &[ComparedRead]) -> Vec<Row> {
+    let with = |(place, read): (usize, &ManualRead)| (read.clone(), compared.get(place).copied().flatten());
+    entered.reads.iter().enumerate().map(with).collect()
+}
+
 /// The reads with how each stands now.
-pub(super) fn reads(view: &View, entered: &ManualReads, compared: &[ComparedRead]) -> Markup {
-    let rows: Vec<Row> = entered
-        .reads
-        .iter()
-        .enumerate()
-        .map(|(place, read)| (read.clone(), compared.get(place).copied().flatten()))
-        .collect();
+pub(super) fn reads(view: &View, entered: &ManualReads, compared: &[ComparedRead], asked: &Asked) -> Markup {
+    let rows = rows(entered, compared);
     let doubtful =
         rows.iter().filter(|(_, compared)| compared.is_none_or(|(how, _)| how.is_doubtful())).count();
     html! {
@@ -28,8 +38,7 @@ pub(super) fn reads(view: &View, entered: &ManualReads, compared: &[ComparedRead
             (view.say("条数", "Reads"), html! { (rows.len()) }),
             (view.say("与表计不一致（确认后转复核）", "At odds with the meter (reviewed once confirmed)"), html! { (doubtful) }),
         ]))
-        (Table::new("", Phrase::new("抄表记录", "Reads"), Phrase::new("无", "None"), columns(), &Asked::default())
-            .whole(rows, view.look.language).markup(view))
+        (table(entered, compared, (asked, view.look.language)).markup(view))
     }
 }
 
@@ -42,7 +51,8 @@ pub(super) fn of_what(entered: &ManualReads) -> String {
     }
 }
 
-type Row = (ManualRead, ComparedRead);
+/// A read, and how it stands.
+pub(super) type Row = (ManualRead, ComparedRead);
 
 fn columns() -> Vec<Column<Row>> {
     vec![

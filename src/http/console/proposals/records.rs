@@ -11,16 +11,30 @@ use crate::http::console::view::View;
 use crate::http::console::words::{Language, Phrase, inert};
 use crate::store::terminal::ArchiveSetting;
 
-/// The records with what became of each.
-pub(super) fn records(view: &View, archive: &TerminalArchive, setting: Option<&ArchiveSetting>) -> Markup {
+/// The records with what became of each, as a table.
+pub(super) fn table(
+    archive: &TerminalArchive,
+    setting: Option<&ArchiveSetting>,
+    (asked, language): (&Asked, Language),
+) -> Table<Row> {
     let result = |number| {
         let results = setting.map(|setting| setting.results.as_slice()).unwrap_or_default();
         results.iter().find(|result: &&RecordResult| result.number == number).copied()
     };
     let rows: Vec<Row> =
         archive.changes.iter().map(|change| (change.clone(), result(change.number))).collect();
-    let (added, changed, removed) = archive.counts();
     let caption = Phrase::new("档案记录", "Records");
+    Table::new("", caption, Phrase::new("无", "None"), columns(), asked).whole(rows, language)
+}
+
+/// The records with what became of each.
+pub(super) fn records(
+    view: &View,
+    archive: &TerminalArchive,
+    setting: Option<&ArchiveSetting>,
+    asked: &Asked,
+) -> Markup {
+    let (added, changed, removed) = archive.counts();
     html! {
         (facts(&[
             (view.say("终端", "Terminal"), html! {
@@ -29,8 +43,7 @@ pub(super) fn records(view: &View, archive: &TerminalArchive, setting: Option<&A
                 html! { (added) " / " (changed) " / " (removed) }),
         ]))
         @if let Some(setting) = setting { (stands(view, setting)) }
-        (Table::new("", caption, Phrase::new("无", "None"), columns(), &Asked::default())
-            .whole(rows, view.look.language).markup(view))
+        (table(archive, setting, (asked, view.look.language)).markup(view))
     }
 }
 
@@ -99,7 +112,8 @@ pub(crate) const fn told(state: SettingState) -> (Tone, Phrase, Phrase) {
     }
 }
 
-type Row = (RecordChange, Option<RecordResult>);
+/// A record, and what became of it.
+pub(super) type Row = (RecordChange, Option<RecordResult>);
 
 fn columns() -> Vec<Column<Row>> {
     vec![

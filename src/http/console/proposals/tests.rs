@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::access::Role;
-use crate::domain::proposal::{NewTransformers, ReviewDecision};
+use crate::domain::proposal::{NewTransformers, OrderSettlement, ReviewDecision};
 use crate::domain::terminal_archive::{
     MeterRecord, RecordAnswer, RecordChange, RecordResult, SettingState, TerminalArchive,
 };
@@ -69,6 +69,7 @@ fn review() -> ProposalPage {
         review: Some(line),
         compared: Vec::new(),
         setting: None,
+        asked: Asked::default(),
     }
 }
 
@@ -87,7 +88,13 @@ fn read() -> ProposalPage {
     let around = Around { same: Some(1_234_600), ..Around::default() };
     let compared = vec![Some((Compared::Differs, around)), None];
     let change = Change::EnterReads(entered);
-    ProposalPage { proposal: proposal(4, change, ProposalState::Open), review: None, compared, setting: None }
+    ProposalPage {
+        proposal: proposal(4, change, ProposalState::Open),
+        review: None,
+        compared,
+        setting: None,
+        asked: Asked::default(),
+    }
 }
 
 #[test]
@@ -98,6 +105,46 @@ fn reads_of_people_are_shown_against_what_the_meter_said() {
         assert!(page.contains(part), "{part}: {page}");
     }
     assert!(!page.contains("<script>"));
+}
+
+fn found_on_site() -> ProposalPage {
+    let settlement = OrderSettlement {
+        order: 17,
+        point: "P0000003".to_owned(),
+        found: "closed".to_owned(),
+        at: noon().micros(),
+        seen_by: "周师傅".to_owned(),
+        evidence: "工作票 26-1130 <b>照片</b>".to_owned(),
+    };
+    let proposal = proposal(6, Change::SettleOrder(settlement), ProposalState::Open);
+    ProposalPage { proposal, review: None, compared: Vec::new(), setting: None, asked: Asked::default() }
+}
+
+#[test]
+fn what_was_found_on_site_is_never_told_as_said_by_the_meter() {
+    let mut view = view::sample(Language::Chinese, Role::Approver);
+    let old = view.now.minus(std::time::Duration::from_secs(9 * 86_400));
+    view.acting = view.acting.map(|acting| crate::domain::access::Acting { role_since: old, ..acting });
+    let page = found_on_site().markup(&view).into_string();
+    for part in
+        ["现场已合闸", "周师傅", "工作票 26-1130", "/orders/17", "不作为电能表回读的证明", "现场核实办结"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("<b>照片") && !page.contains("结算随之重算"), "{page}");
+}
+
+#[test]
+fn the_list_of_a_proposal_sorts_and_is_a_file() {
+    let asked = |name: &str, value: &str| Asked(vec![(name.to_owned(), value.to_owned())]);
+    let view = view::sample(Language::Chinese, Role::Approver);
+    let sorted = ProposalPage { asked: asked("sort", "-value"), ..read() }.markup(&view).into_string();
+    assert!(sorted.find("123.4500") < sorted.find("0.0009") && sorted.contains("descending"), "{sorted}");
+    let file = ProposalPage { asked: asked("csv", "all"), ..read() }.file(&view).unwrap();
+    assert!(file.contains("张三") && file.contains("现场"), "{file}");
+    let file = ProposalPage { asked: asked("csv", "all"), ..records() }.file(&view).unwrap();
+    assert!(file.contains("202411110002"), "{file}");
+    assert!(ProposalPage { asked: asked("csv", "all"), ..found_on_site() }.file(&view).is_none());
 }
 
 fn records() -> ProposalPage {
@@ -148,6 +195,7 @@ fn records() -> ProposalPage {
         review,
         compared,
         setting: Some(setting),
+        asked: Asked::default(),
     }
 }
 
@@ -189,6 +237,7 @@ pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {
         review: None,
         compared: Vec::new(),
         setting: None,
+        asked: Asked::default(),
     };
     vec![
         ("proposals", TITLE, sample(Asked::default()).markup(view)),
@@ -198,6 +247,8 @@ pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {
         ("proposal-transformers", TITLE, form(ProposalKind::Transformers)),
         ("proposal-records", TITLE_OF_ONE, records().markup(view)),
         ("proposal-reads", TITLE_OF_ONE, read().markup(view)),
+        ("proposal-found", TITLE_OF_ONE, found_on_site().markup(view)),
+        ("proposal-settlement", TITLE, form(ProposalKind::Settlement)),
         ("proposal-file", TITLE, form(ProposalKind::Reads)),
         ("proposal-decision", TITLE, form(ProposalKind::Review)),
     ]
@@ -246,6 +297,7 @@ fn whoever_proposed_a_change_is_told_that_another_one_confirms_it() {
         review: None,
         compared: Vec::new(),
         setting: None,
+        asked: Asked::default(),
     };
     let approver = page(Role::Approver);
     let shown = one.markup(&approver).into_string();
@@ -265,6 +317,7 @@ fn whoever_proposed_a_change_is_told_that_another_one_confirms_it() {
         review: None,
         compared: Vec::new(),
         setting: None,
+        asked: Asked::default(),
     };
     assert!(!done.markup(&approver).into_string().contains("<form"));
 }
