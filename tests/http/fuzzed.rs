@@ -1,10 +1,10 @@
 //! The API under a fuzzer that follows its own description, as each role. (T13, T14)
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use axum::http::Method;
+use chaobiao::domain::Coded;
 use chaobiao::domain::access::Role;
-use tokio::process::Command;
 
 use crate::pages::town;
 use crate::rig::Rig;
@@ -17,7 +17,7 @@ const CHECKS: &str =
 /// The program, where there is one.
 fn program() -> Option<String> {
     let program = std::env::var("CHAOBIAO_SCHEMATHESIS").unwrap_or_else(|_| "schemathesis".to_owned());
-    let found = std::process::Command::new(&program).arg("--version").stdout(Stdio::null()).status();
+    let found = Command::new(&program).arg("--version").stdout(Stdio::null()).status();
     if found.is_ok_and(|status| status.success()) {
         return Some(program);
     }
@@ -37,10 +37,20 @@ async fn t13_the_api_stands_a_fuzzer_that_follows_its_description() {
         let rig = Rig::new().await;
         town(&rig.services.store).await;
         let who = rig.signed_in(name, *role).await;
-        let document = rig.get("/api/openapi.json", Some(&who)).await.body;
+        let mut document = rig.get("/api/openapi.json", Some(&who)).await.json();
+        // It would make up tokens, which count before the session.
+        document["components"].as_object_mut().unwrap().remove("securitySchemes");
+        document["paths"]
+            .as_object_mut()
+            .unwrap()
+            .values_mut()
+            .flat_map(|path| path.as_object_mut().unwrap().values_mut())
+            .for_each(|operation| {
+                operation.as_object_mut().unwrap().remove("security");
+            });
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("openapi.json");
-        std::fs::write(&file, document).unwrap();
+        std::fs::write(&file, document.to_string()).unwrap();
         let port = open(&rig).await;
         let mut fuzzer = Command::new(&program);
         fuzzer.current_dir(folder.path()).arg("run").arg(&file);
@@ -51,7 +61,8 @@ async fn t13_the_api_stands_a_fuzzer_that_follows_its_description() {
         }
         // A stream has no end.
         fuzzer.args(["--exclude-path-regex", "stream$"]);
-        let output = fuzzer.stdin(Stdio::null()).output().await.unwrap();
+        let fuzzing = tokio::task::spawn_blocking(move || fuzzer.stdin(Stdio::null()).output());
+        let output = fuzzing.await.unwrap().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "as {name}:\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
         let last: Vec<&str> = said.lines().rev().take(12).collect();

@@ -1,5 +1,6 @@
 //! The description of the API, made of what its routes say and of who may use them.
 
+use serde_json::{Map, Value};
 use utoipa::PartialSchema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
@@ -13,7 +14,44 @@ use crate::http::routes::{Routes, Rule};
 pub(in crate::http) fn document(routes: &Routes) -> String {
     let mut open = build(routes);
     open.openapi = utoipa::openapi::OpenApiVersion::Version31;
-    open.to_json().unwrap_or_default()
+    let Ok(mut document) = serde_json::to_value(&open) else { return String::new() };
+    let schemas = document.pointer("/components/schemas").cloned().unwrap_or_default();
+    join_parts(&mut document, &schemas);
+    document.to_string()
+}
+
+/// Makes one object of an `allOf`: parts that are closed, each to what the others have, are met by nothing.
+fn join_parts(value: &mut Value, schemas: &Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| join_parts(item, schemas)),
+        Value::Object(fields) => {
+            if let Some(Value::Array(parts)) = fields.remove("allOf") {
+                for part in &parts {
+                    let name =
+                        part["$ref"].as_str().and_then(|name| name.strip_prefix("#/components/schemas/"));
+                    join(fields, name.map_or(part, |name| &schemas[name]));
+                }
+            }
+            fields.values_mut().for_each(|field| join_parts(field, schemas));
+        }
+        _ => {}
+    }
+}
+
+/// Adds what a schema says of an object; what is there already stays.
+fn join(fields: &mut Map<String, Value>, part: &Value) {
+    for (key, said) in part.as_object().into_iter().flatten() {
+        match (fields.get_mut(key), said) {
+            (Some(Value::Object(there)), Value::Object(more)) => {
+                there.extend(more.iter().map(|(name, field)| (name.clone(), field.clone())));
+            }
+            (Some(Value::Array(there)), Value::Array(more)) => there.extend(more.iter().cloned()),
+            (Some(_), _) => {}
+            (None, _) => {
+                fields.insert(key.clone(), said.clone());
+            }
+        }
+    }
 }
 
 fn build(routes: &Routes) -> OpenApi {
