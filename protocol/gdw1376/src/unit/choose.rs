@@ -131,7 +131,8 @@ impl Reaches {
                 self.known.get(&next).map_or(Reach::No, |reach| own.min(*reach))
             };
             let reach = if is_end { Some(Reach::Clean) } else { next.into_iter().map(through).max() };
-            self.known.entry(state).or_insert(reach.unwrap_or(Reach::No));
+            let reach = reach.unwrap_or(Reach::No);
+            self.known.entry(state).or_insert(reach);
         }
     }
 }
