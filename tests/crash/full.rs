@@ -11,7 +11,8 @@ use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::{Address, Migrations, Store};
 
 use crate::disk::Disk;
-use crate::site::{METERS, Site};
+use crate::odd_disk::{FewFiles, Fragile};
+use crate::site::{METERS, Site, Trouble};
 
 /// How much is left once a service has begun: nothing, less than a transaction takes, and room for some of the night.
 const LEFT: [u64; 4] = [0, 24 * 1024, 200 * 1024, 700 * 1024];
@@ -36,7 +37,7 @@ async fn f30_a_night_on_a_full_disk_goes_on_by_itself_when_there_is_room() {
         LEFT.map(|left| (left, false)).into_iter().chain([(0, true), (100 * 1024, true)])
     {
         let name = format!("left_{left}_{begins_full}");
-        let lived = site.live_full(&name, (&disk, left, begins_full), &quiet.left).await;
+        let lived = site.live_full(&name, (&Trouble::Bytes(&disk, left), begins_full), &quiet.left).await;
         assert_eq!(lived.left, quiet.left, "{left} bytes were left");
         let told = disk_alarms(&lived.database).await;
         println!(
@@ -50,6 +51,34 @@ async fn f30_a_night_on_a_full_disk_goes_on_by_itself_when_there_is_room() {
         let is_full_at_once = !begins_full && left < 100 * 1024;
         assert!(!is_full_at_once || told == BTreeSet::from(["filling", "full"]), "{left} bytes: {told:?}");
     }
+}
+
+#[tokio::test]
+#[ignore = "takes two minutes: tests/check.sh ci"]
+async fn f30_a_night_on_a_disk_that_takes_no_more_files_is_told_and_goes_on_by_itself() {
+    let Some(disk) = FewFiles::of(60, 400) else { return };
+    let site = Site::open_on(disk.path()).await;
+    let quiet = site.live("quiet", None, None).await;
+    for begins_full in [false, true] {
+        let name = format!("files_{begins_full}");
+        let lived = site.live_full(&name, (&Trouble::Files(&disk), begins_full), &quiet.left).await;
+        assert_eq!(lived.left, quiet.left, "{name}");
+        let told = disk_alarms(&lived.database).await;
+        println!("f30: no files were left, {name}: begun {} times, told {told:?}", lived.starts);
+        assert!(begins_full || told == BTreeSet::from(["filling", "full"]), "{name}: {told:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "takes a minute: tests/check.sh ci"]
+async fn f30_a_night_on_a_disk_that_turns_read_only_loses_nothing_and_goes_on_once_it_is_mended() {
+    let Some(disk) = Fragile::of(96) else { return };
+    let site = Site::open_on(disk.path()).await;
+    let quiet = site.live("quiet", None, None).await;
+    let lived = site.live_full("read_only", (&Trouble::ReadOnly(&disk), false), &quiet.left).await;
+    println!("f30: read-only while it served: begun {} times, {} refusals", lived.starts, lived.refusals);
+    assert_eq!(lived.left, quiet.left);
+    assert!(lived.refusals > 0, "it said that it was ready all the time");
 }
 
 fn chaobiao(folder: &Path, arguments: &[&str]) -> Command {

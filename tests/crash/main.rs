@@ -11,6 +11,7 @@
 mod disk;
 mod full;
 mod names;
+mod odd_disk;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../support/postgres.rs"]

@@ -18,6 +18,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::time::{Instant, sleep};
 
 use crate::disk::Disk;
+use crate::odd_disk::{FewFiles, Fragile};
 use crate::ports;
 use crate::postgres::Cluster;
 use crate::receiver::{Receiver, SECRET, takes};
@@ -84,6 +85,52 @@ pub(crate) struct Lived {
     pub(crate) struck: Option<String>,
     /// How often keys came to the receiver again.
     pub(crate) repeated: usize,
+}
+
+/// What is wrong with a disk.
+pub(crate) enum Trouble<'a> {
+    /// So many bytes are left.
+    Bytes(&'a Disk, u64),
+    /// It takes no more files.
+    Files(&'a FewFiles),
+    /// Nothing on it can be changed.
+    ReadOnly(&'a Fragile),
+}
+
+impl Trouble<'_> {
+    fn begin(&self) {
+        match self {
+            Self::Bytes(disk, left) => disk.fill(*left),
+            Self::Files(disk) => assert!(disk.take_all() > 0, "there were none left"),
+            Self::ReadOnly(disk) => disk.fail(),
+        }
+    }
+
+    fn end(&self) {
+        match self {
+            Self::Bytes(disk, _) => disk.make_room(),
+            Self::Files(disk) => disk.give_back(),
+            Self::ReadOnly(disk) => disk.mend(),
+        }
+    }
+
+    /// How it stands in the readiness of a service.
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Bytes(..) | Self::Files(_) => "database_full",
+            Self::ReadOnly(_) => "\"database\"",
+        }
+    }
+
+    /// It is over only once nobody uses the disk.
+    const fn ends_service(&self) -> bool {
+        matches!(self, Self::ReadOnly(_))
+    }
+
+    /// Of files alone, as long as nobody is refused anything, the service finds out when it looks: once a minute.
+    const fn lasts(&self) -> Duration {
+        if matches!(self, Self::Files(_)) { Duration::from_secs(66) } else { FULL_FOR }
+    }
 }
 
 /// A service on a full disk.
@@ -278,12 +325,12 @@ impl Site {
         Lived { left, met, struck, repeated }
     }
 
-    /// Serves on a disk on which so many bytes are left, as the system does: again when it has ended. After a while there is
-    /// room, and it has to come to its end.
+    /// Serves on a disk that has a trouble, from the beginning or once it serves, as the system does: again when it has ended.
+    /// After a while the trouble is over, and it has to come to its end.
     pub(crate) async fn live_full(
         &self,
         name: &str,
-        (disk, left, begins_full): (&Disk, u64, bool),
+        (trouble, begins_full): (&Trouble<'_>, bool),
         expected: &Left,
     ) -> Full {
         let receiver = Receiver::plain(takes()).await;
@@ -302,15 +349,15 @@ impl Site {
         let (began, mut full_at, mut room_at, mut ready_after) =
             (Instant::now(), None, None::<Instant>, None);
         if begins_full {
-            disk.fill(left);
+            trouble.begin();
             full_at = Some(began);
         }
         let (mut serving, mut starts, mut refusals) = (serve(), 1, 0);
         let told = || std::fs::read_to_string(&log).unwrap_or_default();
         let left = loop {
             assert!(
-                began.elapsed() < PATIENCE * 2,
-                "{left} bytes: not everything is there in time\n{}",
+                began.elapsed() < PATIENCE * 2 + trouble.lasts(),
+                "{name}: not everything is there in time\n{}",
                 told()
             );
             if let Some(status) = serving.0.try_wait().unwrap() {
@@ -319,14 +366,24 @@ impl Site {
                 serving = serve();
             }
             let ready = readiness(port);
-            refusals += usize::from(ready.as_ref().is_some_and(|ready| ready.contains("database_full")));
+            let refused = |ready: &String| ready.contains(trouble.reason());
+            refusals += usize::from(ready.as_ref().is_some_and(refused));
             if full_at.is_none() && ready.is_some() {
-                disk.fill(left);
+                trouble.begin();
                 full_at = Some(Instant::now());
             }
             match room_at {
-                None if full_at.is_some_and(|at| at.elapsed() >= FULL_FOR) => {
-                    disk.make_room();
+                None if full_at.is_some_and(|at| at.elapsed() >= trouble.lasts()) => {
+                    if trouble.ends_service() {
+                        serving.terminate();
+                        let ended = serving.ended_within(Duration::from_secs(20)).await;
+                        assert!(ended.is_some(), "it does not stop\n{}", told());
+                    }
+                    trouble.end();
+                    if trouble.ends_service() {
+                        starts += 1;
+                        serving = serve();
+                    }
                     room_at = Some(Instant::now());
                 }
                 None => self.is_kept_before_it_is_told(&database, &receiver).await,

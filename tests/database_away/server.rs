@@ -88,6 +88,30 @@ impl Server {
         self.tell("ALTER DATABASE site SET TABLESPACE small").await;
     }
 
+    /// Puts its log of changes on a disk of its own; it must be stopped.
+    pub(crate) fn put_log_on(&self, disk: &Path) {
+        std::fs::set_permissions(disk, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let script = format!(
+            "mv \"$2/data/pg_wal\" '{0}/pg_wal' && ln -s '{0}/pg_wal' \"$2/data/pg_wal\"",
+            disk.display()
+        );
+        assert!(self.command(&script).status().unwrap().success());
+    }
+
+    /// Writes until its log takes no more, which ends it.
+    pub(crate) async fn write_until_it_ends(&self) {
+        let folder = self.folder.to_str().unwrap().replace('/', "%2F");
+        let url = format!("postgres://amr@{folder}/postgres");
+        for _ in 0..1000 {
+            let Ok(mut connection) = PgConnection::connect(&url).await else { return };
+            let write = "SELECT pg_logical_emit_message(false, 'test', 'x'); SELECT pg_switch_wal()";
+            if sqlx::raw_sql(write).execute(&mut connection).await.is_err() {
+                return;
+            }
+        }
+        panic!("its log took everything");
+    }
+
     /// Runs a statement beside whoever is being tested.
     pub(crate) async fn tell(&self, sql: &str) {
         let mut connection = self.connect().await;
