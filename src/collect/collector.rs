@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::beside::Beside;
 use super::line::{LineNight, LineRun, poll_line};
 use super::progress::Progress;
 use super::witnesses::Witnesses;
@@ -127,6 +128,8 @@ pub(super) struct Inner {
     pub(super) setting: tokio::sync::RwLock<()>,
     /// Ends the re-read that goes on.
     rereading: Mutex<CancellationToken>,
+    /// What goes on beside runs.
+    pub(super) beside: Beside,
 }
 
 impl Inner {
@@ -155,12 +158,24 @@ impl Collector {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Self {
+        let beside = Beside::new(tasks.clone(), stop.clone());
         let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
         let progress = watch::Sender::new(Progress::default());
         let (alone, rereading) = (tokio::sync::Mutex::default(), Mutex::default());
         let (witnesses, setting) = Default::default();
-        let inner =
-            Inner { store, clock, lines, settings, writer, progress, witnesses, alone, setting, rereading };
+        let inner = Inner {
+            store,
+            clock,
+            lines,
+            settings,
+            writer,
+            progress,
+            witnesses,
+            alone,
+            setting,
+            rereading,
+            beside,
+        };
         Self { inner: Arc::new(inner) }
     }
 

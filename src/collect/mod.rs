@@ -34,6 +34,7 @@
 
 mod again;
 mod ask;
+mod beside;
 mod budget;
 mod collector;
 #[cfg(test)]

@@ -20,6 +20,8 @@
 //! - **An answer that fails costs one question**: what was kept stays, and the run goes on where it stopped when the
 //!   terminal comes back (F19).
 //!
+//! - **Events and status words are the meters' own**: they are asked of the meters, through the terminal, beside the run and
+//!   in the lowest lane, for a bounded time each night, in turns.
 //! - **What may reach a bill is read twice**, from a terminal as from a meter, and counts when both answers say the same.
 
 mod archive;
@@ -28,6 +30,7 @@ mod curve;
 mod events;
 mod freeze;
 mod items;
+mod meter_events;
 mod record;
 mod registers;
 mod report;
@@ -86,6 +89,8 @@ pub(super) struct TerminalNight {
     curved: HashSet<Id<Meter>>,
     /// Meters of which earlier days were asked for.
     repaired: HashSet<Id<Meter>>,
+    /// The events of its meters are asked for, beside what is still to come.
+    asks_events: bool,
 }
 
 impl TerminalNight {
@@ -113,8 +118,20 @@ impl TerminalNight {
         };
         let (due, held, totals) = Default::default();
         let (curved, repaired) = Default::default();
-        let mut night =
-            Self { line, facts, asker, session, clocks, verified, due, held, totals, curved, repaired };
+        let mut night = Self {
+            line,
+            facts,
+            asker,
+            session,
+            clocks,
+            verified,
+            due,
+            held,
+            totals,
+            curved,
+            repaired,
+            asks_events: false,
+        };
         night.take_due();
         Ok(night)
     }
@@ -127,6 +144,7 @@ impl TerminalNight {
         loop {
             self.pass(is_first).await?;
             is_first = false;
+            self.begin_meter_events();
             let is_left = !self.line.pending(may_be_better).is_empty();
             // While the terminal still reads its meters, passes are not used up.
             if self.session.has_read_all {

@@ -94,4 +94,6 @@ pub mod decisions {
     pub mod d0032_a_database_that_forgot_begins_new_versions_elsewhere {}
     #[doc = include_str!("decisions/0033-a-line-that-is-served-is-asked-through-the-service.md")]
     pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
+    #[doc = include_str!("decisions/0034-meters-behind-terminals-are-asked-for-their-events-beside-the-run.md")]
+    pub mod d0034_meters_behind_terminals_are_asked_for_their_events_beside_the_run {}
 }
