@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::beside::Beside;
 use super::line::{LineNight, LineRun, poll_line};
 use super::progress::Progress;
+use super::terminal::Rests;
 use super::witnesses::Witnesses;
 use super::writer::Writer;
 use crate::channel::{ChannelHandle, Lane, Lines};
@@ -128,6 +129,8 @@ pub(super) struct Inner {
     pub(super) setting: tokio::sync::RwLock<()>,
     /// Ends the re-read that goes on.
     rereading: Mutex<CancellationToken>,
+    /// What is left to be sent of records that are set in terminals.
+    pub(super) rests: Rests,
     /// What goes on beside runs.
     pub(super) beside: Beside,
 }
@@ -162,7 +165,7 @@ impl Collector {
         let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
         let progress = watch::Sender::new(Progress::default());
         let (alone, rereading) = (tokio::sync::Mutex::default(), Mutex::default());
-        let (witnesses, setting) = Default::default();
+        let (witnesses, setting, rests) = Default::default();
         let inner = Inner {
             store,
             clock,
@@ -174,6 +177,7 @@ impl Collector {
             alone,
             setting,
             rereading,
+            rests,
             beside,
         };
         Self { inner: Arc::new(inner) }

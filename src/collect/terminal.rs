@@ -66,6 +66,7 @@ use freeze::Frozen;
 pub use report::keep_reports;
 use session::Session;
 pub use set_clock::ClockSet;
+pub(super) use setting::Rests;
 pub use setting::{RecordsProposed, WantedRecords};
 
 /// A terminal at work in a night.

@@ -96,4 +96,6 @@ pub mod decisions {
     pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
     #[doc = include_str!("decisions/0034-meters-behind-terminals-are-asked-for-their-events-beside-the-run.md")]
     pub mod d0034_meters_behind_terminals_are_asked_for_their_events_beside_the_run {}
+    #[doc = include_str!("decisions/0035-what-has-not-left-of-a-setting-may-leave-when-the-terminal-shows-the-frame-before.md")]
+    pub mod d0035_what_has_not_left_of_a_setting_may_leave_when_the_terminal_shows_the_frame_before {}
 }
