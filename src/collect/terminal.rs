@@ -62,6 +62,7 @@ use crate::store::terminal::Verified;
 use crate::store::{Batch, StoreError};
 use crate::terminal::Terminals;
 use ask::TerminalAsker;
+pub(super) use curve::{keeps_curve_of, keeps_curves_every};
 use freeze::Frozen;
 pub use report::keep_reports;
 use session::Session;
