@@ -43,6 +43,23 @@ fn a_bad_file_is_exit_code_2_and_its_faults_are_said() {
 }
 
 #[test]
+fn curves_that_meters_behind_terminals_cannot_give_are_warned_of_and_are_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("amr.toml");
+    let check = |period: &str| {
+        let text = format!(
+            "[database]\npath = \"a.db\"\n[terminals]\nlisten = \"127.0.0.1:9001\"\n[intervals]\nperiod = \"{period}\"\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let check = chaobiao(&["check", "-c", file.to_str().unwrap()]);
+        (check.status.code(), String::from_utf8(check.stderr).unwrap())
+    };
+    let (code, said) = check("20min");
+    assert!(code == Some(0) && said.contains("[intervals] period") && said.contains("没有曲线"), "{said}");
+    assert_eq!(check("15min"), (Some(0), String::new()));
+}
+
+#[test]
 fn t25_passwords_come_in_by_file_and_factory_ones_are_told_without_being_shown() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

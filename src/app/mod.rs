@@ -218,6 +218,9 @@ impl Site {
         if !full.is_empty() {
             return Err(AppError::Overfull(full));
         }
+        for words in collect::unobtainable(&config) {
+            tracing::warn!("{}", words.en);
+        }
         let captures = Captures::start(CaptureSettings::of(&config.capture), clock.clone())
             .map_err(AppError::Capture)?;
         let (tasks, stop_lines, stop_waiting) =

@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::CliError;
-use crate::config::{Config, ConfigError, EXAMPLE, Effective, Fault, Listing};
+use crate::collect::unobtainable;
+use crate::config::{Config, ConfigError, EXAMPLE, Effective, Fault, Listing, Words};
 
 /// Check a configuration file, or print an example
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ pub(super) struct ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Say everything that is wrong with a file; without fault, print every value that holds
+    /// Say everything that is wrong with a file; without fault, print every value that holds, and what some meters cannot give
     Check(Check),
     /// Print a file with every key, its default and its limits explained in both languages
     #[command(after_help = "Example: chaobiao config example > chaobiao.toml")]
@@ -70,10 +71,19 @@ impl ConfigCommand {
 impl Check {
     fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         match Config::load(&self.config) {
-            Ok(loaded) if self.json => {
-                loaded.effective.iter().try_for_each(|value| super::write_json(out, &ValuePiece::of(value)))
+            Ok(loaded) => {
+                if self.json {
+                    let mut pieces = loaded.effective.iter().map(ValuePiece::of);
+                    pieces.try_for_each(|piece| super::write_json(out, &piece))?;
+                } else {
+                    write!(out, "{}", Listing(&loaded.effective))?;
+                }
+                out.flush()?;
+                for Words { en, zh } in unobtainable(&loaded.config) {
+                    super::talk(&format!("warning: {en}\n注意：{zh}"));
+                }
+                Ok(())
             }
-            Ok(loaded) => Ok(write!(out, "{}", Listing(&loaded.effective))?),
             Err(error) => {
                 if let (ConfigError::Faulty(faults), true) = (&error, self.json) {
                     faults.0.iter().try_for_each(|fault| super::write_json(out, &FaultPiece::of(fault)))?;

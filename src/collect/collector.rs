@@ -9,8 +9,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::beside::Beside;
 use super::line::{LineNight, LineRun, poll_line};
 use super::progress::Progress;
+use super::terminal::Rests;
 use super::witnesses::Witnesses;
 use super::writer::Writer;
 use crate::channel::{ChannelHandle, Lane, Lines};
@@ -127,6 +129,10 @@ pub(super) struct Inner {
     pub(super) setting: tokio::sync::RwLock<()>,
     /// Ends the re-read that goes on.
     rereading: Mutex<CancellationToken>,
+    /// What is left to be sent of records that are set in terminals.
+    pub(super) rests: Rests,
+    /// What goes on beside runs.
+    pub(super) beside: Beside,
 }
 
 impl Inner {
@@ -155,12 +161,25 @@ impl Collector {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Self {
+        let beside = Beside::new(tasks.clone(), stop.clone());
         let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
         let progress = watch::Sender::new(Progress::default());
         let (alone, rereading) = (tokio::sync::Mutex::default(), Mutex::default());
-        let (witnesses, setting) = Default::default();
-        let inner =
-            Inner { store, clock, lines, settings, writer, progress, witnesses, alone, setting, rereading };
+        let (witnesses, setting, rests) = Default::default();
+        let inner = Inner {
+            store,
+            clock,
+            lines,
+            settings,
+            writer,
+            progress,
+            witnesses,
+            alone,
+            setting,
+            rereading,
+            rests,
+            beside,
+        };
         Self { inner: Arc::new(inner) }
     }
 

@@ -259,6 +259,18 @@ impl Context {
         Some(Self { inner, handle, deadline, lane: Lane::Interval, stop, run: None })
     }
 
+    /// Visits beside a run, in the lowest lane; `None` where there is no such line.
+    pub(super) fn beside(
+        inner: &Arc<Inner>,
+        name: &str,
+        deadline: Instant,
+        (run, stop): (Id<Run>, CancellationToken),
+    ) -> Option<Self> {
+        let handle = inner.line(name)?;
+        let (inner, lane) = (Arc::clone(inner), Lane::Housekeeping);
+        Some(Self { inner, handle, deadline, lane, stop, run: Some(run) })
+    }
+
     /// The profile of a meter; meters without one were told of before.
     pub(super) fn profile(&self, site: &SiteMeter) -> Option<&MeterProfile> {
         self.inner.settings.profiles.of(site.meter.profile.as_deref(), site.meter.protocol)

@@ -34,6 +34,7 @@
 
 mod again;
 mod ask;
+mod beside;
 mod budget;
 mod collector;
 #[cfg(test)]
@@ -42,6 +43,7 @@ mod identifier;
 mod interpret;
 mod judge;
 mod line;
+mod obtainable;
 pub mod on_demand;
 mod phase;
 mod progress;
@@ -58,5 +60,6 @@ pub mod measured {}
 pub use again::{CannotReadAgain, ReadAgain, UnderWay};
 pub use budget::forecasts;
 pub use collector::{CollectError, Collector, NightReport, PollReport, Settings};
+pub use obtainable::unobtainable;
 pub use progress::{LineProgress, Progress};
 pub use terminal::{ClockSet, RecordsProposed, VERIFY_AGAIN, WantedRecords, keep_reports};

@@ -96,6 +96,11 @@ impl Facts {
         clocks.get(&meter).cloned().unwrap_or_default()
     }
 
+    /// What a meter had counted of its events.
+    pub(super) fn counted(&self, meter: Id<Meter>) -> HashMap<String, i64> {
+        self.counted.get(&meter).cloned().unwrap_or_default()
+    }
+
     /// The slots that are missing of a meter's curves, from a day back.
     pub(super) fn curve_gaps(
         &self,

@@ -20,6 +20,8 @@
 //! - **An answer that fails costs one question**: what was kept stays, and the run goes on where it stopped when the
 //!   terminal comes back (F19).
 //!
+//! - **Events and status words are the meters' own**: they are asked of the meters, through the terminal, beside the run and
+//!   in the lowest lane, for a bounded time each night, in turns.
 //! - **What may reach a bill is read twice**, from a terminal as from a meter, and counts when both answers say the same.
 
 mod archive;
@@ -28,6 +30,7 @@ mod curve;
 mod events;
 mod freeze;
 mod items;
+mod meter_events;
 mod questions;
 mod record;
 mod registers;
@@ -60,10 +63,12 @@ use crate::store::terminal::Verified;
 use crate::store::{Batch, StoreError};
 use crate::terminal::Terminals;
 use ask::TerminalAsker;
+pub(super) use curve::{keeps_curve_of, keeps_curves_every};
 use freeze::Frozen;
 pub use report::keep_reports;
 use session::Session;
 pub use set_clock::ClockSet;
+pub(super) use setting::Rests;
 pub use setting::{RecordsProposed, WantedRecords};
 
 /// A terminal at work in a night.
@@ -87,6 +92,8 @@ pub(super) struct TerminalNight {
     curved: HashSet<Id<Meter>>,
     /// Meters of which earlier days were asked for.
     repaired: HashSet<Id<Meter>>,
+    /// The events of its meters are asked for, beside what is still to come.
+    asks_events: bool,
 }
 
 impl TerminalNight {
@@ -114,8 +121,20 @@ impl TerminalNight {
         };
         let (due, held, totals) = Default::default();
         let (curved, repaired) = Default::default();
-        let mut night =
-            Self { line, facts, asker, session, clocks, verified, due, held, totals, curved, repaired };
+        let mut night = Self {
+            line,
+            facts,
+            asker,
+            session,
+            clocks,
+            verified,
+            due,
+            held,
+            totals,
+            curved,
+            repaired,
+            asks_events: false,
+        };
         night.take_due();
         Ok(night)
     }
@@ -128,6 +147,7 @@ impl TerminalNight {
         loop {
             self.pass(is_first).await?;
             is_first = false;
+            self.begin_meter_events();
             let is_left = !self.line.pending(may_be_better).is_empty();
             // While the terminal still reads its meters, passes are not used up.
             if self.session.has_read_all {

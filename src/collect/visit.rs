@@ -13,7 +13,7 @@ use crate::domain::{Fetch, Item, Moment, RegisterReading, Source};
 use crate::store::{Batch, Store};
 
 pub(super) use clock::{ClockReading, read_clock, read_session, trust};
-pub(super) use curve::{CurveWanted, read_curve, records_in_one_answer};
+pub(super) use curve::{CurveWanted, kind_of_record, read_curve, records_in_one_answer};
 pub(super) use events::{EVENT_READS, kinds, read_events, status_words};
 pub(super) use poll::poll;
 pub(super) use registers::{Dating, Registers, read_registers};

@@ -188,6 +188,7 @@ fn merged(group: &[Entry]) -> Batch {
         all.notes.status_words.extend(mem::take(&mut notes.status_words));
         all.notes.event_counts.extend(mem::take(&mut notes.event_counts));
         all.notes.events.extend(mem::take(&mut notes.events));
+        all.notes.event_turns.extend(mem::take(&mut notes.event_turns));
         all.notes.terminals.append(notes.terminals);
         all.outcomes.extend(outcomes);
     }

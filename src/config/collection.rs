@@ -23,6 +23,8 @@ pub struct Collection {
     pub registers: Vec<Item>,
     /// Whether events and status words are read once a day.
     pub events: bool,
+    /// How long in a night the meters behind one terminal are asked for theirs; nothing for not at all.
+    pub forwarded_events: Duration,
     /// How many days back gaps are filled.
     pub repair_days: u8,
     /// How often a question is repeated at once after silence.
@@ -54,6 +56,7 @@ impl Collection {
                 .map(|total| total.0)
                 .collect(),
             events: section.value("events", .., true),
+            forwarded_events: section.value("forwarded_events", Duration::ZERO..=hour * 6, minute * 20),
             repair_days: section.value("repair_days", 0..=62, 7),
             retries: section.value("retries", 0..=5, 0),
             passes: section.value("passes", 0..=20, 3),

@@ -267,6 +267,9 @@ pub struct RecordResult {
     pub answer: RecordAnswer,
     /// Whether the terminal holds it as it should be; `None` before it was asked.
     pub holds: Option<bool>,
+    /// The terminal was asked, and holds nothing where a record should be.
+    #[serde(default)]
+    pub lacks: bool,
 }
 
 /// How the setting of records stands by what was said and what is held.
@@ -373,7 +376,7 @@ mod tests {
     #[test]
     fn f19_what_was_not_answered_is_unknown_until_the_terminal_holds_it_or_its_time_is_over() {
         use RecordAnswer::{NotSent, Refused, Silent, Taken};
-        let one = |answer, holds| RecordResult { number: 1, answer, holds };
+        let one = |answer, holds| RecordResult { number: 1, answer, holds, lacks: false };
         for (results, is_late, state) in [
             (vec![one(Taken, Some(true))], false, SettingState::Verified),
             (vec![one(Silent, Some(true))], false, SettingState::Verified),

@@ -100,4 +100,8 @@ pub mod decisions {
     pub mod d0036_a_key_is_kept_with_what_was_done_under_it {}
     #[doc = include_str!("decisions/0037-what-no-meter-tells-is-ended-by-two-persons.md")]
     pub mod d0037_what_no_meter_tells_is_ended_by_two_persons {}
+    #[doc = include_str!("decisions/0034-meters-behind-terminals-are-asked-for-their-events-beside-the-run.md")]
+    pub mod d0034_meters_behind_terminals_are_asked_for_their_events_beside_the_run {}
+    #[doc = include_str!("decisions/0035-what-has-not-left-of-a-setting-may-leave-when-the-terminal-shows-the-frame-before.md")]
+    pub mod d0035_what_has_not_left_of_a_setting_may_leave_when_the_terminal_shows_the_frame_before {}
 }

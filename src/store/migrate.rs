@@ -151,6 +151,9 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         "keys",
         include_str!("migrations/sqlite/0029_keys.sql"),
         include_str!("migrations/postgres/0029_keys.sql"),
+        "event_turn",
+        include_str!("migrations/sqlite/0027_event_turn.sql"),
+        include_str!("migrations/postgres/0027_event_turn.sql"),
     ),
 ];
 

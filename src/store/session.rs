@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Store;
 use super::error::StoreError;
+use super::event_turn;
 use super::sql::{Kind, Rows, Sql, Table};
 use super::tampering;
 use super::terminal::{self, TerminalNotes};
@@ -63,6 +64,8 @@ pub struct Notes {
     pub event_counts: Vec<EventCount>,
     /// Events.
     pub events: Vec<MeterEvent>,
+    /// Meters behind terminals that were asked for their events, and when.
+    pub event_turns: Vec<(Id<Meter>, Moment)>,
     /// What is noted of terminals.
     pub terminals: TerminalNotes,
 }
@@ -73,6 +76,7 @@ impl Notes {
             && self.status_words.is_empty()
             && self.event_counts.is_empty()
             && self.events.is_empty()
+            && self.event_turns.is_empty()
             && self.terminals.is_empty()
     }
 }
@@ -210,6 +214,7 @@ pub(super) async fn save(writing: &mut Transaction, notes: &Notes) -> Result<(),
         events.push([(*meter).into(), kind, began, record, (*collected_at).into()]);
     }
     writing.insert(&EVENT, &events).await?;
+    event_turn::save(writing, &notes.event_turns).await?;
     terminal::save(writing, &notes.terminals).await
 }
 

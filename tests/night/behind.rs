@@ -57,8 +57,9 @@ pub(crate) async fn town(
     (folder, Town::new(plan).await)
 }
 
-/// What was before the first night is not asked for.
-pub(crate) const NO_HISTORY: &str = "[collection]\nrepair_days = 0\n[intervals]\nrepair_days = 1\n";
+/// What was before the first night is not asked for, and no meter behind a terminal for its events.
+pub(crate) const NO_HISTORY: &str =
+    "[collection]\nforwarded_events = \"0ms\"\nrepair_days = 0\n[intervals]\nrepair_days = 1\n";
 
 #[tokio::test]
 async fn i02_the_first_night_asks_the_meters_and_the_second_one_believes_the_terminal() {
@@ -194,7 +195,7 @@ async fn f14_what_a_meter_froze_by_a_wrong_clock_does_not_count_when_its_termina
     happens(&mut world.meter[0], EventName::ClockJump, first.previous(), 12, 600);
     happens(&mut world.meter[0], EventName::ClockJump, first, 12, -600);
     let spoilt = world.meter[0].address;
-    let more = "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 2\n";
+    let more = "[collection]\nforwarded_events = \"0ms\"\nrepair_days = 1\n[intervals]\nrepair_days = 2\n";
     let (_folder, town) = town(world, more, swift).await;
     verify(&town).await;
     let meter = town.number(spoilt).await;
@@ -226,7 +227,7 @@ async fn f14_what_a_meter_froze_by_a_wrong_clock_does_not_count_when_its_termina
 
 #[tokio::test]
 async fn f24_what_a_terminal_stored_before_its_point_was_verified_is_not_believed() {
-    let more = "[collection]\nrepair_days = 3\n[intervals]\nrepair_days = 3\n";
+    let more = "[collection]\nforwarded_events = \"0ms\"\nrepair_days = 3\n[intervals]\nrepair_days = 3\n";
     let (_folder, town) = town(world(6, 1, 34), more, swift).await;
     let head_end = town.head_end();
     let before = day("2026-11-22");
@@ -357,7 +358,7 @@ async fn f24_a_point_whose_values_are_not_its_meters_is_told_and_never_booked() 
 
 #[tokio::test]
 async fn i20_a_terminal_that_is_away_is_told_and_its_gap_closes_when_it_is_back() {
-    let more = "[collection]\nrepair_days = 3\n[intervals]\nrepair_days = 3\n";
+    let more = "[collection]\nforwarded_events = \"0ms\"\nrepair_days = 3\n[intervals]\nrepair_days = 3\n";
     let (_folder, town) = town(world(8, 2, 25), more, swift).await;
     verify(&town).await;
     let head_end = town.head_end();

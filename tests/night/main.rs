@@ -6,6 +6,7 @@ mod behind;
 mod bill;
 mod clocks;
 mod complete;
+mod events;
 mod held;
 mod kills;
 mod live;

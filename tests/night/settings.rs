@@ -190,6 +190,100 @@ async fn f19_a_setting_that_a_kill_has_broken_off_is_unknown_and_is_not_sent_aga
     town.close().await;
 }
 
+/// The terminal keeps what is set and says so two minutes later.
+fn late(setup: Setup) -> Setup {
+    let setup = other_archive(setup);
+    Setup { habits: Habits { sets: Sets::Late, ..setup.habits }, ..setup }
+}
+
+#[tokio::test]
+async fn f24_meters_that_change_places_are_not_left_out_when_the_frame_between_is_not_answered() {
+    let (_folder, town) = town(world(6, 1, 29), NO_HISTORY, late).await;
+    let head_end = town.head_end();
+    let archive = proposed(&town, &head_end, false).await;
+    let id = confirmed(&town, &archive).await;
+    let setting = carried_out(&town, &head_end, id).await;
+    assert_eq!(setting.state, SettingState::Verified, "{setting:?}");
+    assert_eq!(held(&town), wanted(&town).await);
+    assert_eq!(audited(&town, "terminal.archive_send").await, 2, "both are kept before they leave");
+    head_end.close().await;
+    town.close().await;
+}
+
+/// When the terminal does what the frame said that it has not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comes {
+    InTime,
+    TooLate,
+    AfterAKill,
+}
+
+#[tokio::test]
+async fn f24_what_is_taken_away_behind_a_silence_is_written_within_its_hour_or_told() {
+    for comes in [Comes::InTime, Comes::TooLate, Comes::AfterAKill] {
+        let (_folder, town) = town(world(6, 1, 30), NO_HISTORY, other_archive).await;
+        let sets = |sets| town.terminals[0].live.with(|c| c.habits_mut().sets = sets);
+        let later = async |seconds| tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let mut head_end = town.head_end();
+        let archive = proposed(&town, &head_end, false).await;
+        let before = held(&town);
+        let id = confirmed(&town, &archive).await;
+        // The frame that takes two records away is neither answered nor carried out.
+        sets(Sets::Deaf);
+        let setting = carried_out(&town, &head_end, id).await;
+        assert_eq!((setting.state, held(&town)), (SettingState::Unknown, before.clone()), "{setting:?}");
+        sets(Sets::Keeps);
+        later(700).await;
+        let setting = carried_out(&town, &head_end, id).await;
+        assert_eq!((setting.state, held(&town)), (SettingState::Unknown, before), "it may still come");
+        match comes {
+            Comes::InTime => {}
+            Comes::TooLate => later(3600).await,
+            Comes::AfterAKill => {
+                head_end.close().await;
+                head_end = town.head_end();
+                until_online(&town, &head_end).await;
+            }
+        }
+        town.terminals[0].live.with(|c| c.forget_records(&[1, 2]));
+        let left = held(&town);
+        later(700).await;
+        let mut setting = carried_out(&town, &head_end, id).await;
+        if comes == Comes::InTime {
+            assert_eq!(
+                (setting.state, held(&town)),
+                (SettingState::Verified, wanted(&town).await),
+                "{setting:?}"
+            );
+        } else {
+            if comes == Comes::AfterAKill {
+                assert_eq!(
+                    (setting.state, held(&town)),
+                    (SettingState::Unknown, left.clone()),
+                    "{setting:?}"
+                );
+                later(3700).await;
+                setting = carried_out(&town, &head_end, id).await;
+            }
+            assert_eq!(
+                (setting.state, held(&town)),
+                (SettingState::Differing, left),
+                "{comes:?}: {setting:?}"
+            );
+            let lacks: Vec<_> =
+                setting.results.iter().filter(|one| one.lacks).map(|one| one.number).collect();
+            assert_eq!(lacks, [1, 2, 3]);
+            // Proposed anew it is what our archive says.
+            let archive = proposed(&town, &head_end, false).await;
+            let id = confirmed(&town, &archive).await;
+            assert_eq!(carried_out(&town, &head_end, id).await.state, SettingState::Verified);
+            assert_eq!(held(&town), wanted(&town).await);
+        }
+        head_end.close().await;
+        town.close().await;
+    }
+}
+
 #[tokio::test]
 async fn f24_nothing_is_set_beside_a_night_or_where_our_archive_says_otherwise() {
     let (_folder, town) = town(world(6, 1, 27), NO_HISTORY, other_archive).await;

@@ -6,7 +6,8 @@ use chaobiao::domain::{
     ClockOffset, Id, Meter, MissingCause, Moment, Quality, Run, RunKind, RunMeter, RunOutcome, RunState,
 };
 use chaobiao::store::archive::Saving;
-use chaobiao::store::{Batch, EventCount, MeterEvent, Notes, RunPlan, StatusWords, Store};
+use chaobiao::store::terminal::{EventsRead, TerminalEvent};
+use chaobiao::store::{Batch, EventCount, EventTurns, MeterEvent, Notes, RunPlan, StatusWords, Store};
 
 use crate::archive::entry;
 use crate::readings::{day, frozen, minutes};
@@ -216,6 +217,44 @@ async fn an_event_is_kept_once_and_the_newest_words_of_a_day_count() {
         assert_eq!(store.status_words_of(meter).await.unwrap(), Some(words("{\"04000501\":\"0010\"}", 1)));
         let counts = store.event_counts(&[meter]).await.unwrap();
         assert_eq!(counts[&(meter, "03110000".to_owned())], 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whose_turn_it_is_to_be_asked_for_events_is_known_with_what_was_told_since() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let entries = [entry(1), entry(2), entry(3)];
+        store.save_archive(&entries, start(), Saving::Save).await.unwrap();
+        let (one, two) = (Id::new(1), Id::new(2));
+        let told = |place, meter: Id<Meter>, code, at| TerminalEvent {
+            place,
+            code,
+            meter: Some(meter),
+            began: None,
+            body: format!("{place:02X}"),
+            record: "{}".to_owned(),
+            collected_at: start().plus(minutes(at)),
+        };
+        let keep = async |event_turns: Vec<(Id<Meter>, Moment)>, events: Vec<TerminalEvent>| {
+            let terminal = "1100-3039".parse().unwrap();
+            let mut notes = Notes { event_turns, ..Notes::default() };
+            notes.terminals.events.push(EventsRead { terminal, important: true, read_to: None, events });
+            store.save(&Batch { notes, ..Batch::default() }, start()).await.unwrap();
+        };
+        assert_eq!(store.event_turns(&meters(), &[37]).await.unwrap(), EventTurns::default());
+        keep(Vec::new(), vec![told(1, one, 37, 1), told(2, two, 24, 1)]).await;
+        let turns = store.event_turns(&meters(), &[8, 37]).await.unwrap();
+        assert_eq!((turns.asked.len(), turns.changed), (0, [one].into()), "24 says nothing of its events");
+        let (early, late) = (start().plus(minutes(2)), start().plus(minutes(3)));
+        keep(vec![(one, late), (one, early), (two, early)], Vec::new()).await;
+        keep(vec![(one, early)], Vec::new()).await;
+        let turns = store.event_turns(&meters(), &[8, 37]).await.unwrap();
+        assert_eq!((turns.asked, turns.changed.len()), ([(one, late), (two, early)].into(), 0));
+        keep(Vec::new(), vec![told(3, two, 8, 4)]).await;
+        let turns = store.event_turns(&[two], &[8, 37]).await.unwrap();
+        assert_eq!((turns.asked, turns.changed), ([(two, early)].into(), [two].into()));
     })
     .await;
 }

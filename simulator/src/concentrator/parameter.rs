@@ -102,6 +102,16 @@ impl Concentrator {
         Ok(())
     }
 
+    /// Records of its archive go, as by a frame of long ago or by somebody else.
+    pub fn forget_records(&mut self, numbers: &[u16]) {
+        for number in numbers {
+            if let Some(record) = self.archive.record(*number).cloned() {
+                // Nothing speaks against taking a record away.
+                let _ = self.archive.set(Record { point: 0, ..record });
+            }
+        }
+    }
+
     /// F10: record by record; what was right stays, and the first wrong one is told.
     fn set_records(&mut self, data: &[u8]) -> Result<(), u8> {
         match self.habits.sets {

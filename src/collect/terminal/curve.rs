@@ -173,6 +173,16 @@ fn fetch(store: &Store, wanted: Wanted<'_>, item: Item, answered: &Answered, cur
     }
 }
 
+/// Whether terminals keep a curve of this item.
+pub(in crate::collect) fn keeps_curve_of(item: Item) -> bool {
+    items::curve(item).is_some()
+}
+
+/// Whether terminals keep curves of so many slots a day.
+pub(in crate::collect) fn keeps_curves_every(slots: SlotsPerDay) -> bool {
+    density(slots).is_some()
+}
+
 /// The density with which a terminal has so many slots a day.
 fn density(slots: SlotsPerDay) -> Option<Density> {
     const MINUTE: Duration = Duration::from_secs(60);

@@ -4,8 +4,12 @@
 //! - Nothing leaves unless the terminal still holds what was proposed from.
 //! - Before the first frame leaves that is kept, with the points of which the meter has to be asked anew (F24). What may have
 //!   left is never sent again: the terminal is asked what it holds, and until that is clear the setting is unknown.
+//! - Where a frame was not answered, those behind it leave once the terminal is seen to have carried it out: what it has had
+//!   taken away is written, as it was confirmed. Nothing leaves twice, and nothing once its hour is over.
 //! - A frame that the terminal refuses is sent record by record, so that each has its own answer.
 //! - It never runs beside a night or a re-read, which would believe what it believed before.
+
+mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +31,7 @@ use super::ask::TerminalAsker;
 use super::{point_of, record};
 use crate::channel::Lane;
 use crate::domain::terminal_archive::{
-    RecordAnswer, RecordChange, RecordResult, SettingState, TerminalArchive, setting_state,
+    MeterRecord, RecordAnswer, RecordChange, RecordResult, SettingState, TerminalArchive, setting_state,
 };
 use crate::domain::{MissingCause, Moment};
 use crate::store::archive::SiteMeter;
@@ -35,6 +39,8 @@ use crate::store::terminal::{ArchiveCompared, ArchiveSetting};
 use crate::store::{Batch, StoreError};
 use crate::telemetry::with_causes;
 use crate::terminal::{Ask, Terminals};
+use rest::Rest;
+pub(in crate::collect) use rest::Rests;
 
 /// Which records are to be proposed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,7 +118,8 @@ impl Collector {
         };
         if setting.state != SettingState::Waiting {
             // Begun by a process that is gone, or not answered: only looked at, never sent again.
-            return work.look(setting).await;
+            let rest = inner.rests.take(setting.proposal);
+            return work.look(setting, rest).await;
         }
         let most = setting.archive.changes.iter().map(|change| change.number).max().unwrap_or_default();
         let held = match work.read(most).await {
@@ -152,9 +159,10 @@ impl Collector {
             number: change.number,
             answer: sent.answers.get(&change.number).copied().unwrap_or(RecordAnswer::NotSent),
             holds: None,
+            lacks: false,
         };
         setting.results = setting.archive.changes.iter().map(answer).collect();
-        work.look(setting).await
+        work.look(setting, sent.rest).await
     }
 
     /// The terminal could not be reached: what waits goes on waiting for its time, and what is unknown stays so.
@@ -190,6 +198,8 @@ struct Sent {
     /// Why the last of it did not leave.
     why: String,
     answers: BTreeMap<u16, RecordAnswer>,
+    /// What has not left, where that is not because the terminal refuses everything.
+    rest: Option<Rest>,
 }
 
 impl Work {
@@ -229,7 +239,7 @@ impl Work {
     /// Sends frame after frame, until one is not answered. A frame of several records that is refused is sent again record
     /// by record: nothing of what was refused is left to be carried out.
     async fn send(&self, frames: Vec<Vec<ArchiveRecord>>, password: Password) -> Sent {
-        let mut sent = Sent { has_left: false, why: String::new(), answers: BTreeMap::new() };
+        let mut sent = Sent { has_left: false, why: String::new(), answers: BTreeMap::new(), rest: None };
         let mut refused = 0;
         let mut left: Vec<Vec<ArchiveRecord>> = frames.into_iter().rev().collect();
         while let Some(frame) = left.pop() {
@@ -240,6 +250,8 @@ impl Work {
                 Ok(told) => told,
                 Err(error) => {
                     sent.why = error.to_string();
+                    let frames = [frame].into_iter().chain(left.into_iter().rev()).collect();
+                    sent.rest = Some(Rest { unanswered: Vec::new(), frames });
                     break;
                 }
             };
@@ -253,8 +265,13 @@ impl Work {
                 note(&mut sent.answers, record.number, answer);
             }
             refused = if matches!(answer, RecordAnswer::Refused(_)) { refused + 1 } else { 0 };
+            if answer == RecordAnswer::Silent {
+                let frames: Vec<_> = left.into_iter().rev().collect();
+                sent.rest = (!frames.is_empty()).then_some(Rest { unanswered: frame, frames });
+                break;
+            }
             // A terminal that refuses one record after the other refuses them all.
-            if answer == RecordAnswer::Silent || refused >= REFUSES_ALL {
+            if refused >= REFUSES_ALL {
                 break;
             }
         }
@@ -262,8 +279,8 @@ impl Work {
     }
 
     /// Asks the terminal what it holds now, and keeps what that makes of the setting. The comparison of both lists is kept,
-    /// too.
-    async fn look(&self, mut setting: ArchiveSetting) -> Result<(), StoreError> {
+    /// too. What has not left yet leaves when nothing before it is still to come.
+    async fn look(&self, mut setting: ArchiveSetting, mut rest: Option<Rest>) -> Result<(), StoreError> {
         let store = &self.inner.store;
         let was = setting.state;
         if setting.results.is_empty() {
@@ -271,28 +288,80 @@ impl Work {
                 number: change.number,
                 answer: RecordAnswer::Silent,
                 holds: None,
+                lacks: false,
             };
             setting.results = setting.archive.changes.iter().map(silent).collect();
         }
-        let most = setting.archive.changes.iter().map(|change| change.number).max().unwrap_or_default();
-        let read = self.read(most).await;
-        let now = self.inner.clock.now();
-        setting.looked_at = Some(now);
-        if let Ok((records, at)) = &read {
-            let held: BTreeMap<u16, _> =
-                records.iter().map(|held| (held.number, record::of_wire(held))).collect();
-            for (result, change) in setting.results.iter_mut().zip(&setting.archive.changes) {
-                result.holds = Some(held.get(&change.number) == change.after.as_ref());
+        let mut has_sent = false;
+        let (now, missed) = loop {
+            let read = self.look_once(&mut setting).await;
+            let now = self.inner.clock.now();
+            setting.looked_at = Some(now);
+            let is_late = setting.sent_at.is_none_or(|at| now.since(at) >= SettingState::MAY_COME);
+            let may_leave = |rest: &mut Rest| read.as_ref().is_ok_and(|held| rest.may_leave(held));
+            rest = rest.filter(|_| !is_late);
+            if let Some(left) = rest.take_if(may_leave) {
+                let (is_sent, unsent) = self.go_on(&mut setting, left).await?;
+                rest = unsent;
+                if is_sent {
+                    has_sent = true;
+                    continue;
+                }
             }
-            self.keep_compared(records, *at).await;
+            setting.state = setting_state(&setting.results, is_late);
+            if rest.is_some() && setting.state.is_over() {
+                setting.state = SettingState::Unknown;
+            }
+            break (now, read.err());
+        };
+        setting.detail = missed.map(|missed| missed.detail).unwrap_or_default();
+        if let Some(rest) = rest.filter(|_| setting.state == SettingState::Unknown) {
+            self.inner.rests.put(setting.proposal, rest);
         }
-        let is_late = setting.sent_at.is_none_or(|at| now.since(at) >= SettingState::MAY_COME);
-        setting.state = setting_state(&setting.results, is_late);
-        setting.detail = read.err().map(|missed| missed.detail).unwrap_or_default();
-        if (was, setting.state) == (SettingState::Unknown, SettingState::Unknown) {
+        if (was, setting.state) == (SettingState::Unknown, SettingState::Unknown) && !has_sent {
             return store.looked_at_setting(setting.proposal, now).await;
         }
         store.settle_setting(&setting, now).await
+    }
+
+    /// What the terminal holds now.
+    async fn look_once(&self, setting: &mut ArchiveSetting) -> Result<BTreeMap<u16, MeterRecord>, Missed> {
+        let most = setting.archive.changes.iter().map(|change| change.number).max().unwrap_or_default();
+        let (records, at) = self.read(most).await?;
+        let held: BTreeMap<u16, _> =
+            records.iter().map(|held| (held.number, record::of_wire(held))).collect();
+        for (result, change) in setting.results.iter_mut().zip(&setting.archive.changes) {
+            let holds = held.get(&change.number);
+            result.holds = Some(holds == change.after.as_ref());
+            result.lacks = holds.is_none() && change.after.is_some();
+        }
+        self.keep_compared(&records, at).await;
+        Ok(held)
+    }
+
+    /// Sends what has not left yet, once that is kept; whether anything has left, and what has not.
+    async fn go_on(
+        &self,
+        setting: &mut ArchiveSetting,
+        rest: Rest,
+    ) -> Result<(bool, Option<Rest>), StoreError> {
+        let store = &self.inner.store;
+        let Ok(password) = store.terminal_password(setting.terminal).await else {
+            return Ok((false, Some(rest)));
+        };
+        let now = self.inner.clock.now();
+        if !store.go_on_with_setting(setting, now).await? {
+            return Ok((false, None));
+        }
+        setting.sent_at = Some(now);
+        let Sent { has_left, answers, rest: left, .. } = self.send(rest.frames.clone(), password).await;
+        if !has_left {
+            return Ok((false, Some(Rest { unanswered: Vec::new(), ..rest })));
+        }
+        for result in &mut setting.results {
+            result.answer = answers.get(&result.number).copied().unwrap_or(result.answer);
+        }
+        Ok((true, left))
     }
 
     async fn keep_compared(&self, records: &[ArchiveRecord], at: Moment) {

@@ -30,7 +30,7 @@ impl CurveWanted {
     pub(in crate::collect) fn by_kind(gap: &CurveGap, slots: SlotsPerDay, quality: Quality) -> Vec<Self> {
         let mut kinds: BTreeMap<u8, Self> = BTreeMap::new();
         for item in &gap.items {
-            let Some(kind) = kind_of(*item) else { continue };
+            let Some(kind) = kind_of_record(*item) else { continue };
             let new = || Self { gap: CurveGap { items: Vec::new(), ..gap.clone() }, slots, kind, quality };
             kinds.entry(kind).or_insert_with(new).gap.items.push(*item);
         }
@@ -39,7 +39,7 @@ impl CurveWanted {
 }
 
 /// The kind of load record that holds an item.
-fn kind_of(item: Item) -> Option<u8> {
+pub(in crate::collect) fn kind_of_record(item: Item) -> Option<u8> {
     let holds = |kind: &u8| {
         let layout = catalog::load_record_layout(*kind);
         let fields = layout.into_iter().flat_map(|layout| &layout.groups).flat_map(|group| &group.fields);
@@ -203,7 +203,7 @@ fn block_length(kind: u8) -> usize {
 
 /// For each kind of load record that holds some of these items: how many records one answer holds, and its bytes.
 pub(in crate::collect) fn records_in_one_answer(items: &[Item]) -> Vec<(usize, usize)> {
-    let kinds: BTreeSet<u8> = items.iter().filter_map(|item| kind_of(*item)).collect();
+    let kinds: BTreeSet<u8> = items.iter().filter_map(|item| kind_of_record(*item)).collect();
     kinds.into_iter().map(|kind| (in_one_frame(kind), in_one_frame(kind) * block_length(kind))).collect()
 }
 
@@ -227,9 +227,9 @@ mod tests {
         for (item, kind) in
             [("1.8.0", 4), ("4.8.0", 4), ("5.8.0", 5), ("32.7.0", 1), ("16.7.0", 2), ("13.7.0", 3)]
         {
-            assert_eq!(kind_of(Item::parse(item).unwrap()), Some(kind), "{item}");
+            assert_eq!(kind_of_record(Item::parse(item).unwrap()), Some(kind), "{item}");
         }
-        assert_eq!(kind_of(Item::parse("1.8.1").unwrap()), None, "records hold totals");
+        assert_eq!(kind_of_record(Item::parse("1.8.1").unwrap()), None, "records hold totals");
     }
 
     #[test]

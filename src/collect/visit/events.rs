@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::super::ask::{Asker, Heard, Missed};
 use super::Brought;
-use crate::domain::{Day, MissingCause};
+use crate::domain::{Day, MissingCause, Moment};
 use crate::store::{EventCount, MeterEvent, Notes, StatusWords};
 
 /// What a meter had counted of each kind when it was last asked.
@@ -56,21 +56,46 @@ async fn read_status_words(asker: &Asker<'_>, today: Day, notes: &mut Notes) -> 
 
 /// One kind of event: the count, and the records that are new.
 async fn read_kind(asker: &Asker<'_>, kind: u32, counted: &Counted, notes: &mut Notes) -> Result<(), Missed> {
+    let name = DataId::new_2007(kind).to_string();
+    let Some((mut count, mut at)) = read_count(asker, kind).await? else { return Ok(()) };
+    let (meter, before) = (asker.site.meter_id, notes.events.len());
+    // Of a meter that is asked for the first time the newest ones are enough; one that was cleared counts from zero.
+    let known = counted.get(&name).copied().unwrap_or_default();
+    for _ in 0..MOST_COUNTS {
+        let new = if count >= known { count - known } else { count };
+        notes.events.truncate(before);
+        read_records(asker, kind, u8::try_from(new).unwrap_or(u8::MAX).min(MOST_RECORDS), notes).await?;
+        if new > 0 {
+            // One that came meanwhile has pushed the others back by a place, and one of them has not been read.
+            let Some((again, later)) = read_count(asker, kind).await? else { return Ok(()) };
+            if again != count {
+                (count, at) = (again, later);
+                continue;
+            }
+        }
+        notes.event_counts.push(EventCount { meter, kind: name, count, at });
+        break;
+    }
+    // Where they come one upon the other what was read is kept, and the count is not: they are read again the next time.
+    Ok(())
+}
+
+/// How many events of a kind a meter has counted, and when it said so; `None` where it does not say.
+async fn read_count(asker: &Asker<'_>, kind: u32) -> Result<Option<(i64, Moment)>, Missed> {
     let id = DataId::new_2007(kind);
-    let name = id.to_string();
     let heard = match asker.read_twice(id, &exact(id)).await {
         Ok(heard) => heard,
-        Err(missed) if is_its_own_affair(&missed) => return Ok(()),
+        Err(missed) if is_its_own_affair(&missed) => return Ok(None),
         Err(missed) => return Err(missed),
     };
-    let Some(Value::Number(count)) = first_value(&heard) else { return Ok(()) };
-    let (meter, count) = (asker.site.meter_id, count.scaled());
-    // Of a meter that is asked for the first time the newest ones are enough; one that was cleared counts from zero.
-    let new = match counted.get(&name) {
-        Some(known) if count >= *known => count - known,
-        _ => count,
-    };
-    for back in 1..=u8::try_from(new).unwrap_or(u8::MAX).min(MOST_RECORDS) {
+    let Some(Value::Number(count)) = first_value(&heard) else { return Ok(None) };
+    Ok(Some((count.scaled(), heard.answered_at)))
+}
+
+/// The newest records of a kind.
+async fn read_records(asker: &Asker<'_>, kind: u32, most: u8, notes: &mut Notes) -> Result<(), Missed> {
+    let (meter, name) = (asker.site.meter_id, DataId::new_2007(kind).to_string());
+    for back in 1..=most {
         let id = DataId::new_2007(kind | u32::from(back));
         let record = match asker.read_twice(id, &LengthRule::Any).await {
             Ok(record) => record,
@@ -82,7 +107,6 @@ async fn read_kind(asker: &Asker<'_>, kind: u32, counted: &Counted, notes: &mut 
         let kind = name.clone();
         notes.events.push(MeterEvent { meter, kind, began, record: shown, collected_at: record.answered_at });
     }
-    notes.event_counts.push(EventCount { meter, kind: name, count, at: heard.answered_at });
     Ok(())
 }
 
@@ -126,21 +150,21 @@ pub(in crate::collect) fn status_words(edition: Edition) -> Vec<DataId> {
     }
 }
 
-/// The counts of events that an operator wants to know of: loss of supply, programming, meter, demand and event clear,
-/// clock set, covers, magnet, load switch.
+/// The counts of events that an operator wants to know of, what somebody has done to a meter first: programming, clock set,
+/// covers, load switch, magnet, meter, event and demand clear, loss of supply.
 pub(in crate::collect) const fn kinds(edition: Edition) -> &'static [u32] {
     match edition {
         Edition::E2007 => &[
-            0x0311_0000,
             0x0330_0000,
-            0x0330_0100,
-            0x0330_0200,
-            0x0330_0300,
             0x0330_0400,
             0x0330_0D00,
             0x0330_0E00,
-            0x0335_0000,
             0x0336_0000,
+            0x0335_0000,
+            0x0330_0100,
+            0x0330_0300,
+            0x0330_0200,
+            0x0311_0000,
         ],
         // Counts without records.
         Edition::E1997 => &[],
@@ -151,6 +175,8 @@ pub(in crate::collect) const fn kinds(edition: Edition) -> &'static [u32] {
 pub(in crate::collect) const EVENT_READS: u64 = 34;
 /// A meter keeps ten.
 const MOST_RECORDS: u8 = 10;
+/// How often a count is asked for again while events come.
+const MOST_COUNTS: usize = 3;
 
 #[cfg(test)]
 mod tests {

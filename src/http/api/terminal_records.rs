@@ -82,7 +82,7 @@ pub(super) struct SettingShown {
     state: String,
     /// When the second person confirmed it, RFC 3339.
     confirmed_at: String,
-    /// When the first frame left, RFC 3339; `null` when nothing has.
+    /// When a frame of it left, RFC 3339; `null` when nothing has.
     sent_at: Option<String>,
     /// When the terminal was last asked what it holds, RFC 3339.
     looked_at: Option<String>,
@@ -103,6 +103,8 @@ struct RecordResultShown {
     error: Option<u8>,
     /// Whether the terminal holds it as it should be; `null` before it was asked.
     holds: Option<bool>,
+    /// The terminal holds nothing where a record should be: that has to be proposed anew once this is over.
+    lacks: bool,
 }
 
 /// Which records are to be proposed.
@@ -177,7 +179,7 @@ pub(super) fn setting_shown(setting: &ArchiveSetting) -> SettingShown {
             RecordAnswer::Refused(error) => ("refused", Some(error)),
             RecordAnswer::Silent => ("silent", None),
         };
-        RecordResultShown { number: result.number, answer, error, holds: result.holds }
+        RecordResultShown { number: result.number, answer, error, holds: result.holds, lacks: result.lacks }
     });
     SettingShown {
         proposal: setting.proposal.number(),

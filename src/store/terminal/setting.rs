@@ -26,7 +26,7 @@ pub struct ArchiveSetting {
     pub state: SettingState,
     /// When the second person confirmed it.
     pub confirmed_at: Moment,
-    /// When its first frame left.
+    /// When a frame of it left, the first, or the last that had to wait for what the terminal does.
     pub sent_at: Option<Moment>,
     /// When the terminal was last asked what it holds.
     pub looked_at: Option<Moment>,
@@ -91,6 +91,27 @@ impl Store {
         }
         let entry = AuditEntry::of_system(now, "terminal.archive_send", format!("terminal {terminal}"));
         let detail = serde_json::json!({ "proposal": setting.proposal.number() }).to_string();
+        audit::append(&mut writing, &entry.saying(detail)).await?;
+        writing.commit().await?;
+        Ok(true)
+    }
+
+    /// Notes that what is left of a setting is about to leave; false when it is over.
+    ///
+    /// # Errors
+    /// [`StoreError`] when that could not be kept; nothing may leave then.
+    pub async fn go_on_with_setting(
+        &self,
+        setting: &ArchiveSetting,
+        now: Moment,
+    ) -> Result<bool, StoreError> {
+        let mut writing = self.write("going on with records set in a terminal").await?;
+        if writing.execute(GO_ON, &[setting.proposal.into(), now.into()]).await? != 1 {
+            return Ok(false);
+        }
+        let terminal = setting.terminal;
+        let entry = AuditEntry::of_system(now, "terminal.archive_send", format!("terminal {terminal}"));
+        let detail = serde_json::json!({ "proposal": setting.proposal.number(), "rest": true }).to_string();
         audit::append(&mut writing, &entry.saying(detail)).await?;
         writing.commit().await?;
         Ok(true)
@@ -228,6 +249,8 @@ const SETTLE: &str = "UPDATE terminal_setting SET state = $2, sent_at = $3, look
     detail = $7 WHERE proposal_id = $1 AND state IN (1, 2, 5)";
 
 const LOOKED: &str = "UPDATE terminal_setting SET looked_at = $2 WHERE proposal_id = $1 AND state = 5";
+
+const GO_ON: &str = "UPDATE terminal_setting SET sent_at = $2 WHERE proposal_id = $1 AND state IN (2, 5)";
 
 const UNVERIFIED: &str = "DELETE FROM terminal_point WHERE terminal = $1 AND point = $2";
 

@@ -58,6 +58,31 @@ pub(crate) fn stands(view: &View, setting: &ArchiveSetting) -> Markup {
             (view.say("下发时间", "Sent"), html! { @if let Some(at) = setting.sent_at { (time(at)) } }),
             (view.say("回读时间", "Read back"), html! { @if let Some(at) = setting.looked_at { (time(at)) } }),
         ]))
+        (lacking(view, setting))
+    }
+}
+
+/// Of which points the terminal has no record any more when it is over, and what is to be done.
+fn lacking(view: &View, setting: &ArchiveSetting) -> Markup {
+    let is_lacking = |change: &&RecordChange| {
+        setting.results.iter().any(|result| result.number == change.number && result.lacks)
+    };
+    let lacking = setting.archive.changes.iter().filter(is_lacking);
+    let points: Vec<String> =
+        lacking.filter_map(|change| Some(change.after.as_ref()?.point.to_string())).collect();
+    html! {
+        @if setting.state.is_over() && !points.is_empty() {
+            p role="alert" {
+                (view.say("终端现无这些测量点的记录：", "The terminal has no record of these points: "))
+                b { (points.join(view.say("、", ", "))) } (view.say("。请在", ". Propose them anew on the page of "))
+                a href={ "/terminals/" (escaped(&setting.archive.terminal)) } {
+                    (view.say("终端页面", "the terminal")) }
+                (view.say(
+                    "填入这些测量点，重新提出档案下发；在此之前，主站每夜经终端透抄这些电能表。",
+                    ", naming these points. Until then each night asks their meters themselves, through the terminal.",
+                ))
+            }
+        }
     }
 }
 
@@ -90,8 +115,8 @@ pub(crate) const fn told(state: SettingState) -> (Tone, Phrase, Phrase) {
             Tone::Bad,
             Phrase::new("结果未知", "unknown"),
             Phrase::new(
-                "报文已发出而未得到确认，将继续回读；不会重发。",
-                "A frame has left without an answer. The terminal is asked again; nothing is sent again.",
+                "报文已发出而未得到确认，将继续回读；已发出的不会重发。",
+                "A frame has left without an answer. The terminal is asked again; what has left is not sent again.",
             ),
         ),
         SettingState::Refused => (
@@ -191,6 +216,9 @@ fn answer(answer: RecordAnswer, language: Language) -> String {
 fn holds(result: Option<RecordResult>) -> (Tone, Phrase) {
     match result.and_then(|result| result.holds) {
         Some(true) => (Tone::Good, Phrase::new("一致", "as sent")),
+        Some(false) if result.is_some_and(|result| result.lacks) => {
+            (Tone::Bad, Phrase::new("终端无此记录", "the terminal has none"))
+        }
         Some(false) => (Tone::Bad, Phrase::new("不一致", "otherwise")),
         None => (Tone::Quiet, Phrase::new("", "")),
     }

@@ -171,7 +171,7 @@ fn records() -> ProposalPage {
         RecordChange { number: 9, before: Some(record(9, "202411110009")), after: None },
     ];
     let archive = TerminalArchive { terminal: "1100-3039".to_owned(), changes };
-    let result = |number, answer, holds| RecordResult { number, answer, holds };
+    let result = |number, answer, holds| RecordResult { number, answer, holds, lacks: holds == Some(false) };
     let setting = ArchiveSetting {
         proposal: Id::new(5),
         terminal: "1100-3039".parse().unwrap(),
@@ -225,6 +225,22 @@ fn records_of_a_terminal_are_shown_as_they_are_and_are_to_be_and_what_became_of_
     view.acting = view.acting.map(|acting| crate::domain::access::Acting { role_since: old, ..acting });
     let en = open.markup(&view).into_string();
     assert!(en.contains("read back") && en.contains("point 1, meter 202411110001"), "{en}");
+}
+
+#[test]
+fn what_a_terminal_lacks_once_a_setting_is_over_is_told_with_what_to_do() {
+    let mut page = records();
+    let told =
+        |page: &ProposalPage, language| page.markup(&view::sample(language, Role::Approver)).into_string();
+    assert!(!told(&page, Language::Chinese).contains("重新提出档案下发"), "it may still be carried out");
+    page.setting.as_mut().unwrap().state = SettingState::Differing;
+    let zh = told(&page, Language::Chinese);
+    assert!(
+        zh.contains("终端无此记录") && zh.contains("<b>2</b>") && zh.contains("重新提出档案下发"),
+        "{zh}"
+    );
+    let en = told(&page, Language::English);
+    assert!(en.contains("Propose them anew") && en.contains("/terminals/1100-3039"), "{en}");
 }
 
 pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {

@@ -1,0 +1,5 @@
+-- When each meter behind a terminal was last asked for its events, whatever came of it: so that all have their turn.
+CREATE TABLE event_turn (
+    meter_id INTEGER PRIMARY KEY REFERENCES meter,
+    asked_at INTEGER NOT NULL
+) STRICT;
