@@ -148,12 +148,14 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/postgres/0026_verified.sql"),
     ),
     Migration::new(
-        "keys",
-        include_str!("migrations/sqlite/0029_keys.sql"),
-        include_str!("migrations/postgres/0029_keys.sql"),
         "event_turn",
         include_str!("migrations/sqlite/0027_event_turn.sql"),
         include_str!("migrations/postgres/0027_event_turn.sql"),
+    ),
+    Migration::new(
+        "keys",
+        include_str!("migrations/sqlite/0028_keys.sql"),
+        include_str!("migrations/postgres/0028_keys.sql"),
     ),
 ];
 
