@@ -67,7 +67,7 @@ async fn send(town: &Town, path: &str, who: &Somebody, headers: &[(&str, &str)],
 }
 
 /// What acts, who does it, and what it is sent with.
-async fn acts<'a>(town: &'a Town) -> Vec<(String, &'a Somebody, Option<String>, Value)> {
+async fn acts(town: &Town) -> Vec<(String, &Somebody, Option<String>, Value)> {
     let order = town.submitted(&town.li, Reason::Danger).await;
     let seen = town.order(order).await.header("etag").to_owned();
     let now = town.now().to_string();
