@@ -155,7 +155,12 @@ const PHRASES: &[(&str, &str)] = &[
     ("not one value of {}", "{} 的数值不是一个"),
     ("{} has more digits than {}", "{} 的位数超过 {}"),
     ("no time", "没有时间"),
+    ("the meter has no value of {}, {}", "电表没有 {} 的数值（{}）"),
     ("the meter has no value of {}", "电表没有 {} 的数值"),
+    ("the meter has no such register, all of it is filled", "电表没有该示值，全部为填充字节"),
+    ("{} is in every meter or had a value before", "{} 为各表必有或以前有过数值"),
+    ("no number of {}", "{} 不是数字"),
+    ("{} bytes behind the last value", "末值之后多 {} 字节"),
     ("no identifier gives {}", "没有数据标识能读 {}"),
     ("too late for the slot", "已错过该时点"),
     ("a time no meter can write", "电表无法表示的时间"),
@@ -174,6 +179,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("not used", "未使用"),
     ("not a time", "非法时间"),
     ("suspect", "可疑"),
+    ("out of range", "超出量程"),
     ("backward step", "倒走"),
     ("large step", "飞走"),
     ("tariff sum", "费率之和不符"),
@@ -281,6 +287,14 @@ mod tests {
                 "多数电表的时间与本机不一致；表型 a 没有日冻结",
             ),
             ("1-0:1.8.0 12.5: suspect: backward step", "1-0:1.8.0 12.5：可疑：倒走"),
+            (
+                "05060101: the meter has no value of 1-0:1.8.0, filled with FF",
+                "05060101：电表没有 1-0:1.8.0 的数值（FF填充，无数据）",
+            ),
+            (
+                "no freeze of 2026-11-28 00:00:00; 05060003: never happened",
+                "没有 2026-11-28 00:00:00 的冻结；05060003：未发生",
+            ),
             ("curve of 1-0:1.8.0, p3: the terminal did not answer", "1-0:1.8.0 曲线，测量点 3：终端无应答"),
         ] {
             assert_eq!(detail_zh(en), zh);

@@ -94,4 +94,6 @@ pub mod decisions {
     pub mod d0032_a_database_that_forgot_begins_new_versions_elsewhere {}
     #[doc = include_str!("decisions/0033-a-line-that-is-served-is-asked-through-the-service.md")]
     pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
+    #[doc = include_str!("decisions/0038-what-a-meter-fills-it-does-not-have.md")]
+    pub mod d0038_what_a_meter_fills_it_does_not_have {}
 }

@@ -9,6 +9,7 @@ mod complete;
 mod held;
 mod kills;
 mod live;
+mod makers;
 mod meters;
 mod month;
 mod one_night;
