@@ -146,6 +146,14 @@ fn identifiers_are_found_by_code_and_by_words_of_both_languages() {
     assert!(json(&["di", "--json", "daily freeze time"], "").iter().any(|row| row["di"] == "050600nn"));
     assert!(json(&["di", "--json", "日冻结", "正向有功"], "").iter().any(|row| row["di"] == "050601nn"));
     assert!(json(&["di", "--json", "9010"], "")[0]["name_zh"].as_str().unwrap().contains("正向有功总电能"));
+    let of = |item: &str| {
+        let rows = json(&["di", "--json", item], "");
+        rows.iter().map(|row| row["di"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let total = of("1.8.0");
+    assert!(["000100ss", "0001FFss", "9010"].iter().all(|di| total.iter().any(|row| row == di)), "{total:?}");
+    assert!(!total.iter().any(|row| row.starts_with("0002")), "{total:?}");
+    assert_eq!(of("1-0:32.7.0").first().map(String::as_str), Some("02010100"));
     let nothing = chaobiao(&["di", "no such thing"], "");
     assert_eq!((nothing.status.code(), nothing.stdout.len()), (Some(1), 0));
 }

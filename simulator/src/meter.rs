@@ -75,6 +75,14 @@ pub struct Manners {
     pub answers_broadcast_reads: bool,
     /// D5 is set in ordinary answers while there are new events (启用后续标志).
     pub flags_events: bool,
+    /// How many tariffs it uses, 1 to 4; those behind them are filled with FF.
+    pub tariffs: u8,
+    /// It counts one way: the registers of reverse active energy are filled with FF.
+    pub fills_reverse: bool,
+    /// A daily freeze that was never taken has a place all the same, filled with zeros.
+    pub keeps_empty_freezes: bool,
+    /// Now and then a load record is none: marked as faulty, cut, or without a time; and answers may be padded with FF.
+    pub spoils_records: bool,
 }
 
 impl Default for Manners {
@@ -88,6 +96,10 @@ impl Default for Manners {
             is_silent_on_unknown: false,
             answers_broadcast_reads: false,
             flags_events: false,
+            tariffs: 4,
+            fills_reverse: false,
+            keeps_empty_freezes: false,
+            spoils_records: false,
         }
     }
 }

@@ -76,6 +76,15 @@ impl DayTable {
         &self.0
     }
 
+    /// The same day with the tariffs 1 to `tariffs` only, each of the others standing with one of them.
+    fn within(mut self, tariffs: u8) -> Self {
+        for slot in &mut self.0 {
+            let number = (slot.number() - 1) % tariffs.max(1) + 1;
+            *slot = Tariff::from_number(number).unwrap_or(*slot);
+        }
+        self
+    }
+
     /// The tariff at a second of the day.
     #[must_use]
     pub fn at(&self, second_of_day: u32) -> Tariff {
@@ -103,6 +112,15 @@ impl Schedule {
     pub fn with_season(mut self, month: u8, day: u8, table: DayTable) -> Self {
         self.seasons.push((month, day, table));
         self.seasons.sort_by_key(|(month, day, _)| (*month, *day));
+        self
+    }
+
+    /// The same schedule of a meter that uses so many tariffs.
+    #[must_use]
+    pub fn within(mut self, tariffs: u8) -> Self {
+        self.base = self.base.within(tariffs);
+        let seasons = self.seasons.into_iter();
+        self.seasons = seasons.map(|(month, day, table)| (month, day, table.within(tariffs))).collect();
         self
     }
 
@@ -170,6 +188,16 @@ mod tests {
         assert_eq!([at(22, 0), at(22, 59), at(23, 0), at(23, 59)].map(Tariff::number), [3, 3, 4, 4]);
         assert!(Tariff::ALL.iter().all(|tariff| Tariff::from_number(tariff.number()) == Some(*tariff)));
         assert_eq!((Tariff::from_number(0), Tariff::from_number(5)), (None, None));
+    }
+
+    #[test]
+    fn a_meter_of_two_tariffs_uses_no_other() {
+        let schedule = Schedule::default().within(2);
+        let at = |hour| schedule.tariff(moment(5, 4, hour, 0)).number();
+        assert_eq!([0, 7, 9, 19].map(at), [2, 1, 2, 1]);
+        assert!(
+            (0..24).all(|hour| Schedule::default().within(1).tariff(moment(5, 4, hour, 0)) == Tariff::Sharp)
+        );
     }
 
     #[test]

@@ -237,18 +237,18 @@ impl Kinds {
     }
 }
 
-/// The load tables, one for each shape.
+/// The load tables, one for each shape and number of tariffs.
 struct Tables {
     seed: Seed,
-    made: BTreeMap<u8, Arc<LoadTable>>,
+    made: BTreeMap<(usize, u8), Arc<LoadTable>>,
 }
 
 impl Tables {
-    fn table(&mut self, shape: Shape) -> Arc<LoadTable> {
+    fn table(&mut self, shape: Shape, tariffs: u8) -> Arc<LoadTable> {
         let place = Shape::ALL.iter().position(|have| *have == shape).unwrap_or_default();
         let area = self.seed.named("weather");
-        let make = || Arc::new(LoadTable::new(shape, Schedule::default(), area));
-        Arc::clone(self.made.entry(u8::try_from(place).unwrap_or_default()).or_insert_with(make))
+        let make = || Arc::new(LoadTable::new(shape, Schedule::default().within(tariffs), area));
+        Arc::clone(self.made.entry((place, tariffs)).or_insert_with(make))
     }
 
     fn meter(&mut self, entry: &MeterEntry) -> Meter {
@@ -258,7 +258,7 @@ impl Tables {
         if let Some(mean_day_wh) = entry.mean_day_wh {
             profile.mean_day_wh = mean_day_wh;
         }
-        let load = Load::new(profile, self.table(shape), seed);
+        let load = Load::new(profile, self.table(shape, entry.habits.tariffs), seed);
         let installed_at = entry.installed_at.0;
         let mut installation = Installation::new(load, entry.wiring.into(), seed, installed_at);
         installation.clock = Clock::drifting(installed_at, entry.clock_offset_seconds, entry.clock_drift_ppm);
@@ -318,5 +318,9 @@ fn manners(entry: &MeterEntry) -> Manners {
         is_silent_on_unknown: habits.is_silent_on_unknown,
         answers_broadcast_reads: habits.answers_broadcast_reads,
         flags_events: habits.flags_events,
+        tariffs: habits.tariffs,
+        fills_reverse: habits.fills_reverse,
+        keeps_empty_freezes: habits.keeps_empty_freezes,
+        spoils_records: habits.spoils_records,
     }
 }

@@ -141,6 +141,18 @@ impl Missed {
         )
     }
 
+    /// True when the meter answered: what it says of one thing is no reason not to ask it for the next.
+    pub(super) const fn is_of_meter(&self) -> bool {
+        matches!(
+            self.cause,
+            MissingCause::NoSuchData
+                | MissingCause::Refused
+                | MissingCause::NotAuthorised
+                | MissingCause::NoValue
+                | MissingCause::WrongForm
+        )
+    }
+
     /// True when the meter answered and does not have what was asked for: something else may be asked for instead.
     pub(super) const fn is_not_there(&self) -> bool {
         matches!(self.cause, MissingCause::NoSuchData)

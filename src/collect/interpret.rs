@@ -1,7 +1,7 @@
 //! From the data of an answer to values of items: exact, or a reason why there is none (F8, F9, F17).
 
 use dlt645::bcd;
-use dlt645::catalog::{self, Content, Role, Value};
+use dlt645::catalog::{self, Absence, Content, Role, Value};
 use dlt645::data_id::DataId;
 use dlt645::exchange::LengthRule;
 use dlt645::meter_time::MeterTime;
@@ -9,7 +9,7 @@ use dlt645::quantity::Quantity;
 
 use super::ask::{Heard, Missed};
 use crate::config::profile::MeterProfile;
-use crate::domain::{Item, ItemKind, MissingCause, Moment};
+use crate::domain::{Item, ItemKind, MissingCause, Moment, Quality, Suspicion};
 
 /// One value of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,18 @@ pub(super) struct ItemValue {
     pub(super) value: i64,
     /// When a maximum demand occurred, as the meter wrote it.
     pub(super) occurred: Option<String>,
+    /// Whether a meter can have measured it at all.
+    pub(super) quality: Quality,
+}
+
+impl ItemValue {
+    /// A value, with what its range says of it (F8).
+    pub(super) fn new(item: Item, value: i64) -> Self {
+        let is_in_range =
+            catalog::range(item.code()).is_none_or(|range| range.contains(item.quantity(value)));
+        let quality = if is_in_range { Quality::Good } else { Quality::Suspect(Suspicion::OutOfRange) };
+        Self { item, value, occurred: None, quality }
+    }
 }
 
 /// How long an answer with a total and its tariffs is.
@@ -39,25 +51,74 @@ pub(super) fn length_of_block(total: Item, id: DataId, profile: &MeterProfile) -
     }
 }
 
-/// The total and the tariffs of an answer, the total first. A number that the meter marks as none makes the answer none:
-/// a register is read whole or not at all.
-pub(super) fn block(total: Item, heard: &Heard, profile: &MeterProfile) -> Result<Vec<ItemValue>, Missed> {
+/// What an answer gives of a register: its total and its tariffs, as far as the meter has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    id: DataId,
+    /// The numbers, the total first where it is one.
+    pub(super) values: Vec<ItemValue>,
+    /// What the meter marks as no value, and why.
+    pub(super) absent: Vec<(Item, Absence)>,
+}
+
+impl Block {
+    /// What may be booked: the total with the tariffs that have a value. A tariff that is filled is one that the meter does not
+    /// use; a register that is filled from end to end is one that it does not have. [645-2007 8 no value] (F9)
+    pub(super) fn booked(&self) -> Result<&[ItemValue], Missed> {
+        let is_filled = |(_, why): &(Item, Absence)| matches!(why, Absence::Filled | Absence::FilledEe);
+        if self.values.is_empty() && self.absent.iter().all(is_filled) {
+            let detail = format!("{}: the meter has no such register, all of it is filled", self.id);
+            return Err(Missed::new(MissingCause::NoSuchData, detail));
+        }
+        match self.absent.iter().find(|(item, _)| item.tariff() == 0) {
+            Some((total, why)) => Err(no_value(self.id, *total, *why)),
+            None => Ok(&self.values),
+        }
+    }
+}
+
+/// What of a register may be booked.
+pub(super) fn booked(total: Item, heard: &Heard, profile: &MeterProfile) -> Result<Vec<ItemValue>, Missed> {
+    block(total, heard, profile)?.booked().map(<[ItemValue]>::to_vec)
+}
+
+/// The total and the tariffs of an answer.
+pub(super) fn block(total: Item, heard: &Heard, profile: &MeterProfile) -> Result<Block, Missed> {
+    let id = heard.id;
+    let places = places(total, heard, profile)?;
+    let expected = usize::from(profile.tariffs) + 1;
+    let is_whole = places.len() == expected
+        && (0..).zip(&places).all(|(tariff, place)| Some(place.item) == total.with_tariff(tariff));
+    if !is_whole {
+        let found = places.len();
+        let what = format!("{found} values where the profile {} has {expected}", profile.name);
+        return Err(wrong_form(id, &what));
+    }
+    let mut block = Block { id, values: Vec::new(), absent: Vec::new() };
+    for Place { item, value, occurred } in places {
+        match value {
+            Ok(value) => block.values.push(ItemValue { occurred, ..ItemValue::new(item, value) }),
+            Err(why) => block.absent.push((item, why)),
+        }
+    }
+    Ok(block)
+}
+
+/// The place of an item in an answer, with its value or why it has none.
+struct Place {
+    item: Item,
+    value: Result<i64, Absence>,
+    occurred: Option<String>,
+}
+
+fn places(total: Item, heard: &Heard, profile: &MeterProfile) -> Result<Vec<Place>, Missed> {
     let (id, payload) = (heard.id, heard.payload.as_slice());
-    let values = match profile.difference(id) {
+    match profile.difference(id) {
         Some(difference) => {
             let decimals = difference.decimals.unwrap_or(2);
-            of_other_width(total, id, payload, usize::from(difference.bytes), decimals)?
+            of_other_width(total, id, payload, usize::from(difference.bytes), decimals)
         }
-        None => of_catalogue(id, payload)?,
-    };
-    let expected = usize::from(profile.tariffs) + 1;
-    let is_whole = values.len() == expected
-        && (0..).zip(&values).all(|(tariff, value)| Some(value.item) == total.with_tariff(tariff));
-    if is_whole {
-        Ok(values)
-    } else {
-        let found = values.len();
-        Err(wrong_form(id, &format!("{found} values where the profile {} has {expected}", profile.name)))
+        None => of_catalogue(id, payload),
     }
 }
 
@@ -68,56 +129,64 @@ fn of_other_width(
     payload: &[u8],
     width: usize,
     decimals: u8,
-) -> Result<Vec<ItemValue>, Missed> {
-    let mut values = Vec::new();
+) -> Result<Vec<Place>, Missed> {
+    let mut places = Vec::new();
     for (tariff, raw) in (0..).zip(payload.chunks(width)) {
         let item = total.with_tariff(tariff).ok_or_else(|| wrong_form(id, "too many tariffs"))?;
-        let number = (raw.len() == width).then(|| bcd::decode(raw)).flatten();
-        let number = number.and_then(|number| i64::try_from(number).ok());
-        let Some(number) = number else { return Err(no_value(id, item)) };
-        let value = scaled(id, item, Quantity::new(number, decimals))?;
-        values.push(ItemValue { item, value, occurred: None });
+        if raw.len() != width {
+            return Err(wrong_form(id, &format!("{} bytes behind the last value", raw.len())));
+        }
+        let number = bcd::decode(raw).and_then(|number| i64::try_from(number).ok());
+        let value = match number {
+            Some(number) => Ok(scaled(id, item, Quantity::new(number, decimals))?),
+            None if raw.iter().all(|byte| *byte == 0xFF) => Err(Absence::Filled),
+            None => Err(Absence::NotDecimal),
+        };
+        places.push(Place { item, value, occurred: None });
     }
-    Ok(values)
+    Ok(places)
 }
 
-fn of_catalogue(id: DataId, payload: &[u8]) -> Result<Vec<ItemValue>, Missed> {
+fn of_catalogue(id: DataId, payload: &[u8]) -> Result<Vec<Place>, Missed> {
     let entry = catalog::find(id).ok_or_else(|| wrong_form(id, "not in the catalogue"))?;
     let content = entry.read(payload).map_err(|deviation| wrong_form(id, &deviation.to_string()))?;
     let Content::Values(readings) = content else { return Err(wrong_form(id, "no values")) };
-    let mut values: Vec<ItemValue> = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
     for reading in readings {
         match (reading.item().and_then(Item::of), reading.value) {
             (Some(item), Value::Number(quantity)) => {
-                values.push(ItemValue { item, value: scaled(id, item, quantity)?, occurred: None });
+                let value = Ok(scaled(id, item, quantity)?);
+                places.push(Place { item, value, occurred: None });
             }
-            (Some(item), _) => return Err(no_value(id, item)),
+            (Some(item), Value::Absent(why)) => {
+                places.push(Place { item, value: Err(why), occurred: None });
+            }
+            (Some(item), _) => return Err(wrong_form(id, &format!("no number of {}", item.code()))),
             // The time stands behind the demand it belongs to; a demand that never was has none.
             (None, value) if reading.field.role == Role::At => {
-                if let (Some(last), Value::Time(time)) = (values.last_mut(), value) {
+                if let (Some(last), Value::Time(time)) = (places.last_mut(), value) {
                     last.occurred = Some(time.to_string());
                 }
             }
             (None, _) => {}
         }
     }
-    Ok(values)
+    Ok(places)
 }
 
 /// The value of an item that was asked for by itself.
-pub(super) fn single(item: Item, heard: &Heard, profile: &MeterProfile) -> Result<i64, Missed> {
-    let (id, payload) = (heard.id, heard.payload.as_slice());
-    let values = match profile.difference(id) {
-        Some(difference) => {
-            let decimals = difference.decimals.unwrap_or(2);
-            of_other_width(item, id, payload, usize::from(difference.bytes), decimals)?
-        }
-        None => of_catalogue(id, payload)?,
+pub(super) fn single(item: Item, heard: &Heard, profile: &MeterProfile) -> Result<ItemValue, Missed> {
+    let value = match places(item, heard, profile)?.as_slice() {
+        [place] if place.item == item => place.value.map_err(|why| match (why, item.kind()) {
+            // A phase, say, that the meter does not have.
+            (Absence::Filled | Absence::FilledEe, kind) if kind != ItemKind::Energy => {
+                Missed::new(MissingCause::NoSuchData, no_value(heard.id, item, why).detail)
+            }
+            _ => no_value(heard.id, item, why),
+        }),
+        _ => Err(wrong_form(heard.id, &format!("not one value of {}", item.code()))),
     };
-    match values.as_slice() {
-        [value] if value.item == item => Ok(value.value),
-        _ => Err(wrong_form(id, &format!("not one value of {}", item.code()))),
-    }
+    value.map(|value| ItemValue::new(item, value))
 }
 
 fn scaled(id: DataId, item: Item, quantity: Quantity) -> Result<i64, Missed> {
@@ -140,6 +209,15 @@ pub(super) fn time(heard: &Heard) -> Result<MeterTime, Missed> {
     }
 }
 
+/// When a freeze was taken. One that was never taken has a time of zeros, or a filled one; whatever is no time, it is not the
+/// freeze that is looked for, and another may be (F14).
+pub(super) fn freeze_time(heard: &Heard) -> Result<MeterTime, Missed> {
+    time(heard).map_err(|missed| match missed.cause {
+        MissingCause::NoValue => Missed::new(MissingCause::NoFreeze, missed.detail),
+        _ => missed,
+    })
+}
+
 /// What a meter's time means by our calendar; `None` for a day that is not there.
 pub(super) fn moment(time: MeterTime) -> Option<Moment> {
     time.civil().map(Moment::from_civil)
@@ -149,8 +227,9 @@ pub(super) fn wrong_form(id: DataId, what: &str) -> Missed {
     Missed::new(MissingCause::WrongForm, format!("{id}: {what}"))
 }
 
-fn no_value(id: DataId, item: Item) -> Missed {
-    Missed::new(MissingCause::NoValue, format!("{id}: the meter has no value of {}", item.code()))
+fn no_value(id: DataId, item: Item, why: Absence) -> Missed {
+    let detail = format!("{id}: the meter has no value of {}, {}", item.code(), why.reason());
+    Missed::new(MissingCause::NoValue, detail)
 }
 
 #[cfg(test)]
@@ -188,7 +267,7 @@ mod tests {
     #[test]
     fn a_block_is_a_total_and_the_tariffs_of_the_profile() {
         let profile = profile(MeterProtocol::Dlt2007);
-        let values = block(total(), &heard("05060101", &energies(5)), &profile).unwrap();
+        let values = block(total(), &heard("05060101", &energies(5)), &profile).unwrap().values;
         let seen: Vec<_> = values.iter().map(|value| (value.item.tariff(), value.value)).collect();
         assert_eq!(seen, [(0, 100_000), (1, 200_000), (2, 300_000), (3, 400_000), (4, 500_000)]);
         assert!(length_of_block(total(), "05060101".parse().unwrap(), &profile).admits(20));
@@ -204,12 +283,52 @@ mod tests {
     }
 
     #[test]
-    fn f09_a_register_that_is_filled_is_no_value_and_never_zero() {
-        let profile = profile(MeterProtocol::Dlt2007);
+    fn f08_what_no_meter_can_have_measured_is_suspect() {
+        for (item, id, payload, is_good) in [
+            ("32.7.0", "B611", [0x20, 0x02].as_slice(), true),
+            ("32.7.0", "B611", &[0x01, 0x22], false),
+            ("16.7.0", "B630", &[0x23, 0x05, 0x80], false),
+            ("13.7.0", "02060000", &[0x00, 0x15], false),
+            ("13.7.0", "02060000", &[0x00, 0x90], true),
+        ] {
+            let protocol = if id.len() == 4 { MeterProtocol::Dlt1997 } else { MeterProtocol::Dlt2007 };
+            let value = single(Item::parse(item).unwrap(), &heard(id, payload), &profile(protocol)).unwrap();
+            let expected = if is_good { Quality::Good } else { Quality::Suspect(Suspicion::OutOfRange) };
+            assert_eq!(value.quality, expected, "{id} {value:?}");
+        }
+    }
+
+    /// A block with some places filled, and what is booked of it: how many values, or the cause that there are none.
+    fn booked(filled: &[usize], with: u8) -> Result<usize, MissingCause> {
         let mut payload = energies(5);
-        payload[8..12].fill(0xFF);
-        let missed = block(total(), &heard("05060101", &payload), &profile).unwrap_err();
-        assert_eq!(missed.cause, MissingCause::NoValue);
+        for place in filled {
+            payload[place * 4..place * 4 + 4].fill(with);
+        }
+        let block = block(total(), &heard("05060101", &payload), &profile(MeterProtocol::Dlt2007)).unwrap();
+        assert_eq!(block.absent.len(), filled.len());
+        block.booked().map(<[ItemValue]>::len).map_err(|missed| missed.cause)
+    }
+
+    #[test]
+    fn f09_what_is_filled_is_no_value_and_takes_none_beside_it_along() {
+        assert_eq!(booked(&[3, 4], 0xFF), Ok(3), "tariffs that are not used");
+        assert_eq!(booked(&[2], 0xFF), Ok(4));
+        assert_eq!(booked(&[1, 2, 3, 4], 0xEE), Ok(1));
+        assert_eq!(booked(&[0, 1, 2, 3, 4], 0xFF), Err(MissingCause::NoSuchData), "not fitted");
+        assert_eq!(booked(&[0], 0xFF), Err(MissingCause::NoValue), "no tariff counts without its total");
+        assert_eq!(booked(&[0], 0xAB), Err(MissingCause::NoValue));
+        assert_eq!(booked(&[0, 1, 2, 3, 4], 0xAB), Err(MissingCause::NoValue), "damage is not absence");
+    }
+
+    #[test]
+    fn f09_a_demand_that_is_filled_lends_its_time_to_no_other() {
+        let mut profile = profile(MeterProtocol::Dlt2007);
+        profile.tariffs = 1;
+        let demand = Item::parse("1.6.0").unwrap();
+        let mut payload = vec![0x34, 0x12, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00];
+        payload.extend([0xFF, 0xFF, 0xFF, 0x15, 0x10, 0x21, 0x11, 0x26]);
+        let block = block(demand, &heard("05060901", &payload), &profile).unwrap();
+        assert_eq!(block.booked().unwrap(), [ItemValue::new(demand, 1234)]);
     }
 
     #[test]
@@ -223,7 +342,9 @@ mod tests {
         let id: DataId = "0001FF00".parse().unwrap();
         let payload = [0x78, 0x56, 0x34, 0x12, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00];
         let values = of_other_width(item, id, &payload, 5, 4).unwrap();
-        assert_eq!(values.iter().map(|value| value.value).collect::<Vec<_>>(), [12_345_678, 1]);
+        assert_eq!(values.iter().map(|place| place.value.unwrap()).collect::<Vec<_>>(), [12_345_678, 1]);
+        let filled = of_other_width(item, id, &[0xFF; 5], 5, 4).unwrap();
+        assert_eq!(filled[0].value, Err(Absence::Filled));
         assert!(of_other_width(item, id, &payload[..9], 5, 4).is_err(), "cut short");
     }
 
@@ -233,7 +354,7 @@ mod tests {
         profile.tariffs = 0;
         let demand = Item::parse("1.6.0").unwrap();
         let payload = [0x34, 0x12, 0x00, 0x15, 0x10, 0x21, 0x11, 0x26];
-        let values = block(demand, &heard("05060901", &payload), &profile).unwrap();
+        let values = block(demand, &heard("05060901", &payload), &profile).unwrap().values;
         assert_eq!(values[0].value, 1234);
         assert!(values[0].occurred.as_deref().is_some_and(|time| time.contains("10:15")), "{values:?}");
     }

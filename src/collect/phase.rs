@@ -321,7 +321,7 @@ impl Visit<'_> {
             let brought = read_curve(&asker, &inner.store, &wanted).await;
             batch.curves.extend(brought.batch.curves);
             batch.fetches.extend(brought.batch.fetches);
-            let is_silent = brought.missed.as_ref().is_some_and(|missed| !missed.is_not_there());
+            let is_silent = brought.missed.as_ref().is_some_and(|missed| !missed.is_of_meter());
             first = first.or(brought.missed);
             if is_silent {
                 break;

@@ -40,7 +40,7 @@ impl HeardSpan {
     pub(super) fn whole(&self, is_wanted: impl Fn(Item) -> bool) -> Result<Vec<ItemValue>, Missed> {
         let wanted = self.values.iter().filter(|(item, _)| is_wanted(*item));
         let value = |(item, value): &(Item, Result<i64, NoNumber>)| match value {
-            Ok(value) => Ok(ItemValue { item: *item, value: *value, occurred: None }),
+            Ok(value) => Ok(ItemValue { item: *item, value: *value, occurred: None, quality: Quality::Good }),
             Err(why) => {
                 let cause = match why {
                     NoNumber::Absent => MissingCause::NoValue,

@@ -71,7 +71,7 @@ pub(super) fn add(
             meter_time: value.occurred.or_else(|| meter_time.map(str::to_owned)),
             collected_at: fetch.collected_at,
             source: fetch.source,
-            quality: crate::domain::Quality::Good,
+            quality: value.quality,
             fetch: Some(fetch.id),
         });
     }

@@ -252,6 +252,12 @@ pub struct ReadValue {
     /// The same in Chinese.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub absent_zh: Option<String>,
+    /// Why it is not to be relied on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
+    /// The same in Chinese.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt_zh: Option<String>,
     /// What was known of the same item before, for comparison.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<ValueBefore>,

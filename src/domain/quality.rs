@@ -32,6 +32,8 @@ pub enum Suspicion {
     Identity,
     /// What is kept is not as it was written (F42); nothing is ever kept as this.
     Damaged,
+    /// No meter can have measured it: it is outside the range of its format (超量程).
+    OutOfRange,
 }
 
 impl Quality {
@@ -63,6 +65,7 @@ impl Coded for Quality {
         (Self::Suspect(Suspicion::Clock), 15, "suspect: clock"),
         (Self::Suspect(Suspicion::Identity), 16, "suspect: identity"),
         (Self::Suspect(Suspicion::Damaged), 17, "suspect: damaged"),
+        (Self::Suspect(Suspicion::OutOfRange), 18, "suspect: out of range"),
     ];
 }
 
@@ -98,7 +101,7 @@ mod tests {
 
     #[test]
     fn codes_and_names_are_their_own() {
-        coded::check::<Quality>(10);
+        coded::check::<Quality>(11);
         coded::check::<Source>(5);
     }
 

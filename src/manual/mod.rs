@@ -104,4 +104,6 @@ pub mod decisions {
     pub mod d0034_meters_behind_terminals_are_asked_for_their_events_beside_the_run {}
     #[doc = include_str!("decisions/0035-what-has-not-left-of-a-setting-may-leave-when-the-terminal-shows-the-frame-before.md")]
     pub mod d0035_what_has_not_left_of_a_setting_may_leave_when_the_terminal_shows_the_frame_before {}
+    #[doc = include_str!("decisions/0038-what-a-meter-fills-it-does-not-have.md")]
+    pub mod d0038_what_a_meter_fills_it_does_not_have {}
 }

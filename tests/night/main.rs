@@ -10,6 +10,7 @@ mod events;
 mod held;
 mod kills;
 mod live;
+mod makers;
 mod meters;
 mod month;
 mod one_night;

@@ -77,6 +77,13 @@ impl Town {
         findings
     }
 
+    /// Whether a meter has a register at all: what it does not have it fills.
+    fn has(&self, address: MeterAddress, item: Item) -> bool {
+        let (entry, _) = self.meters.iter().find(|(entry, _)| entry.address == address).unwrap();
+        let (code, habits) = (item.code(), &entry.habits);
+        item.tariff() <= habits.tariffs && !(habits.fills_reverse && (code.c, code.d) == (2, 8))
+    }
+
     /// What the night behind each of these days told of each meter.
     async fn told(&self, from: Day, until: Day) -> HashMap<Day, HashMap<Id<Meter>, RunMeter>> {
         let mut told = HashMap::new();
@@ -109,6 +116,9 @@ impl Town {
             let key = (reading.item.code().to_string(), reading.as_of);
             let (item, as_of, source) = (&key.0, reading.as_of.in_china(), reading.source.name());
             let what = format!("{address} {item} at {as_of} ({source})");
+            if !self.has(address, reading.item) {
+                findings.wrong.push(format!("f9: {what}: {} is kept, and there is none", reading.value));
+            }
             let span = match reading.source {
                 // It holds for some instant between the question and the answer.
                 Source::Live => Some((reading.as_of, reading.collected_at)),
@@ -180,6 +190,7 @@ impl Town {
                         of_item.any(|((_, at), kept)| kept.source == Source::Live || *at == day.start())
                     };
                     let items = (0..=4).filter_map(|tariff| total.with_tariff(tariff));
+                    let items = items.filter(|item| self.has(*address, *item));
                     let codes: Vec<String> = items.map(|item| item.code().to_string()).collect();
                     if let Some(lacks) = codes.iter().find(|code| !of_night(code)) {
                         findings.wrong.push(format!("i19: {day} {address}: read, and there is no {lacks}"));

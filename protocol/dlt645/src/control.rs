@@ -198,6 +198,10 @@ mod tests {
         assert_eq!(of(0x03, &[0xFF, 0, 0, 7, 0, 0, 0, 0]), Some(Edition::E2007));
         assert_eq!(of(0x83, &[0xFF, 0, 0, 7]), Some(Edition::E2007));
         assert_eq!(of(0x83, &[0x10, 0x90, 1, 2, 3, 4]), Some(Edition::E1997));
+        assert_eq!(of(0x83, &[0x10, 0x90, 0x56, 7, 0x12, 0]), Some(Edition::E1997), "1207.56 kWh");
+        assert_eq!(of(0x83, &[0xFF, 0x90, 0x56, 7, 0x12, 0]), Some(Edition::E1997), "a block of kinds");
+        assert_eq!(of(0x03, &[0xFF, 2, 0x81, 7]), Some(Edition::E2007), "without an operator code");
+        assert_eq!(of(0x03, &[0x10, 0x90, 0, 7]), Some(Edition::E1997));
         assert_eq!(of(0xC3, &[2]), Some(Edition::E1997));
         assert_eq!(of(0xC3, &[8, 0]), Some(Edition::E2007));
         assert_eq!(of(0x9F, &[]), None, "a maker's report");

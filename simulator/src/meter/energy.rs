@@ -5,7 +5,7 @@ use super::encode::Data;
 use crate::instant::At;
 use crate::tariff::Tariff;
 use crate::truth::demand::Peak;
-use crate::truth::register::{Energy, Phase, Register};
+use crate::truth::register::{Energy, Part, Phase, Register};
 
 /// How many settlement days back a meter keeps its registers.
 const SETTLEMENTS: u8 = 12;
@@ -51,8 +51,18 @@ impl Meter {
 
     /// A register at a moment, four bytes; zero where the meter remembers no such moment.
     pub(super) fn register(&self, data: Data, register: Register, moment: Option<At>) -> Data {
+        if self.is_filled(register) {
+            return data.fill(0xFF, 4);
+        }
         let value = moment.map_or(0, |at| self.truth.shown(register, at));
         data.number_or_signed(value, 4, register.energy.is_signed())
+    }
+
+    /// True for a register that the meter does not have and fills with FF.
+    pub(super) fn is_filled(&self, register: Register) -> bool {
+        let is_unused =
+            matches!(register.part, Part::Tariff(tariff) if tariff.number() > self.manners.tariffs);
+        is_unused || self.manners.fills_reverse && register.energy == Energy::ReverseActive
     }
 
     /// `01 DI2 DI1 DI0`: three bytes of demand and five of its time each.
@@ -84,6 +94,9 @@ impl Meter {
 
     /// A demand with its time, as the meter's clock showed it.
     pub(super) fn peak(&self, data: Data, register: Register, peak: Peak) -> Data {
+        if self.is_filled(register) {
+            return data.fill(0xFF, 8);
+        }
         data.number_or_signed(peak.tenth_watts, 3, register.energy.is_signed())
             .minute(peak.at.map(|at| self.truth.clock().shown(at)))
     }

@@ -119,7 +119,18 @@ impl Meter {
         if kind == 0x06 && !self.manners.has_daily_freeze {
             return None;
         }
-        let freeze = *self.freezes(kind, now).get(usize::from(n).checked_sub(1)?)?;
+        let place = usize::from(n).checked_sub(1)?;
+        match self.freezes(kind, now).get(place) {
+            Some(freeze) => self.freeze_data(kind, di1, *freeze),
+            None if kind == 0x06 && place < DAILY_DEPTH && self.manners.keeps_empty_freezes => {
+                Some(vec![0; self.freeze_data(kind, di1, Mark { at: now, shown: now })?.len()])
+            }
+            None => None,
+        }
+    }
+
+    /// An item of a freeze, or all of them.
+    fn freeze_data(&self, kind: u8, di1: u8, freeze: Mark) -> Option<Vec<u8>> {
         let data = Data::new();
         let data = match (kind, di1) {
             (0x04, ALL) => [0x00, 0x01, 0x02]

@@ -39,8 +39,10 @@ impl Meter {
         if moments.is_empty() {
             return None;
         }
+        let last = moments.last().map(|moment| moment.shown);
         let data = moments.into_iter().fold(Data::new(), |data, moment| self.block(data, kind, moment));
-        Some(data.into_bytes())
+        let is_padded = self.manners.spoils_records && last.is_some_and(|shown| ordinal(shown) % 8 == 4);
+        Some(if is_padded { data.fill(0xFF, 5) } else { data }.into_bytes())
     }
 
     /// The records kept, newest first; none for times without supply.
@@ -63,7 +65,18 @@ impl Meter {
 
     /// One block: marks, count, time, the kinds with their separators, sum and end.
     fn block(&self, data: Data, asked: u8, moment: Mark) -> Data {
-        let mut body = Data::new().minute(Some(moment.shown));
+        let spoilt = if self.manners.spoils_records { ordinal(moment.shown) % 32 } else { 0 };
+        match spoilt {
+            // Faulty by its mark, and nothing in it.
+            5 => return Self::faulty(data, Data::new().fill(0xFF, 5).fill(0xAA, 6)),
+            // The same, cut down to its time and some fill.
+            13 => return Self::faulty(data, Data::new().minute(Some(moment.shown)).fill(0xFF, 9)),
+            _ => {}
+        }
+        // One is whole but for its time.
+        let has_time = spoilt != 21;
+        let mut body =
+            if has_time { Data::new().minute(Some(moment.shown)) } else { Data::new().fill(0xFF, 5) };
         for kind in 1..=6_u8 {
             let recorded = self.parameters.load_mode() & (1 << (kind - 1)) != 0;
             if recorded && (asked == 0 || asked == kind) {
@@ -73,6 +86,16 @@ impl Meter {
         }
         let body = body.into_bytes();
         let mut block = vec![0xA0, 0xA0, u8::try_from(body.len()).unwrap_or(u8::MAX)];
+        block.extend(body);
+        let sum = block.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        block.extend([sum, 0xE5]);
+        data.bytes(&block)
+    }
+
+    /// A block that the meter itself marks as faulty.
+    fn faulty(data: Data, body: Data) -> Data {
+        let body = body.into_bytes();
+        let mut block = vec![0xE0, 0xE0, u8::try_from(body.len()).unwrap_or(u8::MAX)];
         block.extend(body);
         let sum = block.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
         block.extend([sum, 0xE5]);
@@ -159,6 +182,11 @@ impl Meter {
         let place = usize::from(item.checked_sub(first)?);
         Some(data.number_or_signed(*values.get(place)?, bytes, is_signed(place)))
     }
+}
+
+/// The number of a quarter of an hour.
+fn ordinal(shown: At) -> u32 {
+    shown.seconds() / SLOT_SECONDS
 }
 
 /// `mm hh DD MM YY`.

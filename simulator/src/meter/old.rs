@@ -66,6 +66,9 @@ impl Meter {
     }
 
     fn old_register(&self, data: Data, now: At, register: Register, back: usize, kind: Kind) -> Option<Data> {
+        if self.is_filled(register) {
+            return Some(data.fill(0xFF, if kind == Kind::Demand { 3 } else { 4 }));
+        }
         let settled = |back: usize| self.truth.settlements(now).nth(back - 1).map(|mark| mark.at);
         if kind == Kind::Energy {
             let at = if back == 0 { Some(now) } else { settled(back) };

@@ -297,6 +297,14 @@ pub struct Habits {
     pub answers_broadcast_reads: bool,
     /// D5 says that there are new events.
     pub flags_events: bool,
+    /// How many tariffs it uses, 1 to 4; those behind them are FF.
+    pub tariffs: u8,
+    /// It counts one way: reverse active energy is FF.
+    pub fills_reverse: bool,
+    /// A daily freeze that was never taken is zeros, and not refused.
+    pub keeps_empty_freezes: bool,
+    /// Some load records are faulty, cut or without a time.
+    pub spoils_records: bool,
 }
 
 impl Default for Habits {
@@ -311,6 +319,10 @@ impl Default for Habits {
             is_silent_on_unknown: manners.is_silent_on_unknown,
             answers_broadcast_reads: manners.answers_broadcast_reads,
             flags_events: manners.flags_events,
+            tariffs: manners.tariffs,
+            fills_reverse: manners.fills_reverse,
+            keeps_empty_freezes: manners.keeps_empty_freezes,
+            spoils_records: manners.spoils_records,
         }
     }
 }

@@ -204,7 +204,11 @@ pub(in crate::cli) fn value(out: &mut impl Write, shown: &ShownValue, indent: &s
     } else {
         format!("{}  {}", shown.name, shown.name_zh)
     };
-    let line = format!("{indent}{names}: {}{}{}", reading(shown), whole_meaning(shown), time(shown));
+    let doubt = match (shown.doubt, shown.doubt_zh) {
+        (Some(en), Some(zh)) => format!("  ({en}  {zh})"),
+        _ => String::new(),
+    };
+    let line = format!("{indent}{names}: {}{doubt}{}{}", reading(shown), whole_meaning(shown), time(shown));
     writeln!(out, "{}", line.trim_end())?;
     for bits in shown.bits.iter().filter(|_| !is_code(shown)) {
         if bits.meaning.is_empty() && bits.value == 0 {

@@ -77,7 +77,7 @@ impl LoadProfile {
         (from, to): (Civil, Civil),
     ) -> Result<Collected, CliError> {
         let mut collected = Collected::default();
-        let mut since = from;
+        let (mut since, mut blind) = (from, 0);
         loop {
             status(&format!("{since}: {} records", collected.records.len()));
             let question = self.question(since)?;
@@ -94,7 +94,21 @@ impl LoadProfile {
             let last = collected.take(self.class.unwrap_or(0), self.item(), data, (since, to), limit);
             let next = match last {
                 Taken::End => break,
-                Taken::Last(last) => minute_after(last).filter(|next| *next <= to),
+                Taken::Last(last) => {
+                    blind = 0;
+                    minute_after(last).filter(|next| *next <= to)
+                }
+                // The next minute at which a record may be; those behind it are not lost with it. (F18)
+                Taken::Undated if blind < MOST_BLIND => {
+                    blind += 1;
+                    minute_after(since).filter(|next| *next <= to)
+                }
+                Taken::Undated => {
+                    let why =
+                        Trouble::new("the records from there on have no time", "该时刻之后的记录无时间");
+                    collected.broke = Some((why, since));
+                    break;
+                }
                 Taken::Nothing => {
                     let why =
                         Trouble::new("the answer holds no record from there on", "应答中无该时刻之后的记录");
@@ -133,6 +147,8 @@ pub(super) enum Taken {
     End,
     /// The last record in it.
     Last(Civil),
+    /// Records, and none of them says when.
+    Undated,
     /// Nothing that leads on.
     Nothing,
 }
@@ -151,19 +167,19 @@ impl Collected {
         if data.is_empty() {
             return Taken::End;
         }
-        let mut last = None;
+        let (mut last, undated) = (None, self.undated);
         // What follows the last whole block is asked for again.
         for block in LoadRecords::new(class, data).map_while(Result::ok) {
             let Some(at) = block.at.civil() else {
                 self.undated += 1;
                 continue;
             };
-            if at > to {
-                return Taken::End;
-            }
             if Moment::from_civil(at) > limit {
                 self.future += 1;
                 continue;
+            }
+            if at > to {
+                return Taken::End;
             }
             // Older than asked for: not what was wanted, and no way on.
             if at >= since {
@@ -174,6 +190,7 @@ impl Collected {
         match last {
             Some(last) => Taken::Last(last),
             None if self.future > 0 => Taken::End,
+            None if self.undated > undated => Taken::Undated,
             None => Taken::Nothing,
         }
     }
@@ -211,6 +228,8 @@ pub(super) fn minute_after(at: Civil) -> Option<Civil> {
     Moment::from_civil(at).plus(Duration::from_secs(60)).civil()
 }
 
+/// How many minutes one record without a time is looked behind: the longest a meter leaves between two.
+const MOST_BLIND: u32 = 60;
 /// Bytes of a block with all classes.
 const LONGEST_BLOCK: usize = 103;
 /// How far ahead of ours a meter's clock may be before its records count as of the future.
@@ -259,10 +278,24 @@ mod tests {
     }
 
     #[test]
+    fn f18_a_record_of_the_future_counts_as_one_also_behind_the_end_of_what_is_asked() {
+        let mut collected = Collected::default();
+        let (limit, to) = (Moment::from_civil(at(12, 0)), at(11, 0));
+        let take = |collected: &mut Collected, of| {
+            collected.take(4, DataId::new_2007(0x0604_0001), &block(of, 1), (at(10, 0), to), limit)
+        };
+        assert_eq!((take(&mut collected, at(11, 30)), collected.future), (Taken::End, 0));
+        assert_eq!((take(&mut collected, at(18, 0)), collected.future), (Taken::End, 1));
+    }
+
+    #[test]
     fn a_meter_that_gives_the_same_again_and_again_ends_the_reading() {
         let mut collected = Collected::default();
         assert_eq!(take(&mut collected, at(10, 1), &block(at(10, 0), 1)), Taken::Nothing);
         assert_eq!(take(&mut collected, at(10, 1), &[0x55; 40]), Taken::Nothing);
+        let mut undated = block(at(10, 15), 1);
+        undated[3..8].fill(0xFF);
+        assert_eq!(take(&mut collected, at(10, 1), &undated), Taken::Undated);
         assert_eq!(take(&mut collected, at(10, 1), &[]), Taken::End);
     }
 

@@ -8,7 +8,7 @@ use dlt645::quantity::Quantity;
 use dlt645::request::Request;
 
 use super::super::ask::{Asker, Heard, Missed};
-use super::super::interpret::{self, ItemValue};
+use super::super::interpret::{self, Block, ItemValue};
 use super::super::registers::HeardSpan;
 use crate::domain::register::State;
 use crate::domain::{Item, MissingCause, Moment, ReadAnswer, ReadBits, ReadGroup, ReadValue, ValueBefore};
@@ -92,9 +92,29 @@ pub(super) fn of_items(values: &[ItemValue], before: &[Option<State>], time: Opt
     values.iter().zip(before.iter().chain(none)).map(value).collect()
 }
 
+/// A register with its tariffs, those that the meter marks as none among them; nothing where its total is not there (F9).
+pub(super) fn of_block(
+    block: &Block,
+    before: &[Option<State>],
+    time: Option<&str>,
+) -> Result<Vec<ReadValue>, Missed> {
+    let mut values = of_items(block.booked()?, before, time);
+    values.extend(block.absent.iter().map(|(item, why)| ReadValue {
+        value: None,
+        absent: Some(why.reason().to_owned()),
+        absent_zh: Some(why.reason_zh().to_owned()),
+        ..of_item(*item, 0)
+    }));
+    Ok(values)
+}
+
 /// The value of an item.
 pub(super) fn of_item(item: Item, value: i64) -> ReadValue {
+    let is_good = ItemValue::new(item, value).quality.is_accepted();
+    let doubt = |text: &str| (!is_good).then(|| text.to_owned());
     ReadValue {
+        doubt: doubt(explain::OUT_OF_RANGE.0),
+        doubt_zh: doubt(explain::OUT_OF_RANGE.1),
         name: item.name_en(),
         name_zh: item.name_zh(),
         value: Some(item.quantity(value).to_string()),
@@ -154,6 +174,8 @@ fn of_shown(shown: ShownValue, at: Option<&str>) -> ReadValue {
         bits: bits.collect(),
         absent: shown.absent.map(text),
         absent_zh: shown.absent_zh.map(text),
+        doubt: shown.doubt.map(text),
+        doubt_zh: shown.doubt_zh.map(text),
         before: None,
     }
 }
@@ -166,6 +188,18 @@ const TENTH: i64 = 100_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f08_what_no_meter_can_have_measured_is_shown_with_a_doubt() {
+        let shown = explain::data("02060000".parse().unwrap(), &[0x00, 0x15]);
+        let values: Vec<_> = shown.values.into_iter().map(|value| of_shown(value, None)).collect();
+        assert_eq!(
+            (values[0].value.as_deref(), values[0].doubt.as_deref()),
+            (Some("1.500"), Some("out of range"))
+        );
+        let volts = |tenths| of_item(Item::parse("32.7.0").unwrap(), tenths);
+        assert_eq!((volts(2201).doubt, volts(22_010).doubt_zh.as_deref()), (None, Some("超出量程")));
+    }
 
     #[test]
     fn what_the_meter_marked_as_none_is_no_value() {

@@ -9,7 +9,7 @@ use super::super::ask::{Asker, Heard, Missed};
 use super::super::interpret::ItemValue;
 use super::super::visit::{ClockReading, CurveWanted, read_curve, read_session};
 use super::super::{identifier, interpret};
-use super::answer::{self, came, lengths, missing, named, of_items};
+use super::answer::{self, came, lengths, missing, named, of_block, of_items};
 use super::board::Now;
 use super::questions::{self, Ask, asks};
 use crate::config::Intervals;
@@ -121,14 +121,16 @@ impl Visit<'_> {
         let block = self.twice(id, &interpret::length_of_block(total, id, profile)).await;
         let (heard, values) = match block {
             Ok(heard) => {
-                let values = interpret::block(total, &heard, profile)?;
-                (heard, values)
+                let block = interpret::block(total, &heard, profile)?;
+                let before = self.before(&block.values, heard.asked_at).await;
+                let values = of_block(&block, &before, None)?;
+                return Ok(came(&self.asker, group, &heard, values));
             }
             Err(missed) if missed.is_not_there() => {
                 let id = identifier::single(total, edition).ok_or_else(|| no_identifier(total))?;
                 let heard = self.twice(id, &lengths(id)).await?;
                 let value = interpret::single(total, &heard, profile)?;
-                (heard, vec![ItemValue { item: total, value, occurred: None }])
+                (heard, vec![value])
             }
             Err(missed) => return Err(missed),
         };
@@ -199,22 +201,25 @@ impl Visit<'_> {
     async fn freeze(&self, group: ReadGroup, back: u8) -> Result<Vec<ReadAnswer>, Missed> {
         let time_id = identifier::daily_freeze_time(back);
         let rule = LengthRule::exact([5]);
-        let dated = interpret::time(&self.twice(time_id, &rule).await?)?;
+        let dated = interpret::freeze_time(&self.twice(time_id, &rule).await?)?;
         let mut answers = Vec::new();
         for total in TOTALS.iter().filter_map(|total| Item::parse(total)) {
             let Some(id) = identifier::daily_freeze(total, back) else { continue };
             let rule = interpret::length_of_block(total, id, self.asker.profile);
             match self.twice(id, &rule).await {
                 Ok(heard) => {
-                    let values = interpret::block(total, &heard, self.asker.profile)?;
-                    let values = of_items(&values, &[], Some(&dated.to_string()));
-                    answers.push(came(&self.asker, group, &heard, values));
+                    let block = interpret::block(total, &heard, self.asker.profile)?;
+                    answers.push(match of_block(&block, &[], Some(&dated.to_string())) {
+                        Ok(values) => came(&self.asker, group, &heard, values),
+                        Err(missed) if missed.is_not_there() => continue,
+                        Err(missed) => missing(group, &id.to_string(), missed),
+                    });
                 }
                 Err(missed) if missed.is_not_there() => {}
                 Err(missed) => return Err(missed),
             }
         }
-        let again = interpret::time(&self.twice(time_id, &rule).await?)?;
+        let again = interpret::freeze_time(&self.twice(time_id, &rule).await?)?;
         if again != dated {
             let detail = format!("{time_id}: freeze {back} was of {dated}, then of {again}");
             return Err(Missed::new(MissingCause::NoFreeze, detail));

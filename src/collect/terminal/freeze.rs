@@ -10,7 +10,7 @@ use super::super::ask::Missed;
 use super::super::interpret::ItemValue;
 use super::ask::Answered;
 use super::items;
-use crate::domain::{Day, Item, MissingCause, Moment};
+use crate::domain::{Day, Item, MissingCause, Moment, Quality};
 
 /// The registers of one point at one midnight.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn whole(
         for (tariff, value) in values {
             let item = total.with_tariff(tariff);
             let item = item.ok_or_else(|| Missed::new(MissingCause::WrongForm, "too many tariffs"))?;
-            block.push(ItemValue { item, value: value?, occurred: None });
+            block.push(ItemValue { item, value: value?, occurred: None, quality: Quality::Good });
         }
         whole.push(block);
         read = read.or(Some(read_at));

@@ -7,6 +7,7 @@ use dlt645::exchange::LengthRule;
 use dlt645::request::{Blocks, Request};
 
 use super::super::ask::{Asker, Heard, Missed};
+use super::super::interpret::ItemValue;
 use super::super::{identifier, interpret};
 use super::{Brought, fetch};
 use crate::channel::Question;
@@ -51,7 +52,7 @@ pub(in crate::collect) fn kind_of_record(item: Item) -> Option<u8> {
 /// A record, checked: when it was taken and what it holds of the items wanted.
 struct Record {
     at: Moment,
-    values: Vec<(Item, i64)>,
+    values: Vec<ItemValue>,
 }
 
 /// Reads the records of a day between two instants, answer by answer, each beginning behind the last record of the one
@@ -63,15 +64,22 @@ pub(in crate::collect) async fn read_curve(
 ) -> Brought {
     let mut brought = Brought::default();
     let mut since = wanted.gap.from;
-    let mut bad = 0;
+    let (mut bad, mut holes) = (0, 0);
     while since <= wanted.gap.until {
-        let answer = read_records(asker, wanted, since).await;
-        let (heard, records) = match answer {
-            Ok(answer) => answer,
+        match read_records(asker, wanted, since).await {
+            Ok((heard, taken)) => {
+                // Where no record of it has a time, the one asked for is a hole.
+                since = taken.reached.unwrap_or(since).plus(wanted.slots.period());
+                (bad, holes) = (0, 0);
+                keep(asker, store, wanted, &heard, taken.records, &mut brought);
+            }
             // An answer to an earlier question of the kind, or a broken block: the next one may be better.
-            Err(missed) if missed.cause == MissingCause::WrongForm && bad < MOST_BAD => {
-                bad += 1;
-                continue;
+            Err(missed) if missed.cause == MissingCause::WrongForm && bad < MOST_BAD => bad += 1,
+            // It is not: one record is lost, and not the day behind it.
+            Err(missed) if missed.cause == MissingCause::WrongForm && holes < MOST_HOLES => {
+                brought.missed.get_or_insert(missed);
+                (bad, holes) = (MOST_BAD - 1, holes + 1);
+                since = since.plus(wanted.slots.period());
             }
             // Behind the last record there is none.
             Err(missed) if missed.is_not_there() && since > wanted.gap.from => break,
@@ -79,10 +87,7 @@ pub(in crate::collect) async fn read_curve(
                 brought.missed = Some(missed);
                 break;
             }
-        };
-        let Some(last) = records.last().map(|record| record.at) else { break };
-        keep(asker, store, wanted, &heard, records, &mut brought);
-        since = last.plus(wanted.slots.period());
+        }
     }
     brought
 }
@@ -92,7 +97,7 @@ async fn read_records(
     asker: &Asker<'_>,
     wanted: &CurveWanted,
     since: Moment,
-) -> Result<(Heard, Vec<Record>), Missed> {
+) -> Result<(Heard, Taken), Missed> {
     let id = identifier::load_record(wanted.kind);
     let left = wanted.gap.until.since(since).as_secs() / wanted.slots.period().as_secs() + 1;
     let number = usize::try_from(left).unwrap_or(usize::MAX).min(in_one_frame(wanted.kind));
@@ -106,45 +111,57 @@ async fn read_records(
     let rule = LengthRule::exact(1..=(whole + SPARE).min(MOST_DATA));
     let question = Question::new(request).expecting(rule).whole_at(whole);
     let heard = asker.ask(id, question.clone()).await?;
-    match records(&heard, wanted, since)? {
-        Records::Sealed(records) => Ok((heard, records)),
-        // A meter whose own sum is another: then two answers must be the same.
-        Records::Unsealed(records) => {
-            let again = asker.ask(id, question).await?;
-            if again.payload == heard.payload {
-                return Ok((again, records));
-            }
-            Err(interpret::wrong_form(id, "a record whose sum is wrong"))
-        }
+    let taken = records(&heard, wanted, since)?;
+    if taken.is_sealed {
+        return Ok((heard, taken));
     }
+    // A meter whose own sum is another: then two answers must be the same.
+    let again = asker.ask(id, question).await?;
+    if again.payload == heard.payload {
+        return Ok((again, taken));
+    }
+    Err(interpret::wrong_form(id, "a record whose sum is wrong"))
 }
 
-enum Records {
-    /// Every block has the sum that it should.
-    Sealed(Vec<Record>),
-    /// One has not.
-    Unsealed(Vec<Record>),
+/// What an answer holds of a curve.
+struct Taken {
+    records: Vec<Record>,
+    /// When its last record was taken, wanted or not; `None` when none of them says so.
+    reached: Option<Moment>,
+    /// Every record has the sum that it should, and nothing that could be one stands behind them.
+    is_sealed: bool,
 }
 
-fn records(heard: &Heard, wanted: &CurveWanted, since: Moment) -> Result<Records, Missed> {
+/// Reads the records of an answer. What the meter itself calls faulty, and what has no time, is of no slot and is passed over;
+/// so is what stands behind the last whole block. [645-2007 12 blocks] (F18)
+fn records(heard: &Heard, wanted: &CurveWanted, since: Moment) -> Result<Taken, Missed> {
     let wrong = |what: &str| interpret::wrong_form(heard.id, what);
     let entry = catalog::find(heard.id).ok_or_else(|| wrong("not in the catalogue"))?;
     let Ok(Content::LoadRecords(blocks)) = entry.read(&heard.payload) else {
         return Err(wrong("no load records"));
     };
-    let (mut records, mut is_sealed) = (Vec::new(), true);
-    let mut last = None;
+    let mut taken = Taken { records: Vec::new(), reached: None, is_sealed: true };
+    let mut is_any = false;
     for block in blocks {
-        let block = block.map_err(|error| wrong(&error.to_string()))?;
-        let at = interpret::moment(block.at).ok_or_else(|| wrong("a record without a time"))?;
+        let block = match block {
+            Ok(block) => block,
+            Err(error) if !is_any => return Err(wrong(&error.to_string())),
+            Err(error) => {
+                taken.is_sealed &= is_fill(heard.payload.get(error.offset..).unwrap_or_default());
+                break;
+            }
+        };
+        is_any = true;
+        let at = interpret::moment(block.at).filter(|_| !block.is_faulty);
+        let Some(at) = at else { continue };
         // What begins earlier answers an earlier question (F6); what does not rise is no curve.
-        if at < since || last.is_some_and(|last| at <= last) {
+        if at < since || taken.reached.is_some_and(|last| at <= last) {
             return Err(wrong("a record of another time"));
         }
-        last = Some(at);
-        is_sealed &= block.sum_fits && block.count_fits;
+        taken.reached = Some(at);
+        taken.is_sealed &= block.sum_fits && block.count_fits;
         let is_of_slot = wanted.slots.slot_of(at).is_some_and(|(day, _)| day == wanted.gap.day);
-        if block.is_faulty || !is_of_slot || at > wanted.gap.until || at > heard.asked_at {
+        if !is_of_slot || at > wanted.gap.until || at > heard.asked_at {
             continue;
         }
         let mut values = Vec::new();
@@ -155,19 +172,20 @@ fn records(heard: &Heard, wanted: &CurveWanted, since: Moment) -> Result<Records
             };
             if let Value::Number(quantity) = reading.value {
                 let value = item.scaled(quantity).ok_or_else(|| wrong("more digits than the item has"))?;
-                values.push((item, value));
+                values.push(ItemValue::new(item, value));
             }
         }
-        records.push(Record { at, values });
+        taken.records.push(Record { at, values });
     }
-    if last.is_none() {
-        return Err(Missed::new(MissingCause::NoSuchData, format!("{}: no record", heard.id)));
+    if is_any {
+        return Ok(taken);
     }
-    // The last one says how far the answer went, wanted or not.
-    if let Some(last) = last.filter(|last| records.last().is_none_or(|record| record.at < *last)) {
-        records.push(Record { at: last, values: Vec::new() });
-    }
-    Ok(if is_sealed { Records::Sealed(records) } else { Records::Unsealed(records) })
+    Err(Missed::new(MissingCause::NoSuchData, format!("{}: no record", heard.id)))
+}
+
+/// True for bytes that fill an answer up.
+fn is_fill(bytes: &[u8]) -> bool {
+    [0x00, 0xFF].iter().any(|fill| bytes.iter().all(|byte| byte == fill))
 }
 
 fn keep(
@@ -181,10 +199,11 @@ fn keep(
     let mut curves: BTreeMap<i32, DayCurve> = BTreeMap::new();
     let mut span: Option<(Moment, Moment)> = None;
     for Record { at, values } in records {
-        for (item, value) in values {
+        for ItemValue { item, value, quality, .. } in values {
+            let quality = quality.and(wanted.quality);
             let new = || DayCurve::new(asker.site.meter_id, item, wanted.gap.day, wanted.slots);
             let curve = curves.entry(item.key().number()).or_insert_with(new);
-            curve.fill(at, SlotValue { value, quality: wanted.quality });
+            curve.fill(at, SlotValue { value, quality });
             span = Some(span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
         }
     }
@@ -217,6 +236,8 @@ const MOST_DATA: usize = 196;
 const SPARE: usize = 16;
 /// How many unfit answers in a row of one curve are borne.
 const MOST_BAD: u32 = 6;
+/// How many records in a row are given up as holes.
+const MOST_HOLES: u32 = 8;
 
 #[cfg(test)]
 mod tests {

@@ -4,12 +4,12 @@ use dlt645::catalog;
 use dlt645::exchange::LengthRule;
 
 use super::super::ask::{Asker, Missed};
+use super::super::interpret::ItemValue;
 use super::super::registers::poll_registers;
 use super::super::{identifier, interpret};
 use super::{Brought, fetch};
 use crate::domain::{
-    Day, DayCurve, Item, ItemKind, MeterProtocol, MissingCause, Moment, Quality, SlotValue, SlotsPerDay,
-    Source,
+    Day, DayCurve, Item, ItemKind, MeterProtocol, MissingCause, Moment, SlotValue, SlotsPerDay, Source,
 };
 use crate::store::Store;
 
@@ -28,24 +28,32 @@ pub(in crate::collect) async fn poll(
     let mut brought = Brought::default();
     for item in items {
         match poll_item(asker, *item, latest).await {
-            Ok((heard, value)) => {
+            Ok((heard, ItemValue { value, quality, .. })) => {
                 let mut curve = DayCurve::new(asker.site.meter_id, *item, Day::of(slot), slots);
-                curve.fill(slot, SlotValue { value, quality: Quality::Good });
+                curve.fill(slot, SlotValue { value, quality });
                 let fetch = fetch(store, asker, &heard, vec![*item], (slot, slot), Source::Live);
                 brought.batch.curves.push((fetch.id, curve));
                 brought.batch.fetches.push(fetch);
             }
             Err(missed) if missed.is_not_there() => {}
+            // What it says of one item is not said of the next.
             Err(missed) => {
-                brought.missed = Some(missed);
-                break;
+                let may_go_on = missed.is_of_meter();
+                brought.missed.get_or_insert(missed);
+                if !may_go_on {
+                    break;
+                }
             }
         }
     }
     brought
 }
 
-async fn poll_item(asker: &Asker<'_>, item: Item, latest: Moment) -> Result<(super::Heard, i64), Missed> {
+async fn poll_item(
+    asker: &Asker<'_>,
+    item: Item,
+    latest: Moment,
+) -> Result<(super::Heard, ItemValue), Missed> {
     let none = || Missed::new(MissingCause::NoSuchData, format!("no identifier gives {}", item.code()));
     let id = identifier::single(item, asker.edition()).ok_or_else(none)?;
     let rule = match (asker.profile.difference(id), catalog::find(id).map(|entry| entry.lengths())) {

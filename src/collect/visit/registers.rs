@@ -11,7 +11,9 @@ use dlt645::meter_time::MeterTime;
 use super::super::ask::{Asker, Heard, Missed};
 use super::super::{identifier, interpret};
 use super::{Brought, ClockReading, add, clock, fetch, whole_second};
-use crate::domain::{ClockOffset, Day, Item, MissingCause, Moment, Quality, Source, Suspicion, meter_clock};
+use crate::domain::{
+    ClockOffset, Day, Item, MissingCause, Moment, Quality, RegisterKey, Source, Suspicion, meter_clock,
+};
 use crate::plan::Midnight;
 use crate::store::{Batch, Store};
 
@@ -61,7 +63,7 @@ pub(in crate::collect) async fn read_registers(
     wanted: Registers<'_>,
 ) -> Brought {
     let mut batch = Batch::default();
-    let frozen = if asker.profile.daily_freezes == 0 {
+    let frozen: Result<Unfitted, Missed> = if asker.profile.daily_freezes == 0 {
         Err(Missed::new(
             MissingCause::NoSuchData,
             format!("the profile {} has no daily freeze", asker.profile.name),
@@ -69,7 +71,10 @@ pub(in crate::collect) async fn read_registers(
     } else {
         read_freeze(asker, store, wanted, &mut batch).await
     };
-    let Err(missed) = frozen else { return Brought { batch, missed: None } };
+    let missed = match frozen {
+        Ok(unfitted) => return Brought { batch, missed: unfitted.missed(store, asker).await },
+        Err(missed) => missed,
+    };
     let may_stand_in =
         matches!(missed.cause, MissingCause::NoSuchData | MissingCause::NoFreeze | MissingCause::Clock);
     if !(may_stand_in && wanted.may_read_live) {
@@ -79,10 +84,60 @@ pub(in crate::collect) async fn read_registers(
         let missed = Missed::new(cause, format!("{detail}; {}", missed.detail));
         return Brought { batch, missed: Some(missed) };
     }
-    match read_live(asker, store, &wanted.midnight.items, &mut batch).await {
-        Ok(()) => Brought { batch, missed: None },
-        Err(missed) => Brought { batch, missed: Some(missed) },
+    let missed = match read_live(asker, store, &wanted.midnight.items, &mut batch).await {
+        Ok(unfitted) => unfitted.missed(store, asker).await,
+        Err(missed) => Some(missed),
+    };
+    Brought { batch, missed }
+}
+
+/// Registers that came without a value, beside others that have one (F9).
+#[derive(Debug, Default)]
+struct Unfitted {
+    /// Those that are filled from end to end: the meter says that it has none.
+    filled: Vec<(Item, Missed)>,
+    /// The first that has lost its value.
+    lost: Option<Missed>,
+}
+
+impl Unfitted {
+    /// Takes note of a register whose answer has no value that counts.
+    fn note(&mut self, total: Item, missed: Missed) {
+        if missed.is_not_there() {
+            self.filled.push((total, missed));
+        } else {
+            self.lost.get_or_insert(missed);
+        }
     }
+
+    /// Why there is no value, if there is none at all.
+    fn first(&self) -> Option<Missed> {
+        self.lost.clone().or_else(|| self.filled.first().map(|(_, missed)| missed.clone()))
+    }
+
+    /// What is missing of the meter: a register that it has never had is not, one that had a value before is. Every meter has
+    /// the forward active one. Where the database does not say, judging the values fails as well.
+    async fn missed(self, store: &Store, asker: &Asker<'_>) -> Option<Missed> {
+        if self.lost.is_some() || self.filled.is_empty() {
+            return self.lost;
+        }
+        let (meter, now) = (asker.site.meter_id, asker.clock.now());
+        let key = |(item, _): &(Item, Missed)| RegisterKey { meter, item: *item, as_of: now };
+        let keys: Vec<RegisterKey> = self.filled.iter().map(key).collect();
+        let known = store.neighbours(&keys).await.unwrap_or_default();
+        let had = |key: &RegisterKey| known.get(key).is_some_and(|beside| beside.before.is_some());
+        let mut filled = self.filled.into_iter().zip(&keys);
+        let ((item, Missed { detail, .. }), _) =
+            filled.find(|((item, _), key)| is_in_every_meter(*item) || had(key))?;
+        let detail = format!("{detail}; {} is in every meter or had a value before", item.code());
+        Some(Missed::new(MissingCause::NoValue, detail))
+    }
+}
+
+/// Forward active energy.
+fn is_in_every_meter(total: Item) -> bool {
+    let code = total.code();
+    (code.c, code.d) == (1, 8)
 }
 
 /// The daily freeze of the midnight. Where the meter's clock may have been wrong then, what it froze is kept as suspect,
@@ -92,7 +147,7 @@ async fn read_freeze(
     store: &Store,
     wanted: Registers<'_>,
     batch: &mut Batch,
-) -> Result<(), Missed> {
+) -> Result<Unfitted, Missed> {
     let as_of = wanted.midnight.day.start();
     let now = asker.clock.now();
     let midnights_since = Day::of(now).number() - wanted.midnight.day.number() + 1;
@@ -103,19 +158,25 @@ async fn read_freeze(
         return Err(Missed::new(MissingCause::NoFreeze, detail));
     };
     let (back, dated) = locate(asker, as_of, guess, wanted.tolerance).await?;
-    let mut answers = Vec::new();
+    let (mut answers, mut unfitted) = (Vec::new(), Unfitted::default());
     for total in &wanted.midnight.items {
         let Some(id) = identifier::daily_freeze(*total, back) else { continue };
         let rule = interpret::length_of_block(*total, id, asker.profile);
         match asker.read_twice(id, &rule).await {
-            Ok(heard) => answers.push((*total, interpret::block(*total, &heard, asker.profile)?, heard)),
+            Ok(heard) => match interpret::booked(*total, &heard, asker.profile) {
+                Ok(values) => answers.push((*total, values, heard)),
+                Err(missed) => unfitted.note(*total, missed),
+            },
             // What a meter does not have is left out for it.
             Err(missed) if missed.is_not_there() => {}
+            // What it refuses otherwise takes nothing beside it along.
+            Err(missed) if missed.is_of_meter() => unfitted.note(*total, missed),
             Err(missed) => return Err(missed),
         }
     }
     if answers.is_empty() {
-        return Err(Missed::new(MissingCause::NoSuchData, "none of the registers is in the daily freeze"));
+        let none = || Missed::new(MissingCause::NoSuchData, "none of the registers is in the daily freeze");
+        return Err(unfitted.first().unwrap_or_else(none));
     }
     let again = read_time(asker, back).await?;
     if again != dated {
@@ -136,7 +197,7 @@ async fn read_freeze(
         }
         debug_assert_eq!(total.tariff(), 0, "tariffs come with their total");
     }
-    trust
+    trust.map(|()| unfitted)
 }
 
 /// Whether the clock of the meter was right at midnight.
@@ -159,14 +220,15 @@ async fn locate(
     for back in (1..=guess).rev().take(MOST_STEPS) {
         let dated = match read_time(asker, back).await {
             Ok(dated) => dated,
-            Err(missed) if missed.is_not_there() && back > 1 => continue,
+            Err(missed) if back > 1 && (missed.is_not_there() || missed.cause == MissingCause::NoFreeze) => {
+                seen = format!("; {}", missed.detail);
+                continue;
+            }
             Err(missed) => return Err(missed),
         };
         let Some(at) = interpret::moment(dated) else {
-            return Err(Missed::new(
-                MissingCause::NoValue,
-                format!("freeze {back} is of {dated}, which is no day"),
-            ));
+            seen = format!("; freeze {back} is of {dated}, which is no day");
+            continue;
         };
         if dated.civil().is_some_and(|dated| meter_clock::claims(dated, as_of, tolerance)) {
             return Ok((back, dated));
@@ -182,7 +244,7 @@ async fn locate(
 
 async fn read_time(asker: &Asker<'_>, back: u8) -> Result<MeterTime, Missed> {
     let id = identifier::daily_freeze_time(back);
-    interpret::time(&asker.read_twice(id, &LengthRule::exact([5])).await?)
+    interpret::freeze_time(&asker.read_twice(id, &LengthRule::exact([5])).await?)
 }
 
 /// The registers as they stand now, each with the instant it was read.
@@ -191,8 +253,8 @@ async fn read_live(
     store: &Store,
     items: &[Item],
     batch: &mut Batch,
-) -> Result<(), Missed> {
-    let mut last = None;
+) -> Result<Unfitted, Missed> {
+    let (mut last, mut unfitted) = (None, Unfitted::default());
     let mut is_any = false;
     for total in items {
         let Some(id) = identifier::live(*total, asker.edition()) else { continue };
@@ -203,17 +265,27 @@ async fn read_live(
                 last = Some(missed);
                 continue;
             }
+            Err(missed) if missed.is_of_meter() => {
+                unfitted.note(*total, missed);
+                continue;
+            }
             Err(missed) => return Err(missed),
         };
-        let values = interpret::block(*total, &heard, asker.profile)?;
+        let values = match interpret::booked(*total, &heard, asker.profile) {
+            Ok(values) => values,
+            Err(missed) => {
+                unfitted.note(*total, missed);
+                continue;
+            }
+        };
         let at = whole_second(heard.asked_at);
         let items = values.iter().map(|value| value.item).collect();
         add(batch, fetch(store, asker, &heard, items, (at, at), Source::Live), values, at, None);
         is_any = true;
     }
-    match last {
+    match unfitted.first().or(last) {
         Some(missed) if !is_any => Err(missed),
-        _ => Ok(()),
+        _ => Ok(unfitted),
     }
 }
 

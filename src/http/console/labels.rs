@@ -34,6 +34,9 @@ pub const fn quality(quality: Quality) -> Phrase {
         Quality::Suspect(Suspicion::Damaged) => {
             Phrase::new("损坏：与写入时不符", "damaged: not as it was written")
         }
+        Quality::Suspect(Suspicion::OutOfRange) => {
+            Phrase::new("可疑：超出量程", "suspect: outside its range")
+        }
     }
 }
 

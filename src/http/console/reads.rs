@@ -273,6 +273,9 @@ fn values(view: &View, values: &[ReadValue], language: Language) -> Markup {
                         None => { "— " (inert(language.of(
                             value.absent_zh.as_deref().unwrap_or("无数值"),
                             value.absent.as_deref().unwrap_or("no value")))) }
+                    }
+                    @if let (Some(zh), Some(en)) = (&value.doubt_zh, &value.doubt) {
+                        " (" (inert(language.of(zh, en))) ")"
                     } }
                     td { (inert(&language.meter_time(value.meter_time.as_deref().unwrap_or_default()))) }
                     @match &value.before {

@@ -322,6 +322,13 @@ impl Reading<'_> {
         Some(self.field.item?.with_tariff(self.tariff().unwrap_or(0)))
     }
 
+    /// False for a number that the quantity cannot have. [645-2007 8 formats]
+    #[must_use]
+    pub fn is_in_range(&self) -> bool {
+        let Value::Number(value) = self.value else { return true };
+        self.item().and_then(super::range).is_none_or(|range| range.contains(value))
+    }
+
     /// The name in English.
     #[must_use]
     pub fn name_en(&self) -> String {

@@ -5,10 +5,12 @@
 //! follows from the length. Anything else is refused: reading item by item is always safe.
 
 use super::Entry;
+use super::field::Format;
 use super::table::Shape;
+use super::value::{self, Value};
 use super::values::Values;
 use crate::data_id::DataId;
-use crate::meter_time::{MeterTime, TimeFormat};
+use crate::meter_time::TimeFormat;
 
 /// Behind each item, where the meter uses separators.
 const SEPARATOR: u8 = 0xAA;
@@ -75,10 +77,11 @@ impl<'a> FreezeBlock<'a> {
         })
     }
 
-    /// When the freeze was taken, by the meter's clock.
+    /// When the freeze was taken, by the meter's clock, or why there is no time; `None` when the item is not there.
     #[must_use]
-    pub fn at(&self) -> Option<MeterTime> {
-        MeterTime::from_wire(TimeFormat::YYMMDDhhmm, self.items.first().copied()??)
+    pub fn time(&self) -> Option<Value<'a>> {
+        let item = self.items.first().copied()??;
+        Some(value::decode(Format::Time(TimeFormat::YYMMDDhhmm), item))
     }
 
     /// The values of the items that are there.

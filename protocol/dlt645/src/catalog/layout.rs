@@ -120,11 +120,14 @@ impl Layout {
     /// True when AAH stands wherever the layout has a separator.
     #[must_use]
     pub(super) fn separators_stand(&self, data: &[u8]) -> bool {
+        let by_length = self.repetitions(data.len()).unwrap_or(1);
         let mut end = 0;
-        self.groups.iter().flat_map(|group| &group.fields).all(|field| {
-            let begin = end;
-            end += field.format.width();
-            field.format != Format::Separator || data.get(begin) == Some(&0xAA)
+        self.groups.iter().all(|group| {
+            core::iter::repeat_n(&group.fields, group.times.count(by_length)).flatten().all(|field| {
+                let begin = end;
+                end += field.format.width();
+                field.format != Format::Separator || data.get(begin) == Some(&0xAA)
+            })
         })
     }
 

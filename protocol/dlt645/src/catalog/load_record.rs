@@ -4,11 +4,14 @@
 //! A0 A0 | n | mm hh DD MM YY | kind 1 | AA | kind 2 | AA | .. | kind 6 | AA | sum | E5
 //! ```
 //!
-//! E0 E0 in front marks a block the meter itself calls faulty. A kind that is switched off leaves only its AA, and
+//! E0 E0 in front marks a block the meter itself calls faulty: where its kinds do not stand as they should, its own count
+//! says where it ends, so that the blocks behind it are not lost. A kind that is switched off leaves only its AA, and
 //! some meters leave out the AAs of the missing kinds when one kind is asked for. The separators at their offsets and
 //! the E5 decide; `n` and `sum` are advice, because makers compute them differently.
 
 use super::Entry;
+use super::field::Format;
+use super::value::{self, Value};
 use super::values::Values;
 use crate::meter_time::{MeterTime, TimeFormat};
 
@@ -26,6 +29,7 @@ const SEPARATOR: u8 = 0xAA;
 const BLOCK_END: u8 = 0xE5;
 /// Marks, count and time in front of the kinds.
 const HEAD: usize = 8;
+const TIME: Format = Format::Time(TimeFormat::YYMMDDhhmm);
 
 /// One block: the records of one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,12 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
+    /// When it was taken, or why there is no time.
+    #[must_use]
+    pub fn time(&self) -> Value<'a> {
+        value::decode(TIME, self.raw.get(3..HEAD).unwrap_or_default())
+    }
+
     /// The values of one kind, 1 to 6, under `entry`; `None` when the kind is not in the block.
     #[must_use]
     pub fn values(&self, kind: u8, entry: Entry) -> Option<Values<'a>> {
@@ -103,7 +113,8 @@ fn block(kind: u8, data: &[u8]) -> Option<Block<'_>> {
     let at = MeterTime::from_wire(TimeFormat::YYMMDDhhmm, head.get(3..)?)?;
     let (kinds, length) = all_kinds(kind, body, &STANDARD)
         .or_else(|| one_kind(kind, body))
-        .or_else(|| all_kinds(kind, body, &WITHOUT_QUADRANTS))?;
+        .or_else(|| all_kinds(kind, body, &WITHOUT_QUADRANTS))
+        .or_else(|| counted(*head.get(2)?, body).filter(|_| is_faulty))?;
     let counted = head.len() - 3 + length;
     let (covered, [sum, _end]) = data.get(..HEAD + length + 2)?.split_last_chunk::<2>()?;
     Some(Block {
@@ -149,6 +160,12 @@ fn one_kind(asked: u8, body: &[u8]) -> Option<(Kinds<'_>, usize)> {
         return Some((kinds, width + 1));
     }
     (body.get(width + 1) == Some(&BLOCK_END)).then_some((kinds, width))
+}
+
+/// A block of which only its count is to be trusted: no kind, and how long it is behind its head.
+fn counted(count: u8, body: &[u8]) -> Option<(Kinds<'_>, usize)> {
+    let length = usize::from(count).checked_sub(HEAD - 3)?;
+    (body.get(length + 1) == Some(&BLOCK_END)).then_some(([None; KIND_COUNT], length))
 }
 
 /// Writes one block in the standard's form. `kinds` are plain wire bytes of each kind, each as long as its layout.

@@ -24,6 +24,7 @@ pub mod field;
 pub mod freeze;
 pub mod layout;
 pub mod load_record;
+pub mod range;
 pub mod table;
 pub mod value;
 pub mod values;
@@ -32,6 +33,7 @@ use std::sync::OnceLock;
 
 pub use self::entry::{Content, Deviation, Entry, LengthRule, Reading};
 pub use self::field::{Field, Format, Item, ItemCode, Role};
+pub use self::range::Range;
 pub use self::table::{Access, DataError, Row, Shape};
 pub use self::value::{Absence, EncodeError, Value};
 pub use self::values::Values;
@@ -46,6 +48,7 @@ struct Catalog {
     old: table::Index,
     load_kinds: Vec<layout::Layout>,
     bodies: Vec<body::Body>,
+    ranges: range::Ranges,
 }
 
 /// Every table of rows with its name and edition.
@@ -84,7 +87,8 @@ fn load() -> Result<Catalog, DataError> {
     let (new, old) = (index(Edition::E2007)?, index(Edition::E1997)?);
     let load_kinds = load_record::KINDS.iter().filter_map(|name| layouts.named(name).cloned()).collect();
     let bodies = body::parse(include_str!("data/functions.tsv"), &layouts, &words)?;
-    Ok(Catalog { words, rows, new, old, load_kinds, bodies })
+    let ranges = range::Ranges::parse(include_str!("data/ranges.tsv"))?;
+    Ok(Catalog { words, rows, new, old, load_kinds, bodies, ranges })
 }
 
 #[inline]
@@ -133,6 +137,12 @@ pub fn bit_fields(word: bits::WordId) -> &'static [bits::BitField] {
 #[must_use]
 pub fn bit_fields_of(name: &str) -> Option<&'static [bits::BitField]> {
     catalog().words.find(name).map(bit_fields)
+}
+
+/// What values a quantity can have; `None` where the digits of its format are all there is to say.
+#[must_use]
+pub fn range(code: ItemCode) -> Option<Range> {
+    catalog().ranges.find(code)
 }
 
 /// What the catalogue knows of an identifier; `None` when it is not in any table.

@@ -24,6 +24,10 @@ impl Gathered {
         self.pieces == 0
     }
 
+    pub(super) const fn is_one(&self) -> bool {
+        self.pieces == 1
+    }
+
     /// The pieces so far, joined.
     pub(super) fn payload(&self) -> &[u8] {
         &self.payload

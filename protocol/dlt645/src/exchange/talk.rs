@@ -9,11 +9,12 @@
 use std::time::{Duration, Instant};
 
 use super::counters::{Counters, Unfit};
-use super::expected::Expected;
+use super::expected::{Expected, LengthRule};
 use super::gathered::Gathered;
 use super::outcome::{Answer, MAX_REFUSED_FRAMES, Outcome, Reply, Report};
 use super::subject::Subject;
 use super::timing::Timing;
+use crate::catalog::{self, Shape};
 use crate::data_id::DataId;
 use crate::edition::Edition;
 use crate::frame::{Frame, OVERHEAD};
@@ -378,11 +379,27 @@ impl Talk {
             self.finish(Outcome::Unknown, quiet, now);
         } else if self.gathered.is_empty() {
             self.finish(Outcome::Silent, quiet, now);
-        } else if self.expected.may_be_whole(self.gathered.payload().len()) {
+        } else if self.expected.may_be_whole(self.gathered.payload().len()) || self.is_all(refusal) {
             self.answered_with_data(true, quiet, now);
         } else {
             self.finish(|report| Outcome::Incomplete { refusal, report }, quiet, now);
         }
+    }
+
+    /// A meter of 2007 that has new events says that more follows where nothing does. A first frame as long as its identifier
+    /// can have it is everything when the meter has no more; one that is full may have been the first of several, where the
+    /// meter did not say so. [645-2007 4 subsequent]
+    fn is_all(&self, refusal: Option<Refusal>) -> bool {
+        let length = self.gathered.payload().len();
+        let has_no_more = refusal.is_some_and(|refusal| refusal.is_no_data());
+        let entry =
+            self.origin.item().filter(|item| item.edition() == Edition::E2007).and_then(catalog::find);
+        self.expected.rule == LengthRule::Any
+            && self.gathered.is_one()
+            && (has_no_more || length < FULL_PIECE)
+            && entry.is_some_and(|entry| {
+                matches!(entry.row.shape, Shape::Fields(_)) && entry.admits_length(length)
+            })
     }
 
     fn incomplete(&mut self, now: Instant) {
@@ -473,3 +490,6 @@ fn covered(frame: &Frame<'_>, wire: &[u8]) -> Vec<u8> {
     }
     copy
 }
+
+/// Data behind the identifier in a frame that holds no more. [645-2007 2]
+const FULL_PIECE: usize = 196;

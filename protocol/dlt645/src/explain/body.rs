@@ -1,19 +1,26 @@
 //! Names every field of one frame.
 
-use super::data::{named_values, understood};
+use super::data::{Part, named_values, understood};
 use super::order::{MAC_LENGTH, Seal};
 use super::{FramePiece, Note, Shown, hint, order, refusal};
 use crate::address::AddressField;
 use crate::catalog;
 use crate::catalog::Values;
 use crate::catalog::body::BodyPart;
-use crate::control::Control;
+use crate::control::{Control, Function};
 use crate::data_id::DataId;
 use crate::edition::Edition;
 use crate::frame::{MAX_DATA, OFFSET, WireFrame};
 
 /// What some meters send unasked; no edition has it.
 const METER_REPORT: Control = Control(0x9F);
+
+/// True for an answer that goes on where another ended. [645-2007 4 subsequent] [645-1997 3]
+pub(super) fn follows_on(control: Control) -> bool {
+    let function = control.function();
+    control.is_response()
+        && (function == Function::READ_SUBSEQUENT || function == Function::READ_SUBSEQUENT_1997)
+}
 
 /// What can be told from the fixed part of a frame that is not sound, and from its identifier if it is there.
 pub(super) fn header(bytes: &[u8], edition: Option<Edition>) -> FramePiece {
@@ -39,7 +46,7 @@ pub(super) fn header(bytes: &[u8], edition: Option<Edition>) -> FramePiece {
 }
 
 /// Notes the identifier and what it is called.
-fn identify(id: DataId, piece: &mut FramePiece) {
+pub(super) fn identify(id: DataId, piece: &mut FramePiece) {
     let entry = catalog::find(id);
     piece.di = Some(id.to_string());
     piece.di_name = entry.map(|entry| entry.name_en());
@@ -120,15 +127,15 @@ fn parts(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece
         piece.sequence = Some(*sequence);
         rest = front;
     }
-    let seal = order::seal(edition, control, data);
-    let has_password = order::has_password(edition, control, data);
+    let has_authority = order::left_out(edition, control, data).is_none();
+    let seal = order::seal(edition, control, data).filter(|_| has_authority);
     let mut is_authorised = false;
     for part in &body.parts {
         match part {
             _ if is_authorised && seal == Some(Seal::Cipher) => {
                 raw(core::mem::take(&mut rest), "cipher text and MAC", "密文及MAC", piece);
             }
-            BodyPart::Fields(_) if !has_password => {}
+            BodyPart::Fields(_) if !has_authority => {}
             BodyPart::Id => match DataId::split(edition, rest) {
                 Some((found, behind)) => {
                     id = Some(found);
@@ -144,13 +151,18 @@ fn parts(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece
                 }
             },
             BodyPart::Content | BodyPart::Write => {
-                let is_piece = piece.more || piece.sequence.is_some();
+                let is_write = *part == BodyPart::Write;
+                let part = match (follows_on(control), piece.more) {
+                    (true, _) => Part::FollowOn,
+                    (false, true) => Part::First,
+                    (false, false) => Part::Whole,
+                };
                 let (own, mac) = match (seal, rest.split_last_chunk::<MAC_LENGTH>()) {
                     (Some(Seal::Mac), Some((own, mac))) => (own, mac.as_slice()),
                     _ => (rest, [].as_slice()),
                 };
                 if let Some(id) = id {
-                    content(id, own, *part == BodyPart::Write, is_piece, piece);
+                    content(id, own, is_write, part, piece);
                 }
                 raw(mac, "MAC", "MAC", piece);
                 rest = &[];
@@ -179,11 +191,7 @@ fn unknown_body(edition: Edition, control: Control, data: &[u8], piece: &mut Fra
     }
     if control.function().names_in(edition).is_some() {
         let (id_first, reads) = (DataId::split(edition, data), control.function());
-        let carries_id = [
-            crate::control::Function::READ,
-            crate::control::Function::READ_SUBSEQUENT,
-            crate::control::Function::READ_SUBSEQUENT_1997,
-        ];
+        let carries_id = [Function::READ, Function::READ_SUBSEQUENT, Function::READ_SUBSEQUENT_1997];
         if let (true, Some((id, rest))) = (carries_id.contains(&reads), id_first) {
             identify(id, piece);
             raw(rest, "bytes that do not belong here", "多余数据", piece);
@@ -202,8 +210,8 @@ pub(super) fn raw(bytes: &[u8], name: &str, name_zh: &str, piece: &mut FramePiec
 }
 
 /// What stands under an identifier.
-fn content(id: DataId, data: &[u8], is_write: bool, is_part: bool, piece: &mut FramePiece) {
-    let shown = understood(id, data, is_write, is_part);
+fn content(id: DataId, data: &[u8], is_write: bool, part: Part, piece: &mut FramePiece) {
+    let shown = understood(id, data, is_write, part);
     piece.values.extend(shown.values);
     piece.records.extend(shown.records);
     piece.notes.extend(shown.notes);
@@ -229,7 +237,7 @@ pub(super) fn join(frames: &[&FramePiece]) -> Option<FramePiece> {
     }
     let mut whole =
         FramePiece { values: Vec::new(), records: Vec::new(), notes: Vec::new(), ..(*last).clone() };
-    content(id?, &data, false, false, &mut whole);
+    content(id?, &data, false, Part::Whole, &mut whole);
     whole.notes.push(Note::new(
         format!("the values are those of {} frames joined", frames.len()),
         format!("数值由{}帧拼接解析", frames.len()),

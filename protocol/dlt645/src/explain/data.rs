@@ -17,14 +17,29 @@ use crate::data_id::DataId;
 /// ```
 #[must_use]
 pub fn data(id: DataId, payload: &[u8]) -> Shown {
-    understood(id, payload, false, false)
+    understood(id, payload, false, Part::Whole)
 }
 
-/// The data of an identifier, named. `is_write` for data that are written, `is_part` for one frame of a longer answer.
-pub(super) fn understood(id: DataId, data: &[u8], is_write: bool, is_part: bool) -> Shown {
+/// What is said of a value that the quantity cannot have.
+pub const OUT_OF_RANGE: (&str, &str) = ("out of range", "超出量程");
+
+/// How much of an answer some data are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of it.
+    Whole,
+    /// Its first frame, and more may follow.
+    First,
+    /// A frame that follows: nobody can tell where its values begin. [645-2007 4 subsequent]
+    FollowOn,
+}
+
+/// The data of an identifier, named. `is_write` for data that are written.
+pub(super) fn understood(id: DataId, data: &[u8], is_write: bool, part: Part) -> Shown {
     let mut shown = Shown::default();
+    let is_part = part != Part::Whole;
     let Some(entry) = catalog::find(id) else {
-        if let Some(block) = old_block::read(id, data) {
+        if let Some(block) = old_block::read(id, data, part) {
             return block;
         }
         shown.notes.push(Note::new(
@@ -34,6 +49,10 @@ pub(super) fn understood(id: DataId, data: &[u8], is_write: bool, is_part: bool)
         shown.raw(data, "unknown identifier", "未知数据标识");
         return shown;
     };
+    if part == Part::FollowOn {
+        shown.part(&entry, data);
+        return shown;
+    }
     // A request of class 07 may carry nothing but its identifier, whatever its answer holds.
     if is_write && data.is_empty() {
         return shown;
@@ -42,21 +61,16 @@ pub(super) fn understood(id: DataId, data: &[u8], is_write: bool, is_part: bool)
     match read {
         Ok(Content::Values(values)) if is_event_record(&entry) => shown.event(&values.collect::<Vec<_>>()),
         Ok(Content::Values(values)) => {
-            shown.values = named_values(values);
+            shown.values = named_values(values.clone());
             old_makers::amend(id, &mut shown);
+            shown.out_of_range(id, values);
         }
         Ok(Content::Freeze(block)) => shown.freeze(&block),
         Ok(Content::LoadRecords(_)) if data.is_empty() => shown.no_record(&entry),
         Ok(Content::LoadRecords(blocks)) => shown.blocks(entry, blocks, data, is_part),
         Ok(Content::Nothing) => {}
         Ok(Content::Opaque(bytes)) => shown.raw(bytes, &entry.name_en(), &entry.name_zh()),
-        Err(_) if is_part => {
-            shown.notes.push(Note::new(
-                "part of a longer answer: values are split only when all frames are joined",
-                "后续帧未拼接,无法单独解析",
-            ));
-            shown.raw(data, &entry.name_en(), &entry.name_zh());
-        }
+        Err(_) if is_part => shown.part(&entry, data),
         Err(deviation) => shown.deviating(&entry, deviation, data),
     }
     shown
@@ -74,12 +88,44 @@ impl Shown {
         }
     }
 
+    /// A piece of an answer that is not split by itself.
+    fn part(&mut self, entry: &Entry, data: &[u8]) {
+        self.notes.push(Note::new(
+            "part of a longer answer: values are split only when all frames are joined",
+            "后续帧未拼接,无法单独解析",
+        ));
+        self.raw(data, &entry.name_en(), &entry.name_zh());
+    }
+
+    /// Remarks what no meter can have measured, where nothing else was said of it.
+    fn out_of_range(&mut self, id: DataId, values: Values<'_>) {
+        for reading in
+            values.filter(|reading| !reading.is_in_range() && !old_makers::has_spoken(id, reading.value))
+        {
+            let Some(range) = reading.item().and_then(catalog::range) else { continue };
+            let (value, low, high) = (reading.value, range.low, range.high);
+            self.notes.push(Note::new(
+                format!("{}: {value} is outside of {low} to {high}: not to be booked", reading.name_en()),
+                format!("{}:{value}超出{low}至{high}的范围,不得入账", reading.name_zh()),
+            ));
+        }
+    }
+
     /// A whole freeze: every value holds at the time the freeze itself gives.
     fn freeze(&mut self, block: &FreezeBlock<'_>) {
-        let at = block.at().map(|at| at.to_string());
-        for mut value in block.values().flat_map(named_values) {
-            value.at = value.at.or_else(|| at.clone());
-            self.values.push(value);
+        let taken = block.time();
+        let (at, absent) = (taken.and_then(time), taken.and_then(absence_of));
+        for (entry, piece) in block.sections() {
+            let Ok(Content::Values(values)) = entry.read(piece) else { continue };
+            for mut value in named_values(values) {
+                // The time of a demand is its own, and the time of the freeze itself holds at no time.
+                if entry.id.di1() != 0 && value.at.is_none() && value.at_absent.is_none() {
+                    value.at.clone_from(&at);
+                    value.at_absent = absent.map(Absence::reason);
+                    value.at_absent_zh = absent.map(Absence::reason_zh);
+                }
+                self.values.push(value);
+            }
         }
     }
 
@@ -127,7 +173,8 @@ impl Shown {
             value
         });
         let values = values.collect();
-        self.records.push(ShownRecord { at, ok: true, values });
+        let absent = begin.and_then(|begin| absence_of(begin.value));
+        self.records.push(ShownRecord::new(at, absent, true, values));
     }
 
     fn blocks(&mut self, entry: Entry, blocks: LoadRecords<'_>, data: &[u8], is_part: bool) {
@@ -136,11 +183,8 @@ impl Shown {
                 Ok(block) => {
                     let values =
                         (1..=6).filter_map(|kind| block.values(kind, entry)).flat_map(named_values).collect();
-                    self.records.push(ShownRecord {
-                        at: Some(block.at.to_string()),
-                        ok: !block.is_faulty,
-                        values,
-                    });
+                    let at = block.time();
+                    self.records.push(ShownRecord::new(time(at), absence_of(at), !block.is_faulty, values));
                     if !block.count_fits || !block.sum_fits {
                         self.notes.push(Note::new(
                             format!("the block of {} has another count or sum than the standard's", block.at),
@@ -251,6 +295,8 @@ fn show(reading: &Reading<'_>, at: Option<Value<'_>>) -> ShownValue {
         raw: absence.map(|_| hex(reading.raw)),
         absent: absence.map(Absence::reason),
         absent_zh: absence.map(Absence::reason_zh),
+        doubt: (!reading.is_in_range()).then_some(OUT_OF_RANGE.0),
+        doubt_zh: (!reading.is_in_range()).then_some(OUT_OF_RANGE.1),
     }
 }
 

@@ -1,9 +1,12 @@
 //! Cuts bytes into frames, broken frames and garbage.
 
 use super::{FramePiece, GarbagePiece, Note, Piece, body, hex, hint};
+use crate::control::{Control, Function};
 use crate::edition::Edition;
 use crate::frame::{END, Fault, MAX_DATA, OVERHEAD, START, WAKE_UP, WireFrame, checksum};
 
+/// What pieces of the 1997 edition are called.
+const OLD: &str = "dlt645-1997";
 /// Where the length byte stands.
 const LENGTH_AT: usize = 9;
 
@@ -40,25 +43,67 @@ pub fn pieces(bytes: &[u8], edition: Option<Edition>) -> Vec<Piece> {
 fn join_follow_on(pieces: &mut [Piece]) {
     let mut joined: Vec<usize> = Vec::new();
     for place in 0..pieces.len() {
-        let Some(Piece::Frame(frame)) = pieces.get(place) else { continue };
-        let begun = joined.first().and_then(|first| frame_at(pieces, *first));
-        let fits = begun.is_some_and(|first| first.address == frame.address && first.di == frame.di);
-        let next = u8::try_from(joined.len()).ok();
-        match (frame.direction, frame.ok && frame.di.is_some(), frame.sequence) {
-            (Some("response"), true, Some(_)) if fits && frame.sequence == next => joined.push(place),
-            (Some("response"), true, None) if frame.more => joined = vec![place],
-            (Some("request"), ..) => continue,
+        let Some(frame) = frame_at(pieces, place) else { continue };
+        if frame.direction == Some("request") {
+            continue;
+        }
+        let first = joined.first().and_then(|first| frame_at(pieces, *first));
+        let is_of_it = first.is_some_and(|first| first.address == frame.address && first.di == frame.di);
+        let last = joined.last().and_then(|last| frame_at(pieces, *last));
+        let fits = match (kind(frame), frame.sequence) {
+            (Kind::FollowOn, Some(_)) => frame.sequence == u8::try_from(joined.len()).ok(),
+            (Kind::FollowOn, None) | (Kind::Again, _) => true,
+            (Kind::First | Kind::Other, _) => false,
+        };
+        let goes_on = last.is_some_and(|last| last.more);
+        match kind(frame) {
+            Kind::First => joined = vec![place],
+            // What the meter says once more stands in the place of what it said last; what was not heard stands behind it.
+            Kind::Again if is_of_it && last.is_some_and(|last| data_of(last) == data_of(frame)) => {
+                joined.pop();
+                joined.push(place);
+            }
+            _ if is_of_it && fits && goes_on => joined.push(place),
             _ => joined.clear(),
         }
-        if joined.len() > 1 && !frame.more {
+        let is_over = frame_at(pieces, place).is_some_and(|frame| !frame.more);
+        if joined.len() > 1 && is_over {
             let frames: Vec<&FramePiece> =
                 joined.iter().filter_map(|place| frame_at(pieces, *place)).collect();
             if let (Some(whole), Some(piece)) = (body::join(&frames), pieces.get_mut(place)) {
                 *piece = Piece::Frame(Box::new(whole));
             }
-            joined.clear();
         }
     }
+}
+
+/// What an answer is to the one before it.
+enum Kind {
+    /// More follow.
+    First,
+    /// It goes on where another ended.
+    FollowOn,
+    /// The last answer once more, as the 1997 edition can have it.
+    Again,
+    /// Neither.
+    Other,
+}
+
+fn kind(frame: &FramePiece) -> Kind {
+    let control = frame.bytes.get(8).map(|control| Control(*control));
+    let Some(control) = control.filter(|_| frame.ok && frame.di.is_some()) else { return Kind::Other };
+    let is_again = control.function() == Function::REREAD_1997 && frame.protocol == OLD;
+    match (body::follows_on(control), frame.more) {
+        (true, _) => Kind::FollowOn,
+        (false, _) if is_again => Kind::Again,
+        (false, true) => Kind::First,
+        (false, false) => Kind::Other,
+    }
+}
+
+/// The data of a sound frame, as they stand on the line.
+fn data_of(frame: &FramePiece) -> Option<&[u8]> {
+    frame.bytes.get(10..frame.bytes.len().checked_sub(2)?)
 }
 
 fn frame_at(pieces: &[Piece], place: usize) -> Option<&FramePiece> {

@@ -24,8 +24,9 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use self::data::data;
+pub use self::data::{OUT_OF_RANGE, data};
 pub use self::find::pieces;
+use crate::catalog::Absence;
 
 /// A stretch of the bytes: a frame, sound or not, or garbage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,6 +165,12 @@ pub struct ShownValue {
     /// The same in Chinese.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub absent_zh: Option<&'static str>,
+    /// Why the value is not to be relied on.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub doubt: Option<&'static str>,
+    /// The same in Chinese.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub doubt_zh: Option<&'static str>,
 }
 
 /// One bit, or a few that belong together, of a word.
@@ -190,10 +197,23 @@ pub struct ShownBits {
 pub struct ShownRecord {
     /// When it was taken or the event began, by the meter's clock; `None` when the meter gives no time.
     pub at: Option<String>,
+    /// Why there is no such time where one belongs.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub at_absent: Option<&'static str>,
+    /// The same in Chinese.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub at_absent_zh: Option<&'static str>,
     /// False when the meter marked the block as faulty.
     pub ok: bool,
     /// The values it holds.
     pub values: Vec<ShownValue>,
+}
+
+impl ShownRecord {
+    fn new(at: Option<String>, absent: Option<Absence>, ok: bool, values: Vec<ShownValue>) -> Self {
+        let (at_absent, at_absent_zh) = (absent.map(Absence::reason), absent.map(Absence::reason_zh));
+        Self { at, at_absent, at_absent_zh, ok, values }
+    }
 }
 
 /// A remark in both languages.

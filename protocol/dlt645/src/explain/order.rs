@@ -1,7 +1,7 @@
 //! What is particular about orders: how they are sealed, whether a password is there, when a freeze is taken.
 
 use super::{FramePiece, Note};
-use crate::catalog::{self, LengthRule};
+use crate::catalog::{self, Absence, LengthRule};
 use crate::control::{Control, Function};
 use crate::data_id::DataId;
 use crate::edition::Edition;
@@ -37,25 +37,69 @@ pub(super) fn seal(edition: Edition, control: Control, data: &[u8]) -> Option<Se
     }
 }
 
-/// False for a write of the 1997 edition whose data are just as long as the identifier wants: some meters take it
-/// without a password. [645-1997 3]
-pub(super) fn has_password(edition: Edition, control: Control, data: &[u8]) -> bool {
-    if edition != Edition::E1997 || control != Control::request(Function::WRITE_1997) {
-        return true;
+/// What should stand between the identifier of an order and its data, and does not: the data are just as long as the identifier
+/// wants. Some meters of 1997 take a write so [645-1997 3]; one library leaves the operator code out. [645-2007 4]
+pub(super) fn left_out(edition: Edition, control: Control, data: &[u8]) -> Option<LeftOut> {
+    let order = match (edition, control.is_response(), control.function()) {
+        (Edition::E1997, false, Function::WRITE_1997) => LeftOut::Password,
+        (Edition::E2007, false, Function::WRITE) => LeftOut::Authority,
+        (Edition::E2007, false, Function::SECURITY) => LeftOut::Operator,
+        _ => return None,
+    };
+    let (id, rest) = DataId::split(edition, data)?;
+    let entry = catalog::find(id)?;
+    let wanted = match (order, entry.lengths()) {
+        // The column of class 07 is the length of the request.
+        (LeftOut::Operator, _) => entry.row.bytes.parse().ok()?,
+        (_, LengthRule::Exactly(length)) if length > 0 => length,
+        _ => return None,
+    };
+    let is_whole = rest.len().checked_sub(order.length()) == Some(wanted);
+    (rest.len() == wanted && !is_whole).then_some(order)
+}
+
+/// What an order was sent without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    /// The password of 1997.
+    Password,
+    /// Password and operator code.
+    Authority,
+    /// The operator code alone.
+    Operator,
+}
+
+impl LeftOut {
+    /// How many bytes that would be.
+    const fn length(self) -> usize {
+        match self {
+            Self::Password | Self::Operator => PASSWORD_LENGTH,
+            Self::Authority => PASSWORD_LENGTH * 2,
+        }
     }
-    let Some((id, rest)) = DataId::split(edition, data) else { return true };
-    let lengths = catalog::find(id).map(|entry| entry.lengths());
-    let fits = |length: usize| lengths == Some(LengthRule::Exactly(length));
-    !fits(rest.len()) || rest.len().checked_sub(PASSWORD_LENGTH).is_some_and(fits)
+
+    fn note(self) -> Note {
+        match self {
+            Self::Password => {
+                Note::new("written without a password, as some meters allow", "写数据未带密码,部分电表允许")
+            }
+            Self::Authority => Note::new(
+                "written without a password and an operator code: no meter of 2007 takes it",
+                "写数据未带密码和操作者代码,2007版电表不接受",
+            ),
+            Self::Operator => Note::new(
+                "there is no operator code, as one library sends it",
+                "未带操作者代码,个别软件如此发送",
+            ),
+        }
+    }
 }
 
 /// Remarks that say what the fields of an order amount to.
 pub(super) fn remark(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece) {
-    if !has_password(edition, control, data) {
-        piece.notes.push(Note::new(
-            "written without a password, as some meters allow",
-            "写数据未带密码,部分电表允许",
-        ));
+    piece.notes.extend(left_out(edition, control, data).map(LeftOut::note));
+    if (edition, control) == (Edition::E2007, Control::request(Function::RELAY)) {
+        deadline(piece);
     }
     if let (Edition::E2007, true, [minute, hour, day, month]) =
         (edition, control == Control::request(Function::FREEZE), data)
@@ -63,6 +107,20 @@ pub(super) fn remark(edition: Edition, control: Control, data: &[u8], piece: &mu
         piece.notes.push(freeze(*minute, *hour, *day, *month));
     }
 }
+
+/// A deadline of zeros or nines is none: the order holds until another comes.
+fn deadline(piece: &mut FramePiece) {
+    let is_none = |value: &&mut super::ShownValue| {
+        value.name == DEADLINE && matches!(value.absent, Some(why) if NO_DEADLINE.contains(&why))
+    };
+    for value in piece.values.iter_mut().filter(is_none) {
+        (value.absent, value.absent_zh) = (Some("no deadline"), Some("无截止时间"));
+    }
+}
+
+/// What the deadline of an order is called, and what the catalogue says of one that is none.
+const DEADLINE: &str = "valid until";
+const NO_DEADLINE: [&str; 2] = [Absence::Never.reason(), Absence::Unused.reason()];
 
 /// When a freeze order takes effect; 99 is a wild card. [645-2007 4]
 fn freeze(minute: u8, hour: u8, day: u8, month: u8) -> Note {

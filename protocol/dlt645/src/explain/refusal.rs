@@ -1,14 +1,23 @@
 //! Names what a refusal says.
 
-use super::body::raw;
+use super::body::{identify, raw};
 use super::{FramePiece, hex};
 use crate::catalog;
 use crate::control::{Control, Function};
+use crate::data_id::DataId;
 use crate::edition::Edition;
 
 /// The error byte, or the two-byte error word of an order or of authentication: a set of bits. A refusal of another
 /// length stays one, without a reason.
 pub(super) fn explain(edition: Edition, control: Control, data: &[u8], piece: &mut FramePiece) {
+    // Some makers put the identifier in front of the error byte.
+    let data = match (control.function() == edition.read_function(), DataId::split(edition, data)) {
+        (true, Some((id, error @ [_]))) => {
+            identify(id, piece);
+            error
+        }
+        _ => data,
+    };
     let word = match (edition, control.function(), data) {
         (Edition::E1997, _, [_]) => "err_1997",
         (Edition::E2007, _, [_]) => "err_2007",

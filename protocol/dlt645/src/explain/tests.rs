@@ -100,7 +100,8 @@ fn a_refusal_of_any_form_stays_one() {
     assert_eq!(refused(0xC3, "08 00").1, Some("0008".to_owned()));
     assert_eq!(refused(0xDC, "20 00").0, "trip failed: supply hold");
     assert_eq!(refused(0xD1, "00").0, "refused without a reason");
-    for odd in ["", "02 00", "00 00 01 00 02"] {
+    assert_eq!(refused(0xD1, "00 00 01 00 02").0, "no requested data", "the identifier in front of it");
+    for odd in ["", "02 00", "00 00 01 00 02 00"] {
         assert_eq!(refused(0xD1, odd), ("refused, the reason cannot be read".to_owned(), None));
     }
 }
@@ -214,6 +215,10 @@ fn makers_of_the_old_edition_are_understood() {
     let block = only(&made(0x81, "1F B6 01 22 00 00 99 21 AA"));
     let said: Vec<_> = block.values.iter().map(|value| value.value.as_deref().unwrap()).collect();
     assert_eq!(said, ["220.1", "0.0", "219.9"]);
+    let factor = only(&made(0x81, "50 B6 87 89"));
+    assert_eq!(factor.values[0].value.as_deref(), Some("8.987"));
+    assert!(notes(&factor).ends_with("this is -0.987"), "{}", notes(&factor));
+    assert!(notes(&only(&made(0x81, "50 B6 00 15"))).contains("outside of -1 to 1"));
     let power = only(&made(0x81, "30 B6 50 79 80"));
     assert_eq!(power.values[0].value.as_deref(), Some("80.7950"));
     assert!(notes(&power).contains("-0.7950 kW"), "{}", notes(&power));
@@ -223,6 +228,187 @@ fn makers_of_the_old_edition_are_understood() {
         [("forward active energy, total", Some("1234.56")), ("reverse active energy, total", Some("100.00"))]
     );
     assert!(only(&made(0x81, "FF 90 56 34 12 00 01")).values[0].raw.is_some());
+}
+
+#[test]
+fn what_no_meter_can_measure_is_remarked() {
+    for (plain, outside) in [
+        ("00 00 06 02 00 15", "1.500 is outside of -1 to 1"),
+        ("00 01 07 02 99 99", "999.9 is outside of 0 to 360"),
+        ("00 FF 06 02 00 10 00 10 00 12 00 90", "phase B power factor: 1.200"),
+    ] {
+        let frame = only(&made(0x91, plain));
+        assert!(notes(&frame).contains(outside), "{plain}: {}", notes(&frame));
+    }
+    assert_eq!(notes(&only(&made(0x91, "00 00 06 02 00 90"))), "", "-1.000");
+}
+
+// covers [645-1997 4 blocks]
+#[test]
+fn a_block_of_kinds_without_marks_is_of_no_kind() {
+    let energy = "56 34 12 00 ";
+    for plain in [
+        format!("FF 90 {}", energy.repeat(10)),
+        format!("FF 91 {}", energy.repeat(12)),
+        format!("FF 90 {energy}AA"),
+    ] {
+        let block = only(&made(0x81, &plain));
+        assert_eq!(values(&block), [("block of several kinds", None)], "{plain}");
+        assert!(notes(&block).contains("read them one by one"), "{}", notes(&block));
+    }
+}
+
+// covers [645-1997 4 blocks]
+#[test]
+fn a_block_of_parameters_is_its_members() {
+    let said = |plain: &str| -> Vec<String> {
+        let frame = only(&made(0x81, plain));
+        frame.values.iter().map(|value| value.value.clone().or_else(|| value.raw.clone()).unwrap()).collect()
+    };
+    let clock = ["2026-11-21 weekday 06", "10:15:30"];
+    assert_eq!(said("1F C0 06 21 11 26 30 15 10"), clock);
+    assert_eq!(said("1F C0 06 21 11 26 30 15 10 AA"), clock);
+    assert_eq!(said("1F C0 06 21 11 26 AA 30 15 10 AA"), clock);
+    assert_eq!(said("1F C0 06 21 11 26 30 15"), ["062111263015"], "cut short");
+    assert_eq!(
+        said("2F C3 01 01 01 02 01 07").len(),
+        only(&made(0x81, "21 C3 01 01 01")).values.len() * 2,
+        "two seasons of 14"
+    );
+    assert_eq!(said("3F C0 00 12 00 00 64 00").len(), 1, "not all of them");
+}
+
+#[test]
+fn a_follow_on_frame_by_itself_is_not_split() {
+    // The last tariff of a long block is no total.
+    let piece = only("681290785634126892093332343389673333347716");
+    assert_eq!((piece.sequence, piece.values[0].value.as_deref()), (Some(1), None), "{piece:?}");
+    assert!(notes(&piece).contains("part of a longer answer"));
+    for control in [0x82, 0xA2] {
+        let old = only(&made(control, "1F 90 22 22 00 00 33 33 00 00"));
+        assert_eq!((old.values.len(), old.values[0].raw.as_deref()), (1, Some("2222000033330000")));
+    }
+}
+
+// covers [645-1997 3 subsequent]
+#[test]
+fn follow_on_frames_of_the_old_edition_are_joined_without_numbers() {
+    let (first, second, third) =
+        ("1F 90 00 01 00 00 11 00 00 00", "1F 90 22 00 00 00", "1F 90 33 00 00 00 34 00 00 00");
+    let joined = |said: &[(u8, &str)]| -> Vec<String> {
+        let stream: String = said.iter().map(|(control, plain)| made(*control, plain)).collect();
+        let last = frames(&stream).pop().unwrap();
+        last.values.iter().map(|value| value.value.clone().unwrap_or_else(|| "raw".to_owned())).collect()
+    };
+    let whole = ["1.00", "0.11", "0.22", "0.33", "0.34"];
+    assert_eq!(
+        joined(&[(0xA1, first), (0x02, "1F 90"), (0xA2, second), (0x02, "1F 90"), (0x82, third)]),
+        whole
+    );
+    assert_eq!(
+        joined(&[(0xA1, first), (0xA2, second), (0x03, ""), (0xA3, second), (0x82, third)]),
+        whole,
+        "said twice"
+    );
+    assert_eq!(
+        joined(&[(0xA1, first), (0x03, ""), (0xA3, second), (0x82, third)]),
+        whole,
+        "not heard the first time"
+    );
+    assert_eq!(joined(&[(0xA1, first), (0xA2, second), (0x82, third), (0x03, ""), (0x83, third)]), whole);
+    assert_eq!(joined(&[(0xA1, first), (0x82, "2F 90 33 00 00 00")]), ["raw"], "of another identifier");
+    assert_eq!(joined(&[(0xA2, second), (0x82, third)]), ["raw"]);
+}
+
+// covers [645-2007 8 identifiers]
+#[test]
+fn registers_of_phases_and_the_long_event_status_are_in_the_dictionary() {
+    let phase = only(&made(0x91, &format!("FF 00 15 00 {}", "56 34 12 00 ".repeat(13))));
+    assert_eq!((phase.values.len(), phase.values[12].value.as_deref()), (13, Some("1234.56")));
+    assert!(phase.values[12].name.ends_with("settlement day 12 back"), "{}", phase.values[12].name);
+    let demand = only(&made(0x91, &format!("FF 00 15 01 {}", "34 12 00 15 10 21 11 26 ".repeat(13))));
+    assert_eq!(demand.values.len(), 13, "{demand:?}");
+    let words = "01 00 ".repeat(6);
+    for (plain, count) in
+        [(words.clone(), 6), (format!("AA {words} AA"), 6), (format!("AA {words} 02 AA 05 AA"), 9)]
+    {
+        let status = only(&made(0x91, &format!("01 15 00 04 {plain}")));
+        assert_eq!((status.values.len(), notes(&status).as_str()), (count, ""), "{plain}");
+    }
+}
+
+#[test]
+fn a_re_read_value_is_no_authentication() {
+    let again = only("6812907856341268830643c3893a45335016");
+    assert_eq!((again.protocol, again.di.as_deref()), ("dlt645-1997", Some("9010")));
+    assert_eq!(values(&again), [("forward active energy, total", Some("1207.56"))]);
+}
+
+// covers [645-2007 12 blocks] [645-2007 11 blocks]
+#[test]
+fn f09_a_time_that_is_none_is_shown_as_none() {
+    let energies = "56 34 12 00 00 00 00 00 11 11 00 00 22 22 00 00";
+    for (time, why) in [("FF FF FF FF FF", "filled with FF"), ("00 00 00 00 00", "never happened")] {
+        let block = format!("A0 A0 1B {time} AA AA AA {energies} AA AA AA");
+        let record = only(&made(0x91, &format!("01 00 04 06 {block} 00 E5")));
+        let [record] = record.records.as_slice() else { panic!("{record:?}") };
+        assert_eq!((record.at.as_deref(), record.at_absent), (None, Some(why)));
+        let freeze = only(&made(0x91, &format!("01 FF 06 05 {time} AA {energies} AA AA")));
+        assert_eq!(freeze.values.len(), 1 + 4, "{freeze:?}");
+        assert_eq!(
+            (freeze.values[0].absent, freeze.values[0].at_absent),
+            (Some(why), None),
+            "the time itself"
+        );
+        assert_eq!((freeze.values[1].at.as_deref(), freeze.values[1].at_absent), (None, Some(why)));
+    }
+    let freeze = only(&made(0x91, &format!("01 FF 06 05 00 00 21 11 26 AA {energies} AA AA")));
+    let at: Vec<_> = freeze.values.iter().map(|value| value.at.as_deref()).collect();
+    assert_eq!(
+        at,
+        [
+            None,
+            Some("2026-11-21 00:00"),
+            Some("2026-11-21 00:00"),
+            Some("2026-11-21 00:00"),
+            Some("2026-11-21 00:00")
+        ]
+    );
+}
+
+// covers [645-2007 12 blocks]
+#[test]
+fn f18_a_faulty_block_ends_where_its_count_says() {
+    let good = "A0 A0 1B 30 10 21 11 26 AA AA AA 56 34 12 00 00 00 00 00 11 11 00 00 22 22 00 00 AA AA AA";
+    let faulty = "E0 E0 0B 15 10 21 11 26 FF FF FF FF FF FF";
+    let answer = only(&made(0x91, &format!("01 00 04 06 {faulty} 00 E5 {good} 00 E5")));
+    let seen: Vec<_> = answer.records.iter().map(|record| (record.ok, record.values.len())).collect();
+    assert_eq!(seen, [(false, 0), (true, 4)], "{answer:?}");
+}
+
+#[test]
+fn authentication_without_an_operator_code_is_told() {
+    let parts = "1111111111111111 2222222222222222 12 90 78 56 34 12 00 00";
+    let bare = only(&made(0x03, &format!("FF 00 00 07 {parts}")));
+    let names: Vec<&str> = bare.values.iter().map(|value| value.name.as_str()).collect();
+    assert_eq!(names, ["cipher text 1", "random number 1", "dispersion factor"]);
+    assert!(notes(&bare).contains("no operator code"));
+    let query = only(&made(0x03, "FF 02 81 07"));
+    assert_eq!((query.protocol, query.di.as_deref()), ("dlt645-2007", Some("078102FF")), "{query:?}");
+    assert!(notes(&query).contains("no operator code") && query.values.is_empty());
+}
+
+#[test]
+fn orders_of_odd_forms_show_what_they_hold() {
+    for (time, says) in [("00", "no deadline"), ("99", "no deadline")] {
+        let order = only(&made(0x1C, &format!("02 00 00 00 78 56 34 12 1A 00 {}", time.repeat(6))));
+        assert_eq!(order.values.last().unwrap().absent, Some(says));
+    }
+    let bare = only(&made(0x14, "02 01 00 04 30 15 10"));
+    assert_eq!(values(&bare), [("time of day", Some("10:15:30"))]);
+    assert!(notes(&bare).contains("no meter of 2007 takes it"));
+    let password = only(&made(0x18, "02 56 34 12 02 66 55 44"));
+    assert_eq!(password.values.len(), 4, "{password:?}");
 }
 
 #[test]

@@ -177,6 +177,7 @@ fn values(view: &View, values: &[ShownValue]) -> Markup {
                             Some(shown) => { (inert(&language.meter_time(shown))) " " (value.unit.unwrap_or_default()) }
                             None => { (language.of(value.absent_zh.unwrap_or("无数值"), value.absent.unwrap_or("no value"))) }
                         }
+                        @if let (Some(zh), Some(en)) = (value.doubt_zh, value.doubt) { " (" (language.of(zh, en)) ")" }
                         @if let Some(raw) = &value.raw { " " span.code { (raw) } }
                     }
                     td { (inert(&language.meter_time(value.at.as_deref().unwrap_or_default()))) }

@@ -195,6 +195,35 @@ fn the_event_flag_is_no_second_frame() {
     );
 }
 
+/// Blocks of any number of tariffs, of some phases, of one of several forms: nobody has said how long the answer is.
+// covers [645-2007 4 subsequent]
+#[test]
+fn f08_a_block_of_a_meter_with_events_is_whole_when_its_identifier_can_have_that_length() {
+    let answered = |id: &str, wire: [u8; 4], value: Vec<u8>, lose: &[usize]| {
+        let mut meter = Meter::new(METER, &[(&wire, value)]);
+        meter.flags_events = true;
+        let mut line = Line::new(read(id), with_retries(1));
+        run(&mut line, &mut meter, lose, &[])
+    };
+    for (id, wire, length) in [
+        ("0001FF00", [0x00, 0xFF, 0x01, 0x00], 20),
+        ("0201FF00", [0x00, 0xFF, 0x01, 0x02], 2),
+        ("040005FF", [0xFF, 0x05, 0x00, 0x04], 16),
+        ("020A01FF", [0xFF, 0x01, 0x0A, 0x02], 42),
+    ] {
+        for lose in [&[][..], &[1, 2]] {
+            let outcome = answered(id, wire, numbered(length), lose);
+            let is_whole = matches!(&outcome, Outcome::Answered(answer) if answer.has_events);
+            assert!(is_whole && payload(&outcome) == Some(&numbered(length)[..]), "{id}: {outcome:?}");
+        }
+    }
+    // No length of the identifier, a full frame and then silence, an identifier that says nothing of its length: not believed.
+    let energies = [0x00, 0xFF, 0x01, 0x00];
+    assert_eq!(answered("0001FF00", energies, numbered(19), &[]).kind(), "incomplete");
+    assert_eq!(answered("0001FF00", energies, numbered(300), &[1, 2]).kind(), "incomplete");
+    assert_eq!(answered("03300F01", [0x01, 0x0F, 0x30, 0x03], numbered(20), &[]).kind(), "incomplete");
+}
+
 // covers [645-1997 3 subsequent]
 #[test]
 fn f08_the_old_edition_joins_without_numbers() {

@@ -1,0 +1,165 @@
+//! Nights over meters of makers with habits of their own: what a meter fills, spoils or never took is no value, and costs
+//! none beside it.
+
+#![expect(clippy::indexing_slicing, reason = "a meter that is not there must end its test")]
+
+use chaobiao::domain::{Item, MissingCause, RunState, Source};
+use chaobiao::store::Address;
+use simulator::meter::{Editions, Manners, Meter as SimulatedMeter};
+use simulator::world::file::{AreaPowerCut, EditionName, Moment as Written};
+
+use crate::rig::{Town, TownPlan, at, config, day, set_clocks, world};
+
+/// Two tariffs of four, one way of two: the others are FF in freezes, registers and load records.
+#[tokio::test]
+async fn f09_i05_what_a_meter_fills_is_no_value_and_costs_none_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(6, 1, 9600, 51, false);
+    set_clocks(&mut world);
+    for (number, meter) in (0..).zip(&mut world.meter) {
+        meter.habits.fills_reverse = number % 2 == 0;
+        meter.habits.tariffs = [2, 4, 1][number % 3];
+        meter.habits.flags_events = number == 4;
+        if number == 2 {
+            meter.edition = EditionName::E1997;
+        }
+    }
+    let (first, second) = (day("2026-11-22"), day("2026-11-23"));
+    let config = config(&world, "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 1\n");
+    let plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    for night in [first, second] {
+        let report = town.night(&head_end, night).await;
+        assert_eq!(report.run.state, RunState::Done, "{night}: {:?}", town.missing(night).await);
+    }
+    town.bill().await;
+    let findings = town.judge((first.previous(), second), &[first, second]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert_eq!(findings.suspect.len(), 0, "{findings:?}");
+    // Of each meter: the ways that it counts, each with a total and its tariffs.
+    let each = [3, 2 * 5, 2, 2 * 3, 5, 2 * 2];
+    let frozen: usize = each.iter().sum::<usize>() - each[2];
+    assert_eq!((findings.registers, findings.live), (frozen * 3 + each[2] * 2, each[2] * 2), "{findings:?}");
+    assert!(findings.billed > 0, "{findings:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+/// One that was put in behind midnight has no freeze yet and shows zeros in its place; one that was without supply at a midnight
+/// has a place less, and zeros behind its last.
+#[tokio::test]
+async fn f14_a_freeze_that_was_never_taken_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(2, 1, 9600, 52, false);
+    set_clocks(&mut world);
+    let tonight = day("2026-11-22");
+    let minute = |day: chaobiao::domain::Day, minutes: i64| Written(at(day.start()).plus(60 * minutes));
+    world.meter.iter_mut().for_each(|meter| {
+        meter.habits.keeps_empty_freezes = true;
+        meter.event.clear();
+    });
+    world.meter[0].installed_at = minute(tonight, 1);
+    world.meter[1].installed_at = minute(tonight.plus(-4), 600);
+    let area = world.meter[1].customer.transformer_area.clone();
+    world.power_cut.push(AreaPowerCut {
+        transformer_area: area,
+        from: minute(tonight.plus(-1), -30),
+        to: minute(tonight.plus(-1), 30),
+    });
+    let config = config(&world, "[collection]\nrepair_days = 7\n[intervals]\nmode = \"off\"\n");
+    let plan = TownPlan::new(world, config, tonight, Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    let report = town.night(&head_end, tonight).await;
+    assert_eq!(report.run.state, RunState::Done, "{:?}", town.missing(tonight).await);
+    let findings = town.judge((tonight.plus(-7), tonight), &[tonight]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    let total = Item::parse("1.8.0").unwrap();
+    let kept = async |place: usize| {
+        let id = town.number(town.meters[place].0.address).await;
+        let ledger = town.store.ledger(id, tonight.plus(-7).start(), tonight.next().start()).await.unwrap();
+        let totals = ledger.iter().map(|kept| kept.reading.clone()).filter(|reading| reading.item == total);
+        totals.map(|reading| (reading.as_of, reading.source)).collect::<Vec<_>>()
+    };
+    let new = kept(0).await;
+    assert!(matches!(new.as_slice(), [(at, Source::Live)] if *at > tonight.start()), "{new:?}");
+    let nights = [-3, -2, 0].map(|back| (tonight.plus(back).start(), Source::Freeze));
+    assert_eq!(kept(1).await, nights, "all but the night without supply");
+    head_end.close().await;
+    town.close().await;
+}
+
+/// Faulty blocks, whole and cut, blocks without a time, and fill behind the last: each is a hole of its own slot.
+#[tokio::test]
+async fn f18_a_spoilt_record_is_a_hole_and_the_day_around_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(2, 1, 9600, 53, false);
+    set_clocks(&mut world);
+    world.meter.iter_mut().for_each(|meter| meter.habits.spoils_records = true);
+    let tonight = day("2026-11-22");
+    let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nrepair_days = 1\n");
+    let plan = TownPlan::new(world, config, tonight, Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    let report = town.night(&head_end, tonight).await;
+    assert_eq!(report.run.state, RunState::Done, "{:?}", town.missing(tonight).await);
+    let findings = town.judge((tonight.previous(), tonight), &[tonight]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    // Three of 32 are spoilt, of two items of two meters.
+    let holes = 4 * 9;
+    assert_eq!((findings.slots, findings.holes["no value"]), (4 * 96 - holes, holes), "{findings:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+/// A single-phase meter fills the voltage of phase B; the current of phase A stands behind it.
+#[tokio::test]
+async fn f09_a_phase_that_is_filled_hides_no_other_item() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(1, 1, 9600, 54, false);
+    let text = "[intervals]\nmode = \"poll\"\nitems = [\"32.7.0\", \"52.7.0\", \"31.7.0\"]\n";
+    let (config, today) = (config(&world, text), day("2026-11-21"));
+    let plan = TownPlan::new(world, config, today, Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    let slot = town.config.intervals.slots.instant(today, 1);
+    town.clock.sleep_until(slot).await;
+    let report = head_end.collector.poll_slot(slot, &head_end.stop).await.unwrap();
+    assert_eq!((report.planned, report.read), (1, 1));
+    let id = town.number(town.meters[0].0.address).await;
+    let curves = town.store.curves(&[id], &town.config.intervals.items, today, today).await.unwrap();
+    let mut items: Vec<_> = curves.iter().map(|curve| curve.item.code().to_string()).collect();
+    items.sort_unstable();
+    assert_eq!(items, ["1-0:31.7.0", "1-0:32.7.0"]);
+    head_end.close().await;
+    town.close().await;
+}
+
+/// What a meter once had it has lost: it is missing for that, and not what stands beside it.
+#[tokio::test]
+async fn f09_i19_a_register_that_had_a_value_and_is_filled_is_told_and_the_others_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(1, 1, 9600, 55, false);
+    set_clocks(&mut world);
+    let (first, second) = (day("2026-11-22"), day("2026-11-23"));
+    let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n");
+    let plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    assert_eq!(town.night(&head_end, first).await.run.state, RunState::Done);
+    {
+        let (entry, shared) = &town.meters[0];
+        let mut fitted = shared.lock().unwrap();
+        let manners = Manners { fills_reverse: true, ..Manners::default() };
+        let truth = fitted.meter.truth().clone();
+        fitted.meter = SimulatedMeter::new(entry.address, Editions::ONLY_2007, manners, truth);
+    }
+    assert_eq!(town.night(&head_end, second).await.run.state, RunState::Partial);
+    let missing = town.missing(second).await;
+    assert_eq!(missing.values().collect::<Vec<_>>(), [&MissingCause::NoValue]);
+    let findings = town.judge((first, second), &[first, second]).await;
+    assert_eq!((findings.wrong, findings.registers), (Vec::new(), 10 + 5));
+    head_end.close().await;
+    town.close().await;
+}
