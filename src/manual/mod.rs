@@ -94,4 +94,6 @@ pub mod decisions {
     pub mod d0032_a_database_that_forgot_begins_new_versions_elsewhere {}
     #[doc = include_str!("decisions/0033-a-line-that-is-served-is-asked-through-the-service.md")]
     pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
+    #[doc = include_str!("decisions/0040-an-account-that-nobody-confirmed-stays-shut.md")]
+    pub mod d0040_an_account_that_nobody_confirmed_stays_shut {}
 }

@@ -147,6 +147,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0026_verified.sql"),
         include_str!("migrations/postgres/0026_verified.sql"),
     ),
+    Migration::new(
+        "confirmed",
+        include_str!("migrations/sqlite/0033_confirmed.sql"),
+        include_str!("migrations/postgres/0033_confirmed.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

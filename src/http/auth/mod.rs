@@ -12,7 +12,7 @@ mod password;
 mod secret;
 mod totp;
 
-pub use accounts::{Accounts, By, COMMAND_LINE, Made, ManageError, Wanted};
+pub use accounts::{Accounts, By, COMMAND_LINE, Decision, Made, ManageError, Wanted};
 pub use factor::{FactorError, confirm_password, confirm_second_factor};
 pub use first::{AccountError, OneTimeLogin, first_login};
 pub(crate) use identify::{cookie_of, identify};
