@@ -96,4 +96,6 @@ pub mod decisions {
     pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
     #[doc = include_str!("decisions/0040-an-account-that-nobody-confirmed-stays-shut.md")]
     pub mod d0040_an_account_that_nobody_confirmed_stays_shut {}
+    #[doc = include_str!("decisions/0041-nothing-that-has-not-happened-is-evidence.md")]
+    pub mod d0041_nothing_that_has_not_happened_is_evidence {}
 }

@@ -379,6 +379,28 @@ async fn lists_are_pasted_as_the_commands_read_them_and_taken_whole() {
     assert!(refused.body.contains("3 = C9") && refused.body.contains("未做任何更改"), "{refused:?}");
     assert!(page(&town, "/overdue", &town.li).await.contains("C2"), "nothing of it was taken");
     assert_eq!(led(&load(&town.li, "payments", &paid.replace("C9", "C1")).await), "/evidence");
+    // What has not happened is no evidence: every line that tells of it is named.
+    for (which, list, lines) in [
+        ("arrears", owed.replace("2026-11-20", "2026-12-31"), "2 = 2026-12-31 00:00:00 应为不晚于当前的时间"),
+        (
+            "payments",
+            paid.replace("C9", "C1").replace("C1,N2,1,2026-11-21", "C1,N3,1,2027-11-21"),
+            "3 = 2027-11-21",
+        ),
+        (
+            "notices",
+            "point_number,kind,given_at,how,given_by\nP1,second,2026-11-26 10:30,短信,李\n".into(),
+            "2 = 2026-11-26",
+        ),
+        ("identities", "计量点编号,通信地址,核对时间,核对人\nP1,1,2026-12-01,李\n".into(), "2 = 2026-12-01"),
+    ] {
+        let refused = load(&town.li, which, &list).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{which}: {refused:?}");
+        assert!(
+            refused.body.contains(lines) && refused.body.contains("不晚于当前的时间"),
+            "{which}: {refused:?}"
+        );
+    }
     let told = "point_number,kind,given_at,how,given_by\nP1,催费,2026-11-01 10:30,短信,李\nP2,cut,2026-11-02,张贴,李\n";
     assert_eq!(led(&load(&town.li, "notices", told).await), "/evidence");
     let seen = "计量点编号,通信地址,核对时间,核对人,串户\nP1,1,2026-11-01,李,是\n";
