@@ -269,16 +269,53 @@ async fn days_without_cuts_are_entered_one_by_one_by_stretch_and_by_list() {
     let of_area = of_area.unwrap();
     let (day, kind) = (of_area.day.to_string(), chaobiao::domain::Coded::name(of_area.kind));
     let body = serde_json::json!({ "days": [{ "day": day, "area": "台区1", "kind": kind }] });
-    let removed = town.post("/api/v1/calendar/remove", &town.wang, &body).await;
+    let removed = town.post("/api/v1/calendar/remove", &town.li, &body).await;
     assert_eq!(
         (removed.status, &removed.json()["removed"]),
         (StatusCode::OK, &serde_json::json!(1)),
         "{removed:?}"
     );
-    let again = town.post("/api/v1/calendar/remove", &town.wang, &body).await;
+    let again = town.post("/api/v1/calendar/remove", &town.li, &body).await;
     assert_eq!(again.json()["removed"], 0);
     assert_eq!(left().await.len(), before - 1);
     assert_eq!(town.rig.audited().await["calendar.remove"], 2);
+}
+
+/// The calendar is part of the protection: nobody alone makes a day of exams one on which homes are cut.
+#[tokio::test]
+async fn f54_a_day_without_cuts_is_taken_away_by_two_approvers() {
+    let town = Town::new().await;
+    let exam = [("day", "2027-06-07"), ("kind", "exam"), ("area", "")];
+    assert_eq!(led(&town.rig.form("/calendar", Some(&town.li), &exam).await), "/calendar");
+    let days = json!([{ "day": "2027-06-07", "area": null, "kind": "exam" }]);
+    let remove = async |who: &Somebody, code: &str| {
+        let body = json!({ "days": days, "code": code });
+        town.post("/api/v1/calendar/remove", who, &body).await
+    };
+    let left = async || town.rig.services.store.calendar("2027-01-01".parse().unwrap()).await.unwrap().len();
+    assert_eq!(remove(&town.wang, "").await.code(), "code_missing", "it is not theirs");
+    // Entered by oneself, but not just now, or not before the day.
+    town.rig.clock.advance(std::time::Duration::from_secs(15 * 60));
+    let li = town.rig.sign_in(town.li.clone()).await;
+    assert_eq!(remove(&li, "").await.code(), "two_approvers");
+    let on_page = town.rig.form("/calendar/remove", Some(&li), &exam).await;
+    assert!(on_page.status == StatusCode::FORBIDDEN && on_page.body.contains("两名审批人"), "{on_page:?}");
+    let today = [("day", "2026-11-25"), ("kind", "heat"), ("area", "")];
+    assert_eq!(led(&town.rig.form("/calendar", Some(&li), &today).await), "/calendar");
+    let kept = town.rig.form("/calendar/remove", Some(&li), &today).await;
+    assert_eq!(kept.status, StatusCode::FORBIDDEN, "the day has come: {kept:?}");
+    assert_eq!(left().await, 1);
+    let (wang, zhao) = (town.rig.sign_in(town.wang.clone()).await, town.rig.sign_in(town.zhao.clone()).await);
+    for _ in 0..2 {
+        let one = remove(&wang, &code(&town, &wang)).await.json();
+        assert_eq!((&one["removed"], &one["waiting"]), (&json!(0), &json!(1)), "one person is one: {one}");
+    }
+    assert!(page(&town, "/calendar", &zhao).await.contains("已同意删除：wang"));
+    assert_eq!(left().await, 1);
+    let right = code(&town, &zhao);
+    let two = [&exam[..], &[("code", right.as_str())]].concat();
+    assert_eq!(led(&town.rig.form("/calendar/remove", Some(&zhao), &two).await), "/calendar");
+    assert_eq!(left().await, 0);
 }
 
 #[tokio::test]
