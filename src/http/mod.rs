@@ -23,6 +23,7 @@ mod page;
 mod problem;
 mod rate;
 mod reads_import;
+mod refusals;
 mod reread;
 pub mod routes;
 mod server;
@@ -49,6 +50,7 @@ pub use given::{Asked, Given, IfMatch, etag};
 pub use once::once;
 pub use problem::{Problem, ProblemDocument, ProblemReason};
 pub use rate::Rates;
+pub use refusals::Refusals;
 pub use routes::{Route, Routes, Rule};
 
 use crate::billing;
@@ -95,6 +97,7 @@ pub struct Services {
     pub stop: CancellationToken,
     passwords: auth::Passwords,
     rates: Rates,
+    refusals: Refusals,
     routes: Arc<Vec<Route>>,
     document: Arc<str>,
 }
@@ -126,6 +129,7 @@ impl Services {
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
             rates: Rates::default(),
+            refusals: Refusals::default(),
             routes: Arc::default(),
             document: Arc::from(""),
         }

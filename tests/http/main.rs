@@ -15,6 +15,7 @@ mod described;
 mod desk;
 mod elsewhere;
 mod forged;
+mod guarded;
 mod imports;
 mod instance;
 mod limits;
