@@ -14,6 +14,7 @@ mod caller;
 mod changes;
 pub mod console;
 mod dress;
+mod files;
 mod given;
 mod guard;
 mod lists;
@@ -46,6 +47,7 @@ pub use audit_table::{audit_csv_head, audit_csv_line, cell};
 pub use caller::{Caller, Credential, Source};
 pub use changes::{Changes, Counts, Topic};
 pub use dress::RequestId;
+pub use files::Files;
 pub use given::{Asked, Given, IfMatch, etag};
 pub use once::once;
 pub use problem::{Problem, ProblemDocument, ProblemReason};
@@ -98,6 +100,7 @@ pub struct Services {
     passwords: auth::Passwords,
     rates: Rates,
     refusals: Refusals,
+    files: Files,
     routes: Arc<Vec<Route>>,
     document: Arc<str>,
 }
@@ -130,6 +133,7 @@ impl Services {
             passwords: auth::Passwords::default(),
             rates: Rates::default(),
             refusals: Refusals::default(),
+            files: Files::default(),
             routes: Arc::default(),
             document: Arc::from(""),
         }
