@@ -318,6 +318,59 @@ async fn f54_a_day_without_cuts_is_taken_away_by_two_approvers() {
     assert_eq!(left().await, 0);
 }
 
+/// What is typed is taken whole or not at all, and no text makes pages that nobody can load.
+#[tokio::test]
+async fn i19_more_points_than_a_form_takes_and_texts_that_nobody_reads_are_refused() {
+    let town = Town::new().await;
+    let long = "长".repeat(501);
+    let many: Vec<String> =
+        std::iter::once("P1".to_owned()).chain((0..10_000).map(|one| format!("X{one}"))).collect();
+    let many = many.join("\n");
+    for (kind, points, text, says) in [
+        ("close_permit", many.as_str(), "", "10000"),
+        ("hold_on", many.as_str(), "", "10000"),
+        ("close_permit", "P1", long.as_str(), "不得超过 500"),
+        ("close_permit", "P1", "a\u{0}b", "控制字符"),
+    ] {
+        let fields = [("kind", kind), ("points", points), ("reason", "settled"), ("text", text)];
+        let refused = town.rig.form("/orders", Some(&town.li), &fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{kind}");
+        assert!(refused.body.contains(says), "{kind} {says}");
+    }
+    let fields = [("points", many.as_str()), ("kind", "medical"), ("reason", "x")];
+    let refused = town.rig.form("/protections", Some(&town.li), &fields).await;
+    assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.body.contains("未录入任何一个"));
+    let orders = town.rig.get("/api/v1/orders", Some(&town.li)).await.json();
+    assert_eq!(orders["meta"]["count"], 0, "{orders}");
+    let most = many.rsplit_once('\n').unwrap().0;
+    let fields =
+        [("kind", "close_permit"), ("points", most), ("reason", "settled"), ("text", "两行\r\n都行")];
+    let taken = town.rig.form("/orders", Some(&town.li), &fields).await;
+    assert_eq!(taken.status, StatusCode::SEE_OTHER, "ten thousand are taken");
+}
+
+/// STOP holds whatever is typed beside it, and every page can show why.
+#[tokio::test]
+async fn f52_stop_is_pressed_with_any_reason_and_pages_stay_small() {
+    let town = Town::new().await;
+    let reason = format!("a\u{0}b\nc{}", "x".repeat(200_000));
+    assert_eq!(led(&town.rig.form("/stop", Some(&town.li), &[("reason", &reason)]).await), "/orders");
+    let halts = town.rig.services.store.halts().await.unwrap();
+    assert!(
+        halts[0].reason.starts_with("a b cxxx") && halts[0].reason.ends_with('…'),
+        "{}",
+        halts[0].reason.len()
+    );
+    assert_eq!(halts[0].reason.chars().count(), 501);
+    assert!(page(&town, "/orders", &town.wang).await.len() < 60_000);
+    let again = town.post("/api/v1/stop/press", &town.li, &json!({ "reason": reason })).await;
+    assert_eq!(
+        (again.status, &again.json()["stop"]["is_stopped"]),
+        (StatusCode::OK, &json!(true)),
+        "{again:?}"
+    );
+}
+
 #[tokio::test]
 async fn what_a_station_enters_by_hand_is_what_the_rules_go_by() {
     let town = Town::new().await;
