@@ -15,7 +15,10 @@ use crate::domain::{AuditEntry, Coded, Id, Moment};
 
 /// Counts refusals by account and minute.
 #[derive(Clone, Debug, Default)]
-pub struct Refusals(Arc<Mutex<HashMap<Id<Account>, (i64, u32)>>>);
+pub struct Refusals(Arc<Mutex<Counted>>);
+
+/// The last minute of each account and how many it was refused in it.
+type Counted = HashMap<Id<Account>, (i64, u32)>;
 
 impl Refusals {
     /// Counts one; its number where it is to be entered.
