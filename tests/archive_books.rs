@@ -169,25 +169,27 @@ fn f38_a_workbook_that_says_nothing_or_too_much_is_refused() {
     }
 }
 
+/// The same workbook with a text of its parts changed.
+fn changed(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let mut zip = zip::ZipArchive::new(Cursor::new(bytes.to_vec())).unwrap();
+    let mut made = ZipWriter::new(Cursor::new(Vec::new()));
+    for place in 0..zip.len() {
+        let mut part = zip.by_index(place).unwrap();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut part, &mut text).unwrap();
+        let name = part.name().unwrap().into_owned();
+        made.start_file(name, SimpleFileOptions::default()).unwrap();
+        made.write_all(text.replace(from, to).as_bytes()).unwrap();
+    }
+    made.finish().unwrap().into_inner()
+}
+
 #[test]
 fn t15_t20_a_workbook_that_grows_without_bounds_is_refused() {
     // A cell far away from the others is not filled up to.
     let far = with(vec![HEAD.to_vec()], rows(DAY_1900));
-    let text = |bytes: &[u8], from: &str, to: &str| {
-        let mut zip = zip::ZipArchive::new(Cursor::new(bytes.to_vec())).unwrap();
-        let mut made = ZipWriter::new(Cursor::new(Vec::new()));
-        for place in 0..zip.len() {
-            let mut part = zip.by_index(place).unwrap();
-            let mut text = String::new();
-            std::io::Read::read_to_string(&mut part, &mut text).unwrap();
-            let name = part.name().unwrap().into_owned();
-            made.start_file(name, SimpleFileOptions::default()).unwrap();
-            made.write_all(text.replace(from, to).as_bytes()).unwrap();
-        }
-        made.finish().unwrap().into_inner()
-    };
     let bytes = book(&[("档案", far, &[])], false);
-    let moved = text(&bytes, "<row r=\"3\"><c r=\"A3\"", "<row r=\"1048576\"><c r=\"XFD1048576\"");
+    let moved = changed(&bytes, "<row r=\"3\"><c r=\"A3\"", "<row r=\"1048576\"><c r=\"XFD1048576\"");
     assert!(
         told(&moved).contains("[档案]") || told(&moved).contains("more than 256 columns"),
         "{}",
@@ -204,6 +206,19 @@ fn t15_t20_a_workbook_that_grows_without_bounds_is_refused() {
     assert!(bomb.len() < 2 << 20, "{} bytes", bomb.len());
     let said = told(&bomb);
     assert!(said.contains("too large when it is unpacked"), "{said}");
+}
+
+/// Each row gets as many cells as the widest one, so that a wide one among many narrow ones costs much.
+#[test]
+fn t15_one_wide_row_among_many_narrow_ones_is_not_filled_up() {
+    let bytes = |count: usize| {
+        let rows =
+            std::iter::once(vec![Text("a"), Text("b")]).chain(std::iter::repeat_n(vec![Text("a")], count));
+        changed(&book(&[("档案", rows.collect(), &[])], false), "r=\"B1\"", "r=\"IV1\"")
+    };
+    let said = told(&bytes(20_000));
+    assert!(said.contains("5,000,000 cells") && said.contains(":19532"), "{said}");
+    assert!(!told(&bytes(15_000)).contains("5,000,000 cells"), "what fits is read");
 }
 
 #[test]

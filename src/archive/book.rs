@@ -1,8 +1,8 @@
 //! A workbook (XLSX) to the records of its sheets.
 //!
 //! A workbook is a compressed archive of XML. It is unpacked once without keeping anything, so that one that would grow
-//! without bounds is refused before anything is made of it (T15, T20); cells are then read one by one, and what is kept
-//! grows with the cells that are filled and not with where they stand. Numbers come exactly as they are kept, not as they
+//! without bounds is refused before anything is made of it (T15, T20); cells are then read one by one. Every row gets as many
+//! cells as the widest one, so rows, and rows times columns, are bounded as well. Numbers come exactly as they are kept, not as they
 //! are shown: an address that is shown as 2.02E+11 is whole. Dates are those of the workbook, which counts from 1900 or
 //! from 1904.
 
@@ -92,6 +92,9 @@ fn read(book: &mut Xlsx<Cursor<&[u8]>>, name: String, merged: &[Dimensions]) -> 
         }
         width = width.max(column + 1);
         rows.entry(row).or_default().push((column, text));
+        if rows.len() > MOST_ROWS || rows.len().saturating_mul(place(width)) > MOST_CELLS {
+            return Err(Fault::of_line(line(row), FaultKind::BookTooLarge).into());
+        }
     }
     for region in merged.iter().filter(|region| region.start != region.end) {
         let (row, column) = region.start;
@@ -164,6 +167,9 @@ const UNREADABLE: &str = "?";
 const MOST_UNPACKED: u64 = 128 << 20;
 const MOST_PARTS: usize = 1000;
 const MOST_COLUMNS: u32 = 256;
+const MOST_ROWS: usize = 500_000;
+/// Rows times columns, whatever stands in them: the archive of 250,000 meters.
+const MOST_CELLS: usize = 5_000_000;
 /// A number of a spreadsheet has 15 digits.
 const EXACT: f64 = 1e15;
 

@@ -9,7 +9,7 @@ use super::fault::{Fault, FaultKind, Faults};
 use super::sheet::{Sheet, SheetColumn};
 use super::word::Word;
 use crate::config::Words;
-use crate::domain::supply::{CalendarKind, NoticeKind, ProtectionKind};
+use crate::domain::supply::{CalendarKind, NoticeKind, ProtectionKind, lies_ahead};
 use crate::domain::{Day, Moment};
 use dlt645::address::MeterAddress;
 
@@ -216,6 +216,26 @@ pub fn unknown_in_lines(lines: impl IntoIterator<Item = (u64, String)>) -> Fault
         faults.push(Fault { line: Some(line), column: None, found: Some(found), kind });
     }
     faults
+}
+
+/// Refuses a list whose lines tell of times that have not come: what has not happened is no evidence.
+///
+/// # Errors
+/// Every line that does.
+pub fn all_have_come<T>(
+    rows: &[(u64, T)],
+    now: Moment,
+    times: impl Fn(&T) -> Vec<Moment>,
+) -> Result<(), Faults> {
+    let mut faults = Faults::default();
+    for (line, row) in rows {
+        for at in times(row).into_iter().filter(|at| lies_ahead(*at, now)) {
+            let kind = FaultKind::Expected(Words::of("a time that has come", "不晚于当前的时间"));
+            let found = Some(at.in_china().to_string());
+            faults.push(Fault { line: Some(*line), column: None, found, kind });
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
 /// An amount of money in yuan, with at most two decimals, as fen.

@@ -39,8 +39,8 @@ impl FaultKind {
                 "工作簿无法读取；请打开后重新另存为 XLSX 或“CSV UTF-8”",
             ),
             Self::BookTooLarge => of(
-                "the workbook is too large when it is unpacked, or has more than 256 columns; save the sheet as CSV UTF-8",
-                "工作簿解压后过大，或超过 256 列；请将工作表另存为“CSV UTF-8”",
+                "the workbook is too large when it is unpacked, or has more than 256 columns, 500,000 rows or 5,000,000 cells; save the sheet as CSV UTF-8",
+                "工作簿解压后过大，或超过 256 列、50 万行或 500 万个单元格；请将工作表另存为“CSV UTF-8”",
             ),
             Self::SeveralSheets { names } => Some(Words::new(
                 format!(

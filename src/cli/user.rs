@@ -206,7 +206,11 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(account: &'a AccountRecord) -> Self {
-        let state = match (account.is_enabled, account.is_unfinished(), account.proposed.is_some()) {
+        let state = match (
+            account.is_enabled,
+            account.is_unfinished(),
+            account.proposed.is_some() || !account.is_confirmed,
+        ) {
             (_, _, true) => "waits for confirmation",
             (false, ..) => "disabled",
             (true, true, _) => "unfinished",

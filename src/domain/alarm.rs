@@ -106,8 +106,10 @@ pub enum AlarmKind {
     DatabaseBehind,
     /// Kept rows are not as they were written. (F42)
     StoreDamaged,
-    /// The account of an approver was disabled or given a one-time password. (T17)
+    /// The account of an approver or an administrator was made, confirmed, enabled, disabled or given a one-time password. (T17)
     ApproverChanged,
+    /// Another account that acts was made, enabled, given another role or a one-time password. (T32)
+    AccountChanged,
     /// Nobody knows which of two passwords a meter has. (T25)
     PasswordUnclear,
 }
@@ -163,6 +165,7 @@ impl Coded for AlarmKind {
         (Self::StoreDamaged, 33, "store_damaged"),
         (Self::ApproverChanged, 34, "approver_changed"),
         (Self::PasswordUnclear, 35, "password_unclear"),
+        (Self::AccountChanged, 36, "account_changed"),
     ];
 }
 
@@ -309,8 +312,15 @@ impl AlarmKind {
                 Self::ApproverChanged,
                 Warning,
                 false,
-                "审批员账号被停用或重置",
-                "the account of an approver was disabled or reset",
+                "审批人或管理员账号有变动",
+                "the account of an approver or administrator was changed",
+            ),
+            row(
+                Self::AccountChanged,
+                Warning,
+                false,
+                "账号被新建、启用、改角色或重置",
+                "an account was made, enabled, given another role or reset",
             ),
             row(
                 Self::PasswordUnclear,
@@ -425,7 +435,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(35);
+        coded::check::<AlarmKind>(36);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

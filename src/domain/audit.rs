@@ -39,6 +39,9 @@ impl AuditEntry {
     /// The actor of what the program does by itself.
     pub const SYSTEM: &'static str = "system";
 
+    /// The source of what is done on the machine itself.
+    pub const COMMAND_LINE: &'static str = "command line";
+
     /// Something that somebody did.
     #[must_use]
     pub fn by(acting: &Acting, at: Moment, action: &'static str, object: impl Into<String>) -> Self {

@@ -74,7 +74,9 @@ fn now(services: &Services) -> Moment {
 /// Takes a file apart on a thread of its own: a large one takes a while.
 async fn read(services: &Services, brought: Brought, now: Moment) -> Result<ArchiveFile, Problem> {
     let rules = services.rules.clone();
+    let turn = services.files.turn().await?;
     let read = move || {
+        let _turn = turn;
         let rules = rules.as_deref();
         let site = Site {
             lines: rules.map(|rules| rules.lines.as_slice()),

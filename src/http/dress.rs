@@ -48,7 +48,8 @@ pub(super) async fn dress(State(services): State<Services>, mut request: Request
         let mut caller = response.extensions().get::<Caller>().cloned();
         if caller.is_none() && !is_api && problem.status == StatusCode::NOT_FOUND {
             // No route, and nobody has asked yet who it is.
-            caller = auth::identify(&services, &headers_asked, &source).await.unwrap_or_default();
+            let presence = auth::Presence::of(&headers_asked);
+            caller = auth::identify(&services, &headers_asked, &source, presence).await.unwrap_or_default();
         }
         let page = || {
             let view = view_of_problem(&services, &headers_asked, caller.as_ref());

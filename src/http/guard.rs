@@ -7,20 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Form, FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::Services;
-use super::auth;
+use super::auth::{self, Presence};
 use super::caller::{Caller, Credential, Source};
 use super::console::layout::first_place;
 use super::problem::Problem;
 use super::rate::Kind;
+use super::refusals;
 use super::routes::{Route, Rule};
 use super::server::Seat;
 use crate::config::Words;
+use crate::domain::Coded;
+use crate::domain::supply::OrderKind;
 
 /// Checks a request and hands it on.
 pub(super) async fn guard(
@@ -31,7 +34,12 @@ pub(super) async fn guard(
     let mut known = None;
     let mut response = match check(&services, &route, request, &mut known).await {
         Ok(request) => next.run(request).await,
-        Err(Refused::Problem(problem)) => problem.into_response(),
+        Err(Refused::Problem(problem)) => {
+            if let Some(caller) = &known {
+                refusals::enter(&services, caller, &route, &problem).await;
+            }
+            problem.into_response()
+        }
         Err(Refused::Goto(place)) => Redirect::to(&place).into_response(),
     };
     // A page that tells of a problem is drawn for whoever asked.
@@ -69,22 +77,24 @@ async fn check(
 ) -> Result<Request, Refused> {
     let (mut parts, body) = request.into_parts();
     let source = parts.extensions.get::<Source>().map_or(String::new(), |source| source.0.clone());
-    let caller = auth::identify(services, &parts.headers, &source).await?;
+    let presence = if route.changes() { Presence::Person } else { Presence::of(&parts.headers) };
+    let caller = auth::identify(services, &parts.headers, &source, presence).await?;
     known.clone_from(&caller);
-    let kind = match route.changes() {
-        false => Kind::Look,
-        true if is_order(&route.path) => Kind::Order,
-        true => Kind::Change,
+    let who = caller.as_ref().map_or_else(|| source.clone(), counted_as);
+    let allowed = async |kind| {
+        let now = services.clock.now();
+        let allowed = services.rates.allow(&services.store, (&who, kind), &services.settings, now);
+        allowed.await.map_err(Problem::too_many)
     };
-    let who = caller.as_ref().map_or_else(|| source.clone(), |caller| caller.acting.account.to_string());
-    let allowed =
-        services.rates.allow(&services.store, (&who, kind), &services.settings, services.clock.now());
-    allowed.await.map_err(Problem::too_many)?;
+    allowed(kind_of(route)).await?;
     may(route, caller.as_ref(), &parts.uri)?;
     let mut bytes = Bytes::new();
     if route.changes() {
         same_origin(&parts.headers)?;
         bytes = read(body, route.most_bytes, &parts.headers).await?;
+        if route.path == ORDER_FORM && !gives_back(bytes.clone()).await {
+            allowed(Kind::Order).await?;
+        }
         if let Some(Credential::Session { csrf, .. }) = caller.as_ref().map(|caller| &caller.credential) {
             carries(csrf, &parts.headers, &bytes)?;
         }
@@ -98,10 +108,42 @@ async fn check(
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
-/// True for what writes or hands in an order that may take supply away; giving it back has routes of its own.
+/// As whom a request is counted: a program with a token takes nothing from the person whose account it is.
+fn counted_as(caller: &Caller) -> String {
+    let account = caller.acting.account;
+    if caller.has_session() { account.to_string() } else { format!("{account} token") }
+}
+
+/// What a request counts as. What gives supply back, and STOP, has a count of its own, so that nothing else uses it up
+/// (I12, F52).
+fn kind_of(route: &Route) -> Kind {
+    let path = route.path.as_str();
+    match route.changes() {
+        false => Kind::Look,
+        true if GIVING_BACK.contains(&path) => Kind::Restore,
+        true if is_order(path) => Kind::Order,
+        true => Kind::Change,
+    }
+}
+
+/// True for what writes or hands in an order that may take supply away.
 fn is_order(path: &str) -> bool {
     let path = path.strip_prefix("/api/v1").unwrap_or(path);
     path == "/orders" || path == "/orders/drafts" || path.starts_with("/orders/") && path.ends_with("/submit")
+}
+
+/// True for the form of an order that gives supply back or holds it, whatever else is in it.
+async fn gives_back(form: Bytes) -> bool {
+    let request = Request::post("/").header(header::CONTENT_TYPE, FORM).body(Body::from(form));
+    let Ok(request) = request else { return false };
+    let Ok(Form(fields)) = Form::<Vec<(String, String)>>::from_request(request, &()).await else {
+        return false;
+    };
+    let mut kinds = fields.iter().filter(|(name, _)| name == "kind").peekable();
+    let is_one = |(_, kind): &(String, String)| {
+        OrderKind::from_name(kind).is_some_and(|kind| kind.is_restore() || kind == OrderKind::HoldOn)
+    };
+    kinds.peek().is_some() && kinds.all(is_one)
 }
 
 fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused> {
@@ -163,7 +205,7 @@ fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
 fn carries(csrf: &str, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
     let in_header = headers.get("x-csrf-token").map(HeaderValue::as_bytes);
     // It is made of hexadecimal digits, which a form does not escape.
-    let is_form = content_type(headers) == "application/x-www-form-urlencoded";
+    let is_form = content_type(headers) == FORM;
     let in_form = || {
         let mut fields = body.split(|byte| *byte == b'&').filter(|_| is_form);
         fields.find_map(|field| field.strip_prefix(b"csrf="))
@@ -226,5 +268,12 @@ const NOT_GIVEN_BACK: (&str, &str) = (
     "the database is not available: nothing is given back or cut from here; send somebody to give supply back at the meter, and enter it once the database is there again",
     "数据库不可用，无法远程停复电；需要复电请派人到现场合闸，数据库恢复后补录工单",
 );
+/// The type of the body of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+/// The form of orders of every kind.
+const ORDER_FORM: &str = "/orders";
+/// What gives supply back, holds it, or stops all cuts; and the form that may.
+const GIVING_BACK: &[&str] =
+    &["/api/v1/restores", "/api/v1/holds", "/api/v1/stop/press", "/stop", ORDER_FORM];
 /// How long a body may take.
 const BODY_WITHIN: Duration = Duration::from_secs(20);

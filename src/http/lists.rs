@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use crate::archive::evidence::{self, unknown_in_lines};
 use crate::archive::{Fault, Faults};
 use crate::config::Words;
+use crate::domain::Moment;
 use crate::domain::access::{Action, Regions};
 use crate::http::{Caller, Problem, ProblemReason, Services, Topic};
 use crate::store::NumberedPoint;
@@ -109,6 +110,7 @@ struct Taking<'a> {
 impl Taking<'_> {
     async fn arrears(&self, bytes: &[u8]) -> Result<usize, Problem> {
         let rows = evidence::read_arrears(bytes, None).map_err(|faults| faulty(&faults))?.rows;
+        self.have_come(&rows, |row| vec![row.since, row.as_of])?;
         let customers = self.customers(rows.iter().map(|(_, row)| row.customer.as_str())).await?;
         let entries = entries(rows, |row| {
             let customer = customers.get(&row.customer).copied().ok_or(row.customer)?;
@@ -121,6 +123,7 @@ impl Taking<'_> {
 
     async fn payments(&self, bytes: &[u8]) -> Result<usize, Problem> {
         let rows = evidence::read_payments(bytes, None).map_err(|faults| faulty(&faults))?.rows;
+        self.have_come(&rows, |row| vec![row.paid_at])?;
         let customers = self.customers(rows.iter().map(|(_, row)| row.customer.as_str())).await?;
         let entries = entries(rows, |row| {
             let customer = customers.get(&row.customer).copied().ok_or(row.customer)?;
@@ -137,6 +140,7 @@ impl Taking<'_> {
 
     async fn notices(&self, bytes: &[u8]) -> Result<usize, Problem> {
         let rows = evidence::read_notices(bytes, None).map_err(|faults| faulty(&faults))?.rows;
+        self.have_come(&rows, |row| vec![row.given_at])?;
         let points = self.points(rows.iter().map(|(_, row)| row.point.as_str())).await?;
         let entries = entries(rows, |row| {
             let point = points.get(&row.point).ok_or(row.point)?.point;
@@ -155,6 +159,7 @@ impl Taking<'_> {
 
     async fn identities(&self, bytes: &[u8]) -> Result<usize, Problem> {
         let rows = evidence::read_identities(bytes, None).map_err(|faults| faulty(&faults))?.rows;
+        self.have_come(&rows, |row| vec![row.verified_at])?;
         let points = self.points(rows.iter().map(|(_, row)| row.point.as_str())).await?;
         let Services { store, clock, .. } = self.services;
         let addresses: Vec<String> = rows.iter().map(|(_, row)| row.meter.to_string()).collect();
@@ -205,6 +210,12 @@ impl Taking<'_> {
         })?;
         store.enter_calendar(&self.caller.acting, &entries, clock.now()).await?;
         Ok(entries.len())
+    }
+
+    /// Refuses a list that tells of times that have not come, with every line.
+    fn have_come<T>(&self, rows: &[(u64, T)], times: impl Fn(&T) -> Vec<Moment>) -> Result<(), Problem> {
+        let now = self.services.clock.now();
+        evidence::all_have_come(rows, now, times).map_err(|faults| faulty(&faults))
     }
 
     async fn points<'n>(

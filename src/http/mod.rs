@@ -14,6 +14,7 @@ mod caller;
 mod changes;
 pub mod console;
 mod dress;
+mod files;
 mod given;
 mod guard;
 mod lists;
@@ -23,6 +24,7 @@ mod page;
 mod problem;
 mod rate;
 mod reads_import;
+mod refusals;
 mod reread;
 pub mod routes;
 mod server;
@@ -45,10 +47,12 @@ pub use audit_table::{audit_csv_head, audit_csv_line, cell};
 pub use caller::{Caller, Credential, Source};
 pub use changes::{Changes, Counts, Topic};
 pub use dress::RequestId;
+pub use files::Files;
 pub use given::{Asked, Given, IfMatch, etag};
 pub use once::Once;
 pub use problem::{Problem, ProblemDocument, ProblemReason};
 pub use rate::Rates;
+pub use refusals::Refusals;
 pub use routes::{Route, Routes, Rule};
 
 use crate::billing;
@@ -95,6 +99,8 @@ pub struct Services {
     pub stop: CancellationToken,
     passwords: auth::Passwords,
     rates: Rates,
+    refusals: Refusals,
+    files: Files,
     routes: Arc<Vec<Route>>,
     document: Arc<str>,
 }
@@ -126,6 +132,8 @@ impl Services {
             stop: CancellationToken::new(),
             passwords: auth::Passwords::default(),
             rates: Rates::default(),
+            refusals: Refusals::default(),
+            files: Files::default(),
             routes: Arc::default(),
             document: Arc::from(""),
         }

@@ -212,6 +212,14 @@ impl From<StoreError> for Problem {
                     "须由另一人操作",
                 );
             }
+            StoreError::Refused(Refusal::Ahead(place)) => return Self::ahead(*place),
+            StoreError::Refused(Refusal::Text) => {
+                return Self::unacceptable(
+                    "text",
+                    "a text has at most 500 characters and no control characters",
+                    "文字不得超过 500 个字符，且不含控制字符",
+                );
+            }
             StoreError::Refused(_) | StoreError::Conflict { .. } => {
                 return conflict("it stands against what is there", "与现有数据冲突");
             }
@@ -233,6 +241,19 @@ impl From<StoreError> for Problem {
 }
 
 impl Problem {
+    /// An entry, by its place from 1 on, tells of a time that has not come.
+    #[must_use]
+    pub fn ahead(place: usize) -> Self {
+        let (en, zh) = ("what is entered lies in the future", "时间不得在将来");
+        let reason = ProblemReason {
+            code: "in_the_future".to_owned(),
+            of: Some(place.to_string()),
+            detail: format!("entry {place} tells of a time that has not come yet"),
+            detail_zh: format!("第 {place} 条的时间尚未到来"),
+        };
+        Self::unacceptable("in_the_future", en, zh).because(vec![reason])
+    }
+
     /// Somebody else was faster.
     #[must_use]
     pub fn stale() -> Self {

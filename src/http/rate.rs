@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Change,
     /// It writes or hands in an order that may take supply away.
     Order,
+    /// It gives supply back or stops all cuts: counted by itself, and only against a program that has gone wild (I12).
+    Restore,
 }
 
 impl Kind {
@@ -32,6 +34,7 @@ impl Kind {
             Self::Look => "look",
             Self::Change => "change",
             Self::Order => "order",
+            Self::Restore => "restore",
         }
     }
 
@@ -41,6 +44,7 @@ impl Kind {
             Self::Look => settings.requests_per_minute,
             Self::Change => settings.changes_per_minute,
             Self::Order => (settings.changes_per_minute / ORDERS_OF_CHANGES).max(1),
+            Self::Restore => settings.requests_per_minute.max(RESTORES),
         }
     }
 }
@@ -130,5 +134,7 @@ const MINUTE_MICROS: i64 = 60_000_000;
 const PORTIONS: u32 = 20;
 /// Of so many changes one may be an order that takes supply away.
 const ORDERS_OF_CHANGES: u32 = 4;
+/// So many times a minute supply may be given back at least, whatever the settings are.
+const RESTORES: u32 = 600;
 /// Above so many, those that are over are forgotten.
 const MOST_KNOWN: usize = 10_000;

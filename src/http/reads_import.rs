@@ -21,7 +21,12 @@ pub(super) async fn reads_of(
     let Services { store, clock, .. } = services;
     // On a thread of its own: a large file takes a while.
     let (bytes, told, now) = (brought.bytes.clone(), brought.encoding, clock.now());
-    let read = tokio::task::spawn_blocking(move || read_reads(&bytes, told, now)).await;
+    let turn = services.files.turn().await?;
+    let read = move || {
+        let _turn = turn;
+        read_reads(&bytes, told, now)
+    };
+    let read = tokio::task::spawn_blocking(read).await;
     let rows = read.map_err(|_| Problem::internal())?.map_err(|faults| faulty(&faults))?;
     let places: Vec<_> = rows.iter().map(|(_, row)| row.place.clone()).collect();
     let found = store.placed_meters(&places, &caller.acting.regions).await?;

@@ -127,7 +127,8 @@ struct Trusted {
 impl Trusted {
     /// The last address of `X-Forwarded-For` that is no proxy of ours: those before it are hearsay.
     fn of(&self, headers: &HeaderMap) -> String {
-        let mut address = self.peer;
+        // On a port for both families an address of the older one comes in the clothes of the newer.
+        let mut address = self.peer.to_canonical();
         let named: Vec<&str> = headers
             .get_all("x-forwarded-for")
             .iter()
@@ -135,12 +136,16 @@ impl Trusted {
             .flat_map(|value| value.split(','))
             .collect();
         for name in named.into_iter().rev() {
-            let Some(next) = name.trim().parse().ok().filter(|_| self.proxies.contains(&address)) else {
+            let Some(next) = name.trim().parse().ok().filter(|_| self.is_ours(address)) else {
                 break;
             };
-            address = next;
+            address = IpAddr::to_canonical(&next);
         }
         address.to_string()
+    }
+
+    fn is_ours(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|proxy| proxy.to_canonical() == address)
     }
 }
 
@@ -336,5 +341,8 @@ mod tests {
         assert_eq!(of("10.0.0.9", &["10.0.0.1"]), "10.0.0.9");
         assert_eq!(of("10.0.0.1", &["10.0.0.1"]), "10.0.0.2");
         assert_eq!(of("10.0.0.1", &["10.0.0.1", "10.0.0.2"]), "10.1.1.1");
+        // A port for both families.
+        assert_eq!(of("::ffff:10.0.0.1", &["10.0.0.1"]), "10.0.0.2");
+        assert_eq!(of("::ffff:10.0.0.9", &[]), "10.0.0.9");
     }
 }

@@ -106,4 +106,8 @@ pub mod decisions {
     pub mod d0035_what_has_not_left_of_a_setting_may_leave_when_the_terminal_shows_the_frame_before {}
     #[doc = include_str!("decisions/0038-what-a-meter-fills-it-does-not-have.md")]
     pub mod d0038_what_a_meter_fills_it_does_not_have {}
+    #[doc = include_str!("decisions/0040-an-account-that-nobody-confirmed-stays-shut.md")]
+    pub mod d0040_an_account_that_nobody_confirmed_stays_shut {}
+    #[doc = include_str!("decisions/0041-nothing-that-has-not-happened-is-evidence.md")]
+    pub mod d0041_nothing_that_has_not_happened_is_evidence {}
 }

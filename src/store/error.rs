@@ -125,6 +125,14 @@ pub enum Refusal {
     /// The row is not as it was written. (F42)
     #[error("what is kept of it is damaged")]
     Damaged,
+    /// An entry of what was handed in, by its place from 1 on, tells of a time that has not come. (F44)
+    #[error("entry {0} lies in the future  第 {0} 条的时间在将来")]
+    Ahead(usize),
+    /// A text is longer than anybody reads, or holds what is no text.
+    #[error(
+        "a text has at most 500 characters and no control characters  文字不得超过 500 个字符，且不含控制字符"
+    )]
+    Text,
     /// Other writers were faster again and again.
     #[error("other writers were faster")]
     Raced,

@@ -157,6 +157,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0028_keys.sql"),
         include_str!("migrations/postgres/0028_keys.sql"),
     ),
+    Migration::new(
+        "confirmed",
+        include_str!("migrations/sqlite/0029_confirmed.sql"),
+        include_str!("migrations/postgres/0029_confirmed.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

@@ -146,33 +146,37 @@ async fn t13_every_answer_keeps_the_browser_careful() {
 async fn t18_the_same_key_is_done_once() {
     let rig = Rig::new().await;
     let who = rig.signed_in("admin", Role::Admin).await;
-    let send = async |key: &str, name: &str| {
-        let body = format!(r#"{{"person":"p","name":"{name}","role":"viewer"}}"#);
+    let send = async |key: &str, name: &str, code: &str| {
+        let body = format!(r#"{{"person":"p","name":"{name}","role":"viewer","code":"{code}"}}"#);
         let request = crate::rig::request(Method::POST, "/api/v1/accounts", Some(&who))
             .header("content-type", "application/json")
             .header("x-csrf-token", &who.csrf)
             .header("idempotency-key", key);
         rig.send(request.body(axum::body::Body::from(body)).unwrap()).await
     };
-    let first = send("key-00001", "one").await;
+    let code = rig.code(&who);
+    let first = send("key-00001", "one", &code).await;
     assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
     assert!(first.json()["one_time_password"].is_string());
-    let again = send("key-00001", "one").await;
+    let again = send("key-00001", "one", &code).await;
     assert_eq!(again.status, StatusCode::CREATED);
     assert_eq!(again.json()["account"], first.json()["account"]);
     assert!(again.json()["one_time_password"].is_null(), "what is shown once is not kept");
-    assert_eq!(send("key-00001", "two").await.code(), "key_taken");
-    assert_eq!(send("short", "two").await.status, StatusCode::BAD_REQUEST);
-    let refused = send("key-00002", "one").await;
+    assert_eq!(send("key-00001", "two", &code).await.code(), "key_taken");
+    assert_eq!(send("short", "two", &code).await.status, StatusCode::BAD_REQUEST);
+    let refused = send("key-00002", "one", &rig.code(&who)).await;
     assert_eq!(refused.code(), "name_taken");
-    assert_eq!(send("key-00002", "two").await.status, StatusCode::CREATED, "a refusal keeps no key");
+    let other = send("key-00002", "two", &rig.code(&who)).await;
+    assert_eq!(other.status, StatusCode::CREATED, "a refusal keeps no key");
     rig.clock.advance(std::time::Duration::from_secs(30 * 86_400));
     let who = rig.sign_in(who.clone()).await;
     let request = crate::rig::request(Method::POST, "/api/v1/accounts", Some(&who))
         .header("content-type", "application/json")
         .header("x-csrf-token", &who.csrf)
         .header("idempotency-key", "key-00001")
-        .body(axum::body::Body::from(r#"{"person":"p","name":"one","role":"viewer"}"#));
+        .body(axum::body::Body::from(format!(
+            r#"{{"person":"p","name":"one","role":"viewer","code":"{code}"}}"#
+        )));
     let month = rig.send(request.unwrap()).await;
     assert_eq!(month.json()["account"], first.json()["account"], "30 days later");
     assert_eq!(rig.services.store.accounts().await.unwrap().len(), 3);

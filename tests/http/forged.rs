@@ -77,7 +77,10 @@ async fn t12_no_changing_route_takes_a_cookie_without_the_token_of_its_session()
     }
     println!("{tried} forged requests were refused");
     assert!(tried > 400);
-    assert_eq!(state(&rig).await, before, "and changed nothing");
+    assert_eq!(state(&rig).await.1, before.1, "and changed nothing");
+    let entered = rig.services.store.audit_after(before.0, 10_000).await.unwrap();
+    assert!(entered.iter().all(|entry| entry.action == "request.refused"), "{entered:?}");
+    assert!(entered.len() < 100, "{} entries tell of {tried}", entered.len());
 }
 
 #[tokio::test]
@@ -97,9 +100,12 @@ async fn t12_get_changes_nothing() {
         }
     }
     println!("{asked} pages and lists were asked for");
-    // That somebody took a list away is entered; nothing else is.
+    // That somebody took a list away is entered, and that they may not; nothing else is.
     let looked = rig.services.store.audit_after(entered, 1000).await.unwrap();
-    let others: Vec<_> = looked.iter().filter(|entry| entry.action != "export.csv").collect();
+    let others: Vec<_> = looked
+        .iter()
+        .filter(|entry| !["export.csv", "request.refused"].contains(&entry.action.as_str()))
+        .collect();
     assert!(others.is_empty(), "{others:?}");
     assert_eq!(state(&rig).await.1, before.1);
 }

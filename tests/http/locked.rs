@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use chaobiao::config::Http;
 use chaobiao::domain::AlarmKind;
 use chaobiao::domain::access::{Regions, Role};
@@ -105,6 +105,47 @@ async fn t09_the_page_says_the_same_for_an_unknown_name() {
         bodies.push(answer.body.replace(&format!("value=\"{name}\""), "NAME"));
     }
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:?}");
+}
+
+/// Who has an open session and its password has the second factor still to guess, and gets no more guesses for the password.
+#[tokio::test]
+async fn t09_t11_a_right_password_takes_no_wrong_code_away() {
+    let rig = Rig::new().await;
+    let who = rig.signed_in("chen", Role::Approver).await;
+    let lift = async |code: &str| {
+        let body = serde_json::json!({ "kind": "stop", "code": code }).to_string();
+        rig.json(Method::POST, "/api/v1/stop/lift", Some(&who), &body).await.code()
+    };
+    let mut looked_at = 0;
+    for _ in 0..4 {
+        for guess in 0..4 {
+            let code = lift(&format!("00000{guess}")).await;
+            assert!(code == "factor_refused" || code == "too_many", "{code}");
+            looked_at += i32::from(code == "factor_refused");
+        }
+        let fields = [("current", PASSWORD), ("password", "weak"), ("again", "weak")];
+        let right = rig.form("/account/password", Some(&who), &fields).await;
+        assert_eq!(right.status, StatusCode::UNPROCESSABLE_ENTITY, "{right:?}");
+    }
+    assert_eq!(looked_at, 5, "of 16 guesses");
+    let now = rig.services.clock.now();
+    assert_eq!(lift(&who.totp.code_at(now)).await, "too_many", "the right one comes too late");
+    // The other way round: a right password alone takes no failed sign-in away.
+    for _ in 0..3 {
+        attempt(&rig, "chen", PASSWORD, "b").await.unwrap_err();
+    }
+    let fields = [("current", PASSWORD), ("password", "weak"), ("again", "weak")];
+    rig.form("/account/password", Some(&who), &fields).await;
+    for expected in ["login_refused", "login_refused", "login_locked"] {
+        let refused = attempt(&rig, "chen", PASSWORD, "b").await.unwrap_err();
+        assert_eq!(refused.kind(), expected);
+    }
+    // After the lock the right code counts, and takes the wrong ones away.
+    rig.clock.advance(Duration::from_secs(301));
+    assert_eq!(lift(&rig.code(&who)).await, "not_there", "nothing is stopped");
+    for guess in 0..4 {
+        assert_eq!(lift(&format!("00000{guess}")).await, "factor_refused");
+    }
 }
 
 #[tokio::test]

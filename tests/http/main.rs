@@ -16,6 +16,7 @@ mod desk;
 mod elsewhere;
 mod forged;
 mod fuzzed;
+mod guarded;
 mod imports;
 mod instance;
 mod keys;

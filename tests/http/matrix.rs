@@ -84,8 +84,9 @@ async fn t16_every_route_is_open_to_those_of_the_table_and_to_nobody_else() {
 async fn i25_an_account_that_is_disabled_or_unfinished_may_use_nothing() {
     let rig = Rig::new().await;
     let admin = rig.signed_in("admin", Role::Admin).await;
-    let body = r#"{"person":"p","name":"fresh","role":"operator"}"#;
-    let made = rig.json(axum::http::Method::POST, "/api/v1/accounts", Some(&admin), body).await;
+    let code = rig.code(&admin);
+    let body = format!(r#"{{"person":"p","name":"fresh","role":"operator","code":"{code}"}}"#);
+    let made = rig.json(axum::http::Method::POST, "/api/v1/accounts", Some(&admin), &body).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     let account = rig.services.store.account_named("fresh").await.unwrap().unwrap();
     let fresh = rig.sign_in(Somebody { account, ..admin.clone() }).await;

@@ -321,6 +321,34 @@ async fn t17_nobody_approves_an_order_of_their_own() {
 }
 
 #[tokio::test]
+async fn f44_evidence_that_lies_ahead_is_refused_with_its_place() {
+    let town = Town::new().await;
+    let (past, ahead) = (town.now().minus(HOUR).to_string(), town.now().plus(HOUR).to_string());
+    let notice =
+        |at: &str| json!({ "point": "P1", "kind": "second", "given_at": at, "how": "x", "given_by": "x" });
+    let checked = |at: &str| json!({ "point": "P1", "meter": "1", "verified_at": at, "verified_by": "x" });
+    let owed = |since: &str| json!({ "customer": "C1", "since": since, "amount_yuan": "100" });
+    let paid = |at: &str| json!({ "customer": "C1", "reference": at, "amount_yuan": "100", "paid_at": at });
+    for (what, body, place) in [
+        ("notices", json!({ "notices": [notice(&past), notice(&ahead)] }), "2"),
+        ("identities", json!({ "identities": [checked(&past), checked(&past), checked(&ahead)] }), "3"),
+        ("payments", json!({ "payments": [paid(&ahead)] }), "1"),
+        ("arrears", json!({ "as_of": ahead, "arrears": [owed(&past)] }), "1"),
+        ("arrears", json!({ "as_of": past, "arrears": [owed(&ahead)] }), "1"),
+    ] {
+        let refused = town.post(&format!("/api/v1/evidence/{what}"), &town.li, &body).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (StatusCode::UNPROCESSABLE_ENTITY, "in_the_future"),
+            "{what}: {refused:?}"
+        );
+        assert_eq!(refused.json()["reasons"][0]["of"], place, "{what}: {refused:?}");
+    }
+    let evidence = town.rig.get("/api/v1/points/P1/evidence", Some(&town.wang)).await.json();
+    assert!(evidence["evidence"]["arrears"].is_null(), "{evidence}");
+}
+
+#[tokio::test]
 async fn t16_orders_of_another_region_are_not_there() {
     let town = Town::new().await;
     town.make_ready().await;

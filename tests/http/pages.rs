@@ -353,7 +353,11 @@ async fn t32_pages_show_an_administrator_no_customer() {
     let rig = Rig::new().await;
     town(&rig.services.store).await;
     let admin = rig.signed_in("admin", Role::Admin).await;
-    for page in ["/", "/meters", "/meters?q=script", "/meters/000000000002", "/events", "/lines"] {
+    // Records of events hold what meters said, and when nobody was at home.
+    assert_eq!(rig.get("/events", Some(&admin)).await.status, StatusCode::FORBIDDEN);
+    assert!(!opened(&rig, &admin, "/meters/000000000001?part=events").await.contains("part=events"));
+    assert!(!opened(&rig, &admin, "/").await.contains("href=\"/events\""), "nor is it offered");
+    for page in ["/", "/meters", "/meters?q=script", "/meters/000000000002", "/lines"] {
         let text = opened(&rig, &admin, page).await;
         assert!(!text.contains("HYPERLINK") || !text.contains("alert(1)&lt;/script&gt;2"), "{page}");
     }

@@ -40,7 +40,7 @@ async fn t17_a_proposed_change_is_confirmed_by_another_person_with_a_second_fact
     assert_eq!(town.rig.get("/api/v1/proposals", Some(far)).await.json()["meta"]["count"], 0);
     assert_eq!(town.post(&path("confirm"), far, &town.code(far)).await.status, StatusCode::NOT_FOUND);
     let no_code = json!({ "code": "" });
-    assert_eq!(town.post(&path("confirm"), &town.wang, &no_code).await.code(), "factor_refused");
+    assert_eq!(town.post(&path("confirm"), &town.wang, &no_code).await.code(), "code_missing");
     assert_eq!(town.post(&path("confirm"), &town.li, &no_code).await.code(), "not_allowed");
     let open = town.rig.get("/api/v1/proposals?open=true", Some(&town.wang)).await.json();
     assert_eq!(open["meta"]["count"], 1, "it still waits");

@@ -53,7 +53,7 @@ async fn t11_signing_out_and_every_change_of_the_account_end_its_sessions() {
     let changes = [
         AccountChange::Enable(false),
         AccountChange::SetPassword(&hash),
-        AccountChange::Reset(&hash),
+        AccountChange::Reset { password: &hash, by: None },
         AccountChange::SetRole(Role::Viewer),
         AccountChange::SetRegions(&Regions::All),
     ];

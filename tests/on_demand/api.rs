@@ -266,9 +266,19 @@ async fn t16_what_was_collected_is_read_by_page_and_only_within_the_region() {
     let points = api.all(&one, "values", &viewer).await;
     assert_eq!(points.len(), 96);
     assert!(points.is_sorted_by_key(|point| point["at"].as_str().unwrap().to_owned()));
-    let csv = api.get(&format!("/api/v1/meters/{meter}/registers?{span}&format=csv"), &viewer).await.text;
+    let file = format!("/api/v1/meters/{meter}/registers?{span}&format=csv");
+    let without = api.get(&file, &viewer).await;
+    assert_eq!(without.json()["code"], "reason_missing", "{}", without.text);
+    let csv = api.get(&format!("{file}&reason=complaint-17"), &viewer).await.text;
     assert_eq!(csv.lines().count(), 21, "{csv}");
     assert!(csv.starts_with("\u{feff}value,meter_address"), "{csv}");
+    let entries = api.services.store.audit_after(0, 100_000).await.unwrap();
+    let taken: Vec<_> = entries.iter().filter(|entry| entry.action == "export.values").collect();
+    assert_eq!(taken.len(), 1, "pages of a few values are none");
+    assert_eq!(taken[0].object, format!("meter {meter} registers"));
+    assert!(
+        taken[0].detail.contains(r#""reason":"complaint-17""#) && taken[0].detail.contains(r#""values":20"#)
+    );
     api.all(&format!("/api/v1/meters/{meter}/events?limit=3"), "events", &viewer).await;
     let runs = api.all("/api/v1/runs?limit=1", "runs", &viewer).await;
     assert_eq!((runs.len(), &runs[0]["state"]), (1, &json!("partial")));

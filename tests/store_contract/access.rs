@@ -85,10 +85,28 @@ async fn t17_a_role_is_confirmed_by_a_third_person_and_counts_from_then_on() {
         assert_eq!((confirmed.role, confirmed.role_since, confirmed.proposed), (Role::Approver, later, None));
         let again = store.change_account(li, None, &confirm, &entry(later)).await;
         assert_eq!(refusal(again), Refusal::NotThere);
-        let reset = AccountChange::Reset(&PasswordHash("new".to_owned()));
+        let password = PasswordHash("new".to_owned());
+        let reset = AccountChange::Reset { password: &password, by: None };
         let much_later = midnight("2026-12-23");
         let reset = store.change_account(li, None, &reset, &entry(much_later)).await.unwrap();
         assert_eq!(reset.role_since, much_later, "whoever got the new password approves nothing for a day");
+        // One that has to be confirmed again stays shut whatever becomes of the proposal.
+        let again = AccountChange::Reset { password: &password, by: Some(admin) };
+        let shut = store.change_account(li, None, &again, &entry(much_later)).await.unwrap();
+        assert_eq!((shut.is_enabled, shut.is_confirmed), (false, false));
+        assert_eq!(shut.proposed, Some((Role::Approver, admin)));
+        for change in
+            [AccountChange::ProposeRole { role: Role::Viewer, by: admin }, AccountChange::DropProposal]
+        {
+            store.change_account(li, None, &change, &entry(much_later)).await.unwrap();
+            let opened =
+                store.change_account(li, None, &AccountChange::Enable(true), &entry(much_later)).await;
+            assert_eq!(refusal(opened), Refusal::SamePerson, "{change:?}");
+        }
+        let propose = AccountChange::ProposeRole { role: Role::Approver, by: admin };
+        store.change_account(li, None, &propose, &entry(much_later)).await.unwrap();
+        let confirmed = store.change_account(li, None, &confirm, &entry(much_later)).await.unwrap();
+        assert!(confirmed.is_enabled && confirmed.is_confirmed);
     })
     .await;
 }

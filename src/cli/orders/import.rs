@@ -109,6 +109,7 @@ impl Import {
 impl Site {
     async fn arrears(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
         let rows = evidence::read_arrears(bytes, None)?.rows;
+        evidence::all_have_come(&rows, self.clock.now(), |row| vec![row.since, row.as_of])?;
         let names = named(&rows, |row| row.customer.clone());
         let found = self.store.customers_numbered(&texts(&names)).await?;
         let entries = paired(rows, known(names, found)?, |row, customer| ArrearsEntry {
@@ -124,6 +125,7 @@ impl Site {
 
     async fn payments(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
         let rows = evidence::read_payments(bytes, None)?.rows;
+        evidence::all_have_come(&rows, self.clock.now(), |row| vec![row.paid_at])?;
         let names = named(&rows, |row| row.customer.clone());
         let found = self.store.customers_numbered(&texts(&names)).await?;
         let entries = paired(rows, known(names, found)?, |row, customer| PaymentEntry {
@@ -139,6 +141,7 @@ impl Site {
 
     async fn notices(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
         let rows = evidence::read_notices(bytes, None)?.rows;
+        evidence::all_have_come(&rows, self.clock.now(), |row| vec![row.given_at])?;
         let names = named(&rows, |row| row.point.clone());
         let found = self.store.points_numbered(&texts(&names)).await?;
         let entries = paired(rows, known(names, found)?, |row, point| NoticeEntry {
@@ -155,6 +158,7 @@ impl Site {
 
     async fn identities(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
         let rows = evidence::read_identities(bytes, None)?.rows;
+        evidence::all_have_come(&rows, self.clock.now(), |row| vec![row.verified_at])?;
         let names = named(&rows, |row| row.point.clone());
         let points = known(names.clone(), self.store.points_numbered(&texts(&names)).await?)?;
         let names = named(&rows, |row| row.meter.to_string());

@@ -6,6 +6,16 @@ use super::terms::Terms;
 use crate::domain::access::{Action, Person};
 use crate::domain::{Coded, Id, Meter, Moment};
 
+/// By how much the clock of whoever gives evidence may be ahead of ours.
+pub const CLOCKS_DIFFER: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// True for a time of evidence that has not come yet: what has not happened is none (F44). Clocks of others may differ a
+/// little.
+#[must_use]
+pub fn lies_ahead(at: Moment, now: Moment) -> bool {
+    at > now.plus(CLOCKS_DIFFER)
+}
+
 /// A notice (通知).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Notice {

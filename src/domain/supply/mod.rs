@@ -18,8 +18,8 @@ pub use ceiling::{Ceilings, Usage, stops_itself};
 pub use condition::{Stage, approval_objections, objections_to_order, objections_to_point};
 pub use content::{ContentHash, OrderContent, OrderedPoint, Window};
 pub use facts::{
-    Approval, CalendarKind, HaltKind, Identity, Notice, NoticeKind, OrderFacts, PointFacts, ProtectionKind,
-    ProtectionList,
+    Approval, CLOCKS_DIFFER, CalendarKind, HaltKind, Identity, Notice, NoticeKind, OrderFacts, PointFacts,
+    ProtectionKind, ProtectionList, lies_ahead,
 };
 pub use kind::{OrderKind, Reason};
 pub use objection::{Objection, words_of};

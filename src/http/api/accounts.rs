@@ -10,7 +10,9 @@ use utoipa::ToSchema;
 use super::proposals::FactorBody;
 use crate::domain::access::{Account, Action, Regions, Role};
 use crate::domain::{Coded, Id};
-use crate::http::auth::{AccountError, Accounts, By, Made, ManageError, Wanted, Weak, confirm_second_factor};
+use crate::http::auth::{
+    AccountError, Accounts, By, Decision, Made, ManageError, Wanted, Weak, confirm_second_factor,
+};
 use crate::http::once::Once;
 use crate::http::routes::Routes;
 use crate::http::{Caller, Given, IfMatch, Problem, Services, etag};
@@ -56,6 +58,8 @@ struct AccountShown {
     is_unfinished: bool,
     /// A role that waits to be confirmed by an approver.
     proposed_role: Option<String>,
+    /// False while no approver has confirmed that the account may have its role: it cannot be enabled until then.
+    is_confirmed: bool,
     /// Rises with every change; the ETag.
     version: i64,
     /// Since when it is there, RFC 3339.
@@ -99,6 +103,9 @@ struct NewAccountBody {
     role: String,
     /// Names of transformer areas; all of them where it is not given.
     areas: Option<Vec<String>>,
+    /// The six digits that your second factor shows now.
+    #[serde(default)]
+    code: String,
 }
 
 /// Another role.
@@ -107,6 +114,9 @@ struct NewAccountBody {
 struct RoleBody {
     /// viewer, operator, approver, admin, auditor, billing
     role: String,
+    /// The six digits that your second factor shows now.
+    #[serde(default)]
+    code: String,
 }
 
 /// Another part of the network.
@@ -115,6 +125,9 @@ struct RoleBody {
 struct AreasBody {
     /// Names of transformer areas; `null` for all.
     areas: Option<Vec<String>>,
+    /// The six digits that your second factor shows now.
+    #[serde(default)]
+    code: String,
 }
 
 /// All accounts, by name
@@ -124,6 +137,8 @@ async fn list(State(services): State<Services>) -> Result<Json<AccountsAnswer>, 
 }
 
 /// Make an account with a one-time password
+///
+/// Takes the second factor of whoever asks, as do all changes that open an account to somebody.
 #[utoipa::path(post, path = "/api/v1/accounts", tag = "accounts", request_body = NewAccountBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
     responses((status = 201, body = AccountAnswer)))]
@@ -138,6 +153,7 @@ async fn add(
         let regions = regions_of(&services, body.areas.as_deref()).await?;
         let wanted =
             Wanted { person: &body.person, name: &body.name, role: role_of(&body.role)?, regions: &regions };
+        confirm_second_factor(&services, &caller.acting, &body.code).await?;
         let made = accounts(&services, &caller).add(&wanted).await?;
         // A repetition of the request does not show the password again.
         let shown = shown(&services, made.account).await?;
@@ -177,24 +193,30 @@ async fn disable(
 
 /// Let somebody sign in with an account again
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/enable", tag = "accounts", params(("id" = i64, Path)),
-    responses((status = 200, body = AccountAnswer)))]
+    request_body = FactorBody, responses((status = 200, body = AccountAnswer)))]
 async fn enable(
     State(services): State<Services>,
     caller: Caller,
     Path(id): Path<i64>,
+    Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let account = accounts(&services, &caller).enable(Id::new(id), true).await?;
     one(&services, account).await
 }
 
 /// Give an account a one-time password and take its second factor away
+///
+/// That of an approver or administrator stays shut until an approver has confirmed it as one that is new.
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/reset", tag = "accounts", params(("id" = i64, Path)),
-    responses((status = 200, body = AccountAnswer)))]
+    request_body = FactorBody, responses((status = 200, body = AccountAnswer)))]
 async fn reset(
     State(services): State<Services>,
     caller: Caller,
     Path(id): Path<i64>,
+    Given(body): Given<FactorBody>,
 ) -> Result<Json<AccountAnswer>, Problem> {
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let Made { account, login } = accounts(&services, &caller).reset(Id::new(id)).await?;
     let account = shown(&services, account).await?;
     Ok(Json(AccountAnswer { account, one_time_password: Some(login.password) }))
@@ -224,6 +246,7 @@ async fn set_role(
     Given(body): Given<RoleBody>,
 ) -> Result<Response, Problem> {
     let role = role_of(&body.role)?;
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let account = accounts(&services, &caller).set_role(Id::new(id), Some(version), role).await?;
     one(&services, account).await
 }
@@ -240,6 +263,7 @@ async fn set_areas(
     Given(body): Given<AreasBody>,
 ) -> Result<Response, Problem> {
     let regions = regions_of(&services, body.areas.as_deref()).await?;
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let account = accounts(&services, &caller).set_regions(Id::new(id), Some(version), &regions).await?;
     one(&services, account).await
 }
@@ -253,36 +277,42 @@ async fn proposed(State(services): State<Services>) -> Result<Json<AccountsAnswe
 }
 
 /// Confirm a role, as neither its proposer nor the person who gets it
-#[utoipa::path(post, path = "/api/v1/proposed-roles/{id}/confirm", tag = "accounts", params(("id" = i64, Path)),
+///
+/// It is confirmed as it was seen: a role or an area that was changed since is not.
+#[utoipa::path(post, path = "/api/v1/proposed-roles/{id}/confirm", tag = "accounts",
+    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the version of the account that was seen, in quotes")),
     request_body = FactorBody, responses((status = 200, body = AccountAnswer)))]
 async fn confirm_role(
     State(services): State<Services>,
     caller: Caller,
     Path(id): Path<i64>,
+    IfMatch(seen): IfMatch,
     Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
-    may_confirm_role(&services, &caller, Id::new(id)).await?;
+    may_confirm_role(&services, &caller, Id::new(id), seen).await?;
     confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let by = caller.acting.person;
-    let account = accounts(&services, &caller).decide_role(Id::new(id), by, true).await?;
+    let account =
+        accounts(&services, &caller).decide_role(Id::new(id), by, Decision::Confirm { seen }).await?;
     one(&services, account).await
 }
 
-/// Whether somebody may confirm a role, before a code of theirs is used up.
+/// Whether somebody may confirm a role as they have seen it, before a code of theirs is used up.
 ///
 /// # Errors
-/// [`Problem`] when no role is proposed, or they are one of the two it concerns.
+/// [`Problem`] when no role is proposed, they are one of the two it concerns, or it has changed since.
 pub(in crate::http) async fn may_confirm_role(
     services: &Services,
     caller: &Caller,
     id: Id<Account>,
+    seen: i64,
 ) -> Result<(), Problem> {
     let account = services.store.account(id).await?.ok_or_else(Problem::not_there)?;
     let (_, by) = account.proposed.ok_or_else(Problem::not_there)?;
     if caller.acting.person == by || caller.acting.person == account.person {
         return Err(StoreError::Refused(Refusal::SamePerson).into());
     }
-    Ok(())
+    if account.version == seen { Ok(()) } else { Err(Problem::stale()) }
 }
 
 /// Refuse a role
@@ -294,7 +324,7 @@ async fn refuse_role(
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
     let by = caller.acting.person;
-    let account = accounts(&services, &caller).decide_role(Id::new(id), by, false).await?;
+    let account = accounts(&services, &caller).decide_role(Id::new(id), by, Decision::Refuse).await?;
     one(&services, account).await
 }
 
@@ -357,6 +387,7 @@ async fn shown(services: &Services, account: AccountRecord) -> Result<AccountSho
         is_enabled: account.is_enabled,
         is_unfinished: account.is_unfinished(),
         proposed_role: account.proposed.map(|(role, _)| role.name().to_owned()),
+        is_confirmed: account.is_confirmed,
         version: account.version,
         created_at: account.created_at.to_string(),
         name: account.name,

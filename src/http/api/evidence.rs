@@ -3,7 +3,7 @@
 //! A list is taken whole or not at all, but for payments: one that is booked protects its customer at once, whoever else
 //! is on the list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -14,7 +14,6 @@ use utoipa::ToSchema;
 use super::objected::{supply, unknown_numbers};
 use super::written::{LONGEST, decimal, instant, named, some_words};
 use crate::domain::access::{Action, Regions};
-use crate::domain::{Customer, Id};
 use crate::http::routes::Routes;
 use crate::http::{Caller, Given, Problem, Services, Topic};
 use crate::store::NumberedPoint;
@@ -182,11 +181,11 @@ async fn arrears(
     if !unknown.is_empty() {
         return Err(unknown_numbers(&unknown));
     }
-    let mut entries: HashMap<Id<Customer>, ArrearsEntry> = HashMap::new();
+    let (mut entries, mut listed) = (Vec::with_capacity(body.arrears.len()), HashSet::new());
     for owed in &body.arrears {
         let customer = *found(&customers, &owed.customer)?;
         let (since, amount_fen) = (instant(&owed.since)?, positive(&owed.amount_yuan)?);
-        if entries.insert(customer, ArrearsEntry { customer, since, amount_fen, as_of }).is_some() {
+        if !listed.insert(customer) {
             let en = format!("the customer {} is on the list twice", owed.customer);
             return Err(Problem::unacceptable(
                 "customer_twice",
@@ -194,8 +193,8 @@ async fn arrears(
                 &format!("用户 {} 重复", owed.customer),
             ));
         }
+        entries.push(ArrearsEntry { customer, since, amount_fen, as_of });
     }
-    let entries: Vec<ArrearsEntry> = entries.into_values().collect();
     services.store.enter_arrears(&caller.acting, &entries, services.clock.now()).await?;
     Ok(Json(EnteredAnswer { entered: entries.len() }))
 }

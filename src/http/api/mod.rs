@@ -18,7 +18,7 @@ mod orders;
 mod orders_shown;
 mod point_evidence;
 mod proposals;
-mod protections;
+pub(super) mod protections;
 mod reads;
 mod reads_file;
 mod reads_shown;

@@ -79,7 +79,10 @@ async fn edit(
     let view = as_seen(&services, &caller, id, &headers).await?;
     let (new, _) = new_order(&services, &caller, &body).await?;
     may_be_drafted(new.kind)?;
-    let edited = services.store.edit_order(&caller.acting, view.order.id, &new, services.clock.now()).await;
+    let edited = services
+        .store
+        .edit_order(&caller.acting, (view.order.id, Some(view.hash)), &new, services.clock.now())
+        .await;
     changed(&services, edited)?;
     one(&services, &caller, view.order.id).await
 }

@@ -120,6 +120,18 @@ struct CalendarAnswer {
 struct RemovedDaysAnswer {
     /// How many days were there.
     removed: u64,
+    /// How many stay until a second approver wants them taken away, too.
+    waiting: u64,
+}
+
+/// Days to be taken away.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RemoveDaysBody {
+    days: Vec<NoCutDay>,
+    /// The six digits that your second factor shows now; not needed for what you have entered a moment ago.
+    #[serde(default)]
+    code: String,
 }
 
 /// Days to be entered.
@@ -261,31 +273,56 @@ async fn add_days(
     caller: Caller,
     Given(body): Given<CalendarBody>,
 ) -> Result<Json<ProtectedAnswer>, Problem> {
-    let entries = entries_of(&services, &caller, &body).await?;
+    let entries = entries_of(&services, &caller, &body.days).await?;
     services.store.enter_calendar(&caller.acting, &entries, services.clock.now()).await?;
     Ok(Json(ProtectedAnswer { entered: entries.len() }))
 }
 
 /// Take days away on which nobody was to be cut
 ///
-/// A day that is not there, with this area and reason, stays so.
+/// It takes two approvers, each with the second factor; but whoever has entered a day may take it away within 15 minutes, if it
+/// lies ahead. A day that is not there, with this area and reason, stays so.
 #[utoipa::path(post, path = "/api/v1/calendar/remove", tag = "protections",
-    request_body = CalendarBody, responses((status = 200, body = RemovedDaysAnswer)))]
+    request_body = RemoveDaysBody, responses((status = 200, body = RemovedDaysAnswer)))]
 async fn remove_days(
     State(services): State<Services>,
     caller: Caller,
-    Given(body): Given<CalendarBody>,
+    Given(body): Given<RemoveDaysBody>,
 ) -> Result<Json<RemovedDaysAnswer>, Problem> {
-    let entries = entries_of(&services, &caller, &body).await?;
-    let removed = services.store.remove_calendar(&caller.acting, &entries, services.clock.now()).await?;
-    Ok(Json(RemovedDaysAnswer { removed }))
+    let entries = entries_of(&services, &caller, &body.days).await?;
+    let (removed, waiting) = taken_away(&services, &caller, &entries, &body.code).await?;
+    Ok(Json(RemovedDaysAnswer { removed, waiting }))
+}
+
+/// Takes days without cuts away: what was entered by mistake at once, anything else by two approvers. Says how many are gone,
+/// and how many wait.
+///
+/// # Errors
+/// [`Problem`] when whoever asks may not, or their second factor is not shown.
+pub(in crate::http) async fn taken_away(
+    services: &Services,
+    caller: &Caller,
+    days: &[CalendarEntry],
+    code: &str,
+) -> Result<(u64, u64), Problem> {
+    let (store, acting) = (&services.store, &caller.acting);
+    if let Some(gone) = store.undo_calendar(acting, days, services.clock.now()).await? {
+        return Ok((gone, 0));
+    }
+    if !caller.may(Action::RemoveProtection) {
+        let en = "a day without cuts is taken away by two approvers; who has entered it may do so within 15 minutes, before it comes";
+        let zh = "删除不停电日须两名审批人；录错的，录入人可在 15 分钟内、当日到来之前删除";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "two_approvers", en, zh));
+    }
+    confirm_second_factor(services, acting, code).await?;
+    Ok(store.remove_calendar(acting, days, services.clock.now()).await?)
 }
 
 /// The days of a body, all within what this account may see.
 async fn entries_of(
     services: &Services,
     caller: &Caller,
-    body: &CalendarBody,
+    days: &[NoCutDay],
 ) -> Result<Vec<CalendarEntry>, Problem> {
     let names = services.store.names_of_areas().await?;
     let area_of = |name: &String| -> Result<Id<TransformerArea>, Problem> {
@@ -294,8 +331,8 @@ async fn entries_of(
             Problem::unacceptable("unknown_area", "there is no such transformer area", "没有该台区")
         })
     };
-    let mut entries = Vec::with_capacity(body.days.len());
-    for of in &body.days {
+    let mut entries = Vec::with_capacity(days.len());
+    for of in days {
         let area = of.area.as_ref().map(area_of).transpose()?;
         if !caller.acting.regions.hold(area) {
             return Err(Problem::not_there());

@@ -200,7 +200,7 @@ impl Following {
         if !std::mem::take(&mut self.is_first) {
             self.wait().await?;
         }
-        let caller = auth::identify(&self.services, &self.headers, &self.source).await.ok().flatten()?;
+        let caller = auth::by_itself(&self.services, &self.headers, &self.source).await?;
         let state = job_and_meters(&self.on_demand, &caller.acting, self.job, (0, FOLLOWED)).await.ok()?;
         self.is_over = state.read.has_ended();
         Event::default().event("read").json_data(&state).ok()

@@ -10,8 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::accounts::ListMeta;
 use super::meters::sheet_of;
+use super::written::{LONGEST, words};
 use crate::domain::access::Action;
-use crate::domain::{Coded, Day, Id, Item, Meter, Moment};
+use crate::domain::{AuditEntry, Coded, Day, Id, Item, Meter, Moment};
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services, cell};
 use crate::store::LedgerEntry;
@@ -41,6 +42,8 @@ struct Span {
     limit: Option<usize>,
     /// `json` or `csv`.
     format: Option<String>,
+    /// What the values are taken for, in words; has to be given for `csv`, and stands in the audit log.
+    reason: Option<String>,
 }
 
 /// A value.
@@ -142,7 +145,8 @@ async fn registers(
     let entries = services.store.ledger(meter, from, until).await?;
     let within = entries.into_iter().filter(|entry| entry.reading.as_of < until);
     let wanted = within.filter(|entry| asked.item.is_none_or(|item| item == entry.reading.item));
-    Ok(asked.answer(&address, wanted.map(register)))
+    let values = wanted.map(register).collect();
+    asked.answer(&services, &caller, &format!("meter {address} registers"), (&address, values)).await
 }
 
 /// The load curves of a meter in a stretch of up to 62 days, in order of day, item and time
@@ -157,7 +161,7 @@ async fn intervals(
     let meter = sheet_of(&services, &caller, &address).await?.line.meter;
     let asked = span.checked(&services, MOST_DAYS_OF_CURVES)?;
     let values = curves(&services, meter, &asked).await?;
-    Ok(asked.answer(&address, values.into_iter()))
+    asked.answer(&services, &caller, &format!("meter {address} intervals"), (&address, values)).await
 }
 
 /// The events that a meter has recorded
@@ -200,6 +204,7 @@ struct Checked {
     cursor: usize,
     limit: usize,
     is_csv: bool,
+    reason: String,
 }
 
 impl Span {
@@ -227,6 +232,14 @@ impl Span {
             Some("csv") => true,
             Some(_) => return Err(malformed("a format is json or csv", "格式须为 json 或 csv")),
         };
+        let reason = words(self.reason.as_deref().unwrap_or_default(), LONGEST)?;
+        if is_csv && reason.is_empty() {
+            return Err(Problem::unacceptable(
+                "reason_missing",
+                "a file of values is taken with a reason: `reason=...`",
+                "导出数据须注明原因（reason=...）",
+            ));
+        }
         Ok(Checked {
             from,
             until,
@@ -234,13 +247,31 @@ impl Span {
             cursor: self.cursor.unwrap_or(0),
             limit: self.limit.unwrap_or(MOST_VALUES).clamp(1, MOST_VALUES),
             is_csv,
+            reason: reason.to_owned(),
         })
     }
 }
 
 impl Checked {
-    /// A page of these values, or all of them as a table for spreadsheets.
-    fn answer(&self, address: &str, values: impl Iterator<Item = ValueShown>) -> Response {
+    /// A page of these values, or all of them as a table for spreadsheets. What leaves in bulk is entered in the audit log with
+    /// why (T23, T27).
+    async fn answer(
+        &self,
+        services: &Services,
+        caller: &Caller,
+        what: &str,
+        (address, values): (&str, Vec<ValueShown>),
+    ) -> Result<Response, Problem> {
+        let count =
+            if self.is_csv { values.len() } else { values.len().saturating_sub(self.cursor).min(self.limit) };
+        if self.is_csv || count > BULK {
+            let detail = serde_json::json!({
+                "from": self.from.to_string(), "until": self.until.to_string(), "values": count, "reason": self.reason,
+            });
+            let entry = AuditEntry::by(&caller.acting, services.clock.now(), "export.values", what);
+            services.store.audit(&entry.saying(detail.to_string())).await?;
+        }
+        let values = values.into_iter();
         if self.is_csv {
             let lines = values.map(|value| csv_line(address, &value));
             let text = std::iter::once(CSV_HEAD.to_owned()).chain(lines).collect::<String>();
@@ -248,10 +279,10 @@ impl Checked {
                 (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
                 (header::CONTENT_DISPOSITION, "attachment; filename=\"values.csv\""),
             ];
-            return (headers, text).into_response();
+            return Ok((headers, text).into_response());
         }
         let (values, meta) = paged(values, self.cursor, self.limit);
-        Json(ValuesAnswer { values, meta }).into_response()
+        Ok(Json(ValuesAnswer { values, meta }).into_response())
     }
 }
 
@@ -342,6 +373,8 @@ fn malformed(en: &str, zh: &str) -> Problem {
 /// With the mark by which spreadsheets know UTF-8.
 const CSV_HEAD: &str = "\u{feff}value,meter_address,item,name,at,unit,quality,source,collected_at,meter_time,version,is_current\r\n";
 const MOST_VALUES: usize = 5000;
+/// Above so many at once, values are taken away in bulk.
+const BULK: usize = 500;
 const MOST_DAYS_OF_REGISTERS: i64 = 400;
 const MOST_DAYS_OF_CURVES: i64 = 62;
 const WEEK: i64 = 7;

@@ -60,7 +60,7 @@ struct StopAnswer {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PressBody {
-    /// In words; may be empty, for whoever is in a hurry.
+    /// In words; may be empty, for whoever is in a hurry. What is longer than 500 letters is shortened.
     #[serde(default)]
     reason: String,
 }
@@ -92,8 +92,7 @@ async fn press(
     caller: Caller,
     Given(body): Given<PressBody>,
 ) -> Result<Json<StopAnswer>, Problem> {
-    let reason = words(&body.reason, LONGEST)?;
-    supply(&services)?.press_stop(&caller.acting, reason).await?;
+    supply(&services)?.press_stop(&caller.acting, &body.reason).await?;
     services.changes.tell(Topic::Order);
     state(&services).await
 }

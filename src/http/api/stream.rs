@@ -101,7 +101,7 @@ impl Following {
 
     /// `None` when whoever listens may not any more.
     async fn still_counts(&self) -> Option<()> {
-        let caller = auth::identify(&self.services, &self.headers, &self.source).await.ok().flatten()?;
+        let caller = auth::by_itself(&self.services, &self.headers, &self.source).await?;
         caller.may(Action::SeeStatus).then_some(())
     }
 }

@@ -1,8 +1,9 @@
 //! Accounts: made, changed, confirmed and taken away, by an administrator or from the command line.
 //!
-//! Who gets the role of an approver or an administrator from the console has to be confirmed by an approver who is
-//! neither the proposer nor the person of the account, as soon as there is one (T17, T32). Nobody changes their own
-//! account but for password and second factor.
+//! Who gets the role of an approver or an administrator from the console, or a new password for such an account, has to be
+//! confirmed by an approver who is neither the proposer nor the person of the account, as soon as there is one (T17, T32). The
+//! account stays shut until then, whatever becomes of the proposal. Nobody changes their own account but for password and
+//! second factor.
 
 use std::time::Duration;
 
@@ -57,6 +58,18 @@ pub struct Made {
     pub account: AccountRecord,
     /// Its login, to be shown once.
     pub login: OneTimeLogin,
+}
+
+/// What becomes of a role that was proposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is given.
+    Confirm {
+        /// The version of the account that whoever confirms has seen: a role or a region that changed since is not confirmed.
+        seen: i64,
+    },
+    /// It is not.
+    Refuse,
 }
 
 /// Why an account is not changed.
@@ -123,7 +136,7 @@ impl Accounts<'_> {
         }
         let password = one_time_password().map_err(AccountError::from)?;
         let hash = self.passwords.hash(&password).await.map_err(AccountError::from)?;
-        let proposed_by = self.needs_confirmation(wanted.role).await?;
+        let proposed_by = self.needs_confirmation(wanted.role, None).await?;
         let new = NewAccount {
             person,
             name: &name,
@@ -145,10 +158,17 @@ impl Accounts<'_> {
     pub async fn enable(&self, id: Id<Account>, is_enabled: bool) -> Result<AccountRecord, ManageError> {
         let account = self.others(id).await?;
         let action = if is_enabled { "account.enable" } else { "account.disable" };
+        if is_enabled && !account.is_confirmed && matches!(self.by, By::CommandLine(_)) {
+            // The way back in where there is nobody to confirm it.
+            let confirmed = AccountChange::SetRole(account.role);
+            let detail = format!(r#"{{"role":"{}"}}"#, account.role.name());
+            self.change(&account, None, &confirmed, "account.confirm_role", detail).await?;
+        }
         self.change(&account, None, &AccountChange::Enable(is_enabled), action, String::new()).await
     }
 
-    /// Gives an account a one-time password and takes its second factor away.
+    /// Gives an account a one-time password and takes its second factor away. That of an approver or administrator stays shut
+    /// until an approver has confirmed that it may have its role still.
     ///
     /// # Errors
     /// [`ManageError`]
@@ -156,8 +176,10 @@ impl Accounts<'_> {
         let account = self.others(id).await?;
         let password = one_time_password().map_err(AccountError::from)?;
         let hash = self.passwords.hash(&password).await.map_err(AccountError::from)?;
-        let change = AccountChange::Reset(&hash);
-        let account = self.change(&account, None, &change, "account.reset", String::new()).await?;
+        let by = self.needs_confirmation(account.role, Some(account.person)).await?;
+        let change = AccountChange::Reset { password: &hash, by };
+        let detail = detail(account.role, by.is_some());
+        let account = self.change(&account, None, &change, "account.reset", detail).await?;
         let login = OneTimeLogin { name: account.name.clone(), password };
         Ok(Made { account, login })
     }
@@ -173,14 +195,16 @@ impl Accounts<'_> {
         role: Role,
     ) -> Result<AccountRecord, ManageError> {
         let account = self.others(id).await?;
-        // Nobody takes an approver away to be asked no more.
-        let graver = if account.role.needs_second_factor() { account.role } else { role };
-        let (change, action) = match self.needs_confirmation(graver).await? {
+        // Nobody takes an approver away to be asked no more. Who was never confirmed is none.
+        let is_grave = account.role.needs_second_factor() && (account.is_confirmed || account.was_confirmed);
+        let graver = if is_grave { account.role } else { role };
+        let (change, action) = match self.needs_confirmation(graver, None).await? {
             Some(by) => (AccountChange::ProposeRole { role, by }, "account.propose_role"),
             None => (AccountChange::SetRole(role), "account.role"),
         };
         let detail = format!(r#"{{"before":"{}","after":"{}"}}"#, account.role.name(), role.name());
-        self.change(&account, version, &change, action, detail).await
+        // By what was looked at here, it was decided who has to be asked.
+        self.change(&account, version.or(Some(account.version)), &change, action, detail).await
     }
 
     /// Lets an account see and act elsewhere.
@@ -206,7 +230,7 @@ impl Accounts<'_> {
         self.change(&account, version, &change, "account.regions", detail).await
     }
 
-    /// Confirms the role that was proposed for an account, or refuses it.
+    /// Confirms the role that was proposed for an account, as whoever confirms has seen it, or refuses it.
     ///
     /// # Errors
     /// [`ManageError`]; for the proposer and the person of the account [`Refusal::SamePerson`].
@@ -214,10 +238,10 @@ impl Accounts<'_> {
         &self,
         id: Id<Account>,
         by: Id<Person>,
-        is_confirmed: bool,
+        decision: Decision,
     ) -> Result<AccountRecord, ManageError> {
         if let By::Acting(acting) = self.by
-            && is_confirmed
+            && decision != Decision::Refuse
             && self.clock.now().since(acting.role_since) < ROLE_LEAST
         {
             return Err(ManageError::TooNew);
@@ -225,12 +249,18 @@ impl Accounts<'_> {
         let account = self.load(id).await?;
         let role = account.proposed.map(|(role, _)| role).ok_or(StoreError::Refused(Refusal::NotThere))?;
         let detail = format!(r#"{{"role":"{}"}}"#, role.name());
-        let (change, action) = if is_confirmed {
-            (AccountChange::ConfirmRole { by }, "account.confirm_role")
-        } else {
-            (AccountChange::DropProposal, "account.refuse_role")
+        let (change, action) = match decision {
+            Decision::Confirm { .. } => (AccountChange::ConfirmRole { by }, "account.confirm_role"),
+            Decision::Refuse => (AccountChange::DropProposal, "account.refuse_role"),
         };
-        self.change(&account, None, &change, action, detail).await
+        // What is entered in the audit log was read before: it is what is decided on only if nothing has changed since.
+        let version = match decision {
+            Decision::Confirm { seen } if seen != account.version => {
+                return Err(StoreError::Refused(Refusal::Stale).into());
+            }
+            _ => Some(account.version),
+        };
+        self.change(&account, version, &change, action, detail).await
     }
 
     /// Sets the password of an account, by its owner. All its sessions end.
@@ -300,16 +330,22 @@ impl Accounts<'_> {
         }
     }
 
-    /// Who proposes, where an approver has to confirm the role. While there has never been another approver nobody could; one
-    /// that is disabled or not set up yet was, and then only the command line helps.
-    async fn needs_confirmation(&self, role: Role) -> Result<Option<Id<Person>>, StoreError> {
+    /// Who proposes, where an approver has to confirm the role, other than this person. While there has never been another
+    /// approver nobody could; one that is disabled or not set up yet was, and then only the command line helps.
+    async fn needs_confirmation(
+        &self,
+        role: Role,
+        other_than: Option<Id<Person>>,
+    ) -> Result<Option<Id<Person>>, StoreError> {
         let By::Acting(acting) = self.by else { return Ok(None) };
         if !role.needs_second_factor() {
             return Ok(None);
         }
         let accounts = self.store.accounts().await?;
-        let is_other =
-            |account: &AccountRecord| account.role == Role::Approver && account.person != acting.person;
+        let is_other = |account: &AccountRecord| {
+            let is_left_out = account.person == acting.person || Some(account.person) == other_than;
+            account.role == Role::Approver && !is_left_out
+        };
         Ok(accounts.iter().any(is_other).then_some(acting.person))
     }
 
@@ -340,4 +376,4 @@ fn detail(role: Role, is_proposed: bool) -> String {
 const ROLE_LEAST: Duration = Duration::from_secs(86_400);
 
 /// The source of what is done on the machine itself.
-pub const COMMAND_LINE: &str = "command line";
+pub const COMMAND_LINE: &str = AuditEntry::COMMAND_LINE;

@@ -15,6 +15,9 @@ pub enum FactorError {
     /// The account has no second factor.
     #[error("the account has no second factor")]
     None,
+    /// None was given.
+    #[error("no code was given")]
+    Missing,
     /// It is wrong, too old, or was used before.
     #[error("the code is wrong or was used before")]
     Wrong,
@@ -32,6 +35,7 @@ impl FactorError {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::None => "factor_missing",
+            Self::Missing => "code_missing",
             Self::Wrong => "factor_refused",
             Self::Locked(_) => "login_locked",
             Self::Store(error) => error.kind(),
@@ -46,6 +50,11 @@ impl From<FactorError> for Problem {
             FactorError::None => {
                 Self::unacceptable(code, "this account has no second factor", "该账号未设置双因素验证")
             }
+            FactorError::Missing => Self::unacceptable(
+                code,
+                "this takes the code that your second factor shows now",
+                "须填写当前动态口令（双因素验证）",
+            ),
             FactorError::Wrong => {
                 let (en, zh) =
                     ("the code is wrong or was used before; wait for the next", "动态口令错误或已用过");
@@ -57,8 +66,8 @@ impl From<FactorError> for Problem {
     }
 }
 
-/// Takes a code of the second factor of whoever acts. Each code counts once; wrong ones are counted with those of
-/// signing in.
+/// Takes a code of the second factor of whoever acts. Each code counts once; wrong ones are counted by themselves, and only
+/// a right one takes them away (T9): who has a session and its password guesses no more of them.
 ///
 /// # Errors
 /// [`FactorError`] when it does not count.
@@ -67,9 +76,12 @@ pub async fn confirm_second_factor(
     acting: &Acting,
     code: &str,
 ) -> Result<(), FactorError> {
+    if code.trim().is_empty() {
+        return Err(FactorError::Missing);
+    }
     let now = services.clock.now();
     let policy = attempt_policy(&services.settings);
-    let begun = services.store.begin_attempt(&acting.name, &acting.source, policy, now).await?;
+    let begun = services.store.begin_code(&acting.name, &acting.source, policy, now).await?;
     let locks = match begun {
         Attempt::Locked(left) => return Err(FactorError::Locked(left)),
         Attempt::Counted { locks } => locks,
@@ -83,7 +95,7 @@ pub async fn confirm_second_factor(
         None => false,
     };
     if counts {
-        services.store.forget_attempts(&acting.name, &acting.source).await?;
+        services.store.forget_codes(&acting.name, &acting.source).await?;
         Ok(())
     } else {
         refused(&services.store, &acting.name, &acting.source, now, locks).await?;
@@ -106,7 +118,7 @@ pub async fn confirm_password(services: &Services, caller: &Caller, password: &s
     };
     let is_right = services.passwords.matches(password, Some(&caller.account.password)).await;
     if is_right {
-        services.store.forget_attempts(&acting.name, &acting.source).await?;
+        services.store.take_attempt_back(&acting.name, &acting.source, policy).await?;
     } else {
         refused(&services.store, &acting.name, &acting.source, now, locks).await?;
     }

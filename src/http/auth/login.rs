@@ -115,7 +115,12 @@ pub async fn known_by_password(
         refused(store, &name, source, now, locks).await?;
         return Err(LoginError::Wrong);
     };
-    store.forget_attempts(&name, source).await?;
+    if account.factor.is_some() {
+        // A password alone signs nobody in who has a second factor.
+        store.take_attempt_back(&name, source, policy).await?;
+    } else {
+        store.forget_attempts(&name, source).await?;
+    }
     Ok(account)
 }
 

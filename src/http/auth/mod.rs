@@ -12,10 +12,10 @@ mod password;
 mod secret;
 mod totp;
 
-pub use accounts::{Accounts, By, COMMAND_LINE, Made, ManageError, Wanted};
+pub use accounts::{Accounts, By, COMMAND_LINE, Decision, Made, ManageError, Wanted};
 pub use factor::{FactorError, confirm_password, confirm_second_factor};
 pub use first::{AccountError, OneTimeLogin, first_login};
-pub(crate) use identify::{cookie_of, identify};
+pub(crate) use identify::{Presence, by_itself, cookie_of, identify};
 pub use login::{
     LoginError, SignedIn, SigningIn, known_by_password, session_limits, sign_in, sign_out, start_session,
 };

@@ -124,8 +124,12 @@
       again = waiting;
       if (waiting) return;
       waiting = true;
-      fetch(location.href, { headers: { accept: 'text/html' } })
-        .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))
+      fetch(location.href, { headers: { accept: 'text/html', 'x-by-itself': '1' } })
+        .then((answer) => {
+          /* The session is over: what stands here is not renewed any more, and must not look as if it were. */
+          if (answer.redirected) location.reload();
+          return answer.ok && !answer.redirected ? answer.text() : Promise.reject(answer.status);
+        })
         .then((text) => {
           const page = new DOMParser().parseFromString(text, 'text/html');
           const fresh = page.getElementById(part.id);

@@ -33,7 +33,7 @@ pub(super) fn routes() -> Routes {
         .page("/meters/{address}/fetches/{fetch}", Action::SeeCustomers, meter::fetch)
         .page("/billing", Action::SeePushes, collection::billing)
         .page("/lines", Action::SeeStatus, collection::lines)
-        .page("/events", Action::SeeStatus, collection::events)
+        .page("/events", Action::SeeCustomers, collection::events)
         .page("/loss", Action::SeeCustomers, collection::loss)
         .page("/reads", Action::ReadOnDemand, reads::reads)
         .form("/reads", Action::ReadOnDemand, reads::begin)

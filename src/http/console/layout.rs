@@ -30,7 +30,7 @@ pub const PLACES: &[Place] = &[
     place("/proposals", "变更", "Changes", Action::SeeCustomers),
     place("/billing", "计费", "Billing", Action::SeePushes),
     place("/lines", "线路", "Lines", Action::SeeStatus),
-    place("/events", "事件", "Events", Action::SeeStatus),
+    place("/events", "事件", "Events", Action::SeeCustomers),
     place("/loss", "线损", "Line loss", Action::SeeCustomers),
     place("/roles", "角色确认", "Roles", Action::ConfirmLimits),
     place("/users", "用户", "Users", Action::ManageAccounts),

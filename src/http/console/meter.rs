@@ -84,10 +84,11 @@ impl Part {
         PARTS.iter().find(|(name, _)| *name == wanted).map_or("curve", |(name, _)| *name)
     }
 
-    /// Whether whoever looks may see this part: how a meter stands, or what it read as well.
+    /// Whether whoever looks may see this part: how a meter stands, or what it read as well. Records of events hold reads, and tell
+    /// when somebody was at home (T32).
     #[must_use]
     pub fn may_be_seen(name: &str, view: &View) -> bool {
-        matches!(name, "events" | "clock" | "status") || view.may(Action::SeeCustomers)
+        matches!(name, "clock" | "status") || view.may(Action::SeeCustomers)
     }
 
     const fn name(&self) -> &'static str {

@@ -120,6 +120,11 @@ async fn add(sent: Sent) -> Result<Response, Problem> {
 async fn entries(sent: &Sent) -> Result<Vec<ProtectionEntry>, Problem> {
     let typed = &sent.typed;
     let wanted = numbers(typed.whole("points"), MOST_POINTS);
+    if wanted.len() > MOST_POINTS {
+        let en = format!("one form takes at most {MOST_POINTS} points; nothing was entered");
+        let zh = format!("一次最多填写 {MOST_POINTS} 个计量点，未录入任何一个");
+        return Err(Problem::unacceptable("too_many_points", &en, &zh));
+    }
     if wanted.is_empty() {
         return Err(Problem::unacceptable("no_points", "no point is named", "未填计量点编号"));
     }

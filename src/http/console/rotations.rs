@@ -86,7 +86,7 @@ async fn ask(
         let of = match typed.text("of") {
             "line" => RotationOf::Line(typed.text("line").to_owned()),
             "meters" => {
-                let written = numbers(typed.whole("meters"), MOST_ROTATED + 1);
+                let written = numbers(typed.whole("meters"), MOST_ROTATED);
                 RotationOf::Meters(addresses(written.iter().map(String::as_str))?)
             }
             _ => RotationOf::Factory,

@@ -84,11 +84,12 @@ pub fn as_field(at: Moment) -> String {
     text.get(..16).map_or_else(String::new, |minute| minute.replace(' ', "T"))
 }
 
-/// Numbers apart by blanks, lines or commas, in their order; at most so many.
+/// Numbers apart by blanks, lines or commas, in their order. Of more than `most` there is one too many, so that whoever takes
+/// them sees that they are not all.
 #[must_use]
 pub fn numbers(text: &str, most: usize) -> Vec<String> {
     let apart = [' ', ',', ';', '\t', '\r', '\n', '，', '；', '、'];
-    text.split(apart).filter(|number| !number.is_empty()).take(most).map(str::to_owned).collect()
+    text.split(apart).filter(|number| !number.is_empty()).take(most + 1).map(str::to_owned).collect()
 }
 
 /// A page that is drawn again with why a form was not taken; what is not its fault is passed on.
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn numbers_are_taken_apart() {
         assert_eq!(numbers(" P1, P2\r\nP1；P3、 ", 10), ["P1", "P2", "P1", "P3"]);
-        assert_eq!(numbers("a b c", 2), ["a", "b"]);
+        assert_eq!(numbers("a b c d", 2), ["a", "b", "c"], "one tells that there are more");
         assert!(numbers(" ,\n", 9).is_empty());
     }
 

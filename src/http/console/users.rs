@@ -18,7 +18,7 @@ use crate::domain::Coded;
 use crate::domain::Id;
 use crate::domain::access::{Action, Regions, Role};
 use crate::http::api::accounts::{accounts, may_confirm_role, regions_of, role_of};
-use crate::http::auth::{OneTimeLogin, Wanted, confirm_second_factor};
+use crate::http::auth::{Decision, OneTimeLogin, Wanted, confirm_second_factor};
 use crate::http::routes::Routes;
 use crate::http::{Caller, Problem, Services};
 use crate::store::access::AccountRecord;
@@ -58,19 +58,8 @@ struct NewUser {
     role: String,
     #[serde(default)]
     areas: String,
-}
-
-/// Another role.
-#[derive(Deserialize)]
-struct NewRole {
-    role: String,
-}
-
-/// Another part of the network.
-#[derive(Deserialize)]
-struct NewAreas {
     #[serde(default)]
-    areas: String,
+    code: String,
 }
 
 async fn page(State(services): State<Services>, view: View, asked: Asked) -> Result<Response, Problem> {
@@ -98,6 +87,7 @@ async fn add(
         let regions = typed_areas(&services, &user.areas).await?;
         let (person, name) = (user.person.as_str(), user.name.as_str());
         let wanted = Wanted { person, name, role: role_of(&user.role)?, regions: &regions };
+        confirm_second_factor(&services, &caller.acting, &user.code).await?;
         Ok::<_, Problem>(accounts(&services, &caller).add(&wanted).await?.login)
     };
     told(&services, view, made.await.map(Some)).await
@@ -108,9 +98,14 @@ async fn enable(
     view: View,
     caller: Caller,
     Path(id): Path<i64>,
+    typed: Typed,
 ) -> Result<Response, Problem> {
-    let done = accounts(&services, &caller).enable(Id::new(id), true).await;
-    told(&services, view, done.map(|_| None).map_err(Problem::from)).await
+    let done = async {
+        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
+        accounts(&services, &caller).enable(Id::new(id), true).await?;
+        Ok(None)
+    };
+    told(&services, view, done.await).await
 }
 
 async fn disable(
@@ -128,9 +123,13 @@ async fn reset(
     view: View,
     caller: Caller,
     Path(id): Path<i64>,
+    typed: Typed,
 ) -> Result<Response, Problem> {
-    let done = accounts(&services, &caller).reset(Id::new(id)).await;
-    told(&services, view, done.map(|made| Some(made.login)).map_err(Problem::from)).await
+    let done = async {
+        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
+        Ok(Some(accounts(&services, &caller).reset(Id::new(id)).await?.login))
+    };
+    told(&services, view, done.await).await
 }
 
 async fn unlock(
@@ -148,11 +147,15 @@ async fn set_role(
     view: View,
     caller: Caller,
     Path(id): Path<i64>,
-    Form(new): Form<NewRole>,
+    typed: Typed,
 ) -> Result<Response, Problem> {
-    let role = role_of(&new.role)?;
-    let done = accounts(&services, &caller).set_role(Id::new(id), None, role).await;
-    told(&services, view, done.map(|_| None).map_err(Problem::from)).await
+    let done = async {
+        let role = role_of(typed.text("role"))?;
+        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
+        accounts(&services, &caller).set_role(Id::new(id), None, role).await?;
+        Ok(None)
+    };
+    told(&services, view, done.await).await
 }
 
 async fn set_areas(
@@ -160,10 +163,11 @@ async fn set_areas(
     view: View,
     caller: Caller,
     Path(id): Path<i64>,
-    Form(new): Form<NewAreas>,
+    typed: Typed,
 ) -> Result<Response, Problem> {
     let done = async {
-        let regions = typed_areas(&services, &new.areas).await?;
+        let regions = typed_areas(&services, typed.whole("areas")).await?;
+        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
         accounts(&services, &caller).set_regions(Id::new(id), None, &regions).await?;
         Ok::<_, Problem>(None)
     };
@@ -171,8 +175,9 @@ async fn set_areas(
 }
 
 async fn proposed(State(services): State<Services>, view: View) -> Result<Response, Problem> {
-    let waiting = services.store.accounts().await?.into_iter().filter(|account| account.proposed.is_some());
-    let content = proposals(&view, &waiting.collect::<Vec<_>>());
+    let mut waiting = listed(&services).await?;
+    waiting.retain(|(account, _)| account.proposed.is_some());
+    let content = proposals(&view, &waiting);
     Ok(Html(layout::page(&view, ROLES, &content).into_string()).into_response())
 }
 
@@ -182,9 +187,11 @@ async fn confirm(
     Path(id): Path<i64>,
     typed: Typed,
 ) -> Result<Redirect, Problem> {
-    may_confirm_role(&services, &caller, Id::new(id)).await?;
+    let seen = typed.text("seen").parse().map_err(|_| Problem::stale())?;
+    may_confirm_role(&services, &caller, Id::new(id), seen).await?;
     confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
-    accounts(&services, &caller).decide_role(Id::new(id), caller.acting.person, true).await?;
+    let decision = Decision::Confirm { seen };
+    accounts(&services, &caller).decide_role(Id::new(id), caller.acting.person, decision).await?;
     Ok(Redirect::to("/roles"))
 }
 
@@ -193,7 +200,7 @@ async fn refuse(
     caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Redirect, Problem> {
-    accounts(&services, &caller).decide_role(Id::new(id), caller.acting.person, false).await?;
+    accounts(&services, &caller).decide_role(Id::new(id), caller.acting.person, Decision::Refuse).await?;
     Ok(Redirect::to("/roles"))
 }
 
@@ -257,13 +264,7 @@ impl UsersPage {
                 account.role_since.in_china().to_string()
             })
             .by(|(account, _)| account.role_since.micros()),
-            Column::new("areas", "台区", "Areas", |(account, areas): &Line, language| {
-                if account.regions == Regions::All {
-                    language.of("全部", "all").to_owned()
-                } else {
-                    areas.join("、")
-                }
-            }),
+            Column::new("areas", "台区", "Areas", where_it_is),
             Column::new("state", "状态", "State", |(account, _): &Line, language| {
                 standing(account).1.of(language).to_owned()
             })
@@ -304,18 +305,28 @@ impl UsersPage {
                 (field(view.say("台区，每行一个；留空为全部", "Transformer areas, one a line; all where empty"), &html! {
                     textarea name="areas" rows="2" {}
                 }))
+                (second_factor(view))
                 button { (view.say("新建", "Make")) }
                 p.hint { (view.say(
-                    "审批人和管理员角色须由另一名审批人确认；新角色 24 小时内不能审批。",
-                    "An approver confirms who becomes approver or administrator; a new role approves nothing for 24 hours."))
+                    "审批人和管理员的新角色、重置均须由另一名审批人确认，确认前账号不能启用；新角色 24 小时内不能审批。",
+                    "An approver confirms who becomes approver or administrator, and such an account that was reset; it stays disabled until then. A new role approves nothing for 24 hours."))
                 }
             }
         }
     }
 }
 
+/// Where an account sees and acts.
+fn where_it_is((account, areas): &Line, language: Language) -> String {
+    if account.regions == Regions::All { language.of("全部", "all").to_owned() } else { areas.join("、") }
+}
+
 const fn standing(account: &AccountRecord) -> (Tone, Phrase) {
-    if !account.is_enabled {
+    if !account.is_confirmed && account.proposed.is_some() {
+        (Tone::Waiting, Phrase::new("待审批人确认", "waits for an approver"))
+    } else if !account.is_confirmed {
+        (Tone::Quiet, Phrase::new("角色被驳回，请另选角色", "its role was refused: choose another"))
+    } else if !account.is_enabled {
         (Tone::Quiet, Phrase::new("已停用", "disabled"))
     } else if account.is_unfinished() {
         (Tone::Waiting, Phrase::new("待本人完成设置", "to be finished by its owner"))
@@ -329,38 +340,49 @@ fn changes(view: &View, account: &AccountRecord, areas: &[String]) -> Markup {
     let plain = |what: &str, zh: &'static str, en: &'static str| {
         html! { form method="post" action=(to(what)) { (token(view)) button.quiet { (view.say(zh, en)) } } }
     };
+    let proven = |what: &str, zh: &'static str, en: &'static str| {
+        html! { form method="post" action=(to(what)) {
+            (token(view)) (second_factor(view)) button.quiet { (view.say(zh, en)) }
+        } }
+    };
     html! {
         details {
             summary { (view.say("修改", "Change")) }
             @if account.is_enabled { (plain("disable", "停用", "Disable")) }
-            @else { (plain("enable", "启用", "Enable")) }
             (plain("unlock", "解除登录锁定", "Unlock"))
-            (plain("reset", "重置密码和双因素", "Reset password and second factor"))
+            @if !account.is_enabled && account.is_confirmed { (proven("enable", "启用", "Enable")) }
+            (proven("reset", "重置密码和双因素", "Reset password and second factor"))
             form method="post" action=(to("role")) {
                 (token(view))
                 (roles(view, account.role))
+                (second_factor(view))
                 button.quiet { (view.say("更改角色", "Change role")) }
             }
             form method="post" action=(to("areas")) {
                 (token(view))
                 textarea name="areas" rows="2" aria-label=(view.say("台区", "Areas")) { (areas.join("\n")) }
+                (second_factor(view))
                 button.quiet { (view.say("更改台区", "Change areas")) }
             }
         }
     }
 }
 
-fn proposals(view: &View, waiting: &[AccountRecord]) -> Markup {
+fn proposals(view: &View, waiting: &[Line]) -> Markup {
     let name = |role: Role| role_name(view.look.language, role);
     html! {
         @if waiting.is_empty() { p { (view.say("没有待确认的角色。", "No role waits to be confirmed.")) } }
-        @for account in waiting {
+        @for (account, areas) in waiting {
             @if let Some((role, _)) = account.proposed {
                 section.card {
                     h2 { (inert(&account.person_name)) " (" (inert(&account.name)) ")" }
-                    p { (name(account.role)) " → " strong { (name(role)) } }
+                    @if account.is_confirmed { p { (name(account.role)) " → " strong { (name(role)) } } }
+                    @else { p { strong { (name(role)) } " " (view.say("（新账号或已重置）", "(new, or reset)")) } }
+                    p { (view.say("台区：", "Areas: "))
+                        (inert(&where_it_is(&(account.clone(), areas.clone()), view.look.language))) }
                     form method="post" action={ "/roles/" (account.id) "/confirm" } {
                         (token(view))
+                        input type="hidden" name="seen" value=(account.version);
                         (second_factor(view))
                         button { (view.say("确认", "Confirm")) }
                     }

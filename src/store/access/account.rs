@@ -3,11 +3,12 @@
 use std::fmt;
 
 use super::super::Store;
+use super::super::alarm::raise;
 use super::super::audit::append;
 use super::super::error::{Refusal, StoreError};
 use super::super::transaction::Transaction;
 use crate::domain::access::{Account, Acting, Person, Regions, Role};
-use crate::domain::{AuditEntry, Coded, Id, Moment, TransformerArea};
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Moment, TransformerArea};
 
 /// The hash of a password in PHC form. Not shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,6 +66,10 @@ pub struct AccountRecord {
     pub factor: Option<SecondFactor>,
     /// A role that waits to be confirmed, and who proposed it.
     pub proposed: Option<(Role, Id<Person>)>,
+    /// False while no other person has confirmed that it may have its role at all: nobody can sign in with it until then (T17).
+    pub is_confirmed: bool,
+    /// Somebody had, and it was reset since: it is not given up without being asked about.
+    pub was_confirmed: bool,
     /// Rises with every change.
     pub version: i64,
     /// Since when it is there.
@@ -155,6 +160,7 @@ impl Store {
         ];
         writing.execute(ADD, &args).await?;
         set_areas(&mut writing, id, new.regions).await?;
+        tell_of_new(&mut writing, new, entry).await?;
         append(&mut writing, entry).await?;
         writing.commit().await?;
         Ok(id)
@@ -233,6 +239,45 @@ impl Store {
     }
 }
 
+/// Tells of an account that somebody who has signed in makes, unless it may look only.
+async fn tell_of_new(
+    writing: &mut Transaction,
+    new: &NewAccount<'_>,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    match alarm_of(new.role).filter(|_| is_from_afar(entry)) {
+        Some(kind) => tell(writing, kind, new.name, entry).await,
+        None => Ok(()),
+    }
+}
+
+/// What is told when somebody is given this role or a new password for it; nothing for who may look only (T17, T32).
+pub(super) const fn alarm_of(role: Role) -> Option<AlarmKind> {
+    match role {
+        Role::Approver | Role::Admin => Some(AlarmKind::ApproverChanged),
+        Role::Operator | Role::Auditor | Role::Billing => Some(AlarmKind::AccountChanged),
+        Role::Viewer => None,
+    }
+}
+
+/// Whether somebody does it who has signed in. Whoever has the machine itself needs no account, and sets up what is not
+/// there yet.
+pub(super) fn is_from_afar(entry: &AuditEntry) -> bool {
+    entry.actor != AuditEntry::SYSTEM && entry.source != AuditEntry::COMMAND_LINE
+}
+
+/// Raises an alarm about an account.
+pub(super) async fn tell(
+    writing: &mut Transaction,
+    kind: AlarmKind,
+    name: &str,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let alarm = Alarm::new(kind, format!("account {name}"), entry.at);
+    raise(writing, &alarm.saying(&entry.actor, &entry.actor)).await?;
+    Ok(())
+}
+
 /// Refuses a second of the roles of which a person may hold one only (T17). Accounts that are disabled count as well: they
 /// could be enabled again.
 pub(super) async fn check_roles(
@@ -308,8 +353,7 @@ type Row = (
 );
 
 fn record(row: Row, areas: Vec<Id<TransformerArea>>) -> Result<AccountRecord, StoreError> {
-    let (id, person, person_name, name, role, role_since, all_areas, is_enabled, password, must_set, ..) =
-        &row;
+    let (id, person, person_name, name, role, role_since, all_areas, standing, password, must_set, ..) = &row;
     let (.., secret, last_step, proposed, proposed_by, version, created_at) = &row;
     let role_of = |code: i64| super::super::code::<Role>("account_role", code);
     let secret = secret.clone().map(FactorSecret);
@@ -325,11 +369,13 @@ fn record(row: Row, areas: Vec<Id<TransformerArea>>) -> Result<AccountRecord, St
         role: role_of(*role)?,
         role_since: Moment::from_micros(*role_since),
         regions: if *all_areas == 0 { Regions::Areas(areas) } else { Regions::All },
-        is_enabled: *is_enabled != 0,
+        is_enabled: standing & 1 != 0,
         password: PasswordHash(password.clone()),
         must_set_password: *must_set != 0,
         factor: secret.map(|secret| SecondFactor { secret, last_step: *last_step }),
         proposed,
+        is_confirmed: standing >> 1 == 1,
+        was_confirmed: standing >> 1 == 2,
         version: *version,
         created_at: Moment::from_micros(*created_at),
     })
@@ -338,14 +384,14 @@ fn record(row: Row, areas: Vec<Id<TransformerArea>>) -> Result<AccountRecord, St
 const ADD_PERSON: &str = "INSERT INTO person (id, name, created_at) VALUES ($1, $2, $3)";
 
 const ADD: &str = "INSERT INTO account (id, person_id, name, role, role_since, all_areas, is_enabled, password_hash, \
-    must_set_password, factor_secret, factor_step, proposed_role, proposed_by, version, created_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, 0, $9, $10, 1, $5)";
+    must_set_password, factor_secret, factor_step, proposed_role, proposed_by, is_confirmed, version, created_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, 0, $9, $10, $7, 1, $5)";
 
 const HELD: &str = "SELECT role, proposed_role FROM account WHERE person_id = $1 AND id <> $2";
 
 const AREA_NAMES: &str = "SELECT t.name FROM account_area a JOIN transformer_area t ON t.id = a.area_id \
     WHERE a.account_id = $1 ORDER BY t.name";
 
-const ONE: &str = "SELECT a.id, a.person_id, p.name, a.name, a.role, a.role_since, a.all_areas, a.is_enabled, \
-    a.password_hash, a.must_set_password, a.factor_secret, a.factor_step, a.proposed_role, a.proposed_by, a.version, \
+const ONE: &str = "SELECT a.id, a.person_id, p.name, a.name, a.role, a.role_since, a.all_areas, \
+    a.is_enabled + 2 * a.is_confirmed, a.password_hash, a.must_set_password, a.factor_secret, a.factor_step, a.proposed_role, a.proposed_by, a.version, \
     a.created_at FROM account a JOIN person p ON p.id = a.person_id WHERE a.id = $1";

@@ -1,7 +1,8 @@
 //! What was tried: failures by account and by source, kept so that a restart forgets none (T9).
 //!
 //! An attempt is counted before the password is looked at, so that many at once count as many. Names that no account has
-//! are counted like the others.
+//! are counted like the others. Codes of the second factor that somebody who has signed in gives again are counted by
+//! themselves: a right password takes none of them away, and it alone is no whole sign-in.
 
 use std::time::Duration;
 
@@ -46,8 +47,40 @@ impl Store {
         policy: AttemptPolicy,
         now: Moment,
     ) -> Result<Attempt, StoreError> {
+        self.begin(
+            [(of_account(account), policy.of_account), (of_source(source), policy.of_source)],
+            policy,
+            now,
+        )
+        .await
+    }
+
+    /// Begins to take a code of the second factor of an account that has signed in.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn begin_code(
+        &self,
+        account: &str,
+        source: &str,
+        policy: AttemptPolicy,
+        now: Moment,
+    ) -> Result<Attempt, StoreError> {
+        self.begin(
+            [(of_factor(account), policy.of_account), (of_source(source), policy.of_source)],
+            policy,
+            now,
+        )
+        .await
+    }
+
+    async fn begin(
+        &self,
+        subjects: [(String, u32); 2],
+        policy: AttemptPolicy,
+        now: Moment,
+    ) -> Result<Attempt, StoreError> {
         let mut writing = self.write("counting an attempt to sign in").await?;
-        let subjects = [(of_account(account), policy.of_account), (of_source(source), policy.of_source)];
         let mut left = Duration::ZERO;
         for (subject, _) in &subjects {
             left = left.max(lock_of(&mut writing, subject, now).await?);
@@ -64,15 +97,42 @@ impl Store {
         Ok(Attempt::Counted { locks })
     }
 
-    /// Forgets the failures of an account, and one of its source, after an attempt that succeeded.
+    /// Forgets the failures of an account, and one of its source, after somebody has signed in with all that it takes.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot.
     pub async fn forget_attempts(&self, account: &str, source: &str) -> Result<(), StoreError> {
         let mut writing = self.write("forgetting attempts to sign in").await?;
-        writing
-            .execute("DELETE FROM login_attempt WHERE subject = $1", &[of_account(account).into()])
-            .await?;
+        forget_all(&mut writing, account).await?;
+        writing.execute(ONE_LESS, &[of_source(source).into()]).await?;
+        writing.commit().await
+    }
+
+    /// Takes one attempt with a password back that was right, of an account that takes more than its password: what failed
+    /// before stays counted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn take_attempt_back(
+        &self,
+        account: &str,
+        source: &str,
+        policy: AttemptPolicy,
+    ) -> Result<(), StoreError> {
+        let mut writing = self.write("taking an attempt to sign in back").await?;
+        let most = i64::from(policy.of_account);
+        writing.execute(TAKE_BACK, &[of_account(account).into(), most.into()]).await?;
+        writing.execute(ONE_LESS, &[of_source(source).into()]).await?;
+        writing.commit().await
+    }
+
+    /// Forgets the codes that failed, and one failure of the source, after a code that was right.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn forget_codes(&self, account: &str, source: &str) -> Result<(), StoreError> {
+        let mut writing = self.write("forgetting codes that failed").await?;
+        writing.execute(FORGET, &[of_factor(account).into()]).await?;
         writing.execute(ONE_LESS, &[of_source(source).into()]).await?;
         writing.commit().await
     }
@@ -83,9 +143,7 @@ impl Store {
     /// [`StoreError`] when the database cannot.
     pub async fn unlock(&self, account: &str, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut writing = self.write("unlocking an account").await?;
-        writing
-            .execute("DELETE FROM login_attempt WHERE subject = $1", &[of_account(account).into()])
-            .await?;
+        forget_all(&mut writing, account).await?;
         append(&mut writing, entry).await?;
         writing.commit().await
     }
@@ -122,8 +180,20 @@ async fn count(
     Ok(true)
 }
 
-pub(super) fn of_account(name: &str) -> String {
+/// Forgets all that failed for an account.
+pub(super) async fn forget_all(writing: &mut Transaction, account: &str) -> Result<(), StoreError> {
+    for subject in [of_account(account), of_factor(account)] {
+        writing.execute(FORGET, &[subject.into()]).await?;
+    }
+    Ok(())
+}
+
+fn of_account(name: &str) -> String {
     format!("account {name}")
+}
+
+fn of_factor(name: &str) -> String {
+    format!("factor {name}")
 }
 
 fn of_source(source: &str) -> String {
@@ -140,5 +210,11 @@ const MOVE: &str = "UPDATE login_attempt SET last_at = $2, locked_until = $3 WHE
 const COUNT: &str = "INSERT INTO login_attempt (subject, failures, last_at, locked_until) VALUES ($1, 1, $2, $2) \
     ON CONFLICT (subject) DO UPDATE SET last_at = $2, failures = CASE WHEN login_attempt.last_at <= $3 THEN 1 \
     ELSE login_attempt.failures + 1 END RETURNING failures";
+
+const FORGET: &str = "DELETE FROM login_attempt WHERE subject = $1";
+
+/// A lock that this attempt alone has brought about ends with it.
+const TAKE_BACK: &str = "UPDATE login_attempt SET failures = failures - 1, \
+    locked_until = CASE WHEN failures - 1 < $2 THEN last_at ELSE locked_until END WHERE subject = $1 AND failures > 0";
 
 const ONE_LESS: &str = "UPDATE login_attempt SET failures = failures - 1 WHERE subject = $1 AND failures > 0";

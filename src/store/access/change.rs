@@ -1,13 +1,14 @@
 //! Changes of an account.
 
 use super::super::Store;
-use super::super::alarm::raise;
 use super::super::audit::append;
 use super::super::error::{Refusal, StoreError};
 use super::super::transaction::Transaction;
-use super::account::{AccountRecord, FactorSecret, PasswordHash, check_roles, load, set_areas};
+use super::account::{
+    AccountRecord, FactorSecret, PasswordHash, alarm_of, check_roles, is_from_afar, load, set_areas, tell,
+};
 use crate::domain::access::{Account, Person, Regions, Role};
-use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Moment};
+use crate::domain::{AlarmKind, AuditEntry, Coded, Id, Moment};
 
 /// What is to become of an account.
 #[derive(Clone, Debug)]
@@ -25,8 +26,14 @@ pub enum AccountChange<'a> {
     },
     /// Somebody else gives it a one-time password and takes its second factor away. Its role counts as new from now on,
     /// so that whoever holds that password approves nothing for a while (T17).
-    Reset(&'a PasswordHash),
-    /// Another role, from now on.
+    Reset {
+        /// The hash of the one-time password.
+        password: &'a PasswordHash,
+        /// Who wants it, where another person has to confirm that the account may have its role still; until then nobody can
+        /// sign in with it.
+        by: Option<Id<Person>>,
+    },
+    /// Another role, from now on; nobody has to confirm it.
     SetRole(Role),
     /// Another role, once another person has confirmed it.
     ProposeRole {
@@ -40,7 +47,7 @@ pub enum AccountChange<'a> {
         /// Who confirms: neither who proposed it nor whose account it is.
         by: Id<Person>,
     },
-    /// The role that was proposed is not given.
+    /// The role that was proposed is not given. An account that nobody has confirmed yet stays shut.
     DropProposal,
     /// Another part of the network.
     SetRegions(&'a Regions),
@@ -74,11 +81,8 @@ impl Store {
             writing.execute(end, &[id.into(), entry.at.into()]).await?;
         }
         let changed = load(&mut writing, id).await?.ok_or(StoreError::Refused(Refusal::NotThere))?;
-        if found.role == Role::Approver
-            && matches!(change, AccountChange::Enable(false) | AccountChange::Reset(_))
-        {
-            let alarm = Alarm::new(AlarmKind::ApproverChanged, format!("account {}", found.name), entry.at);
-            raise(&mut writing, &alarm.saying(&entry.actor, &entry.actor)).await?;
+        if let Some(kind) = told_of(change, found.role, changed.role, entry) {
+            tell(&mut writing, kind, &found.name, entry).await?;
         }
         append(&mut writing, entry).await?;
         writing.commit().await?;
@@ -108,7 +112,8 @@ async fn apply(
     let id = found.id;
     match change {
         AccountChange::Enable(is_enabled) => {
-            if *is_enabled && found.proposed.is_some_and(|(role, _)| role == found.role) {
+            // Whatever has become of the proposal since: nobody has confirmed it.
+            if *is_enabled && !found.is_confirmed {
                 return Err(StoreError::Refused(Refusal::SamePerson));
             }
             let set = "UPDATE account SET is_enabled = $2 WHERE id = $1";
@@ -123,12 +128,17 @@ async fn apply(
             let kept = store.kept_factor(id, secret)?;
             writing.execute(set, &[id.into(), kept.as_str().into(), (*step).into()]).await?;
         }
-        AccountChange::Reset(hash) => {
+        AccountChange::Reset { password, by } => {
             let set = "UPDATE account SET password_hash = $2, must_set_password = 1, factor_secret = NULL, \
                 role_since = $3 WHERE id = $1";
-            writing.execute(set, &[id.into(), hash.0.as_str().into(), now.into()]).await?;
-            let subject = super::attempt::of_account(&found.name);
-            writing.execute("DELETE FROM login_attempt WHERE subject = $1", &[subject.into()]).await?;
+            writing.execute(set, &[id.into(), password.0.as_str().into(), now.into()]).await?;
+            if let Some(by) = by {
+                let set = "UPDATE account SET is_enabled = 0, proposed_role = role, \
+                    is_confirmed = CASE WHEN is_confirmed = 0 THEN 0 ELSE 2 END, \
+                    proposed_by = $2 WHERE id = $1";
+                writing.execute(set, &[id.into(), (*by).into()]).await?;
+            }
+            super::attempt::forget_all(writing, &found.name).await?;
         }
         AccountChange::SetRole(role) => set_role(writing, found, *role, now).await?,
         AccountChange::ProposeRole { role, by } => {
@@ -164,9 +174,25 @@ async fn set_role(
     now: Moment,
 ) -> Result<(), StoreError> {
     check_roles(writing, found.person, found.id, role).await?;
-    let set = "UPDATE account SET role = $2, role_since = $3, proposed_role = NULL, proposed_by = NULL WHERE id = $1";
+    let set = "UPDATE account SET role = $2, role_since = $3, proposed_role = NULL, proposed_by = NULL, \
+        is_confirmed = 1 WHERE id = $1";
     writing.execute(set, &[found.id.into(), role.code().into(), now.into()]).await?;
     Ok(())
+}
+
+/// What is told of a change, so that nobody becomes somebody else, or an approver goes, without it being seen (T17, T32).
+fn told_of(change: &AccountChange<'_>, before: Role, after: Role, entry: &AuditEntry) -> Option<AlarmKind> {
+    let shuts = matches!(change, AccountChange::Enable(false));
+    let resets = matches!(change, AccountChange::Reset { .. });
+    if before == Role::Approver && (shuts || resets) {
+        return Some(AlarmKind::ApproverChanged);
+    }
+    let gives = matches!(
+        change,
+        AccountChange::Enable(true) | AccountChange::SetRole(_) | AccountChange::ConfirmRole { .. }
+    );
+    let graver = if before.needs_second_factor() { before } else { after };
+    alarm_of(graver).filter(|_| (gives || resets) && is_from_afar(entry))
 }
 
 /// Tokens do not outlive what they were made for.
@@ -174,7 +200,7 @@ const fn ends_tokens(change: &AccountChange<'_>) -> bool {
     matches!(
         change,
         AccountChange::Enable(false)
-            | AccountChange::Reset(_)
+            | AccountChange::Reset { .. }
             | AccountChange::SetRole(_)
             | AccountChange::ConfirmRole { .. }
     )

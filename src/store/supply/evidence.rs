@@ -1,14 +1,16 @@
 //! What the rules need to know of customers: notices that reached them, arrears, payments, and whose meter is whose.
+//!
+//! Whatever way an entry comes, it is refused when it tells of a time that has not come: it could become evidence by waiting.
 
 use std::collections::HashMap;
 
 use super::head::{Head, Step};
 use super::{SupplyError, commit_with};
 use crate::domain::access::{Acting, Action};
-use crate::domain::supply::{NoticeKind, Objection, OrderEvent};
+use crate::domain::supply::{NoticeKind, Objection, OrderEvent, lies_ahead};
 use crate::domain::{AuditEntry, Coded, Customer, Id, Meter, MeteringPoint, Moment};
 use crate::store::Store;
-use crate::store::error::StoreError;
+use crate::store::error::{Refusal, StoreError};
 use crate::store::sql::{Kind, Rows, Table};
 use crate::store::transaction::Transaction;
 
@@ -72,7 +74,7 @@ impl Store {
     /// Enters notices that were given, all or none. The same again changes nothing.
     ///
     /// # Errors
-    /// [`SupplyError`] when the role may not, or the database cannot.
+    /// [`SupplyError`] when the role may not, or the database cannot; [`Refusal::Ahead`] for a time that has not come.
     pub async fn enter_notices(
         &self,
         acting: &Acting,
@@ -82,6 +84,7 @@ impl Store {
         let action = "evidence.notice";
         let entered = async {
             let mut writing = self.begin_entry(acting, Action::EnterEvidence).await?;
+            has_come(now, notices.iter().map(|notice| [notice.given_at; 2]))?;
             let customers: Vec<(i64, i64)> =
                 writing.rows("SELECT id, customer_id FROM metering_point", &[]).await?;
             let customers: HashMap<i64, i64> = customers.into_iter().collect();
@@ -119,6 +122,7 @@ impl Store {
         let action = "evidence.arrears";
         let entered = async {
             let mut writing = self.begin_entry(acting, Action::EnterEvidence).await?;
+            has_come(now, arrears.iter().map(|entry| [entry.since, entry.as_of]))?;
             writing.execute("DELETE FROM supply_arrears", &[]).await?;
             let mut rows = Rows::new(&ARREARS);
             for entry in arrears {
@@ -151,6 +155,7 @@ impl Store {
         let action = "evidence.arrears";
         let entered = async {
             let mut writing = self.begin_entry(acting, Action::EnterEvidence).await?;
+            has_come(now, arrears.iter().map(|entry| [entry.since, entry.as_of]))?;
             for entry in arrears {
                 let args = [
                     entry.customer.into(),
@@ -182,6 +187,7 @@ impl Store {
         let action = "evidence.payment";
         let entered = async {
             let mut writing = self.begin_entry(acting, Action::EnterPayments).await?;
+            has_come(now, payments.iter().map(|payment| [payment.paid_at; 2]))?;
             let mut taken_back = 0;
             for payment in payments {
                 let args = [
@@ -217,6 +223,7 @@ impl Store {
         let action = "evidence.identity";
         let entered = async {
             let mut writing = self.begin_entry(acting, Action::EnterEvidence).await?;
+            has_come(now, identities.iter().map(|entry| [entry.verified_at; 2]))?;
             let mut rows = Rows::new(&IDENTITY);
             for identity in identities {
                 rows.push([
@@ -244,6 +251,16 @@ impl Store {
         }
         Ok(self.change_supply("entering what supply orders go by").await?)
     }
+}
+
+/// Refuses the first entry one of whose times has not come.
+fn has_come(now: Moment, entries: impl Iterator<Item = [Moment; 2]>) -> Result<(), SupplyError> {
+    for (place, times) in (1..).zip(entries) {
+        if times.into_iter().any(|at| lies_ahead(at, now)) {
+            return Err(StoreError::Refused(Refusal::Ahead(place)).into());
+        }
+    }
+    Ok(())
 }
 
 async fn end_entry(

@@ -9,8 +9,8 @@ use super::protection::{list_in_force, no_cut_days, protections_of};
 use super::terms::terms_in_force;
 use crate::domain::access::{Action, Role};
 use crate::domain::supply::{
-    Approval, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts, OrderedPoint, PointFacts,
-    Stage, SupplyOrder, Terms, Usage, objections_to_order, objections_to_point, terms_for,
+    Approval, CLOCKS_DIFFER, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts, OrderedPoint,
+    PointFacts, Stage, SupplyOrder, Terms, Usage, objections_to_order, objections_to_point, terms_for,
 };
 use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, TransformerArea};
 use crate::store::code;
@@ -271,7 +271,8 @@ async fn of_customer(
     facts: &mut PointFacts,
 ) -> Result<(), StoreError> {
     let OrderedPoint { point, meter, customer } = facts.ordered;
-    let notices: Vec<(i64, i64)> = reading.rows(NOTICES, &[point.into(), customer.into()]).await?;
+    let notices: Vec<(i64, i64)> =
+        reading.rows(NOTICES, &[point.into(), customer.into(), ahead().into()]).await?;
     facts.notices = notices
         .into_iter()
         .map(|(kind, at)| Ok(Notice { kind: code("notice_kind", kind)?, given_at: Moment::from_micros(at) }))
@@ -280,7 +281,7 @@ async fn of_customer(
     facts.arrears_since = arrears.filter(|(_, left)| *left > 0).map(|(since, _)| Moment::from_micros(since));
     let submitted = head.submitted_at.map_or(i64::MAX, Moment::micros);
     facts.has_paid = count(reading, PAID_SINCE, &[customer.into(), submitted.into()]).await? > 0;
-    let identity: Option<(i64, i64, i64)> = reading.row(IDENTITY, &[point.into()]).await?;
+    let identity: Option<(i64, i64, i64)> = reading.row(IDENTITY, &[point.into(), ahead().into()]).await?;
     facts.identity = identity.map(|(meter, at, crossed)| Identity {
         meter: Id::new(meter),
         verified_at: Moment::from_micros(at),
@@ -289,6 +290,11 @@ async fn of_customer(
     let read: Option<(Option<i64>,)> = reading.row(LAST_READ, &[meter.into()]).await?;
     facts.last_read = read.and_then(|(at,)| at).map(Moment::from_micros);
     Ok(())
+}
+
+/// How far the times of evidence may be ahead of when it was entered.
+pub(super) fn ahead() -> i64 {
+    i64::try_from(CLOCKS_DIFFER.as_micros()).unwrap_or(0)
 }
 
 /// What other orders there are for the point, and how often this one was tried.
@@ -354,17 +360,24 @@ const POINTS: &str = "SELECT count(*) FROM installation WHERE removed_at IS NULL
 const POINTS_IN_AREA: &str = "SELECT count(*) FROM metering_point p JOIN installation n ON n.point_id = p.id \
     AND n.removed_at IS NULL WHERE p.area_id = $1";
 
-/// Those to this customer; what was entered before it was noted to whom counts for whoever is there.
+/// Those to this customer; what was entered before it was noted to whom counts for whoever is there. One that was entered before
+/// it was given proves nothing.
 const NOTICES: &str = "SELECT kind, given_at FROM supply_notice WHERE point_id = $1 \
-    AND (customer_id IS NULL OR customer_id = $2)";
+    AND (customer_id IS NULL OR customer_id = $2) AND given_at <= entered_at + $3";
 
+/// Whatever a list says that it holds for: what was paid after it was entered is not on it.
 const ARREARS: &str = "SELECT a.since, CAST(a.amount_fen - coalesce((SELECT sum(p.amount_fen) FROM supply_payment p \
-    WHERE p.customer_id = a.customer_id AND p.paid_at >= a.as_of), 0) AS bigint) FROM supply_arrears a WHERE a.customer_id = $1";
+    WHERE p.customer_id = a.customer_id AND (p.paid_at >= a.as_of OR p.paid_at >= a.entered_at)), 0) AS bigint) \
+    FROM supply_arrears a WHERE a.customer_id = $1";
 
 const PAID_SINCE: &str = "SELECT count(*) FROM supply_payment WHERE customer_id = $1 AND entered_at >= $2";
 
+/// A crossed one that was entered behind the last one that is not stands, whatever times they bear (F53); one that was entered
+/// before it was found proves nothing.
 const IDENTITY: &str = "SELECT meter_id, verified_at, is_crossed FROM supply_identity WHERE point_id = $1 \
-    ORDER BY verified_at DESC, id DESC LIMIT 1";
+    AND verified_at <= entered_at + $2 \
+    ORDER BY CASE WHEN is_crossed <> 0 AND id > coalesce((SELECT max(c.id) FROM supply_identity c \
+        WHERE c.point_id = $1 AND c.is_crossed = 0), 0) THEN 0 ELSE 1 END, verified_at DESC, id DESC LIMIT 1";
 
 const LAST_READ: &str = "SELECT max(collected_at) FROM latest WHERE meter_id = $1";
 

@@ -34,7 +34,8 @@ pub enum Lifting {
 }
 
 impl Store {
-    /// Stops all cuts (F52). Pressed again, it takes back what approvers had said of lifting it.
+    /// Stops all cuts (F52). Pressed again, it takes back what approvers had said of lifting it. A reason is shortened, and never
+    /// refused.
     ///
     /// # Errors
     /// [`SupplyError`] when the role may not, or the database cannot.
@@ -44,7 +45,7 @@ impl Store {
                 return Err(Objection::NoRight.into());
             }
             let entry = AuditEntry::by(acting, now, "stop.press", "stop");
-            Ok(self.halt(HaltKind::Stop, (&acting.name, reason), entry, now).await?)
+            Ok(self.halt(HaltKind::Stop, (&acting.name, &shortened(reason)), entry, now).await?)
         };
         self.ended(pressed.await, acting, "stop.press", "stop".into(), now).await
     }
@@ -265,6 +266,16 @@ pub(super) async fn lift(
     Ok(true)
 }
 
+/// A reason as every page can show it: a line of text of bounded length, whatever was typed.
+fn shortened(reason: &str) -> String {
+    let letters = reason.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let mut text: String = letters.clone().take(LONGEST_REASON).collect();
+    if letters.count() > LONGEST_REASON {
+        text.push('…');
+    }
+    text
+}
+
 pub(super) fn subject(kind: HaltKind) -> String {
     format!("halt {}", kind.name())
 }
@@ -280,6 +291,9 @@ const fn alarms(kind: HaltKind) -> (AlarmKind, Option<AlarmKind>) {
 
 /// How long somebody must have the role to lift anything, or to confirm what others propose.
 pub(super) const ROLE_LEAST: std::time::Duration = std::time::Duration::from_secs(86_400);
+
+/// Letters of a reason that are kept.
+const LONGEST_REASON: usize = 500;
 
 /// How long a wish to lift something waits for another one.
 const WANTED_FOR: std::time::Duration = std::time::Duration::from_secs(86_400);

@@ -1,5 +1,6 @@
 //! What is kept of one point that the rules of cuts go by, as people look at it.
 
+use super::facts::ahead;
 use super::protection::protections_of;
 use super::terms::terms_in_force;
 use crate::domain::supply::{NoticeKind, ProtectionKind, Terms, terms_for};
@@ -172,7 +173,8 @@ async fn identity(
     point: Id<MeteringPoint>,
     meter: Option<String>,
 ) -> Result<Option<IdentityRecord>, StoreError> {
-    let row: Option<(String, i64, i64, String)> = reading.row(IDENTITY, &[point.into()]).await?;
+    let row: Option<(String, i64, i64, String)> =
+        reading.row(IDENTITY, &[point.into(), ahead().into()]).await?;
     Ok(row.map(|(address, verified_at, crossed, verified_by)| IdentityRecord {
         is_current: meter.as_deref() == Some(address.as_str()),
         meter: address,
@@ -196,7 +198,7 @@ const LAST_READ: &str = "SELECT max(l.collected_at) FROM latest l JOIN installat
 /// What is left is what the rules take for it.
 const ARREARS: &str = "SELECT a.since, a.amount_fen, a.as_of, \
     CAST(a.amount_fen - coalesce((SELECT sum(p.amount_fen) FROM supply_payment p \
-        WHERE p.customer_id = a.customer_id AND p.paid_at >= a.as_of), 0) AS bigint), \
+        WHERE p.customer_id = a.customer_id AND (p.paid_at >= a.as_of OR p.paid_at >= a.entered_at)), 0) AS bigint), \
     a.entered_at, a.entered_by FROM supply_arrears a WHERE a.customer_id = $1";
 
 const PAYMENTS: &str = "SELECT reference, amount_fen, paid_at, entered_at, entered_by FROM supply_payment \
@@ -205,5 +207,8 @@ const PAYMENTS: &str = "SELECT reference, amount_fen, paid_at, entered_at, enter
 const NOTICES: &str = "SELECT kind, given_at, how, given_by, entered_at, entered_by FROM supply_notice \
     WHERE point_id = $1 ORDER BY given_at DESC, id DESC LIMIT $2";
 
+/// The one that the rules take.
 const IDENTITY: &str = "SELECT m.address, i.verified_at, i.is_crossed, i.verified_by FROM supply_identity i \
-    JOIN meter m ON m.id = i.meter_id WHERE i.point_id = $1 ORDER BY i.verified_at DESC, i.id DESC LIMIT 1";
+    JOIN meter m ON m.id = i.meter_id WHERE i.point_id = $1 AND i.verified_at <= i.entered_at + $2 \
+    ORDER BY CASE WHEN i.is_crossed <> 0 AND i.id > coalesce((SELECT max(c.id) FROM supply_identity c \
+        WHERE c.point_id = $1 AND c.is_crossed = 0), 0) THEN 0 ELSE 1 END, i.verified_at DESC, i.id DESC LIMIT 1";

@@ -5,7 +5,7 @@ use super::facts::{Judging, judge_order, judge_plain, judge_point, there_of};
 use super::head::{Head, HeadPoint, Mark, Step, add_writer};
 use super::left::{LeftBy, leave_off, sent_before};
 use super::report::watch_pattern;
-use super::written::{NewOrder, add_points, of_point, told};
+use super::written::{NewOrder, add_points, check_text, of_point, told};
 use super::{Objected, PointObjections, SupplyError, commit_with};
 use crate::domain::access::{Acting, Action};
 use crate::domain::supply::{
@@ -106,26 +106,31 @@ impl Store {
         self.ended(submitted.await, acting, "order.submit", format!("order {id}"), now).await
     }
 
-    /// Changes an order before anything was sent: it is a draft again, and whatever was approved is void (T17).
+    /// Changes an order before anything was sent, where it is given only as it was seen: it is a draft again, and whatever was
+    /// approved is void (T17).
     ///
     /// # Errors
     /// As [`Self::draft_order`]; [`Objection::WrongState`] once something was sent.
     pub async fn edit_order(
         &self,
         acting: &Acting,
-        id: Id<SupplyOrder>,
+        (id, seen): (Id<SupplyOrder>, Option<ContentHash>),
         new: &NewOrder,
         now: Moment,
     ) -> Result<(), SupplyError> {
         let edited = async {
             let mut writing = self.change_supply("changing a supply order").await?;
             let mut head = Head::load(&mut writing, id).await?;
+            if seen.is_some_and(|seen| seen != head.content.hash()) {
+                return Err(Objection::OrderChanged.into());
+            }
             let tried: Option<(i64,)> = writing.row(TRIED, &[id.into()]).await?;
             let is_early = head.points.iter().all(|point| point.state.is_before_intent());
             if !is_early || tried.is_some() || new.kind != head.kind() {
                 return Err(Objection::WrongState.into());
             }
             check_right(acting, &head)?;
+            check_text(&new.text)?;
             head.step_all(&mut writing, &Step::of(OrderEvent::Edit, now)).await?;
             end_approvals(&mut writing, id, None, &acting.name, now).await?;
             writing.execute("DELETE FROM supply_order_point WHERE order_id = $1", &[id.into()]).await?;

@@ -51,6 +51,15 @@ pub struct CalendarEntry {
     pub kind: CalendarKind,
 }
 
+impl CalendarEntry {
+    /// What whoever wants it taken away wants.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        let Self { day, area, kind } = self;
+        format!("calendar {day} {} {}", area.map_or(EVERYWHERE, Id::number), kind.name())
+    }
+}
+
 impl Store {
     /// Protects points. What is protected for the same reason already stays as it is.
     ///
@@ -204,7 +213,45 @@ impl Store {
         self.ended(added.await, acting, action, "calendar".into(), now).await
     }
 
-    /// Takes days away on which nobody was to be cut; what is not there stays so. Says how many there were.
+    /// Takes days away again that were entered by mistake: by who has entered them, within a few minutes, and before they come.
+    /// Says how many there were; `None`, and nothing is changed, when one of them is not such a day.
+    ///
+    /// # Errors
+    /// [`SupplyError`] when the role may not, or the database cannot.
+    pub async fn undo_calendar(
+        &self,
+        acting: &Acting,
+        days: &[CalendarEntry],
+        now: Moment,
+    ) -> Result<Option<u64>, SupplyError> {
+        let action = "calendar.remove";
+        let undone = async {
+            may(acting, Action::AddProtection)?;
+            let mut writing = self.change_supply("taking days without cuts away").await?;
+            for CalendarEntry { day, area, kind } in days {
+                let args = [(*day).into(), area.map_or(EVERYWHERE, Id::number).into(), kind.code().into()];
+                let entered: Option<(i64, String)> = writing.row(ENTERED, &args).await?;
+                let is_mistake = |(at, by): &(i64, String)| {
+                    let at = Moment::from_micros(*at);
+                    *by == acting.name && at <= now && now.since(at) < MISTAKE && *day > Day::of(now)
+                };
+                if !entered.as_ref().is_none_or(is_mistake) {
+                    return Ok(None);
+                }
+            }
+            let mut gone = 0;
+            for day in days {
+                gone += remove(&mut writing, day).await?;
+            }
+            let entry = AuditEntry::by(acting, now, action, format!("{gone} days"));
+            commit_with(writing, &entry.saying(told(days))).await?;
+            Ok(Some(gone))
+        };
+        self.ended(undone.await, acting, action, "calendar".into(), now).await
+    }
+
+    /// Takes days away on which nobody was to be cut, when a second approver wants it, too; what is not there stays so. Says how
+    /// many are gone, and how many wait for the second approver.
     ///
     /// # Errors
     /// [`SupplyError`] when the role may not, or the database cannot.
@@ -213,23 +260,44 @@ impl Store {
         acting: &Acting,
         days: &[CalendarEntry],
         now: Moment,
-    ) -> Result<u64, SupplyError> {
+    ) -> Result<(u64, u64), SupplyError> {
         let action = "calendar.remove";
         let removed = async {
-            may(acting, Action::AddProtection)?;
+            may(acting, Action::RemoveProtection)?;
             let mut writing = self.change_supply("taking days without cuts away").await?;
-            let (mut gone, mut told) = (0, Vec::new());
-            for CalendarEntry { day, area, kind } in days {
-                let area = area.map_or(EVERYWHERE, Id::number);
-                let args = [(*day).into(), area.into(), kind.code().into()];
-                gone += writing.execute(REMOVE_DAY, &args).await?;
-                told.push(serde_json::json!([day.to_string(), area, kind.name()]));
+            let (mut gone, mut waiting) = (0, 0);
+            for day in days {
+                let args =
+                    [day.day.into(), day.area.map_or(EVERYWHERE, Id::number).into(), day.kind.code().into()];
+                if writing.row::<(i64, String)>(ENTERED, &args).await?.is_none() {
+                    continue;
+                }
+                if lift(&mut writing, acting, &day.subject(), 2, now).await? {
+                    gone += remove(&mut writing, day).await?;
+                } else {
+                    waiting += 1;
+                }
             }
-            let entry = AuditEntry::by(acting, now, action, format!("{gone} days"));
-            commit_with(writing, &entry.saying(serde_json::Value::from(told).to_string())).await?;
-            Ok(gone)
+            let result = if waiting == 0 { "done" } else { "a second approver is needed" };
+            let entry = AuditEntry::by(acting, now, action, format!("{gone} days")).ending(result);
+            commit_with(writing, &entry.saying(told(days))).await?;
+            Ok((gone, waiting))
         };
         self.ended(removed.await, acting, action, "calendar".into(), now).await
+    }
+
+    /// Approvers who want a day without cuts taken away that are not enough yet, by what the day is called there.
+    ///
+    /// # Errors
+    /// As [`Self::protections`].
+    pub async fn calendar_ends(&self) -> Result<HashMap<String, Vec<String>>, StoreError> {
+        let mut reading = self.read("reading who wants days without cuts taken away").await?;
+        let rows: Vec<(String, String)> = reading.rows(DAY_ENDS, &[]).await?;
+        let mut ends: HashMap<String, Vec<String>> = HashMap::new();
+        for (subject, name) in rows {
+            ends.entry(subject).or_default().push(name);
+        }
+        Ok(ends)
     }
 
     /// The days from this one on, on which nobody is cut.
@@ -270,6 +338,25 @@ impl Store {
         }
         Ok(())
     }
+}
+
+async fn remove(writing: &mut Transaction, entry: &CalendarEntry) -> Result<u64, StoreError> {
+    let CalendarEntry { day, area, kind } = entry;
+    let args = [(*day).into(), area.map_or(EVERYWHERE, Id::number).into(), kind.code().into()];
+    writing.execute(REMOVE_DAY, &args).await
+}
+
+/// Days as the audit log tells them.
+fn told(days: &[CalendarEntry]) -> String {
+    let told: Vec<_> = days
+        .iter()
+        .take(MOST_TOLD)
+        .map(|entry| {
+            let area = entry.area.map_or(EVERYWHERE, Id::number);
+            serde_json::json!([entry.day.to_string(), area, entry.kind.name()])
+        })
+        .collect();
+    serde_json::Value::from(told).to_string()
 }
 
 /// How the list of protected points stands.
@@ -343,6 +430,8 @@ fn record(row: Row) -> Result<ProtectionRecord, StoreError> {
 
 /// How many points the audit log names.
 const MOST_TOLD: usize = 1000;
+/// How long whoever has entered a day may take it away as a mistake.
+const MISTAKE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
 /// The area of a day that holds everywhere.
 const EVERYWHERE: i64 = 0;
 
@@ -380,6 +469,12 @@ const BETWEEN: &str =
 
 const DAYS: &str =
     "SELECT day, area_id, kind FROM supply_calendar WHERE day >= $1 ORDER BY day, area_id, kind";
+
+const ENTERED: &str =
+    "SELECT entered_at, entered_by FROM supply_calendar WHERE day = $1 AND area_id = $2 AND kind = $3";
+
+const DAY_ENDS: &str =
+    "SELECT subject, name FROM supply_lift WHERE subject LIKE 'calendar %' ORDER BY subject, at, person_id";
 
 const REMOVE_DAY: &str = "DELETE FROM supply_calendar WHERE day = $1 AND area_id = $2 AND kind = $3";
 

@@ -8,7 +8,7 @@ use crate::domain::access::Acting;
 use crate::domain::supply::{Objection, OrderKind, OrderState, Reason, SupplyOrder, Window};
 use crate::domain::{Coded, Id, MeteringPoint, Moment};
 use crate::store::Store;
-use crate::store::error::StoreError;
+use crate::store::error::{Refusal, StoreError};
 use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
 
@@ -27,6 +27,19 @@ pub struct NewOrder {
     pub points: Vec<Id<MeteringPoint>>,
 }
 
+/// Refuses a text that no page and no form can show.
+pub(super) fn check_text(text: &str) -> Result<(), StoreError> {
+    let is_plain = text.chars().all(|letter| !letter.is_control() || letter == '\n');
+    if is_plain && text.chars().count() <= LONGEST_TEXT {
+        Ok(())
+    } else {
+        Err(StoreError::Refused(Refusal::Text))
+    }
+}
+
+/// Letters of the text of an order.
+const LONGEST_TEXT: usize = 500;
+
 impl Store {
     /// Adds an order that is written and no more.
     pub(super) async fn draft(
@@ -42,6 +55,7 @@ impl Store {
         if new.points.len() > new.kind.most_points() {
             return Err(Objection::TooManyPoints.into());
         }
+        check_text(&new.text)?;
         let id = Id::new(self.numbers.next(now));
         let args = [
             id.into(),

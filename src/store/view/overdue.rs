@@ -79,7 +79,7 @@ static OVERDUE: LazyLock<String> = LazyLock::new(|| {
              SELECT p.id AS id, p.protection AS protection, c.number AS number, c.name AS name, p.number AS point, \
                  a.name AS area, m.address AS address, r.since AS since, \
                  r.amount_fen - coalesce((SELECT CAST(sum(s.amount_fen) AS bigint) FROM supply_payment s \
-                     WHERE s.customer_id = c.id AND s.paid_at >= r.as_of), 0) AS owed \
+                     WHERE s.customer_id = c.id AND (s.paid_at >= r.as_of OR s.paid_at >= r.entered_at)), 0) AS owed \
              FROM supply_arrears r JOIN customer c ON c.id = r.customer_id \
              JOIN metering_point p ON p.customer_id = c.id \
              LEFT JOIN transformer_area a ON a.id = p.area_id \

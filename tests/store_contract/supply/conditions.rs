@@ -55,7 +55,9 @@ async fn t17_two_persons_cannot_be_played_by_one() {
         assert_eq!(found, [Objection::RoleTooNew]);
         // Edited after it was seen: what was seen is not what is approved.
         let edited = NewOrder { text: "moved".into(), ..cut(&homes[1..2], now()) };
-        store.edit_order(&at_desk, asked.id, &edited, now()).await.unwrap();
+        store.edit_order(&at_desk, (asked.id, Some(hash)), &edited, now()).await.unwrap();
+        let faster = store.edit_order(&at_desk, (asked.id, Some(hash)), &edited, now()).await;
+        assert_eq!(objections(faster), [Objection::OrderChanged], "whoever was slower changes nothing");
         store.submit_order(&at_desk, asked.id, &LIMITS, now()).await.unwrap();
         let zhao = acting("zhao", now());
         let found = objections(store.approve_order(&zhao, asked.id, hash, &LIMITS, now()).await);
@@ -63,7 +65,7 @@ async fn t17_two_persons_cannot_be_played_by_one() {
         assert_eq!(approve(store, asked.id, "zhao", now()).await.unwrap(), OrderState::Approved);
         assert_eq!(objections(approve(store, asked.id, "zhao", now()).await), [Objection::ApprovedBefore]);
         // Edited after it was approved: the approval is void.
-        store.edit_order(&at_desk, asked.id, &cut(&homes[2..], now()), now()).await.unwrap();
+        store.edit_order(&at_desk, (asked.id, None), &cut(&homes[2..], now()), now()).await.unwrap();
         assert_eq!(state(store, asked.id).await, OrderState::Draft);
         store.submit_order(&at_desk, asked.id, &LIMITS, now()).await.unwrap();
         assert_eq!(state(store, asked.id).await, OrderState::Submitted);
@@ -71,7 +73,7 @@ async fn t17_two_persons_cannot_be_played_by_one() {
         assert_eq!(armed, [Objection::WrongState]);
         // Whoever had a hand in it does not approve it either.
         let li = acting("li", now());
-        store.edit_order(&li, asked.id, &cut(&homes[..1], now()), now()).await.unwrap();
+        store.edit_order(&li, (asked.id, None), &cut(&homes[..1], now()), now()).await.unwrap();
         store.submit_order(&li, asked.id, &LIMITS, now()).await.unwrap();
         assert_eq!(objections(approve(store, asked.id, "wang", now()).await), [Objection::OwnOrder]);
         // A list that was swapped beneath an approval, by whatever means, is not what was approved.

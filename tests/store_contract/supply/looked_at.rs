@@ -33,7 +33,7 @@ async fn the_evidence_of_a_point_is_what_the_rules_go_by() {
             customer: home.customer,
             reference: "N1".to_owned(),
             amount_fen: 10_000,
-            paid_at: now(),
+            paid_at: now().minus(HOUR),
         };
         store.enter_payments(&li, &[paid], now()).await.unwrap();
         let owed = store.evidence_of(home.point, now()).await.unwrap().unwrap().arrears.unwrap();
@@ -43,7 +43,7 @@ async fn the_evidence_of_a_point_is_what_the_rules_go_by() {
             customer: home.customer,
             since: now().minus(DAY * 31),
             amount_fen: 99,
-            as_of: now().plus(HOUR),
+            as_of: now(),
         };
         store.add_arrears(&li, &[entry], now()).await.unwrap();
         let owed = store.evidence_of(home.point, now()).await.unwrap().unwrap().arrears.unwrap();

@@ -1,5 +1,6 @@
 //! Supply orders: who may have whom cut, and what is kept of it.
 
+mod ahead;
 mod attempts;
 mod ceilings;
 mod conditions;

@@ -53,7 +53,10 @@ pub(super) async fn save(
     form.of = Some((id, seen.to_string()));
     let refused = match written(&services, &caller, &form, view.now).await? {
         Err(refused) => refused,
-        Ok((new, _)) => match services.store.edit_order(&caller.acting, order.order.id, &new, view.now).await
+        Ok((new, _)) => match services
+            .store
+            .edit_order(&caller.acting, (order.order.id, Some(seen)), &new, view.now)
+            .await
         {
             Ok(()) => {
                 services.changes.tell(Topic::Order);

@@ -12,6 +12,7 @@ use crate::domain::access::Action;
 use crate::domain::supply::{ContentHash, HaltKind, OrderKind, Reason, Window};
 use crate::domain::{Coded, Day, Id, Moment};
 use crate::http::api::order_drafts::may_be_drafted;
+use crate::http::api::written::{LONGEST, words};
 use crate::http::auth::confirm_second_factor;
 use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
@@ -318,6 +319,12 @@ pub(super) async fn written(
     now: Moment,
 ) -> Result<Result<(NewOrder, Vec<String>), Refused>, Problem> {
     let numbers = numbers(&form.points, MOST_POINTS);
+    if numbers.len() > MOST_POINTS {
+        return Ok(Err(Refused::TooManyPoints(MOST_POINTS)));
+    }
+    // Lines of a field of several lines end as browsers end them.
+    let text = form.text.replace("\r\n", "\n");
+    let Ok(text) = words(&text, LONGEST) else { return Ok(Err(Refused::Text)) };
     let names: Vec<&str> = numbers.iter().map(String::as_str).collect();
     let found = services.store.numbered_points(&names, &caller.acting.regions).await?;
     let is_lenient = form.kind.is_restore() || form.kind == OrderKind::HoldOn;
@@ -340,7 +347,7 @@ pub(super) async fn written(
         points.sort_unstable();
         points.dedup();
     }
-    let new = NewOrder { kind: form.kind, reason, text: form.text.trim().to_owned(), window, points };
+    let new = NewOrder { kind: form.kind, reason, text: text.to_owned(), window, points };
     Ok(Ok((new, unknown)))
 }
 

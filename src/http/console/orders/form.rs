@@ -39,6 +39,10 @@ pub enum Refused {
     Objected(Objected),
     /// Points that there are not.
     NoSuchPoints(Vec<String>),
+    /// More points than one form takes.
+    TooManyPoints(usize),
+    /// A text that is too long, or none.
+    Text,
     /// Something was left out or is not as described.
     Incomplete,
 }
@@ -161,6 +165,12 @@ fn refusal(view: &View, refused: &Refused) -> Markup {
             p.answer { (state(Tone::Bad, view.say("没有提交", "Not handed in"))) }
             @match refused {
                 Refused::Incomplete => p { (view.say("请把每一项填写完整。", "Fill in every field.")) },
+                Refused::TooManyPoints(most) => p {
+                    (view.say("一张表最多填写的计量点数：", "More points than one form takes, which are at most: ")) (most)
+                    (view.say("。请分几次提交，未处理任何一个。", ". Hand them in apart; nothing was done for any of them."))
+                },
+                Refused::Text => p { (view.say("文字不得超过 500 个字符，且不含控制字符。",
+                    "A text has at most 500 characters and no control characters.")) },
                 Refused::NoSuchPoints(numbers) => p {
                     (view.say("没有这些计量点：", "There are no such points: ")) (inert(&numbers.join(", ")))
                 },

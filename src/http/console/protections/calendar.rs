@@ -7,8 +7,9 @@ use maud::{Markup, html};
 use crate::domain::access::{Action, Regions};
 use crate::domain::supply::CalendarKind;
 use crate::domain::{Coded, Day, Id, TransformerArea};
+use crate::http::api::protections::taken_away;
 use crate::http::api::written::{day, named};
-use crate::http::console::components::{field, token};
+use crate::http::console::components::{field, second_factor, token};
 use crate::http::console::handlers::{answer, answer_as};
 use crate::http::console::labels;
 use crate::http::console::sent::Sent;
@@ -59,6 +60,8 @@ pub struct DayLine {
     pub kind: CalendarKind,
     /// Whether whoever looks may take it away, by its area.
     pub may_remove: bool,
+    /// Approvers who want it taken away; one is not enough.
+    pub wanted_by: Vec<String>,
 }
 
 async fn page(
@@ -79,7 +82,9 @@ async fn read(
     asked: Asked,
 ) -> Result<CalendarPage, Problem> {
     let names = services.store.names_of_areas().await?;
+    let ends = services.store.calendar_ends().await?;
     let days = services.store.calendar(Day::of(view.now)).await?.into_iter().map(|entry| DayLine {
+        wanted_by: ends.get(&entry.subject()).cloned().unwrap_or_default(),
         may_remove: caller.acting.regions.hold(entry.area),
         day: entry.day,
         area: entry.area.map(|area| names.get(&area).cloned().unwrap_or_default()),
@@ -109,8 +114,7 @@ async fn remove(sent: Sent) -> Result<Response, Problem> {
         let area = area(&sent).await?;
         let entry =
             CalendarEntry { day: day(sent.typed.text("day"))?, area, kind: named(sent.typed.text("kind"))? };
-        sent.services.store.remove_calendar(&sent.caller.acting, &[entry], sent.now()).await?;
-        Ok(())
+        taken_away(&sent.services, &sent.caller, &[entry], sent.typed.text("code")).await.map(|_| ())
     };
     let done = done.await;
     ended(sent, done).await
@@ -189,11 +193,15 @@ impl CalendarPage {
             let remove = Column::new("remove", "删除", "Take away", |_: &DayLine, _| String::new());
             columns.push(remove.unsorted().shown(|line, view| {
                 html! {
+                    @if !line.wanted_by.is_empty() {
+                        p.hint { (view.say("已同意删除：", "wanted by: ")) (super::inert(&line.wanted_by.join(", "))) }
+                    }
                     @if line.may_remove { form.no-print method="post" action="/calendar/remove" {
                         (token(view))
                         input type="hidden" name="day" value=(line.day);
                         input type="hidden" name="kind" value=(line.kind.name());
                         input type="hidden" name="area" value=(line.area.as_deref().unwrap_or_default());
+                        @if view.may(Action::RemoveProtection) { (second_factor(view)) }
                         button.quiet { (view.say("删除", "Take away")) }
                     } }
                 }
@@ -228,8 +236,8 @@ impl CalendarPage {
                         }
                     }))
                 }
-                p.hint { (view.say("录入后当日一律不停电；录错的可删除，录入和删除都记入审计日志。复电不受影响。",
-                    "Nobody is cut on these days. One that was entered by mistake can be taken away; both stand in the audit log. Restoring goes on.")) }
+                p.hint { (view.say("录入后当日一律不停电。录错的，录入人可在 15 分钟内删除；此后须两名审批人各用动态口令删除。录入和删除都记入审计日志。复电不受影响。",
+                    "Nobody is cut on these days. Whoever entered one by mistake can take it away within 15 minutes; after that it takes two approvers with their second factors. All of it stands in the audit log. Restoring goes on.")) }
                 button { (view.say("增加", "Enter")) }
             }
             details.sheet.no-print open[typed.some("list").is_some()] {
@@ -257,6 +265,7 @@ pub(crate) fn sample(asked: Asked) -> CalendarPage {
         area: area.map(str::to_owned),
         kind,
         may_remove: true,
+        wanted_by: Vec::new(),
     };
     CalendarPage {
         days: vec![
