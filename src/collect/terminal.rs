@@ -16,7 +16,8 @@
 //! - **A freeze counts for the midnight behind the day it names**, when the terminal read it behind that midnight, by a
 //!   clock that was right in its sessions before and after, from a meter whose clock was not wrong in its own, or when it
 //!   was last seen where it was not seen since (F14).
-//! - **The terminal's own reading goes first**: while it says that it still reads its meters, none is asked through it.
+//! - **The terminal's own reading goes first**: while it says that it still reads its meters, and gets on with it, only those
+//!   are asked through it of which it will never store anything. A meter that nobody can read holds up no other.
 //! - **An answer that fails costs one question**: what was kept stays, and the run goes on where it stopped when the
 //!   terminal comes back (F19).
 //!
@@ -82,6 +83,12 @@ pub(super) struct TerminalNight {
     held: HashMap<Id<Meter>, Frozen>,
     /// The totals that the terminal has told of the midnight, by measuring point.
     totals: HashMap<u16, Vec<(Item, i64)>>,
+    /// When so little is left of the night that its own reading is not waited for any more.
+    late_from: Instant,
+    /// Meters that were asked through it although its own reading goes on, since it will never store anything of them.
+    asked_early: HashSet<Id<Meter>>,
+    /// How often more may be asked while its own reading does not get on.
+    stuck_passes: u8,
     /// Meters of which the curves of the day before were asked for.
     curved: HashSet<Id<Meter>>,
     /// Meters of which earlier days were asked for.
@@ -111,10 +118,27 @@ impl TerminalNight {
             patience: inner.settings.collection.pass_pause,
             stop: line.stop.clone(),
         };
+        let left = line.deadline.saturating_duration_since(Instant::now());
+        let late_from = line.deadline.checked_sub(left / 4).unwrap_or(line.deadline);
+        let stuck_passes = inner.settings.collection.passes.saturating_add(1);
         let (due, held, totals) = Default::default();
-        let (curved, repaired) = Default::default();
-        let mut night =
-            Self { line, facts, asker, session, clocks, verified, due, held, totals, curved, repaired };
+        let (asked_early, curved, repaired) = Default::default();
+        let mut night = Self {
+            line,
+            facts,
+            asker,
+            session,
+            clocks,
+            verified,
+            due,
+            held,
+            totals,
+            late_from,
+            asked_early,
+            stuck_passes,
+            curved,
+            repaired,
+        };
         night.take_due();
         Ok(night)
     }
@@ -146,8 +170,7 @@ impl TerminalNight {
     /// Once through all there is to do for what is not read yet.
     async fn pass(&mut self, is_first: bool) -> Result<(), StoreError> {
         if let Err(missed) = self.begin_session().await {
-            let waiting = self.line.pending(|_| true);
-            self.miss(&waiting, &missed).await;
+            self.miss_unbegun(&missed).await;
             return Ok(());
         }
         self.read_registers(self.line.pending(may_be_better)).await;
@@ -163,13 +186,21 @@ impl TerminalNight {
         Ok(())
     }
 
-    /// Asks meters themselves, through the terminal: those that are missing once its own reading is over, and those whose
-    /// point is to be verified once it has something to be compared with.
+    /// Asks meters themselves, through the terminal: those that are missing once its own reading is over or does not get on,
+    /// before that once those of which it stores nothing, and those whose point is to be verified once it has something to
+    /// be compared with.
     async fn forward(&mut self) {
         let mut sites = self.line.pending(may_be_better);
-        if !self.session.has_read_all {
-            sites.retain(|site| self.held.contains_key(&site.meter_id));
+        let may_ask_all = self.session.has_read_all || self.session.is_stuck && self.stuck_passes > 0;
+        if may_ask_all {
+            self.stuck_passes = self.stuck_passes.saturating_sub(u8::from(!self.session.has_read_all));
+        } else {
+            sites.retain(|site| {
+                let is_early = !self.is_stored(site) && !self.asked_early.contains(&site.meter_id);
+                is_early || self.held.contains_key(&site.meter_id)
+            });
         }
+        self.asked_early.extend(sites.iter().map(|site| site.meter_id));
         if !sites.is_empty() {
             let facts = Arc::clone(&self.facts);
             self.line.phase(Step::Registers, sites, &facts, AT_ONCE).await;
@@ -336,6 +367,25 @@ impl TerminalNight {
         } else {
             Quality::Suspect(Suspicion::Clock)
         }
+    }
+
+    /// Whether the terminal's own reading is not waited for any more.
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.late_from
+    }
+
+    /// The terminal told nothing, so no meter was asked: that is told of those of which nothing else is known. Where its turn
+    /// only did not come, nothing is.
+    async fn miss_unbegun(&mut self, missed: &Missed) {
+        let mut sites = self.line.pending(|_| true);
+        let is_gone = missed.cause == MissingCause::TerminalOffline;
+        sites.retain(|site| match self.line.outcome_of(site.meter_id).map(|outcome| outcome.outcome) {
+            Some(RunOutcome::Waiting) => missed.cause != MissingCause::OutOfTime,
+            // What the meter itself did not answer it did not answer.
+            Some(RunOutcome::Missing(before)) => is_gone && before != MissingCause::Silent,
+            Some(RunOutcome::Read) | None => false,
+        });
+        self.miss(&sites, missed).await;
     }
 
     /// Tells that these are missing.

@@ -19,5 +19,6 @@ mod relays;
 mod rig;
 mod settings;
 mod steps;
+mod stuck;
 mod truth;
 mod year;

@@ -20,6 +20,7 @@ impl Concentrator {
             _ if unit.point != 0 => return Err(ERR_OTHER),
             29 => self.link.may_report = true,
             37 => self.link.may_report = false,
+            31 if self.habits.refuses_clock => return Err(ERR_OTHER),
             31 => {
                 let shown = encode::read_a1(unit.data).ok_or(ERR_OTHER)?;
                 let at = self.at();

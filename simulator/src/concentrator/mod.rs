@@ -278,6 +278,13 @@ impl Concentrator {
         self.archive.of_point(point).and_then(|record| self.lines.meter(record.address))
     }
 
+    /// From now on the terminal reads the meter of this point as it is, since it was refused its freeze once.
+    pub fn lose_freeze(&mut self, point: u16) {
+        if let Some(record) = self.archive.of_point(point) {
+            self.collector.lose_freeze(record.address);
+        }
+    }
+
     /// Its habits, to change them.
     pub const fn habits_mut(&mut self) -> &mut Habits {
         &mut self.habits

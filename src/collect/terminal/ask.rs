@@ -53,11 +53,7 @@ impl TerminalAsker {
         let until = self.deadline.min(Instant::now() + self.patience);
         let ask = Ask::new(request, self.lane.urgency(), Timing::STORED).until(until);
         let told = self.terminals.ask(self.address, ask).await;
-        let told = told.map_err(|error| {
-            let is_over = error == AskError::OutOfTime && Instant::now() >= self.deadline;
-            let cause = if is_over { MissingCause::OutOfTime } else { cause_of(error) };
-            Missed::new(cause, format!("{what}: {error}"))
-        })?;
+        let told = told.map_err(|error| Missed::new(cause_of(error), format!("{what}: {error}")))?;
         match told.outcome {
             Outcome::Answered { .. } if !told.frames.is_empty() => Ok(Answered {
                 frames: told.frames,
@@ -65,7 +61,7 @@ impl TerminalAsker {
                 answered_at: self.moment(told.answered_at.unwrap_or_else(Instant::now)),
             }),
             Outcome::Answered { .. } | Outcome::Silent | Outcome::Unknown => {
-                Err(Missed::new(MissingCause::Silent, format!("{what}: the terminal did not answer")))
+                Err(Missed::new(MissingCause::TerminalSilent, format!("{what}: the terminal did not answer")))
             }
             Outcome::Confirmed(Confirmation::None) => {
                 Err(Missed::new(MissingCause::NoSuchData, format!("{what}: the terminal has none")))
@@ -106,7 +102,7 @@ const fn cause_of(error: AskError) -> MissingCause {
     match error {
         AskError::NotConnected | AskError::Lost => MissingCause::TerminalOffline,
         AskError::Unknown => MissingCause::NoPath,
-        AskError::Busy | AskError::OutOfTime => MissingCause::Silent,
+        AskError::Busy | AskError::OutOfTime => MissingCause::OutOfTime,
         AskError::Unfit(_) | AskError::TooLong { .. } => MissingCause::WrongForm,
         AskError::NotAllowed | AskError::Stopped => MissingCause::Stopped,
     }

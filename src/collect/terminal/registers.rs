@@ -25,7 +25,11 @@ impl TerminalNight {
     pub(super) async fn read_registers(&mut self, sites: Vec<Arc<SiteMeter>>) {
         let (pointed, others) = self.stored(sites);
         for (site, missed) in others {
-            self.miss(&[site], &missed).await;
+            let outcome = self.line.outcome_of(site.meter_id).map(|outcome| outcome.outcome);
+            // What came of asking the meter itself says more.
+            if outcome == Some(RunOutcome::Waiting) {
+                self.miss(&[site], &missed).await;
+            }
         }
         self.line.expect(pointed.len());
         let totals = self.line.inner.settings.collection.registers.clone();
@@ -44,10 +48,23 @@ impl TerminalNight {
                 if let Ok(frozen) = &came {
                     self.totals.insert(point.number(), frozen.totals());
                 }
-                outcomes.extend(self.book(site, outcome, came, &mut batch).await);
+                // Its turn did not come: nothing is known of the meter for that.
+                let is_unasked = came.as_ref().is_err_and(|missed| missed.cause == MissingCause::OutOfTime);
+                if !is_unasked {
+                    outcomes.extend(self.book(site, outcome, came, &mut batch).await);
+                }
             }
             self.line.keep(batch, outcomes).await;
         }
+    }
+
+    /// Whether what the terminal stores for a meter can be used at all.
+    pub(super) fn is_stored(&self, site: &SiteMeter) -> bool {
+        let profiles = &self.line.inner.settings.profiles;
+        let profile = profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
+        let is_excluded =
+            point_of(site).is_none_or(|point| self.session.excluded.contains_key(&point.number()));
+        !is_excluded && profile.is_some_and(|profile| profile.daily_freezes > 0)
     }
 
     /// Books what came for a meter, or holds it; how the meter stands then, if that is to be told.
@@ -67,6 +84,13 @@ impl TerminalNight {
             Ok(frozen) => {
                 let quality = self.quality((midnight, midnight), site);
                 self.add(site, &frozen, (midnight, quality), batch).await.err()
+            }
+            // What came of asking the meter itself says more than that the terminal has nothing.
+            Err(_)
+                if self.asked_early.contains(&site.meter_id)
+                    && matches!(outcome.outcome, RunOutcome::Missing(_)) =>
+            {
+                return None;
             }
             Err(missed) => Some(missed),
         };
@@ -167,12 +191,10 @@ impl TerminalNight {
     fn stored(&self, sites: Vec<Arc<SiteMeter>>) -> (Pointed, Vec<(Arc<SiteMeter>, Missed)>) {
         let (mut pointed, mut others) = (Vec::new(), Vec::new());
         for site in sites {
-            let profiles = &self.line.inner.settings.profiles;
-            let profile = profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
             let Some(point) = point_of(&site) else { continue };
             if let Some(missed) = self.session.excluded.get(&point.number()) {
                 others.push((site, missed.clone()));
-            } else if profile.is_some_and(|profile| profile.daily_freezes > 0) {
+            } else if self.is_stored(&site) {
                 pointed.push((site, point));
             }
         }
@@ -234,7 +256,9 @@ impl TerminalNight {
                     let mut came = frozen(&answered, day, tolerance);
                     found.extend(asked.filter_map(|point| Some((point, came.remove(&point)?))));
                 }
-                Err(missed) if missed.cause == MissingCause::Silent && unanswered < MOST_UNANSWERED => {
+                Err(missed)
+                    if missed.cause == MissingCause::TerminalSilent && unanswered < MOST_UNANSWERED =>
+                {
                     unanswered += 1;
                     match points.split_at_checked(points.len() / 2) {
                         Some((first, last)) if !first.is_empty() => {
