@@ -13,6 +13,9 @@
 //! - **A terminal is believed for a point only when the meter itself has said the same** (F24): the first night of a point
 //!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more. What the
 //!   terminal stored before the first time is not taken, and totals that another point could have as well prove nothing.
+//! - **What it read later than usual is no freeze by itself**: a terminal whose question for the freeze was refused stores the
+//!   register as it stands then. Neither is what says that a meter has suddenly stopped, which a terminal that repeats the day
+//!   before says, or what no meter can have counted. Such a point counts when the meter itself has said the same (F24).
 //! - **A freeze counts for the midnight behind the day it names**, when the terminal read it behind that midnight, by a
 //!   clock that was right in its sessions before and after, from a meter whose clock was not wrong in its own, or when it
 //!   was last seen where it was not seen since (F14).
@@ -85,14 +88,18 @@ pub(super) struct TerminalNight {
     totals: HashMap<u16, Vec<(Item, i64)>>,
     /// When so little is left of the night that its own reading is not waited for any more.
     late_from: Instant,
-    /// Meters that were asked through it although its own reading goes on, since it will never store anything of them.
-    asked_early: HashSet<Id<Meter>>,
+    /// Meters that were asked themselves, through it.
+    asked: HashSet<Id<Meter>>,
     /// How often more may be asked while its own reading does not get on.
     stuck_passes: u8,
     /// Meters of which the curves of the day before were asked for.
     curved: HashSet<Id<Meter>>,
     /// Meters of which earlier days were asked for.
     repaired: HashSet<Id<Meter>>,
+    /// Meters of which it tells what may not be the midnight: they are to be asked themselves before it counts.
+    doubtful: HashSet<Id<Meter>>,
+    /// Meters of which the terminal read an earlier midnight so late that the meter has to be asked.
+    late_gaps: HashSet<Id<Meter>>,
 }
 
 impl TerminalNight {
@@ -108,7 +115,8 @@ impl TerminalNight {
         let since = line.run.day.plus(-i64::from(depth)).start();
         let clocks = inner.store.terminal_clocks(address, since).await?;
         let verified = inner.store.verified_points(address).await?;
-        let session = Session::of(inner.store.told_of_terminal(address).await?);
+        let told = inner.store.told_of_terminal(address).await?;
+        let session = Session::of(told);
         let asker = TerminalAsker {
             terminals,
             address,
@@ -122,7 +130,7 @@ impl TerminalNight {
         let late_from = line.deadline.checked_sub(left / 4).unwrap_or(line.deadline);
         let stuck_passes = inner.settings.collection.passes.saturating_add(1);
         let (due, held, totals) = Default::default();
-        let (asked_early, curved, repaired) = Default::default();
+        let (asked, curved, repaired, doubtful, late_gaps) = Default::default();
         let mut night = Self {
             line,
             facts,
@@ -134,10 +142,12 @@ impl TerminalNight {
             held,
             totals,
             late_from,
-            asked_early,
+            asked,
             stuck_passes,
             curved,
             repaired,
+            doubtful,
+            late_gaps,
         };
         night.take_due();
         Ok(night)
@@ -183,6 +193,7 @@ impl TerminalNight {
         self.verify().await?;
         self.read_curves().await;
         self.read_gaps().await;
+        self.forward_late_gaps().await;
         Ok(())
     }
 
@@ -196,11 +207,11 @@ impl TerminalNight {
             self.stuck_passes = self.stuck_passes.saturating_sub(u8::from(!self.session.has_read_all));
         } else {
             sites.retain(|site| {
-                let is_early = !self.is_stored(site) && !self.asked_early.contains(&site.meter_id);
+                let is_early = !self.is_stored(site) && !self.asked.contains(&site.meter_id);
                 is_early || self.held.contains_key(&site.meter_id)
             });
         }
-        self.asked_early.extend(sites.iter().map(|site| site.meter_id));
+        self.asked.extend(sites.iter().map(|site| site.meter_id));
         if !sites.is_empty() {
             let facts = Arc::clone(&self.facts);
             self.line.phase(Step::Registers, sites, &facts, AT_ONCE).await;
@@ -329,16 +340,13 @@ impl TerminalNight {
         let at_points = |site: &Arc<SiteMeter>| Some((point_of(site)?.number(), site.meter_id));
         let meters = self.line.sites.iter().filter_map(at_points).collect();
         let asker = TerminalAsker { lane: Lane::Housekeeping, ..self.asker.clone() };
-        match events::read_events(&asker, self.session.events_read, &meters).await {
-            Ok(read) => {
-                let mut batch = Batch::default();
-                batch.notes.terminals.events = read;
-                self.line.keep(batch, Vec::new()).await;
-            }
-            Err(missed) => {
-                let terminal = self.asker.address;
-                tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
-            }
+        let (read, missed) = events::read_events(&asker, self.session.events_read, &meters).await;
+        let mut batch = Batch::default();
+        batch.notes.terminals.events = read;
+        self.line.keep(batch, Vec::new()).await;
+        if let Some(missed) = missed {
+            let terminal = self.asker.address;
+            tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
         }
     }
 
@@ -370,7 +378,7 @@ impl TerminalNight {
     }
 
     /// Whether the terminal's own reading is not waited for any more.
-    fn is_late(&self) -> bool {
+    fn is_late_night(&self) -> bool {
         Instant::now() >= self.late_from
     }
 

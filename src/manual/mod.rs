@@ -94,4 +94,6 @@ pub mod decisions {
     pub mod d0032_a_database_that_forgot_begins_new_versions_elsewhere {}
     #[doc = include_str!("decisions/0033-a-line-that-is-served-is-asked-through-the-service.md")]
     pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
+    #[doc = include_str!("decisions/0042-what-a-terminal-read-late-is-no-midnight.md")]
+    pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
 }

@@ -147,6 +147,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0026_verified.sql"),
         include_str!("migrations/postgres/0026_verified.sql"),
     ),
+    Migration::new(
+        "turn",
+        include_str!("migrations/sqlite/0036_turn.sql"),
+        include_str!("migrations/postgres/0036_turn.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

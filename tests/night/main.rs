@@ -8,6 +8,7 @@ mod clocks;
 mod complete;
 mod held;
 mod kills;
+mod late;
 mod live;
 mod meters;
 mod month;

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use chaobiao::domain::{MissingCause, RunOutcome, RunState};
+use chaobiao::store::terminal::EventsRead;
+use chaobiao::store::{Batch, Notes};
 use simulator::concentrator::fault::Kind;
 use simulator::concentrator::habits::Unknown;
 use simulator::concentrator::{Setup, Wired};
@@ -105,6 +107,34 @@ async fn f24_a_list_of_meters_that_is_not_told_tonight_is_believed_no_further_th
     assert_eq!(report.progress.read, 6, "{:?}", report.progress);
     let findings = town.judge((first, second), &[first, second]).await;
     assert_eq!((findings.wrong, findings.registers), (Vec::new(), 120));
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f07_events_behind_a_reset_of_the_terminal_are_read_and_reading_goes_on_behind_them() {
+    let (_folder, town) = town(world(2, 1, 75), NO_HISTORY, swift).await;
+    verify(&town).await;
+    let head_end = town.head_end();
+    let terminal = town.terminals[0].address;
+    // It was read up to here before its memory went.
+    let read = |important| EventsRead { terminal, important, read_to: Some(200), events: Vec::new() };
+    let mut notes = Notes::default();
+    notes.terminals.events = vec![read(true), read(false)];
+    town.store.save(&Batch { notes, ..Batch::default() }, town.clock.now()).await.unwrap();
+    town.terminals[0].live.with(|c| c.forget_events());
+    for _ in 0..3 {
+        town.terminals[0].live.power_off();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        town.terminals[0].live.power_on();
+        tokio::time::sleep(Duration::from_secs(900)).await;
+    }
+    let report = town.night(&head_end, day("2026-11-23")).await;
+    assert_eq!(report.progress.read, 2, "{:?}", report.progress);
+    let [important, ordinary] = town.terminals[0].live.with(|c| c.event_counters());
+    assert!(important >= 3, "{important}");
+    let told = town.store.told_of_terminal(terminal).await.unwrap();
+    assert_eq!(told.events_read, (Some(important), Some(ordinary)));
     head_end.close().await;
     town.close().await;
 }

@@ -127,7 +127,7 @@ async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
                 frames: vec![(of, (1024, 2048))],
                 archives: vec![archive, old],
                 verified: vec![sure],
-                events: Vec::new(),
+                ..TerminalNotes::default()
             },
         )
         .await;
@@ -138,7 +138,7 @@ async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
         assert_eq!(seen.clock.map(|clock| clock.at), Some(at(200)));
         let since = store.terminal_clocks(of, at(150)).await.unwrap();
         assert_eq!(since.iter().map(|clock| clock.at).collect::<Vec<_>>(), [at(100), at(200)]);
-        let verified = Verified { point: 1, at: at(60), since: at(60) };
+        let verified = Verified { point: 1, at: at(60), since: at(60), turn: None };
         assert_eq!(store.verified_points(of).await.unwrap(), [(first, verified)].into());
         // Once more, and then at another point.
         for (told, since) in [
@@ -146,9 +146,16 @@ async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
             (VerifiedPoint { at: at(95), point: 3, ..sure }, at(95)),
         ] {
             keep(fresh, TerminalNotes { verified: vec![told], ..TerminalNotes::default() }).await;
-            let expected = Verified { point: told.point, at: told.at, since };
+            let expected = Verified { point: told.point, at: told.at, since, turn: None };
             assert_eq!(store.verified_points(of).await.unwrap()[&first], expected);
         }
+        // The turn at which it was borne out is kept with it; a point that is doubted is verified no more.
+        let turn = Duration::from_secs(25 * 60);
+        let turns = vec![(first, turn)];
+        keep(fresh, TerminalNotes { verified: vec![sure], turns, ..TerminalNotes::default() }).await;
+        assert_eq!(store.verified_points(of).await.unwrap()[&first].turn, Some(turn));
+        keep(fresh, TerminalNotes { doubted: vec![first], ..TerminalNotes::default() }).await;
+        assert!(store.verified_points(of).await.unwrap().is_empty());
         keep(fresh, TerminalNotes { verified: vec![sure], ..TerminalNotes::default() }).await;
 
         // A meter that is moved to another point is not sure any more there.

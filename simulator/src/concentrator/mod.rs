@@ -324,6 +324,17 @@ impl Concentrator {
         self.events.records(is_important)
     }
 
+    /// It loses what it remembers of events, and counts from nothing again.
+    pub fn forget_events(&mut self) {
+        self.events.clear();
+    }
+
+    /// EC1 and EC2.
+    #[must_use]
+    pub const fn event_counters(&self) -> [u8; 2] {
+        self.events.counters()
+    }
+
     /// True once the master has confirmed its login.
     #[must_use]
     pub const fn is_online(&self) -> bool {

@@ -102,7 +102,7 @@ impl TerminalNight {
         let own = self.own_reading().await?;
         self.session.has_read_all = own.is_none_or(|own| own.is_over);
         let is_stuck = own.is_some_and(|own| self.session.progress.is_stuck(own.read));
-        self.session.is_stuck = is_stuck || self.is_late();
+        self.session.is_stuck = is_stuck || self.is_late_night();
         self.line.keep(batch, Vec::new()).await;
         Ok(())
     }
