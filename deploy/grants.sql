@@ -5,7 +5,7 @@
 --     chaobiao config check -c owner.toml                          -- the owner's address in url_file
 --     psql -d chaobiao -v ON_ERROR_STOP=1 -f grants.sql
 -- The service owns nothing. It can add to, but neither change nor delete, what was done, what meters answered, accepted
--- reads and what billing was given; partitions are made and dropped for it by two functions of the owner.
+-- reads and what billing was given; partitions are made and dropped, and old notes of terminals let go, for it by functions of the owner.
 -- 服务账号的最小权限：审计日志、抄读报文、示值账和计费账只增不改。每次升级后由表的所有者重新执行。
 
 DO $$
@@ -45,5 +45,5 @@ BEGIN
             EXECUTE format('GRANT DELETE ON %I TO %I', each.name, service);
         END IF;
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION make_partitions, drop_partitions TO %I', service);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION make_partitions, drop_partitions, let_notes_go TO %I', service);
 END $$;

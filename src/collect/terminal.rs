@@ -116,6 +116,9 @@ impl TerminalNight {
         let clocks = inner.store.terminal_clocks(address, since).await?;
         let verified = inner.store.verified_points(address).await?;
         let told = inner.store.told_of_terminal(address).await?;
+        if let Some((takes, _)) = told.frames {
+            terminals.set_takes(address, takes);
+        }
         let session = Session::of(told);
         let asker = TerminalAsker {
             terminals,

@@ -96,4 +96,6 @@ pub mod decisions {
     pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
     #[doc = include_str!("decisions/0042-what-a-terminal-read-late-is-no-midnight.md")]
     pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
+    #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
+    pub mod d0043_who_a_terminal_is {}
 }

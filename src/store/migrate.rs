@@ -152,6 +152,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0036_turn.sql"),
         include_str!("migrations/postgres/0036_turn.sql"),
     ),
+    Migration::new(
+        "terminal_certificate",
+        include_str!("migrations/sqlite/0037_terminal_certificate.sql"),
+        include_str!("migrations/postgres/0037_terminal_certificate.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

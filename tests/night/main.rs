@@ -5,6 +5,7 @@ mod absence;
 mod behind;
 mod bill;
 mod clocks;
+mod codes;
 mod complete;
 mod held;
 mod kills;

@@ -190,6 +190,37 @@ async fn f07_an_event_that_is_told_twice_is_one() {
 }
 
 #[tokio::test]
+async fn t05_a_terminal_keeps_its_first_certificate_until_it_is_taken_in_again() {
+    on_both(async |fresh| {
+        let of = terminal("1100-3039");
+        let li = acting(Role::Admin);
+        let (own, other) = ("aa".repeat(32), "bb".repeat(32));
+        fresh.store.adopt_terminal(&li, of, None, at(0)).await.unwrap();
+        fresh.store.note_certificate(of, &own).await.unwrap();
+        fresh.store.note_certificate(of, &other).await.unwrap();
+        assert_eq!(fresh.store.terminal_certificates().await.unwrap(), [(of, own)]);
+        fresh.store.adopt_terminal(&li, of, None, at(10)).await.unwrap();
+        assert_eq!(fresh.store.terminal_certificates().await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn old_notes_of_terminals_are_let_go_and_the_last_year_stays() {
+    on_both(async |fresh| {
+        let (of, day) = (terminal("1100-3039"), Duration::from_secs(86_400));
+        let clock = |at, fast_us| (of, ClockOffset { at, fast_us, uncertainty: day });
+        let long_ago = Moment::from_micros(1_000_000_000_000_000);
+        let clocks = vec![clock(long_ago, 1), clock(at(0), 2)];
+        keep(fresh, TerminalNotes { clocks, ..TerminalNotes::default() }).await;
+        let gone = fresh.store.forget_old_of_terminals(at(0).minus(day), at(0).minus(day)).await.unwrap();
+        let kept = fresh.store.terminal_clocks(of, long_ago).await.unwrap();
+        assert_eq!((gone, kept.len()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn when_a_terminal_was_heard_is_kept() {
     on_both(async |fresh| {
         let of = terminal("1100-3039");
