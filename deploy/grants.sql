@@ -5,8 +5,9 @@
 --     chaobiao config check -c owner.toml                          -- the owner's address in url_file
 --     psql -d chaobiao -v ON_ERROR_STOP=1 -f grants.sql
 -- The service owns nothing. It can add to, but neither change nor delete, what was done, what meters answered, accepted
--- reads and what billing was given; partitions are made and dropped for it by two functions of the owner. It can read all of
--- it, as pg_dump does for `chaobiao backup`. What a backup is restored into is made by the owner, who runs this behind it.
+-- reads and what billing was given; partitions are made and dropped, and old notes of terminals let go, for it by functions of the
+-- owner. It can read all of it, as pg_dump does for `chaobiao backup`. What a backup is restored into is made by the owner, who runs
+-- this behind it.
 -- 服务账号的最小权限：审计日志、抄读报文、示值账和计费账只增不改。每次升级后由表的所有者重新执行。
 
 DO $$
@@ -54,5 +55,5 @@ BEGIN
         EXECUTE format('GRANT SELECT ON %I TO %I', each.name, service);
     END LOOP;
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO %I', service);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION make_partitions, drop_partitions TO %I', service);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION make_partitions, drop_partitions, let_notes_go TO %I', service);
 END $$;

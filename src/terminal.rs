@@ -16,7 +16,10 @@
 //!   again on the next session while its time is not over (F19).
 //! - **A report is confirmed only after whoever subscribed has kept it**; one that comes again is confirmed again and not
 //!   handed on.
-//! - **The newest session wins** after its login; the old one is closed.
+//! - **The newest session wins** after its login; the old one is closed. A terminal that has come with a certificate comes
+//!   with that one only, and one that is claimed from elsewhere while it is there is told of
+//!   ([`TerminalStatus::claims`]).
+//! - **A terminal cannot keep us busy**: what it says by itself is limited, and so is how long one answer may take (T5).
 //! - **Nobody can fill the memory or keep others out**: whoever has not logged in has a few seconds and a bounded number of
 //!   places, terminals that are not known are refused and kept in a bounded list, and an idle session holds no buffer (F21).
 //!
@@ -24,12 +27,14 @@
 //! reports.
 
 mod ask;
+mod budget;
 mod carrier;
 mod dial;
 mod handle;
 mod numbers;
 mod pace;
 mod passed;
+mod peer;
 mod queue;
 mod report;
 mod server;

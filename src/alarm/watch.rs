@@ -34,6 +34,7 @@ pub async fn watch(
         open: None,
         down: HashMap::new(),
         foreign: HashMap::new(),
+        claims: HashMap::new(),
         clock: (clock.now(), Instant::now()),
     };
     while !stop.is_cancelled() {
@@ -60,6 +61,8 @@ struct Watcher<'a> {
     down: HashMap<String, Instant>,
     /// How many requests of another master each line has heard.
     foreign: HashMap<String, u64>,
+    /// How often each terminal was claimed, refused and hung up.
+    claims: HashMap<TerminalAddress, (u64, u64, u64)>,
     /// What the clock showed when it was looked at.
     clock: (Moment, Instant),
 }
@@ -125,6 +128,7 @@ impl Watcher<'_> {
     /// A terminal that is away for longer than three heartbeats and a reconnection take.
     async fn look_at_terminal(&mut self, status: &TerminalStatus, now: Moment) -> Result<(), StoreError> {
         let subject = format!("terminal {}", status.address);
+        self.look_at_claims(&subject, status, now).await?;
         if status.is_online {
             return self.end(AlarmKind::TerminalSilent, &subject, now).await;
         }
@@ -137,6 +141,34 @@ impl Watcher<'_> {
             None => ("启动以来未登录".to_owned(), "it has not come since the program began".to_owned()),
         };
         self.begin(Alarm::new(AlarmKind::TerminalSilent, subject, now).saying(&zh, &en)).await
+    }
+
+    /// Somebody else comes under the address of a terminal, or it says far too much (T5).
+    async fn look_at_claims(
+        &mut self,
+        subject: &str,
+        status: &TerminalStatus,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let counts = (status.claims, status.refused, status.floods);
+        let before = self.claims.insert(status.address, counts).unwrap_or_default();
+        let from = status.from.map(|from| from.ip().to_string()).unwrap_or_default();
+        if counts.0 > before.0 {
+            let zh = format!("会话被 {from} 的连接接管，原连接仍在");
+            let en = format!("a connection from {from} took its session over while the one before was there");
+            let alarm = Alarm::new(AlarmKind::TerminalClaimed, subject, now);
+            self.store.raise_alarm(&alarm.saying(&zh, &en)).await?;
+        }
+        if counts.1 > before.1 {
+            let alarm = Alarm::new(AlarmKind::TerminalClaimed, subject, now);
+            let (zh, en) = ("证书不符的登录已拒绝", "logins with another certificate were refused");
+            self.store.raise_alarm(&alarm.saying(zh, en)).await?;
+        }
+        if counts.2 > before.2 {
+            let alarm = Alarm::new(AlarmKind::TerminalFlood, subject, now);
+            self.store.raise_alarm(&alarm).await?;
+        }
+        Ok(())
     }
 
     async fn look_at_billing(&mut self, now: Moment) -> Result<(), StoreError> {

@@ -293,7 +293,7 @@ impl Site {
         let (store, clock, alarms) = (&self.store, &self.clock, &self.config.alarms);
         let sending = alarm::run(store, clock, alarms, stop);
         let watching = alarm::watch(store, clock, (&self.lines, Some(&self.terminals)), alarms, stop);
-        let knowing = terminals::look_after(store, &self.terminals, stop);
+        let knowing = terminals::look_after(store, &self.clock, &self.terminals, stop);
         let keeping = self.keep_reports(stop);
         let setting = terminals::set_records(&self.collector, stop);
         let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));

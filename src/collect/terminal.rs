@@ -13,10 +13,14 @@
 //! - **A terminal is believed for a point only when the meter itself has said the same** (F24): the first night of a point
 //!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more. What the
 //!   terminal stored before the first time is not taken, and totals that another point could have as well prove nothing.
+//! - **What it read later than usual is no freeze by itself**: a terminal whose question for the freeze was refused stores the
+//!   register as it stands then. Neither is what says that a meter has suddenly stopped, which a terminal that repeats the day
+//!   before says, or what no meter can have counted. Such a point counts when the meter itself has said the same (F24).
 //! - **A freeze counts for the midnight behind the day it names**, when the terminal read it behind that midnight, by a
 //!   clock that was right in its sessions before and after, from a meter whose clock was not wrong in its own, or when it
 //!   was last seen where it was not seen since (F14).
-//! - **The terminal's own reading goes first**: while it says that it still reads its meters, none is asked through it.
+//! - **The terminal's own reading goes first**: while it says that it still reads its meters, and gets on with it, only those
+//!   are asked through it of which it will never store anything. A meter that nobody can read holds up no other.
 //! - **An answer that fails costs one question**: what was kept stays, and the run goes on where it stopped when the
 //!   terminal comes back (F19).
 //!
@@ -88,12 +92,22 @@ pub(super) struct TerminalNight {
     held: HashMap<Id<Meter>, Frozen>,
     /// The totals that the terminal has told of the midnight, by measuring point.
     totals: HashMap<u16, Vec<(Item, i64)>>,
+    /// When so little is left of the night that its own reading is not waited for any more.
+    late_from: Instant,
+    /// Meters that were asked themselves, through it.
+    asked: HashSet<Id<Meter>>,
+    /// How often more may be asked while its own reading does not get on.
+    stuck_passes: u8,
     /// Meters of which the curves of the day before were asked for.
     curved: HashSet<Id<Meter>>,
     /// Meters of which earlier days were asked for.
     repaired: HashSet<Id<Meter>>,
     /// The events of its meters are asked for, beside what is still to come.
     asks_events: bool,
+    /// Meters of which it tells what may not be the midnight: they are to be asked themselves before it counts.
+    doubtful: HashSet<Id<Meter>>,
+    /// Meters of which the terminal read an earlier midnight so late that the meter has to be asked.
+    late_gaps: HashSet<Id<Meter>>,
 }
 
 impl TerminalNight {
@@ -109,7 +123,11 @@ impl TerminalNight {
         let since = line.run.day.plus(-i64::from(depth)).start();
         let clocks = inner.store.terminal_clocks(address, since).await?;
         let verified = inner.store.verified_points(address).await?;
-        let session = Session::of(inner.store.told_of_terminal(address).await?);
+        let told = inner.store.told_of_terminal(address).await?;
+        if let Some((takes, _)) = told.frames {
+            terminals.set_takes(address, takes);
+        }
+        let session = Session::of(told);
         let asker = TerminalAsker {
             terminals,
             address,
@@ -119,8 +137,11 @@ impl TerminalNight {
             patience: inner.settings.collection.pass_pause,
             stop: line.stop.clone(),
         };
+        let left = line.deadline.saturating_duration_since(Instant::now());
+        let late_from = line.deadline.checked_sub(left / 4).unwrap_or(line.deadline);
+        let stuck_passes = inner.settings.collection.passes.saturating_add(1);
         let (due, held, totals) = Default::default();
-        let (curved, repaired) = Default::default();
+        let (asked, curved, repaired, doubtful, late_gaps) = Default::default();
         let mut night = Self {
             line,
             facts,
@@ -131,9 +152,14 @@ impl TerminalNight {
             due,
             held,
             totals,
+            late_from,
+            asked,
+            stuck_passes,
             curved,
             repaired,
             asks_events: false,
+            doubtful,
+            late_gaps,
         };
         night.take_due();
         Ok(night)
@@ -167,8 +193,7 @@ impl TerminalNight {
     /// Once through all there is to do for what is not read yet.
     async fn pass(&mut self, is_first: bool) -> Result<(), StoreError> {
         if let Err(missed) = self.begin_session().await {
-            let waiting = self.line.pending(|_| true);
-            self.miss(&waiting, &missed).await;
+            self.miss_unbegun(&missed).await;
             return Ok(());
         }
         self.read_registers(self.line.pending(may_be_better)).await;
@@ -181,16 +206,25 @@ impl TerminalNight {
         self.verify().await?;
         self.read_curves().await;
         self.read_gaps().await;
+        self.forward_late_gaps().await;
         Ok(())
     }
 
-    /// Asks meters themselves, through the terminal: those that are missing once its own reading is over, and those whose
-    /// point is to be verified once it has something to be compared with.
+    /// Asks meters themselves, through the terminal: those that are missing once its own reading is over or does not get on,
+    /// before that once those of which it stores nothing, and those whose point is to be verified once it has something to
+    /// be compared with.
     async fn forward(&mut self) {
         let mut sites = self.line.pending(may_be_better);
-        if !self.session.has_read_all {
-            sites.retain(|site| self.held.contains_key(&site.meter_id));
+        let may_ask_all = self.session.has_read_all || self.session.is_stuck && self.stuck_passes > 0;
+        if may_ask_all {
+            self.stuck_passes = self.stuck_passes.saturating_sub(u8::from(!self.session.has_read_all));
+        } else {
+            sites.retain(|site| {
+                let is_early = !self.is_stored(site) && !self.asked.contains(&site.meter_id);
+                is_early || self.held.contains_key(&site.meter_id)
+            });
         }
+        self.asked.extend(sites.iter().map(|site| site.meter_id));
         if !sites.is_empty() {
             let facts = Arc::clone(&self.facts);
             self.line.phase(Step::Registers, sites, &facts, AT_ONCE).await;
@@ -319,16 +353,13 @@ impl TerminalNight {
         let at_points = |site: &Arc<SiteMeter>| Some((point_of(site)?.number(), site.meter_id));
         let meters = self.line.sites.iter().filter_map(at_points).collect();
         let asker = TerminalAsker { lane: Lane::Housekeeping, ..self.asker.clone() };
-        match events::read_events(&asker, self.session.events_read, &meters).await {
-            Ok(read) => {
-                let mut batch = Batch::default();
-                batch.notes.terminals.events = read;
-                self.line.keep(batch, Vec::new()).await;
-            }
-            Err(missed) => {
-                let terminal = self.asker.address;
-                tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
-            }
+        let (read, missed) = events::read_events(&asker, self.session.events_read, &meters).await;
+        let mut batch = Batch::default();
+        batch.notes.terminals.events = read;
+        self.line.keep(batch, Vec::new()).await;
+        if let Some(missed) = missed {
+            let terminal = self.asker.address;
+            tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
         }
     }
 
@@ -357,6 +388,25 @@ impl TerminalNight {
         } else {
             Quality::Suspect(Suspicion::Clock)
         }
+    }
+
+    /// Whether the terminal's own reading is not waited for any more.
+    fn is_late_night(&self) -> bool {
+        Instant::now() >= self.late_from
+    }
+
+    /// The terminal told nothing, so no meter was asked: that is told of those of which nothing else is known. Where its turn
+    /// only did not come, nothing is.
+    async fn miss_unbegun(&mut self, missed: &Missed) {
+        let mut sites = self.line.pending(|_| true);
+        let is_gone = missed.cause == MissingCause::TerminalOffline;
+        sites.retain(|site| match self.line.outcome_of(site.meter_id).map(|outcome| outcome.outcome) {
+            Some(RunOutcome::Waiting) => missed.cause != MissingCause::OutOfTime,
+            // What the meter itself did not answer it did not answer.
+            Some(RunOutcome::Missing(before)) => is_gone && before != MissingCause::Silent,
+            Some(RunOutcome::Read) | None => false,
+        });
+        self.miss(&sites, missed).await;
     }
 
     /// Tells that these are missing.

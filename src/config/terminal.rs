@@ -132,6 +132,12 @@ fn read_tls(section: &mut Section<'_>, base: &Path) -> Option<TerminalTls> {
     if let (Some((_, name)), Some(key)) = (missing, given) {
         section.fault(key, FaultKind::Needs(name));
     }
+    // A datagram shows no certificate, and would be let in beside those that have to.
+    let is_open = given.is_some() && section.has("listen_udp");
+    section.check(!is_open, &["listen_udp"], FaultKind::Expected(Words::of(
+        "no listen_udp beside tls_certificate: datagrams show no certificate, and anybody could be any terminal by them",
+        "不与 tls_certificate 同时使用：UDP 报文不带证书，任何人都可冒充终端",
+    )));
     let [certificate, key, client_ca] = files;
     Some(TerminalTls { certificate: certificate?, key: key?, client_ca: client_ca? })
 }

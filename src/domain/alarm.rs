@@ -76,6 +76,10 @@ pub enum AlarmKind {
     LineChatter,
     /// A terminal does not answer.
     TerminalSilent,
+    /// Two claim to be one terminal, or one comes without its certificate. (T5)
+    TerminalClaimed,
+    /// A terminal says far more than any has to, and was hung up. (T5)
+    TerminalFlood,
     /// An account is locked after wrong passwords. (T9)
     LoginLocked,
     /// The audit log cannot be written. (T26)
@@ -166,6 +170,8 @@ impl Coded for AlarmKind {
         (Self::ApproverChanged, 34, "approver_changed"),
         (Self::PasswordUnclear, 35, "password_unclear"),
         (Self::AccountChanged, 36, "account_changed"),
+        (Self::TerminalClaimed, 37, "terminal_claimed"),
+        (Self::TerminalFlood, 38, "terminal_flood"),
     ];
 }
 
@@ -251,6 +257,20 @@ impl AlarmKind {
             row(Self::LineDown, Warning, true, "线路中断", "a line is down"),
             row(Self::LineChatter, Warning, true, "线路持续有干扰数据", "a line does not stop talking"),
             row(Self::TerminalSilent, Warning, true, "终端离线", "a terminal does not answer"),
+            row(
+                Self::TerminalClaimed,
+                Warning,
+                false,
+                "有两处同时以同一终端地址登录，或登录证书不符",
+                "two claim to be one terminal, or one came without its certificate",
+            ),
+            row(
+                Self::TerminalFlood,
+                Warning,
+                false,
+                "终端大量发送报文，已断开",
+                "a terminal sent far more than any has to and was hung up",
+            ),
             row(
                 Self::LoginLocked,
                 Warning,
@@ -435,7 +455,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(36);
+        coded::check::<AlarmKind>(38);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

@@ -41,6 +41,8 @@ pub enum MissingCause {
     NoPath,
     /// It was never seen that what the terminal stores for the measuring point is this meter's. (F24)
     PointNotVerified,
+    /// The concentrator is connected and leaves what it is asked unanswered.
+    TerminalSilent,
 }
 
 impl Coded for MissingCause {
@@ -63,6 +65,7 @@ impl Coded for MissingCause {
         (Self::Stopped, 16, "stopped"),
         (Self::NoPath, 17, "no path"),
         (Self::PointNotVerified, 18, "point not verified"),
+        (Self::TerminalSilent, 19, "terminal silent"),
     ];
 }
 
@@ -89,6 +92,7 @@ impl MissingCause {
             Self::Stopped => "人工停止",
             Self::NoPath => "无通信路径",
             Self::PointNotVerified => "测量点未核对",
+            Self::TerminalSilent => "终端无应答",
         }
     }
 }
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn i19_every_cause_has_a_code_and_a_name_of_its_own() {
-        coded::check::<MissingCause>(18);
+        coded::check::<MissingCause>(19);
         let names: std::collections::HashSet<_> =
             MissingCause::TABLE.iter().map(|(cause, ..)| cause.name_zh()).collect();
         assert_eq!(names.len(), MissingCause::TABLE.len());

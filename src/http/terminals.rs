@@ -61,6 +61,7 @@ pub(super) async fn adopt(
     done(services.store.adopt_terminal(&caller.acting, address, name, now).await?)?;
     if let Some(terminals) = &services.terminals {
         terminals.adopt(address, TerminalSettings::default());
+        terminals.bind_certificate(address, None);
     }
     services.changes.tell(Topic::Terminal);
     Ok(())
@@ -93,7 +94,10 @@ pub(super) async fn set_clock(
             let (en, zh) = ("too near to midnight: not before", "临近零点冻结，请在此后对时：");
             conflict("near_midnight", &format!("{en} {}", at.in_china()), &format!("{zh}{}", at.in_china()))
         }
-        ClockSet::Refused => conflict("refused", "the terminal refused", "终端拒绝对时"),
+        ClockSet::Refused => {
+            let en = "the terminal refused, or said that it did and kept its own clock";
+            conflict("refused", en, "终端拒绝对时，或确认后时钟未变")
+        }
         ClockSet::Unknown => {
             let en = "the terminal did not say whether it has set its clock: look again";
             conflict("unknown", en, "终端未确认是否已对时，请稍后核对")

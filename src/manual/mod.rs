@@ -110,4 +110,8 @@ pub mod decisions {
     pub mod d0040_an_account_that_nobody_confirmed_stays_shut {}
     #[doc = include_str!("decisions/0041-nothing-that-has-not-happened-is-evidence.md")]
     pub mod d0041_nothing_that_has_not_happened_is_evidence {}
+    #[doc = include_str!("decisions/0042-what-a-terminal-read-late-is-no-midnight.md")]
+    pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
+    #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
+    pub mod d0043_who_a_terminal_is {}
 }

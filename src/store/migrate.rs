@@ -162,6 +162,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0029_confirmed.sql"),
         include_str!("migrations/postgres/0029_confirmed.sql"),
     ),
+    Migration::new(
+        "turn",
+        include_str!("migrations/sqlite/0030_turn.sql"),
+        include_str!("migrations/postgres/0030_turn.sql"),
+    ),
+    Migration::new(
+        "terminal_certificate",
+        include_str!("migrations/sqlite/0031_terminal_certificate.sql"),
+        include_str!("migrations/postgres/0031_terminal_certificate.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

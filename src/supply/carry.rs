@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlt645::password::OperatorCode;
 use dlt645::relay::Command;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::field::{AssetCheck, Before, Field, FieldOrder, MeterClock, Sent};
 use super::proof::proof_name;
@@ -112,14 +112,21 @@ impl Supply {
     /// meter that says nothing of itself, or nothing steady: it may hear all the same, and what came of it is read.
     async fn asked(&self, due: Due, field: &Field) -> Result<Option<Asked>, StoreError> {
         let lane = lane_of(due.kind);
+        let may_be_unread =
+            lane == Lane::Restore && !self.0.store.was_sent_unread(due.order, due.point).await?;
+        let by = Instant::now() + TELLS_WITHIN;
         for _ in 0..MOST_UNREAD {
-            match field.before(lane).await {
-                Ok(before) => return Ok(Some(Asked::of(due.kind, &before))),
-                Err(unread) if lane == Lane::Restore && unread.is_of_meter() => {}
-                Err(_) => return Ok(None),
-            }
-            if self.0.store.was_sent_unread(due.order, due.point).await? {
-                return Ok(None);
+            let told = if may_be_unread {
+                timeout_at(by, field.before(lane)).await
+            } else {
+                Ok(field.before(lane).await)
+            };
+            match told {
+                Ok(Ok(before)) => return Ok(Some(Asked::of(due.kind, &before))),
+                Ok(Err(unread)) if may_be_unread && unread.is_of_meter() => {}
+                Ok(Err(_)) => return Ok(None),
+                // Behind a slow carrier one question takes a minute: whoever has paid does not wait for all of them (F48).
+                Err(_) => break,
             }
         }
         tracing::warn!(order.id = %due.order, "order {} is sent to a meter that tells nothing", due.order);
@@ -425,6 +432,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 const CUT_WAITS: Duration = Duration::from_millis(1900);
 /// How often in a row a meter is asked what it tells before supply is ordered back without it.
 const MOST_UNREAD: u32 = 2;
+/// So long a meter may take to tell of itself before supply is given back to it unread.
+const TELLS_WITHIN: Duration = Duration::from_secs(75);
 /// When to look first.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// When a cut is tried again of which nothing was sent.

@@ -19,7 +19,7 @@ pub struct Ask {
     /// It is not begun from then on. Until then a question whose connection goes is put again on the next session; without
     /// it, it ends as silent.
     pub until: Option<Instant>,
-    /// The message authentication code (PW), where the request carries one.
+    /// The message authentication code (PW), where the request carries one; none for that which is known of the terminal.
     pub password: Password,
 }
 

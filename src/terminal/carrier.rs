@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gdw1376::answer;
-use gdw1376::auxiliary::Password;
 use gdw1376::dialogue::{Outcome, Timing};
 use gdw1376::frame::Frame;
 use gdw1376::message::Message;
@@ -107,7 +106,7 @@ async fn send(
     let timing = Timing { answer: port.within, next_frame: NEXT_FRAME, repetitions: 0, frames: MOST_FRAMES };
     let request = Request::Forward(port.forward(carried));
     let ((left, has_left), (reply, told)) = (oneshot::channel(), oneshot::channel());
-    let password = Password::NONE;
+    let password = station.with(|state| state.password);
     let order = Order { request, timing, until, password, left: Some(left), reply, last: None, breaks: 0 };
     let Grant { give, session } = grant;
     give.send(Box::new(order)).map_err(|_| LinkError::Closed)?;

@@ -8,21 +8,20 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::TerminalSettings;
 use super::session;
 use super::state::Shared;
 use super::station::Station;
-use crate::config::TerminalDial;
 use crate::link::{Backoff, Liveness, watch_over};
 
-/// Adopts the terminal and keeps a connection to it until the server is stopped or the terminal is forgotten.
-pub(super) fn keep(shared: Arc<Shared>, dial: &TerminalDial, seed: u64) {
-    let station = shared.adopt(dial.address, TerminalSettings::default());
+/// Keeps a connection to a terminal that waits to be dialled, until the server is stopped or the terminal is forgotten.
+pub(super) fn keep(shared: &Arc<Shared>, station: Arc<Station>) {
+    let dial = shared.config.dial.iter().find(|dial| dial.address == station.address);
+    let (Some(dial), Some(seed)) = (dial, shared.dialling.get()) else { return };
     let to = dial.to.to_string();
     let mut hasher = DefaultHasher::new();
     to.hash(&mut hasher);
     let backoff = Backoff::new(FIRST, MOST, seed ^ hasher.finish());
-    let (tasks, stop) = (shared.tasks.clone(), shared.stop.clone());
+    let (tasks, stop, shared) = (shared.tasks.clone(), shared.stop.clone(), Arc::clone(shared));
     tasks.spawn(async move {
         stop.run_until_cancelled(dial_again(shared, station, to, backoff)).await;
     });

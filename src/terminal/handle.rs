@@ -8,6 +8,7 @@ use std::time::Duration;
 use dlt645::address::MeterAddress;
 use dlt645::edition::Edition;
 use gdw1376::address::{AddressField, TerminalAddress};
+use gdw1376::auxiliary::Password;
 use gdw1376::frame::OVERHEAD;
 use gdw1376::request::{Envelope, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::carrier::OfTerminal;
+use super::peer::{self, Peer};
 use super::queue::{Order, What};
 use super::server::{self, TerminalError};
 use super::state::Shared;
@@ -61,8 +63,9 @@ impl Terminals {
         let (listening, listening_udp) = (server::listen(shared)?, udp::listen(shared).await?);
         (terminals.listening, terminals.listening_udp) = (listening, listening_udp);
         let shared = &terminals.shared;
+        let _ = shared.dialling.set(seed);
         for terminal in &config.dial {
-            dial::keep(Arc::clone(shared), terminal, seed);
+            terminals.adopt(terminal.address, TerminalSettings::default());
         }
         Ok(terminals)
     }
@@ -97,12 +100,38 @@ impl Terminals {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.shared.tasks.spawn(session::of_stranger(stream, from, shared, None));
+        self.shared.tasks.spawn(session::of_stranger(stream, Peer::plain(from), shared, None));
     }
 
-    /// From now on this terminal may log in, and it is treated so. Adopting it again changes how it is treated.
+    /// From now on this terminal may log in, and it is treated so; one that the configuration says is to be dialled is.
+    /// Adopting it again changes how it is treated.
     pub fn adopt(&self, address: TerminalAddress, settings: TerminalSettings) {
-        self.shared.adopt(address, settings);
+        let (station, is_new) = self.shared.adopt(address, settings);
+        if is_new {
+            dial::keep(&self.shared, station);
+        }
+    }
+
+    /// Whether the configuration says that this terminal is dialled.
+    #[must_use]
+    pub fn is_dialled(&self, address: TerminalAddress) -> bool {
+        self.shared.config.dial.iter().any(|dial| dial.address == address)
+    }
+
+    /// The terminal comes with this certificate only, told as its SHA-256; with `None` with the next that it shows. Nothing
+    /// happens for a terminal that is not adopted.
+    pub fn bind_certificate(&self, address: TerminalAddress, certificate: Option<&str>) {
+        let certificate = certificate.and_then(peer::read);
+        if let Some(station) = self.shared.station(address) {
+            station.with(|state| state.certificate = certificate);
+        }
+    }
+
+    /// What the terminal has said earlier of how long requests may be, in counted bytes; what it says itself since counts.
+    pub fn set_takes(&self, address: TerminalAddress, takes: u16) {
+        if let Some(station) = self.shared.station(address) {
+            station.with(|state| state.takes = state.takes.or(Some(takes)));
+        }
     }
 
     /// The terminal is not known any more: it is hung up, and what waits for it ends.
@@ -120,6 +149,14 @@ impl Terminals {
         let ports = ports.into_iter().map(|(meter, port)| (meter.field().wire(), port)).collect();
         if let Some(station) = self.shared.station(address) {
             station.with(|state| state.ports = ports);
+        }
+    }
+
+    /// Says which code (PW) a terminal wants to see: every request that carries one has it, forwarded frames and clocks as
+    /// well as parameters. Nothing happens for a terminal that is not adopted.
+    pub fn set_password(&self, address: TerminalAddress, password: Password) {
+        if let Some(station) = self.shared.station(address) {
+            station.with(|state| state.password = password);
         }
     }
 
@@ -178,6 +215,8 @@ impl Terminals {
             return Err(AskError::TooLong { counted, most });
         }
         let (reply, told) = oneshot::channel();
+        let own = station.with(|state| state.password);
+        let password = if password == Password::NONE { own } else { password };
         let order = Order { request, timing, until, password, left: None, reply, last: None, breaks: 0 };
         let returns_within = self.shared.config.return_within;
         let id = station.enqueue(What::Order(Box::new(order)), urgency, until, returns_within)?;

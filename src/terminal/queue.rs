@@ -90,6 +90,10 @@ impl Queue {
         self.0.len() < MOST
     }
 
+    pub(super) fn has(&self, urgency: Urgency) -> bool {
+        self.0.iter().any(|waiting| waiting.urgency == urgency)
+    }
+
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.0.push(waiting);
     }

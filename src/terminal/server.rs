@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::peer::{self, Peer};
 use super::session::{self, count_login};
 use super::state::Shared;
 use super::tls::{self, TlsError};
@@ -73,7 +74,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 async fn accept_all(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     let most = usize::try_from(shared.config.most_unregistered).unwrap_or(Semaphore::MAX_PERMITS);
-    let mut waiting = Waiting { places: Arc::new(Semaphore::new(most.max(1))), all: VecDeque::new() };
+    let fair = if tls.is_some() { FAIR_WITH_TLS } else { FAIR };
+    let mut waiting = Waiting { places: Arc::new(Semaphore::new(most.max(1))), all: VecDeque::new(), fair };
     loop {
         let Some(place) = waiting.place().await else { return };
         let (stream, from) = match listener.accept().await {
@@ -103,10 +105,15 @@ async fn connection(
     place: OwnedSemaphorePermit,
 ) {
     let Some(tls) = tls else {
-        return session::of_stranger(stream, from, shared, Some(place)).await;
+        return session::of_stranger(stream, Peer::plain(from), shared, Some(place)).await;
     };
     match timeout(shared.config.register_within, tls.accept(stream)).await {
-        Ok(Ok(stream)) => session::of_stranger(stream, from, shared, Some(place)).await,
+        Ok(Ok(stream)) => {
+            let shown = stream.get_ref().1.peer_certificates().and_then(|shown| shown.first());
+            let certificate = shown.and_then(|shown| peer::fingerprint(shown));
+            let peer = Peer { certificate, ..Peer::plain(from) };
+            session::of_stranger(stream, peer, shared, Some(place)).await;
+        }
         Ok(Err(error)) => {
             tracing::info!(peer = %from, error = %error, "no TLS with {from}");
             count_login("tls");
@@ -119,6 +126,8 @@ async fn connection(
 struct Waiting {
     places: Arc<Semaphore>,
     all: VecDeque<(Instant, AbortHandle)>,
+    /// So long each has at least.
+    fair: Duration,
 }
 
 impl Waiting {
@@ -128,7 +137,7 @@ impl Waiting {
             return Some(place);
         }
         self.all.retain(|(_, task)| !task.is_finished());
-        let fair = self.all.front().map(|(since, _)| *since + FAIR);
+        let fair = self.all.front().map(|(since, _)| *since + self.fair);
         if let Some(fair) = fair {
             tokio::select! {
                 biased;
@@ -166,5 +175,7 @@ const fn liveness(heartbeat: Duration) -> Liveness {
 
 /// So long whoever has come may take before another may have its place.
 const FAIR: Duration = Duration::from_millis(500);
+/// With TLS there are round trips before the login, each of a second on a slow mobile network.
+const FAIR_WITH_TLS: Duration = Duration::from_secs(4);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;

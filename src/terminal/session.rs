@@ -23,6 +23,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::WhatChanged;
+use super::peer::Peer;
 use super::queue::{Grant, Order, What};
 use super::state::Shared;
 use super::station::Station;
@@ -36,7 +37,7 @@ use talk::Talk;
 /// until then.
 pub(super) async fn of_stranger<S>(
     mut stream: S,
-    from: SocketAddr,
+    peer: Peer,
     shared: Arc<Shared>,
     place: Option<OwnedSemaphorePermit>,
 ) where
@@ -46,13 +47,14 @@ pub(super) async fn of_stranger<S>(
     let registered = tokio::select! {
         biased;
         () = shared.stop.cancelled() => return,
-        registered = timeout(limit, login::login(&mut stream, from, &shared)) => registered,
+        registered = timeout(limit, login::login(&mut stream, peer, &shared)) => registered,
     };
     drop(place);
     let outcome = match registered {
         Ok(Ok(login::Login { station, frames })) => {
             let tasks = shared.tasks.clone();
-            tasks.spawn(serve(stream, from, station, frames, shared));
+            station.with(|state| state.certificate = state.certificate.or(peer.certificate));
+            tasks.spawn(serve(stream, peer.from, station, frames, shared));
             "logged_in"
         }
         Ok(Err(refused)) => refused.kind(),
@@ -76,7 +78,8 @@ pub(super) async fn serve<S>(
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let wake = Arc::new(Notify::new());
-    let Some(generation) = station.begin(from, shared.clock.now(), &wake) else { return };
+    let heartbeat = shared.heartbeat(&station);
+    let Some(generation) = station.begin(from, (shared.clock.now(), heartbeat), &wake) else { return };
     shared.sessions.fetch_add(1, Ordering::Relaxed);
     gauge!(telemetry::TERMINAL_SESSIONS).increment(1.0);
     shared.tell(station.address, WhatChanged::LoggedIn);
@@ -91,6 +94,7 @@ pub(super) async fn serve<S>(
         heard_at: Instant::now(),
         late: None,
         is_leaving: false,
+        is_flooding: false,
         station,
         shared,
     };
@@ -115,6 +119,8 @@ struct Session<S> {
     late: Option<hear::Late>,
     /// It has logged out.
     is_leaving: bool,
+    /// It has said more by itself than any terminal has to.
+    is_flooding: bool,
 }
 
 /// Why a session is over.
@@ -130,6 +136,8 @@ enum End {
     Silent,
     /// It takes no bytes.
     Stuck,
+    /// It floods.
+    Flooding,
     /// The connection failed.
     Failed(#[expect(dead_code, reason = "it is for the log")] io::Error),
     /// The server was stopped.
@@ -144,6 +152,7 @@ impl End {
             Self::Replaced => "replaced",
             Self::Silent => "no_heart_beat",
             Self::Stuck => "stuck",
+            Self::Flooding => "flooding",
             Self::Failed(_) => "failed",
             Self::Stopped => "stopped",
         }
@@ -225,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
     /// When something happens by itself.
     fn due(&self) -> Instant {
         let silent = self.heard_at + self.shared.heartbeat(&self.station) * 3;
-        let talk = self.talk.as_ref().and_then(|talk| talk.due());
+        let talk = self.talk.as_ref().and_then(|talk| talk.due(self.station.has_restore()));
         let grant = self.grant.as_ref().map(|(_, until)| *until);
         [Some(silent), talk, grant, self.ear.due(), self.reports.due()]
             .into_iter()

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use gdw1376::address::TerminalAddress;
@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::peer;
 use super::station::Station;
 use super::strangers::Strangers;
 use super::{Change, Report, Stranger, TerminalSettings, TerminalStatus, WhatChanged};
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) reports_taken: Mutex<Option<mpsc::Receiver<Report>>>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) sessions: AtomicUsize,
+    /// Terminals of the configuration are dialled, each by pauses that are drawn from this.
+    pub(super) dialling: OnceLock<u64>,
     stations: RwLock<HashMap<TerminalAddress, Arc<Station>>>,
     strangers: Mutex<Strangers>,
 }
@@ -48,6 +51,7 @@ impl Shared {
             reports_taken: Mutex::new(Some(taken)),
             changes: broadcast::Sender::new(MOST_CHANGES),
             sessions: AtomicUsize::new(0),
+            dialling: OnceLock::new(),
             stations: RwLock::default(),
             strangers: Mutex::default(),
         }
@@ -65,14 +69,16 @@ impl Shared {
         all
     }
 
-    pub(super) fn adopt(&self, address: TerminalAddress, settings: TerminalSettings) -> Arc<Station> {
+    /// The terminal, and whether it was not known before.
+    pub(super) fn adopt(&self, address: TerminalAddress, settings: TerminalSettings) -> (Arc<Station>, bool) {
         let mut stations = self.stations.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !stations.contains_key(&address);
         let new = || Arc::new(Station::new(address, TerminalSettings::default()));
         let station = Arc::clone(stations.entry(address).or_insert_with(new));
         station.with(|state| state.settings = settings);
         drop(stations);
         self.strangers.lock().unwrap_or_else(PoisonError::into_inner).forget(address);
-        station
+        (station, is_new)
     }
 
     pub(super) fn forget(&self, address: TerminalAddress) {
@@ -129,6 +135,10 @@ impl Shared {
             late: tally.late,
             foreign: tally.foreign,
             reports: tally.reports,
+            claims: tally.claims,
+            refused: tally.refused,
+            floods: tally.floods,
+            certificate: station.with(|state| state.certificate.as_ref().map(peer::shown)),
             sent_bytes: tally.sent_bytes,
             received_bytes: tally.received_bytes,
             events: tally.events,

@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gdw1376::address::TerminalAddress;
-use gdw1376::auxiliary::EventCounters;
+use gdw1376::auxiliary::{EventCounters, Password};
 use gdw1376::frame::LengthCode;
 use gdw1376::report::Recent;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::budget::Budget;
 use super::numbers::Numbers;
 use super::pace::Pace;
 use super::passed::Passed;
+use super::peer::Fingerprint;
 use super::queue::{Queue, Waiting, What};
 use super::{AskError, MeterPort, TerminalSettings};
 use crate::domain::Moment;
@@ -34,6 +36,8 @@ pub(super) struct Station {
 pub(super) struct State {
     pub(super) settings: TerminalSettings,
     pub(super) ports: HashMap<[u8; 6], MeterPort>,
+    /// The code (PW) that it wants to see where a request carries one.
+    pub(super) password: Password,
     /// The longest request, as the terminal itself said.
     pub(super) takes: Option<u16>,
     pub(super) numbers: Numbers,
@@ -41,6 +45,12 @@ pub(super) struct State {
     pub(super) pace: Pace,
     pub(super) tally: Tally,
     pub(super) passed: Passed,
+    /// What it has shown that it comes with: nobody else is it.
+    pub(super) certificate: Option<Fingerprint>,
+    /// What it may still say by itself.
+    pub(super) budget: Budget,
+    /// The number of the last frame that it began.
+    pub(super) last_begun: Option<u8>,
     queue: Queue,
     next_id: u64,
     live: Option<Live>,
@@ -70,6 +80,12 @@ pub(super) struct Tally {
     pub(super) late: u64,
     pub(super) foreign: u64,
     pub(super) reports: u64,
+    /// Sessions that somebody elsewhere began while the one before was there.
+    pub(super) claims: u64,
+    /// Logins without its certificate.
+    pub(super) refused: u64,
+    /// How often it was hung up since it flooded.
+    pub(super) floods: u64,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
     pub(super) events: Option<EventCounters>,
@@ -92,12 +108,16 @@ impl Station {
         let state = State {
             settings,
             ports: HashMap::new(),
+            password: Password::NONE,
             takes: None,
             numbers: Numbers::default(),
             recent: Recent::default(),
             pace: Pace::default(),
             tally: Tally::default(),
             passed: Passed::default(),
+            certificate: None,
+            budget: Budget::new(Instant::now()),
+            last_begun: None,
             queue: Queue::default(),
             next_id: 0,
             live: None,
@@ -159,11 +179,35 @@ impl Station {
 
     // --- for sessions ---
 
-    /// A session begins, and the one before is over.
-    pub(super) fn begin(&self, from: SocketAddr, now: Moment, wake: &Arc<Notify>) -> Option<u64> {
+    /// Whether somebody with this certificate, or with none, is this terminal.
+    pub(super) fn is_its_own(&self, certificate: Option<Fingerprint>) -> bool {
+        self.with(|state| state.certificate.is_none_or(|own| certificate == Some(own)))
+    }
+
+    /// Whether supply is to be given back behind it.
+    pub(super) fn has_restore(&self) -> bool {
+        self.lock().queue.has(Urgency::Restore)
+    }
+
+    /// A session begins, and the one before is over. Where that was heard within its heartbeat and this one comes from
+    /// elsewhere, two claim to be the terminal.
+    pub(super) fn begin(
+        &self,
+        from: SocketAddr,
+        (now, heartbeat): (Moment, Duration),
+        wake: &Arc<Notify>,
+    ) -> Option<u64> {
         let mut state = self.lock();
         if state.is_forgotten {
             return None;
+        }
+        let is_there =
+            state.live.is_some() && state.tally.last_heard_at.is_some_and(|at| now.since(at) < heartbeat);
+        if let Some(before) = state.tally.from.filter(|before| is_there && before.ip() != from.ip()) {
+            state.tally.claims += 1;
+            let terminal = self.address;
+            tracing::warn!(peer = %from, terminal.address = %terminal,
+                "terminal {terminal} comes from {from} while it is there from {before}");
         }
         state.wake();
         state.generation += 1;

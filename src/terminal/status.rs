@@ -40,6 +40,14 @@ pub struct TerminalStatus {
     pub foreign: u64,
     /// Reports that came, repetitions included.
     pub reports: u64,
+    /// Sessions that began elsewhere while the one before was there: two claim to be this terminal.
+    pub claims: u64,
+    /// Logins that were refused since they came without its certificate.
+    pub refused: u64,
+    /// How often it was hung up since it said more than any terminal has to.
+    pub floods: u64,
+    /// The certificate that it comes with, as SHA-256.
+    pub certificate: Option<String>,
     /// Bytes sent.
     pub sent_bytes: u64,
     /// Bytes received.

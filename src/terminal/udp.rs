@@ -16,6 +16,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::TerminalError;
+use super::peer::Peer;
 use super::session::{self, count_login};
 use super::state::Shared;
 
@@ -59,7 +60,8 @@ async fn receive_all(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
         let _ = sender.try_send(datagram);
         peers.insert(from, sender);
         let stream = Datagrams { socket: Arc::clone(&socket), from, comes, rest: Vec::new() };
-        shared.tasks.spawn(session::of_stranger(stream, from, Arc::clone(&shared), Some(place)));
+        let peer = Peer { is_datagram: true, ..Peer::plain(from) };
+        shared.tasks.spawn(session::of_stranger(stream, peer, Arc::clone(&shared), Some(place)));
     }
 }
 

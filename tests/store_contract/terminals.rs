@@ -128,7 +128,7 @@ async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
                 frames: vec![(of, (1024, 2048))],
                 archives: vec![archive, old],
                 verified: vec![sure],
-                events: Vec::new(),
+                ..TerminalNotes::default()
             },
         )
         .await;
@@ -139,7 +139,7 @@ async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
         assert_eq!(seen.clock.map(|clock| clock.at), Some(at(200)));
         let since = store.terminal_clocks(of, at(150)).await.unwrap();
         assert_eq!(since.iter().map(|clock| clock.at).collect::<Vec<_>>(), [at(100), at(200)]);
-        let verified = Verified { point: 1, at: at(60), since: at(60) };
+        let verified = Verified { point: 1, at: at(60), since: at(60), turn: None };
         assert_eq!(store.verified_points(of).await.unwrap(), [(first, verified)].into());
         // Once more, and then at another point.
         for (told, since) in [
@@ -147,9 +147,16 @@ async fn f24_clocks_archives_and_verified_points_are_told_of_their_terminal() {
             (VerifiedPoint { at: at(95), point: 3, ..sure }, at(95)),
         ] {
             keep(fresh, TerminalNotes { verified: vec![told], ..TerminalNotes::default() }).await;
-            let expected = Verified { point: told.point, at: told.at, since };
+            let expected = Verified { point: told.point, at: told.at, since, turn: None };
             assert_eq!(store.verified_points(of).await.unwrap()[&first], expected);
         }
+        // The turn at which it was borne out is kept with it; a point that is doubted is verified no more.
+        let turn = Duration::from_secs(25 * 60);
+        let turns = vec![(first, turn)];
+        keep(fresh, TerminalNotes { verified: vec![sure], turns, ..TerminalNotes::default() }).await;
+        assert_eq!(store.verified_points(of).await.unwrap()[&first].turn, Some(turn));
+        keep(fresh, TerminalNotes { doubted: vec![first], ..TerminalNotes::default() }).await;
+        assert!(store.verified_points(of).await.unwrap().is_empty());
         keep(fresh, TerminalNotes { verified: vec![sure], ..TerminalNotes::default() }).await;
 
         // A meter that is moved to another point is not sure any more there.
@@ -179,6 +186,37 @@ async fn f07_an_event_that_is_told_twice_is_one() {
         let places = fresh.texts("SELECT CAST(important AS text) FROM terminal").await;
         assert_eq!(places, ["5"]);
         assert_eq!(fresh.store.terminal_events(Some(terminal("1100-0001")), 10).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t05_a_terminal_keeps_its_first_certificate_until_it_is_taken_in_again() {
+    on_both(async |fresh| {
+        let of = terminal("1100-3039");
+        let li = acting(Role::Admin);
+        let (own, other) = ("aa".repeat(32), "bb".repeat(32));
+        fresh.store.adopt_terminal(&li, of, None, at(0)).await.unwrap();
+        fresh.store.note_certificate(of, &own).await.unwrap();
+        fresh.store.note_certificate(of, &other).await.unwrap();
+        assert_eq!(fresh.store.terminal_certificates().await.unwrap(), [(of, own)]);
+        fresh.store.adopt_terminal(&li, of, None, at(10)).await.unwrap();
+        assert_eq!(fresh.store.terminal_certificates().await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn old_notes_of_terminals_are_let_go_and_the_last_year_stays() {
+    on_both(async |fresh| {
+        let (of, day) = (terminal("1100-3039"), Duration::from_secs(86_400));
+        let clock = |at, fast_us| (of, ClockOffset { at, fast_us, uncertainty: day });
+        let long_ago = Moment::from_micros(1_000_000_000_000_000);
+        let clocks = vec![clock(long_ago, 1), clock(at(0), 2)];
+        keep(fresh, TerminalNotes { clocks, ..TerminalNotes::default() }).await;
+        let gone = fresh.store.forget_old_of_terminals(at(0).minus(day), at(0).minus(day)).await.unwrap();
+        let kept = fresh.store.terminal_clocks(of, long_ago).await.unwrap();
+        assert_eq!((gone, kept.len()), (1, 1));
     })
     .await;
 }

@@ -17,6 +17,7 @@ use dlt645::password::Level;
 use dlt645::relay::Command;
 use gdw1376::address::TerminalAddress;
 use simulator::concentrator::fault::{Kind, Plan};
+use simulator::concentrator::plc::Plc;
 use simulator::concentrator::settings::Settings;
 use simulator::concentrator::{Concentrator, Setup};
 use simulator::fault::Share;
@@ -44,6 +45,11 @@ struct Behind {
 
 impl Behind {
     async fn new() -> Self {
+        Self::on(Settings::swift()).await
+    }
+
+    /// Behind a terminal with these times.
+    async fn on(settings: Settings) -> Self {
         let home = Home::default();
         let folder = tempfile::tempdir().unwrap();
         let store =
@@ -61,7 +67,7 @@ impl Behind {
         let start = At::from_civil(home.start.civil().unwrap());
         let setup = Setup::new(terminal, start, Seed::new(5)).with_meters([meter]);
         let server = Server::new();
-        let live = server.concentrator(Concentrator::new(Setup { settings: Settings::swift(), ..setup }));
+        let live = server.concentrator(Concentrator::new(Setup { settings, ..setup }));
 
         let mut entry = archived(&home, address);
         entry.meter.path = MeterPath::Terminal {
@@ -211,6 +217,20 @@ async fn f24_whatever_a_terminal_does_one_attempt_is_one_frame_and_its_end_is_tr
         }
         home.close().await;
     }
+}
+
+/// An exchange takes most of a minute, as behind many relays: that is slow, and no reason to refuse.
+#[tokio::test]
+async fn f48_a_meter_behind_a_slow_carrier_tells_its_clock_and_is_ordered() {
+    let home = Behind::on(Settings { plc: Plc::slow(), ..Settings::swift() }).await;
+    let (_, sent) = home.send(Command::Trip, None).await;
+    assert_eq!(sent.kind(), "accepted", "{sent:?}");
+    let (before, sent) = home.send(Command::CloseDirectly, None).await;
+    assert_eq!(sent.kind(), "accepted", "{sent:?}");
+    let offset = before.clock.offset().unwrap();
+    assert!(offset.uncertainty > Duration::from_secs(15), "how wide it is stays known: {offset:?}");
+    assert_eq!(home.orders(), (2, 0));
+    home.close().await;
 }
 
 #[tokio::test]

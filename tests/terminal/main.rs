@@ -11,6 +11,7 @@
 mod basics;
 mod dialogue;
 mod forwarded;
+mod hostile;
 mod many;
 mod noise;
 mod reports;

@@ -58,8 +58,13 @@ impl Desk {
 
     /// A terminal dials in.
     pub(crate) fn dial(&self, port: u16) -> Peer {
+        self.dial_from([10, 0, 0, 9], port)
+    }
+
+    /// The same from an address.
+    pub(crate) fn dial_from(&self, from: [u8; 4], port: u16) -> Peer {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        self.terminals.attach(ours, ([10, 0, 0, 9], port).into());
+        self.terminals.attach(ours, (from, port).into());
         Peer { stream: theirs, decoder: Decoder::new(), pending: Vec::new() }
     }
 

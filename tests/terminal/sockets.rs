@@ -18,6 +18,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::hostile::heartbeat;
 use crate::rig::{LOGIN, LOGIN_ANSWER, address, clock_question, clock_units, hex};
 
 struct Port {
@@ -180,5 +181,90 @@ async fn with_tls_only_terminals_with_a_certificate_get_in() {
     let mut terminal = connector(Some("terminal")).connect(name(), port.dial().await).await.unwrap();
     terminal.write_all(&hex(LOGIN)).await.unwrap();
     assert_eq!(read_20(&mut terminal).await, hex(LOGIN_ANSWER));
+    port.close().await;
+}
+
+#[tokio::test]
+async fn t05_t07_a_terminal_comes_with_its_own_certificate_only() {
+    let files = "tls_certificate = \"server.pem\"\ntls_key = \"server.key\"\ntls_client_ca = \"ca.pem\"";
+    let port = Port::open(&format!("listen = \"127.0.0.1:0\"\n{files}")).await;
+    let name = || "localhost".try_into().unwrap();
+    // Bound to a certificate that is not this one, though both hang on the same authority.
+    port.terminals.bind_certificate(address(), Some(&"0a".repeat(32)));
+    let mut other = connector(Some("terminal")).connect(name(), port.dial().await).await.unwrap();
+    other.write_all(&hex(LOGIN)).await.unwrap();
+    assert_ne!(read_20(&mut other).await, hex(LOGIN_ANSWER));
+    let status = port.terminals.status(address()).unwrap();
+    assert_eq!((status.is_online, status.refused), (false, 1));
+    // Taken in again, it is bound to the one that it shows.
+    port.terminals.bind_certificate(address(), None);
+    let mut terminal = connector(Some("terminal")).connect(name(), port.dial().await).await.unwrap();
+    terminal.write_all(&hex(LOGIN)).await.unwrap();
+    assert_eq!(read_20(&mut terminal).await, hex(LOGIN_ANSWER));
+    let own = port.terminals.status(address()).unwrap().certificate;
+    assert!(own.is_some_and(|own| own.len() == 64 && own != "0a".repeat(32)));
+    // And nobody without any is it from now on.
+    port.terminals.attach(tokio::io::duplex(64).0, ([10, 0, 0, 1], 1).into());
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    port.terminals.attach(ours, ([10, 0, 0, 1], 2).into());
+    theirs.write_all(&hex(LOGIN)).await.unwrap();
+    assert_ne!(read_20(&mut theirs).await, hex(LOGIN_ANSWER));
+    assert_eq!(port.terminals.status(address()).unwrap().sessions, 1);
+    port.close().await;
+}
+
+#[test]
+fn t07_datagrams_are_refused_beside_tls() {
+    let text = "[database]\npath = \"x.db\"\n[terminals]\nlisten = \"127.0.0.1:0\"\nlisten_udp = \"127.0.0.1:0\"\n\
+        tls_certificate = \"server.pem\"\ntls_key = \"server.key\"\ntls_client_ca = \"ca.pem\"\n";
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terminal/tls/chaobiao.toml");
+    let told = Config::parse(&base, text).map(|_| ()).unwrap_err().to_string();
+    assert!(told.contains("listen_udp") && told.contains("datagrams show no certificate"), "{told}");
+}
+
+#[tokio::test]
+async fn a_terminal_that_is_taken_in_again_is_dialled_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = listener.local_addr().unwrap();
+    let text = format!(
+        "[database]\npath = \"x.db\"\n[[terminal_dial]]\naddress = \"{}\"\nto = \"{to}\"\n",
+        address()
+    );
+    let config = Config::parse("x.toml".as_ref(), &text).unwrap().config;
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let terminals = Terminals::open(&config.terminals, Clock::system(), 7, &tasks, &stop).await.unwrap();
+    let (first, _) = listener.accept().await.unwrap();
+    terminals.forget(address());
+    drop(first);
+    terminals.adopt(address(), TerminalSettings::default());
+    let again = tokio::time::timeout(Duration::from_secs(10), listener.accept()).await;
+    assert!(again.is_ok_and(|again| again.is_ok()));
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// A heartbeat that the network brings late, or twice, from the address that a terminal had before is no new session.
+#[tokio::test]
+async fn an_old_datagram_takes_no_session_over() {
+    let port = Port::open("listen_udp = \"127.0.0.1:0\"\n").await;
+    let to = port.terminals.listening_udp().unwrap();
+    let (before, since) = (
+        tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+        tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let mut room = [0; 64];
+    let mut confirmed = async |socket: &tokio::net::UdpSocket, frame: Vec<u8>| {
+        socket.send_to(&frame, to).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(2), socket.recv(&mut room)).await.is_ok()
+    };
+    assert!(confirmed(&before, hex(LOGIN)).await);
+    assert!(confirmed(&before, heartbeat(1)).await);
+    assert!(confirmed(&since, heartbeat(2)).await, "behind another address of the network");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!confirmed(&before, heartbeat(1)).await, "it is an old one");
+    let status = port.terminals.status(address()).unwrap();
+    assert_eq!((status.sessions, status.from), (2, Some(since.local_addr().unwrap())));
+    assert!(confirmed(&since, heartbeat(3)).await);
     port.close().await;
 }

@@ -12,7 +12,7 @@ use gdw1376::seq::Seq;
 
 use super::encode::Unit;
 use super::fault::Kind;
-use super::habits::Sets;
+use super::habits::{Sets, Unknown};
 use super::request::{self, Asked};
 use super::{Concentrator, LinkId};
 use crate::bus::moment::Moment;
@@ -102,11 +102,19 @@ impl Concentrator {
         let is_signed = message.auxiliary.password.is_none_or(|password| *password == self.habits.password);
         let said = match heading.afn {
             Afn::SET_PARAMETERS if self.habits.sets == Sets::Deaf => Said::Later,
-            Afn::SET_PARAMETERS if !is_signed => Said::Denied,
+            _ if !is_signed => Said::Denied,
+            _ if self.lacks(heading.afn, &questions.asked) => match self.habits.unknown {
+                Unknown::Denied => Said::Denied,
+                Unknown::Ignored => Said::Later,
+            },
             _ => self.answer(&heading, &questions.asked, is_cut_short),
         };
         self.say(&heading, said);
         self.report_now();
+    }
+
+    fn lacks(&self, afn: Afn, asked: &[Asked<'_>]) -> bool {
+        asked.iter().any(|unit| self.habits.lacks.contains(&(afn.0, unit.function)))
     }
 
     fn hang_up_and_dial(&mut self, leaves_open: bool) {

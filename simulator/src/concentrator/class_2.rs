@@ -6,7 +6,7 @@ use super::archive::Record;
 use super::encode::{self, Unit};
 use super::fault;
 use super::freeze::{Freeze, Kind, Registers};
-use super::habits::Missing;
+use super::habits::{Lasting, Missing};
 use super::point::Curve;
 use super::request::{Asked, Mark};
 use crate::instant::At;
@@ -23,7 +23,8 @@ impl Concentrator {
     pub(super) fn lies(&mut self, heading: &Heading) -> Lies {
         Lies {
             is_old: self.faults.strike(fault::Kind::OldData, heading.request, self.now),
-            is_other: self.faults.strike(fault::Kind::WrongPoint, heading.request, self.now),
+            is_other: self.faults.strike(fault::Kind::WrongPoint, heading.request, self.now)
+                || self.habits.lasting == Lasting::OtherPoint,
         }
     }
 
@@ -76,7 +77,19 @@ impl Concentrator {
     ) -> Option<Vec<u8>> {
         let record = self.archive.of_point(unit.point)?;
         let source = if lies.is_other { self.other_point(unit.point) } else { unit.point };
-        let freeze = self.freeze_of(source, day);
+        let mut freeze = match self.habits.lasting {
+            Lasting::OldValues => {
+                let of_before = day.checked_sub(1).and_then(|before| self.freeze_of(source, before));
+                of_before.map(|freeze| Freeze { read_at: freeze.read_at.plus(86_400), ..freeze })
+            }
+            Lasting::Truth | Lasting::OtherPoint => self.freeze_of(source, day),
+        };
+        for (point, function) in self.habits.fails {
+            let place = function.checked_sub(161).map(usize::from);
+            let register = freeze.as_mut().zip(place).filter(|_| *point == unit.point);
+            let register = register.and_then(|(freeze, place)| freeze.registers.get_mut(place));
+            register.into_iter().for_each(|register| *register = None);
+        }
         if freeze.is_none() && self.habits.missing == Missing::LeftOut {
             return None;
         }

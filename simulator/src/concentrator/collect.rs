@@ -98,6 +98,11 @@ impl Collector {
         self.again_at = None;
     }
 
+    /// A meter whose freeze was refused once is read as it is from then on.
+    pub(super) fn lose_freeze(&mut self, address: [u8; 6]) {
+        self.lacks_freeze.insert(address);
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.task.is_none() && self.queue.is_empty()
     }

@@ -10,7 +10,13 @@ use super::request::Asked;
 impl Concentrator {
     /// AFN 05. The relays of house meters are not the terminal's own: F1 and F2 are refused.
     pub(super) fn control(&mut self, asked: &[Asked<'_>], is_cut_short: bool) -> Said {
-        let results = asked.iter().map(|unit| (unit.identifier(), self.carry_out(unit))).collect();
+        let results: Vec<_> = asked.iter().map(|unit| (unit.identifier(), self.carry_out(unit))).collect();
+        if self.habits.refuses_clock && asked.iter().any(|unit| unit.function == 31) {
+            // Unit by unit with its error, as some refuse.
+            let told =
+                |(identifier, result): ([u8; 4], Result<(), u8>)| (identifier, result.err().unwrap_or(0));
+            return Said::Each(results.into_iter().map(told).collect());
+        }
         Said::each(results, is_cut_short)
     }
 
@@ -20,6 +26,7 @@ impl Concentrator {
             _ if unit.point != 0 => return Err(ERR_OTHER),
             29 => self.link.may_report = true,
             37 => self.link.may_report = false,
+            31 if self.habits.refuses_clock => return Err(ERR_OTHER),
             31 => {
                 let shown = encode::read_a1(unit.data).ok_or(ERR_OTHER)?;
                 let at = self.at();

@@ -65,6 +65,28 @@ pub enum Sets {
     Deaf,
 }
 
+/// What a terminal does with a function that it does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unknown {
+    /// It denies.
+    #[default]
+    Denied,
+    /// It drops the request without a word.
+    Ignored,
+}
+
+/// A lie that a terminal tells each time, whatever it is asked: asking twice does not show it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lasting {
+    /// None.
+    #[default]
+    Truth,
+    /// What it stores for a point is another point's.
+    OtherPoint,
+    /// What it stores for a day are the values of the day before, under the new day and a new time of reading.
+    OldValues,
+}
+
 /// How a terminal differs from the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
@@ -102,8 +124,18 @@ pub struct Habits {
     pub plc_port: u8,
     /// What it does with records of its archive that are set.
     pub sets: Sets,
-    /// What it wants to see as PW of what changes it.
+    /// What it wants to see as PW, wherever a request carries one.
     pub password: [u8; 16],
+    /// Functions (AFN and Fn) that it does not know, beside those no terminal of this kind knows.
+    pub lacks: &'static [(u8, u16)],
+    /// What it does with a request for one of them.
+    pub unknown: Unknown,
+    /// It takes no clock (AFN 05 F31).
+    pub refuses_clock: bool,
+    /// Freezes of single registers that it could not read, point and function of AFN 0D: EE, or left out.
+    pub fails: &'static [(u16, u16)],
+    /// What it says wrong each time.
+    pub lasting: Lasting,
 }
 
 impl Default for Habits {
@@ -127,6 +159,11 @@ impl Default for Habits {
             plc_port: PLC_PORT,
             sets: Sets::Keeps,
             password: [0; 16],
+            lacks: &[],
+            unknown: Unknown::Denied,
+            refuses_clock: false,
+            fails: &[],
+            lasting: Lasting::Truth,
         }
     }
 }
@@ -158,8 +195,8 @@ impl Habits {
             leaves_connections_open: one_in("open", 4),
             begins_with_heartbeat: one_in("begin", 10),
             plc_port: if one_in("port", 6) { 1 } else { PLC_PORT },
-            sets: Sets::Keeps,
-            password: [0; 16],
+            unknown: if one_in("unknown", 6) { Unknown::Ignored } else { Unknown::Denied },
+            ..Self::default()
         }
     }
 }

@@ -278,6 +278,13 @@ impl Concentrator {
         self.archive.of_point(point).and_then(|record| self.lines.meter(record.address))
     }
 
+    /// From now on the terminal reads the meter of this point as it is, since it was refused its freeze once.
+    pub fn lose_freeze(&mut self, point: u16) {
+        if let Some(record) = self.archive.of_point(point) {
+            self.collector.lose_freeze(record.address);
+        }
+    }
+
     /// Its habits, to change them.
     pub const fn habits_mut(&mut self) -> &mut Habits {
         &mut self.habits
@@ -315,6 +322,17 @@ impl Concentrator {
     /// The important or the ordinary events it holds, oldest first.
     pub fn events(&self, is_important: bool) -> impl Iterator<Item = &EventRecord> {
         self.events.records(is_important)
+    }
+
+    /// It loses what it remembers of events, and counts from nothing again.
+    pub fn forget_events(&mut self) {
+        self.events.clear();
+    }
+
+    /// EC1 and EC2.
+    #[must_use]
+    pub const fn event_counters(&self) -> [u8; 2] {
+        self.events.counters()
     }
 
     /// True once the master has confirmed its login.

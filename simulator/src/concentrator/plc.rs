@@ -38,6 +38,17 @@ impl Default for Plc {
 }
 
 impl Plc {
+    /// A line without losses that takes up to a minute for an exchange, as far meters behind many relays do.
+    #[must_use]
+    pub const fn slow() -> Self {
+        Self {
+            shortest: Duration::from_secs(45),
+            longest: Duration::from_secs(45),
+            wait: Duration::from_secs(60),
+            ..Self::swift()
+        }
+    }
+
     /// A line without losses on which every exchange takes milliseconds.
     #[must_use]
     pub const fn swift() -> Self {

@@ -110,7 +110,7 @@ impl Settings {
         Self {
             thinks: (Duration::ZERO, Duration::from_millis(5)),
             first_dial_within: Duration::ZERO,
-            reads_after_midnight: Duration::from_secs(5),
+            reads_after_midnight: Duration::from_secs(65),
             plc: Plc::swift(),
             ..Self::default()
         }

@@ -55,11 +55,7 @@ impl TerminalAsker {
         let until = self.deadline.min(Instant::now() + self.patience);
         let ask = Ask::new(request, self.lane.urgency(), Timing::STORED).until(until);
         let told = self.terminals.ask(self.address, ask).await;
-        let told = told.map_err(|error| {
-            let is_over = error == AskError::OutOfTime && Instant::now() >= self.deadline;
-            let cause = if is_over { MissingCause::OutOfTime } else { cause_of(error) };
-            Missed::new(cause, format!("{what}: {error}"))
-        })?;
+        let told = told.map_err(|error| Missed::new(cause_of(error), format!("{what}: {error}")))?;
         match told.outcome {
             Outcome::Answered { is_complete } if !told.frames.is_empty() => Ok(Answered {
                 frames: told.frames,
@@ -69,7 +65,7 @@ impl TerminalAsker {
             }),
             Outcome::Answered { .. } | Outcome::Silent | Outcome::Unknown => {
                 let nothing = format!("{what}: the terminal gave no answer that can be read");
-                Err(Missed::new(MissingCause::Silent, nothing))
+                Err(Missed::new(MissingCause::TerminalSilent, nothing))
             }
             Outcome::Confirmed(Confirmation::None) => {
                 Err(Missed::new(MissingCause::NoSuchData, format!("{what}: the terminal has none")))
@@ -121,7 +117,7 @@ const fn cause_of(error: AskError) -> MissingCause {
     match error {
         AskError::NotConnected | AskError::Lost => MissingCause::TerminalOffline,
         AskError::Unknown => MissingCause::NoPath,
-        AskError::Busy | AskError::OutOfTime => MissingCause::Silent,
+        AskError::Busy | AskError::OutOfTime => MissingCause::OutOfTime,
         AskError::Unfit(_) | AskError::TooLong { .. } => MissingCause::WrongForm,
         AskError::NotAllowed | AskError::Stopped => MissingCause::Stopped,
     }

@@ -13,17 +13,21 @@ use crate::domain::{Id, Meter, Moment};
 use crate::store::terminal::{EventsRead, TerminalEvent};
 use gdw1376::address::TerminalAddress;
 
-/// Reads the events of both kinds that are new since the places in `read`.
+/// Reads the events of both kinds that are new since the places in `read`; what came of one kind stands whatever becomes of
+/// the other. Why the rest did not come is told beside it.
 pub(super) async fn read_events(
     asker: &TerminalAsker,
     read: (Option<u8>, Option<u8>),
     meters: &HashMap<u16, Id<Meter>>,
-) -> Result<Vec<EventsRead>, Missed> {
-    let answered = asker.ask("event counters", Request::ReadEventCounters).await?;
+) -> (Vec<EventsRead>, Option<Missed>) {
+    let answered = match asker.ask("event counters", Request::ReadEventCounters).await {
+        Ok(answered) => answered,
+        Err(missed) => return (Vec::new(), Some(missed)),
+    };
     let units = answered.units();
     let counters = units.iter().find_map(|(_, unit)| answer::event_counters(unit));
-    let Some(counters) = counters else { return Ok(Vec::new()) };
-    let mut brought = Vec::new();
+    let Some(counters) = counters else { return (Vec::new(), None) };
+    let (mut brought, mut first) = (Vec::new(), None);
     for (important, known, counted) in
         [(true, read.0, counters.important), (false, read.1, counters.ordinary)]
     {
@@ -31,27 +35,65 @@ pub(super) async fn read_events(
         if from == counted {
             continue;
         }
-        brought.extend(read_ring(asker, important, (from, counted), meters).await?);
+        let (read, missed) = read_ring(asker, important, (from, counted), meters).await;
+        brought.extend(read);
+        first = first.or(missed);
     }
-    Ok(brought)
+    (brought, first)
 }
 
-/// The events from one place to before another. Where the terminal gives fewer, reading goes on behind what came.
+/// The events from one place to before another, question by question. Where the terminal gives fewer, reading goes on behind
+/// what came; what it does not give when it is asked for that alone is gone from its ring, and is not waited for.
 async fn read_ring(
     asker: &TerminalAsker,
     important: bool,
     (from, to): (u8, u8),
     meters: &HashMap<u16, Id<Meter>>,
-) -> Result<Option<EventsRead>, Missed> {
+) -> (Option<EventsRead>, Option<Missed>) {
     let terminal = asker.address;
-    let request = Request::ReadEvents { important, from, to };
-    let answered = match asker.ask("events", request).await {
-        Ok(answered) => answered,
-        // They are gone from its ring; asking for them again would not bring them back.
-        Err(missed) if missed.is_not_there() => {
-            tracing::warn!(terminal = %terminal, from, to, "terminal {terminal} counts events that it does not give");
-            return Ok(Some(EventsRead { terminal, important, read_to: Some(to), events: Vec::new() }));
+    let mut events: Vec<TerminalEvent> = Vec::new();
+    let (mut place, mut until, mut missed) = (from, to, None);
+    for _ in 0..MOST_QUESTIONS {
+        if place == to {
+            break;
         }
+        match ask_ring(asker, important, (place, until), meters).await {
+            Ok(came) => events.extend(came),
+            Err(why) => {
+                missed = Some(why);
+                break;
+            }
+        }
+        let next = behind(place, to, &events);
+        if next != place {
+            (place, until) = (next, to);
+            continue;
+        }
+        // Nothing of the first place: what lies before that which came is asked for alone, once.
+        let came = nearest(place, to, &events);
+        if came == until {
+            tracing::warn!(terminal = %terminal, from = place, to = came, "terminal {terminal} counts events that it does not give");
+            (place, until) = (came, to);
+            place = behind(place, to, &events);
+        } else {
+            until = came;
+        }
+    }
+    let is_any = place != from || !events.is_empty();
+    let read = EventsRead { terminal, important, read_to: Some(place), events };
+    (is_any.then_some(read), missed)
+}
+
+/// The events from one place to before another, as one question brings them; none where there are none.
+async fn ask_ring(
+    asker: &TerminalAsker,
+    important: bool,
+    (from, to): (u8, u8),
+    meters: &HashMap<u16, Id<Meter>>,
+) -> Result<Vec<TerminalEvent>, Missed> {
+    let answered = match asker.ask("events", Request::ReadEvents { important, from, to }).await {
+        Ok(answered) => answered,
+        Err(missed) if missed.is_not_there() => return Ok(Vec::new()),
         Err(missed) => return Err(missed),
     };
     let mut events = Vec::new();
@@ -59,8 +101,16 @@ async fn read_ring(
         let Some(told) = answer::events(&unit).filter(|told| told.important == important) else { continue };
         events.extend(told.records.iter().map(|record| event(record, meters, answered.answered_at)));
     }
-    let read_to = behind(from, to, &events);
-    Ok(Some(EventsRead { terminal, important, read_to: Some(read_to), events }))
+    Ok(events)
+}
+
+/// The first place from one on, up to before another, at which an event came; the other where there is none.
+fn nearest(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
+    let mut place = from;
+    while place != to && events.iter().all(|event| event.place != place) {
+        place = place.wrapping_add(1);
+    }
+    place
 }
 
 /// The place behind the last event that came without a gap.
@@ -112,6 +162,8 @@ fn event(record: &EventRecord<'_>, meters: &HashMap<u16, Id<Meter>>, at: Moment)
 
 /// Of a terminal that is asked for the first time so many of the newest are enough.
 const AT_FIRST: u8 = 10;
+/// A ring of 256 is read with no more questions than this in one night.
+const MOST_QUESTIONS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -135,5 +187,7 @@ mod tests {
         assert_eq!(behind(5, 8, &[at(5), at(7)]), 6, "one in between did not come");
         assert_eq!(behind(254, 2, &[at(255), at(254), at(0), at(1)]), 2, "the ring turns");
         assert_eq!(behind(5, 8, &[]), 5);
+        assert_eq!(nearest(200, 4, &[at(0), at(1)]), 0, "what the terminal has forgotten lies before it");
+        assert_eq!(nearest(5, 8, &[at(9)]), 8);
     }
 }

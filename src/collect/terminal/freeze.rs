@@ -19,6 +19,10 @@ pub(super) struct Frozen {
     pub(super) blocks: Vec<Vec<ItemValue>>,
     /// When the terminal read the meter, as it wrote it.
     pub(super) read_at: String,
+    /// The same, of the total that it read last.
+    pub(super) read: Moment,
+    /// The totals that were asked for and are not there, each with why.
+    pub(super) lacking: Vec<(Item, Missed)>,
     /// The frames they stood in.
     pub(super) frames: Vec<u8>,
     /// When they came.
@@ -43,6 +47,13 @@ impl Frozen {
         totals.map(|value| (value.item, value.value)).collect()
     }
 
+    /// How long behind a midnight the meter had been read at the latest. A terminal that always writes the last minute of the
+    /// day, or midnight itself, does not say when that was: no later than it told.
+    pub(super) fn turn(&self, midnight: Moment) -> Duration {
+        let is_told = self.read >= midnight.plus(MINUTE);
+        if is_told { self.read.since(midnight) } else { self.collected_at.since(midnight) }
+    }
+
     /// All values, block by block.
     pub(super) fn values(&self) -> impl Iterator<Item = &ItemValue> {
         self.blocks.iter().flatten()
@@ -61,7 +72,7 @@ struct Block {
 /// What an answer says of the midnight that begins `day`, by measuring point. Points of which it says nothing are not in it.
 pub(super) fn frozen(
     answered: &Answered,
-    day: Day,
+    (day, totals): (Day, &[Item]),
     tolerance: Duration,
 ) -> HashMap<u16, Result<Frozen, Missed>> {
     let mut points: HashMap<u16, BTreeMap<i32, (Item, Block)>> = HashMap::new();
@@ -85,7 +96,7 @@ pub(super) fn frozen(
     }
     let mut found: HashMap<_, _> = points
         .into_iter()
-        .map(|(point, blocks)| (point, whole(blocks.into_values(), answered, day, tolerance)))
+        .map(|(point, blocks)| (point, whole(blocks.into_values(), answered, (day, totals), tolerance)))
         .collect();
     for (point, told) in of_other_day {
         let wrong =
@@ -115,15 +126,16 @@ impl Block {
     }
 }
 
-/// The blocks of a point as one freeze. A total that the terminal does not have is left out; one of which some tariffs are
-/// missing makes the freeze none, and so does one that was read at another time than behind its midnight.
+/// The blocks of a point as one freeze. A total that the terminal does not have is left out and told as lacking; one of which
+/// some tariffs are missing makes the freeze none, and so does one that was read at another time than behind its midnight.
 fn whole(
     blocks: impl Iterator<Item = (Item, Block)>,
     answered: &Answered,
-    day: Day,
+    (day, totals): (Day, &[Item]),
     tolerance: Duration,
 ) -> Result<Frozen, Missed> {
-    let (mut whole, mut read, mut frames, mut first) = (Vec::new(), None, Vec::new(), None);
+    let (mut whole, mut read, mut frames) = (Vec::new(), None::<(Moment, String)>, Vec::new());
+    let mut lacking: Vec<(Item, Missed)> = Vec::new();
     for (total, block) in blocks {
         let Block { values, read_at, frames: of_block, is_contradicted } = block;
         if is_contradicted {
@@ -131,7 +143,7 @@ fn whole(
             return Err(Missed::new(MissingCause::WrongForm, detail));
         }
         if let Some(Err(missed)) = values.get(&0) {
-            first = first.or_else(|| Some(missed.clone()));
+            lacking.push((total, missed.clone()));
             continue;
         }
         let read_at = checked(total, read_at, (day.start(), answered.answered_at), tolerance)?;
@@ -142,16 +154,26 @@ fn whole(
             block.push(ItemValue { item, value: value?, occurred: None, quality: Quality::Good });
         }
         whole.push(block);
-        read = read.or(Some(read_at));
+        read = Some(match read {
+            Some((last, first_told)) => (last.max(read_at.0), first_told),
+            None => read_at,
+        });
         frames.extend(of_block);
     }
-    let Some(read_at) = read else {
+    let Some((read, read_at)) = read else {
         let none = || Missed::new(MissingCause::NoValue, "the terminal has no value of any register");
-        return Err(first.unwrap_or_else(none));
+        return Err(lacking.into_iter().next().map_or_else(none, |(_, missed)| missed));
     };
+    for total in totals {
+        let is_there = whole.iter().flatten().any(|value: &ItemValue| value.item == *total);
+        if !is_there && lacking.iter().all(|(item, _)| item != total) {
+            let detail = format!("{}: the terminal's answer leaves it out", total.code());
+            lacking.push((*total, Missed::new(MissingCause::NoValue, detail)));
+        }
+    }
     let frames = answered.frames_with(frames);
     let collected_at = answered.answered_at;
-    Ok(Frozen { blocks: whole, read_at, frames, collected_at, is_confirmed: false })
+    Ok(Frozen { blocks: whole, read_at, read, lacking, frames, collected_at, is_confirmed: false })
 }
 
 /// When the terminal read a total, if that was behind its midnight and before now.
@@ -160,7 +182,7 @@ fn checked(
     read_at: Option<(Moment, String)>,
     (midnight, now): (Moment, Moment),
     tolerance: Duration,
-) -> Result<String, Missed> {
+) -> Result<(Moment, String), Missed> {
     let Some((at, told)) = read_at else {
         let detail = format!("{}: the terminal does not say when it read the meter", total.code());
         return Err(Missed::new(MissingCause::NoFreeze, detail));
@@ -170,7 +192,7 @@ fn checked(
         let detail = format!("{}: read from the meter at {told}", total.code());
         return Err(Missed::new(MissingCause::NoFreeze, detail));
     }
-    Ok(told)
+    Ok((at, told))
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -207,7 +229,8 @@ mod tests {
 
     fn of(frames: &[Vec<u8>]) -> HashMap<u16, Result<Frozen, Missed>> {
         let day = Day::new(2024, 8, 21).unwrap();
-        frozen(&answered(frames), day, Duration::from_secs(300))
+        let totals = [Item::parse("1.8.0").unwrap()];
+        frozen(&answered(frames), (day, &totals), Duration::from_secs(300))
     }
 
     fn cause(frames: &[Vec<u8>]) -> MissingCause {
@@ -248,6 +271,31 @@ mod tests {
         let other = told(&[TEN]).unwrap().confirmed(told(&[[0x00, 0x00, 0x11, 0x00, 0x00]]));
         assert_eq!(other.unwrap_err().cause, MissingCause::WrongForm);
         assert_eq!(told(&[TEN]).unwrap().confirmed(told(&[NONE])).unwrap_err().cause, MissingCause::NoValue);
+    }
+
+    #[test]
+    fn f09_a_total_that_was_asked_for_and_is_not_there_is_told_as_lacking() {
+        let day = Day::new(2024, 8, 21).unwrap();
+        let totals = ["1.8.0", "2.8.0", "5.8.0"].map(|code| Item::parse(code).unwrap());
+        // F163 and F165 beside F161: the reverse total is there, the forward one is filled, the other is left out.
+        let reverse = [&[0x01, 0x01, 0x04, 0x14, 0x20, 0x08, 0x24][..], &READ, &[0], &TEN].concat();
+        let frame = frame(&[unit(1, 0x20, READ, &[NONE]), reverse].concat());
+        let told = frozen(&answered(&[frame]), (day, &totals), Duration::from_secs(300)).remove(&1).unwrap();
+        let told = told.unwrap();
+        let lacking: Vec<_> = told.lacking.iter().map(|(item, _)| item.code().to_string()).collect();
+        assert_eq!(lacking, ["1.8.0", "5.8.0"]);
+        assert_eq!(told.totals().len(), 1);
+    }
+
+    #[test]
+    fn f24_a_terminal_that_writes_the_same_minute_always_does_not_say_when_it_read() {
+        let midnight = Day::new(2024, 8, 21).unwrap().start();
+        let turn =
+            |read| of(&[frame(&unit(1, 0x20, read, &[TEN]))]).remove(&1).unwrap().unwrap().turn(midnight);
+        assert_eq!(turn(READ), Duration::from_secs(15 * 60));
+        let collected = Duration::from_secs(3600);
+        assert_eq!(turn([0x59, 0x23, 0x20, 0x08, 0x24]), collected);
+        assert_eq!(turn([0x00, 0x00, 0x21, 0x08, 0x24]), collected);
     }
 
     #[test]

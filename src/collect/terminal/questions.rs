@@ -59,7 +59,7 @@ impl<T> Questions<T> {
 
     /// No answer came.
     pub(super) fn missed(&mut self, points: &[Point], missed: &Missed) {
-        if missed.cause == MissingCause::Silent && self.unanswered < MOST_UNANSWERED {
+        if missed.cause == MissingCause::TerminalSilent && self.unanswered < MOST_UNANSWERED {
             self.unanswered += 1;
             match points.split_at_checked(points.len() / 2) {
                 Some((first, last)) if !first.is_empty() => self.open.extend([last.to_vec(), first.to_vec()]),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     fn silent() -> Missed {
-        Missed::new(MissingCause::Silent, "nothing came")
+        Missed::new(MissingCause::TerminalSilent, "nothing came")
     }
 
     #[test]

@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use gdw1376::identifier::{FnNumber, Point};
 use gdw1376::request::{Freeze, Period, Request};
 
 use super::super::ask::Missed;
 use super::super::judge::judge;
-use super::super::phase::implausible;
+use super::super::phase::{Step, implausible};
 use super::freeze::{Frozen, frozen};
 use super::questions::Questions;
-use super::{TerminalNight, items, point_of};
+use super::{AT_ONCE, TerminalNight, items, point_of};
 use crate::domain::{
-    Day, Fetch, Item, MissingCause, Moment, Quality, RegisterReading, RunMeter, RunOutcome, Source, Suspicion,
+    Day, Fetch, Item, MissingCause, Moment, Quality, RegisterKey, RegisterReading, RunMeter, RunOutcome,
+    Source, Suspicion,
 };
 use crate::store::Batch;
 use crate::store::archive::SiteMeter;
@@ -26,7 +28,11 @@ impl TerminalNight {
     pub(super) async fn read_registers(&mut self, sites: Vec<Arc<SiteMeter>>) {
         let (pointed, others) = self.stored(sites);
         for (site, missed) in others {
-            self.miss(&[site], &missed).await;
+            let outcome = self.line.outcome_of(site.meter_id).map(|outcome| outcome.outcome);
+            // What came of asking the meter itself says more.
+            if outcome == Some(RunOutcome::Waiting) {
+                self.miss(&[site], &missed).await;
+            }
         }
         self.line.expect(pointed.len());
         let totals = self.line.inner.settings.collection.registers.clone();
@@ -45,10 +51,23 @@ impl TerminalNight {
                 if let Ok(frozen) = &came {
                     self.totals.insert(point.number(), frozen.totals());
                 }
-                outcomes.extend(self.book(site, outcome, came, &mut batch).await);
+                // Its turn did not come: nothing is known of the meter for that.
+                let is_unasked = came.as_ref().is_err_and(|missed| missed.cause == MissingCause::OutOfTime);
+                if !is_unasked {
+                    outcomes.extend(self.book(site, outcome, came, &mut batch).await);
+                }
             }
             self.line.keep(batch, outcomes).await;
         }
+    }
+
+    /// Whether what the terminal stores for a meter can be used at all.
+    pub(super) fn is_stored(&self, site: &SiteMeter) -> bool {
+        let profiles = &self.line.inner.settings.profiles;
+        let profile = profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
+        let is_excluded =
+            point_of(site).is_none_or(|point| self.session.excluded.contains_key(&point.number()));
+        !is_excluded && profile.is_some_and(|profile| profile.daily_freezes > 0)
     }
 
     /// Books what came for a meter, or holds it; how the meter stands then, if that is to be told.
@@ -66,13 +85,93 @@ impl TerminalNight {
                 return None;
             }
             Ok(frozen) => {
+                let is_doubtful = self.is_late(site, &frozen, midnight)
+                    || self.has_stopped_suddenly(site, &frozen, midnight).await;
+                if is_doubtful {
+                    self.doubt(site, frozen);
+                    return None;
+                }
                 let quality = self.quality((midnight, midnight), site);
-                self.add(site, &frozen, (midnight, quality), batch).await.err()
+                let mut own = Batch::default();
+                let against = self.add(site, &frozen, (midnight, quality), &mut own).await.err();
+                let is_implausible =
+                    against.as_ref().is_some_and(|missed| missed.cause == MissingCause::Implausible);
+                if is_implausible && !self.asked.contains(&site.meter_id) {
+                    self.doubt(site, frozen);
+                    return None;
+                }
+                batch.fetches.append(&mut own.fetches);
+                batch.registers.append(&mut own.registers);
+                against.or(self.lacking(site, &frozen, midnight).await)
+            }
+            // What came of asking the meter itself says more than that the terminal has nothing.
+            Err(_)
+                if self.asked.contains(&site.meter_id)
+                    && matches!(outcome.outcome, RunOutcome::Missing(_)) =>
+            {
+                return None;
             }
             Err(missed) => Some(missed),
         };
         let told = missed.as_ref().map_or(RunOutcome::Read, |missed| RunOutcome::Missing(missed.cause));
         Some(RunMeter { outcome: told, detail: missed.map(|missed| missed.detail), ..outcome })
+    }
+
+    /// It counts when the meter itself says the same.
+    fn doubt(&mut self, site: &SiteMeter, frozen: Frozen) {
+        self.due.extend(self.verified.remove(&site.meter_id).map(|before| (site.meter_id, before)));
+        self.doubtful.insert(site.meter_id);
+        self.held.insert(site.meter_id, frozen);
+    }
+
+    /// Whether a meter that counted until the midnight before has counted nothing since, as the terminal says, which may be
+    /// telling what it stored then (F24).
+    async fn has_stopped_suddenly(&self, site: &SiteMeter, frozen: &Frozen, midnight: Moment) -> bool {
+        let store = &self.line.inner.store;
+        let key = |item: Item, as_of: Moment| RegisterKey { meter: site.meter_id, item, as_of };
+        let totals = frozen.totals();
+        let keys: Vec<_> = totals.iter().map(|(item, _)| key(*item, midnight)).collect();
+        let Ok(beside) = store.neighbours(&keys).await else { return false };
+        let before: Vec<_> = totals
+            .iter()
+            .filter_map(|(item, value)| Some((*item, *value, beside.get(&key(*item, midnight))?.before?)))
+            .collect();
+        if before.is_empty() || before.iter().any(|(_, value, state)| state.value != *value) {
+            return false;
+        }
+        let keys: Vec<_> = before.iter().map(|(item, _, state)| key(*item, state.at)).collect();
+        let Ok(earlier) = store.neighbours(&keys).await else { return false };
+        before.iter().any(|(item, value, state)| {
+            let earlier = earlier.get(&key(*item, state.at)).and_then(|beside| beside.before);
+            earlier.is_some_and(|earlier| earlier.value != *value)
+        })
+    }
+
+    /// Whether the terminal has read a meter so long behind a midnight that it may be the register as it stood then: a terminal
+    /// whose question for the freeze was refused reads that, and says nothing of it (F24).
+    pub(super) fn is_late(&self, site: &SiteMeter, frozen: &Frozen, midnight: Moment) -> bool {
+        let known = self.verified.get(&site.meter_id).or_else(|| self.due.get(&site.meter_id));
+        let usual = known.and_then(|verified| verified.turn);
+        frozen.turn(midnight) > usual.map_or(LATEST, |usual| (usual + LATER).min(LATEST))
+    }
+
+    /// A total that was asked for and is not there, unless the meter never had it.
+    async fn lacking(&self, site: &SiteMeter, frozen: &Frozen, as_of: Moment) -> Option<Missed> {
+        let (first, _) = frozen.lacking.first()?;
+        let key = |item: Item| RegisterKey { meter: site.meter_id, item, as_of };
+        let keys: Vec<_> = frozen.lacking.iter().map(|(item, _)| key(*item)).collect();
+        let known = match self.line.inner.store.neighbours(&keys).await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::error!(kind = error.kind(), "what a meter has cannot be looked up: {error}");
+                let detail = format!("{}: the database does not answer", first.code());
+                return Some(Missed::new(MissingCause::Stopped, detail));
+            }
+        };
+        let had = |item: Item| known.get(&key(item)).is_some_and(|beside| beside.before.is_some());
+        let is_forward = |item: Item| Item::parse(FORWARD).is_some_and(|forward| forward == item);
+        let told = frozen.lacking.iter().find(|(item, _)| is_forward(*item) || had(*item));
+        told.map(|(_, missed)| missed.clone())
     }
 
     /// Adds the registers of a freeze to a batch; says what speaks against them.
@@ -155,6 +254,10 @@ impl TerminalNight {
                 let mut batch = Batch::default();
                 for (site, point) in chunk {
                     let Some(Ok(frozen)) = found.remove(&point.number()) else { continue };
+                    if self.is_late(site, &frozen, day.start()) {
+                        self.late_gaps.insert(site.meter_id);
+                        continue;
+                    }
                     let quality = self.quality((day.start(), day.start()), site);
                     // What speaks against it is kept with it.
                     let _ = self.add(site, &frozen, (day.start(), quality), &mut batch).await;
@@ -164,16 +267,25 @@ impl TerminalNight {
         }
     }
 
+    /// Earlier midnights that the terminal read so late that it proves nothing are read from the meters themselves, once.
+    pub(super) async fn forward_late_gaps(&mut self) {
+        let late = std::mem::take(&mut self.late_gaps);
+        let mut sites = self.line.answering();
+        sites.retain(|site| late.contains(&site.meter_id));
+        if !sites.is_empty() && !self.line.is_over() {
+            let facts = Arc::clone(&self.facts);
+            self.line.phase(Step::Gaps, sites, &facts, AT_ONCE).await;
+        }
+    }
+
     /// The meters of which the terminal's own freezes can be used, in the order of their points, and why the others cannot.
     fn stored(&self, sites: Vec<Arc<SiteMeter>>) -> (Pointed, Vec<(Arc<SiteMeter>, Missed)>) {
         let (mut pointed, mut others) = (Vec::new(), Vec::new());
         for site in sites {
-            let profiles = &self.line.inner.settings.profiles;
-            let profile = profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
             let Some(point) = point_of(&site) else { continue };
             if let Some(missed) = self.session.excluded.get(&point.number()) {
                 others.push((site, missed.clone()));
-            } else if profile.is_some_and(|profile| profile.daily_freezes > 0) {
+            } else if self.is_stored(&site) {
                 pointed.push((site, point));
             }
         }
@@ -228,7 +340,7 @@ impl TerminalNight {
             let what = format!("freezes of {} points", points.len());
             match self.asker.ask(&what, Request::ReadFreeze(freeze)).await {
                 Ok(answered) => {
-                    questions.answered(&points, frozen(&answered, day, tolerance), answered.is_whole());
+                    questions.answered(&points, frozen(&answered, (day, totals), tolerance), answered.is_whole());
                 }
                 Err(missed) => questions.missed(&points, &missed),
             }
@@ -237,5 +349,11 @@ impl TerminalNight {
     }
 }
 
+/// What a terminal read later than this behind midnight is never taken for a freeze without asking the meter.
+pub(super) const LATEST: Duration = Duration::from_secs(6 * 3600);
+/// Nor what it read so much later than when the meter bore it out.
+const LATER: Duration = Duration::from_secs(30 * 60);
+/// Forward active energy, which every meter has.
+const FORWARD: &str = "1.8.0";
 /// How many points one question names: two groups of eight, whose answer fits into a frame of any terminal.
 const POINTS_AT_ONCE: usize = 16;

@@ -9,6 +9,7 @@ use gdw1376::request::Request;
 use super::super::ask::Missed;
 use super::ask::TerminalAsker;
 use super::{TerminalNight, archive, items, point_of};
+use crate::domain::access::Regions;
 use crate::domain::{ClockOffset, MissingCause};
 use crate::store::Batch;
 use crate::store::terminal::{ArchiveCompared, TerminalTold};
@@ -18,6 +19,11 @@ use crate::store::terminal::{ArchiveCompared, TerminalTold};
 pub(super) struct Session {
     /// It has told that its own reading of the midnight is over, or tells nothing of it.
     pub(super) has_read_all: bool,
+    /// Its own reading does not get on: what it has not read by now it may never read.
+    pub(super) is_stuck: bool,
+    progress: Progress,
+    /// How often it left what it need not know unanswered: ports, archive, progress.
+    silences: Silences,
     /// Its archive, once it was read and compared.
     pub(super) compared: Option<ArchiveCompared>,
     /// Points at which its archive has another meter than ours.
@@ -26,6 +32,31 @@ pub(super) struct Session {
     pub(super) events_read: (Option<u8>, Option<u8>),
     /// How long frames may be is known.
     has_frames: bool,
+}
+
+/// How many meters its own reading has brought, pass by pass.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    read: Option<u64>,
+    /// How many passes in a row brought no more.
+    stands: u32,
+}
+
+impl Progress {
+    /// Takes in how many are read; true when that has not grown for a while.
+    fn is_stuck(&mut self, read: u64) -> bool {
+        self.stands = if self.read == Some(read) { self.stands + 1 } else { 0 };
+        self.read = Some(read);
+        self.stands >= STANDS
+    }
+}
+
+/// How often each question was left unanswered in this night.
+#[derive(Clone, Copy, Debug, Default)]
+struct Silences {
+    ports: u8,
+    archive: u8,
+    progress: u8,
 }
 
 impl Session {
@@ -44,39 +75,68 @@ impl TerminalNight {
             self.clocks.push(clock);
             notes.clocks.push((self.asker.address, clock));
         }
+        // From here on it is there. Firmware that is old drops a function it does not know instead of denying it.
         if !self.session.has_frames
-            && let Some(frames) = or_not(self.asker.ask("ports", Request::ReadPorts).await)?
+            && self.session.silences.ports < MOST_SILENT
+            && let Some(frames) = or_untold(
+                self.asker.ask("ports", Request::ReadPorts).await,
+                &mut self.session.silences.ports,
+            )?
         {
             let limits = frames.units().iter().find_map(|(_, unit)| answer::frame_limits(unit));
             self.session.has_frames = true;
             notes.frames.extend(limits.map(|limits| (self.asker.address, (limits.takes, limits.sends))));
         }
-        if self.session.compared.is_none() {
+        if self.session.compared.is_none() && self.session.silences.archive < MOST_SILENT {
+            let before = self.session.silences.archive;
             let compared = self.compare_archives().await?;
             notes.archives.extend(compared.clone());
-            self.session.excluded = compared.as_ref().map(archive::excluded).unwrap_or_default();
+            let is_untold = self.session.silences.archive > before;
+            self.session.excluded = match &compared {
+                Some(compared) => archive::excluded(compared),
+                None if is_untold => self.excluded_before().await,
+                None => HashMap::new(),
+            };
             self.session.compared = compared;
         }
-        self.session.has_read_all = self.has_read_all().await?;
+        let own = self.own_reading().await?;
+        self.session.has_read_all = own.is_none_or(|own| own.is_over);
+        let is_stuck = own.is_some_and(|own| self.session.progress.is_stuck(own.read));
+        self.session.is_stuck = is_stuck || self.is_late_night();
         self.line.keep(batch, Vec::new()).await;
         Ok(())
     }
 
-    async fn compare_archives(&self) -> Result<Option<ArchiveCompared>, Missed> {
+    /// Where the archives differed when they were compared last: a terminal that leaves tonight's question unanswered is not
+    /// believed any further for that.
+    async fn excluded_before(&self) -> HashMap<u16, Missed> {
+        let terminal = self.asker.address;
+        let known = self.line.inner.store.terminal(terminal, &Regions::All).await.ok().flatten();
+        let compared = known.and_then(|known| known.archive);
+        let compared =
+            compared.map(|(at, records, differences)| ArchiveCompared { terminal, at, records, differences });
+        compared.as_ref().map(archive::excluded).unwrap_or_default()
+    }
+
+    async fn compare_archives(&mut self) -> Result<Option<ArchiveCompared>, Missed> {
         let sites: Vec<_> = self.line.sites.iter().map(Arc::as_ref).collect();
         let most = sites.iter().filter_map(|site| point_of(site)).map(|point| point.number()).max();
         let read = archive::read_archive(&self.asker, most.unwrap_or_default()).await;
-        let Some((records, at)) = or_not(read)? else { return Ok(None) };
+        let Some((records, at)) = or_untold(read, &mut self.session.silences.archive)? else {
+            return Ok(None);
+        };
         let differences = archive::compare(&records, &sites);
         let records = u32::try_from(records.len()).unwrap_or(u32::MAX);
         Ok(Some(ArchiveCompared { terminal: self.asker.address, at, records, differences }))
     }
 
-    /// Whether the terminal has read its own meters since midnight, as far as it says. [1376 3.8]
-    async fn has_read_all(&self) -> Result<bool, Missed> {
-        let Some(answered) = or_not(self.asker.ask("progress", Request::ReadProgress).await)? else {
-            return Ok(true);
-        };
+    /// How far the terminal has read its own meters since midnight; `None` where it does not say. [1376 3.8]
+    async fn own_reading(&mut self) -> Result<Option<OwnReading>, Missed> {
+        if self.session.silences.progress >= MOST_SILENT {
+            return Ok(None);
+        }
+        let told = self.asker.ask("progress", Request::ReadProgress).await;
+        let Some(answered) = or_untold(told, &mut self.session.silences.progress)? else { return Ok(None) };
         let units = answered.units();
         let ports = units.iter().find_map(|(_, unit)| answer::progress(unit)).unwrap_or_default();
         let midnight = self.day().start();
@@ -88,8 +148,16 @@ impl TerminalNight {
                 || port.read >= port.meters
                 || at(port.ended_at).is_some_and(|ended| ended >= midnight)
         };
-        Ok(ports.iter().all(is_over))
+        let read = ports.iter().map(|port| u64::from(port.read)).sum();
+        Ok(Some(OwnReading { is_over: ports.iter().all(is_over), read }))
     }
+}
+
+/// How far a terminal has read its own meters.
+#[derive(Clone, Copy, Debug)]
+struct OwnReading {
+    is_over: bool,
+    read: u64,
 }
 
 /// The clock of a terminal; `None` where it shows no time or tells none.
@@ -100,6 +168,15 @@ pub(super) async fn read_clock(asker: &TerminalAsker) -> Result<Option<ClockOffs
     Ok(shown.map(|shown| ClockOffset::measured(shown, answered.asked_at, answered.answered_at)))
 }
 
+/// As [`or_not`], of what a terminal need not know: silence, which is counted, says as little. Its clock was told before.
+fn or_untold<T>(asked: Result<T, Missed>, silences: &mut u8) -> Result<Option<T>, Missed> {
+    if matches!(&asked, Err(missed) if missed.cause == MissingCause::TerminalSilent) {
+        *silences += 1;
+        return Ok(None);
+    }
+    or_not(asked)
+}
+
 /// An answer, or none where the terminal answers that it has no such thing.
 fn or_not<T>(asked: Result<T, Missed>) -> Result<Option<T>, Missed> {
     match asked {
@@ -108,3 +185,8 @@ fn or_not<T>(asked: Result<T, Missed>) -> Result<Option<T>, Missed> {
         Err(missed) => Err(missed),
     }
 }
+
+/// A reading that brings no more in so many passes in a row does not get on.
+const STANDS: u32 = 2;
+/// What is left unanswered so often is not asked for again in this night.
+const MOST_SILENT: u8 = 2;

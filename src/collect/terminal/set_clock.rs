@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use gdw1376::address::TerminalAddress;
-use gdw1376::confirmation::Confirmation;
-use gdw1376::dialogue::{Outcome, Timing};
+use gdw1376::dialogue::Timing;
 use gdw1376::request::Request;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::super::Collector;
 use super::super::ask::Missed;
 use super::ask::TerminalAsker;
+use super::setting::answer_of;
 use super::{items, session};
 use crate::channel::Lane;
 use crate::domain::access::Acting;
 use crate::domain::meter_clock::{Correction, correction};
 use crate::domain::supply::HaltKind;
+use crate::domain::terminal_archive::RecordAnswer;
 use crate::domain::{AuditEntry, ClockOffset, Moment};
 use crate::store::{Batch, StoreError};
 use crate::terminal::Ask;
@@ -31,7 +32,7 @@ pub enum ClockSet {
     NotNeeded(ClockOffset),
     /// It is too near to midnight, when terminals and meters freeze.
     NotBefore(Moment),
-    /// The terminal refused.
+    /// The terminal refused, or took it and kept its own clock.
     Refused,
     /// It was told to, and did not say whether it did.
     Unknown,
@@ -113,18 +114,24 @@ impl Collector {
         };
         let ask = Ask::new(Request::SetClock(civil), Lane::Control.urgency(), Timing::STORED);
         let told = asker.terminals.ask(address, ask.until(Instant::now() + UNTIL)).await;
-        match told.map(|told| told.outcome) {
-            Ok(Outcome::Confirmed(Confirmation::None)) => return ClockSet::Refused,
-            Ok(Outcome::Confirmed(_)) => {}
-            Ok(_) => return ClockSet::Unknown,
+        let answer = match told {
+            Ok(told) => answer_of(&told.outcome),
             Err(error) => return ClockSet::NotReached(error.to_string()),
+        };
+        if matches!(answer, RecordAnswer::Refused(_)) {
+            return ClockSet::Refused;
         }
+        // What it says it did is one thing, what its clock shows the other.
         let Ok(Some(after)) = session::read_clock(&asker).await else { return ClockSet::Unknown };
         let mut batch = Batch::default();
         batch.notes.terminals.clocks = vec![(address, before), (address, after)];
         batch.notes.terminals.clocks.retain(|(_, offset)| offset.fast_us != i64::MAX);
         inner.writer.save(batch).await;
-        ClockSet::Done(before, after)
+        match (correction(after, inner.clock.now(), ALLOWED), answer) {
+            (Correction::NotNeeded, _) => ClockSet::Done(before, after),
+            (_, RecordAnswer::Taken) => ClockSet::Refused,
+            _ => ClockSet::Unknown,
+        }
     }
 }
 

@@ -383,7 +383,7 @@ fn note(answers: &mut BTreeMap<u16, RecordAnswer>, number: u16, answer: RecordAn
     }
 }
 
-fn answer_of(outcome: &Outcome) -> RecordAnswer {
+pub(super) fn answer_of(outcome: &Outcome) -> RecordAnswer {
     match outcome {
         Outcome::Confirmed(Confirmation::All) => RecordAnswer::Taken,
         Outcome::Confirmed(Confirmation::None) => RecordAnswer::Refused(OTHER_ERROR),

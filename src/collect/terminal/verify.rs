@@ -40,10 +40,13 @@ impl TerminalNight {
             if told.first().copied().flatten().is_none() {
                 continue;
             }
+            let turn = held.turn(midnight);
             self.held.remove(&site.meter_id);
             if told.contains(&Some(false)) {
                 differing.push(differs(site, point.number()));
-                self.due.remove(&site.meter_id);
+                if self.due.remove(&site.meter_id).is_some() {
+                    batch.notes.terminals.doubted.push(site.meter_id);
+                }
                 continue;
             }
             let mut compared = totals;
@@ -54,8 +57,9 @@ impl TerminalNight {
             let (meter, terminal, point) = (site.meter_id, self.asker.address, point.number());
             let before = self.due.get(&meter).filter(|before| before.point == point);
             let since = before.map_or(now, |before| before.since);
-            self.verified.insert(meter, Verified { point, at: now, since });
+            self.verified.insert(meter, Verified { point, at: now, since, turn: Some(turn) });
             batch.notes.terminals.verified.push(VerifiedPoint { meter, terminal, point, at: now });
+            batch.notes.terminals.turns.push((meter, turn));
         }
         self.tell_differing(differing, &mut batch);
         self.line.keep(batch, Vec::new()).await;
@@ -96,7 +100,10 @@ impl TerminalNight {
             .map(|(meter, verified)| (verified.at, *meter))
             .collect();
         due.sort_unstable_by_key(|(at, meter)| (*at, meter.number()));
-        for (_, meter) in due.into_iter().take(VERIFIED_A_NIGHT) {
+        // Each comes round within the time it stays verified, however many there are.
+        let days = usize::try_from(VERIFY_AGAIN.as_secs() / 86_400).unwrap_or(1).max(1);
+        let a_night = self.verified.len().div_ceil(days).max(VERIFIED_A_NIGHT);
+        for (_, meter) in due.into_iter().take(a_night) {
             self.due.extend(self.verified.remove(&meter).map(|verified| (meter, verified)));
         }
     }
@@ -114,8 +121,21 @@ impl TerminalNight {
             if outcome.outcome.is_read() {
                 continue;
             }
+            let is_doubtful = self.doubtful.contains(&site.meter_id);
             if let Some(before) = self.due.remove(&site.meter_id) {
                 self.verified.insert(site.meter_id, before);
+                if is_doubtful {
+                    let quality = Quality::Suspect(Suspicion::Clock);
+                    let _ = self.add(&site, &held, (midnight, quality), &mut batch).await;
+                    let why = outcome.detail.as_deref().unwrap_or("the meter was not asked itself");
+                    let at = &held.read_at;
+                    let detail = Some(format!(
+                        "what the terminal read at {at} may not be the freeze of the meter: {why}"
+                    ));
+                    let missing = RunOutcome::Missing(MissingCause::NoFreeze);
+                    outcomes.push(RunMeter { outcome: missing, detail, ..outcome });
+                    continue;
+                }
                 outcomes.extend(self.book(&site, outcome, Ok(held), &mut batch).await);
                 continue;
             }

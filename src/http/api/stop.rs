@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::objected::supply;
-use super::written::{LONGEST, field, named, words};
+use super::written::{field, named};
 use crate::domain::Coded;
 use crate::domain::access::Action;
 use crate::domain::supply::HaltKind;

@@ -67,6 +67,10 @@ pub const fn of(cause: MissingCause) -> Phrase {
         MissingCause::NoPath => {
             Phrase::new("在档案中补上线路或终端", "give the meter a line or terminal in the archive")
         }
+        MissingCause::TerminalSilent => Phrase::new(
+            "终端在线而不应答：看“终端”页上的报文，必要时重启终端",
+            "the concentrator is on line and does not answer: see its frames under Terminals, restart it if need be",
+        ),
         MissingCause::PointNotVerified => Phrase::new(
             "终端数据未与电表直读核对一致：核对终端档案与测量点",
             "the meter itself has not confirmed what its terminal stores: compare the terminal's archive with ours",

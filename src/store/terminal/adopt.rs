@@ -5,6 +5,7 @@ use gdw1376::address::TerminalAddress;
 use crate::domain::access::{Acting, Action};
 use crate::domain::{AuditEntry, Moment};
 use crate::store::error::StoreError;
+use crate::store::sql::Dialect;
 use crate::store::{Store, audit};
 
 /// What became of somebody's wish to take a terminal in or to let it go.
@@ -21,7 +22,8 @@ pub enum Adoption {
 }
 
 impl Store {
-    /// Takes a terminal in: from now on it may log in. Taking it in again changes its name.
+    /// Takes a terminal in: from now on it may log in. Taking it in again changes its name, and lets it come with another
+    /// certificate than before.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot.
@@ -96,15 +98,65 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The certificates that terminals come with, each as SHA-256 in hexadecimal.
+    ///
+    /// # Errors
+    /// As [`Self::adopt_terminal`].
+    pub async fn terminal_certificates(&self) -> Result<Vec<(TerminalAddress, String)>, StoreError> {
+        let mut reading = self.read("reading the certificates of terminals").await?;
+        let rows: Vec<(String, String)> = reading.rows(CERTIFICATES, &[]).await?;
+        Ok(rows.into_iter().filter_map(|(text, own)| Some((text.parse().ok()?, own))).collect())
+    }
+
+    /// Notes the certificate that a terminal came with, where none is known yet.
+    ///
+    /// # Errors
+    /// As [`Self::adopt_terminal`].
+    pub async fn note_certificate(&self, terminal: TerminalAddress, own: &str) -> Result<(), StoreError> {
+        let mut writing = self.write("noting the certificate of a terminal").await?;
+        writing.execute(CERTIFIED, &[terminal.to_string().into(), own.into()]).await?;
+        writing.commit().await
+    }
+
+    /// Lets go what is noted of terminals and tells nothing any more: clocks and events from before these moments.
+    ///
+    /// # Errors
+    /// As [`Self::adopt_terminal`].
+    pub async fn forget_old_of_terminals(&self, clocks: Moment, events: Moment) -> Result<u64, StoreError> {
+        let mut writing = self.write("letting old notes of terminals go").await?;
+        let gone = if writing.dialect() == Dialect::Postgres {
+            let gone: Option<(i64,)> = writing.row(LET_GO, &[clocks.into(), events.into()]).await?;
+            u64::try_from(gone.map_or(0, |(gone,)| gone)).unwrap_or(0)
+        } else {
+            let gone = writing.execute(OLD_CLOCKS, &[clocks.into()]).await?;
+            gone + writing.execute(OLD_EVENTS, &[events.into()]).await?
+        };
+        writing.commit().await?;
+        Ok(gone)
+    }
+}
+
+const CERTIFICATES: &str = "SELECT address, certificate FROM terminal WHERE certificate IS NOT NULL";
+
+const CERTIFIED: &str = "INSERT INTO terminal (address, certificate) VALUES ($1, $2) \
+    ON CONFLICT (address) DO UPDATE SET certificate = coalesce(terminal.certificate, excluded.certificate)";
+
+const LET_GO: &str = "SELECT let_notes_go($1, $2)";
+
+const OLD_CLOCKS: &str = "DELETE FROM terminal_clock WHERE at < $1";
+
+const OLD_EVENTS: &str = "DELETE FROM terminal_event WHERE collected_at < $1";
+
 const ADOPT: &str = "INSERT INTO terminal (address, name, adopted_at, adopted_by) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (address) DO UPDATE SET name = coalesce(excluded.name, terminal.name), forgotten_at = NULL, \
     adopted_at = coalesce(terminal.adopted_at, excluded.adopted_at), \
-    adopted_by = coalesce(terminal.adopted_by, excluded.adopted_by)";
+    adopted_by = coalesce(terminal.adopted_by, excluded.adopted_by), certificate = NULL";
 
 const METERS: &str = "SELECT count(*) FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
     WHERE m.terminal = $1";
 
-const FORGET: &str = "UPDATE terminal SET forgotten_at = $2, adopted_at = NULL, adopted_by = NULL \
+const FORGET: &str = "UPDATE terminal SET forgotten_at = $2, adopted_at = NULL, adopted_by = NULL, certificate = NULL \
     WHERE address = $1 AND adopted_at IS NOT NULL";
 
 const HEARD: &str = "INSERT INTO terminal (address, heard_at, logged_in_at) VALUES ($1, $2, $3) \

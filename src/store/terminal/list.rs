@@ -68,6 +68,8 @@ pub struct Verified {
     pub at: Moment,
     /// When they did for the first time at this point of this terminal: what was stored before is nobody's.
     pub since: Moment,
+    /// How long behind midnight the terminal had read the meter then, as far as is known.
+    pub turn: Option<Duration>,
 }
 
 /// What a terminal told of itself in earlier nights.
@@ -171,10 +173,13 @@ impl Store {
         terminal: TerminalAddress,
     ) -> Result<HashMap<Id<Meter>, Verified>, StoreError> {
         let mut reading = self.read("reading verified points").await?;
-        let rows: Vec<(i64, i64, i64, i64)> = reading.rows(VERIFIED, &[terminal.to_string().into()]).await?;
-        let point = |(meter, point, at, since)| {
+        let rows: Vec<(i64, i64, i64, i64, Option<i64>)> =
+            reading.rows(VERIFIED, &[terminal.to_string().into()]).await?;
+        let point = |(meter, point, at, since, turn): (i64, i64, i64, i64, Option<i64>)| {
             let (point, at) = (u16::try_from(point).ok()?, Moment::from_micros(at));
-            Some((Id::new(meter), Verified { point, at, since: Moment::from_micros(since) }))
+            let turn = turn.and_then(|minutes| u64::try_from(minutes).ok());
+            let turn = turn.map(|minutes| Duration::from_secs(minutes.saturating_mul(60)));
+            Some((Id::new(meter), Verified { point, at, since: Moment::from_micros(since), turn }))
         };
         Ok(rows.into_iter().filter_map(point).collect())
     }
@@ -339,8 +344,8 @@ const CLOCKS: &str = "SELECT at, fast_us, uncertainty_us FROM terminal_clock WHE
     (SELECT max(at) FROM terminal_clock WHERE terminal = $1 AND at < $2), $2) ORDER BY at";
 
 /// An earlier version of the program notes no beginning.
-const VERIFIED: &str = "SELECT meter_id, point, verified_at, coalesce(verified_since, verified_at) FROM terminal_point \
-    WHERE terminal = $1";
+const VERIFIED: &str = "SELECT meter_id, point, verified_at, coalesce(verified_since, verified_at), turn_minutes \
+    FROM terminal_point WHERE terminal = $1";
 
 const METERS: &str = "SELECT m.measuring_point, m.id FROM meter m \
     JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL WHERE m.terminal = $1";

@@ -1,5 +1,7 @@
 //! What is noted of terminals together with a batch: clocks, archives, events, points that were verified.
 
+use std::time::Duration;
+
 use gdw1376::address::TerminalAddress;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,10 @@ pub struct TerminalNotes {
     pub archives: Vec<ArchiveCompared>,
     /// Points of which the meter itself was asked.
     pub verified: Vec<VerifiedPoint>,
+    /// How long behind midnight the terminal had read what was borne out, of points that are verified.
+    pub turns: Vec<(Id<Meter>, Duration)>,
+    /// Meters at whose points the terminal stores something else than they say: they are to be verified anew.
+    pub doubted: Vec<Id<Meter>>,
     /// Events, with how far they are read.
     pub events: Vec<EventsRead>,
 }
@@ -141,6 +147,8 @@ impl TerminalNotes {
             && self.frames.is_empty()
             && self.archives.is_empty()
             && self.verified.is_empty()
+            && self.turns.is_empty()
+            && self.doubted.is_empty()
             && self.events.is_empty()
     }
 
@@ -150,6 +158,8 @@ impl TerminalNotes {
         self.frames.append(&mut other.frames);
         self.archives.append(&mut other.archives);
         self.verified.append(&mut other.verified);
+        self.turns.append(&mut other.turns);
+        self.doubted.append(&mut other.doubted);
         self.events.append(&mut other.events);
     }
 }
@@ -180,6 +190,13 @@ pub(in crate::store) async fn save(
     for VerifiedPoint { meter, terminal, point, at } in &notes.verified {
         let args = [(*meter).into(), named(*terminal), i64::from(*point).into(), (*at).into()];
         writing.execute(VERIFIED, &args).await?;
+    }
+    for (meter, turn) in &notes.turns {
+        let minutes = i64::try_from(turn.as_secs() / 60).unwrap_or(i64::MAX);
+        writing.execute(TURN, &[(*meter).into(), minutes.into()]).await?;
+    }
+    for meter in &notes.doubted {
+        writing.execute(DOUBTED, &[(*meter).into()]).await?;
     }
     for read in &notes.events {
         save_events(writing, read).await?;
@@ -257,6 +274,10 @@ const VERIFIED: &str = "INSERT INTO terminal_point (meter_id, terminal, point, v
     verified_at = excluded.verified_at, verified_since = CASE \
         WHEN terminal_point.terminal = excluded.terminal AND terminal_point.point = excluded.point \
         THEN coalesce(terminal_point.verified_since, terminal_point.verified_at) ELSE excluded.verified_since END";
+
+const TURN: &str = "UPDATE terminal_point SET turn_minutes = $2 WHERE meter_id = $1";
+
+const DOUBTED: &str = "DELETE FROM terminal_point WHERE meter_id = $1";
 
 const IMPORTANT: &str = "INSERT INTO terminal (address, important) VALUES ($1, $2) \
     ON CONFLICT (address) DO UPDATE SET important = excluded.important";

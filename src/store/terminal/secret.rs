@@ -34,6 +34,27 @@ impl Store {
         Ok(writing.commit().await?)
     }
 
+    /// The codes of all terminals for which one is kept. One that cannot be opened is told in the log and left out.
+    ///
+    /// # Errors
+    /// [`SecretError`] when the database does not answer.
+    pub async fn terminal_passwords(&self) -> Result<Vec<(TerminalAddress, Password)>, SecretError> {
+        let mut reading = self.read("looking for the passwords of terminals").await?;
+        let rows: Vec<(String,)> = reading.rows(ALL, &[]).await?;
+        drop(reading);
+        let mut codes = Vec::new();
+        for terminal in rows.iter().filter_map(|(text,)| text.parse().ok()) {
+            match self.terminal_password(terminal).await {
+                Ok(password) => codes.push((terminal, password)),
+                Err(error @ SecretError::NotOurs { .. }) => {
+                    tracing::warn!(terminal = %terminal, "terminal {terminal} is asked without its code: {error}");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(codes)
+    }
+
     /// The code that a terminal wants to see: sixteen zeros where none is kept for it.
     ///
     /// # Errors
@@ -57,5 +78,7 @@ fn binding(vault: &Vault, terminal: TerminalAddress) -> Vec<u8> {
 const REPLACE: &str = "INSERT INTO terminal_secret (terminal, key_id, sealed, replaced_at) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (terminal) DO UPDATE \
     SET key_id = excluded.key_id, sealed = excluded.sealed, replaced_at = excluded.replaced_at";
+
+const ALL: &str = "SELECT terminal FROM terminal_secret ORDER BY terminal";
 
 const ONE: &str = "SELECT sealed FROM terminal_secret WHERE terminal = $1";

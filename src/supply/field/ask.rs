@@ -96,6 +96,8 @@ pub(super) struct Asker<'a> {
     pub(super) rate: Option<Rate>,
     pub(super) lane: Lane,
     pub(super) clock: &'a Clock,
+    /// An answer that took longer than this may be one to another question, so that it tells no clock.
+    pub(super) widest: Duration,
 }
 
 /// What the meter said.

@@ -192,7 +192,7 @@ async fn clock_once(asker: &Asker<'_>) -> Result<MeterClock, Unread> {
     for _ in 0..MOST_CLOCKS {
         let date = asker.read(DATE, &[4]).await?;
         let of_day = asker.read(TIME, &[3]).await?;
-        if of_day.answered_at.since(of_day.asked_at) > WIDEST {
+        if of_day.answered_at.since(of_day.asked_at) > asker.widest {
             // It may be the answer to a question of long before.
             continue;
         }
@@ -363,7 +363,7 @@ const POWER_DECIMALS: u8 = 4;
 /// How often a clock is read until two readings agree.
 const MOST_CLOCKS: u32 = 8;
 /// An answer that may be to a question asked so long before still tells a clock; how well is told with it.
-const WIDEST: Duration = Duration::from_secs(30);
+pub(super) const WIDEST: Duration = Duration::from_secs(30);
 /// Two readings of one clock differ by less than this.
 const SAME: Duration = Duration::from_secs(2);
 

@@ -94,6 +94,8 @@ struct Inner {
     /// The security module, where there is one that may be used.
     security: Option<Arc<dyn SecurityModule>>,
     settings: Vec<Line>,
+    /// How long the answer to a frame may take that is forwarded by a terminal.
+    carried_within: Duration,
     profiles: Profiles,
     /// One order at a time to a meter, so that two cannot both be refused for the same password.
     busy: Mutex<HashMap<Id<Meter>, Arc<tokio::sync::Mutex<()>>>>,
@@ -156,7 +158,8 @@ impl Fields {
         let security = usable(parts.security.take());
         let (settings, profiles) = (config.lines.clone(), config.profiles.clone());
         let (busy, refused, randoms) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { parts, security, settings, profiles, busy, refused, randoms }))
+        let carried_within = config.terminals.plc_within.max(config.terminals.rs485_within);
+        Self(Arc::new(Inner { parts, security, settings, carried_within, profiles, busy, refused, randoms }))
     }
 
     /// What opens the passwords of meters.
@@ -267,6 +270,11 @@ impl Field {
             rate: self.rate,
             lane,
             clock: &self.inner.parts.clock,
+            widest: match self.site.meter.path {
+                MeterPath::Line { .. } => before::WIDEST,
+                // Its answers are numbered: one that took long is one to this question.
+                MeterPath::Terminal { .. } => before::WIDEST + self.inner.carried_within,
+            },
         }
     }
 }

@@ -37,6 +37,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             }
             self.settle().await?;
         }
+        if self.is_flooding {
+            let terminal = self.station.address;
+            tracing::warn!(terminal.address = %terminal, "terminal {terminal} floods and is hung up");
+            self.station.with(|state| state.tally.floods += 1);
+            return Err(End::Flooding);
+        }
         if self.is_leaving { Err(End::LoggedOut) } else { Ok(()) }
     }
 
@@ -48,6 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         let Some(message) = message else {
             self.station.with(|state| state.tally.foreign += 1);
             count("foreign");
+            self.spend();
             return None;
         };
         self.heard_at = Instant::now();
@@ -56,6 +63,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             state.tally.events = message.auxiliary.events.or(state.tally.events);
         });
         match Begun::of(&message) {
+            Some(begun) if !self.spend() => {
+                tracing::trace!(?begun, "too much");
+                None
+            }
             Some(Begun::Report) => self.report(&message, wire),
             Some(begun) => self.link_check(begun, &message),
             None => {
@@ -65,8 +76,16 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         }
     }
 
+    /// Counts a frame that nobody asked for; false when it was one too many.
+    fn spend(&mut self) -> bool {
+        let has_some = self.station.with(|state| state.budget.spend(Instant::now()));
+        self.is_flooding |= !has_some;
+        has_some
+    }
+
     /// A login, heartbeat or logout is confirmed whatever else goes on. [1376 3.3]
     fn link_check(&mut self, begun: Begun, message: &Message<'_>) -> Option<Vec<u8>> {
+        self.station.with(|state| state.last_begun = Some(message.seq.number()));
         match begun {
             Begun::Heartbeat { .. } => {
                 let now = self.shared.clock.now();
@@ -99,6 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             self.late = Some(Late { number: (number + 1) & 0x0F, afn });
         }
         self.station.with(|state| state.tally.late += 1);
+        self.spend();
         debug_assert!(!is_report(message.control), "reports are told apart before");
         count(if is_late { "late" } else { "unasked" });
     }

@@ -1,6 +1,5 @@
 //! Who a connection comes from: nothing is accepted before a login or a heartbeat, and only from terminals that are known.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::ear::Ear;
+use crate::terminal::peer::Peer;
 use crate::terminal::state::Shared;
 use crate::terminal::station::Station;
 
@@ -33,6 +33,10 @@ pub(super) enum NoLogin {
     Unknown,
     /// Too many are logged in.
     Full,
+    /// The terminal comes with another certificate, or now without one.
+    OtherCertificate,
+    /// A heartbeat from before, of a terminal that is there: datagrams come late and twice.
+    Stale,
 }
 
 impl NoLogin {
@@ -42,6 +46,8 @@ impl NoLogin {
             Self::Noise => "noise",
             Self::Unknown => "unknown",
             Self::Full => "full",
+            Self::OtherCertificate => "other_certificate",
+            Self::Stale => "stale",
         }
     }
 }
@@ -49,7 +55,7 @@ impl NoLogin {
 /// Waits for the login of a terminal that is known. Some send a heartbeat instead. [1376 5]
 pub(super) async fn login<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    from: SocketAddr,
+    peer: Peer,
     shared: &Shared,
 ) -> Result<Login, NoLogin> {
     let mut ear = Ear::new(Decoder::with_limit(LONGEST));
@@ -64,7 +70,7 @@ pub(super) async fn login<S: AsyncRead + AsyncWrite + Unpin>(
             continue;
         };
         let frames = frames.split_off(place);
-        let Some(refused) = frames.first().and_then(|wire| refuse(wire, from, shared)) else {
+        let Some(refused) = frames.first().and_then(|wire| refuse(wire, peer, shared)) else {
             let station = frames.first().and_then(|wire| station(wire, shared));
             return station.map(|station| Login { station, frames }).ok_or(NoLogin::Unknown);
         };
@@ -79,8 +85,9 @@ pub(super) async fn login<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Why this login is refused, and what is said to it.
-fn refuse(wire: &[u8], from: SocketAddr, shared: &Shared) -> Option<(NoLogin, Vec<u8>)> {
+fn refuse(wire: &[u8], peer: Peer, shared: &Shared) -> Option<(NoLogin, Vec<u8>)> {
     let message = read(wire)?;
+    let from = peer.from;
     let address = message.address.terminal;
     let station = shared.station(address);
     let is_online = station.as_ref().is_some_and(|station| station.session().is_some());
@@ -90,10 +97,27 @@ fn refuse(wire: &[u8], from: SocketAddr, shared: &Shared) -> Option<(NoLogin, Ve
             shared.note_stranger(address, from);
             NoLogin::Unknown
         }
+        // A site that has given TLS up lets its terminals in without.
+        Some(station) if shared.config.tls.is_some() && !station.is_its_own(peer.certificate) => {
+            tracing::warn!(peer = %from, terminal.address = %address,
+                "terminal {address} is claimed without its certificate and is refused");
+            station.with(|state| state.tally.refused += 1);
+            NoLogin::OtherCertificate
+        }
+        Some(station) if peer.is_datagram && is_online && is_stale(&message, &station) => {
+            return Some((NoLogin::Stale, Vec::new()));
+        }
         Some(_) if !is_online && !shared.has_place() => NoLogin::Full,
         Some(_) => return None,
     };
     Some((why, Confirmation::None.reply_to(&message).unwrap_or_default()))
+}
+
+/// Whether this is a heartbeat that is no newer than what the terminal has begun since.
+fn is_stale(message: &Message<'_>, station: &Station) -> bool {
+    let is_heartbeat = matches!(Begun::of(message), Some(Begun::Heartbeat { .. }));
+    let last = station.with(|state| state.last_begun);
+    is_heartbeat && last.is_some_and(|last| last.wrapping_sub(message.seq.number()) & 0x0F < BEHIND)
 }
 
 fn station(wire: &[u8], shared: &Shared) -> Option<Arc<Station>> {
@@ -113,4 +137,6 @@ fn read(wire: &[u8]) -> Option<Message<'_>> {
 const LONGEST: usize = 255;
 /// So many bytes without a login are noise.
 const MOST_HEARD: u64 = 4096;
+/// A number so few steps behind the last is an older one.
+const BEHIND: u8 = 4;
 const REPLY_WITHIN: Duration = Duration::from_secs(2);

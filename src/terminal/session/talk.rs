@@ -1,5 +1,7 @@
 //! The question or order that is open at a terminal.
 
+use std::time::Duration;
+
 use gdw1376::address::AddressField;
 use gdw1376::answer;
 use gdw1376::dialogue::{Dialogue, Heard, Outcome};
@@ -27,11 +29,32 @@ pub(super) struct Talk {
     taken: u8,
     has_left: bool,
     told: Told,
+    began: Instant,
 }
 
 impl Talk {
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.dialogue.poll_timeout().map(Instant::from_std)
+    /// What it has come to when it goes on for too long.
+    fn broken_off(&self) -> Outcome {
+        if !self.told.frames.is_empty() {
+            return Outcome::Answered { is_complete: false };
+        }
+        if self.order.request.changes() { Outcome::Unknown } else { Outcome::Silent }
+    }
+
+    /// When it times out by itself, or has lasted long enough.
+    pub(super) fn due(&self, restore_waits: bool) -> Option<Instant> {
+        let own = self.dialogue.poll_timeout().map(Instant::from_std);
+        own.map(|own| own.min(self.over_at(restore_waits)))
+    }
+
+    /// However many frames a terminal makes of an answer, it ends; sooner when supply is to be given back (F48).
+    fn over_at(&self, restore_waits: bool) -> Instant {
+        if restore_waits && !self.order.request.changes() && !self.told.frames.is_empty() {
+            return self.began + MOST_BEFORE_RESTORE;
+        }
+        let timing = self.order.timing;
+        let tries = u32::from(timing.repetitions).saturating_add(1);
+        self.began + MOST_LASTING.max(timing.answer.saturating_mul(tries) + MOST_BEFORE_RESTORE)
     }
 }
 
@@ -67,6 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             taken: 0,
             has_left: false,
             told,
+            began: now,
         }));
     }
 
@@ -119,7 +143,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
     pub(super) fn talk_timed_out(&mut self, now: Instant) {
         let Some(talk) = &mut self.talk else { return };
         talk.dialogue.handle_timeout(now.into_std());
-        if let Some(outcome) = talk.dialogue.poll() {
+        let is_over = now >= talk.over_at(self.station.has_restore());
+        let outcome = talk.dialogue.poll().or_else(|| is_over.then(|| talk.broken_off()));
+        if let Some(outcome) = outcome {
             talk.told.outcome = outcome;
             self.talk.take().into_iter().for_each(|talk| self.end_talk(*talk));
         }
@@ -139,7 +165,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         let may_wait = talk.order.until.is_some_and(|until| now < until) && talk.order.breaks < MOST_BREAKS;
         let is_unanswered = talk.told.frames.is_empty() && !talk.order.request.changes();
         match talk.place {
-            Some(id) if may_wait && is_unanswered => {
+            // Nobody would take back what nobody waits for.
+            Some(id) if may_wait && is_unanswered && !talk.order.reply.is_closed() => {
                 self.note_end(&talk);
                 let Talk { mut order, told, urgency, .. } = *talk;
                 order.breaks += 1;
@@ -196,6 +223,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
 
 /// A question whose connection went so often is not put again: perhaps it is the reason.
 const MOST_BREAKS: u8 = 2;
+/// So long one dialogue lasts at most.
+const MOST_LASTING: Duration = Duration::from_secs(180);
+/// So long an answer may go on when supply is to be given back behind the same terminal.
+const MOST_BEFORE_RESTORE: Duration = Duration::from_secs(60);
 /// So many frames of an unfinished answer may still come.
 const MORE_FRAMES: u8 = 8;
 /// No terminal takes less. [1376 3.7]

@@ -10,7 +10,7 @@ use gdw1376::{answer, unit};
 use super::rig::*;
 use crate::concentrator::Setup;
 use crate::concentrator::archive::Record;
-use crate::concentrator::habits::Habits;
+use crate::concentrator::habits::{Habits, Unknown};
 use crate::sample;
 use crate::seed::Seed;
 
@@ -195,4 +195,19 @@ fn other_functions_are_denied_and_other_terminals_are_not_answered_for() {
     let last = other.len() - 2;
     other[last] = other[last].wrapping_add_signed(if other[9] & 1 == 1 { 1 } else { -1 });
     assert!(rig.ask_bytes(&other).is_empty());
+}
+
+#[test]
+fn a_code_is_wanted_wherever_a_request_carries_one_and_what_is_not_known_is_denied_or_ignored() {
+    let mut setup = setup(1);
+    setup.habits = Habits { password: [7; 16], lacks: &[(0x0C, 2)], ..setup.habits };
+    let mut rig = Rig::on_line(setup);
+    // AFN 05 F31, with a code of zeros.
+    let set_clock = [0x00, 0x00, 0x40, 0x03, 0x00, 0x00, 0x12, 0x21, 0xDB, 0x26];
+    assert_eq!(confirmation(&rig.ask_one(Afn::CONTROL, &set_clock)), Confirmation::None);
+    assert_eq!(confirmation(&rig.ask_one(Afn::CLASS_1, &[0, 0, 2, 0])), Confirmation::None);
+    rig.terminal.habits_mut().unknown = Unknown::Ignored;
+    assert_eq!(rig.ask(Afn::CLASS_1, &[0, 0, 2, 0]), Vec::<Vec<u8>>::new());
+    rig.terminal.habits_mut().lacks = &[];
+    assert_eq!(rig.ask(Afn::CLASS_1, &[0, 0, 2, 0]).len(), 1);
 }
