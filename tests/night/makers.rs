@@ -1,8 +1,6 @@
 //! Nights over meters of makers with habits of their own: what a meter fills, spoils or never took is no value, and costs
 //! none beside it.
 
-#![expect(clippy::indexing_slicing, reason = "a meter that is not there must end its test")]
-
 use chaobiao::domain::{Item, MissingCause, RunState, Source};
 use chaobiao::store::Address;
 use simulator::meter::{Editions, Manners, Meter as SimulatedMeter};

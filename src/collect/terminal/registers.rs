@@ -340,7 +340,11 @@ impl TerminalNight {
             let what = format!("freezes of {} points", points.len());
             match self.asker.ask(&what, Request::ReadFreeze(freeze)).await {
                 Ok(answered) => {
-                    questions.answered(&points, frozen(&answered, (day, totals), tolerance), answered.is_whole());
+                    questions.answered(
+                        &points,
+                        frozen(&answered, (day, totals), tolerance),
+                        answered.is_whole(),
+                    );
                 }
                 Err(missed) => questions.missed(&points, &missed),
             }
