@@ -97,11 +97,11 @@ mod tests {
         assert_eq!(told(odd), Vec::<String>::new(), "meters on lines keep what they were set to");
         let behind = told(&format!("[terminals]\nlisten = \"127.0.0.1:9001\"\n{odd}"));
         assert!(behind.len() == 1 && behind[0].contains("1, 5, 15, 30 or 60 minutes"), "{behind:?}");
-        let reactive = "[intervals]\nitems = [\"1.8.0\", \"3.8.0\"]\n";
-        let behind = told(&format!("[terminals]\nlisten = \"127.0.0.1:9001\"\n{reactive}"));
-        assert!(behind.iter().any(|told| told.contains("no curve of 3.8.0")), "{behind:?}");
+        let frequency = "[intervals]\nitems = [\"1.8.0\", \"14.7.0\"]\n";
+        let behind = told(&format!("[terminals]\nlisten = \"127.0.0.1:9001\"\n{frequency}"));
+        assert!(behind.iter().any(|told| told.contains("no curve of 14.7.0")), "{behind:?}");
         assert!(behind.iter().all(|told| !told.contains("1.8.0")), "{behind:?}");
-        assert_eq!(told(&format!("{reactive}mode = \"off\"\n")), Vec::<String>::new());
+        assert_eq!(told(&format!("{frequency}mode = \"off\"\n")), Vec::<String>::new());
     }
 
     #[test]

@@ -95,6 +95,7 @@ async fn restore(served: &Served) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "real time: wants the machine for itself"]
 async fn f20_reads_the_api_and_a_restore_go_on_while_two_thousand_terminals_come_back() {
     let _alone = ALONE.lock().await;
     let served = Served::start(12, COUNT).await;
