@@ -242,6 +242,12 @@ const PHRASES: &[(&str, &str)] = &[
     ("the terminal has no value ({})", "终端没有数值（{}）"),
     ("the terminal has no value of any register", "终端没有任何示值"),
     ("the terminal's answer leaves the point out", "终端的应答中没有该测量点"),
+    ("the terminal's answer leaves it out", "终端的应答中没有此项"),
+    (
+        "what the terminal read at {} may not be the freeze of the meter",
+        "终端于 {} 抄读的数据未必是电表的冻结值",
+    ),
+    ("the meter was not asked itself", "未能直接询问电表"),
     ("the clock of the terminal or of the meter was wrong", "终端或电表的时钟有误"),
     (
         "the meter itself did not confirm what the terminal stores for its point",

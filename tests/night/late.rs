@@ -21,7 +21,7 @@ fn busy() -> simulator::world::file::WorldFile {
 
 /// The terminal has no supply until an hour of the day, and reads the meter of point 1 as it is then.
 async fn off_until(town: &Town, night: chaobiao::domain::Day, minutes: u64) {
-    let terminal = &town.terminals[0].live;
+    let terminal = &town.terminals.first().unwrap().live;
     terminal.with(|c| c.lose_freeze(1));
     terminal.power_off();
     town.clock.sleep_until(night.start().plus(Duration::from_secs(minutes * 60))).await;

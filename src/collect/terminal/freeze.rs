@@ -283,7 +283,7 @@ mod tests {
         let told = frozen(&answered(&[frame]), (day, &totals), Duration::from_secs(300)).remove(&1).unwrap();
         let told = told.unwrap();
         let lacking: Vec<_> = told.lacking.iter().map(|(item, _)| item.code().to_string()).collect();
-        assert_eq!(lacking, ["1.8.0", "5.8.0"]);
+        assert_eq!(lacking, ["1-0:1.8.0", "1-0:5.8.0"]);
         assert_eq!(told.totals().len(), 1);
     }
 
