@@ -94,18 +94,18 @@ pub mod decisions {
     pub mod d0032_a_database_that_forgot_begins_new_versions_elsewhere {}
     #[doc = include_str!("decisions/0033-a-line-that-is-served-is-asked-through-the-service.md")]
     pub mod d0033_a_line_that_is_served_is_asked_through_the_service {}
-    #[doc = include_str!("decisions/0039-data-of-a-terminal-are-told-by-the-whole-message.md")]
-    pub mod d0039_data_of_a_terminal_are_told_by_the_whole_message {}
-    #[doc = include_str!("decisions/0036-a-key-is-kept-with-what-was-done-under-it.md")]
-    pub mod d0036_a_key_is_kept_with_what_was_done_under_it {}
-    #[doc = include_str!("decisions/0037-what-no-meter-tells-is-ended-by-two-persons.md")]
-    pub mod d0037_what_no_meter_tells_is_ended_by_two_persons {}
     #[doc = include_str!("decisions/0034-meters-behind-terminals-are-asked-for-their-events-beside-the-run.md")]
     pub mod d0034_meters_behind_terminals_are_asked_for_their_events_beside_the_run {}
     #[doc = include_str!("decisions/0035-what-has-not-left-of-a-setting-may-leave-when-the-terminal-shows-the-frame-before.md")]
     pub mod d0035_what_has_not_left_of_a_setting_may_leave_when_the_terminal_shows_the_frame_before {}
+    #[doc = include_str!("decisions/0036-a-key-is-kept-with-what-was-done-under-it.md")]
+    pub mod d0036_a_key_is_kept_with_what_was_done_under_it {}
+    #[doc = include_str!("decisions/0037-what-no-meter-tells-is-ended-by-two-persons.md")]
+    pub mod d0037_what_no_meter_tells_is_ended_by_two_persons {}
     #[doc = include_str!("decisions/0038-what-a-meter-fills-it-does-not-have.md")]
     pub mod d0038_what_a_meter_fills_it_does_not_have {}
+    #[doc = include_str!("decisions/0039-data-of-a-terminal-are-told-by-the-whole-message.md")]
+    pub mod d0039_data_of_a_terminal_are_told_by_the_whole_message {}
     #[doc = include_str!("decisions/0040-an-account-that-nobody-confirmed-stays-shut.md")]
     pub mod d0040_an_account_that_nobody_confirmed_stays_shut {}
     #[doc = include_str!("decisions/0041-nothing-that-has-not-happened-is-evidence.md")]
