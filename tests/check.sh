@@ -61,12 +61,11 @@ check() {
     fi
 }
 
-# What takes minutes and is worth them on every landing: months of nights, and beside them what mostly waits (years and a hundred
-# terminals with orders all through their night are for `nightly`, eight terminals on every check); then the demonstration
-# and the console in a browser, where a person's patience counts.
+# What takes minutes and is worth them on every landing: months of nights, and beside them what mostly waits (years are for
+# `nightly`); then the demonstration and the console in a browser, where a person's patience counts.
 long_runs() {
     side_by_side \
-        "--test night -- --ignored --nocapture --skip f43 --skip i20_a_hundred" \
+        "--test night -- --ignored --nocapture --skip f43" \
         "--test supply f28 -- --ignored --nocapture" \
         "--test crash -- --ignored --nocapture f26_f27_i21_at_each f30" \
         "--test database_away -- --ignored --nocapture --skip minute --test-threads=4"

@@ -79,6 +79,7 @@ async fn acts(town: &Town) -> Vec<(String, &Somebody, Option<String>, Value)> {
     let confirm = format!("/api/v1/proposals/{}/confirm", other["proposal"]["id"]);
     let terms = town.rig.get("/api/v1/supply/terms", Some(&town.admin)).await.json()["strict"].clone();
     let (approve, confirming) = (town.code(&town.wang), town.code(&town.zhao));
+    let making = town.admin.totp.code_at(town.now());
     let plain = |path: &str, who, body| (path.to_owned(), who, None, body);
     vec![
         plain(
@@ -97,7 +98,7 @@ async fn acts(town: &Town) -> Vec<(String, &Somebody, Option<String>, Value)> {
         plain("/api/v1/proposals", &town.li, proposed),
         (confirm, &town.zhao, None, confirming),
         plain("/api/v1/supply/terms", &town.admin, json!({ "from": "2027-01-01", "terms": terms })),
-        plain("/api/v1/accounts", &town.admin, json!({ "person": "p", "name": "new", "role": "viewer" })),
+        plain("/api/v1/accounts", &town.admin, json!({ "person": "p", "name": "new", "role": "viewer", "code": making })),
     ]
 }
 

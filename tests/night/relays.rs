@@ -220,7 +220,7 @@ async fn f24_orders_in_a_night_behind_terminals_are_one_frame_each_and_true_or_u
 /// The night of 100 terminals with everything that goes wrong with terminals, and orders all through it; with 200 meters
 /// each where `CHAOBIAO_TERMINAL_METERS` says so.
 #[tokio::test]
-#[ignore = "takes a quarter of an hour and more: tests/check.sh nightly"]
+#[ignore = "takes a minute: tests/check.sh ci; 200 meters each in tests/check.sh nightly"]
 async fn i20_a_hundred_terminals_with_faults_keep_the_truth() {
     let each: usize = std::env::var("CHAOBIAO_TERMINAL_METERS").map_or(20, |text| text.parse().unwrap());
     let shares = Kind::ALL.map(|kind| (kind, "1%"));
