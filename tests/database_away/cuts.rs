@@ -346,7 +346,11 @@ async fn f32_an_approval_that_is_not_answered_is_whole_or_not_there() {
     let Some(scene) = Scene::new(1).await else { return };
     let Scene { proxy, street, head_end, .. } = &scene;
     let (mut whole, mut nothing) = (0, 0);
-    for after in 0..14 {
+    for after in 0..60 {
+        // On a slow machine more of them are cut off before they are whole.
+        if after >= 14 && whole > 0 && nothing > 0 {
+            break;
+        }
         // From the next week on: nobody carries it out here.
         let window = (seconds(3 * 86_400), seconds(3 * 86_400 + 540));
         let id = asked(street, head_end, 0, window).await;

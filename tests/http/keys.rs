@@ -98,7 +98,11 @@ async fn acts(town: &Town) -> Vec<(String, &Somebody, Option<String>, Value)> {
         plain("/api/v1/proposals", &town.li, proposed),
         (confirm, &town.zhao, None, confirming),
         plain("/api/v1/supply/terms", &town.admin, json!({ "from": "2027-01-01", "terms": terms })),
-        plain("/api/v1/accounts", &town.admin, json!({ "person": "p", "name": "new", "role": "viewer", "code": making })),
+        plain(
+            "/api/v1/accounts",
+            &town.admin,
+            json!({ "person": "p", "name": "new", "role": "viewer", "code": making }),
+        ),
     ]
 }
 

@@ -1,5 +1,4 @@
 //! What a terminal read later than usual, or not of all registers, is no midnight by itself (F24, I2).
-#![expect(clippy::indexing_slicing, reason = "a terminal that is not there must end its test")]
 
 use std::time::Duration;
 

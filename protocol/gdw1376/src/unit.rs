@@ -1,6 +1,6 @@
 //! Data units (数据单元): the bytes behind SEQ cut into `identifier, data`, over and over.
 //!
-//! What the data of an item are, only the [`catalog`] knows; where it does not, cutting stops, and the rest of the
+//! What the data of an item are, only the [`catalog`](crate::catalog) knows; where it does not, cutting stops, and the rest of the
 //! message stays as bytes with the reason ([`Rest`]). In a question the data behind an identifier are a selector for
 //! all that it names; elsewhere each point and item has its own, lowest point first. [1376 1.6]
 
