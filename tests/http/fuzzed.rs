@@ -59,17 +59,17 @@ async fn t13_the_api_stands_a_fuzzer_that_follows_its_description() {
         for header in [format!("Cookie: {}", who.cookie), format!("X-CSRF-Token: {}", who.csrf)] {
             fuzzer.args(["--header", &header]);
         }
-        // A stream has no end.
-        fuzzer.args(["--exclude-path-regex", "stream$"]);
+        // A stream has no end, and without terminals nobody sets a clock.
+        fuzzer.args(["--exclude-path-regex", "(stream|clock)$"]);
         let fuzzing = tokio::task::spawn_blocking(move || fuzzer.stdin(Stdio::null()).output());
         let output = fuzzing.await.unwrap().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "as {name}:\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
         let last: Vec<&str> = said.lines().rev().take(12).collect();
         println!("as {name}:\n{}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
-        // It still serves, with the database as sound as before.
-        let health = rig.json(Method::GET, "/api/v1/health", Some(&who), "").await;
-        assert!(health.status.is_success(), "{health:?}");
+        // It still serves.
+        let session = rig.json(Method::GET, "/api/v1/session", Some(&who), "").await;
+        assert!(session.status.is_success(), "{session:?}");
         port.close().await;
     }
 }
