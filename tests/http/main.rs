@@ -14,6 +14,7 @@ mod commands;
 mod described;
 mod desk;
 mod elsewhere;
+mod evidence;
 mod forged;
 mod fuzzed;
 mod guarded;
@@ -24,6 +25,7 @@ mod limits;
 mod locked;
 mod many;
 mod matrix;
+mod order_forms;
 mod orders;
 mod pages;
 #[path = "../support/ports.rs"]
@@ -31,6 +33,7 @@ mod ports;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod proposals;
+mod protections;
 mod rates;
 mod rig;
 mod rotations;
