@@ -217,6 +217,21 @@ async fn a_night_that_is_stopped_ends_at_once_and_goes_on_afterwards() {
 }
 
 #[tokio::test]
+async fn f30_a_site_whose_log_takes_nothing_is_served_and_stops_cleanly() {
+    let office = Office::open(2);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let config = office.path("chaobiao.toml");
+    let mut serving = chaobiao().arg("serve").arg("-c").arg(config).stderr(full).spawn().unwrap();
+    while !database(office.folder.path()).exists() {
+        assert!(serving.try_wait().unwrap().is_none(), "it ended");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(office.wait_for_end().await, RunState::Done);
+    terminate(&serving);
+    assert_eq!(serving.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
 async fn f26_a_night_that_is_killed_again_and_again_ends_as_one_that_was_not() {
     killed(3, kills(6)).await;
 }

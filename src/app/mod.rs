@@ -25,9 +25,11 @@ pub use lock::SiteLock;
 pub use standby::Standby;
 pub use watched::{WATCHERS_WAIT, WatchPort};
 
+use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -44,12 +46,15 @@ use crate::domain::{AuditEntry, Day};
 use crate::http::auth::AccountError;
 use crate::http::{self, HttpError};
 use crate::link::{CaptureSettings, Captures, DialInError};
-use crate::store::{Address, Holder, Migrations, Store, StoreError};
+use crate::store::{Address, Holder, Migrations, Remedy, Store, StoreError};
 use crate::supply::field::{FieldParts, Fields};
 use crate::supply::{Supply, SupplyParts, SupplySettings};
 use crate::terminal::{TerminalError, Terminals};
 use anchor::Noted;
 use pulse::Pulse;
+
+/// How long a database that is away is waited for once the site is to stop.
+const LAST_WAIT: Duration = Duration::from_secs(10);
 
 /// Why a site cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +122,12 @@ fn told_overfull(lines: &[(String, Forecast)]) -> String {
 }
 
 impl AppError {
+    /// True when to start again may help: the database is away.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Store { source, .. } if matches!(source.remedy(), Remedy::Retry))
+    }
+
     /// A short name from a closed set.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -301,23 +312,26 @@ impl Site {
         let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
         let rotated = self.supply.rotate(stop);
         let pulse = &self.pulse;
-        tokio::join!(
-            pulse.beat(stop),
-            pulse.watch("billing", stop, billing),
-            pulse.watch("nights", stop, nights),
-            pulse.watch("audit", stop, anchor),
-            pulse.watch("disks", stop, disks),
-            pulse.watch("orders", stop, ordered),
-            pulse.watch("watching", stop, watching),
-            polls,
-            console,
-            asked,
-            rotated,
-            sending,
-            knowing,
-            keeping,
-            setting
-        );
+        let everything = async {
+            tokio::join!(
+                pulse.beat(stop),
+                pulse.watch("billing", stop, billing),
+                pulse.watch("nights", stop, nights),
+                pulse.watch("audit", stop, anchor),
+                pulse.watch("disks", stop, disks),
+                pulse.watch("orders", stop, ordered),
+                pulse.watch("watching", stop, watching),
+                polls,
+                console,
+                asked,
+                rotated,
+                sending,
+                knowing,
+                keeping,
+                setting
+            )
+        };
+        self.with_an_end(stop, everything).await;
     }
 
     /// What of the site has stopped turning; nothing is as it should be. For a watchdog.
@@ -342,9 +356,24 @@ impl Site {
         if let Err(error) = terminals::introduce(&self.store, &self.terminals).await {
             tracing::warn!(kind = error.kind(), "terminals are not introduced: {error}");
         }
-        let report = self.collector.run_night(day, stop).await;
+        let report = self.with_an_end(stop, self.collector.run_night(day, stop)).await;
         self.billing_wake.notify_one();
         report
+    }
+
+    /// Works; once it is told to stop, a database that is away is waited for a while yet and no longer. What it did not
+    /// take is read again (F31).
+    async fn with_an_end<T>(&self, stop: &CancellationToken, work: impl Future<Output = T>) -> T {
+        let no_longer = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_WAIT).await;
+            self.stop_waiting.cancel();
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            done = work => done,
+            never = no_longer => match never {},
+        }
     }
 
     /// As [`hand_off`], with what is open of the last week, as lists of what is open show it.

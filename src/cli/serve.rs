@@ -101,7 +101,12 @@ async fn started(config: &Config, clock: &Clock, stops: &mut Stops) -> Result<Op
             () = stops.asked() => return Ok(None),
         };
         let holder = match site {
-            Err(AppError::Held(holder)) => *holder,
+            Err(AppError::Held(holder)) => Some(*holder),
+            // Whoever stands by waits for the database as well.
+            Err(error) if standby.is_some() && error.may_pass() => {
+                tracing::warn!("standby: {}", super::with_causes(&error));
+                None
+            }
             site => {
                 if let Some(standby) = standby.take() {
                     standby.end().await;
@@ -109,9 +114,10 @@ async fn started(config: &Config, clock: &Clock, stops: &mut Stops) -> Result<Op
                 return site.map(Some).map_err(|error| app_error(&error));
             }
         };
-        match &standby {
-            Some(standby) => standby.see(holder),
-            None => {
+        match (&standby, holder) {
+            (_, None) => {}
+            (Some(standby), Some(holder)) => standby.see(holder),
+            (None, Some(holder)) => {
                 let Holder { name, version, .. } = &holder;
                 tracing::info!("standby: {name}, version {version}, serves the site");
                 super::service::ready();

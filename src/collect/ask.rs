@@ -20,7 +20,9 @@ use crate::channel::{
 use crate::clock::Clock;
 use crate::config::profile::MeterProfile;
 use crate::domain::{Id, MeterProtocol, MissingCause, Moment, Run};
+use crate::store::StoreError;
 use crate::store::archive::SiteMeter;
+use crate::telemetry;
 
 /// Asks one meter on its line.
 #[derive(Debug)]
@@ -128,6 +130,13 @@ pub(super) struct Missed {
 impl Missed {
     pub(super) fn new(cause: MissingCause, detail: impl Into<String>) -> Self {
         Self { cause, detail: detail.into() }
+    }
+
+    /// What the database would not say, although it was waited for.
+    pub(super) fn of_database(error: &StoreError) -> Self {
+        let why = telemetry::with_causes(error);
+        tracing::error!(kind = error.kind(), "the database does not say what is known of a meter: {why}");
+        Self::new(MissingCause::Stopped, "the database does not answer")
     }
 
     /// True for what a bad moment of the line does.

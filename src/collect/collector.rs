@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::beside::Beside;
 use super::line::{LineNight, LineRun, poll_line};
+use super::patient::Patient;
 use super::progress::Progress;
 use super::terminal::Rests;
 use super::witnesses::Witnesses;
@@ -115,6 +116,8 @@ pub struct Collector {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) store: Store,
+    /// The same, waited for while it is away.
+    pub(super) known: Patient,
     pub(super) clock: Clock,
     pub(super) lines: Lines,
     pub(super) settings: Settings,
@@ -162,12 +165,14 @@ impl Collector {
         stop: CancellationToken,
     ) -> Self {
         let beside = Beside::new(tasks.clone(), stop.clone());
+        let known = Patient::new(store.clone(), stop.clone());
         let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
         let progress = watch::Sender::new(Progress::default());
         let (alone, rereading) = (tokio::sync::Mutex::default(), Mutex::default());
         let (witnesses, setting, rests) = Default::default();
         let inner = Inner {
             store,
+            known,
             clock,
             lines,
             settings,

@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::patient::Patient;
 use crate::config::profile::MeterProfile;
 use crate::domain::register::{self, State};
 use crate::domain::{Id, Meter, Moment, Quality, RegisterReading, Suspicion};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// Sets the quality of readings of one meter that nothing speaks against so far.
 pub(super) async fn judge(
-    store: &Store,
+    known: &Patient,
     profile: &MeterProfile,
     readings: &mut [RegisterReading],
 ) -> Result<(), StoreError> {
     let keys: Vec<_> = readings.iter().map(RegisterReading::key).collect();
-    let beside = store.neighbours(&keys).await?;
+    let beside = known.neighbours(&keys).await?;
     for reading in readings.iter_mut() {
         let Some(limits) = profile.limits(reading.item) else { continue };
         let beside = beside.get(&reading.key()).copied().unwrap_or_default();

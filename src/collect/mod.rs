@@ -45,6 +45,7 @@ mod judge;
 mod line;
 mod obtainable;
 pub mod on_demand;
+mod patient;
 mod phase;
 mod progress;
 mod registers;

@@ -190,7 +190,7 @@ impl Visit<'_> {
             clocks: &clocks,
             clock_now,
         };
-        let mut brought = read_registers(&asker, &inner.store, wanted).await;
+        let mut brought = read_registers(&asker, &inner.known, wanted).await;
         // How far a meter is off a clock that is doubted itself says nothing of the meter.
         if let ClockReading::Off(offset) = clock_now
             && dating == Dating::Sure
@@ -273,7 +273,7 @@ impl Visit<'_> {
                     clocks: &clocks,
                     clock_now,
                 };
-                let mut brought = read_registers(&asker, &inner.store, wanted).await;
+                let mut brought = read_registers(&asker, &inner.known, wanted).await;
                 if self.judge(&mut brought.batch).await.is_ok() && !brought.batch.is_empty() {
                     inner.writer.save(brought.batch).await;
                 }
@@ -342,11 +342,8 @@ impl Visit<'_> {
 
     /// How the clock of the meter stands, for the ledger of clocks.
     async fn judge(&self, batch: &mut Batch) -> Result<(), Missed> {
-        let judged = judge(&self.context.inner.store, self.profile, &mut batch.registers).await;
-        judged.map_err(|error| {
-            tracing::error!(kind = error.kind(), "readings cannot be judged: {error}");
-            Missed::new(MissingCause::Stopped, "the database does not answer")
-        })
+        let judged = judge(&self.context.inner.known, self.profile, &mut batch.registers).await;
+        judged.map_err(|error| Missed::of_database(&error))
     }
 
     async fn missing(self, mut outcome: RunMeter, missed: Missed) -> Done {

@@ -331,10 +331,12 @@ impl TerminalNight {
         for gap in gaps {
             let quality = self.quality((gap.from, gap.until), site);
             let slots = inner.settings.intervals.slots;
-            let Ok(midnights) = inner.store.accepted(&curve::Wanted::midnights_of(site, gap)).await else {
-                first = first
-                    .or_else(|| Some(Missed::new(MissingCause::Stopped, "the database does not answer")));
-                break;
+            let midnights = match inner.known.accepted(&curve::Wanted::midnights_of(site, gap)).await {
+                Ok(midnights) => midnights,
+                Err(error) => {
+                    first = first.or_else(|| Some(Missed::of_database(&error)));
+                    break;
+                }
             };
             let (midnights, run) = (&midnights, self.line.run.id);
             let wanted = curve::Wanted { site, profile, point, gap, slots, quality, run, midnights };

@@ -11,14 +11,15 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::patient::{may_pass, until_it_answers};
 use crate::clock::Clock;
 use crate::domain::version::Booking;
 use crate::domain::{Coded, RunOutcome};
-use crate::store::{Batch, Receipt, Refusal, Remedy, Store, StoreError};
+use crate::store::{Batch, Receipt, Store, StoreError};
 use crate::telemetry;
 
 /// Saves batches together. Its task ends when it is dropped.
@@ -113,7 +114,10 @@ async fn save(store: &Store, clock: &Clock, group: Vec<Entry>, stop: &Cancellati
                 entry.tell_kept(own);
             }
         }
-        Err(error) if group.len() == 1 => group.into_iter().for_each(|entry| entry.tell_refused(&error)),
+        // One that is away takes none of them.
+        Err(error) if group.len() == 1 || may_pass(&error) => {
+            group.into_iter().for_each(|entry| entry.tell_refused(&error));
+        }
         Err(_) => {
             for entry in group {
                 match save_until_kept(store, clock, &entry.batch, stop).await {
@@ -132,30 +136,15 @@ async fn save_until_kept(
     batch: &Batch,
     stop: &CancellationToken,
 ) -> Result<Vec<Booking>, StoreError> {
-    let mut wait = FIRST_WAIT;
-    loop {
+    let save = || async {
         let saved = store.save(batch, clock.now()).await;
         let result = saved.as_ref().map_or_else(StoreError::kind, |_| "kept");
         counter!(telemetry::COMMITS, "result" => result).increment(1);
-        match saved {
-            Ok(receipt) => {
-                count(batch, &receipt);
-                return Ok(receipt.registers);
-            }
-            Err(error) if may_pass(&error) && !stop.is_cancelled() => {
-                let why = telemetry::with_causes(&error);
-                tracing::warn!(kind = error.kind(), "the database does not take what was collected: {why}");
-                tokio::select! { () = sleep(wait) => {} () = stop.cancelled() => {} }
-                wait = (wait * 2).min(LONGEST_WAIT);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// True when trying again may help: the database is away, or another writer was faster.
-const fn may_pass(error: &StoreError) -> bool {
-    matches!(error.remedy(), Remedy::Retry) || matches!(error, StoreError::Refused(Refusal::Raced))
+        saved
+    };
+    let receipt = until_it_answers(stop, "take what was collected", save).await?;
+    count(batch, &receipt);
+    Ok(receipt.registers)
 }
 
 /// Counts what was kept.
@@ -204,5 +193,3 @@ const MOST: usize = 512;
 const AHEAD: usize = 2048;
 /// How many may wait.
 const WAITING: usize = 1024;
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);

@@ -26,7 +26,9 @@ pub fn start(log: Log) -> bool {
     };
     let filter =
         Targets::new().with_default(LevelFilter::WARN.min(level.into())).with_target("chaobiao", level);
-    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    // A line that cannot be written, on a full disk say, is lost: to tell of that on standard error as well would fail in the
+    // same way, and take along whoever had something to say.
+    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false).log_internal_errors(false);
     let layer = match log.format {
         LogFormat::Text => {
             let is_terminal = std::io::stderr().is_terminal();

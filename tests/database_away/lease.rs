@@ -127,6 +127,25 @@ async fn f35_f36_of_two_that_serve_one_stands_by_takes_over_and_the_one_that_sle
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: tests/check.sh ci"]
+async fn f31_f35_one_that_stands_by_waits_for_a_server_that_is_stopped() {
+    let Some(mut server) = Server::start().await else { return };
+    let proxy = Proxy::before(server.socket()).await;
+    let mut first = Served::start(&server, &proxy).await;
+    let mut second = first.another().await;
+    second.ask_until("/readyz", 20, |answer| answer.contains("\"standby\"")).await;
+    server.stop();
+    // Longer than a connection is waited for.
+    second.told("WARN standby: ").await;
+    server.begin().await;
+    kill(Pid::from_raw(i32::try_from(first.id()).unwrap()), Signal::SIGKILL).unwrap();
+    assert_eq!(first.ended().await, None);
+    second.moved("metrics are at http://").await;
+    second.ask_until("/readyz", 30, |answer| answer.starts_with("HTTP/1.1 200")).await;
+    second.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f33_f36_a_clock_of_the_server_that_is_set_makes_no_second_holder() {
     let Some(server) = Server::start().await else { return };
     let socket = server.socket().parent().unwrap().to_str().unwrap().replace('/', "%2F");

@@ -18,7 +18,9 @@ use crate::proxy::{Manner, Proxy};
 use crate::receiver::{Receiver, SECRET, takes};
 use crate::server::Server;
 
-const METERS: usize = 6;
+const METERS: usize = 4;
+/// How many readings are kept once the night has kept some: each meter has a first one from its import.
+const IN_THE_NIGHT: usize = METERS + 1;
 /// Registers of a meter that reach a receiver: two with four tariffs and their totals at two midnights, and what they differ.
 const LEAST_KEYS: usize = METERS * 10 * 2;
 
@@ -146,8 +148,8 @@ impl Served {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    async fn told(&mut self, words: &str) -> String {
-        for _ in 0..600 {
+    pub(crate) async fn told(&mut self, words: &str) -> String {
+        for _ in 0..1200 {
             if let Some((_, rest)) = self.log().split_once(words) {
                 let end = rest.find(['/', '\n', ' ']).unwrap_or(rest.len());
                 return rest[..end].to_owned();
@@ -178,7 +180,7 @@ impl Served {
     }
 
     /// Waits until so many readings are kept.
-    pub(crate) async fn until_kept(&self, count: i64, server: &Server) -> i64 {
+    pub(crate) async fn until_kept(&self, count: usize, server: &Server) -> i64 {
         let folder = server.socket().parent().unwrap().to_str().unwrap().replace('/', "%2F");
         let url = format!("postgres://amr@{folder}/site");
         for _ in 0..600 {
@@ -187,7 +189,7 @@ impl Served {
                 .fetch_one(&mut connection)
                 .await
                 .unwrap();
-            if kept >= count {
+            if usize::try_from(kept).unwrap() >= count {
                 return kept;
             }
             sleep(Duration::from_millis(100)).await;
@@ -254,6 +256,44 @@ enum Away {
     LogFull,
 }
 
+impl Away {
+    async fn begin(self, server: &mut Server, proxy: &Proxy, disk: Option<&Disk>) {
+        match self {
+            Self::Stopped => server.stop(),
+            Self::Silent => proxy.behave(Manner::Swallow),
+            Self::ReadOnly => {
+                server.tell("ALTER DATABASE site SET default_transaction_read_only = on").await;
+                let ours = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaobiao'";
+                server.tell(ours).await;
+            }
+            Self::Full => disk.unwrap().fill(0),
+            Self::LogFull => {
+                disk.unwrap().fill(0);
+                server.write_until_it_ends().await;
+            }
+        }
+    }
+
+    async fn end(self, server: &mut Server, proxy: &Proxy, disk: Option<&Disk>) {
+        match self {
+            Self::Stopped => server.begin().await,
+            Self::Silent => proxy.behave(Manner::Pass),
+            Self::ReadOnly => {
+                server.tell("ALTER DATABASE site RESET default_transaction_read_only").await;
+                let ours = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaobiao'";
+                server.tell(ours).await;
+            }
+            Self::Full => disk.unwrap().make_room(),
+            Self::LogFull => {
+                // A server that could not write its log has ended; whoever keeps it makes room and begins it again.
+                disk.unwrap().make_room();
+                server.stop();
+                server.begin().await;
+            }
+        }
+    }
+}
+
 async fn lived(away: Away, wait: Duration) {
     let Some(mut server) = Server::start().await else { return };
     let disk = match away {
@@ -274,7 +314,7 @@ async fn lived(away: Away, wait: Duration) {
     let proxy = Proxy::before(server.socket()).await;
     let served = Served::start(&server, &proxy).await;
     served.ask_until("/readyz", 30, is_ready).await;
-    let kept = served.until_kept(1, &server).await;
+    let kept = served.until_kept(IN_THE_NIGHT, &server).await;
     let (memory, pushed) = (served.memory(), served.receiver.effects());
     let reasons: &[&str] = match away {
         Away::Stopped => &["database_unreachable", "database_busy", "database_hangs"],
@@ -285,21 +325,7 @@ async fn lived(away: Away, wait: Duration) {
         Away::ReadOnly => &["database_read_only"],
         Away::Full => &["database_full"],
     };
-    match away {
-        Away::Stopped => server.stop(),
-        Away::Silent => proxy.behave(Manner::Swallow),
-        Away::ReadOnly => {
-            server.tell("ALTER DATABASE site SET default_transaction_read_only = on").await;
-            let ours =
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaobiao'";
-            server.tell(ours).await;
-        }
-        Away::Full => disk.as_ref().unwrap().fill(0),
-        Away::LogFull => {
-            disk.as_ref().unwrap().fill(0);
-            server.write_until_it_ends().await;
-        }
-    }
+    away.begin(&mut server, &proxy, disk.as_ref()).await;
     let began = Instant::now();
     let why = |answer: &str| {
         answer.starts_with("HTTP/1.1 503") && reasons.iter().any(|reason| answer.contains(reason))
@@ -327,23 +353,7 @@ async fn lived(away: Away, wait: Duration) {
     }
     let grown = served.memory().saturating_sub(memory);
     assert!(grown < 64 * 1024 * 1024, "it grew by {grown} bytes");
-    match away {
-        Away::Stopped => server.begin().await,
-        Away::Silent => proxy.behave(Manner::Pass),
-        Away::ReadOnly => {
-            server.tell("ALTER DATABASE site RESET default_transaction_read_only").await;
-            let ours =
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaobiao'";
-            server.tell(ours).await;
-        }
-        Away::Full => disk.as_ref().unwrap().make_room(),
-        Away::LogFull => {
-            // A server that could not write its log has ended; whoever keeps it makes room and begins it again.
-            disk.as_ref().unwrap().make_room();
-            server.stop();
-            server.begin().await;
-        }
-    }
+    away.end(&mut server, &proxy, disk.as_ref()).await;
     let back = served.ask_until("/readyz", 30, is_ready).await;
     let keys = served.end().await;
     println!(
@@ -369,6 +379,44 @@ async fn f22_f31_a_server_that_falls_silent_in_a_night_delays_it_and_loses_nothi
 #[ignore = "takes a minute: tests/check.sh ci"]
 async fn f31_a_server_that_takes_no_writes_in_a_night_delays_it_and_loses_nothing() {
     lived(Away::ReadOnly, Duration::from_secs(8)).await;
+}
+
+/// A night whose service is told to stop once its log says that it waits for the database.
+async fn stopped(away: Away, waits: &str) {
+    let Some(mut server) = Server::start().await else { return };
+    let proxy = Proxy::before(server.socket()).await;
+    let mut served = Served::start(&server, &proxy).await;
+    served.until_kept(IN_THE_NIGHT, &server).await;
+    away.begin(&mut server, &proxy, None).await;
+    served.told(waits).await;
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(served.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let asked = Instant::now();
+    let status = loop {
+        if let Some(status) = served.serving.0.try_wait().unwrap() {
+            break status;
+        }
+        // A service manager is as patient, at least: deploy/systemd.
+        assert!(asked.elapsed() < Duration::from_secs(45), "it does not stop\n{}", served.log());
+        sleep(Duration::from_millis(50)).await;
+    };
+    println!("f31: {away:?}: stopped within {:?}", asked.elapsed());
+    assert_eq!(status.code(), Some(0), "{}", served.log());
+    away.end(&mut server, &proxy, None).await;
+    let again = Served::serve(&served.folder, "again.log", &served.receiver, &served.direct, None);
+    again.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: tests/check.sh ci"]
+async fn f31_a_night_that_is_stopped_while_its_server_takes_no_writes_ends_and_goes_on_afterwards() {
+    stopped(Away::ReadOnly, "the database does not take what was ").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: tests/check.sh ci"]
+async fn f31_f32_a_night_that_is_stopped_while_its_server_is_silent_ends_and_goes_on_afterwards() {
+    stopped(Away::Silent, "the database does not say what is known of a ").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

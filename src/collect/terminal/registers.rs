@@ -125,13 +125,13 @@ impl TerminalNight {
     }
 
     /// Whether a meter that counted until the midnight before has counted nothing since, as the terminal says, which may be
-    /// telling what it stored then (F24).
+    /// telling what it stored then (F24); also when that cannot be told.
     async fn has_stopped_suddenly(&self, site: &SiteMeter, frozen: &Frozen, midnight: Moment) -> bool {
-        let store = &self.line.inner.store;
+        let known = &self.line.inner.known;
         let key = |item: Item, as_of: Moment| RegisterKey { meter: site.meter_id, item, as_of };
         let totals = frozen.totals();
         let keys: Vec<_> = totals.iter().map(|(item, _)| key(*item, midnight)).collect();
-        let Ok(beside) = store.neighbours(&keys).await else { return false };
+        let Ok(beside) = known.neighbours(&keys).await else { return true };
         let before: Vec<_> = totals
             .iter()
             .filter_map(|(item, value)| Some((*item, *value, beside.get(&key(*item, midnight))?.before?)))
@@ -140,7 +140,7 @@ impl TerminalNight {
             return false;
         }
         let keys: Vec<_> = before.iter().map(|(item, _, state)| key(*item, state.at)).collect();
-        let Ok(earlier) = store.neighbours(&keys).await else { return false };
+        let Ok(earlier) = known.neighbours(&keys).await else { return true };
         before.iter().any(|(item, value, state)| {
             let earlier = earlier.get(&key(*item, state.at)).and_then(|beside| beside.before);
             earlier.is_some_and(|earlier| earlier.value != *value)
@@ -157,16 +157,14 @@ impl TerminalNight {
 
     /// A total that was asked for and is not there, unless the meter never had it.
     async fn lacking(&self, site: &SiteMeter, frozen: &Frozen, as_of: Moment) -> Option<Missed> {
-        let (first, _) = frozen.lacking.first()?;
+        if frozen.lacking.is_empty() {
+            return None;
+        }
         let key = |item: Item| RegisterKey { meter: site.meter_id, item, as_of };
         let keys: Vec<_> = frozen.lacking.iter().map(|(item, _)| key(*item)).collect();
-        let known = match self.line.inner.store.neighbours(&keys).await {
+        let known = match self.line.inner.known.neighbours(&keys).await {
             Ok(known) => known,
-            Err(error) => {
-                tracing::error!(kind = error.kind(), "what a meter has cannot be looked up: {error}");
-                let detail = format!("{}: the database does not answer", first.code());
-                return Some(Missed::new(MissingCause::Stopped, detail));
-            }
+            Err(error) => return Some(Missed::of_database(&error)),
         };
         let had = |item: Item| known.get(&key(item)).is_some_and(|beside| beside.before.is_some());
         let is_forward = |item: Item| Item::parse(FORWARD).is_some_and(|forward| forward == item);
@@ -208,10 +206,8 @@ impl TerminalNight {
             fetch: Some(fetch.id),
         };
         let mut own = Batch { registers: frozen.values().map(reading).collect(), ..Batch::default() };
-        judge(&inner.store, profile, &mut own.registers).await.map_err(|error| {
-            tracing::error!(kind = error.kind(), "readings cannot be judged: {error}");
-            Missed::new(MissingCause::Stopped, "the database does not answer")
-        })?;
+        let judged = judge(&inner.known, profile, &mut own.registers).await;
+        judged.map_err(|error| Missed::of_database(&error))?;
         let against = match quality {
             Quality::Suspect(Suspicion::Clock) => {
                 Some(Missed::new(MissingCause::Clock, "the clock of the terminal or of the meter was wrong"))

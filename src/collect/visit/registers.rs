@@ -9,6 +9,7 @@ use dlt645::exchange::LengthRule;
 use dlt645::meter_time::MeterTime;
 
 use super::super::ask::{Asker, Heard, Missed};
+use super::super::patient::Patient;
 use super::super::{identifier, interpret};
 use super::{Brought, ClockReading, add, clock, fetch, whole_second};
 use crate::domain::{
@@ -59,7 +60,7 @@ impl Dating {
 /// Reads the registers of a midnight.
 pub(in crate::collect) async fn read_registers(
     asker: &Asker<'_>,
-    store: &Store,
+    known: &Patient,
     wanted: Registers<'_>,
 ) -> Brought {
     let mut batch = Batch::default();
@@ -69,10 +70,10 @@ pub(in crate::collect) async fn read_registers(
             format!("the profile {} has no daily freeze", asker.profile.name),
         ))
     } else {
-        read_freeze(asker, store, wanted, &mut batch).await
+        read_freeze(asker, &known.store, wanted, &mut batch).await
     };
     let missed = match frozen {
-        Ok(unfitted) => return Brought { batch, missed: unfitted.missed(store, asker).await },
+        Ok(unfitted) => return Brought { batch, missed: unfitted.missed(known, asker).await },
         Err(missed) => missed,
     };
     let may_stand_in =
@@ -84,8 +85,8 @@ pub(in crate::collect) async fn read_registers(
         let missed = Missed::new(cause, format!("{detail}; {}", missed.detail));
         return Brought { batch, missed: Some(missed) };
     }
-    let missed = match read_live(asker, store, &wanted.midnight.items, &mut batch).await {
-        Ok(unfitted) => unfitted.missed(store, asker).await,
+    let missed = match read_live(asker, &known.store, &wanted.midnight.items, &mut batch).await {
+        Ok(unfitted) => unfitted.missed(known, asker).await,
         Err(missed) => Some(missed),
     };
     Brought { batch, missed }
@@ -116,15 +117,18 @@ impl Unfitted {
     }
 
     /// What is missing of the meter: a register that it has never had is not, one that had a value before is. Every meter has
-    /// the forward active one. Where the database does not say, judging the values fails as well.
-    async fn missed(self, store: &Store, asker: &Asker<'_>) -> Option<Missed> {
+    /// the forward active one.
+    async fn missed(self, known: &Patient, asker: &Asker<'_>) -> Option<Missed> {
         if self.lost.is_some() || self.filled.is_empty() {
             return self.lost;
         }
         let (meter, now) = (asker.site.meter_id, asker.clock.now());
         let key = |(item, _): &(Item, Missed)| RegisterKey { meter, item: *item, as_of: now };
         let keys: Vec<RegisterKey> = self.filled.iter().map(key).collect();
-        let known = store.neighbours(&keys).await.unwrap_or_default();
+        let known = match known.neighbours(&keys).await {
+            Ok(known) => known,
+            Err(error) => return Some(Missed::of_database(&error)),
+        };
         let had = |key: &RegisterKey| known.get(key).is_some_and(|beside| beside.before.is_some());
         let mut filled = self.filled.into_iter().zip(&keys);
         let ((item, Missed { detail, .. }), _) =
