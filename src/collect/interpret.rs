@@ -65,8 +65,7 @@ impl Block {
     /// What may be booked: the total with the tariffs that have a value. A tariff that is filled is one that the meter does not
     /// use; a register that is filled from end to end is one that it does not have. [645-2007 8 no value] (F9)
     pub(super) fn booked(&self) -> Result<&[ItemValue], Missed> {
-        let is_filled = |(_, why): &(Item, Absence)| matches!(why, Absence::Filled | Absence::FilledEe);
-        if self.values.is_empty() && self.absent.iter().all(is_filled) {
+        if self.values.is_empty() && self.absent.iter().all(|(_, why)| !why.is_corrupt()) {
             let detail = format!("{}: the meter has no such register, all of it is filled", self.id);
             return Err(Missed::new(MissingCause::NoSuchData, detail));
         }
@@ -75,11 +74,6 @@ impl Block {
             None => Ok(&self.values),
         }
     }
-}
-
-/// What of a register may be booked.
-pub(super) fn booked(total: Item, heard: &Heard, profile: &MeterProfile) -> Result<Vec<ItemValue>, Missed> {
-    block(total, heard, profile)?.booked().map(<[ItemValue]>::to_vec)
 }
 
 /// The total and the tariffs of an answer.
@@ -227,7 +221,7 @@ pub(super) fn wrong_form(id: DataId, what: &str) -> Missed {
     Missed::new(MissingCause::WrongForm, format!("{id}: {what}"))
 }
 
-fn no_value(id: DataId, item: Item, why: Absence) -> Missed {
+pub(super) fn no_value(id: DataId, item: Item, why: Absence) -> Missed {
     let detail = format!("{id}: the meter has no value of {}, {}", item.code(), why.reason());
     Missed::new(MissingCause::NoValue, detail)
 }

@@ -42,6 +42,7 @@ mod details;
 mod identifier;
 mod interpret;
 mod judge;
+mod lacking;
 mod line;
 mod obtainable;
 pub mod on_demand;

@@ -107,7 +107,7 @@ pub(crate) fn set_faults(town: &Town, faults: &[(Kind, &str)]) {
     }
 }
 
-fn forwarded(town: &Town) -> usize {
+pub(crate) fn forwarded(town: &Town) -> usize {
     town.terminals.iter().map(|terminal| terminal.live.with(|c| c.reached().len())).sum()
 }
 

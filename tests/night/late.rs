@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chaobiao::domain::{MissingCause, Quality, RunOutcome, RunState};
 use simulator::concentrator::habits::Lasting;
+use simulator::meter::{Editions, Manners, Meter as SimulatedMeter};
 
-use crate::behind::{NO_HISTORY, swift, town, verify, world};
+use crate::behind::{NO_HISTORY, forwarded, swift, town, verify, world};
 use crate::rig::{Town, day};
 
 const AFTERNOON: &str =
@@ -112,6 +113,63 @@ async fn f09_a_freeze_without_its_forward_total_is_not_read_until_the_meter_give
     let until = nights[2].start().plus(Duration::from_secs(1));
     let kept = town.store.ledger(meter, nights[2].start(), until).await.unwrap();
     assert_eq!(kept.len(), 5, "the reverse registers are kept: {kept:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f09_i05_a_tariff_that_a_terminal_fills_costs_no_register_beside_it() {
+    let mut world = world(6, 1, 84);
+    for (number, meter) in (0..).zip(&mut world.meter) {
+        meter.habits.tariffs = [2, 4, 1][number % 3];
+    }
+    let (_folder, town) = town(world, NO_HISTORY, swift).await;
+    let (first, second) = (day("2026-11-22"), day("2026-11-23"));
+    let head_end = town.head_end();
+    let report = town.night(&head_end, first).await;
+    assert_eq!((report.run.state, report.progress.read), (RunState::Done, 6), "{:?}", report.progress);
+    let asked = forwarded(&town);
+    let report = town.night(&head_end, second).await;
+    assert_eq!((report.run.state, report.progress.read), (RunState::Done, 6), "{:?}", report.progress);
+    assert_eq!(forwarded(&town), asked, "what the terminal says is enough");
+    town.bill().await;
+    let findings = town.judge((first, second), &[first, second]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert_eq!(findings.suspect.len(), 0, "{findings:?}");
+    // Of two nights and two ways, each meter's total and its tariffs.
+    assert_eq!(findings.registers, 2 * 2 * 2 * (3 + 5 + 2), "{findings:?}");
+    assert!(findings.billed > 0, "{findings:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+#[tokio::test]
+async fn f09_i19_a_tariff_that_had_a_value_and_is_filled_is_told_and_the_total_is_kept() {
+    let (_folder, town) = town(world(3, 1, 85), NO_HISTORY, swift).await;
+    let (first, second) = (day("2026-11-22"), day("2026-11-23"));
+    let head_end = town.head_end();
+    assert_eq!(town.night(&head_end, first).await.run.state, RunState::Done);
+    // All tariffs of the one are gone, and all but one of the other: those do not add up to its total any more.
+    town.terminals[0].live.with(|c| {
+        for ((tariffs, wired), (entry, _)) in (0..=1).zip(c.wired_mut()).zip(&town.meters) {
+            let (address, truth) = (entry.address, wired.meter.truth().clone());
+            let manners = Manners { tariffs, ..Manners::default() };
+            wired.meter = SimulatedMeter::new(address, Editions::ONLY_2007, manners, truth);
+        }
+    });
+    let report = town.night(&head_end, second).await;
+    assert_eq!((report.run.state, report.progress.read), (RunState::Partial, 1), "{:?}", report.progress);
+    let missing = town.missing(second).await;
+    let cause = |place: usize| missing.get(&town.meters[place].0.address).copied();
+    let (lost, doubted) = (MissingCause::NoValue, MissingCause::NoFreeze);
+    assert_eq!((cause(0), cause(1)), (Some(lost), Some(doubted)), "both were asked themselves");
+    let until = second.start().plus(Duration::from_secs(1));
+    let kept = async |place: usize| {
+        let meter = town.number(town.meters[place].0.address).await;
+        let ledger = town.store.ledger(meter, second.start(), until).await.unwrap();
+        ledger.iter().filter(|kept| kept.reading.quality == Quality::Good).count()
+    };
+    assert_eq!((kept(0).await, kept(1).await, kept(2).await), (2, 0, 10), "totals, nothing, all");
     head_end.close().await;
     town.close().await;
 }

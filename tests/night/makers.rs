@@ -134,6 +134,14 @@ async fn f09_a_phase_that_is_filled_hides_no_other_item() {
     town.close().await;
 }
 
+/// The first meter goes on with other manners.
+fn change_manners(town: &Town, manners: Manners) {
+    let (entry, shared) = town.meters.first().unwrap();
+    let mut fitted = shared.lock().unwrap();
+    let truth = fitted.meter.truth().clone();
+    fitted.meter = SimulatedMeter::new(entry.address, Editions::ONLY_2007, manners, truth);
+}
+
 /// What a meter once had it has lost: it is missing for that, and not what stands beside it.
 #[tokio::test]
 async fn f09_i19_a_register_that_had_a_value_and_is_filled_is_told_and_the_others_are_kept() {
@@ -146,18 +154,34 @@ async fn f09_i19_a_register_that_had_a_value_and_is_filled_is_told_and_the_other
     let town = Town::new(plan).await;
     let head_end = town.head_end();
     assert_eq!(town.night(&head_end, first).await.run.state, RunState::Done);
-    {
-        let (entry, shared) = &town.meters[0];
-        let mut fitted = shared.lock().unwrap();
-        let manners = Manners { fills_reverse: true, ..Manners::default() };
-        let truth = fitted.meter.truth().clone();
-        fitted.meter = SimulatedMeter::new(entry.address, Editions::ONLY_2007, manners, truth);
-    }
+    change_manners(&town, Manners { fills_reverse: true, ..Manners::default() });
     assert_eq!(town.night(&head_end, second).await.run.state, RunState::Partial);
     let missing = town.missing(second).await;
     assert_eq!(missing.values().collect::<Vec<_>>(), [&MissingCause::NoValue]);
     let findings = town.judge((first, second), &[first, second]).await;
     assert_eq!((findings.wrong, findings.registers), (Vec::new(), 10 + 5));
+    head_end.close().await;
+    town.close().await;
+}
+
+/// Nor does a total stand for tariffs that were there before.
+#[tokio::test]
+async fn f09_i19_tariffs_that_had_a_value_and_are_filled_are_told_and_the_totals_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(1, 1, 9600, 56, false);
+    set_clocks(&mut world);
+    let (first, second) = (day("2026-11-22"), day("2026-11-23"));
+    let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n");
+    let plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    assert_eq!(town.night(&head_end, first).await.run.state, RunState::Done);
+    change_manners(&town, Manners { tariffs: 0, ..Manners::default() });
+    assert_eq!(town.night(&head_end, second).await.run.state, RunState::Partial);
+    let missing = town.missing(second).await;
+    assert_eq!(missing.values().collect::<Vec<_>>(), [&MissingCause::NoValue]);
+    let findings = town.judge((first, second), &[first, second]).await;
+    assert_eq!((findings.wrong, findings.registers), (Vec::new(), 10 + 2));
     head_end.close().await;
     town.close().await;
 }

@@ -8,6 +8,7 @@ use gdw1376::reading::{self, Reading};
 
 use super::super::ask::Missed;
 use super::super::interpret::ItemValue;
+use super::super::lacking::Lacking;
 use super::ask::Answered;
 use super::items;
 use crate::domain::{Day, Item, MissingCause, Moment, Quality};
@@ -21,8 +22,8 @@ pub(super) struct Frozen {
     pub(super) read_at: String,
     /// The same, of the total that it read last.
     pub(super) read: Moment,
-    /// The totals that were asked for and are not there, each with why.
-    pub(super) lacking: Vec<(Item, Missed)>,
+    /// What was asked for and has no value.
+    pub(super) lacking: Lacking,
     /// The frames they stood in.
     pub(super) frames: Vec<u8>,
     /// When they came.
@@ -63,10 +64,24 @@ impl Frozen {
 /// One block under way.
 #[derive(Debug, Default)]
 struct Block {
-    values: BTreeMap<u8, Result<i64, Missed>>,
+    values: BTreeMap<u8, Result<i64, Gap>>,
     read_at: Option<(Moment, String)>,
     frames: Vec<usize>,
     is_contradicted: bool,
+}
+
+/// Why a place of a block has no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Gap {
+    missed: Missed,
+    /// It holds bytes of no sense, and is not filled.
+    is_corrupt: bool,
+}
+
+impl Gap {
+    fn note(self, item: Item, lacking: &mut Lacking) {
+        if self.is_corrupt { lacking.lost(self.missed) } else { lacking.unfitted(item, self.missed) }
+    }
 }
 
 /// What an answer says of the midnight that begins `day`, by measuring point. Points of which it says nothing are not in it.
@@ -110,12 +125,14 @@ impl Block {
     fn take(&mut self, item: Item, read: &Reading, frame: usize) {
         let value = match read.value {
             Ok(value) => items::scaled(item, value).ok_or_else(|| {
-                Missed::new(MissingCause::WrongForm, format!("{value} has more digits than {}", item.code()))
+                let detail = format!("{value} has more digits than {}", item.code());
+                Gap { missed: Missed::new(MissingCause::WrongForm, detail), is_corrupt: true }
             }),
-            Err(absence) => Err(Missed::new(
-                MissingCause::NoValue,
-                format!("{}: the terminal has no value ({})", item.code(), absence.reason()),
-            )),
+            Err(why) => {
+                let detail = format!("{}: the terminal has no value ({})", item.code(), why.reason());
+                let missed = Missed::new(MissingCause::NoValue, detail);
+                Err(Gap { missed, is_corrupt: why.is_corrupt() })
+            }
         };
         let read_at = read.read_at.and_then(|time| Some((items::moment(time.civil()?)?, time.to_string())));
         self.is_contradicted |= self.values.get(&item.tariff()).is_some_and(|before| *before != value)
@@ -126,8 +143,8 @@ impl Block {
     }
 }
 
-/// The blocks of a point as one freeze. A total that the terminal does not have is left out and told as lacking; one of which
-/// some tariffs are missing makes the freeze none, and so does one that was read at another time than behind its midnight.
+/// The blocks of a point as one freeze. What the terminal does not have is left out and told as lacking, a total with all its
+/// tariffs; a block that was read at another time than behind its midnight makes the freeze none. [1376 1.9]
 fn whole(
     blocks: impl Iterator<Item = (Item, Block)>,
     answered: &Answered,
@@ -135,15 +152,15 @@ fn whole(
     tolerance: Duration,
 ) -> Result<Frozen, Missed> {
     let (mut whole, mut read, mut frames) = (Vec::new(), None::<(Moment, String)>, Vec::new());
-    let mut lacking: Vec<(Item, Missed)> = Vec::new();
+    let mut lacking = Lacking::default();
     for (total, block) in blocks {
         let Block { values, read_at, frames: of_block, is_contradicted } = block;
         if is_contradicted {
             let detail = format!("{}: two answers that differ", total.code());
             return Err(Missed::new(MissingCause::WrongForm, detail));
         }
-        if let Some(Err(missed)) = values.get(&0) {
-            lacking.push((total, missed.clone()));
+        if let Some(Err(gap)) = values.get(&0) {
+            gap.clone().note(total, &mut lacking);
             continue;
         }
         let read_at = checked(total, read_at, (day.start(), answered.answered_at), tolerance)?;
@@ -151,7 +168,10 @@ fn whole(
         for (tariff, value) in values {
             let item = total.with_tariff(tariff);
             let item = item.ok_or_else(|| Missed::new(MissingCause::WrongForm, "too many tariffs"))?;
-            block.push(ItemValue { item, value: value?, occurred: None, quality: Quality::Good });
+            match value {
+                Ok(value) => block.push(ItemValue { item, value, occurred: None, quality: Quality::Good }),
+                Err(gap) => gap.note(item, &mut lacking),
+            }
         }
         whole.push(block);
         read = Some(match read {
@@ -162,18 +182,23 @@ fn whole(
     }
     let Some((read, read_at)) = read else {
         let none = || Missed::new(MissingCause::NoValue, "the terminal has no value of any register");
-        return Err(lacking.into_iter().next().map_or_else(none, |(_, missed)| missed));
+        return Err(lacking.first().unwrap_or_else(none));
     };
     for total in totals {
         let is_there = whole.iter().flatten().any(|value: &ItemValue| value.item == *total);
-        if !is_there && lacking.iter().all(|(item, _)| item != total) {
-            let detail = format!("{}: the terminal's answer leaves it out", total.code());
-            lacking.push((*total, Missed::new(MissingCause::NoValue, detail)));
+        if !is_there && !lacking.is_unfitted(*total) {
+            lacking.unfitted(*total, left_out(*total));
         }
     }
     let frames = answered.frames_with(frames);
     let collected_at = answered.answered_at;
     Ok(Frozen { blocks: whole, read_at, read, lacking, frames, collected_at, is_confirmed: false })
+}
+
+/// What an answer does not speak of.
+pub(super) fn left_out(item: Item) -> Missed {
+    let detail = format!("{}: the terminal's answer leaves it out", item.code());
+    Missed::new(MissingCause::NoValue, detail)
 }
 
 /// When the terminal read a total, if that was behind its midnight and before now.
@@ -282,8 +307,7 @@ mod tests {
         let frame = frame(&[unit(1, 0x20, READ, &[NONE]), reverse].concat());
         let told = frozen(&answered(&[frame]), (day, &totals), Duration::from_secs(300)).remove(&1).unwrap();
         let told = told.unwrap();
-        let lacking: Vec<_> = told.lacking.iter().map(|(item, _)| item.code().to_string()).collect();
-        assert_eq!(lacking, ["1-0:1.8.0", "1-0:5.8.0"]);
+        assert_eq!(totals.map(|total| told.lacking.is_unfitted(total)), [true, false, true]);
         assert_eq!(told.totals().len(), 1);
     }
 
@@ -299,8 +323,24 @@ mod tests {
     }
 
     #[test]
-    fn f09_a_filled_tariff_makes_the_register_none() {
-        assert_eq!(cause(&[frame(&unit(1, 0x20, READ, &[TEN, TEN, NONE]))]), MissingCause::NoValue);
+    fn f09_a_tariff_without_a_value_is_left_out_and_told_as_lacking() {
+        let told = |last| of(&[frame(&unit(1, 0x20, READ, &[TEN, TEN, last]))]).remove(&1).unwrap().unwrap();
+        let tariff = Item::parse("1.8.2").unwrap();
+        let filled = told(NONE);
+        assert_eq!(filled.values().map(|value| value.item.tariff()).collect::<Vec<_>>(), [0, 1]);
+        assert!(filled.lacking.is_unfitted(tariff), "the meter may have no such tariff");
+        let corrupt = told([0x00, 0x00, 0x1A, 0x00, 0x00]);
+        assert_eq!(corrupt.values().count(), 2);
+        assert!(!corrupt.lacking.is_unfitted(tariff), "bytes of no sense are no absence");
+        assert_eq!(corrupt.lacking.first().unwrap().cause, MissingCause::NoValue);
+        assert_eq!(told(TEN).lacking, Lacking::default());
+    }
+
+    #[test]
+    fn f09_no_tariff_counts_without_its_total() {
+        assert_eq!(cause(&[frame(&unit(1, 0x20, READ, &[NONE, TEN]))]), MissingCause::NoValue);
+        let corrupt = [0xFF, 0x00, 0x10, 0x00, 0x00];
+        assert_eq!(cause(&[frame(&unit(1, 0x20, READ, &[corrupt, TEN]))]), MissingCause::NoValue);
     }
 
     #[test]

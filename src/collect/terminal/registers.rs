@@ -10,7 +10,7 @@ use gdw1376::request::{Freeze, Period, Request};
 use super::super::ask::Missed;
 use super::super::judge::judge;
 use super::super::phase::{Step, implausible};
-use super::freeze::{Frozen, frozen};
+use super::freeze::{Frozen, frozen, left_out};
 use super::questions::Questions;
 use super::{AT_ONCE, TerminalNight, items, point_of};
 use crate::domain::{
@@ -155,21 +155,22 @@ impl TerminalNight {
         frozen.turn(midnight) > usual.map_or(LATEST, |usual| (usual + LATER).min(LATEST))
     }
 
-    /// A total that was asked for and is not there, unless the meter never had it.
+    /// What was asked for and is not there, unless the meter never had it. Tariffs of which a terminal does not speak any more
+    /// are of that.
     async fn lacking(&self, site: &SiteMeter, frozen: &Frozen, as_of: Moment) -> Option<Missed> {
-        if frozen.lacking.is_empty() {
-            return None;
+        let profiles = &self.line.inner.settings.profiles;
+        let profile = profiles.of(site.meter.profile.as_deref(), site.meter.protocol);
+        let tariffs = profile.map_or(0, |profile| profile.tariffs);
+        let mut lacking = frozen.lacking.clone();
+        for (total, _) in frozen.totals() {
+            for tariff in (1..=tariffs).filter_map(|tariff| total.with_tariff(tariff)) {
+                let is_told = frozen.values().any(|value| value.item == tariff);
+                if !is_told && !lacking.is_unfitted(tariff) {
+                    lacking.unfitted(tariff, left_out(tariff));
+                }
+            }
         }
-        let key = |item: Item| RegisterKey { meter: site.meter_id, item, as_of };
-        let keys: Vec<_> = frozen.lacking.iter().map(|(item, _)| key(*item)).collect();
-        let known = match self.line.inner.known.neighbours(&keys).await {
-            Ok(known) => known,
-            Err(error) => return Some(Missed::of_database(&error)),
-        };
-        let had = |item: Item| known.get(&key(item)).is_some_and(|beside| beside.before.is_some());
-        let is_forward = |item: Item| Item::parse(FORWARD).is_some_and(|forward| forward == item);
-        let told = frozen.lacking.iter().find(|(item, _)| is_forward(*item) || had(*item));
-        told.map(|(_, missed)| missed.clone())
+        lacking.missed(&self.line.inner.known, (site.meter_id, as_of)).await
     }
 
     /// Adds the registers of a freeze to a batch; says what speaks against them.
@@ -353,7 +354,5 @@ impl TerminalNight {
 pub(super) const LATEST: Duration = Duration::from_secs(6 * 3600);
 /// Nor what it read so much later than when the meter bore it out.
 const LATER: Duration = Duration::from_secs(30 * 60);
-/// Forward active energy, which every meter has.
-const FORWARD: &str = "1.8.0";
 /// How many points one question names: two groups of eight, whose answer fits into a frame of any terminal.
 const POINTS_AT_ONCE: usize = 16;

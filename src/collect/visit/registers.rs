@@ -9,12 +9,13 @@ use dlt645::exchange::LengthRule;
 use dlt645::meter_time::MeterTime;
 
 use super::super::ask::{Asker, Heard, Missed};
+use super::super::identifier;
+use super::super::interpret::{self, ItemValue};
+use super::super::lacking::Lacking;
 use super::super::patient::Patient;
-use super::super::{identifier, interpret};
 use super::{Brought, ClockReading, add, clock, fetch, whole_second};
-use crate::domain::{
-    ClockOffset, Day, Item, MissingCause, Moment, Quality, RegisterKey, Source, Suspicion, meter_clock,
-};
+use crate::config::profile::MeterProfile;
+use crate::domain::{ClockOffset, Day, Item, MissingCause, Moment, Quality, Source, Suspicion, meter_clock};
 use crate::plan::Midnight;
 use crate::store::{Batch, Store};
 
@@ -64,7 +65,8 @@ pub(in crate::collect) async fn read_registers(
     wanted: Registers<'_>,
 ) -> Brought {
     let mut batch = Batch::default();
-    let frozen: Result<Unfitted, Missed> = if asker.profile.daily_freezes == 0 {
+    let missing = |lacking: Lacking| lacking.missed(known, (asker.site.meter_id, asker.clock.now()));
+    let frozen: Result<Lacking, Missed> = if asker.profile.daily_freezes == 0 {
         Err(Missed::new(
             MissingCause::NoSuchData,
             format!("the profile {} has no daily freeze", asker.profile.name),
@@ -73,7 +75,7 @@ pub(in crate::collect) async fn read_registers(
         read_freeze(asker, &known.store, wanted, &mut batch).await
     };
     let missed = match frozen {
-        Ok(unfitted) => return Brought { batch, missed: unfitted.missed(known, asker).await },
+        Ok(lacking) => return Brought { batch, missed: missing(lacking).await },
         Err(missed) => missed,
     };
     let may_stand_in =
@@ -86,62 +88,34 @@ pub(in crate::collect) async fn read_registers(
         return Brought { batch, missed: Some(missed) };
     }
     let missed = match read_live(asker, &known.store, &wanted.midnight.items, &mut batch).await {
-        Ok(unfitted) => unfitted.missed(known, asker).await,
+        Ok(lacking) => missing(lacking).await,
         Err(missed) => Some(missed),
     };
     Brought { batch, missed }
 }
 
-/// Registers that came without a value, beside others that have one (F9).
-#[derive(Debug, Default)]
-struct Unfitted {
-    /// Those that are filled from end to end: the meter says that it has none.
-    filled: Vec<(Item, Missed)>,
-    /// The first that has lost its value.
-    lost: Option<Missed>,
+/// What of an answer may be booked; what it lacks is noted.
+fn booked(
+    total: Item,
+    heard: &Heard,
+    profile: &MeterProfile,
+    lacking: &mut Lacking,
+) -> Option<Vec<ItemValue>> {
+    let answer = interpret::block(total, heard, profile);
+    let booked = answer.and_then(|block| {
+        let values = block.booked()?.to_vec();
+        for (tariff, why) in block.absent {
+            let missed = interpret::no_value(heard.id, tariff, why);
+            if why.is_corrupt() { lacking.lost(missed) } else { lacking.unfitted(tariff, missed) }
+        }
+        Ok(values)
+    });
+    booked.map_err(|missed| without_value(total, missed, lacking)).ok()
 }
 
-impl Unfitted {
-    /// Takes note of a register whose answer has no value that counts.
-    fn note(&mut self, total: Item, missed: Missed) {
-        if missed.is_not_there() {
-            self.filled.push((total, missed));
-        } else {
-            self.lost.get_or_insert(missed);
-        }
-    }
-
-    /// Why there is no value, if there is none at all.
-    fn first(&self) -> Option<Missed> {
-        self.lost.clone().or_else(|| self.filled.first().map(|(_, missed)| missed.clone()))
-    }
-
-    /// What is missing of the meter: a register that it has never had is not, one that had a value before is. Every meter has
-    /// the forward active one.
-    async fn missed(self, known: &Patient, asker: &Asker<'_>) -> Option<Missed> {
-        if self.lost.is_some() || self.filled.is_empty() {
-            return self.lost;
-        }
-        let (meter, now) = (asker.site.meter_id, asker.clock.now());
-        let key = |(item, _): &(Item, Missed)| RegisterKey { meter, item: *item, as_of: now };
-        let keys: Vec<RegisterKey> = self.filled.iter().map(key).collect();
-        let known = match known.neighbours(&keys).await {
-            Ok(known) => known,
-            Err(error) => return Some(Missed::of_database(&error)),
-        };
-        let had = |key: &RegisterKey| known.get(key).is_some_and(|beside| beside.before.is_some());
-        let mut filled = self.filled.into_iter().zip(&keys);
-        let ((item, Missed { detail, .. }), _) =
-            filled.find(|((item, _), key)| is_in_every_meter(*item) || had(key))?;
-        let detail = format!("{detail}; {} is in every meter or had a value before", item.code());
-        Some(Missed::new(MissingCause::NoValue, detail))
-    }
-}
-
-/// Forward active energy.
-fn is_in_every_meter(total: Item) -> bool {
-    let code = total.code();
-    (code.c, code.d) == (1, 8)
+/// Takes note of a register whose answer has no value that counts.
+fn without_value(total: Item, missed: Missed, lacking: &mut Lacking) {
+    if missed.is_not_there() { lacking.unfitted(total, missed) } else { lacking.lost(missed) }
 }
 
 /// The daily freeze of the midnight. Where the meter's clock may have been wrong then, what it froze is kept as suspect,
@@ -151,7 +125,7 @@ async fn read_freeze(
     store: &Store,
     wanted: Registers<'_>,
     batch: &mut Batch,
-) -> Result<Unfitted, Missed> {
+) -> Result<Lacking, Missed> {
     let as_of = wanted.midnight.day.start();
     let now = asker.clock.now();
     let midnights_since = Day::of(now).number() - wanted.midnight.day.number() + 1;
@@ -162,25 +136,26 @@ async fn read_freeze(
         return Err(Missed::new(MissingCause::NoFreeze, detail));
     };
     let (back, dated) = locate(asker, as_of, guess, wanted.tolerance).await?;
-    let (mut answers, mut unfitted) = (Vec::new(), Unfitted::default());
+    let (mut answers, mut lacking) = (Vec::new(), Lacking::default());
     for total in &wanted.midnight.items {
         let Some(id) = identifier::daily_freeze(*total, back) else { continue };
         let rule = interpret::length_of_block(*total, id, asker.profile);
         match asker.read_twice(id, &rule).await {
-            Ok(heard) => match interpret::booked(*total, &heard, asker.profile) {
-                Ok(values) => answers.push((*total, values, heard)),
-                Err(missed) => unfitted.note(*total, missed),
-            },
+            Ok(heard) => {
+                if let Some(values) = booked(*total, &heard, asker.profile, &mut lacking) {
+                    answers.push((*total, values, heard));
+                }
+            }
             // What a meter does not have is left out for it.
             Err(missed) if missed.is_not_there() => {}
             // What it refuses otherwise takes nothing beside it along.
-            Err(missed) if missed.is_of_meter() => unfitted.note(*total, missed),
+            Err(missed) if missed.is_of_meter() => without_value(*total, missed, &mut lacking),
             Err(missed) => return Err(missed),
         }
     }
     if answers.is_empty() {
         let none = || Missed::new(MissingCause::NoSuchData, "none of the registers is in the daily freeze");
-        return Err(unfitted.first().unwrap_or_else(none));
+        return Err(lacking.first().unwrap_or_else(none));
     }
     let again = read_time(asker, back).await?;
     if again != dated {
@@ -201,7 +176,7 @@ async fn read_freeze(
         }
         debug_assert_eq!(total.tariff(), 0, "tariffs come with their total");
     }
-    trust.map(|()| unfitted)
+    trust.map(|()| lacking)
 }
 
 /// Whether the clock of the meter was right at midnight.
@@ -257,8 +232,8 @@ async fn read_live(
     store: &Store,
     items: &[Item],
     batch: &mut Batch,
-) -> Result<Unfitted, Missed> {
-    let (mut last, mut unfitted) = (None, Unfitted::default());
+) -> Result<Lacking, Missed> {
+    let (mut last, mut lacking) = (None, Lacking::default());
     let mut is_any = false;
     for total in items {
         let Some(id) = identifier::live(*total, asker.edition()) else { continue };
@@ -270,26 +245,20 @@ async fn read_live(
                 continue;
             }
             Err(missed) if missed.is_of_meter() => {
-                unfitted.note(*total, missed);
+                without_value(*total, missed, &mut lacking);
                 continue;
             }
             Err(missed) => return Err(missed),
         };
-        let values = match interpret::booked(*total, &heard, asker.profile) {
-            Ok(values) => values,
-            Err(missed) => {
-                unfitted.note(*total, missed);
-                continue;
-            }
-        };
+        let Some(values) = booked(*total, &heard, asker.profile, &mut lacking) else { continue };
         let at = whole_second(heard.asked_at);
         let items = values.iter().map(|value| value.item).collect();
         add(batch, fetch(store, asker, &heard, items, (at, at), Source::Live), values, at, None);
         is_any = true;
     }
-    match unfitted.first().or(last) {
+    match lacking.first().or(last) {
         Some(missed) if !is_any => Err(missed),
-        _ => Ok(unfitted),
+        _ => Ok(lacking),
     }
 }
 

@@ -54,6 +54,12 @@ pub enum Absence {
 }
 
 impl Absence {
+    /// True for what no meter in order sends: the value is lost, and not absent.
+    #[must_use]
+    pub const fn is_corrupt(self) -> bool {
+        matches!(self, Self::MinusZero | Self::NotDecimal | Self::NotATime)
+    }
+
     /// A short reason in English.
     #[must_use]
     pub const fn reason(self) -> &'static str {
