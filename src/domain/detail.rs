@@ -100,6 +100,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("broken", "程序内部错误"),
     ("nothing was sent", "未发出任何报文"),
     ("the answer broke off", "应答中断"),
+    ("no answer in 1 attempts", "询问 1 次，无应答"),
     ("no answer in {} attempts", "询问 {} 次均无应答"),
     ("{} broken frames and {} bytes of noise", "收到 {} 个残缺帧、{} 字节干扰"),
     ("{} answers of another address", "收到 {} 个其他地址的应答"),

@@ -14,7 +14,7 @@ use super::archive::MeterProtocol;
 use super::coded::Coded;
 use super::id::Id;
 use super::item::Item;
-use super::manual_read::{ManualReads, ReadFault};
+use super::manual_read::{ManualRead, ManualReads, ReadFault, ReadKind};
 use super::modbus::unit_of;
 use super::moment::Moment;
 use super::multiplier::{Ratio, Transformers};
@@ -334,6 +334,24 @@ impl MeterExchange {
     #[must_use]
     pub fn addresses(&self) -> Option<(MeterAddress, MeterAddress)> {
         Some((self.removed.parse().ok()?, self.installed.parse().ok()?))
+    }
+
+    /// What the meter taken out showed, as reads of it, in their order: to be judged like those of people.
+    #[must_use]
+    pub fn closing_reads(&self) -> Vec<ManualRead> {
+        let removed = self.removed.parse::<MeterAddress>();
+        let meter = removed.map_or_else(|_| self.removed.clone(), |removed| removed.to_string());
+        let read = |shown: &Shown| ManualRead {
+            point: self.point.clone(),
+            meter: meter.clone(),
+            item: shown.item.clone(),
+            value: shown.value,
+            at: self.at,
+            read_by: String::new(),
+            kind: ReadKind::OnSite.name().to_owned(),
+            remark: String::new(),
+        };
+        self.closing.iter().map(read).collect()
     }
 
     fn faults(&self, now: Moment, found: &mut Vec<ChangeFault>) {

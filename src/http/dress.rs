@@ -51,11 +51,13 @@ pub(super) async fn dress(State(services): State<Services>, mut request: Request
             let presence = auth::Presence::of(&headers_asked);
             caller = auth::identify(&services, &headers_asked, &source, presence).await.unwrap_or_default();
         }
-        let page = || {
-            let view = view_of_problem(&services, &headers_asked, caller.as_ref());
-            page::problem(&view, &problem, &id.0)
+        let page = if is_api {
+            None
+        } else {
+            let view = view_of_problem(&services, &headers_asked, caller.as_ref(), problem.status).await;
+            Some(page::problem(&view, &problem, &id.0))
         };
-        response = told(&problem, &id, is_api, page);
+        response = told(&problem, &id, page);
     }
     let status = response.status();
     metrics::counter!(telemetry::HTTP_REQUESTS, "class" => class(status)).increment(1);
@@ -76,12 +78,14 @@ fn has_form(response: &Response) -> bool {
     kind.starts_with(b"text/html")
 }
 
-fn told(problem: &Problem, id: &RequestId, is_api: bool, page: impl FnOnce() -> Markup) -> Response {
-    let mut response = if is_api {
-        let document = serde_json::to_string(&problem.document(&id.0)).unwrap_or_default();
-        ([(header::CONTENT_TYPE, "application/problem+json")], document).into_response()
-    } else {
-        Html(page().into_string()).into_response()
+/// The page, or the document where there is none.
+fn told(problem: &Problem, id: &RequestId, page: Option<Markup>) -> Response {
+    let mut response = match page {
+        None => {
+            let document = serde_json::to_string(&problem.document(&id.0)).unwrap_or_default();
+            ([(header::CONTENT_TYPE, "application/problem+json")], document).into_response()
+        }
+        Some(page) => Html(page.into_string()).into_response(),
     };
     *response.status_mut() = problem.status;
     if let Some(wait) = problem.retry_after {

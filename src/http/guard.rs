@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Form, FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -31,6 +31,11 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
+    let is_api = route.path.starts_with("/api/");
+    if route.changes() && !is_api && matches!(*request.method(), Method::GET | Method::HEAD) {
+        // Whoever loads again what a form has answered, or changes its look, comes to the page of the form.
+        return Redirect::to(&route.page_of(request.uri().path())).into_response();
+    }
     let mut known = None;
     let mut response = match check(&services, &route, request, &mut known).await {
         Ok(request) => next.run(request).await,
@@ -56,6 +61,10 @@ pub(super) async fn guard(
     }
     response
 }
+
+/// The page that a form stands on, for whoever has to draw it again.
+#[derive(Clone, Debug)]
+pub(super) struct PageOfForm(pub(super) String);
 
 enum Refused {
     Problem(Problem),
@@ -95,6 +104,7 @@ async fn check(
         if route.path == ORDER_FORM && !gives_back(bytes.clone()).await {
             allowed(Kind::Order).await?;
         }
+        parts.extensions.insert(PageOfForm(route.page_of(parts.uri.path())));
         if let Some(Credential::Session { csrf, .. }) = caller.as_ref().map(|caller| &caller.credential) {
             carries(csrf, &parts.headers, &bytes)?;
         }
@@ -155,7 +165,13 @@ fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused>
         if is_api {
             return Err(Problem::not_signed_in().into());
         }
-        let back = if route.changes() { "/" } else { uri.path_and_query().map_or("/", |path| path.as_str()) };
+        if route.changes() {
+            // What was sent is lost, and never without a word.
+            let lost = if route.path == STOP { "stop" } else { "form" };
+            let back = if route.path == STOP { "/".to_owned() } else { route.page_of(uri.path()) };
+            return Err(Refused::Goto(format!("/login?next={}&lost={lost}", escaped(&back))));
+        }
+        let back = uri.path_and_query().map_or("/", |path| path.as_str());
         return Err(Refused::Goto(format!("/login?next={}", escaped(back))));
     };
     // A page does what its session may; what a token may is told by the routes that programs use.
@@ -163,7 +179,15 @@ fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused>
         return Err(Problem::not_allowed().into());
     }
     if route.rule != Rule::Unfinished && caller.account.is_unfinished() {
-        return Err(if is_api { unfinished().into() } else { Refused::Goto("/welcome".to_owned()) });
+        if is_api {
+            return Err(unfinished().into());
+        }
+        // What was sent is not done, and never without a word (F52).
+        return Err(if route.changes() {
+            not_done(route).into()
+        } else {
+            Refused::Goto("/welcome".to_owned())
+        });
     }
     let may = match route.rule {
         Rule::Everybody | Rule::Unfinished | Rule::SignedIn => true,
@@ -187,6 +211,22 @@ fn unfinished() -> Problem {
         "set a password and, where the role needs it, a second factor first",
         "请先设置密码及双因素验证",
     )
+}
+
+/// Why what a page of an unfinished account sent was not done.
+fn not_done(route: &Route) -> Problem {
+    let (en, zh) = if route.path == STOP {
+        (
+            "NOTHING WAS STOPPED: set your password and second factor first, or have somebody else press STOP",
+            "没有急停！请先设置密码及双因素验证，或请他人急停",
+        )
+    } else {
+        (
+            "nothing was done: set a password and, where the role needs it, a second factor first",
+            "未执行：请先设置密码及双因素验证",
+        )
+    };
+    Problem::new(StatusCode::FORBIDDEN, "login_unfinished", en, zh)
 }
 
 /// Refuses what another site has a browser do (T12). Programs send neither of the two.
@@ -270,10 +310,11 @@ const NOT_GIVEN_BACK: (&str, &str) = (
 );
 /// The type of the body of a form.
 const FORM: &str = "application/x-www-form-urlencoded";
+/// The form that stops all cuts.
+const STOP: &str = "/stop";
 /// The form of orders of every kind.
 const ORDER_FORM: &str = "/orders";
 /// What gives supply back, holds it, or stops all cuts; and the form that may.
-const GIVING_BACK: &[&str] =
-    &["/api/v1/restores", "/api/v1/holds", "/api/v1/stop/press", "/stop", ORDER_FORM];
+const GIVING_BACK: &[&str] = &["/api/v1/restores", "/api/v1/holds", "/api/v1/stop/press", STOP, ORDER_FORM];
 /// How long a body may take.
 const BODY_WITHIN: Duration = Duration::from_secs(20);

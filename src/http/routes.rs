@@ -54,6 +54,8 @@ pub struct Route {
     pub rule: Rule,
     /// The most bytes that its body may have.
     pub most_bytes: usize,
+    /// Of a form, how many parts of its path lead to the page that it stands on; none for the first page.
+    pub page: usize,
 }
 
 impl Route {
@@ -61,6 +63,13 @@ impl Route {
     #[must_use]
     pub fn changes(&self) -> bool {
         self.method != Method::GET
+    }
+
+    /// The page that a form at this path stands on.
+    #[must_use]
+    pub fn page_of(&self, path: &str) -> String {
+        let parts: Vec<&str> = path.split('/').skip(1).take(self.page).collect();
+        format!("/{}", parts.join("/"))
     }
 }
 
@@ -143,6 +152,11 @@ impl Routes {
         self.entries.iter().map(|(route, _)| route)
     }
 
+    /// The paths of all pages.
+    fn pages(&self) -> impl Iterator<Item = String> {
+        self.all().filter(|route| !route.changes()).map(|route| route.path.clone())
+    }
+
     /// What the routes of the API say about themselves.
     #[must_use]
     pub const fn described(&self) -> &Described {
@@ -151,17 +165,27 @@ impl Routes {
 
     /// The router, each handler behind its check.
     pub fn into_router(self, services: &Services) -> Router<Services> {
+        let pages: Vec<String> = self.pages().collect();
         self.entries.into_iter().fold(Router::new(), |router, (route, handler)| {
             let path = route.path.clone();
+            let route = Route { page: depth_of_page(&pages, &path), ..route };
             let checked = (services.clone(), Arc::new(route));
             router.route(&path, handler.layer(from_fn_with_state(checked, guard)))
         })
     }
 
     fn add(mut self, method: Method, path: String, rule: Rule, handler: MethodRouter<Services>) -> Self {
-        self.entries.push((Route { method, path, rule, most_bytes: MOST_BYTES }, handler));
+        self.entries.push((Route { method, path, rule, most_bytes: MOST_BYTES, page: 0 }, handler));
         self
     }
+}
+
+/// How many parts of a path lead to the nearest page above it, or to itself where it is one.
+fn depth_of_page(pages: &[String], path: &str) -> usize {
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    let above = |depth: &usize| parts.get(..*depth).map(|parts| format!("/{}", parts.join("/")));
+    let is_page = |depth: &usize| above(depth).is_some_and(|above| pages.contains(&above));
+    (1..=parts.len()).rev().find(is_page).unwrap_or(0)
 }
 
 fn method(described: &HttpMethod) -> (Method, MethodFilter) {
@@ -203,3 +227,29 @@ impl Handler<(), Services> for Erased {
 
 /// The most bytes that a body may have where its route says nothing else.
 const MOST_BYTES: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_leads_back_to_the_page_that_it_stands_on() {
+        let pages: Vec<String> = crate::http::routes().pages().collect();
+        let page = |pattern: &str, path: &str| {
+            let route = Route {
+                method: Method::POST,
+                path: pattern.to_owned(),
+                rule: Rule::SignedIn,
+                most_bytes: 0,
+                page: depth_of_page(&pages, pattern),
+            };
+            route.page_of(path)
+        };
+        assert_eq!(page("/orders/{order}/approve", "/orders/7/approve"), "/orders/7");
+        assert_eq!(page("/users/{id}/role", "/users/7/role"), "/users");
+        assert_eq!(page("/evidence/notices", "/evidence/notices"), "/evidence");
+        assert_eq!(page("/proposals", "/proposals"), "/proposals");
+        assert_eq!(page("/stop/lift", "/stop/lift"), "/");
+        assert_eq!(page("/again", "/again"), "/");
+    }
+}

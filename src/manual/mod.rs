@@ -114,4 +114,6 @@ pub mod decisions {
     pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
     #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
     pub mod d0043_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0051-what-people-typed-is-no-answer-of-a-meter.md")]
+    pub mod d0051_what_people_typed_is_no_answer_of_a_meter {}
 }

@@ -17,7 +17,8 @@ use super::transaction::Transaction;
 use crate::config::profile::Profiles;
 use crate::domain::access::Regions;
 use crate::domain::{
-    Around, Compared, Id, ManualRead, Moment, PlacedMeter, ReadPlace, RegisterKey, RegisterReading, Source,
+    Around, Compared, Id, ManualRead, Moment, PlacedMeter, Quality, ReadPlace, RegisterKey, RegisterReading,
+    Source,
 };
 
 impl Store {
@@ -93,6 +94,21 @@ pub(super) async fn enter(
     let raced = || StoreError::Refused(super::Refusal::Raced);
     save_offers(writing, &offers, now).await?.ok_or_else(raced)?;
     Ok(())
+}
+
+/// What is to be thought of each read, by what is known from its meter; good where its meter was not there or nothing is known.
+pub(super) async fn judged(
+    reading: &mut Transaction,
+    reads: &[ManualRead],
+    profiles: &Profiles,
+) -> Result<Vec<Quality>, StoreError> {
+    let places: Vec<ReadPlace> = reads.iter().map(ManualRead::place).collect();
+    let placed = placed_meters(reading, &places).await?;
+    let around = around(reading, reads, &placed, profiles).await?;
+    let judged = |(read, around): (&ManualRead, Option<(RegisterKey, Around)>)| {
+        around.map_or(Quality::Good, |(_, around)| read.quality(&around))
+    };
+    Ok(reads.iter().zip(around).map(judged).collect())
 }
 
 /// What stands beside a version in the ledger.

@@ -366,6 +366,8 @@ async fn exchange_meter(
         path: old.meter.path.clone(),
     };
     let installed = fitted(writing, installed, &old.meter, profiles).await?;
+    // As long as the meter is there: what cannot be is reviewed like any other suspect read, and not billed before (F16).
+    let judged = manual_read::judged(writing, &exchange.closing_reads(), profiles).await?;
     let at = Moment::from_micros(exchange.at);
     let record = Exchange { point: site, removed, installed, at };
     let new = match archive::record_exchange(writing, &record).await {
@@ -375,21 +377,22 @@ async fn exchange_meter(
         other => other?,
     };
     let mut readings = Vec::new();
-    for (meter, side) in [(old.meter_id, &exchange.closing), (new, &exchange.opening)] {
-        for Shown { item, value } in side {
-            let item = Item::parse(item).ok_or_else(|| faulty(ChangeFault::Item))?;
-            readings.push(RegisterReading {
-                meter,
-                item,
-                as_of: at,
-                value: *value,
-                meter_time: None,
-                collected_at: now,
-                source: Source::Manual,
-                quality: Quality::Good,
-                fetch: None,
-            });
-        }
+    let closing = exchange.closing.iter().zip(judged);
+    let closing = closing.map(|(shown, quality)| (old.meter_id, shown, quality));
+    let opening = exchange.opening.iter().map(|shown| (new, shown, Quality::Good));
+    for (meter, Shown { item, value }, quality) in closing.chain(opening) {
+        let item = Item::parse(item).ok_or_else(|| faulty(ChangeFault::Item))?;
+        readings.push(RegisterReading {
+            meter,
+            item,
+            as_of: at,
+            value: *value,
+            meter_time: None,
+            collected_at: now,
+            source: Source::Manual,
+            quality,
+            fetch: None,
+        });
     }
     let offers: Vec<Offer<'_>> = readings.iter().map(Offer::of).collect();
     save_offers(writing, &offers, now).await?.ok_or(StoreError::Refused(Refusal::Raced))?;

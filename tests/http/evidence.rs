@@ -101,23 +101,31 @@ async fn lists_are_pasted_as_the_commands_read_them_and_taken_whole() {
     assert_eq!(load(&town.elsewhere[0], "arrears", owed).await.status, StatusCode::FORBIDDEN);
     let paid = "户号,缴费流水号,缴费金额,缴费时间\nC2,N1,6,2026-11-21\nC9,N2,1,2026-11-21\n";
     let refused = load(&town.li, "payments", paid).await;
-    assert!(refused.body.contains("3 = C9") && refused.body.contains("未做任何更改"), "{refused:?}");
+    assert!(refused.body.contains("第 3 行 = C9") && refused.body.contains("未做任何更改"), "{refused:?}");
     assert!(page(&town, "/overdue", &town.li).await.contains("C2"), "nothing of it was taken");
     assert_eq!(led(&load(&town.li, "payments", &paid.replace("C9", "C1")).await), "/evidence");
     // What has not happened is no evidence: every line that tells of it is named.
     for (which, list, lines) in [
-        ("arrears", owed.replace("2026-11-20", "2026-12-31"), "2 = 2026-12-31 00:00:00 应为不晚于当前的时间"),
+        (
+            "arrears",
+            owed.replace("2026-11-20", "2026-12-31"),
+            "第 2 行 = 2026-12-31 00:00:00 应为不晚于当前的时间",
+        ),
         (
             "payments",
             paid.replace("C9", "C1").replace("C1,N2,1,2026-11-21", "C1,N3,1,2027-11-21"),
-            "3 = 2027-11-21",
+            "第 3 行 = 2027-11-21",
         ),
         (
             "notices",
             "point_number,kind,given_at,how,given_by\nP1,second,2026-11-26 10:30,短信,李\n".into(),
-            "2 = 2026-11-26",
+            "第 2 行 = 2026-11-26",
         ),
-        ("identities", "计量点编号,通信地址,核对时间,核对人\nP1,1,2026-12-01,李\n".into(), "2 = 2026-12-01"),
+        (
+            "identities",
+            "计量点编号,通信地址,核对时间,核对人\nP1,1,2026-12-01,李\n".into(),
+            "第 2 行 = 2026-12-01",
+        ),
     ] {
         let refused = load(&town.li, which, &list).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{which}: {refused:?}");

@@ -37,6 +37,7 @@ mod protections;
 mod rates;
 mod rig;
 mod rotations;
+mod said;
 mod sessions;
 mod settled;
 mod slow;

@@ -58,7 +58,7 @@ async fn a_list_of_protected_points_is_taken_whole_and_a_faulty_one_keeps_all_cu
     let faulty = load("计量点编号,保护类别,保护原因\nP1,医疗依赖,呼吸机\nP9,医院,市二院\n").await;
     assert_eq!(faulty.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(
-        faulty.body.contains("3 = P9") && faulty.body.contains("市二院"),
+        faulty.body.contains("第 3 行 = P9") && faulty.body.contains("市二院"),
         "the line, and what was pasted: {faulty:?}"
     );
     assert!(town.rig.services.store.protections(None).await.unwrap().is_empty(), "nothing of it was taken");

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::objected::reason;
-use crate::domain::supply::{OrderContent, OrderKind};
+use crate::domain::supply::OrderContent;
 use crate::domain::{Coded, Id, MeteringPoint};
 use crate::http::ProblemReason;
 use crate::store::AuditRecord;
@@ -217,21 +217,12 @@ pub(super) fn detail(view: &OrderView, steps: &[AuditRecord]) -> OrderDetail {
     OrderDetail {
         order: shown(&view.order),
         hash: view.hash.to_string(),
-        approvers_needed: approvers_needed(&view.order),
+        approvers_needed: u8::try_from(view.order.approvers_needed()).unwrap_or(u8::MAX),
         points: view.points.iter().map(|known| point(known, &view.order.content)).collect(),
         approvals: approvals.collect(),
         attempts: view.attempts.iter().map(|tried| attempt(tried, number(tried.point))).collect(),
         notices: notices.collect(),
         steps: steps.collect(),
-    }
-}
-
-fn approvers_needed(order: &OrderRecord) -> u8 {
-    let kind: OrderKind = order.content.kind;
-    match kind.is_cut_class() {
-        false => 0,
-        true if order.is_quarantined || order.content.reason.is_emergency() => 2,
-        true => 1,
     }
 }
 

@@ -79,7 +79,7 @@ async fn change_password(
     caller: Caller,
     Form(given): Form<NewPassword>,
 ) -> Result<Response, Problem> {
-    let told = |words| View { told: Some(Told { is_good: false, words }), ..view.clone() };
+    let told = |words| View { told: Some(Told::refused(words)), ..view.clone() };
     let refused = StatusCode::UNPROCESSABLE_ENTITY;
     if given.password != given.again {
         return draw(&services, told(different()), caller, None, refused).await;
@@ -110,8 +110,9 @@ async fn add_token(
     match make(&services, &caller, &given.name, &scopes, given.days).await {
         Ok((_, secret)) => draw(&services, view, caller, Some(secret), StatusCode::OK).await,
         Err(problem) if problem.status.is_client_error() => {
-            let view = View { told: Some(Told { is_good: false, words: problem.words }), ..view };
-            draw(&services, view, caller, None, problem.status).await
+            let told = Some(Told::refused(problem.words));
+            let kept = vec![("name", given.name), ("scope", given.scope), ("days", given.days.to_string())];
+            draw(&services, View { told, kept, ..view }, caller, None, problem.status).await
         }
         Err(problem) => Err(problem),
     }
@@ -151,6 +152,7 @@ impl AccountPage {
                 button { (view.say("修改", "Change")) }
                 p.hint { (view.say("其他会话随之结束。", "All other sessions end with it.")) }
             }
+            @let days = view.kept("days");
             h2 { (view.say("接口令牌", "Tokens of programs")) }
             @if let Some(secret) = &self.made {
                 p.told role="status" data-tone="good" {
@@ -160,13 +162,14 @@ impl AccountPage {
             (self.table(view).markup(view))
             form.card method="post" action="/account/tokens" {
                 (token(view))
-                (field(view.say("名称", "Name"), &html! { input name="name" required maxlength="64"; }))
+                (field(view.say("名称", "Name"), &html! { input name="name" value=(view.kept("name")) required maxlength="64"; }))
                 (field(view.say("权限（空格分隔）", "Rights (separated by spaces)"), &html! {
-                    input name="scope" required value=(self.rights().join(" "));
+                    input name="scope" size="60" required value=(view.kept("scope"));
                 }))
                 (field(view.say("有效天数", "Days"), &html! {
-                    input type="number" name="days" required min="1" max="366" value="90";
+                    input type="number" name="days" required min="1" max="366" value=(if days.is_empty() { "90" } else { days });
                 }))
+                p.hint { (view.say("可填的权限：", "Rights there are: ")) code { (self.rights().join(" ")) } }
                 button { (view.say("生成令牌", "Make a token")) }
             }
         }

@@ -258,7 +258,8 @@ fn columns() -> Vec<Column<Row>> {
         .by(|(alarm, _)| alarm.severity.code()),
         Column::new("what", "内容", "What", |(alarm, _): &Row, language| {
             language.of(alarm.kind.says_zh(), alarm.kind.says()).to_owned()
-        }),
+        })
+        .wide(),
         Column::new("subject", "对象", "Of what", |(alarm, _): &Row, language| {
             language.subject(&alarm.subject)
         })

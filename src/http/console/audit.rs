@@ -54,7 +54,7 @@ async fn verify(State(services): State<Services>, view: View) -> Result<Response
             ),
         ),
     };
-    let view = View { told: Some(Told { is_good, words }), ..view };
+    let view = View { told: Some(Told { is_good, words, reasons: Vec::new() }), ..view };
     draw(&services, &view, Asked::default()).await
 }
 
@@ -113,7 +113,8 @@ impl AuditPage {
             }),
             Column::new("detail", "详情", "Details", |entry: &AuditRecord, _| entry.detail.clone())
                 .shown(|entry, _| html! { @if !entry.detail.is_empty() { code { (inert(&entry.detail)) } } })
-                .unsorted(),
+                .unsorted()
+                .wide(),
         ];
         let rows = (self.entries.clone(), is_whole(&self.asked));
         let empty = Phrase::new("没有这样的记录", "No entry is like that");

@@ -150,11 +150,8 @@ impl BillingPage {
     fn open(&self, view: &View) -> Table<(String, Option<OpenDay>)> {
         type Open = (String, Option<OpenDay>);
         let columns = vec![
-            Column::new("point", "计量点", "Point", |(point, _): &Open, _| point.clone()).shown(
-                |(point, _), _| {
-                    html! { a href={ "/meters?q=" (escaped(point)) } { (inert(point)) } }
-                },
-            ),
+            Column::new("point", "计量点", "Point", |(point, _): &Open, _| point.clone())
+                .shown(|(point, _), view| of_point(point, view)),
             Column::new("reason", "未结原因", "Why it is open", |(_, open): &Open, language| {
                 let unknown = || language.of("尚未结算", "not settled yet").to_owned();
                 open.as_ref().map_or_else(unknown, |open| language.words(&open.words()).to_owned())
@@ -176,11 +173,16 @@ impl BillingPage {
     }
 }
 
+/// A point, with a way to its meter for whoever may look at meters.
+fn of_point(point: &str, view: &View) -> Markup {
+    html! { @if view.may(Action::SeeStatus) { a href={ "/meters?q=" (escaped(point)) } { (inert(point)) } }
+    @else { (inert(point)) } }
+}
+
 fn push_columns() -> Vec<Column<Push>> {
     vec![
-        Column::new("point", "计量点", "Point", |push: &Push, _| push.point.clone()).shown(
-            |push, _| html! { a href={ "/meters?q=" (escaped(&push.point)) } { (inert(&push.point)) } },
-        ),
+        Column::new("point", "计量点", "Point", |push: &Push, _| push.point.clone())
+            .shown(|push, view| of_point(&push.point, view)),
         Column::new("kind", "内容", "What", |push: &Push, language| {
             match push.kind {
                 BillingKind::Register => language.of("零点示值", "register at 00:00"),

@@ -61,10 +61,10 @@ impl Chart<'_> {
                     }
                     (self.marks(&scale))
                 }
-                output aria-live="polite" { (view.say(
+                // Only the script can keep to it, and shows it.
+                output aria-live="polite" data-hint=(view.say(
                     "指向曲线看数值；拖动放大；方向键逐点。",
-                    "Point at the curve for values; drag to look closer; arrow keys go point by point."))
-                }
+                    "Point at the curve for values; drag to look closer; arrow keys go point by point.")) {}
             }
             (legend(view))
             @if self.gaps(view.now).iter().any(|(.., is_missing)| !is_missing) {

@@ -61,6 +61,7 @@
     drawing.appendChild(cursor);
     let place = -1;
     let from = null;
+    output.textContent = output.dataset.hint;
 
     const at = (event) => {
       const box = drawing.getBoundingClientRect();
@@ -126,9 +127,12 @@
       waiting = true;
       fetch(location.href, { headers: { accept: 'text/html', 'x-by-itself': '1' } })
         .then((answer) => {
-          /* The session is over: what stands here is not renewed any more, and must not look as if it were. */
-          if (answer.redirected) location.reload();
-          return answer.ok && !answer.redirected ? answer.text() : Promise.reject(answer.status);
+          /* The session is over: what stands here is not renewed any more, and must not look as if it were. What a form was
+             answered with is at the address of the form, which leads to its page: that is no end. */
+          const led = new URL(answer.url).pathname;
+          const isOver = answer.redirected && (led === '/login' || led === '/welcome');
+          if (isOver) location.assign(answer.url);
+          return answer.ok && !isOver ? answer.text() : Promise.reject(answer.status);
         })
         .then((text) => {
           const page = new DOMParser().parseFromString(text, 'text/html');

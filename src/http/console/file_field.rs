@@ -14,6 +14,9 @@ pub(super) fn file_field(view: &View, typed: &Typed) -> Markup {
         (field(view.say("文件（XLSX 或 CSV）", "File (XLSX or CSV)"), &html! {
             input type="file" accept=".xlsx,.csv,.txt" data-digits="file" data-named="name" disabled;
         }))
+        noscript { p.hint { (view.say(
+            "浏览器未启用脚本，不能选择文件：请在下面粘贴 CSV 文本，或用命令 chaobiao 导入。",
+            "This browser runs no script, so no file can be chosen: paste CSV text below, or import with the command.")) } }
         input type="hidden" name="file" value="";
         input type="hidden" name="name" value="";
         (field(view.say("或粘贴 CSV 文本", "Or paste CSV text"), &html! {

@@ -17,9 +17,9 @@ use maud::Markup;
 use super::layout;
 use super::table::Asked;
 use super::view::View;
-use super::words::Phrase;
-use crate::domain::AuditEntry;
+use super::words::{Phrase, inert};
 use crate::domain::access::Action;
+use crate::domain::{AuditEntry, Day};
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Problem, Services};
 
@@ -71,20 +71,58 @@ pub(super) async fn answer(
     services: &Services,
     view: &View,
     title: Phrase,
+    drawn: (Markup, Option<String>),
+) -> Result<Response, Problem> {
+    answer_titled(services, view, title.of(view.look.language), drawn).await
+}
+
+/// The same of one thing among many, by whose name its page is told from others.
+pub(super) async fn answer_of(
+    services: &Services,
+    view: &View,
+    (title, name): (Phrase, &str),
+    drawn: (Markup, Option<String>),
+) -> Result<Response, Problem> {
+    let title = format!("{} {}", title.of(view.look.language), inert(name));
+    answer_titled(services, view, &title, drawn).await
+}
+
+async fn answer_titled(
+    services: &Services,
+    view: &View,
+    title: &str,
     (content, file): (Markup, Option<String>),
 ) -> Result<Response, Problem> {
     let Some(file) = file else {
-        return Ok(Html(layout::page(view, title, &content).into_string()).into_response());
+        return Ok(Html(layout::titled(view, title, &content).into_string()).into_response());
     };
     if let Some(acting) = &view.acting {
         let path: String = view.here.chars().take(200).collect();
         services.store.audit(&AuditEntry::by(acting, view.now, "export.csv", path)).await?;
     }
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"chaobiao.csv\""),
-    ];
+    let named = format!("attachment; filename=\"{}\"", file_name(view));
+    let headers =
+        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, named)];
     Ok((headers, file).into_response())
+}
+
+/// What a file of a table is called: by its page, the table, and the day it is of or was taken.
+fn file_name(view: &View) -> String {
+    let (path, asked) = view.here.split_once('?').unwrap_or((&view.here, ""));
+    let value = |name: &str| {
+        let mut pairs = asked.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+    };
+    let day = value("day").and_then(|day| day.parse::<Day>().ok()).unwrap_or_else(|| Day::of(view.now));
+    let is_plain = |part: &&str| {
+        !part.is_empty()
+            && part.len() <= 40
+            && part.bytes().all(|sign| sign.is_ascii_alphanumeric() || sign == b'-')
+    };
+    let table = value("csv").filter(|table| *table != "all");
+    let parts: Vec<&str> = path.split('/').chain(value("part")).chain(table).filter(is_plain).collect();
+    let of = if parts.is_empty() { "night".to_owned() } else { parts.join("-") };
+    format!("chaobiao-{of}-{day}.csv")
 }
 
 /// A page that tells why a form was not taken.
@@ -98,3 +136,25 @@ const ORDER: Rule = Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action
 /// Whoever may ask for it or approve it.
 const CANCEL: Rule =
     Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action::CloseDirectly, Action::ApproveCut]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::Role;
+    use crate::http::console::view;
+    use crate::http::console::words::Language;
+
+    #[test]
+    fn a_file_says_what_it_is_of() {
+        let named = |here: &str| {
+            file_name(&View { here: here.to_owned(), ..view::sample(Language::Chinese, Role::Operator) })
+        };
+        assert_eq!(named("/billing?day=2026-11-27&csv=all"), "chaobiao-billing-2026-11-27.csv");
+        assert_eq!(named("/?csv=missing"), "chaobiao-missing-2026-11-28.csv");
+        assert_eq!(
+            named("/meters/202411110001?part=registers&csv=all"),
+            "chaobiao-meters-202411110001-registers-2026-11-28.csv"
+        );
+        assert_eq!(named("/x%22y/..?csv=%0d"), "chaobiao-night-2026-11-28.csv");
+    }
+}

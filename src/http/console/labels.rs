@@ -161,7 +161,9 @@ pub fn event(kind: &str, language: Language) -> String {
     match language {
         Language::Chinese => entry.name_zh().trim_end_matches("总次数").trim_end_matches("次数").to_owned(),
         Language::English => {
-            entry.name_en().trim_end_matches(" count").trim_end_matches(", count").to_owned()
+            let name = entry.name_en();
+            let ends = [": count", ", count", " count"];
+            ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name).to_owned()
         }
     }
 }
@@ -203,6 +205,7 @@ mod tests {
     #[test]
     fn t13_a_kind_of_event_that_is_not_known_is_shown_inert() {
         assert_eq!(event("03110000", Language::Chinese), "掉电");
+        assert_eq!(event("03110000", Language::English), "power-down");
         assert_eq!(event("\u{202e}<b>", Language::Chinese), "\u{fffd}<b>");
     }
 }

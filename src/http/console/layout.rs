@@ -76,26 +76,35 @@ pub fn titled(view: &View, title: &str, content: &Markup) -> Markup {
                 (header(view))
                 (stop(view))
                 (lost(view))
-                main #main tabindex="-1" {
+                // A form of a station has a title of its own on paper.
+                main #main tabindex="-1" class=[content.0.contains("form-sheet").then_some("paper")] {
                     h1 { (title) }
-                    @if let Some(Told { is_good, words }) = &view.told {
-                        p.told role="status" data-tone=(if *is_good { "good" } else { "bad" }) {
+                    @if let Some(Told { is_good, words, reasons }) = &view.told {
+                        div.told role="status" data-tone=(if *is_good { "good" } else { "bad" }) {
                             (inert(language.words(words)))
+                            @if !reasons.is_empty() {
+                                ul { @for reason in reasons.iter().take(MOST_REASONS) { li { (inert(language.words(reason))) } } }
+                            }
                         }
                     }
                     (content)
                 }
-                footer { (view.say("绘制于 ", "Drawn at ")) (time(view.now)) }
+                footer { (view.say("绘制于 ", "Drawn at ")) (time(view.now)) " · "
+                    (view.say("时间均为北京时间（UTC+8）", "all times are those of Beijing (UTC+8)")) }
             }
         }
     }
 }
 
+/// So many reasons are listed.
+const MOST_REASONS: usize = 50;
+
 fn header(view: &View) -> Markup {
     html! {
         header.top {
             a.brand href="/" { "抄表" }
-            @if let Some(acting) = &view.acting {
+            @if view.look.is_wall { b.clock { (time(view.now)) } }
+            @if let Some(acting) = view.acting.as_ref().filter(|_| !view.is_unfinished) {
                 nav aria-label=(view.say("主导航", "Main")) {
                     ul { @for place in PLACES.iter().filter(|place| acting.may(place.action)) {
                         li { a href=(place.path) aria-current=[is_here(view, place).then_some("page")] {
@@ -108,7 +117,8 @@ fn header(view: &View) -> Markup {
             @if let Some(acting) = &view.acting {
                 form.account method="post" action="/logout" {
                     (token(view))
-                    a href="/account" { (inert(&acting.name)) }
+                    @if view.is_unfinished { span { (inert(&acting.name)) } }
+                    @else { a href="/account" { (inert(&acting.name)) } }
                     button.quiet { (view.say("退出", "Sign out")) }
                 }
             }
@@ -148,22 +158,13 @@ fn look(view: &View) -> Markup {
 fn stop(view: &View) -> Markup {
     html! { @match &view.stop {
         Stop::None => {}
-        Stop::Released => @if view.may(Action::PressStop) {
-            details.stop {
-                summary { (view.say("急停：停止一切停电", "STOP all cuts")) }
-                form method="post" action="/stop" {
-                    (token(view))
-                    (field(view.say("原因", "Reason"), &html! {
-                        input name="reason" required maxlength="200" autocomplete="off";
-                    }))
-                    button.danger { (view.say("立即急停", "STOP now")) }
-                    p.hint { (view.say(
-                        "两秒内不再发出任何停电命令；复电不受影响。解除需要两名审批人。",
-                        "No cut leaves within two seconds; restoring goes on. Two approvers lift it."))
-                    }
-                }
-            }
-        },
+        Stop::Released => {
+            (press(view))
+            @if view.is_unfinished { p.hint.no-print { (view.say(
+                "设置密码及双因素验证后才能急停；紧急时请他人急停。",
+                "STOP is yours once your password and second factor are set; until then have somebody else press it."))
+            } }
+        }
         Stop::Pressed { at, by, reason, lifted_by } => {
             div.stopped role="alert" {
                 strong { (view.say("■ 已急停：不发出任何停电命令", "■ STOPPED: no cut leaves")) }
@@ -181,9 +182,32 @@ fn stop(view: &View) -> Markup {
                 }
             }
         }
-        Stop::Unknown => div.stopped role="alert" {
-            strong { (view.say("■ 急停状态不明：不发出任何停电命令", "■ STOP cannot be told: no cut leaves")) }
-        },
+        Stop::Unknown => {
+            div.stopped role="alert" {
+                strong { (view.say("■ 急停状态不明：不发出任何停电命令", "■ STOP cannot be told: no cut leaves")) }
+            }
+            (press(view))
+        }
+    } }
+}
+
+/// The form that stops all cuts, for whoever may.
+fn press(view: &View) -> Markup {
+    html! { @if view.may(Action::PressStop) {
+        details.stop {
+            summary { (view.say("急停：停止一切停电", "STOP all cuts")) }
+            form method="post" action="/stop" {
+                (token(view))
+                (field(view.say("原因", "Reason"), &html! {
+                    input name="reason" required maxlength="200" autocomplete="off";
+                }))
+                button.danger { (view.say("立即急停", "STOP now")) }
+                p.hint { (view.say(
+                    "两秒内不再发出任何停电命令；复电不受影响。解除需要两名审批人。",
+                    "No cut leaves within two seconds; restoring goes on. Two approvers lift it."))
+                }
+            }
+        }
     } }
 }
 
@@ -261,6 +285,26 @@ mod tests {
         assert!(!drawn(&view).contains("/stop/lift"));
         view.stop = Stop::Unknown;
         assert!(drawn(&view).contains("STOP cannot be told"));
+        assert!(drawn(&view).contains("action=\"/stop\""), "it can be pressed all the same");
+    }
+
+    #[test]
+    fn an_account_that_is_not_finished_is_shown_nothing_that_it_cannot_use() {
+        let operator = view::sample(Language::English, Role::Approver);
+        let unfinished = View { is_unfinished: true, ..operator };
+        let text = drawn(&unfinished);
+        assert!(!text.contains("href=\"/meters\"") && !text.contains("href=\"/account\""), "{text}");
+        assert!(!text.contains("action=\"/stop\""), "{text}");
+        assert!(text.contains("once your password and second factor are set"), "{text}");
+        assert!(text.contains("action=\"/logout\""), "{text}");
+        let pressed = Stop::Pressed {
+            at: unfinished.now,
+            by: "li.na".to_owned(),
+            reason: "storm".to_owned(),
+            lifted_by: Vec::new(),
+        };
+        let text = drawn(&View { stop: pressed, ..unfinished });
+        assert!(text.contains("STOPPED") && !text.contains("/stop/lift"), "{text}");
     }
 
     #[test]

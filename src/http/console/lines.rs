@@ -7,6 +7,7 @@ use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::channel::{Lane, LinePhase, Tally};
+use crate::domain::Moment;
 
 /// What the page is called.
 pub const TITLE: Phrase = Phrase::new("线路", "Lines");
@@ -31,8 +32,11 @@ pub struct LineLine {
     pub is_terminal: bool,
     /// Meters on it.
     pub meters: u64,
-    /// What it is about, and for how many seconds; `None` for a line that is archived and not configured.
+    /// What it is about, and for how many seconds; `None` for a line that is archived and not configured, and for a terminal
+    /// that is not on line.
     pub phase: Option<(LinePhase, u64)>,
+    /// When a terminal was last heard.
+    pub heard_at: Option<Moment>,
     /// How many jobs wait in each lane.
     pub depths: [usize; Lane::ALL.len()],
     /// The lane that is being asked.
@@ -89,7 +93,7 @@ fn columns() -> Vec<Column<LineLine>> {
     let mut columns = vec![
         Column::new("name", "线路", "Line", |line: &LineLine, _| line.name.clone()).shown(|line, _| {
             html! { @if line.is_terminal { a href={ "/terminals/" (escaped(&line.name)) } { (inert(&line.name)) } }
-                @else { (inert(&line.name)) } }
+                @else { span.short { (inert(&line.name)) } } }
         }),
         Column::new("kind", "类别", "Kind", |line: &LineLine, language| {
             if line.is_terminal { language.of("终端", "terminal") } else { language.of("线路", "line") }.to_owned()
@@ -162,6 +166,11 @@ fn traffic_columns() -> [Column<LineLine>; 7] {
 }
 
 fn phase(line: &LineLine, language: Language) -> (Tone, String) {
+    if line.is_terminal && line.phase.is_none() {
+        let last = line.heard_at.map(|at| at.in_china().to_string());
+        let last = last.map(|at| format!("{}{at}", language.of("，最后通信 ", ", last heard ")));
+        return (Tone::Bad, format!("{}{}", language.of("离线", "off line"), last.unwrap_or_default()));
+    }
     let Some((phase, seconds)) = line.phase else {
         return (Tone::Warn, language.of("未配置", "not configured").to_owned());
     };
@@ -207,6 +216,7 @@ pub(crate) fn sample(asked: Asked) -> LinesPage {
         is_terminal: false,
         meters: 612,
         phase: Some((phase, 4210)),
+        heard_at: None,
         depths: [0, 0, 1, 0, 240, 12, 0],
         asking: Some(Lane::Nightly),
         tally: Tally {
@@ -228,6 +238,7 @@ pub(crate) fn sample(asked: Asked) -> LinesPage {
             line("南区", LinePhase::Connecting, 72),
             unknown,
             LineLine { is_terminal: true, budget: None, ..line("1100-3039", LinePhase::Up, 0) },
+            LineLine { is_terminal: true, budget: None, phase: None, ..line("1100-3040", LinePhase::Up, 0) },
         ],
         terminals: 2,
         asked,
@@ -255,6 +266,8 @@ mod tests {
             "另有主站",
             "未配置",
             "93%",
+            "/terminals/1100-3040",
+            "离线</span>",
         ] {
             assert!(zh.contains(part), "{part}: {zh}");
         }

@@ -36,6 +36,9 @@ pub(super) fn routes() -> Routes {
 struct Next {
     #[serde(default)]
     next: String,
+    /// What was sent when the session was over already: `form` or `stop`.
+    #[serde(default)]
+    lost: String,
 }
 
 /// What somebody types to sign in.
@@ -54,7 +57,24 @@ async fn form(view: View, caller: Option<Caller>, Asked(asked): Asked<Next>) -> 
     if caller.is_some() {
         return Redirect::to(next).into_response();
     }
+    let view = View { told: lost(&asked.lost), ..view };
     Html(layout::page(&view, LOGIN, &login_form(&view, "", next)).into_string()).into_response()
+}
+
+/// That what was sent is not done, as the session was over.
+fn lost(what: &str) -> Option<Told> {
+    let words = match what {
+        "stop" => Words::of(
+            "NOTHING WAS STOPPED: the session was over; sign in and press STOP again",
+            "没有急停！会话已结束，请登录后重新急停",
+        ),
+        "form" => Words::of(
+            "the session was over: what was sent was not done; sign in and send it again",
+            "会话已结束，刚才提交的内容没有执行，请登录后重新提交",
+        ),
+        _ => return None,
+    };
+    Some(Told::refused(words))
 }
 
 async fn enter(
@@ -86,7 +106,7 @@ async fn enter(
             (StatusCode::TOO_MANY_REQUESTS, words)
         }
     };
-    let view = View { told: Some(Told { is_good: false, words }), here: "/login".to_owned(), ..view };
+    let view = View { told: Some(Told::refused(words)), here: "/login".to_owned(), ..view };
     let page = layout::page(&view, LOGIN, &login_form(&view, name, next));
     Ok((status, Html(page.into_string())).into_response())
 }
@@ -213,8 +233,7 @@ async fn first_factor(
         Ok(account) => go_on(&services, &account, &caller).await,
         Err(error @ ManageError::Code) => {
             let words = Problem::from(error).words;
-            let view =
-                View { told: Some(Told { is_good: false, words }), here: "/welcome".to_owned(), ..view };
+            let view = View { told: Some(Told::refused(words)), here: "/welcome".to_owned(), ..view };
             let page = layout::page(&view, WELCOME, &unfinished(&view, &caller.account, &totp));
             Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.into_string())).into_response())
         }
@@ -225,8 +244,7 @@ async fn first_factor(
 /// The first page again, with what was wrong.
 fn again(view: &View, caller: &Caller, words: Words) -> Response {
     let Ok(totp) = Totp::draw() else { return Problem::internal().into_response() };
-    let view =
-        View { told: Some(Told { is_good: false, words }), here: "/welcome".to_owned(), ..view.clone() };
+    let view = View { told: Some(Told::refused(words)), here: "/welcome".to_owned(), ..view.clone() };
     let page = layout::page(&view, WELCOME, &unfinished(&view, &caller.account, &totp));
     (StatusCode::UNPROCESSABLE_ENTITY, Html(page.into_string())).into_response()
 }

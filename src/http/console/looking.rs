@@ -1,14 +1,17 @@
 //! Who looks at a page, found out from a request; and the files and the choice of look that every page needs.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::assets;
 use super::view::{Look, Stop, View};
 use crate::domain::supply::HaltKind;
+use crate::http::guard::PageOfForm;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Asked, Caller, Problem, Services};
 use crate::store::supply::HaltRecord;
@@ -23,7 +26,10 @@ impl FromRequestParts<Services> for View {
     async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Caller>();
         let (stop, lost) = stop_of(services).await;
-        let here = parts.uri.path_and_query().map_or("/", |here| here.as_str());
+        let asked = parts.uri.path_and_query().map_or("/", |here| here.as_str());
+        // What a form was answered with is at no address: its page is.
+        let form = parts.extensions.get::<PageOfForm>();
+        let here = form.map_or(asked, |PageOfForm(page)| page);
         Ok(Self { stop, lost, ..view_of(services, &parts.headers, caller, here) })
     }
 }
@@ -35,19 +41,22 @@ fn view_of(services: &Services, headers: &HeaderMap, caller: Option<&Caller>, he
         acting: caller.map(|caller| caller.acting.clone()),
         now: services.clock.now(),
         here: here.to_owned(),
+        is_unfinished: caller.is_some_and(|caller| caller.account.is_unfinished()),
         token: caller.map_or(String::new(), |caller| caller.csrf().to_owned()),
         stop: Stop::None,
         lost: None,
         told: None,
+        kept: Vec::new(),
     }
 }
 
-/// Who looks at a page that tells of a problem, and where they came from: what they asked for is not named again. The
-/// database is asked nothing: it may be the problem.
-pub(in crate::http) fn view_of_problem(
+/// Who looks at a page that tells of a problem, and where they came from: what they asked for is not named again. STOP stands
+/// there as on every page (F52); the database is not waited for, as it may be the problem, and what it does not say is unknown.
+pub(in crate::http) async fn view_of_problem(
     services: &Services,
     headers: &HeaderMap,
     caller: Option<&Caller>,
+    status: StatusCode,
 ) -> View {
     let from = headers.get(header::REFERER).and_then(|from| from.to_str().ok());
     let place = from.and_then(|from| {
@@ -55,7 +64,20 @@ pub(in crate::http) fn view_of_problem(
         place.get(place.find('/')?..)
     });
     let view = view_of(services, headers, caller, place.map_or("/", inside));
-    View { look: Look { is_wall: false, ..view.look }, ..view }
+    let (stop, lost) = match caller {
+        // Nobody who has not shown who they are is told of it, and none is asked for at their word.
+        None => (Stop::None, None),
+        Some(_) if status == StatusCode::SERVICE_UNAVAILABLE => unknown(services),
+        Some(_) => {
+            tokio::time::timeout(STOP_WITHIN, stop_of(services)).await.unwrap_or_else(|_| unknown(services))
+        }
+    };
+    View { look: Look { is_wall: false, ..view.look }, stop, lost, ..view }
+}
+
+/// How STOP stands where it cannot be read.
+const fn unknown(services: &Services) -> (Stop, Option<String>) {
+    (if services.supply.is_some() { Stop::Unknown } else { Stop::None }, None)
 }
 
 /// How STOP stands, and what the database has lost. When that cannot be read, it is said so: nothing is cut then.
@@ -63,7 +85,7 @@ async fn stop_of(services: &Services) -> (Stop, Option<String>) {
     if services.supply.is_none() {
         return (Stop::None, None);
     }
-    let Ok(halts) = services.store.halts().await else { return (Stop::Unknown, None) };
+    let Ok(halts) = services.store.halts().await else { return unknown(services) };
     let lost = halts.iter().find(|halt| halt.kind == HaltKind::DatabaseBehind);
     let lost = lost.map(|halt| halt.reason.clone());
     let pressed = halts.into_iter().find(|halt| halt.kind.is_stop());
@@ -113,6 +135,9 @@ pub(super) fn inside(place: &str) -> &str {
         && place.bytes().all(|byte| byte.is_ascii_graphic());
     if is_inside { place } else { "/" }
 }
+
+/// For so long a page that tells of a problem waits for how STOP stands.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

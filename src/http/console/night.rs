@@ -3,6 +3,8 @@
 //! It says no more than it knows: a night that was not begun, one that goes on and one that ended are told apart, and
 //! "all read" is said only when nothing is missing. Reading what is missing again is left to whoever runs the nights.
 
+mod todo;
+
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
@@ -18,6 +20,8 @@ use crate::domain::{Coded, Day, Id, MissingCause, Run, RunState};
 use crate::store::alarm::AlarmCounts;
 use crate::store::view::{MissingLine, NightGroup};
 
+pub use todo::Waiting;
+
 /// What the page is called.
 pub const TITLE: Phrase = Phrase::new("今夜采集", "Tonight");
 
@@ -32,8 +36,8 @@ pub struct NightPage {
     pub groups: Vec<NightGroup>,
     /// Those that are missing, as many as are listed.
     pub missing: Vec<MissingLine>,
-    /// Lines that are not up.
-    pub lines_down: Vec<String>,
+    /// What waits besides.
+    pub waiting: Waiting,
     /// Versions that a receiver of billing refused.
     pub parked: u64,
     /// Suspect values that wait for a person.
@@ -102,7 +106,7 @@ impl NightPage {
                     }
                     section.sheet {
                         h2 { (view.say("未抄原因", "Why meters are missing")) }
-                        (causes(view, &all))
+                        @if self.run.is_some() { (causes(view, &all)) } @else { p { "—" } }
                     }
                 }
             }
@@ -141,6 +145,21 @@ impl NightPage {
                     button { (view.say("补抄全部未抄", "Read all missing again")) " (" (all.missing) ")" }
                 }
             }
+        }
+    }
+
+    /// More than are listed are not counted.
+    fn reviews_said(&self) -> String {
+        let is_whole = self.reviews < MOST_REVIEWS;
+        format!("{}{}", if is_whole { "" } else { "≥ " }, grouped(self.reviews))
+    }
+
+    /// What is said where there was no run: a day that is over was missed, one that is not may yet be read.
+    fn no_run(&self, view: &View) -> Phrase {
+        if self.day < Day::of(view.now) {
+            Phrase::new("这一天没有采集", "This day was not collected")
+        } else {
+            Phrase::new("这一天还没有采集", "This day has not been collected yet")
         }
     }
 
@@ -202,7 +221,10 @@ impl NightPage {
         let (read, planned, missing) = (grouped(all.read), grouped(all.planned), grouped(all.missing));
         let zh = view.look.language == Language::Chinese;
         match self.run.as_ref().map(|run| run.state) {
-            None => (Tone::Quiet, view.say("这一天还没有采集", "This day has not been collected").to_owned()),
+            None if self.day < Day::of(view.now) => {
+                (Tone::Warn, self.no_run(view).of(view.look.language).to_owned())
+            }
+            None => (Tone::Quiet, self.no_run(view).of(view.look.language).to_owned()),
             Some(RunState::Running) if zh => {
                 let share = percent(all.read, all.planned);
                 (Tone::Waiting, format!("采集进行中：已抄 {read} / {planned}（{share}），缺 {missing}"))
@@ -240,67 +262,27 @@ impl NightPage {
                 }
             }
         };
+        // Of a day without a run nothing is known, not even that nothing is missing.
+        let has_run = self.run.is_some();
+        let known = |number: String| if has_run { number } else { "—".to_owned() };
         let may_see_pushes = view.may(Action::SeePushes);
         let pushes = |anchor: &'static str| may_see_pushes.then_some(anchor);
         html! {
             ul.tiles {
-                (tile(percent(all.read, all.planned), view.say("抄表成功率", "read success rate"), Tone::Quiet, None))
-                (tile(grouped(all.read), view.say("已抄", "read"), Tone::Quiet, None))
-                (tile(grouped(all.missing), view.say("未抄", "missing"), bad(all.missing), Some("#missing")))
-                (tile(grouped(all.waiting()), view.say("等待", "waiting"), Tone::Quiet, None))
-                (tile(grouped(all.holes), view.say("曲线缺点", "curve slots missing"), bad(all.holes), None))
-                (tile(grouped(self.reviews), view.say("待复核", "for review"), bad(self.reviews), pushes("/billing#reviews")))
+                (tile(known(percent(all.read, all.planned)), view.say("抄表成功率", "read success rate"), Tone::Quiet, None))
+                (tile(known(grouped(all.read)), view.say("已抄", "read"), Tone::Quiet, None))
+                (tile(known(grouped(all.missing)), view.say("未抄", "missing"), bad(all.missing), Some("#missing")))
+                (tile(known(grouped(all.waiting())), view.say("等待", "waiting"), Tone::Quiet, None))
+                (tile(known(grouped(all.holes)), view.say("曲线缺点", "curve slots missing"), bad(all.holes), None))
+                (tile(self.reviews_said(), view.say("待复核", "for review"), bad(self.reviews), pushes("/billing#reviews")))
                 (tile(grouped(self.parked), view.say("计费拒收", "refused by billing"), bad(self.parked), pushes("/billing?state=parked")))
             }
         }
     }
 
-    /// What must I do?
-    fn todo(&self, view: &View, all: &Part) -> Markup {
-        let is_over = self.run.is_some() && !self.is_running();
-        let causes = all.causes();
-        let nothing = self.lines_down.is_empty()
-            && causes.is_empty()
-            && self.parked == 0
-            && self.reviews == 0
-            && self.alarms.critical == 0;
-        let language = view.look.language;
-        html! {
-            @if nothing {
-                p { @if is_over { (state(Tone::Good, view.say("没有要处理的事", "nothing to do"))) }
-                    @else { (view.say("到目前没有要处理的事。", "Nothing so far.")) } }
-            } @else {
-                ol.todo {
-                    @if self.alarms.critical > 0 { li {
-                        a href="/alarms?which=new&least=critical" {
-                            (state(Tone::Bad, view.say("处理严重告警", "Take care of critical alarms")))
-                        } " × " (self.alarms.critical)
-                    } }
-                    @for line in &self.lines_down { li {
-                        (state(Tone::Bad, view.say("线路不通", "line down"))) " "
-                        a href={ "/lines?q=" (super::table::escaped(line)) } { (inert(line)) }
-                    } }
-                    @for (cause, count) in causes { li {
-                        b { (advice::name(cause, language)) " × " (count) } (view.say("：", ": "))
-                        (advice::of(cause).of(language)) " "
-                        a href=(self.of_cause(cause, language)) { (view.say("查看", "show")) }
-                    } }
-                    @if self.reviews > 0 { li {
-                        a href="/billing#reviews" { (view.say("处理待复核的示值", "Decide suspect reads")) }
-                        " × " (self.reviews)
-                    } }
-                    @if self.parked > 0 { li {
-                        a href="/billing?state=parked" {
-                            (view.say("处理计费系统拒收的数据", "See what billing refused"))
-                        } " × " (self.parked)
-                    } }
-                }
-            }
-        }
-    }
-
-    fn of_cause(&self, cause: MissingCause, language: Language) -> String {
-        let link = self.asked.link(&[("missing-q", Some(advice::name(cause, language)))]);
+    /// The filter knows the names of both languages.
+    fn of_cause(&self, cause: MissingCause) -> String {
+        let link = self.asked.link(&[("missing-q", Some(Coded::name(cause)))]);
         format!("{link}#missing")
     }
 
@@ -325,20 +307,21 @@ impl NightPage {
     fn areas(&self, view: &View) -> Table<Part> {
         let caption = Phrase::new("按台区", "By transformer area");
         let columns = part_columns(Phrase::new("台区", "Area"));
-        Table::new("areas", caption, NO_RUN, columns, &self.asked)
+        Table::new("areas", caption, self.no_run(view), columns, &self.asked)
             .whole(self.parts(view, "areas", |group| group.area.as_ref()), view.look.language)
     }
 
     fn lines(&self, view: &View) -> Table<Part> {
         let caption = Phrase::new("按线路和终端", "By line and terminal");
         let columns = part_columns(Phrase::new("线路", "Line"));
-        Table::new("lines", caption, NO_RUN, columns, &self.asked)
+        Table::new("lines", caption, self.no_run(view), columns, &self.asked)
             .whole(self.parts(view, "lines", |group| group.line.as_ref()), view.look.language)
     }
 
     fn missing(&self, view: &View) -> Table<MissingLine> {
         let caption = Phrase::new("未抄电能表", "Missing meters");
-        let empty = Phrase::new("没有未抄的电能表", "No meter is missing");
+        let none = Phrase::new("没有未抄的电能表", "No meter is missing");
+        let empty = if self.run.is_some() { none } else { self.no_run(view) };
         let columns = missing_columns(view.may(Action::SeeCustomers));
         Table::new("missing", caption, empty, columns, &self.asked)
             .whole(self.missing.clone(), view.look.language)
@@ -441,7 +424,8 @@ fn missing_columns(with_customers: bool) -> Vec<Column<MissingLine>> {
     columns
 }
 
-const NO_RUN: Phrase = Phrase::new("这一天还没有采集", "This day has not been collected");
+/// Reviews that are counted.
+pub const MOST_REVIEWS: u64 = 500;
 
 #[cfg(test)]
 pub(crate) fn sample(asked: Asked) -> NightPage {
@@ -492,7 +476,7 @@ pub(crate) fn sample(asked: Asked) -> NightPage {
             missing(12, MissingCause::Clock, "时钟快 412 秒"),
             missing(13, MissingCause::LineDown, ""),
         ],
-        lines_down: vec!["西区2号线".to_owned()],
+        waiting: Waiting { lines_down: vec!["西区2号线".to_owned()], ..Waiting::default() },
         parked: 2,
         alarms: AlarmCounts { critical: 1, warning: 0, notice: 0 },
         again: Some(None),

@@ -279,8 +279,10 @@ impl OrderPage {
             (self.buttons(view))
             (self.steps_to_take(view))
             p.no-print {
-                a href={ "/orders/" (id) "/paper/approval" } { (view.say("打印：停电审批单", "Print: approval sheet")) } " · "
-                a href={ "/orders/" (id) "/paper/notice" } { (view.say("打印：催费及停电通知书", "Print: reminder and cut notice")) } " · "
+                @if self.order.order.content.kind.is_cut_class() {
+                    a href={ "/orders/" (id) "/paper/approval" } { (view.say("打印：停电审批单", "Print: approval sheet")) } " · "
+                    a href={ "/orders/" (id) "/paper/notice" } { (view.say("打印：催费及停电通知书", "Print: reminder and cut notice")) } " · "
+                }
                 a href={ "/orders/" (id) "/paper/record" } { (view.say("打印：停复电记录", "Print: stop and restore record")) } " · "
                 a href="/orders" { (view.say("全部工单", "all orders")) }
             }
@@ -393,10 +395,17 @@ impl OrderPage {
 
     fn buttons(&self, view: &View) -> Markup {
         let OrderRecord { id, state: stands, content, .. } = &self.order.order;
-        let may_approve = view.may(Action::ApproveCut) && *stands == OrderState::Submitted;
+        let person = view.acting.as_ref().map(|acting| acting.person);
+        let approved = self.order.approvals.iter().filter(|by| by.ended.is_none());
+        let has_approved = approved.clone().any(|by| Some(by.person) == person);
+        let has_asked =
+            view.acting.as_ref().is_some_and(|acting| acting.name == self.order.order.requested_by);
+        let may_approve =
+            view.may(Action::ApproveCut) && *stands == OrderState::Submitted && !has_approved && !has_asked;
         let may_cancel =
             stands.is_before_intent() && (view.may(content.kind.action()) || view.may(Action::ApproveCut));
         html! {
+            @if *stands == OrderState::Submitted && content.kind.is_cut_class() { (self.approvals(view, approved.count())) }
             @if may_approve {
                 form.sheet.no-print method="post" action={ "/orders/" (id) "/approve" } {
                     h2 { (view.say("审批", "Approve")) }
@@ -416,6 +425,19 @@ impl OrderPage {
                 }
             }
         }
+    }
+}
+
+impl OrderPage {
+    /// How many have agreed of how many that it takes.
+    fn approvals(&self, view: &View, approved: usize) -> Markup {
+        let needed = self.order.order.approvers_needed();
+        html! { p {
+            (view.say("审批：", "Approvals: ")) (approved) " / " (needed)
+            @if approved < needed { (view.say("，还需 ", ", still needed: ")) (needed - approved) (view.say(" 人", "")) }
+            @if self.order.order.is_quarantined { " · "
+                a href="/settings" { (view.say("超过停电上限，见设置", "above a ceiling of cuts, see the settings")) } }
+        } }
     }
 }
 
@@ -440,7 +462,7 @@ fn marks(order: &OrderRecord, language: Language) -> String {
     set.collect::<Vec<_>>().join(language.of("；", "; "))
 }
 
-const fn kind_name(kind: OrderKind, language: Language) -> &'static str {
+pub(super) const fn kind_name(kind: OrderKind, language: Language) -> &'static str {
     let en = match kind {
         OrderKind::Cut => "cut",
         OrderKind::ClosePermit => "close permit",
@@ -453,7 +475,7 @@ const fn kind_name(kind: OrderKind, language: Language) -> &'static str {
     language.of(kind.zh(), en)
 }
 
-fn state_name(state: OrderState, language: Language) -> &'static str {
+pub(super) fn state_name(state: OrderState, language: Language) -> &'static str {
     let en = match state {
         OrderState::VerifiedOpen => "verified open",
         OrderState::VerifiedClosed => "verified closed",
@@ -462,7 +484,7 @@ fn state_name(state: OrderState, language: Language) -> &'static str {
     language.of(state.zh(), en)
 }
 
-fn state_of(of: OrderState, language: Language) -> Markup {
+pub(super) fn state_of(of: OrderState, language: Language) -> Markup {
     state(tone(of), state_name(of, language))
 }
 

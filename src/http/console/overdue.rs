@@ -1,15 +1,19 @@
 //! The overdue list (欠费清单): who owes since when, and what they were told. It prints as it is.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use dlt645::quantity::Quantity;
 
-use super::components::{Tone, state};
+use super::components::{Tone, state, time};
+use super::orders::{kind_name, state_name, state_of};
 use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Phrase, inert};
 use crate::domain::Moment;
 use crate::domain::access::Action;
+use crate::domain::supply::{OrderKind, OrderState};
 use crate::store::view::OverdueLine;
 
 /// What the page is called.
@@ -33,9 +37,31 @@ impl OverduePage {
         html! {
             p.no-print { a href="/orders" { "◀ " (view.say("停复电工单", "Supply orders")) } " · "
                 a href="/overdue/notices" { (view.say("打印催费及停电通知书", "Print reminders and cut notices")) } " · "
-                a href="/evidence" { (view.say("登记通知、缴费、欠费", "Enter notices, payments, arrears")) }
+                a href="/evidence" { (view.say("登记通知、缴费、欠费", "Enter notices, payments, arrears")) } " · "
+                a href=(self.asked.link(&[("print", Some("all")), ("page", None)])) { (view.say("打印全部（不分页）", "Print all of it")) }
             }
-            (self.table(view).markup(view))
+            @let table = self.table(view);
+            @if table.query().is_paper() { (self.sum(view)) }
+            (table.markup(view))
+            @if table.query().is_paper() { div.signs {
+                div { (view.say("制表：", "Drawn up by:")) }
+                div { (view.say("复核：", "Checked by:")) }
+                div { (view.say("日期：", "Date:")) }
+            } }
+        }
+    }
+
+    /// What stands above the list on paper: of when it is, by which filter, and what is owed in all.
+    fn sum(&self, view: &View) -> Markup {
+        let filter = self.asked.value("q").unwrap_or_default();
+        html! {
+            p { (view.say("截至 ", "As of ")) (time(self.now)) (view.say("（北京时间）", " (UTC+8)"))
+                @if filter.is_empty() {
+                    @let owed: i64 = by_customer(&self.lines).values().sum();
+                    (view.say("，欠费用户 ", ", customers in arrears: ")) (by_customer(&self.lines).len())
+                    (view.say(" 户，合计 ", ", owing ")) (Quantity::new(owed, 2)) (view.say(" 元。", " yuan in all."))
+                } @else { (view.say("，筛选：", ", filtered by: ")) (inert(filter)) }
+            }
         }
     }
 
@@ -50,6 +76,11 @@ impl OverduePage {
         let rows = self.lines.iter().map(|line| (self.now, line.clone())).collect();
         Table::new("", TITLE, empty, columns(), &self.asked).whole(rows, view.look.language)
     }
+}
+
+/// What each customer owes: one with several points owes it once.
+fn by_customer(lines: &[OverdueLine]) -> BTreeMap<&str, i64> {
+    lines.iter().map(|line| (line.customer.0.as_str(), line.owed_fen)).collect()
 }
 
 type Row = (Moment, OverdueLine);
@@ -92,16 +123,31 @@ fn told_columns() -> [Column<Row>; 4] {
         .shown(|(_, line), view| {
             html! { @if line.is_protected { (state(Tone::Warn, view.say("保护", "protected"))) } }
         }),
-        Column::new("order", "工单", "Order", |_: &Row, _| String::new())
-            .shown(|(_, line), view| {
-                html! { @if view.may(Action::RequestCut) && !line.is_protected {
+        Column::new("order", "工单", "Order", |(_, line): &Row, language| {
+            let Some((order, kind, state)) = line.order else { return String::new() };
+            format!("{} {} {order}", kind_name(kind, language), state_name(state, language))
+        })
+        .shown(|(_, line), view| {
+            html! {
+                @if let Some((order, kind, state)) = line.order {
+                    (kind_name(kind, view.look.language)) " " (state_of(state, view.look.language)) " "
+                    a href={ "/orders/" (order) } { (view.say("查看工单", "see the order")) } " "
+                }
+                @if view.may(Action::RequestCut) && !line.is_protected && may_be_asked(line) {
                     a.no-print href={ "/orders/new?kind=cut&reason=arrears&points=" (escaped(&line.point)) } {
                         (view.say("申请停电", "ask for a cut")) " " (inert(&line.point))
                     }
-                } }
-            })
-            .unsorted(),
+                }
+            }
+        }),
     ]
+}
+
+/// Nothing is open for the point, and its supply is not cut already.
+fn may_be_asked(line: &OverdueLine) -> bool {
+    line.order.is_none_or(|(_, kind, state)| {
+        state.has_ended() && !(kind == OrderKind::Cut && matches!(state, OrderState::VerifiedOpen))
+    })
 }
 
 fn shown(at: Option<Moment>) -> String {
@@ -127,6 +173,7 @@ pub(crate) fn sample(asked: Asked) -> OverduePage {
         owed_fen: fen,
         reminded_at: Some(before(20)),
         told_at,
+        order: None,
     };
     let lines =
         vec![line(3, 12_345, before(46), Some(before(8)), false), line(7, 900, before(33), None, true)];
@@ -147,6 +194,18 @@ mod tests {
         for part in ["123.45", ">46<", "2026-11-20 00:00:00", "points=P0000003", "保护"] {
             assert!(zh.contains(part), "{part}: {zh}");
         }
+        let mut cut = sample(Asked::default());
+        cut.lines[0].order = Some((crate::domain::Id::new(17), OrderKind::Cut, OrderState::VerifiedOpen));
+        let shown = cut.markup(&view::sample(Language::English, Role::Operator)).into_string();
+        assert!(shown.contains("href=\"/orders/17\"") && shown.contains("verified open"), "{shown}");
+        assert!(!shown.contains("points=P0000003"), "whose supply is cut is not offered again: {shown}");
+        cut.lines[0].order =
+            Some((crate::domain::Id::new(18), OrderKind::ClosePermit, OrderState::VerifiedClosed));
+        let shown = cut.markup(&view::sample(Language::English, Role::Operator)).into_string();
+        assert!(shown.contains("points=P0000003"), "{shown}");
+        let paper = sample(Asked(vec![("print".to_owned(), "all".to_owned())]));
+        let text = paper.markup(&view::sample(Language::Chinese, Role::Operator)).into_string();
+        assert!(text.contains("2 户，合计 132.45 元") && text.contains("复核："), "{text}");
         assert!(!zh.contains("points=P0000007"), "who is protected is not offered");
         let viewer = page.markup(&view::sample(Language::English, Role::Viewer)).into_string();
         assert!(!viewer.contains("ask for a cut"));

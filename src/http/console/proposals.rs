@@ -4,6 +4,7 @@
 //! A proposal is never edited: whoever has made a mistake takes it back and makes another one (T17). It is confirmed with
 //! the second factor of the second person, exactly as it is shown.
 
+mod beside;
 mod form;
 mod reads;
 pub(super) mod records;
@@ -14,14 +15,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::components::{Tone, facts, second_factor, state, time, token};
-use super::handlers::{answer, answer_as};
+use super::handlers::{answer, answer_as, answer_of};
 use super::table::{Asked, Column, Table, escaped};
 use super::typed::{Typed, refused};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::domain::access::Action;
-use crate::domain::proposal::{Change, MayNot, MeterExchange, Proposal, ProposalState, Shown};
-use crate::domain::{Id, Item, Moment};
+use crate::domain::proposal::{Change, MayNot, Proposal, ProposalState};
+use crate::domain::{Id, Moment};
 use crate::http::auth::confirm_second_factor;
 use crate::http::brought::LARGEST_FORM;
 use crate::http::reads_import::compared;
@@ -31,6 +32,7 @@ use crate::store::terminal::ArchiveSetting;
 use crate::store::view::ReviewLine;
 use crate::store::{ProposalError, Verdict};
 
+pub use beside::Beside;
 pub use form::{ProposalForm, ProposalKind};
 pub use reads::ComparedRead;
 
@@ -70,6 +72,8 @@ pub struct ProposalPage {
     pub review: Option<ReviewLine>,
     /// How the reads it is about stand to what is known from their meters.
     pub compared: Vec<ComparedRead>,
+    /// What is known of what it would change, while it waits.
+    pub beside: Beside,
     /// What became of the records of a terminal, once they were confirmed.
     pub setting: Option<ArchiveSetting>,
     /// What the address says.
@@ -97,7 +101,8 @@ async fn show(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let page = ProposalPage { asked, ..load(&services, &caller, id).await? };
-    answer(&services, &view, TITLE_OF_ONE, (page.markup(&view), page.file(&view))).await
+    let number = id.to_string();
+    answer_of(&services, &view, (TITLE_OF_ONE, &number), (page.markup(&view), page.file(&view))).await
 }
 
 async fn confirm(
@@ -181,8 +186,12 @@ async fn load(services: &Services, caller: &Caller, id: i64) -> Result<ProposalP
         Change::EnterReads(entered) => compared(services, entered).await?,
         _ => Vec::new(),
     };
+    let beside = match proposal.state {
+        ProposalState::Open => Beside::of(services, &proposal.change, regions).await?,
+        _ => Beside::default(),
+    };
     let setting = store.setting_of(proposal.id).await?;
-    Ok(ProposalPage { proposal, review, compared, setting, asked: Asked::default() })
+    Ok(ProposalPage { proposal, review, compared, beside, setting, asked: Asked::default() })
 }
 
 impl ProposalsPage {
@@ -307,18 +316,21 @@ impl ProposalPage {
                     (view.say("规约", "Protocol"), html! { (inert(&exchange.protocol)) }),
                     (view.say("表型", "Profile"), html! { (inert(exchange.profile.as_deref().unwrap_or_default())) }),
                 ]))
-                (registers(view, exchange))
+                (beside::registers(view, exchange, &self.beside))
             },
-            Change::ChangeTransformers(change) => facts(&[
-                (view.say("计量点", "Point"), link(&change.point)),
-                (view.say("生效时间", "From"), time(Moment::from_micros(change.from))),
-                ("CT", html! { (inert(&change.ct)) }),
-                ("PT", html! { (inert(&change.vt)) }),
-                (
-                    view.say("新倍率", "Multiplier"),
-                    html! { (to_what(&self.proposal.change, view.look.language)) },
-                ),
-            ]),
+            Change::ChangeTransformers(change) => html! {
+                (facts(&[
+                    (view.say("计量点", "Point"), link(&change.point)),
+                    (view.say("生效时间", "From"), time(Moment::from_micros(change.from))),
+                    ("CT", html! { (inert(&change.ct)) }),
+                    ("PT", html! { (inert(&change.vt)) }),
+                    (
+                        view.say("新倍率", "Multiplier"),
+                        html! { (to_what(&self.proposal.change, view.look.language)) },
+                    ),
+                ]))
+                (beside::transformers(view, change, &self.beside))
+            },
             Change::DecideReview(decision) => html! {
                 p { (to_what(&self.proposal.change, view.look.language)) }
                 @match &self.review {
@@ -428,32 +440,6 @@ impl ProposalPage {
                 button.quiet { (view.say("不同意", "Refuse")) }
             }
         }
-    }
-}
-
-/// What both meters showed.
-fn registers(view: &View, exchange: &MeterExchange) -> Markup {
-    let side = |title: &str, shown: &[Shown]| {
-        html! { div {
-            h3 { (title) }
-            @if shown.is_empty() { p { (state(Tone::Warn, view.say("未填：当日电量将保持未结", "not given: the day stays open"))) } }
-            @else { (facts(&shown.iter().map(|one| register(view, one)).collect::<Vec<_>>().iter()
-                .map(|(name, value)| (name.as_str(), html! { (value) })).collect::<Vec<_>>())) }
-        } }
-    };
-    html! {
-        (side(view.say("拆表底度", "What the meter taken out showed"), &exchange.closing))
-        (side(view.say("新表起度", "What the meter put in showed"), &exchange.opening))
-    }
-}
-
-fn register(view: &View, shown: &Shown) -> (String, String) {
-    match Item::parse(&shown.item) {
-        Some(item) => {
-            let name = view.say(&item.name_zh(), &item.name_en()).to_owned();
-            (name, format!("{} {}", item.quantity(shown.value), item.unit()))
-        }
-        None => (inert(&shown.item), shown.value.to_string()),
     }
 }
 

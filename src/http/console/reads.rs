@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::advice;
 use super::components::{Tone, age, bar, facts, field, state, time, token};
 use super::meter::frames;
-use super::table::{Asked, Column, Table};
+use super::table::{Asked, Column, Table, natural};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::collect::on_demand::{LiveRead, MeterStatus};
@@ -46,6 +46,8 @@ pub struct ReadPage {
     pub meters: Vec<MeterStatus>,
     /// The meter whose answers are shown: its place among them, and the answers.
     pub shown: Option<(usize, Vec<ReadAnswer>)>,
+    /// What several meters said, with the address of each: to be compared, and taken as a file.
+    pub values: Vec<(String, ReadValue)>,
     /// What the address says.
     pub asked: Asked,
 }
@@ -127,6 +129,10 @@ impl ReadPage {
                 (self.head(view))
                 (self.table(view).markup(view))
                 @if let Some((place, answers)) = &self.shown { (self.answers(view, *place, answers)) }
+                @if !self.values.is_empty() { (self.compared(view).markup(view)) }
+                @else if self.meters.len() > 1 { p.no-print {
+                    a.button href=(self.asked.link(&[("csv", Some(VALUES))])) { (view.say("导出全部读数 CSV", "Export all values as CSV")) }
+                } }
             }
             p.no-print { a href="/reads" { "◀ " (view.say("全部召测任务", "All read jobs")) } }
         }
@@ -135,7 +141,56 @@ impl ReadPage {
     /// The file of its meters, when that is what was asked for.
     #[must_use]
     pub fn file(&self, view: &View) -> Option<String> {
-        self.table(view).file(view.look.language)
+        let language = view.look.language;
+        self.table(view).file(language).or_else(|| self.compared(view).file(language))
+    }
+
+    /// What all meters said, value by value.
+    fn compared(&self, view: &View) -> Table<(String, ReadValue)> {
+        type Said = (String, ReadValue);
+        let language = view.look.language;
+        let columns = vec![
+            Column::new("what", "内容", "What", |(_, value): &Said, language| {
+                language.of(&value.name_zh, &value.name).to_owned()
+            }),
+            Column::new("meter", "通信地址", "Meter", |(address, _): &Said, _| address.clone())
+                .shown(|(address, _), _| html! { a.code href={ "/meters/" (address) } { (address) } }),
+            Column::new("value", "现在", "Now", |(_, value): &Said, language| match &value.value {
+                Some(shown) => language.meter_time(shown),
+                None => language
+                    .of(
+                        value.absent_zh.as_deref().unwrap_or("无数值"),
+                        value.absent.as_deref().unwrap_or("no value"),
+                    )
+                    .to_owned(),
+            })
+            .number(),
+            Column::new("unit", "单位", "Unit", |(_, value): &Said, language| {
+                language.unit(value.unit.as_deref().unwrap_or_default()).to_owned()
+            }),
+            Column::new("meter_time", "表内时间", "Meter's time", |(_, value): &Said, language| {
+                language.meter_time(value.meter_time.as_deref().unwrap_or_default())
+            }),
+            Column::new("before", "此前（昨夜）", "Before (last night)", |(_, value): &Said, _| {
+                value.before.as_ref().map(|before| before.value.clone()).unwrap_or_default()
+            })
+            .number(),
+            Column::new("change", "变化", "Change", |(_, value): &Said, _| {
+                value.before.as_ref().map(|before| before.change.clone()).unwrap_or_default()
+            })
+            .number(),
+            Column::new("doubt", "存疑", "Doubt", |(_, value): &Said, language| {
+                let (zh, en) = (value.doubt_zh.as_deref(), value.doubt.as_deref());
+                language.of(zh.unwrap_or_default(), en.unwrap_or_default()).to_owned()
+            }),
+        ];
+        let mut rows = self.values.clone();
+        rows.sort_by_cached_key(|(address, value)| {
+            (natural(language.of(&value.name_zh, &value.name)), address.clone())
+        });
+        let caption = Phrase::new("读数比较", "Values of all meters");
+        let empty = Phrase::new("还没有读数", "No value yet");
+        Table::new(VALUES, caption, empty, columns, &self.asked).whole(rows, language)
     }
 
     fn head(&self, view: &View) -> Markup {
@@ -269,7 +324,7 @@ fn values(view: &View, values: &[ReadValue], language: Language) -> Markup {
                 tr {
                     th scope="row" { (inert(language.of(&value.name_zh, &value.name))) }
                     td.number { @match &value.value {
-                        Some(shown) => { (inert(&language.meter_time(shown))) " " (value.unit.as_deref().map(inert).unwrap_or_default()) }
+                        Some(shown) => { (inert(&language.meter_time(shown))) " " (inert(language.unit(value.unit.as_deref().unwrap_or_default()))) }
                         None => { "— " (inert(language.of(
                             value.absent_zh.as_deref().unwrap_or("无数值"),
                             value.absent.as_deref().unwrap_or("no value")))) }
@@ -349,6 +404,9 @@ const fn tone(state: ReadState) -> Tone {
 
 /// How far clocks here are ahead of UTC.
 const AHEAD: Duration = Duration::from_secs(8 * 3600);
+
+/// What an address calls the table of all values.
+pub const VALUES: &str = "values";
 
 #[cfg(test)]
 pub(crate) fn sample(asked: Asked) -> (ReadsPage, ReadPage) {
@@ -431,7 +489,10 @@ pub(crate) fn sample(asked: Asked) -> (ReadsPage, ReadPage) {
         ],
         asked: asked.clone(),
     };
-    (all, ReadPage { job, meters, shown: Some((0, vec![registers, silent])), asked })
+    let value = registers.values.first().cloned().unwrap_or_default();
+    let said = |meter: &MeterStatus| (meter.read.address.to_string(), value.clone());
+    let values = meters.iter().take(2).map(said).collect();
+    (all, ReadPage { job, meters, shown: Some((0, vec![registers.clone(), silent])), values, asked })
 }
 
 #[cfg(test)]
@@ -465,6 +526,19 @@ mod tests {
     }
 
     #[test]
+    fn what_several_meters_said_stands_side_by_side_and_is_a_file() {
+        let (_, one) = sample(Asked(vec![("csv".to_owned(), "values".to_owned())]));
+        let file = one.file(&view::sample(Language::Chinese, Role::Operator)).unwrap();
+        let lines: Vec<&str> = file.lines().collect();
+        assert_eq!(lines.len(), 3, "{file}");
+        assert!(lines[1].starts_with("正向有功总电能,202411110001,1259.0000,kWh"), "{file}");
+        assert!(lines[2].starts_with("正向有功总电能,202411110002,1259.0000,kWh"), "{file}");
+        let (_, one) = sample(Asked::default());
+        let page = one.markup(&view::sample(Language::English, Role::Operator)).into_string();
+        assert!(page.contains("Values of all meters") && page.contains("csv=values"), "{page}");
+    }
+
+    #[test]
     fn what_was_known_before_is_dated_as_clocks_here_show_it() {
         assert_eq!(here("2026-11-27T16:00:00Z"), "2026-11-28 00:00:00");
         for odd in ["", "2026-11-27T16:00", "x\u{202e}Z", "2026-11-27T1Z"] {
@@ -477,6 +551,7 @@ mod tests {
         let (_, mut page) = sample(Asked::default());
         page.shown = page.shown.map(|(place, answers)| (place, answers[1..].to_vec()));
         page.job.state = ReadState::Done;
+        page.values.clear();
         let text = page.markup(&view::sample(Language::English, Role::Operator)).into_string();
         assert!(text.contains("silent") && !text.contains("1259") && !text.contains("The meter answered"));
         assert!(!text.contains("data-live") && !text.contains("/cancel"), "it has ended");

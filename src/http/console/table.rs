@@ -20,6 +20,7 @@ pub struct Column<R> {
     shown: Option<fn(&R, &View) -> Markup>,
     order: Order<R>,
     is_number: bool,
+    is_wide: bool,
 }
 
 #[derive(Debug)]
@@ -38,7 +39,15 @@ impl<R> Column<R> {
         en: &'static str,
         text: fn(&R, Language) -> String,
     ) -> Self {
-        Self { key, title: Phrase::new(zh, en), text, shown: None, order: Order::Text, is_number: false }
+        Self {
+            key,
+            title: Phrase::new(zh, en),
+            text,
+            shown: None,
+            order: Order::Text,
+            is_number: false,
+            is_wide: false,
+        }
     }
 
     /// On the page, cells look like this.
@@ -57,6 +66,12 @@ impl<R> Column<R> {
     #[must_use]
     pub fn number(self) -> Self {
         Self { is_number: true, ..self }
+    }
+
+    /// A text of some length: it is not squeezed to one word a line by what stands beside it.
+    #[must_use]
+    pub fn wide(self) -> Self {
+        Self { is_wide: true, ..self }
     }
 
     /// Not to be sorted by.
@@ -152,6 +167,12 @@ impl Query {
         self.asked.value("csv") == Some(if self.table.is_empty() { "all" } else { self.table })
     }
 
+    /// True when all rows are wanted on one page, to be printed.
+    #[must_use]
+    pub fn is_paper(&self) -> bool {
+        self.value("print") == Some("all")
+    }
+
     fn page(&self) -> usize {
         self.value("page").and_then(|page| page.parse().ok()).unwrap_or(1).max(1)
     }
@@ -233,15 +254,20 @@ impl<R> Table<R> {
     pub fn whole(self, rows: Vec<R>, language: Language) -> Self {
         let wanted = self.query.filter().to_lowercase();
         let holds = |row: &R| {
-            let mut cells = self.columns.iter().map(|column| column.cell(row, language).to_lowercase());
-            wanted.is_empty() || cells.any(|cell| cell.contains(&wanted))
+            let says = |language| {
+                let mut cells = self.columns.iter().map(|column| column.cell(row, language).to_lowercase());
+                cells.any(|cell| cell.contains(&wanted))
+            };
+            // A filter outlives a change of the language, in the address and in people's heads.
+            wanted.is_empty() || says(language) || says(language.other())
         };
         let mut rows: Vec<R> = rows.into_iter().filter(holds).collect();
         self.sort(&mut rows, language);
         let total = rows.len();
-        let pages = total.div_ceil(PER_PAGE).max(1);
+        let is_one = self.query.is_csv() || self.query.is_paper();
+        let pages = if is_one { 1 } else { total.div_ceil(PER_PAGE).max(1) };
         let page = self.query.page().min(pages);
-        if !self.query.is_csv() {
+        if !is_one {
             rows = rows.into_iter().skip((page - 1) * PER_PAGE).take(PER_PAGE).collect();
         }
         Self { rows, pages: Pages::Numbered { page, pages, total }, ..self }
@@ -309,13 +335,22 @@ impl<R> Table<R> {
                                 @else { td class=[class(column)] { (cell(column, row, view)) } }
                             } } }
                             @if self.rows.is_empty() {
-                                tr { td.empty colspan=(self.columns.len()) { (self.empty.of(language)) } }
+                                tr { td.empty colspan=(self.columns.len()) { (self.nothing(view)) } }
                             }
                         }
                     }
                 }
                 (self.turn(view))
             }
+        }
+    }
+
+    /// What is said where there is no row. That no row is like a filter says nothing of the others.
+    fn nothing(&self, view: &View) -> Markup {
+        let filter = self.query.filter();
+        html! {
+            @if filter.is_empty() { (self.empty.of(view.look.language)) }
+            @else { (view.say("没有符合“", "no row matches “")) (inert(filter)) (view.say("”的行", "”")) }
         }
     }
 
@@ -327,13 +362,30 @@ impl<R> Table<R> {
         }
         let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
         // Writing into memory cannot fail.
-        let _ = writer.write_record(self.columns.iter().map(|column| column.title.of(language)));
+        let _ = writer.write_record(self.columns.iter().map(|column| self.title_in_file(column, language)));
         for row in &self.rows {
             let cells = self.columns.iter().map(|column| harmless(column.cell(row, language)));
             let _ = writer.write_record(cells);
         }
+        if self.rows.len() >= usize::try_from(IN_A_FILE).unwrap_or(usize::MAX) {
+            let more = language.of(
+                "（超出文件行数上限，后面还有，请先筛选）",
+                "(more rows follow than a file has: filter first)",
+            );
+            let _ = writer.write_record(std::iter::once(more).chain(self.columns.iter().skip(1).map(|_| "")));
+        }
         let bytes = writer.into_inner().unwrap_or_default();
         Some(format!("\u{feff}{}", String::from_utf8_lossy(&bytes)))
+    }
+
+    /// A heading that says of times in which zone they are.
+    fn title_in_file(&self, column: &Column<R>, language: Language) -> String {
+        let title = column.title.of(language);
+        let mut cells = self.rows.iter().take(PER_PAGE).map(|row| column.cell(row, language));
+        match cells.any(|cell| is_time(&cell)) {
+            true => format!("{title}{}", language.of("（UTC+8）", " (UTC+8)")),
+            false => title.to_owned(),
+        }
     }
 
     fn heading(&self, column: &Column<R>, language: Language) -> Markup {
@@ -382,7 +434,7 @@ impl<R> Table<R> {
         let Pages::Numbered { total, .. } = &self.pages else { return html! {} };
         html! { span.count { @match view.look.language {
             Language::Chinese => { "共 " (total) " 条" }
-            Language::English => { (total) " rows" }
+            Language::English => { (total) (if *total == 1 { " row" } else { " rows" }) }
         }
         @if self.is_part { " " (view.say("（仅排序最先的这些，请先筛选）", "(the first of all; filter to sort the rest)")) }
         } }
@@ -423,7 +475,8 @@ impl<R> Table<R> {
 }
 
 fn class<R>(column: &Column<R>) -> Option<&'static str> {
-    column.is_number.then_some("number")
+    let wide = column.is_wide.then_some("wide");
+    column.is_number.then_some("number").or(wide)
 }
 
 fn cell<R>(column: &Column<R>, row: &R, view: &View) -> Markup {
@@ -447,6 +500,15 @@ fn is_number(cell: &str) -> bool {
     let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
     digits(whole) && digits(decimals)
 }
+
+/// `2026-11-28 00:00:00`, perhaps with more behind it.
+fn is_time(cell: &str) -> bool {
+    let shape = cell.bytes().take(TIME.len()).map(|sign| if sign.is_ascii_digit() { b'0' } else { sign });
+    shape.eq(TIME.bytes())
+}
+
+/// The shape of a time.
+const TIME: &str = "0000-00-00 00:00:00";
 
 /// A piece of a name, as people sort them: numbers by what they count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

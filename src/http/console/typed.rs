@@ -106,16 +106,20 @@ pub fn refused(view: View, problem: Problem) -> Result<(View, StatusCode), Probl
 
 /// A problem with every reason, in words.
 fn told(problem: &Problem) -> Told {
-    let listed = |of: fn(&ProblemReason) -> &str, first: &str, between: &str| {
-        let reasons = problem.reasons.iter().map(|reason| match &reason.of {
-            Some(of_what) => format!("{of_what} {}", of(reason)),
-            None => of(reason).to_owned(),
-        });
-        std::iter::once(first.to_owned()).chain(reasons).collect::<Vec<_>>().join(between)
+    // The place of a fault in a list begins with its line.
+    let is_list = problem.code == "list_faulty";
+    let said = |reason: &ProblemReason| {
+        let of = reason.of.as_deref().unwrap_or_default();
+        let (line, rest) = of.split_at(of.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(of.len()));
+        let (en, zh) = match (is_list, line) {
+            (false, _) | (true, "") => (of.to_owned(), of.to_owned()),
+            (true, line) => (format!("line {line}{rest}"), format!("第 {line} 行{rest}")),
+        };
+        let words = |of: String, detail: &str| format!("{of} {detail}").trim_start().to_owned();
+        Words::new(words(en, &reason.detail), words(zh, &reason.detail_zh))
     };
-    let en = listed(|reason| &reason.detail, &problem.words.en, "; ");
-    let zh = listed(|reason| &reason.detail_zh, &problem.words.zh, "；");
-    Told { is_good: false, words: Words::new(en, zh) }
+    let reasons = problem.reasons.iter().map(said).collect();
+    Told { is_good: false, words: problem.words.clone(), reasons }
 }
 
 #[cfg(test)]
@@ -155,9 +159,18 @@ mod tests {
         let problem = Problem::not_there().because(vec![reason("a", Some("P1")), reason("b", None)]);
         let view = view::sample(Language::English, Role::Operator);
         let (again, status) = refused(view.clone(), problem).unwrap();
-        let words = again.told.unwrap().words;
+        let told = again.told.unwrap();
         assert_eq!(status, StatusCode::NOT_FOUND);
-        assert!(words.en.ends_with("here; P1 is missing; is missing") && words.zh.ends_with("P1 缺失；缺失"));
+        assert_eq!(told.words, Problem::not_there().words);
+        let of = |told: &Told| told.reasons.iter().map(|reason| reason.zh.clone()).collect::<Vec<_>>();
+        assert_eq!(of(&told), ["P1 缺失", "缺失"]);
+        // The line of a list is named as such, and so is what has none.
+        let places = [Some("12 point = x"), Some("point"), None];
+        let faults = places.iter().map(|of| reason("c", *of)).collect();
+        let list = Problem::unacceptable("list_faulty", "x", "x").because(faults);
+        let told = refused(view.clone(), list).unwrap().0.told.unwrap();
+        assert_eq!(of(&told), ["第 12 行 point = x 缺失", "point 缺失", "缺失"]);
+        assert_eq!(told.reasons[0].en, "line 12 point = x is missing");
         assert!(refused(view, Problem::internal()).is_err());
     }
 }

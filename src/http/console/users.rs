@@ -90,7 +90,13 @@ async fn add(
         confirm_second_factor(&services, &caller.acting, &user.code).await?;
         Ok::<_, Problem>(accounts(&services, &caller).add(&wanted).await?.login)
     };
-    told(&services, view, made.await.map(Some)).await
+    let made = made.await;
+    let NewUser { person, name, role, areas, .. } = user;
+    let mut kept = vec![("person", person), ("name", name), ("role", role), ("areas", areas)];
+    if made.is_ok() {
+        kept.clear();
+    }
+    told(&services, View { kept, ..view }, made.map(Some)).await
 }
 
 async fn enable(
@@ -221,7 +227,7 @@ async fn told(
         Ok(None) => Ok(Redirect::to("/users").into_response()),
         Ok(made) => draw(services, view, made, StatusCode::OK).await,
         Err(problem) if problem.status.is_client_error() => {
-            let view = View { told: Some(Told { is_good: false, words: problem.words }), ..view };
+            let view = View { told: Some(Told::refused(problem.words)), ..view };
             draw(services, view, None, problem.status).await
         }
         Err(problem) => Err(problem),
@@ -296,14 +302,14 @@ impl UsersPage {
             form.card method="post" action="/users" {
                 (token(view))
                 (field(view.say("人员姓名（同名即同一人）", "Person (the same name is the same person)"), &html! {
-                    input name="person" required maxlength="64" autocomplete="off";
+                    input name="person" value=(view.kept("person")) required maxlength="64" autocomplete="off";
                 }))
                 (field(view.say("账号", "Name to sign in with"), &html! {
-                    input name="name" required minlength="2" maxlength="32" autocomplete="off";
+                    input name="name" value=(view.kept("name")) required minlength="2" maxlength="32" autocomplete="off";
                 }))
-                (field(view.say("角色", "Role"), &roles(view, Role::Viewer)))
+                (field(view.say("角色", "Role"), &roles(view, Role::from_name(view.kept("role")).unwrap_or(Role::Viewer))))
                 (field(view.say("台区，每行一个；留空为全部", "Transformer areas, one a line; all where empty"), &html! {
-                    textarea name="areas" rows="2" {}
+                    textarea name="areas" rows="2" { (view.kept("areas")) }
                 }))
                 (second_factor(view))
                 button { (view.say("新建", "Make")) }

@@ -124,6 +124,8 @@ pub struct View {
     pub now: Moment,
     /// The address of the page, with what was asked, beginning with `/`.
     pub here: String,
+    /// Whoever looks has still to set a password or a second factor, and may do nothing else before.
+    pub is_unfinished: bool,
     /// What a form must send with it.
     pub token: String,
     /// Whether cuts are stopped.
@@ -132,6 +134,8 @@ pub struct View {
     pub lost: Option<String>,
     /// What has just been done, told once.
     pub told: Option<Told>,
+    /// What was typed into a form that was not taken, by the names of its fields: nothing secret.
+    pub kept: Vec<(&'static str, String)>,
 }
 
 /// What has just been done.
@@ -141,6 +145,16 @@ pub struct Told {
     pub is_good: bool,
     /// What to say.
     pub words: Words,
+    /// All that stands against it, one by one, where that is more than the words say.
+    pub reasons: Vec<Words>,
+}
+
+impl Told {
+    /// Why something was not done.
+    #[must_use]
+    pub const fn refused(words: Words) -> Self {
+        Self { is_good: false, words, reasons: Vec::new() }
+    }
 }
 
 impl View {
@@ -153,7 +167,13 @@ impl View {
     /// True when whoever looks may do it.
     #[must_use]
     pub fn may(&self, action: Action) -> bool {
-        self.acting.as_ref().is_some_and(|acting| acting.may(action))
+        !self.is_unfinished && self.acting.as_ref().is_some_and(|acting| acting.may(action))
+    }
+
+    /// What was typed into a field of a form that was not taken.
+    #[must_use]
+    pub fn kept(&self, name: &str) -> &str {
+        self.kept.iter().find(|(known, _)| *known == name).map_or("", |(_, typed)| typed)
     }
 
     /// An instant, as clocks here show it.
@@ -184,10 +204,12 @@ pub(crate) fn sample(language: Language, role: crate::domain::access::Role) -> V
         }),
         now,
         here: "/".to_owned(),
+        is_unfinished: false,
         token: "token".to_owned(),
         stop: Stop::Released,
         lost: None,
         told: None,
+        kept: Vec::new(),
     }
 }
 

@@ -1,5 +1,8 @@
 //! What the console says in which language, and how the words of others are made harmless.
 
+use dlt645::catalog;
+use dlt645::data_id::DataId;
+
 use crate::config::Words;
 use crate::domain::{detail_zh, subject_zh};
 
@@ -47,12 +50,33 @@ impl Language {
         }
     }
 
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Chinese => Self::English,
+            Self::English => Self::Chinese,
+        }
+    }
+
     /// The detail of something that is missing, which is kept in English.
     #[must_use]
     pub fn detail(self, kept: &str) -> String {
+        let kept = kept.split("; ").map(|part| self.named(part)).collect::<Vec<_>>().join("; ");
         match self {
-            Self::Chinese => detail_zh(kept),
-            Self::English => kept.to_owned(),
+            Self::Chinese => detail_zh(&kept),
+            Self::English => kept,
+        }
+    }
+
+    /// A part of a detail that is said of data of a meter, with the name of the data in the place of its identifier.
+    fn named(self, part: &str) -> String {
+        let of = part.split_once(": ").filter(|(of, _)| of.len() == IDENTIFIER);
+        let entry = of.and_then(|(of, said)| Some((catalog::find(of.parse::<DataId>().ok()?)?, said)));
+        let Some((entry, said)) = entry else { return part.to_owned() };
+        match self {
+            Self::Chinese => format!("{}: {said}", entry.name_zh()),
+            Self::English => format!("{}: {said}", entry.name_en()),
         }
     }
 
@@ -62,6 +86,16 @@ impl Language {
         match self {
             Self::Chinese => subject_zh(kept),
             Self::English => kept.to_owned(),
+        }
+    }
+
+    /// A unit: what counts times is no sign that everybody reads.
+    #[must_use]
+    pub fn unit(self, unit: &str) -> &str {
+        match (self, unit) {
+            (Self::Chinese, "times" | "time") => "次",
+            (Self::Chinese, "min") => "分",
+            _ => unit,
         }
     }
 
@@ -122,9 +156,25 @@ fn steers(sign: char) -> bool {
             | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
 }
 
+/// Digits of the identifier of what a meter has.
+const IDENTIFIER: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_of_a_meter_are_named_in_what_is_said_of_them() {
+        let kept = "03110000: line down; 00010000: no answer in 3 attempts; PQRSTUVW: busy";
+        let zh = Language::Chinese.detail(kept);
+        assert!(zh.starts_with("掉电总次数：线路不通；") && zh.contains("：询问 3 次均无应答；"), "{zh}");
+        assert!(!zh.contains("00010000") && zh.ends_with("PQRSTUVW：线路忙"), "{zh}");
+        let en = Language::English.detail(kept);
+        assert!(en.starts_with("power-down: count: line down; ") && !en.contains("00010000"), "{en}");
+        assert_eq!(Language::Chinese.detail("no answer in 1 attempts"), "询问 1 次，无应答");
+        assert_eq!((Language::Chinese.unit("times"), Language::Chinese.unit("kWh")), ("次", "kWh"));
+        assert_eq!(Language::English.unit("times"), "times");
+    }
 
     #[test]
     fn a_language_is_known_by_its_key() {

@@ -5,7 +5,7 @@ use dlt645::address::MeterAddress;
 use super::known::Known;
 use super::save::lock;
 use super::sites::{INSTALLATION, TRANSFORMERS};
-use crate::domain::{Id, Meter, MeteringPoint, Moment, TransformersFrom};
+use crate::domain::{Id, Meter, MeteringPoint, Moment, Transformers, TransformersFrom};
 use crate::store::Store;
 use crate::store::billing::{self, Due};
 use crate::store::error::{Refusal, StoreError};
@@ -37,6 +37,24 @@ impl Store {
         let meter = record(&mut writing, exchange).await?;
         writing.commit().await?;
         Ok(meter)
+    }
+
+    /// The transformers that hold at a point up to an instant; `None` where none were recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or holds what this version does not know.
+    pub async fn transformers_until(
+        &self,
+        point: &str,
+        until: Moment,
+    ) -> Result<Option<Transformers>, StoreError> {
+        let mut reading = self.read("reading the transformers of a point").await?;
+        let row: Option<(String, String)> = reading.row(UNTIL, &[point.into(), until.into()]).await?;
+        let Some((ct, vt)) = row else { return Ok(None) };
+        let ratio = |text: &str| {
+            text.parse().map_err(|_| StoreError::Unknown { list: "ratio", found: text.to_owned() })
+        };
+        Ok(Some(Transformers { ct: ratio(&ct)?, vt: ratio(&vt)? }))
     }
 
     /// Records the transformers of a point from an instant on, or corrects what was recorded for that instant.
@@ -133,3 +151,6 @@ const SINCE: &str = "SELECT DISTINCT meter_id FROM installation WHERE point_id =
 const END: &str = "UPDATE installation SET removed_at = $2 \
     WHERE point_id = $1 AND removed_at IS NULL AND installed_at <= $2 \
     AND meter_id = (SELECT id FROM meter WHERE address = $3)";
+
+const UNTIL: &str = "SELECT t.ct, t.vt FROM transformers t JOIN metering_point p ON p.id = t.point_id \
+    WHERE p.number = $1 AND t.from_at < $2 ORDER BY t.from_at DESC, t.entered_at DESC LIMIT 1";

@@ -9,8 +9,9 @@ use super::protection::{list_in_force, no_cut_days, protections_of};
 use super::terms::terms_in_force;
 use crate::domain::access::{Action, Role};
 use crate::domain::supply::{
-    Approval, CLOCKS_DIFFER, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts, OrderedPoint,
-    PointFacts, Stage, SupplyOrder, Terms, Usage, objections_to_order, objections_to_point, terms_for,
+    Approval, CLOCKS_DIFFER, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts, OrderState,
+    OrderedPoint, PointFacts, Stage, SupplyOrder, Terms, Usage, objections_to_order, objections_to_point,
+    terms_for,
 };
 use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, TransformerArea};
 use crate::store::code;
@@ -246,8 +247,10 @@ async fn usage(reading: &mut Transaction, head: &Head, judging: Judging<'_>) -> 
         let in_area = if is_early { u64::try_from(in_area).unwrap_or(u64::MAX) } else { 1 };
         of_areas.push((sent + in_area, count(reading, POINTS_IN_AREA, &[area.into()]).await?));
     }
+    // What was taken out of it, or back, is no part of it.
+    let of_order = head.points.iter().filter(|point| point.state != OrderState::Cancelled).count();
     Ok(Usage {
-        order: u64::try_from(head.points.len()).unwrap_or(u64::MAX),
+        order: u64::try_from(of_order).unwrap_or(u64::MAX),
         hour: hour + own,
         day: day + own,
         areas: of_areas,
@@ -379,7 +382,8 @@ const IDENTITY: &str = "SELECT meter_id, verified_at, is_crossed FROM supply_ide
     ORDER BY CASE WHEN is_crossed <> 0 AND id > coalesce((SELECT max(c.id) FROM supply_identity c \
         WHERE c.point_id = $1 AND c.is_crossed = 0), 0) THEN 0 ELSE 1 END, verified_at DESC, id DESC LIMIT 1";
 
-const LAST_READ: &str = "SELECT max(collected_at) FROM latest WHERE meter_id = $1";
+/// What the meter answered (a freeze, a load record, a register as it stood); what people typed is no read of it.
+const LAST_READ: &str = "SELECT max(collected_at) FROM latest WHERE meter_id = $1 AND source IN (1, 2, 3)";
 
 const OTHER_ORDERS: &str = "SELECT count(*) FROM supply_order_point WHERE point_id = $1 AND order_id <> $2 \
     AND state IN (2, 3, 4, 5, 6, 8)";
@@ -395,7 +399,8 @@ const ATTEMPTS: &str = "SELECT count(*) FROM supply_attempt t WHERE t.order_id =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::supply::{OrderKind, OrderState};
+    use crate::domain::Source;
+    use crate::domain::supply::OrderKind;
     use crate::store::supply::AttemptOutcome;
 
     #[test]
@@ -411,5 +416,6 @@ mod tests {
         assert_eq!(codes, [2, 3, 4, 5, 6, 8]);
         assert_eq!(OrderState::Cancelled.code(), 13);
         assert_eq!(AttemptOutcome::NotSent.code(), 3);
+        assert_eq!([Source::Freeze, Source::LoadRecord, Source::Live].map(Source::code), [1, 2, 3]);
     }
 }

@@ -30,7 +30,7 @@ pub struct PointEvidence {
     pub notices: Vec<NoticeKept>,
     /// When it was last checked which meter is there.
     pub identity: Option<IdentityRecord>,
-    /// When the meter was last read.
+    /// When the meter itself last answered; what people read of it does not count.
     pub last_read: Option<Moment>,
     /// What a cut of it has to keep to today.
     pub terms: Terms,
@@ -192,8 +192,9 @@ const POINT: &str = "SELECT p.number, c.id, c.number, c.name, c.class, p.area_id
     LEFT JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL \
     LEFT JOIN meter m ON m.id = n.meter_id WHERE p.id = $1";
 
+/// As the rules of cuts take it: when the meter itself answered.
 const LAST_READ: &str = "SELECT max(l.collected_at) FROM latest l JOIN installation n ON n.meter_id = l.meter_id \
-    AND n.removed_at IS NULL WHERE n.point_id = $1";
+    AND n.removed_at IS NULL WHERE n.point_id = $1 AND l.source IN (1, 2, 3)";
 
 /// What is left is what the rules take for it.
 const ARREARS: &str = "SELECT a.since, a.amount_fen, a.as_of, \

@@ -46,6 +46,18 @@ pub struct OrderRecord {
     pub submitted_at: Option<Moment>,
 }
 
+impl OrderRecord {
+    /// How many approvers it takes.
+    #[must_use]
+    pub const fn approvers_needed(&self) -> usize {
+        match self.content.kind.is_cut_class() {
+            false => 0,
+            true if self.is_quarantined || self.content.reason.is_emergency() => 2,
+            true => 1,
+        }
+    }
+}
+
 /// A point of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PointRecord {

@@ -1,7 +1,7 @@
 //! Writing orders, handing them in, approving them and taking them back.
 
 use super::attempt::object;
-use super::facts::{Judging, judge_order, judge_plain, judge_point, there_of};
+use super::facts::{Judging, judge_order, judge_plain, judge_point, order_facts, there_of};
 use super::head::{Head, HeadPoint, Mark, Step, add_writer};
 use super::left::{LeftBy, leave_off, sent_before};
 use super::report::watch_pattern;
@@ -338,7 +338,7 @@ impl Store {
             head.content.hash().to_string().into(),
         ];
         writing.execute(APPROVE, &args).await?;
-        let facts = super::facts::order_facts(writing, head, judging).await?;
+        let facts = order_facts(writing, head, judging).await?;
         if approval_objections(&facts).is_empty() {
             let due = Some(head.content.window.from.max(now));
             head.step_all(writing, &Step { due, ..Step::of(OrderEvent::Approve, now) }).await?;
@@ -367,7 +367,7 @@ async fn submit(
         .execute("UPDATE supply_order SET submitted_at = $2 WHERE id = $1", &[id.into(), now.into()])
         .await?;
     head.submitted_at = Some(now);
-    let (facts, objections) = judge_order(writing, &head, judging).await?;
+    let (mut facts, objections) = judge_order(writing, &head, judging).await?;
     if !objections.is_empty() {
         return Err(objections.into());
     }
@@ -394,6 +394,10 @@ async fn submit(
     }
     if !refused.is_empty() {
         head.mark(writing, Mark::Flagged).await?;
+        if !facts.over.is_empty() {
+            // Those that were taken out count for no ceiling.
+            facts = order_facts(writing, &head, judging).await?;
+        }
     }
     head.step_all(writing, &Step::of(OrderEvent::Submit, now)).await?;
     if facts.approvers_needed() == 0 {
@@ -472,7 +476,7 @@ async fn check_approver(
     if !head.kind().is_cut_class() || !head.points.iter().any(is_open) {
         return Err(Objection::WrongState.into());
     }
-    let facts = super::facts::order_facts(reading, head, judging).await?;
+    let facts = order_facts(reading, head, judging).await?;
     let is_new = judging.now.since(acting.role_since) < ROLE_LEAST;
     let objections = [
         (seen != head.content.hash(), Objection::OrderChanged),

@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use crate::domain::access::Regions;
-use crate::domain::supply::NoticeKind;
-use crate::domain::{Coded, Moment};
-use crate::store::Store;
+use crate::domain::supply::{NoticeKind, OrderKind, OrderState, SupplyOrder};
+use crate::domain::{Coded, Id, Moment};
 use crate::store::error::StoreError;
+use crate::store::{Store, code};
 
 /// A point whose customer is in arrears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct OverdueLine {
     pub reminded_at: Option<Moment>,
     /// When they were last told that supply will be cut.
     pub told_at: Option<Moment>,
+    /// The last order of the point that was not taken back: which, of what kind, and how it stands there.
+    pub order: Option<(Id<SupplyOrder>, OrderKind, OrderState)>,
 }
 
 impl Store {
@@ -51,15 +53,49 @@ impl Store {
             now.into(),
         ];
         let rows: Vec<Row> = reading.rows(OVERDUE.as_str(), &args).await?;
-        Ok(rows.into_iter().map(line).collect())
+        rows.into_iter().map(line).collect()
     }
 }
 
-type Row = (String, String, String, Option<String>, Option<String>, i64, i64, i64, Option<i64>, Option<i64>);
+type Row = (
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
 
-fn line(row: Row) -> OverdueLine {
-    let (number, name, point, area, address, protected, since, owed_fen, reminded_at, told_at) = row;
-    OverdueLine {
+fn line(row: Row) -> Result<OverdueLine, StoreError> {
+    let (
+        number,
+        name,
+        point,
+        area,
+        address,
+        protected,
+        since,
+        owed_fen,
+        reminded_at,
+        told_at,
+        order,
+        kind,
+        state,
+    ) = row;
+    let order = match (order, kind, state) {
+        (Some(order), Some(kind), Some(state)) => {
+            Some((Id::new(order), code("order_kind", kind)?, code("order_state", state)?))
+        }
+        _ => None,
+    };
+    Ok(OverdueLine {
         customer: (number, name),
         point,
         area,
@@ -69,7 +105,8 @@ fn line(row: Row) -> OverdueLine {
         owed_fen,
         reminded_at: reminded_at.map(Moment::from_micros),
         told_at: told_at.map(Moment::from_micros),
-    }
+        order,
+    })
 }
 
 /// What was told is looked for on the page alone.
@@ -87,10 +124,13 @@ static OVERDUE: LazyLock<String> = LazyLock::new(|| {
              LEFT JOIN meter m ON m.id = i.meter_id \
              WHERE ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%')) AS listed \
              WHERE owed > 0 ORDER BY since, number, point LIMIT $4) \
-         SELECT number, name, point, area, address, {}, since, owed, \
+         SELECT p.number, p.name, p.point, p.area, p.address, {}, p.since, p.owed, \
              (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $2), \
-             (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $3) \
-         FROM page p ORDER BY since, number, point",
+             (SELECT max(n.given_at) FROM supply_notice n WHERE n.point_id = p.id AND n.kind = $3), \
+             o.id, o.kind, s.state \
+         FROM page p LEFT JOIN supply_order_point s ON s.point_id = p.id AND s.order_id = \
+             (SELECT max(x.order_id) FROM supply_order_point x WHERE x.point_id = p.id AND x.state <> 13) \
+         LEFT JOIN supply_order o ON o.id = s.order_id ORDER BY p.since, p.number, p.point",
         super::protected("$5")
     )
 });

@@ -75,6 +75,23 @@ async fn f51_over_a_ceiling_the_whole_order_waits_for_a_second_approver() {
     .await;
 }
 
+/// What was left out of an order when it was handed in counts for no ceiling.
+#[tokio::test]
+async fn a_ceiling_counts_what_is_left_of_an_order() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 3).await;
+        let (store, li) = (&fresh.store, acting("li", now()));
+        let incapable = [homes[1].meter];
+        let ceilings = Ceilings { order: 1, day: 1, ..Ceilings::BUILT_IN };
+        let limits = Limits { ceilings, incapable: &incapable };
+        let asked = store.ask_order(&li, &cut(&homes[..2], now()), &limits, now()).await.unwrap();
+        assert_eq!((asked.refused.len(), asked.is_quarantined), (1, false));
+        assert_eq!(approve(store, asked.id, "wang", now()).await.unwrap(), OrderState::Approved);
+        assert_eq!(store.arm_point((asked.id, homes[0].point), now(), &limits, now()).await.unwrap(), []);
+    })
+    .await;
+}
+
 /// Orders that wait for the same hour count together, before any of them is sent.
 #[tokio::test]
 async fn f51_orders_that_wait_for_the_same_hour_are_held_against_its_ceiling_together() {

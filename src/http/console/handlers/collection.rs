@@ -1,30 +1,36 @@
 //! Pages of collection and billing.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{Redirect, Response};
 
 use super::answer;
+use gdw1376::address::TerminalAddress;
+
 use crate::billing::open_days;
 use crate::channel::{ChannelHandle, LinePhase, Tally};
 use crate::collect::{ReadAgain, forecasts};
+use crate::config::Words;
 use crate::domain::access::{Action, Regions};
 use crate::domain::proposal::{Change, Proposal};
-use crate::domain::{Day, Id, RunKind};
+use crate::domain::supply::OrderState;
+use crate::domain::{Day, Id, Moment, RunKind};
 use crate::http::console::billing::{self, BillingPage};
 use crate::http::console::events::{self, EventsPage};
 use crate::http::console::lines::{self, LineLine, LinesPage};
 use crate::http::console::loss::{self, LossPage};
-use crate::http::console::night::{self, NightPage};
+use crate::http::console::night::{self, NightPage, Waiting};
 use crate::http::console::table::{Asked, natural, wanted_sorted};
 use crate::http::console::typed::Typed;
-use crate::http::console::view::View;
+use crate::http::console::view::{Told, View};
 use crate::http::reread::{Missed, read_again};
 use crate::http::{Caller, Problem, Services};
-use crate::store::StoreError;
 use crate::store::billing::OutboxState;
+use crate::store::supply::{ApprovalRecord, OrderFilter};
 use crate::store::view::EventsAsked;
+use crate::store::{Store, StoreError};
 use crate::terminal::Terminals;
 
 /// The first page.
@@ -50,13 +56,14 @@ pub(super) async fn night(
         run,
         groups,
         missing,
-        lines_down: lines_down(&services),
+        waiting: waiting(&services, &caller, view.now).await?,
         parked: parked.map(|count| count.count).sum(),
         alarms: store.alarm_counts(regions).await?,
         again: services.read_again.as_ref().map(ReadAgain::under_way),
         reviews: u64::try_from(store.review_lines(regions, MOST_LISTED).await?.len()).unwrap_or(0),
         asked,
     };
+    let view = with_bad_day(view, &page.asked, day);
     answer(&services, &view, night::TITLE, (page.markup(&view), page.file(&view))).await
 }
 
@@ -158,30 +165,44 @@ pub(super) async fn lines(
     let mut listed: Vec<LineLine> =
         services.lines.iter().map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
     let terminals = services.terminals.as_ref().map(Terminals::all).unwrap_or_default();
+    let known = services.store.known_terminals().await?;
+    for address in &known {
+        // One that has no session has no line.
+        let name = address.to_string();
+        if listed.iter().all(|line| line.name != name) {
+            listed.push(LineLine { is_terminal: true, ..without_line(&name, meters(&name)) });
+        }
+    }
     for line in &mut listed {
         let Some(status) = terminals.iter().find(|status| status.address.to_string() == line.name) else {
             continue;
         };
         line.is_terminal = true;
+        line.heard_at = status.last_heard_at;
         let (exchanges, answered, silent) = (status.requests, status.answers, status.silent);
         line.tally = Tally { exchanges, answered, silent, ..line.tally };
     }
     let unconfigured =
         counted.iter().filter(|(name, is_terminal, _)| !is_terminal && services.lines.get(name).is_none());
-    listed.extend(unconfigured.map(|(name, _, meters)| LineLine {
-        name: name.clone(),
+    listed.extend(unconfigured.map(|(name, _, meters)| without_line(name, *meters)));
+    listed.sort_by_cached_key(|line| (line.is_terminal, natural(&line.name)));
+    let page = LinesPage { lines: listed, terminals: known.len(), asked };
+    answer(&services, &view, lines::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// What has meters and nothing that leads there now.
+fn without_line(name: &str, meters: u64) -> LineLine {
+    LineLine {
+        name: name.to_owned(),
         is_terminal: false,
-        meters: *meters,
+        meters,
         phase: None,
+        heard_at: None,
         depths: Default::default(),
         asking: None,
-        tally: Default::default(),
+        tally: Tally::default(),
         budget: None,
-    }));
-    listed.sort_by_cached_key(|line| (line.is_terminal, natural(&line.name)));
-    let terminals = services.store.known_terminals().await?.len();
-    let page = LinesPage { lines: listed, terminals, asked };
-    answer(&services, &view, lines::TITLE, (page.markup(&view), page.file(&view))).await
+    }
 }
 
 fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
@@ -191,6 +212,7 @@ fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
         is_terminal: false,
         meters,
         phase: Some((status.phase, status.since.elapsed().as_secs())),
+        heard_at: None,
         depths: status.depths,
         asking: status.asking,
         tally: status.tally,
@@ -198,13 +220,84 @@ fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
     }
 }
 
-fn lines_down(services: &Services) -> Vec<String> {
-    let is_down =
-        |line: &ChannelHandle| matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering);
-    let mut down: Vec<String> =
-        services.lines.iter().filter(is_down).map(|line| line.name().to_owned()).collect();
+/// What waits for whoever looks, and which ways to the meters do not work.
+async fn waiting(services: &Services, caller: &Caller, now: Moment) -> Result<Waiting, StoreError> {
+    let (store, regions) = (&services.store, &caller.acting.regions);
+    let (lines_down, connecting) = lines_away(services);
+    let mut waiting = Waiting {
+        lines_down,
+        lines_connecting: connecting,
+        terminals_away: terminals_away(services).await?,
+        ..Waiting::default()
+    };
+    if caller.may(Action::SeeCustomers) {
+        let unknown = OrderFilter { state: Some(OrderState::Unknown), point: None };
+        let unknown = store.supply_orders(&unknown, regions, i64::MAX, MOST_WAITING).await?;
+        waiting.unknown_orders = count(unknown.len());
+        if caller.may(Action::ApproveCut) {
+            waiting.approvals = approvals_of(store, caller).await?;
+        }
+        let open = store.proposals(true, i64::MAX, MOST_PROPOSED).await?;
+        let open = store.proposals_within(open, regions).await?;
+        let is_mine = |proposal: &&Proposal| proposal.may_be_decided_by(&caller.acting, now).is_ok();
+        waiting.proposals = count(open.iter().filter(is_mine).count());
+    }
+    Ok(waiting)
+}
+
+/// How many orders wait for the approval of whoever looks: neither written nor approved by them.
+async fn approvals_of(store: &Store, caller: &Caller) -> Result<u64, StoreError> {
+    let (acting, regions) = (&caller.acting, &caller.acting.regions);
+    let submitted = OrderFilter { state: Some(OrderState::Submitted), point: None };
+    let submitted = store.supply_orders(&submitted, regions, i64::MAX, MOST_WAITING).await?;
+    let mut waiting = 0;
+    for order in submitted.into_iter().filter(|order| order.requested_by != acting.name) {
+        let approvals = store.supply_order(order.id, regions).await?.map(|view| view.approvals);
+        let own = |by: &ApprovalRecord| by.person == acting.person && by.ended.is_none();
+        waiting += u64::from(!approvals.is_some_and(|approvals| approvals.iter().any(own)));
+    }
+    Ok(waiting)
+}
+
+/// Lines that do not work, by name, and how many have just begun to open their ways. One that has tried for long without
+/// success works no better than one that was given up.
+fn lines_away(services: &Services) -> (Vec<String>, u64) {
+    let (mut down, mut connecting) = (Vec::new(), 0);
+    for line in services.lines.iter() {
+        let status = line.status();
+        match status.phase {
+            LinePhase::Down { .. } | LinePhase::Chattering => down.push(line.name().to_owned()),
+            LinePhase::Connecting if status.since.elapsed() >= OPENS_WITHIN => {
+                down.push(line.name().to_owned())
+            }
+            LinePhase::Connecting => connecting += 1,
+            LinePhase::Up | LinePhase::Stopped => {}
+        }
+    }
     down.sort_by_cached_key(|name| natural(name));
-    down
+    (down, connecting)
+}
+
+/// How many terminals are known and not on line; none in a process that serves none.
+async fn terminals_away(services: &Services) -> Result<u64, StoreError> {
+    let Some(terminals) = &services.terminals else { return Ok(0) };
+    let known = services.store.known_terminals().await?;
+    let is_away = |of: &&TerminalAddress| !terminals.status(**of).is_some_and(|status| status.is_online);
+    Ok(count(known.iter().filter(is_away).count()))
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// The page with what was wrong about the day that was asked for.
+fn with_bad_day(view: View, asked: &Asked, shown: Day) -> View {
+    let Some(typed) = asked.value("day").filter(|_| asked_day(asked).is_none()) else { return view };
+    let words = Words::new(
+        format!("“{typed}” is no day (such as 2026-11-28); {shown} is shown"),
+        format!("“{typed}”不是日期（如 2026-11-28），显示的是 {shown}"),
+    );
+    View { told: Some(Told::refused(words)), ..view }
 }
 
 /// Events of all meters.
@@ -249,6 +342,10 @@ fn asked_day(asked: &Asked) -> Option<Day> {
 const MOST_MISSING: u32 = 5000;
 const MOST_LISTED: u32 = 500;
 const MOST_PROPOSED: u32 = 5000;
+/// Orders that wait and are looked at one by one.
+const MOST_WAITING: u32 = 50;
+/// Within that time a line is open, or it is as good as down.
+const OPENS_WITHIN: Duration = Duration::from_secs(60);
 /// Points whose reason is looked up.
 const MOST_EXPLAINED: usize = 20;
 const LOSS_DAYS: i64 = 7;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::answer;
+use super::{answer, answer_of};
 use crate::domain::access::{Action, Regions};
 use crate::domain::{Day, Fetch, Id, Item, Moment, RunKind};
 use crate::http::console::meter::{self, CurvePart, FetchPage, MeterPage, Part, RegistersPart, stretch};
@@ -59,7 +59,8 @@ pub(super) async fn meter(
     };
     let relay = services.store.relay_seen(sheet.line.meter).await?;
     let page = MeterPage { sheet, orderable, relay, part, asked };
-    answer(&services, &view, meter::TITLE, (page.markup(&view), page.file(&view))).await
+    let address = page.sheet.line.address.clone();
+    answer_of(&services, &view, (meter::TITLE, &address), (page.markup(&view), page.file(&view))).await
 }
 
 async fn part(

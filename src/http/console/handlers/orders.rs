@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::html;
 
-use super::{answer, answer_as};
+use super::{answer, answer_as, answer_of};
 use crate::domain::access::Action;
 use crate::domain::supply::{ContentHash, HaltKind, OrderKind, Reason, Window};
 use crate::domain::{Coded, Day, Id, Moment};
@@ -18,7 +18,7 @@ use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
 use crate::http::console::overdue::{self, OverduePage};
 use crate::http::console::settings;
-use crate::http::console::table::Asked;
+use crate::http::console::table::{Asked, escaped};
 use crate::http::console::typed::{moment, numbers, refused as again};
 use crate::http::console::view::View;
 use crate::http::orderable::cannot_be_ordered;
@@ -69,7 +69,14 @@ pub(super) async fn order(
     let left_out = orders::left_out(&view, asked.value(LEFT_OUT));
     let page = OrderPage { asked, ..page_of(&services, &caller, id).await? };
     let file = page.file(&view);
-    answer(&services, &view, orders::TITLE_OF_ONE, (html! { (left_out) (page.markup(&view)) }, file)).await
+    let number = id.to_string();
+    answer_of(
+        &services,
+        &view,
+        (orders::TITLE_OF_ONE, &number),
+        (html! { (left_out) (page.markup(&view)) }, file),
+    )
+    .await
 }
 
 /// A form of a station, to be printed.
@@ -154,6 +161,12 @@ pub(super) async fn ask(
         },
     };
     form.refused = Some(refused);
+    // Whoever changes the look comes back to a form, and not to the list.
+    let mut here = format!("/orders/new?kind={}", form.kind.name());
+    if form.points.len() <= SHORT_LIST {
+        here.push_str(&format!("&points={}", escaped(&form.points)));
+    }
+    let view = View { here, ..view };
     let page = layout::page(&view, OrderForm::TITLE, &form.markup(&view)).into_string();
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response())
 }
@@ -365,6 +378,8 @@ fn refused(error: SupplyError) -> Problem {
     Problem::unacceptable("objected", &en.join("; "), &zh.join("；"))
 }
 
+/// The longest list of points that an address has room for.
+const SHORT_LIST: usize = 500;
 /// Orders that are listed.
 const NEWEST: u32 = 200;
 /// Points in arrears that are listed.

@@ -99,7 +99,18 @@ pub(super) async fn read(
         let answers = on_demand.answers(&caller.acting, id, status.read.meter).await.map_err(refused)?;
         shown = Some((place, answers));
     }
-    let page = ReadPage { job, meters, shown, asked };
+    // A few meters are compared on the page, all of them in the file.
+    let is_few = (2..=COMPARED).contains(&meters.len());
+    let mut values = Vec::new();
+    if asked.value("csv") == Some(reads::VALUES) || (is_few && shown.is_none()) {
+        for status in &meters {
+            let answers = on_demand.answers(&caller.acting, id, status.read.meter).await.map_err(refused)?;
+            let address = status.read.address.to_string();
+            let of_meter = answers.into_iter().flat_map(|answer| answer.values);
+            values.extend(of_meter.map(|value| (address.clone(), value)));
+        }
+    }
+    let page = ReadPage { job, meters, shown, values, asked };
     answer(&services, &view, reads::TITLE_OF_ONE, (page.markup(&view), page.file(&view))).await
 }
 
@@ -136,6 +147,10 @@ fn refused(error: ReadError) -> Problem {
 }
 
 fn not_an_address(word: &str) -> Problem {
+    if word == BROADCAST {
+        let en = "999999999999 is the address of all meters at once: it cannot be read";
+        return Problem::malformed(en, "999999999999 是广播地址，不能召测");
+    }
     let word: String = word.chars().take(20).collect();
     Problem::malformed(
         &format!("{word} is no address of a meter: it has up to 12 digits"),
@@ -143,6 +158,10 @@ fn not_an_address(word: &str) -> Problem {
     )
 }
 
+/// All meters of a bus at once.
+const BROADCAST: &str = "999999999999";
 /// Jobs that are listed, and meters of one.
 const JOBS: u32 = 500;
 const METERS: u32 = 2000;
+/// Meters that are compared on the page.
+const COMPARED: usize = 8;

@@ -174,7 +174,7 @@ fn values(view: &View, values: &[ShownValue]) -> Markup {
                     th scope="row" { (inert(language.of(&value.name_zh, &value.name))) }
                     td {
                         @match &value.value {
-                            Some(shown) => { (inert(&language.meter_time(shown))) " " (value.unit.unwrap_or_default()) }
+                            Some(shown) => { (inert(&language.meter_time(shown))) " " (language.unit(value.unit.unwrap_or_default())) }
                             None => { (language.of(value.absent_zh.unwrap_or("无数值"), value.absent.unwrap_or("no value"))) }
                         }
                         @if let (Some(zh), Some(en)) = (value.doubt_zh, value.doubt) { " (" (language.of(zh, en)) ")" }

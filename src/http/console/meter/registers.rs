@@ -53,8 +53,13 @@ impl RegistersPart {
         let line = |entry: &LedgerEntry| Line { address: address.to_owned(), entry: entry.clone() };
         let caption = Phrase::new("示值（未乘倍率）", "Registers (not multiplied)");
         let empty = Phrase::new("这段时间没有示值", "No registers in this time");
-        Table::new("", caption, empty, columns(), asked)
-            .whole(self.entries.iter().rev().map(line).collect(), view.look.language)
+        // The newest first; of one instant the total before its tariffs.
+        let mut lines: Vec<Line> = self.entries.iter().rev().map(line).collect();
+        lines.sort_by_key(|line| {
+            let reading = &line.entry.reading;
+            (std::cmp::Reverse(reading.as_of), reading.item.key().number())
+        });
+        Table::new("", caption, empty, columns(), asked).whole(lines, view.look.language)
     }
 }
 
@@ -67,7 +72,8 @@ fn columns() -> Vec<Column<Line>> {
             let item = line.entry.reading.item;
             language.of(&item.name_zh(), &item.name_en()).to_owned()
         })
-        .by(|line| line.entry.reading.item.key().number().into()),
+        .by(|line| line.entry.reading.item.key().number().into())
+        .wide(),
         Column::new("value", "示值", "Value", |line: &Line, _| {
             line.entry.reading.item.quantity(line.entry.reading.value).to_string()
         })

@@ -15,7 +15,7 @@ fn the_first_page_says_how_the_night_stands_and_what_to_do() {
         "检查串口服务器",
         "西区2号线",
         "待复核",
-        "00010000：询问 3 次均无应答",
+        "：询问 3 次均无应答",
     ] {
         assert!(zh.contains(part), "{part}");
     }
@@ -94,4 +94,52 @@ fn each_table_is_a_file_and_an_administrator_sees_no_customers() {
     let admin = view::sample(Language::English, Role::Admin);
     assert!(!sample(asked("missing")).file(&admin).unwrap().contains("王小明"));
     assert!(!sample(Asked::default()).markup(&admin).into_string().contains("王小明"));
+}
+
+#[test]
+fn nothing_to_do_is_said_only_when_nothing_waits_anywhere() {
+    let mut page = sample(Asked::default());
+    page.groups.retain(|group| group.is_read);
+    page.groups.iter_mut().for_each(|group| group.holes = 0);
+    (page.parked, page.reviews, page.alarms, page.waiting) = Default::default();
+    assert!(drawn(&page, Language::English).contains("nothing to do"));
+    let waiting = |waiting: Waiting| {
+        let page = NightPage { waiting, ..page.clone() };
+        let text = drawn(&page, Language::Chinese);
+        assert!(!text.contains("没有要处理的事"), "{text}");
+        text
+    };
+    let none = Waiting::default;
+    assert!(waiting(Waiting { approvals: 1, ..none() }).contains("/orders?state=submitted"));
+    assert!(waiting(Waiting { unknown_orders: 1, ..none() }).contains("/orders?state=unknown"));
+    assert!(waiting(Waiting { proposals: 2, ..none() }).contains("变更待您确认"));
+    assert!(waiting(Waiting { lines_connecting: 32, ..none() }).contains("线路正在连接"));
+    assert!(waiting(Waiting { terminals_away: 1, ..none() }).contains("终端离线"));
+    let many: Vec<String> = (0..500).map(|number| format!("L{number}")).collect();
+    let text = waiting(Waiting { lines_down: many, ..none() });
+    assert_eq!(text.matches("href=\"/lines?q=").count(), 3, "500 lines are one item");
+    assert!(text.contains("× 500"), "{text}");
+    let warned = NightPage { alarms: AlarmCounts { critical: 0, warning: 2, notice: 0 }, ..page.clone() };
+    assert!(drawn(&warned, Language::Chinese).contains("处理未确认的警告"));
+    page.groups[0].holes = 4;
+    assert!(!drawn(&page, Language::Chinese).contains("没有要处理的事"));
+}
+
+#[test]
+fn of_a_day_without_a_run_nothing_is_said_that_is_not_known() {
+    let day = |day: &str| {
+        let mut page = sample(Asked::default());
+        (page.day, page.run) = (day.parse().unwrap(), None);
+        page.groups.clear();
+        page.missing.clear();
+        drawn(&page, Language::Chinese)
+    };
+    let past = day("2020-01-01");
+    for part in ["这一天没有采集", "<b>—</b>"] {
+        assert!(past.contains(part), "{part}: {past}");
+    }
+    for untrue in ["0.00%", "没有未抄", "还没有采集"] {
+        assert!(!past.contains(untrue), "{untrue}: {past}");
+    }
+    assert!(day("2026-11-28").contains("这一天还没有采集"));
 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{kind_name, state_name};
 use crate::domain::Moment;
+use crate::domain::supply::OrderState;
 use crate::http::console::components::{Tone, field, state, time};
 use crate::http::console::table::Asked;
 use crate::http::console::typed::{as_field, moment};
@@ -103,6 +104,9 @@ impl PaperPage {
             }
             @for point in &self.order.points {
                 @match owed(point) {
+                    _ if is_left_out(point) => p.no-print {
+                        (state(Tone::Warn, view.say("已剔除，不打印通知书：", "left out of the order, no notice: ")))
+                        " " (inert(&point.number)) " " (inert(&point.customer.0)) " " (inert(&point.customer.1)) },
                     Some(line) => (notices::sheet(view, line, from)),
                     None => p.no-print { (state(Tone::Warn, view.say("没有欠费，不打印通知书：", "in arrears with nothing, no notice: ")))
                         " " (inert(&point.number)) " " (inert(&point.customer.0)) " " (inert(&point.customer.1)) },
@@ -122,6 +126,7 @@ impl PaperPage {
                     " " (inert(&order.content.text)) }
                 p { (view.say("执行时段：", "Window: ")) (time(order.content.window.from)) " – " (time(order.content.window.until)) }
                 (self.customers(view))
+                (self.left_out(view))
                 p { (view.say("内容校验码：", "Hash of content: ")) span.code { (self.order.hash) } }
                 p { (view.say("申请人：", "Asked by: ")) (inert(&order.requested_by)) }
                 @for approval in &self.order.approvals {
@@ -136,23 +141,60 @@ impl PaperPage {
         }
     }
 
+    /// Those the order goes on with, counted: whoever works from the paper goes by it.
     fn customers(&self, view: &View) -> Markup {
         let language = view.look.language;
-        html! { table {
-            thead { tr {
-                th scope="col" { (view.say("计量点", "Point")) }
-                th scope="col" { (view.say("用户", "Customer")) }
-                th scope="col" { (view.say("通信地址", "Meter")) }
-                th scope="col" { (view.say("通知", "Notices")) }
-            } }
-            tbody { @for point in &self.order.points { tr {
-                th scope="row" { (inert(&point.number)) }
-                td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
-                td.code { (point.address) }
-                td { @for notice in self.order.notices.iter().filter(|notice| notice.point == point.ordered.point) {
-                    div { (labels::notice(notice.kind).of(language)) " " (time(notice.given_at)) " " (inert(&notice.how)) }
+        let goes_on: Vec<&PointRecord> =
+            self.order.points.iter().filter(|point| !is_left_out(point)).collect();
+        html! {
+            p { b { (view.say("执行户数：", "Points to be acted on: ")) (goes_on.len()) (view.say(" 户", "")) } }
+            @if !goes_on.is_empty() { table {
+                thead { tr {
+                    th scope="col" { (view.say("计量点", "Point")) }
+                    th scope="col" { (view.say("用户", "Customer")) }
+                    th scope="col" { (view.say("通信地址", "Meter")) }
+                    th scope="col" { (view.say("通知", "Notices")) }
                 } }
-            } } }
+                tbody { @for point in goes_on { tr {
+                    th scope="row" { (inert(&point.number)) }
+                    td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
+                    td.code { (point.address) }
+                    td { @for notice in self.order.notices.iter().filter(|notice| notice.point == point.ordered.point) {
+                        div { (labels::notice(notice.kind).of(language)) " " (time(notice.given_at)) " " (inert(&notice.how)) }
+                    } }
+                } } }
+            } }
+        }
+    }
+
+    /// Those that were taken out of it, apart from the others and with why.
+    fn left_out(&self, view: &View) -> Markup {
+        let language = view.look.language;
+        let out: Vec<&PointRecord> = self.order.points.iter().filter(|point| is_left_out(point)).collect();
+        let title = if self.order.order.content.kind.is_cut_class() {
+            view.say("已剔除，不得停电", "Left out: not to be cut")
+        } else {
+            view.say("已取消，不执行", "Taken back: nothing is done there")
+        };
+        html! { @if !out.is_empty() {
+            table.left-out {
+                caption { (title) "（" (out.len()) (view.say(" 户", "")) "）" }
+                thead { tr {
+                    th scope="col" { (view.say("计量点", "Point")) }
+                    th scope="col" { (view.say("用户", "Customer")) }
+                    th scope="col" { (view.say("通信地址", "Meter")) }
+                    th scope="col" { (view.say("原因", "Why")) }
+                } }
+                tbody { @for point in out { tr {
+                    th scope="row" { s { (inert(&point.number)) } }
+                    td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
+                    td.code { (point.address) }
+                    td {
+                        @for objection in &point.objections { div { (language.of(objection.zh(), objection.en())) } }
+                        @if point.objections.is_empty() { (state_name(point.state, language)) }
+                    }
+                } } }
+            }
         } }
     }
 
@@ -189,6 +231,11 @@ impl PaperPage {
             }
         }
     }
+}
+
+/// Taken out when the order was handed in, or taken back: nothing is done there.
+fn is_left_out(point: &PointRecord) -> bool {
+    point.state == OrderState::Cancelled
 }
 
 fn signs(names: &[&str]) -> Markup {

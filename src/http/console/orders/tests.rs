@@ -32,7 +32,7 @@ fn record(id: i64, kind: OrderKind, state: OrderState) -> OrderRecord {
         is_quarantined: false,
         is_flagged: state == OrderState::Submitted,
         has_stopped_itself: false,
-        requested_by: "zhang.wei".to_owned(),
+        requested_by: "wang.min".to_owned(),
         created_at: at(480),
         submitted_at: Some(at(485)),
     }
@@ -179,6 +179,7 @@ fn owed() -> Vec<OverdueLine> {
         owed_fen: 12_345,
         reminded_at: None,
         told_at: None,
+        order: None,
     };
     vec![line]
 }
@@ -333,6 +334,7 @@ fn a_notice_says_what_is_owed_and_names_no_time_that_is_past() {
         owed: owed(),
         asked: Asked::default(),
     };
+    page.order.points[1].state = OrderState::Submitted;
     let zh = |page: &PaperPage| page.markup(&view(Language::Chinese, Role::Operator)).into_string();
     // The view is drawn at 08:12; the window of the order begins at 10:00.
     let text = zh(&page);
@@ -354,6 +356,62 @@ fn an_approved_cut_says_when_it_is_due() {
     assert!(text(OrderState::Approved).contains("在执行时段内随机抽定时刻"));
     assert!(text(OrderState::Armed).contains("定于 2026-11-28 11:40:00 下发"));
     assert!(!text(OrderState::VerifiedOpen).contains("定于"));
+}
+
+#[test]
+fn who_has_asked_or_approved_is_not_asked_to_approve_and_sees_how_many_are_needed() {
+    let mut page = one(OrderKind::Cut, OrderState::Submitted);
+    page.order.order.is_quarantined = true;
+    let seen = |page: &OrderPage, person: i64| {
+        let mut view = view(Language::Chinese, Role::Approver);
+        let acting = view.acting.take().unwrap();
+        view.acting = Some(crate::domain::access::Acting { person: Id::new(person), ..acting });
+        page.markup(&view).into_string()
+    };
+    let other = seen(&page, 1);
+    assert!(other.contains("/approve\"") && other.contains("审批：1 / 2，还需 1 人"), "{other}");
+    assert!(!seen(&page, 2).contains("/approve\""), "person 2 has approved");
+    page.order.order.requested_by = "zhang.wei".to_owned();
+    assert!(!seen(&page, 1).contains("/approve\""), "it is their own order");
+}
+
+#[test]
+fn the_approval_sheet_sets_apart_who_was_left_out_and_why() {
+    for (language, heading, why, count) in [
+        (Language::Chinese, "已剔除，不得停电", Objection::Paid.zh(), "执行户数：1 户"),
+        (Language::English, "Left out: not to be cut", Objection::Paid.en(), "Points to be acted on: 1"),
+    ] {
+        let text = drawn("approval", language, Role::Operator);
+        let (before, behind) = text.split_once(heading).unwrap_or_default();
+        assert!(before.contains("P0000001") && !before.contains("P0000002"), "{text}");
+        assert!(before.contains(count), "{text}");
+        assert!(behind.contains("P0000002") && !behind.contains("P0000001"), "{text}");
+        assert!(behind.contains(why), "{text}");
+    }
+}
+
+#[test]
+fn nobody_who_was_left_out_is_given_a_notice() {
+    let mut page = PaperPage {
+        paper: Paper::Notice,
+        order: one(OrderKind::Cut, OrderState::Submitted).order,
+        owed: owed(),
+        asked: Asked::default(),
+    };
+    page.order.points[0].state = OrderState::Cancelled;
+    let text = page.markup(&view(Language::Chinese, Role::Operator)).into_string();
+    assert!(!text.contains("new-page") && text.contains("已剔除，不打印通知书"), "{text}");
+}
+
+#[test]
+fn only_what_takes_supply_away_has_an_approval_sheet_and_a_notice() {
+    let shown = |kind| {
+        one(kind, OrderState::Submitted).markup(&view(Language::Chinese, Role::Operator)).into_string()
+    };
+    assert!(shown(OrderKind::Cut).contains("/paper/approval"));
+    let restore = shown(OrderKind::ClosePermit);
+    assert!(!restore.contains("/paper/approval") && !restore.contains("/paper/notice"), "{restore}");
+    assert!(restore.contains("/paper/record"), "{restore}");
 }
 
 #[test]

@@ -3,16 +3,18 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use dlt645::address::MeterAddress;
 use maud::{Markup, html};
 
+use super::beside::{Beside, closing};
 use super::name;
 use crate::domain::access::Action;
 use crate::domain::proposal::{
     Change, Found, MeterExchange, NewTransformers, OrderSettlement, ReviewDecision, Shown,
 };
-use crate::domain::{Coded, Item};
+use crate::domain::{Coded, Item, Transformers};
 use crate::http::api::written::{LONGEST, decimal, some_words};
-use crate::http::console::components::{field, token};
+use crate::http::console::components::{field, time, token};
 use crate::http::console::file_field::{brought, file_field};
 use crate::http::console::handlers::answer_as;
 use crate::http::console::layout;
@@ -22,6 +24,7 @@ use crate::http::console::view::View;
 use crate::http::console::words::Phrase;
 use crate::http::reads_import::reads_of;
 use crate::http::{Caller, Problem, Services};
+use crate::store::Latest;
 
 /// A change that is being written.
 #[derive(Clone, Debug)]
@@ -32,6 +35,12 @@ pub struct ProposalForm {
     pub items: Vec<Item>,
     /// What was typed, or given by the address.
     pub typed: Typed,
+    /// The newest accepted values of the meter that is taken out, where it is named.
+    pub latest: Vec<Latest>,
+    /// The transformers of now of the point that is named.
+    pub transformers: Option<Transformers>,
+    /// What was typed and does not fit what is known, beside it: it is asked for once more.
+    pub doubted: Option<(Vec<Shown>, Beside)>,
 }
 
 /// Which change is written.
@@ -89,6 +98,7 @@ impl ProposalKind {
 /// The form of a new proposal.
 pub(super) async fn new(
     State(services): State<Services>,
+    caller: Caller,
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
@@ -97,7 +107,7 @@ pub(super) async fn new(
     if !view.may(kind.action()) {
         return Err(Problem::not_allowed());
     }
-    let form = ProposalForm { kind, items: items(&services), typed };
+    let form = form_of(&services, &caller, kind, typed).await?;
     Ok(Html(layout::page(&view, kind.title(), &form.markup(&view)).into_string()).into_response())
 }
 
@@ -112,7 +122,8 @@ pub(super) async fn propose(
     if !caller.may(kind.action()) {
         return Err(Problem::not_allowed());
     }
-    let form = ProposalForm { kind, items: items(&services), typed };
+    let mut form = form_of(&services, &caller, kind, typed).await?;
+    let mut doubted = None;
     let done = async {
         let change = match form.kind {
             ProposalKind::Reads => {
@@ -121,22 +132,96 @@ pub(super) async fn propose(
             _ => form.change()?,
         };
         let reason = some_words(form.typed.text("reason"), LONGEST)?;
+        if let Change::ExchangeMeter(exchange) = &change
+            && form.typed.text(CHECKED) != "yes"
+            && change.faults(services.clock.now()).is_empty()
+        {
+            let beside = Beside::of(&services, &change, &caller.acting.regions).await?;
+            if beside.is_doubtful() {
+                doubted = Some((exchange.closing.clone(), beside));
+                let en = "a reading does not fit what was read before: look at it below, and say that it was checked";
+                let zh = "拆表底度与此前抄到的示值不符，请核对下表，确认无误后勾选再提出";
+                return Err(Problem::unacceptable("reading_doubtful", en, zh));
+            }
+        }
         Ok::<_, Problem>(services.store.propose(&change, reason, &caller.acting, services.clock.now()).await?)
     };
-    match done.await {
+    let done = done.await;
+    match done {
         Ok(id) => Ok(Redirect::to(&format!("/proposals/{id}")).into_response()),
         Err(problem) => {
+            form.doubted = doubted;
             let (view, status): (View, StatusCode) = refused(view, problem)?;
+            let view = View { here: format!("/proposals/new?change={}", kind.key()), ..view };
             Ok(answer_as(status, &view, kind.title(), &form.markup(&view)))
         }
     }
 }
 
-/// The registers that the site reads, those of energy in total and by tariff where it reads none.
+/// The form of a change, with what is known of the meter or the point that it names.
+async fn form_of(
+    services: &Services,
+    caller: &Caller,
+    kind: ProposalKind,
+    typed: Typed,
+) -> Result<ProposalForm, Problem> {
+    let (store, now) = (&services.store, services.clock.now());
+    let regions = &caller.acting.regions;
+    let mut form = ProposalForm {
+        kind,
+        items: items(services),
+        typed,
+        latest: Vec::new(),
+        transformers: None,
+        doubted: None,
+    };
+    match kind {
+        ProposalKind::Exchange => {
+            let removed = form.typed.text("removed").parse::<MeterAddress>().ok();
+            let sheet = match removed {
+                Some(removed) => store.meter_sheet(&removed.to_string(), regions, now).await?,
+                None => None,
+            };
+            if let Some(sheet) = sheet {
+                form.latest = store.latest_of(sheet.line.meter).await?;
+                let known: Vec<Item> = form.latest.iter().map(|latest| latest.item).collect();
+                let others =
+                    known.into_iter().filter(|item| item.way().is_some() && !form.items.contains(item));
+                let others: Vec<Item> = others.collect();
+                form.items.extend(others);
+            }
+        }
+        ProposalKind::Transformers => {
+            let point = form.typed.text("point").to_owned();
+            if store.numbered_points(&[point.as_str()], regions).await?.contains_key(&point) {
+                let found = store.transformers_until(&point, now).await?;
+                form.transformers = Some(found.unwrap_or(Transformers::NONE));
+            }
+        }
+        ProposalKind::Review | ProposalKind::Reads | ProposalKind::Settlement => {}
+    }
+    Ok(form)
+}
+
+/// The registers that the site reads, each total with its tariffs, which come with it from the meter and are billed with it.
 fn items(services: &Services) -> Vec<Item> {
     let read = services.rules.as_ref().map(|rules| rules.collection.collection.registers.clone());
     let usual = || USUAL.iter().filter_map(|code| Item::parse(code)).collect();
-    read.filter(|items| !items.is_empty()).unwrap_or_else(usual)
+    with_tariffs(&read.filter(|items| !items.is_empty()).unwrap_or_else(usual))
+}
+
+fn with_tariffs(totals: &[Item]) -> Vec<Item> {
+    let mut items = Vec::new();
+    for total in totals {
+        let is_total = total.tariff() == 0 && total.way().is_some();
+        let tariffs = (1..=TARIFFS).filter(|_| is_total).filter_map(|tariff| total.with_tariff(tariff));
+        for item in std::iter::once(*total).chain(tariffs) {
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+    }
+    items
 }
 
 impl ProposalForm {
@@ -262,10 +347,15 @@ impl ProposalForm {
                 (self.input("profile", view.say("表型（空为默认，Modbus 表必填）", "Profile (empty: the usual one; a Modbus meter needs it)"), false))
                 (self.when(view, "at", view.say("换表时间", "When")))
             }
+            (self.doubts(view))
             table {
                 caption { (view.say("示值（没有的项目留空）", "Registers (leave empty what there is not)")) }
                 thead { tr {
                     th scope="col" { (view.say("项目", "Item")) }
+                    @if !self.latest.is_empty() {
+                        th.number scope="col" { (view.say("最近有效示值", "Last accepted")) }
+                        th scope="col" { (view.say("其时间", "Of when")) }
+                    }
                     th scope="col" { (view.say("拆表底度", "Taken out")) }
                     th scope="col" { (view.say("新表起度", "Put in")) }
                     th scope="col" { (view.say("单位", "Unit")) }
@@ -274,6 +364,11 @@ impl ProposalForm {
                     @let title = view.say(&item.name_zh(), &item.name_en()).to_owned();
                     tr {
                         th scope="row" { (title) }
+                        @if !self.latest.is_empty() {
+                            @let latest = self.latest.iter().find(|latest| latest.item == *item);
+                            td.number { @match latest { Some(latest) => (item.quantity(latest.value)), None => "—" } }
+                            td { @match latest { Some(latest) => (time(latest.at)), None => "—" } }
+                        }
                         @for (side, words) in [("closing", view.say("拆表底度", "taken out")), ("opening", view.say("新表起度", "put in"))] {
                             @let name = register_field(side, *item);
                             td { input name=(name) value=(self.typed.text(&name)) inputmode="decimal" size="14"
@@ -286,7 +381,32 @@ impl ProposalForm {
         }
     }
 
+    /// What does not fit, and what says that it was looked at.
+    fn doubts(&self, view: &View) -> Markup {
+        html! { @if let Some((shown, beside)) = &self.doubted {
+            section.sheet.verdict data-tone="bad" {
+                (closing(view, shown, beside))
+                label {
+                    input type="checkbox" name=(CHECKED) value="yes"; " "
+                    (view.say(
+                        "已与现场记录核对，示值无误（仍转复核）",
+                        "checked against the record from the site: this is what it showed (it is reviewed all the same)"))
+                }
+            }
+        } }
+    }
+
     fn transformers(&self, view: &View) -> Markup {
+        html! {
+            @if let Some(now) = self.transformers {
+                p { (view.say("现行倍率：", "Now: ")) "CT " (now.ct) " PT " (now.vt)
+                    @if let Ok(multiplier) = now.multiplier() { " × " (multiplier) } }
+            }
+            (self.ratios(view))
+        }
+    }
+
+    fn ratios(&self, view: &View) -> Markup {
         html! { div.pick {
             (self.input("point", view.say("计量点编号", "Number of the point"), true))
             (self.input("ct", view.say("CT 变比，如 200/5", "CT ratio, such as 200/5"), true))
@@ -352,10 +472,28 @@ active total), reading, read_by, kind (manual or on-site), remark. It is taken w
 counts for it; nothing takes the place of what the meter froze, and what differs is reviewed.";
 
 const LONGEST_NAME: usize = 100;
+/// Tariffs that a meter tells with a total as a rule; others are there once they were read.
+const TARIFFS: u8 = 4;
+/// The field that says that what does not fit was looked at.
+const CHECKED: &str = "checked";
 
 /// What the meter put in may speak.
 const PROTOCOLS: [(&str, &str); 3] =
     [("645-2007", "DL/T 645-2007"), ("645-1997", "DL/T 645-1997"), ("modbus", "Modbus")];
 
-/// Forward active energy, in total and by tariff.
-const USUAL: [&str; 5] = ["1.8.0", "1.8.1", "1.8.2", "1.8.3", "1.8.4"];
+/// Forward active energy.
+const USUAL: [&str; 1] = ["1.8.0"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_total_is_asked_for_with_its_tariffs() {
+        let totals = ["1.8.0", "2.8.0", "1.8.1", "32.7.0"].map(|code| Item::parse(code).unwrap());
+        let shown: Vec<String> = with_tariffs(&totals).iter().map(|item| item.code().to_string()).collect();
+        let of = |sign: u8| (0..=4).map(move |tariff| format!("1-0:{sign}.8.{tariff}"));
+        let expected: Vec<String> = of(1).chain(of(2)).chain(["1-0:32.7.0".to_owned()]).collect();
+        assert_eq!(shown, expected);
+    }
+}

@@ -88,7 +88,7 @@ fn columns() -> Vec<Column<Row>> {
     ]
 }
 
-fn how(compared: ComparedRead) -> (Tone, Phrase) {
+pub(super) fn how(compared: ComparedRead) -> (Tone, Phrase) {
     match compared.map(|(how, _)| how) {
         None => (Tone::Bad, Phrase::new("当时不是该表", "not the meter of then")),
         Some(Compared::Alone) => (Tone::Quiet, Phrase::new("无可比示值", "nothing to compare with")),

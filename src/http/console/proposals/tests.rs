@@ -1,10 +1,10 @@
 use super::*;
 use crate::domain::access::Role;
-use crate::domain::proposal::{NewTransformers, OrderSettlement, ReviewDecision};
+use crate::domain::proposal::{MeterExchange, NewTransformers, OrderSettlement, ReviewDecision, Shown};
 use crate::domain::terminal_archive::{
     MeterRecord, RecordAnswer, RecordChange, RecordResult, SettingState, TerminalArchive,
 };
-use crate::domain::{Around, Compared, Day, ManualRead, ManualReads, Quality, Suspicion};
+use crate::domain::{Around, Compared, Day, Item, ManualRead, ManualReads, Quality, Suspicion};
 use crate::http::console::view;
 
 fn noon() -> Moment {
@@ -68,6 +68,7 @@ fn review() -> ProposalPage {
         proposal: proposal(3, decision, ProposalState::Open),
         review: Some(line),
         compared: Vec::new(),
+        beside: Beside::default(),
         setting: None,
         asked: Asked::default(),
     }
@@ -92,6 +93,7 @@ fn read() -> ProposalPage {
         proposal: proposal(4, change, ProposalState::Open),
         review: None,
         compared,
+        beside: Beside::default(),
         setting: None,
         asked: Asked::default(),
     }
@@ -117,7 +119,14 @@ fn found_on_site() -> ProposalPage {
         evidence: "工作票 26-1130 <b>照片</b>".to_owned(),
     };
     let proposal = proposal(6, Change::SettleOrder(settlement), ProposalState::Open);
-    ProposalPage { proposal, review: None, compared: Vec::new(), setting: None, asked: Asked::default() }
+    ProposalPage {
+        proposal,
+        review: None,
+        compared: Vec::new(),
+        beside: Beside::default(),
+        setting: None,
+        asked: Asked::default(),
+    }
 }
 
 #[test]
@@ -132,6 +141,29 @@ fn what_was_found_on_site_is_never_told_as_said_by_the_meter() {
         assert!(page.contains(part), "{part}: {page}");
     }
     assert!(!page.contains("<b>照片") && !page.contains("结算随之重算"), "{page}");
+}
+
+#[test]
+fn a_removal_reading_stands_beside_what_was_read_before_it() {
+    let before = crate::domain::register::State { at: noon(), value: 84_328_200 };
+    let around = Around { before: Some(before), ..Around::default() };
+    let page = |compared| ProposalPage {
+        proposal: proposal(1, exchange(), ProposalState::Open),
+        review: None,
+        compared: Vec::new(),
+        beside: Beside { closing: vec![Some((compared, around))], transformers: None },
+        setting: None,
+        asked: Asked::default(),
+    };
+    let shown =
+        |compared| page(compared).markup(&view::sample(Language::Chinese, Role::Approver)).into_string();
+    let doubtful = shown(Compared::Outside);
+    for part in ["12345.6700 kWh", "8432.8200 kWh", "3912.8500 kWh", "2026-11-27 00:00:00", "确认后转复核"]
+    {
+        assert!(doubtful.contains(part), "{part}: {doubtful}");
+    }
+    let likely = shown(Compared::Between);
+    assert!(likely.contains("8432.8200 kWh") && !likely.contains("确认后转复核"), "{likely}");
 }
 
 #[test]
@@ -194,6 +226,7 @@ fn records() -> ProposalPage {
         proposal: proposal(5, change, ProposalState::Confirmed),
         review,
         compared,
+        beside: Beside::default(),
         setting: Some(setting),
         asked: Asked::default(),
     }
@@ -246,12 +279,21 @@ fn what_a_terminal_lacks_once_a_setting_is_over_is_told_with_what_to_do() {
 pub(crate) fn pages(view: &View) -> Vec<(&'static str, Phrase, Markup)> {
     let form = |kind| {
         let items = vec![Item::parse("1.8.0").unwrap(), Item::parse("1.8.1").unwrap()];
-        ProposalForm { kind, items, typed: Typed::default() }.markup(view)
+        let form = ProposalForm {
+            kind,
+            items,
+            typed: Typed::default(),
+            latest: Vec::new(),
+            transformers: None,
+            doubted: None,
+        };
+        form.markup(view)
     };
     let one = ProposalPage {
         proposal: proposal(1, exchange(), ProposalState::Open),
         review: None,
         compared: Vec::new(),
+        beside: Beside::default(),
         setting: None,
         asked: Asked::default(),
     };
@@ -312,6 +354,7 @@ fn whoever_proposed_a_change_is_told_that_another_one_confirms_it() {
         proposal: proposal(1, exchange(), ProposalState::Open),
         review: None,
         compared: Vec::new(),
+        beside: Beside::default(),
         setting: None,
         asked: Asked::default(),
     };
@@ -332,6 +375,7 @@ fn whoever_proposed_a_change_is_told_that_another_one_confirms_it() {
         proposal: proposal(1, exchange(), ProposalState::Refused),
         review: None,
         compared: Vec::new(),
+        beside: Beside::default(),
         setting: None,
         asked: Asked::default(),
     };

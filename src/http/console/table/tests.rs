@@ -49,6 +49,7 @@ fn a_list_is_sorted_filtered_and_cut_as_the_address_says() {
     assert_eq!(names(&[("page", "3")], &many).len(), 20);
     assert_eq!(names(&[("page", "99")], &many).len(), 20, "the last one");
     assert_eq!(names(&[("page", "3"), ("csv", "all")], &many).len(), 120, "a file has all");
+    assert_eq!(names(&[("print", "all")], &many).len(), 120, "and so has paper");
 }
 
 #[test]
@@ -134,4 +135,49 @@ fn numbers_of_a_file_stay_numbers() {
     ] {
         assert_eq!(harmless(cell.to_owned()), written, "{cell}");
     }
+}
+
+#[test]
+fn that_no_row_is_like_a_filter_is_not_that_there_is_none() {
+    let drawn = |pairs: &[(&str, &str)], rows| {
+        let table = table(&asked(pairs)).whole(rows, Language::English);
+        table.markup(&view::sample(Language::English, Role::Viewer)).into_string()
+    };
+    assert!(drawn(&[], vec![]).contains(">none<"));
+    let filtered = drawn(&[("q", "zzz")], rows(&["a"]));
+    assert!(!filtered.contains(">none<") && filtered.contains("no row matches “zzz”"), "{filtered}");
+}
+
+#[test]
+fn a_filter_finds_the_words_of_either_language() {
+    let columns = || {
+        vec![Column::new("word", "词", "Word", |_: &Row, language| {
+            language.of("线路不通", "line down").to_owned()
+        })]
+    };
+    let found = |language, words: &str| {
+        let table = Table::new(
+            "",
+            Phrase::new("表", "table"),
+            Phrase::new("无", "none"),
+            columns(),
+            &asked(&[("q", words)]),
+        );
+        table.whole(rows(&["a"]), language).rows.len()
+    };
+    for language in [Language::Chinese, Language::English] {
+        assert_eq!((found(language, "线路"), found(language, "DOWN"), found(language, "x")), (1, 1, 0));
+    }
+}
+
+#[test]
+fn a_file_says_in_which_zone_its_times_are() {
+    let columns = vec![
+        Column::new("at", "时间", "At", |_: &Row, _| "2026-11-28 00:00:00".to_owned()),
+        Column::new("name", "名称", "Name", |row: &Row, _| row.name.to_owned()),
+    ];
+    let asked = asked(&[("csv", "all")]);
+    let table = Table::new("", Phrase::new("表", "table"), Phrase::new("无", "none"), columns, &asked);
+    let file = table.whole(rows(&["a"]), Language::English).file(Language::English).unwrap();
+    assert!(file.contains("At (UTC+8),Name\r\n"), "{file}");
 }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::super::components::{Tone, age, facts, field, grouped, percent, state, time, token};
 use super::super::events::record;
-use super::super::handlers::{answer, answer_as};
+use super::super::handlers::{answer_as, answer_of};
 use super::super::meter::frames;
 use super::super::proposals::records::told;
 use super::super::table::{Asked, Column, Table, escaped};
@@ -23,6 +23,9 @@ use crate::http::terminals::{Seen, WantedOfTerminal, one, passed, propose_record
 use crate::http::{Caller, Problem, Services};
 use crate::store::terminal::{ArchiveSetting, Difference, DifferenceKind, TerminalEventLine};
 use crate::terminal::{PassedFrame, TerminalStatus};
+
+/// What the page is called, before the address.
+const TITLE: Phrase = Phrase::new("终端", "Terminal");
 
 /// What the page shows.
 #[derive(Clone, Debug)]
@@ -51,7 +54,7 @@ pub(super) async fn page(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let page = read(&services, &caller, &address, (Typed::default(), asked)).await?;
-    answer(&services, &view, super::TITLE, (page.markup(&view), page.file(&view))).await
+    answer_of(&services, &view, (TITLE, &address), (page.markup(&view), page.file(&view))).await
 }
 
 async fn read(
@@ -133,7 +136,7 @@ impl TerminalPage {
                 a href={ "/meters?q=" (escaped(&address)) } { (view.say("该终端下的电能表", "meters behind it")) } }
             h2 { span.code { (address) } " " (written(self.line.0.name.as_deref())) " "
                 (state(tone, words.of(view.look.language))) }
-            (self.facts(view))
+            section.sheet { (self.facts(view)) }
             @if let Some(status) = &self.line.1 { (traffic(status, view)) }
             (self.actions(view, &address))
             (self.differences(view).markup(view))
@@ -202,6 +205,9 @@ impl TerminalPage {
                     form method="post" action={ "/terminals/" (escaped(address)) "/clock" } {
                         (token(view))
                         button { (view.say("对时", "Set its clock")) }
+                        p.hint { (view.say(
+                            "把终端时钟设为主站时间，立即下发并回读；不影响电能表的时钟。",
+                            "Sets the clock of the terminal to ours at once and reads it back; clocks of meters are left alone.")) }
                     }
                 }
                 @if self.line.0.meters == 0 && self.line.0.adopted.is_some() && view.may(Action::AdoptTerminal) {
