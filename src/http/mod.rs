@@ -106,6 +106,13 @@ pub struct Services {
 }
 
 impl Services {
+    /// What stands against cuts has changed: those that are about to leave are judged once more (F45).
+    pub(crate) fn judge_cuts_again(&self) {
+        if let Some(supply) = &self.supply {
+            supply.judge_again();
+        }
+    }
+
     /// From the parts of a site.
     #[must_use]
     pub fn new(

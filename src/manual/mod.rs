@@ -114,4 +114,6 @@ pub mod decisions {
     pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
     #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
     pub mod d0043_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0044-what-stands-against-a-cut-stays-with-it.md")]
+    pub mod d0044_what_stands_against_a_cut_stays_with_it {}
 }

@@ -172,6 +172,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0031_terminal_certificate.sql"),
         include_str!("migrations/postgres/0031_terminal_certificate.sql"),
     ),
+    Migration::new(
+        "taken_back",
+        include_str!("migrations/sqlite/0032_taken_back.sql"),
+        include_str!("migrations/postgres/0032_taken_back.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

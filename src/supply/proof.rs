@@ -52,6 +52,7 @@ const NAMES: &[(Proof, &str)] = &[
     (Proof::Waiting(Wait::Expiry), "expiry"),
     (Proof::Failed(Failure::StillClosed), "still_closed"),
     (Proof::Failed(Failure::StillOpen), "still_open"),
+    (Proof::Failed(Failure::AboutToTrip), "about_to_trip"),
     (Proof::Failed(Failure::NotHeld), "hold_not_taken"),
     (Proof::Failed(Failure::StillHeld), "still_held"),
     (Proof::Unknown(Doubt::Disagreement), "disagreement"),

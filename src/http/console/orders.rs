@@ -392,10 +392,10 @@ impl OrderPage {
     }
 
     fn buttons(&self, view: &View) -> Markup {
-        let OrderRecord { id, state: stands, content, .. } = &self.order.order;
+        let OrderRecord { id, state: stands, content, is_taken_back, .. } = &self.order.order;
         let may_approve = view.may(Action::ApproveCut) && *stands == OrderState::Submitted;
-        let may_cancel =
-            stands.is_before_intent() && (view.may(content.kind.action()) || view.may(Action::ApproveCut));
+        let is_open = stands.is_before_intent() || (stands.is_in_flight() && !is_taken_back);
+        let may_cancel = is_open && (view.may(content.kind.action()) || view.may(Action::ApproveCut));
         html! {
             @if may_approve {
                 form.sheet.no-print method="post" action={ "/orders/" (id) "/approve" } {
@@ -412,7 +412,10 @@ impl OrderPage {
             @if may_cancel {
                 form.no-print method="post" action={ "/orders/" (id) "/cancel" } {
                     (token(view))
-                    button.quiet { (view.say("取消工单", "Take the order back")) }
+                    button.quiet {
+                        @if stands.is_before_intent() { (view.say("取消工单", "Take the order back")) }
+                        @else { (view.say("取消工单：不再下发", "Take the order back: send no more of it")) }
+                    }
                 }
             }
         }
@@ -435,6 +438,7 @@ fn marks(order: &OrderRecord, language: Language) -> String {
         ),
         (order.is_flagged, language.of("有计量点被剔除", "points were left out")),
         (order.has_stopped_itself, language.of("异常过多，已自停", "stopped itself")),
+        (order.is_taken_back, language.of("已取消，不再下发", "taken back: nothing more is sent")),
     ];
     let set = marks.iter().filter(|(is_set, _)| *is_set).map(|(_, words)| *words);
     set.collect::<Vec<_>>().join(language.of("；", "; "))

@@ -187,7 +187,7 @@ impl Store {
             return Ok(Intended::Objected(objections));
         }
         let id = self.numbers.next(now);
-        add(&mut writing, &head, intent, (id, known.area), now).await?;
+        add(&mut writing, &head, intent, (id, known.area_now.or(known.area)), now).await?;
         head.step(&mut writing, point, &Step::of(OrderEvent::Intend, now)).await?;
         head.settle(&mut writing, now).await?;
         let entry = AuditEntry::of_system(now, "order.intent", object(order, point));
@@ -231,6 +231,9 @@ impl Store {
             let alarm = Alarm::new(AlarmKind::RestoreRefused, subject, now);
             raise(&mut writing, &alarm.for_order(attempt.order.number())).await?;
             writing.execute(TELL, &[attempt.order.into(), attempt.point.into(), 1.into()]).await?;
+        }
+        if matches!(outcome, AttemptOutcome::Accepted | AttemptOutcome::Unknown) {
+            tell_of_paid(&mut writing, &head, attempt.point, now).await?;
         }
         watch_batch(&mut writing, &head, now).await?;
         head.settle(&mut writing, now).await?;
@@ -320,6 +323,26 @@ impl Store {
         let rows: Vec<AttemptRow> = reading.rows(OF_ORDER, &[order.into()]).await?;
         rows.into_iter().map(attempt).collect()
     }
+}
+
+/// Tells people at once that a customer had paid when a cut could not be held back any more (F45, F48).
+pub(super) async fn tell_of_paid(
+    writing: &mut Transaction,
+    head: &Head,
+    point: Id<MeteringPoint>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let paid: Option<(i64,)> = writing.row(PAID, &[head.id.into(), point.into()]).await?;
+    if paid.is_none() {
+        return Ok(());
+    }
+    let alarm = Alarm::new(AlarmKind::RestoreHandedOver, object(head.id, point), now);
+    let alarm = alarm.for_order(head.id.number()).in_area(head.point(point)?.area).saying(
+        "用户缴费时停电命令已下发，可能已断电：请核实并复电",
+        "the customer has paid when the cut had left already: see whether supply is cut, and order it back",
+    );
+    raise(writing, &alarm).await?;
+    Ok(())
 }
 
 /// Ends alarms of this order. Supply that is back ends all that was told of it being away, whichever order it was told of;
@@ -539,6 +562,9 @@ const SOON: i64 = 5_000_000;
 /// State 4 is armed: it is tried for the first time when something stands against it first.
 const WAIT: &str = "UPDATE supply_order_point SET changed_at = CASE WHEN state = 4 AND objections = '' \
     THEN CAST($5 AS bigint) ELSE changed_at END, objections = $3, due_at = $4 WHERE order_id = $1 AND point_id = $2";
+
+const PAID: &str =
+    "SELECT point_id FROM supply_order_point WHERE order_id = $1 AND point_id = $2 AND is_paid = 1";
 
 const NUMBER: &str = "SELECT CAST(coalesce(max(number), 0) + 1 AS bigint) FROM supply_attempt WHERE order_id = $1 AND point_id = $2";
 

@@ -84,7 +84,8 @@ pub(super) async fn leave_off(
     let event = if is_sent { OrderEvent::LoseTrack } else { OrderEvent::Cancel };
     let due = is_sent.then_some(now);
     let state = head.step(writing, point, &Step { due, objections, ..Step::of(event, now) }).await?;
-    if is_sent || (by == LeftBy::Program && head.kind().is_restore()) {
+    let is_known = by == LeftBy::Person || objections.contains(&Objection::TakenBack);
+    if is_sent || (!is_known && head.kind().is_restore()) {
         let kind =
             if head.kind().is_restore() { AlarmKind::RestoreHandedOver } else { AlarmKind::OrderUnknown };
         let alarm = Alarm::new(kind, object(head.id, point), now).for_order(head.id.number());

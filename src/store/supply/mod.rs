@@ -31,7 +31,7 @@ mod written;
 pub use attempt::{AttemptOutcome, AttemptRecord, BeforeRecord, Intended, Intent, Seen};
 pub use due::{Due, LateRestore};
 pub use emergency::EmergencyReport;
-pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, PaymentEntry};
+pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, Paid, PaymentEntry};
 pub(super) use halt::halts_in_force;
 pub use halt::{HaltRecord, Lifting};
 pub use known::{ArrearsRecord, IdentityRecord, NoticeKept, PaymentRecord, PointEvidence};

@@ -18,6 +18,13 @@ pub(super) async fn alarms(store: &Store) -> Vec<AlarmKind> {
     found.into_iter().map(|alarm| alarm.kind).collect()
 }
 
+/// What open alarms say in English.
+pub(super) async fn told(store: &Store) -> Vec<String> {
+    let filter = AlarmFilter { is_open: true, ..AlarmFilter::default() };
+    let found = store.alarms(&filter, &Regions::All, i64::MAX, 100).await.unwrap();
+    found.into_iter().map(|alarm| alarm.detail).collect()
+}
+
 /// What is seen of an order whose frame was sent.
 pub(super) async fn seen(
     store: &Store,

@@ -13,6 +13,7 @@ mod on_site;
 mod races;
 mod ready;
 mod steps;
+mod taken_back;
 mod tampering;
 
 use chaobiao::domain::access::Regions;
