@@ -36,7 +36,10 @@ impl Site {
                 }
             }
             let began = self.clock.now();
-            self.until_done(stop, "making room for new days", || self.make_room(night.day)).await;
+            // What is kept makes the room that it needs: no night waits for this, and the next one tries again (I20).
+            if let Err(error) = self.make_room(night.day).await {
+                tracing::error!(kind = error.kind(), "making room for new days: {}", with_causes(&error));
+            }
             self.night(night, stop).await;
             last = Some(night.day);
             if began >= night.deadline {
