@@ -10,6 +10,7 @@ mod accounts;
 mod bodies;
 #[path = "../support/book.rs"]
 mod book;
+mod bound;
 mod commands;
 mod described;
 mod desk;

@@ -8,7 +8,7 @@ use chaobiao::domain::{
 };
 use chaobiao::store::archive::{Exchange, Saving};
 use chaobiao::store::billing::OutboxState;
-use chaobiao::store::view::{EventsAsked, Flow, MeterSheet, MeterSort, MetersAsked, PushPlace};
+use chaobiao::store::view::{EventsAsked, Flow, MeterSheet, MeterSort, MetersAsked, PushPlace, PushesSeen};
 use chaobiao::store::{Batch, EventCount, MeterEvent, Notes, RunPlan};
 
 use crate::archive::{entry, meter};
@@ -242,13 +242,14 @@ async fn pushes_are_counted_and_listed_by_state() {
             .collect();
         save(&fresh.store, &readings, now).await;
         settle(&fresh.store, now).await;
-        let counts = fresh.store.push_counts(day(DAY)).await.unwrap();
+        let counts = fresh.store.push_counts(day(DAY), &PushesSeen::of(&Regions::All)).await.unwrap();
         assert_eq!((counts.len(), counts[0].state, counts[0].count), (1, OutboxState::Waiting, 15));
         push(&fresh.store, now).await;
-        let counts = fresh.store.push_counts(day(DAY)).await.unwrap();
+        let counts = fresh.store.push_counts(day(DAY), &PushesSeen::of(&Regions::All)).await.unwrap();
         let told: Vec<_> = counts.iter().map(|count| (count.state, count.count)).collect();
         assert_eq!(told, [(OutboxState::Delivered, 5)], "registers of its beginning; it has no use yet");
-        let counts = fresh.store.push_counts(day("2026-11-21")).await.unwrap();
+        let counts =
+            fresh.store.push_counts(day("2026-11-21"), &PushesSeen::of(&Regions::All)).await.unwrap();
         assert_eq!(
             (counts.len(), counts[0].count),
             (1, 10),
@@ -256,7 +257,7 @@ async fn pushes_are_counted_and_listed_by_state() {
         );
         let list = async |state, words: &str, after: Option<&PushPlace>, at_most| {
             let which = (day("2026-11-21"), state);
-            fresh.store.pushes(which, words, after, &Regions::All, at_most).await.unwrap()
+            fresh.store.pushes(which, words, after, &PushesSeen::of(&Regions::All), at_most).await.unwrap()
         };
         let whole = list(None, "", None, 50).await;
         assert_eq!(whole.len(), 10);
@@ -274,7 +275,25 @@ async fn pushes_are_counted_and_listed_by_state() {
         assert_eq!(pieces, whole);
         let region = region(fresh, "台区二%_").await;
         let which = (day("2026-11-21"), None);
-        assert_eq!(fresh.store.pushes(which, "", None, &region, 50).await.unwrap().len(), 4);
+        let within = PushesSeen::of(&region);
+        assert_eq!(fresh.store.pushes(which, "", None, &within, 50).await.unwrap().len(), 4);
+        let counts = fresh.store.push_counts(day("2026-11-21"), &within).await.unwrap();
+        assert_eq!((counts.len(), counts[0].state, counts[0].count), (1, OutboxState::Delivered, 4));
+        for (names, pushes) in
+            [(vec!["ledger"], 10), (vec!["x", "ledger"], 10), (vec!["ledge_", "ledge", "x"], 0), (vec![], 0)]
+        {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let own = PushesSeen { regions: &Regions::All, receivers: Some(&names) };
+            for words in ["", "p"] {
+                assert_eq!(
+                    fresh.store.pushes(which, words, None, &own, 50).await.unwrap().len(),
+                    pushes,
+                    "{names:?}"
+                );
+            }
+            let counts = fresh.store.push_counts(day("2026-11-21"), &own).await.unwrap();
+            assert_eq!(counts.len(), usize::from(pushes > 0), "{names:?}");
+        }
         let without =
             fresh.store.points_without_consumption(day("2026-11-21"), &Regions::All, 9).await.unwrap();
         assert_eq!(without, ["P6"]);

@@ -11,7 +11,7 @@ mod night;
 mod overdue;
 mod relay;
 
-pub use billing::{Push, PushCount, PushPlace, ReviewLine};
+pub use billing::{Push, PushCount, PushPlace, PushesSeen, ReviewLine};
 pub use events::{EventLine, EventPlace, EventsAsked};
 pub use loss::{AreaFlow, Flow};
 pub use meters::{MeterLine, MeterPlace, MeterSheet, MeterSort, MetersAsked, Stay};

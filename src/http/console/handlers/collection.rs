@@ -12,6 +12,8 @@ use crate::collect::{ReadAgain, forecasts};
 use crate::domain::access::{Action, Regions};
 use crate::domain::proposal::{Change, Proposal};
 use crate::domain::{Day, Id, RunKind};
+use crate::http::api::billing::pushes_seen;
+use crate::http::api::receivers::seen as receivers;
 use crate::http::console::billing::{self, BillingPage};
 use crate::http::console::events::{self, EventsPage};
 use crate::http::console::lines::{self, LineLine, LinesPage};
@@ -44,7 +46,8 @@ pub(super) async fn night(
         groups = store.night_groups(run.id, regions).await?;
         missing = store.missing_lines(run.id, regions, MOST_MISSING).await?;
     }
-    let parked = store.push_counts(day).await?.into_iter().filter(|count| count.state == OutboxState::Parked);
+    let counts = store.push_counts(day, &pushes_seen(&caller)).await?;
+    let parked = counts.into_iter().filter(|count| count.state == OutboxState::Parked);
     let page = NightPage {
         day,
         run,
@@ -90,15 +93,16 @@ pub(super) async fn billing(
     let which = (day, BillingPage::state(&asked));
     let words = asked.value("q").unwrap_or_default();
     let after = BillingPage::after(&asked);
+    let seen = pushes_seen(&caller);
     let pushes =
-        store.pushes(which, words, after.as_ref(), regions, wanted_sorted(&asked, asked.is_sorted())).await?;
+        store.pushes(which, words, after.as_ref(), &seen, wanted_sorted(&asked, asked.is_sorted())).await?;
     let (mut reviews, mut open, mut proposed) = (Vec::new(), Vec::new(), HashMap::new());
     if view.may(Action::SeeCustomers) {
         reviews = store.review_lines(regions, MOST_LISTED).await?;
         open = open_points(&services, day, regions, &view).await?;
         proposed = proposed_reviews(&services, &view).await?;
     }
-    let (counts, receivers) = (store.push_counts(day).await?, store.receiver_statuses().await?);
+    let (counts, receivers) = (store.push_counts(day, &seen).await?, receivers(&services, &caller).await?);
     let page = BillingPage { day, counts, receivers, pushes, reviews, proposed, open, asked };
     answer(&services, &view, billing::TITLE, (page.markup(&view), page.file(&view))).await
 }
