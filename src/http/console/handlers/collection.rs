@@ -22,6 +22,7 @@ use crate::http::console::night::{self, NightPage};
 use crate::http::console::table::{Asked, natural, wanted_sorted};
 use crate::http::console::typed::Typed;
 use crate::http::console::view::View;
+use crate::http::figures::LinesSeen;
 use crate::http::reread::{Missed, read_again};
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
@@ -48,12 +49,13 @@ pub(super) async fn night(
     }
     let counts = store.push_counts(day, &pushes_seen(&caller)).await?;
     let parked = counts.into_iter().filter(|count| count.state == OutboxState::Parked);
+    let seen = LinesSeen::of(&services, regions).await?;
     let page = NightPage {
         day,
         run,
         groups,
         missing,
-        lines_down: lines_down(&services),
+        lines_down: lines_down(&services, &seen),
         parked: parked.map(|count| count.count).sum(),
         alarms: store.alarm_counts(regions).await?,
         again: services.read_again.as_ref().map(ReadAgain::under_way),
@@ -143,10 +145,13 @@ async fn open_points(
 /// Lines and terminals.
 pub(super) async fn lines(
     State(services): State<Services>,
+    caller: Caller,
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let counted = services.store.meters_by_line().await?;
+    let regions = &caller.acting.regions;
+    let counted = services.store.meters_by_line(regions).await?;
+    let seen = LinesSeen::of(&services, regions).await?;
     let mut budgets = Vec::new();
     if let Some(rules) = &services.rules {
         budgets = forecasts(&rules.collection, &services.store.site_meters().await?);
@@ -159,8 +164,9 @@ pub(super) async fn lines(
         let of_line = counted.iter().find(|(line, ..)| line == name);
         of_line.map_or(0, |(.., meters)| *meters)
     };
+    let lines = services.lines.iter().filter(|line| seen.hold(line.name()));
     let mut listed: Vec<LineLine> =
-        services.lines.iter().map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
+        lines.map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
     let terminals = services.terminals.as_ref().map(Terminals::all).unwrap_or_default();
     for line in &mut listed {
         let Some(status) = terminals.iter().find(|status| status.address.to_string() == line.name) else {
@@ -183,7 +189,10 @@ pub(super) async fn lines(
         budget: None,
     }));
     listed.sort_by_cached_key(|line| (line.is_terminal, natural(&line.name)));
-    let terminals = services.store.known_terminals().await?.len();
+    let terminals = match regions {
+        Regions::All => services.store.known_terminals().await?.len(),
+        Regions::Areas(_) => services.store.terminals(regions).await?.len(),
+    };
     let page = LinesPage { lines: listed, terminals, asked };
     answer(&services, &view, lines::TITLE, (page.markup(&view), page.file(&view))).await
 }
@@ -202,9 +211,11 @@ fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
     }
 }
 
-fn lines_down(services: &Services) -> Vec<String> {
-    let is_down =
-        |line: &ChannelHandle| matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering);
+fn lines_down(services: &Services, seen: &LinesSeen) -> Vec<String> {
+    let is_down = |line: &ChannelHandle| {
+        seen.hold(line.name())
+            && matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering)
+    };
     let mut down: Vec<String> =
         services.lines.iter().filter(is_down).map(|line| line.name().to_owned()).collect();
     down.sort_by_cached_key(|name| natural(name));
