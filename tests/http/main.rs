@@ -7,6 +7,7 @@
 )]
 
 mod accounts;
+mod bearers;
 mod bodies;
 #[path = "../support/book.rs"]
 mod book;

@@ -1,5 +1,6 @@
 //! Accounts, sessions, tokens, attempts and keys of requests, on both databases.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chaobiao::config::KeyFile;
@@ -378,6 +379,44 @@ async fn t10_a_one_time_password_has_an_end_until_its_owner_sets_another() {
         // One that was out before there was an end, and got none, is over.
         fresh.run("UPDATE account SET one_time_until = NULL").await.unwrap();
         assert!(store.account(li).await.unwrap().unwrap().one_time_is_over(first));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t09_tokens_that_nobody_has_are_counted_apart_from_passwords() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        let policy = AttemptPolicy { of_account: 3, of_source: 2, lock: Duration::from_secs(60) };
+        for locks in [false, true] {
+            assert_eq!(store.begin_token("10.0.0.7", policy, at).await.unwrap(), Attempt::Counted { locks });
+        }
+        let locked = store.begin_token("10.0.0.7", policy, at).await.unwrap();
+        assert_eq!(locked, Attempt::Locked(policy.lock));
+        let signing_in = store.begin_attempt("li", "10.0.0.7", policy, at).await.unwrap();
+        assert_eq!(signing_in, Attempt::Counted { locks: false });
+        let li = add(store, "李", "li", Role::Operator).await.unwrap();
+        let new = |name: &'static str, hash: &'static str, days: u64| NewToken {
+            account: li,
+            name,
+            hash,
+            scopes: &[Action::SeeStatus],
+            expires_at: at.plus(Duration::from_secs(days * 86_400)),
+        };
+        for (name, hash, days) in [("a", "counts", 9), ("b", "over", 1), ("c", "taken back", 9)] {
+            store.add_token(&new(name, hash, days), &entry(at)).await.unwrap();
+        }
+        let taken_back = store.token("taken back").await.unwrap().unwrap().0.id;
+        store.end_token(li, taken_back, &entry(at)).await.unwrap();
+        let day = at.plus(Duration::from_secs(86_400));
+        assert_eq!(store.token_hashes(day).await.unwrap(), HashSet::from(["counts".to_owned()]));
+        let password = PasswordHash("new".to_owned());
+        let change = AccountChange::SetPassword(&password);
+        store.change_account(li, None, &change, &entry(at)).await.unwrap();
+        assert!(store.token_hashes(at).await.unwrap().is_empty(), "a new password ends them");
+        let told = fresh.texts("SELECT detail FROM audit ORDER BY number DESC LIMIT 1").await;
+        assert_eq!(told, [r#"{"tokens_ended":2}"#]);
     })
     .await;
 }
