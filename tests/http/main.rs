@@ -21,6 +21,7 @@ mod figures;
 mod forged;
 mod fuzzed;
 mod guarded;
+mod hidden;
 mod imports;
 mod instance;
 mod keys;
