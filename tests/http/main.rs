@@ -40,6 +40,7 @@ mod postgres;
 mod proposals;
 mod protections;
 mod rates;
+mod reasons;
 mod rig;
 mod rotations;
 mod sessions;
