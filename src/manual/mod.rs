@@ -114,4 +114,6 @@ pub mod decisions {
     pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
     #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
     pub mod d0043_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0045-what-is-handed-out-ends-and-each-sees-their-own.md")]
+    pub mod d0045_what_is_handed_out_ends_and_each_sees_their_own {}
 }
