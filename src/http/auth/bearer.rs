@@ -36,10 +36,10 @@ struct Shut {
 /// [`Problem`] when it does not count, or too many did not.
 pub(super) async fn by_token(services: &Services, token: &str, source: &str) -> Result<Caller, Problem> {
     let (hash, now) = (hash(token), services.clock.now());
-    if let Some(left) = services.bearers.shut(source, now) {
-        if !is_known(services, source, &hash, now).await? {
-            return Err(Problem::too_many(left));
-        }
+    if let Some(left) = services.bearers.shut(source, now)
+        && !is_known(services, source, &hash, now).await?
+    {
+        return Err(Problem::too_many(left));
     }
     let found = services.store.token(&hash).await?;
     match found {
