@@ -156,6 +156,12 @@ pub(super) fn tell_console(console: &Console) {
             "there is no account yet: sign in once as  尚无账号，请用一次性账号登录: {} / {}",
             login.name, login.password
         ));
+        let until = login.until.in_china();
+        super::talk(&format!(
+            "it is good until {until}; later `chaobiao user reset {0}` gives another  \
+             有效期至 {until}，过期后用 chaobiao user reset {0} 重置",
+            login.name
+        ));
     }
 }
 

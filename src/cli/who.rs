@@ -34,6 +34,11 @@ impl Who {
             LoginError::Wrong => {
                 CliError::Failed("the account or its password is not right  账号或密码不正确".into())
             }
+            LoginError::Expired => CliError::Failed(
+                "this one-time password is not good any more: an administrator gives another  \
+                 一次性密码已过期，请联系管理员重置"
+                    .into(),
+            ),
             LoginError::Locked(left) => CliError::Failed(format!(
                 "there were too many attempts: wait for {} s  尝试次数过多，请等待 {0} 秒",
                 left.as_secs().max(1)

@@ -116,4 +116,6 @@ pub mod decisions {
     pub mod d0043_who_a_terminal_is {}
     #[doc = include_str!("decisions/0044-what-stands-against-a-cut-stays-with-it.md")]
     pub mod d0044_what_stands_against_a_cut_stays_with_it {}
+    #[doc = include_str!("decisions/0045-what-is-handed-out-ends-and-each-sees-their-own.md")]
+    pub mod d0045_what_is_handed_out_ends_and_each_sees_their_own {}
 }

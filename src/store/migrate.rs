@@ -177,6 +177,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0032_taken_back.sql"),
         include_str!("migrations/postgres/0032_taken_back.sql"),
     ),
+    Migration::new(
+        "one_time",
+        include_str!("migrations/sqlite/0033_one_time.sql"),
+        include_str!("migrations/postgres/0033_one_time.sql"),
+    ),
+    Migration::new(
+        "account_receiver",
+        include_str!("migrations/sqlite/0034_account_receiver.sql"),
+        include_str!("migrations/postgres/0034_account_receiver.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

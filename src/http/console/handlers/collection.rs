@@ -12,6 +12,8 @@ use crate::collect::{ReadAgain, forecasts};
 use crate::domain::access::{Action, Regions};
 use crate::domain::proposal::{Change, Proposal};
 use crate::domain::{Day, Id, RunKind};
+use crate::http::api::billing::pushes_seen;
+use crate::http::api::receivers::seen as receivers;
 use crate::http::console::billing::{self, BillingPage};
 use crate::http::console::events::{self, EventsPage};
 use crate::http::console::lines::{self, LineLine, LinesPage};
@@ -20,6 +22,7 @@ use crate::http::console::night::{self, NightPage};
 use crate::http::console::table::{Asked, natural, wanted_sorted};
 use crate::http::console::typed::Typed;
 use crate::http::console::view::View;
+use crate::http::figures::LinesSeen;
 use crate::http::reread::{Missed, read_again};
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
@@ -44,13 +47,15 @@ pub(super) async fn night(
         groups = store.night_groups(run.id, regions).await?;
         missing = store.missing_lines(run.id, regions, MOST_MISSING).await?;
     }
-    let parked = store.push_counts(day).await?.into_iter().filter(|count| count.state == OutboxState::Parked);
+    let counts = store.push_counts(day, &pushes_seen(&caller)).await?;
+    let parked = counts.into_iter().filter(|count| count.state == OutboxState::Parked);
+    let seen = LinesSeen::of(&services, regions).await?;
     let page = NightPage {
         day,
         run,
         groups,
         missing,
-        lines_down: lines_down(&services),
+        lines_down: lines_down(&services, &seen),
         parked: parked.map(|count| count.count).sum(),
         alarms: store.alarm_counts(regions).await?,
         again: services.read_again.as_ref().map(ReadAgain::under_way),
@@ -90,15 +95,16 @@ pub(super) async fn billing(
     let which = (day, BillingPage::state(&asked));
     let words = asked.value("q").unwrap_or_default();
     let after = BillingPage::after(&asked);
+    let seen = pushes_seen(&caller);
     let pushes =
-        store.pushes(which, words, after.as_ref(), regions, wanted_sorted(&asked, asked.is_sorted())).await?;
+        store.pushes(which, words, after.as_ref(), &seen, wanted_sorted(&asked, asked.is_sorted())).await?;
     let (mut reviews, mut open, mut proposed) = (Vec::new(), Vec::new(), HashMap::new());
     if view.may(Action::SeeCustomers) {
         reviews = store.review_lines(regions, MOST_LISTED).await?;
         open = open_points(&services, day, regions, &view).await?;
         proposed = proposed_reviews(&services, &view).await?;
     }
-    let (counts, receivers) = (store.push_counts(day).await?, store.receiver_statuses().await?);
+    let (counts, receivers) = (store.push_counts(day, &seen).await?, receivers(&services, &caller).await?);
     let page = BillingPage { day, counts, receivers, pushes, reviews, proposed, open, asked };
     answer(&services, &view, billing::TITLE, (page.markup(&view), page.file(&view))).await
 }
@@ -139,10 +145,13 @@ async fn open_points(
 /// Lines and terminals.
 pub(super) async fn lines(
     State(services): State<Services>,
+    caller: Caller,
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let counted = services.store.meters_by_line().await?;
+    let regions = &caller.acting.regions;
+    let counted = services.store.meters_by_line(regions).await?;
+    let seen = LinesSeen::of(&services, regions).await?;
     let mut budgets = Vec::new();
     if let Some(rules) = &services.rules {
         budgets = forecasts(&rules.collection, &services.store.site_meters().await?);
@@ -155,8 +164,9 @@ pub(super) async fn lines(
         let of_line = counted.iter().find(|(line, ..)| line == name);
         of_line.map_or(0, |(.., meters)| *meters)
     };
+    let lines = services.lines.iter().filter(|line| seen.hold(line.name()));
     let mut listed: Vec<LineLine> =
-        services.lines.iter().map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
+        lines.map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
     let terminals = services.terminals.as_ref().map(Terminals::all).unwrap_or_default();
     for line in &mut listed {
         let Some(status) = terminals.iter().find(|status| status.address.to_string() == line.name) else {
@@ -179,7 +189,10 @@ pub(super) async fn lines(
         budget: None,
     }));
     listed.sort_by_cached_key(|line| (line.is_terminal, natural(&line.name)));
-    let terminals = services.store.known_terminals().await?.len();
+    let terminals = match regions {
+        Regions::All => services.store.known_terminals().await?.len(),
+        Regions::Areas(_) => services.store.terminals(regions).await?.len(),
+    };
     let page = LinesPage { lines: listed, terminals, asked };
     answer(&services, &view, lines::TITLE, (page.markup(&view), page.file(&view))).await
 }
@@ -198,9 +211,11 @@ fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
     }
 }
 
-fn lines_down(services: &Services) -> Vec<String> {
-    let is_down =
-        |line: &ChannelHandle| matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering);
+fn lines_down(services: &Services, seen: &LinesSeen) -> Vec<String> {
+    let is_down = |line: &ChannelHandle| {
+        seen.hold(line.name())
+            && matches!(line.status().phase, LinePhase::Down { .. } | LinePhase::Chattering)
+    };
     let mut down: Vec<String> =
         services.lines.iter().filter(is_down).map(|line| line.name().to_owned()).collect();
     down.sort_by_cached_key(|name| natural(name));
