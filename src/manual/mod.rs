@@ -114,4 +114,6 @@ pub mod decisions {
     pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
     #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
     pub mod d0043_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0046-what-gives-supply-back-is-tried-until-nobody-can-make-it-work.md")]
+    pub mod d0046_what_gives_supply_back_is_tried_until_nobody_can_make_it_work {}
 }

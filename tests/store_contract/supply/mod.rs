@@ -14,6 +14,7 @@ mod races;
 mod ready;
 mod steps;
 mod tampering;
+mod work;
 
 use chaobiao::domain::access::Regions;
 use chaobiao::domain::supply::{Ceilings, Objection, OrderState, SupplyOrder};
