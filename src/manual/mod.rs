@@ -118,4 +118,6 @@ pub mod decisions {
     pub mod d0044_what_stands_against_a_cut_stays_with_it {}
     #[doc = include_str!("decisions/0045-what-is-handed-out-ends-and-each-sees-their-own.md")]
     pub mod d0045_what_is_handed_out_ends_and_each_sees_their_own {}
+    #[doc = include_str!("decisions/0046-what-gives-supply-back-is-tried-until-nobody-can-make-it-work.md")]
+    pub mod d0046_what_gives_supply_back_is_tried_until_nobody_can_make_it_work {}
 }

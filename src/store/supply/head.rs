@@ -180,8 +180,9 @@ impl Head {
         now: Moment,
     ) -> Result<OrderState, StoreError> {
         let found: Vec<(i64,)> = writing.rows(STATES, &[self.id.into()]).await?;
-        let states = found.into_iter().map(|(state,)| code("order_state", state));
-        let states: Vec<OrderState> = states.collect::<Result<_, _>>()?;
+        // A point that is damaged keeps no other from its end.
+        let states: Vec<OrderState> =
+            found.into_iter().filter_map(|(state,)| OrderState::from_code(state)).collect();
         let state = OrderState::of_order(states.into_iter());
         writing.execute(SETTLE, &[self.id.into(), state.code().into(), now.into()]).await?;
         Ok(state)

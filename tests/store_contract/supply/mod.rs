@@ -15,6 +15,7 @@ mod ready;
 mod steps;
 mod taken_back;
 mod tampering;
+mod work;
 
 use chaobiao::domain::access::Regions;
 use chaobiao::domain::supply::{Ceilings, Objection, OrderState, SupplyOrder};
