@@ -114,4 +114,6 @@ pub mod decisions {
     pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
     #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
     pub mod d0043_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0048-the-gravest-alarms-go-first-and-a-flood-in-one.md")]
+    pub mod d0048_the_gravest_alarms_go_first_and_a_flood_in_one {}
 }
