@@ -12,6 +12,7 @@ use crate::domain::{BillingContent, BillingKey, Coded, Moment};
 use crate::store::Store;
 use crate::store::damage::{self, Damage};
 use crate::store::error::StoreError;
+use crate::store::number::numbered_from;
 use crate::store::partition::Large;
 use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
@@ -264,6 +265,20 @@ impl Store {
     }
 }
 
+impl Store {
+    /// How many versions each receiver was offered first before an instant and has not settled yet; receivers without any
+    /// are left out.
+    ///
+    /// # Errors
+    /// As [`Self::lease_outbox`].
+    pub async fn billing_offered_before(&self, at: Moment) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut reading = self.read("counting what billing leaves untaken").await?;
+        let rows: Vec<(String, i64)> = reading.rows(OFFERED_BEFORE, &[numbered_from(at).into()]).await?;
+        let count = |(receiver, count)| (receiver, u64::try_from(count).unwrap_or(0));
+        Ok(rows.into_iter().map(count).collect())
+    }
+}
+
 type RecordRow = (
     i64,
     i64,
@@ -319,6 +334,10 @@ fn record(row: RecordRow, token: i64) -> Result<OutboxRecord, StoreError> {
     let batch = batch.unwrap_or(token);
     Ok(OutboxRecord { text, key, point_number: number, version, content, tries, batch, lease: token })
 }
+
+/// The number of a batch tells when it was first offered.
+const OFFERED_BEFORE: &str = "SELECT receiver, count(*) FROM outbox \
+    WHERE state IN (1, 2) AND batch < $1 GROUP BY receiver ORDER BY receiver";
 
 const OUTBOX: Table = Table {
     name: "outbox",
