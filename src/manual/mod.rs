@@ -114,4 +114,6 @@ pub mod decisions {
     pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
     #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
     pub mod d0043_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0047-what-was-billed-and-what-is-settled-anew.md")]
+    pub mod d0047_what_was_billed_and_what_is_settled_anew {}
 }

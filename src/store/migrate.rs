@@ -172,6 +172,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0031_terminal_certificate.sql"),
         include_str!("migrations/postgres/0031_terminal_certificate.sql"),
     ),
+    Migration::new(
+        "rules",
+        include_str!("migrations/sqlite/0036_rules.sql"),
+        include_str!("migrations/postgres/0036_rules.sql"),
+    ),
+    Migration::new(
+        "left_out",
+        include_str!("migrations/sqlite/0037_left_out.sql"),
+        include_str!("migrations/postgres/0037_left_out.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.
