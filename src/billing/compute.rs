@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::lineage::{self, Types};
 use super::rules::Rules;
+use crate::domain::register::RegisterLimits;
 use crate::domain::{
     BillingContent, BillingKind, Consumption, Day, Id, Installation, Item, Meter, Open, Readings, Standing,
     consumption, pieces,
@@ -25,9 +26,23 @@ impl Facts<'_> {
         match kind {
             BillingKind::Register => self.register(item, day),
             BillingKind::Consumption => {
-                self.used(item, day).map(|used| lineage::consumption(self.types, item, &used))
+                let limits = |meter| self.rules.limits(self.types, meter, item);
+                let used = self.used(item, day, limits)?;
+                Ok(lineage::consumption(self.types, item, &used))
             }
         }
+    }
+
+    /// Whether the limit alone stands against what was said of a day: meters, readings and multipliers are those of then.
+    pub(super) fn is_as_said(&self, item: Item, day: Day, open: &Open, said: &BillingContent) -> bool {
+        if !matches!(open, Open::Implausible { .. }) || said.value.is_none() {
+            return false;
+        }
+        let limits = |meter| {
+            let limits = self.rules.limits(self.types, meter, item)?;
+            Some(RegisterLimits { most_per_hour: i64::MAX, ..limits })
+        };
+        self.used(item, day, limits).is_ok_and(|used| lineage::consumption(self.types, item, &used) == *said)
     }
 
     fn register(&self, item: Item, day: Day) -> Result<BillingContent, Open> {
@@ -37,7 +52,12 @@ impl Facts<'_> {
         Ok(lineage::register(self.types, meter, item, held, at))
     }
 
-    fn used(&self, item: Item, day: Day) -> Result<Consumption, Open> {
+    fn used(
+        &self,
+        item: Item,
+        day: Day,
+        limits: impl Fn(Id<Meter>) -> Option<RegisterLimits>,
+    ) -> Result<Consumption, Open> {
         let PointHistory { installations, transformers } = self.history;
         let end = day.next().start();
         let pieces = pieces(installations, transformers, day.start(), end)?;
@@ -46,7 +66,7 @@ impl Facts<'_> {
             true => standing.closing(self.readings, meter, item, at),
             false => standing.reading(self.readings, meter, item, at),
         };
-        consumption(&pieces, reading, |meter| self.rules.limits(self.types, meter, item))
+        consumption(&pieces, reading, limits)
     }
 
     fn standing(&self) -> Standing<'_> {

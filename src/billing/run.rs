@@ -79,7 +79,11 @@ impl Task<'_> {
             Ok(0) => Ok(()),
             Ok(count) => {
                 let receiver = receiver.sink.receiver();
-                tracing::info!(receiver, count, "older billing values wait for a receiver that is new");
+                tracing::info!(
+                    receiver,
+                    count,
+                    "billing values from before wait for a receiver that is new or back"
+                );
                 Ok(())
             }
             Err(error) => Err(error),

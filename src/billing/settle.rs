@@ -28,6 +28,7 @@ pub struct Settled {
 /// # Errors
 /// [`StoreError`] when the database cannot; what was settled before stays, the rest is due as before.
 pub async fn settle_due(store: &Store, rules: &Rules, now: Moment) -> Result<Settled, StoreError> {
+    look_again(store, rules).await?;
     let mut all = Settled::default();
     while let Some(settling) = store.settling(AT_A_TIME).await? {
         let settled = settle(settling, rules, now).await?;
@@ -36,6 +37,29 @@ pub async fn settle_due(store: &Store, rules: &Rules, now: Moment) -> Result<Set
         all.open += settled.open;
     }
     Ok(all)
+}
+
+/// Notes what is open as due where other rules hold than those by which it was settled last: what could not be computed, or
+/// was taken back, by a limit that was wrong is computed by the right one.
+async fn look_again(store: &Store, rules: &Rules) -> Result<(), StoreError> {
+    let text = rules.text();
+    let Some(other) = store.other_rules(&text).await? else { return Ok(()) };
+    let mut noted = 0;
+    if let Some((first, last)) = store.billing_days().await? {
+        let items = rules.used();
+        let mut day = first;
+        while day <= last.next() {
+            noted += store.note_open(day, &items).await?;
+            day = day.next();
+        }
+    }
+    if noted > 0 {
+        tracing::info!(
+            noted,
+            "the rules of billing, or profiles of meters, are others: what is open is computed anew"
+        );
+    }
+    store.note_rules(&text, other).await
 }
 
 async fn settle(mut settling: Settling, rules: &Rules, now: Moment) -> Result<Settled, StoreError> {
@@ -118,14 +142,22 @@ impl Found<'_> {
     }
 
     fn compare(&mut self, facts: &Facts<'_>, key: BillingKey) {
-        let content = facts.value(key.item, key.kind, key.day).unwrap_or_else(|open| {
+        let newest = self.newest.get(&key);
+        let computed = facts.value(key.item, key.kind, key.day);
+        if let (Err(open), Some(newest)) = (&computed, newest)
+            && facts.is_as_said(key.item, key.day, open, &newest.content)
+        {
+            // It was said by the rules of its time, and nothing else is known of it.
+            return;
+        }
+        let content = computed.unwrap_or_else(|open| {
             let is_over = key.day.next().start() <= self.now;
             if key.kind == BillingKind::Consumption && is_over && open != Open::NoMeter {
                 self.settled.open += 1;
             }
             lineage::open(facts.types, &open)
         });
-        if let Some(version) = content.version_after(self.newest.get(&key), self.floor) {
+        if let Some(version) = content.version_after(newest, self.floor) {
             match key.kind {
                 BillingKind::Register => self.settled.registers += 1,
                 BillingKind::Consumption => self.settled.consumptions += 1,

@@ -97,6 +97,9 @@ pub enum Open {
     /// A multiplier is not exact, or an amount too large to be kept.
     #[error("the amount cannot be kept exactly")]
     NotExact,
+    /// It can be said, and was not yet: what stands in its way was there until now.
+    #[error("it is not settled yet")]
+    NotSettled,
 }
 
 impl Open {
@@ -109,6 +112,7 @@ impl Open {
             Self::Implausible { .. } => "implausible",
             Self::NoProfile { .. } => "no_profile",
             Self::NotExact => "not_exact",
+            Self::NotSettled => "not_settled",
         }
     }
 }

@@ -120,6 +120,8 @@ pub mod decisions {
     pub mod d0045_what_is_handed_out_ends_and_each_sees_their_own {}
     #[doc = include_str!("decisions/0046-what-gives-supply-back-is-tried-until-nobody-can-make-it-work.md")]
     pub mod d0046_what_gives_supply_back_is_tried_until_nobody_can_make_it_work {}
+    #[doc = include_str!("decisions/0047-what-was-billed-and-what-is-settled-anew.md")]
+    pub mod d0047_what_was_billed_and_what_is_settled_anew {}
     #[doc = include_str!("decisions/0048-the-gravest-alarms-go-first-and-a-flood-in-one.md")]
     pub mod d0048_the_gravest_alarms_go_first_and_a_flood_in_one {}
 }

@@ -187,6 +187,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0034_account_receiver.sql"),
         include_str!("migrations/postgres/0034_account_receiver.sql"),
     ),
+    Migration::new(
+        "rules",
+        include_str!("migrations/sqlite/0035_rules.sql"),
+        include_str!("migrations/postgres/0035_rules.sql"),
+    ),
+    Migration::new(
+        "left_out",
+        include_str!("migrations/sqlite/0036_left_out.sql"),
+        include_str!("migrations/postgres/0036_left_out.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

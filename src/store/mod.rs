@@ -59,6 +59,7 @@ mod transaction;
 pub mod view;
 mod witness;
 
+pub use crate::domain::version::Decision;
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
 pub use audit_check::{AuditCheck, AuditFault};
 pub use backup::{Restored, Room};
@@ -76,7 +77,7 @@ pub use numbered::NumberedPoint;
 pub use partition::Large;
 pub use proposal::{DoesNotFit, ProposalError, Verdict};
 pub use read_job::{NewReads, Submitted};
-pub use review::{Decided, Decision, Review};
+pub use review::{Decided, Review};
 pub use run::RunPlan;
 pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
 pub use session::{EventCount, MeterEvent, Notes, StatusWords};

@@ -6,7 +6,7 @@ use super::ledger::{LedgerEntry, Offer};
 use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
 use super::{Store, item, ledger};
-use crate::domain::version::Booking;
+use crate::domain::version::{Booking, Decision};
 use crate::domain::{Coded, Id, Moment, Quality, RegisterKey, RegisterReading, Suspicion};
 
 /// A suspect value and what it stands against.
@@ -20,20 +20,6 @@ pub struct Review {
     pub current_version: Option<i64>,
     /// Since when it waits.
     pub opened_at: Moment,
-}
-
-/// What a person decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// The value counts.
-    Accept,
-    /// It does not.
-    Reject,
-}
-
-impl Coded for Decision {
-    const TABLE: &'static [(Self, i64, &'static str)] =
-        &[(Self::Accept, 1, "accept"), (Self::Reject, 2, "reject")];
 }
 
 /// Who decides, and why.

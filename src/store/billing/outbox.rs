@@ -97,7 +97,8 @@ pub(super) struct Row {
     pub(super) text: String,
 }
 
-/// Puts versions in, in place of older ones that wait.
+/// Puts versions in, in place of older ones that wait for the same receivers. What waits for one that is left out waits on:
+/// nothing takes its place there.
 pub(super) async fn put(
     writing: &mut Transaction,
     versions: &[Row],
@@ -107,9 +108,9 @@ pub(super) async fn put(
     let later: Vec<[i64; 5]> =
         versions.iter().map(|row| row.numbers).filter(|[.., version]| *version > 1).collect();
     if !later.is_empty() {
-        let mut args = writing.dialect().keys(&later);
-        args.push(now.into());
-        writing.execute(REPLACED, &args).await?;
+        for receiver in receivers {
+            replace(writing, &later, receiver, now).await?;
+        }
     }
     let mut rows = Rows::new(&OUTBOX);
     for Row { numbers: [point, item, kind, at, version], text } in versions {
@@ -129,6 +130,19 @@ pub(super) async fn put(
         }
     }
     writing.insert(&OUTBOX, &rows).await?;
+    Ok(())
+}
+
+/// Supersedes what waits, or is parked, for a receiver of earlier versions than these.
+pub(super) async fn replace(
+    writing: &mut Transaction,
+    later: &[[i64; 5]],
+    receiver: &str,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let mut args = writing.dialect().keys(later);
+    args.extend([now.into(), receiver.into()]);
+    writing.execute(REPLACED, &args).await?;
     Ok(())
 }
 
@@ -360,12 +374,13 @@ const OUTBOX: Table = Table {
 const REPLACED: Sql = Sql {
     sqlite: "UPDATE outbox SET state = 4, done_at = $2 FROM json_each($1) k \
         WHERE outbox.point_id = k.value ->> 0 AND outbox.item = k.value ->> 1 AND outbox.kind = k.value ->> 2 \
-            AND outbox.at = k.value ->> 3 AND outbox.version < k.value ->> 4 AND outbox.state IN (1, 5)",
+            AND outbox.at = k.value ->> 3 AND outbox.version < k.value ->> 4 AND outbox.receiver = $3 \
+            AND outbox.state IN (1, 5)",
     postgres: "UPDATE outbox SET state = 4, done_at = $6 \
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
             AS k (point_id, item, kind, at, version) \
         WHERE outbox.point_id = k.point_id AND outbox.item = k.item AND outbox.kind = k.kind \
-            AND outbox.at = k.at AND outbox.version < k.version AND outbox.state IN (1, 5)",
+            AND outbox.at = k.at AND outbox.version < k.version AND outbox.receiver = $7 AND outbox.state IN (1, 5)",
 };
 
 const SUPERSEDED: Sql = Sql {

@@ -67,6 +67,14 @@ impl Store {
         Ok(Some(Settling { noted: noted.collect(), writing, damaged: Vec::new() }))
     }
 
+    /// As [`Settling::keep_from`].
+    ///
+    /// # Errors
+    /// As [`Self::settling`].
+    pub async fn billing_kept_from(&self) -> Result<Option<Day>, StoreError> {
+        keep_from(&mut self.read("reading of which days billing is kept").await?).await
+    }
+
     /// What is due, by meter and instant, at most so many.
     ///
     /// # Errors
@@ -76,6 +84,11 @@ impl Store {
         let rows: Vec<(i64, i64)> = reading.rows(DUE, &[i64::from(at_most).into()]).await?;
         Ok(rows.into_iter().map(|(meter, as_of)| of_row(meter, as_of)).collect())
     }
+}
+
+async fn keep_from(reading: &mut Transaction) -> Result<Option<Day>, StoreError> {
+    let kept: Option<(Option<i64>,)> = reading.row(KEPT, &[]).await?;
+    Ok(kept.and_then(|(day,)| day).and_then(Day::from_number))
 }
 
 fn of_row(meter: i64, as_of: i64) -> Due {
@@ -148,8 +161,7 @@ impl Settling {
     /// # Errors
     /// As [`Self::histories`].
     pub async fn keep_from(&mut self) -> Result<Option<Day>, StoreError> {
-        let kept: Option<(Option<i64>,)> = self.writing.row(KEPT, &[]).await?;
-        Ok(kept.and_then(|(day,)| day).and_then(Day::from_number))
+        keep_from(&mut self.writing).await
     }
 
     /// Adds versions, puts them into the outbox for each receiver in place of the older ones that wait there, and takes

@@ -4,6 +4,7 @@ mod kill;
 mod property;
 mod push;
 mod receivers;
+mod rules;
 mod run;
 mod settle;
 
