@@ -114,4 +114,8 @@ pub mod decisions {
     pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
     #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
     pub mod d0043_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0049-what-is-restored-for-a-drill-is-marked-in-the-database.md")]
+    pub mod d0049_what_is_restored_for_a_drill_is_marked_in_the_database {}
+    #[doc = include_str!("decisions/0050-tables-are-changed-by-migrate-and-serve-alone.md")]
+    pub mod d0050_tables_are_changed_by_migrate_and_serve_alone {}
 }
