@@ -155,3 +155,27 @@ fn t25_passwords_come_in_by_file_and_factory_ones_are_told_without_being_shown()
         assert!(!is_in(b"739154") && !is_in(b"111111"), "{name}");
     }
 }
+
+#[test]
+fn f38_a_port_is_for_one_of_our_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("amr.toml");
+    let check = |text: &str| {
+        std::fs::write(&file, format!("[database]\npath = \"a.db\"\n{text}")).unwrap();
+        let check = chaobiao(&["check", "-c", file.to_str().unwrap()]);
+        (check.status.code(), String::from_utf8(check.stderr).unwrap())
+    };
+    let (code, said) = check("[dtu]\nlisten = \"0.0.0.0:9645\"\n[metrics]\nlisten = \"127.0.0.1:9645\"\n");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains(":6: metrics.listen") && said.contains("[dtu] listen") && said.contains("端口相同"),
+        "{said}"
+    );
+    let (code, said) = check("[terminals]\nlisten = \"0.0.0.0:8645\"\n");
+    assert!(
+        code == Some(2) && said.contains("[terminals] listen"),
+        "the console has a port by default: {said}"
+    );
+    let apart = "[dtu]\nlisten = \"0.0.0.0:9002\"\n[metrics]\nlisten = \"127.0.0.1:9645\"\n[http]\nenabled = false\n[terminals]\nlisten = \"0.0.0.0:8645\"\n";
+    assert_eq!(check(apart).0, Some(0));
+}

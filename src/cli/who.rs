@@ -46,7 +46,14 @@ impl Who {
             LoginError::Store(error) => store_error(&error),
             other => CliError::Failed(super::with_causes(&other)),
         })?;
-        if account.role.needs_second_factor() || account.is_unfinished() {
+        if account.is_unfinished() && !account.role.needs_second_factor() {
+            return Err(CliError::Failed(
+                "the one-time password was not changed yet: sign in at the console once and set a password of your own  \
+                 一次性密码尚未修改：请先在控制台登录并设置自己的密码"
+                    .into(),
+            ));
+        }
+        if account.role.needs_second_factor() {
             return Err(CliError::Failed(
                 "this account signs in at the console only, with its second factor  该账号须在控制台登录（双因素）".into(),
             ));

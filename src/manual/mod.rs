@@ -124,4 +124,8 @@ pub mod decisions {
     pub mod d0047_what_was_billed_and_what_is_settled_anew {}
     #[doc = include_str!("decisions/0048-the-gravest-alarms-go-first-and-a-flood-in-one.md")]
     pub mod d0048_the_gravest_alarms_go_first_and_a_flood_in_one {}
+    #[doc = include_str!("decisions/0049-what-is-restored-for-a-drill-is-marked-in-the-database.md")]
+    pub mod d0049_what_is_restored_for_a_drill_is_marked_in_the_database {}
+    #[doc = include_str!("decisions/0050-tables-are-changed-by-migrate-and-serve-alone.md")]
+    pub mod d0050_tables_are_changed_by_migrate_and_serve_alone {}
 }

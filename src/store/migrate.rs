@@ -277,7 +277,7 @@ impl Migration {
         Self { name, text: Sql { sqlite, postgres } }
     }
 
-    const fn text(&self, dialect: Dialect) -> &'static str {
+    pub(super) const fn text(&self, dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Sqlite => self.text.sqlite,
             Dialect::Postgres => self.text.postgres,
