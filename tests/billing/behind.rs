@@ -16,15 +16,18 @@ use crate::answers::takes_all_but;
 use crate::receiver::{Receiver, answers, takes};
 use crate::rig::{Rig, ca, http, https};
 
-/// The alarms of a kind, the newest first: of what, what it says, and whether it is open.
-async fn alarms(rig: &Rig, kind: AlarmKind) -> Vec<(String, String, bool)> {
+/// An alarm: of what, what it says, and whether it is open.
+type Told = (String, String, bool);
+
+/// The alarms of a kind, the newest first.
+async fn alarms(rig: &Rig, kind: AlarmKind) -> Vec<Told> {
     let filter = AlarmFilter { kind: Some(kind), ..AlarmFilter::default() };
     let found = rig.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
     found.into_iter().map(|alarm| (alarm.subject, alarm.detail, alarm.ended_at.is_none())).collect()
 }
 
 /// Has somebody look after the site for so long, as a process does that was just started; no time passes on the clock.
-async fn watched(rig: &Rig, seconds: u64) -> Vec<(String, String, bool)> {
+async fn watched(rig: &Rig, seconds: u64) -> Vec<Told> {
     let (alarms_, stop) = (rig.config().alarms, CancellationToken::new());
     let (store, clock, lines) = (rig.store.clone().in_simulated_time(), rig.manual.clock(), Lines::default());
     tokio::time::pause();
@@ -85,7 +88,7 @@ async fn t22_who_is_not_known_as_the_receiver_is_told_at_once_and_until_the_rece
     let receiver = Receiver::encrypted("stranger", takes()).await;
     let mut rig = Rig::new(1, 1, &https(&receiver, &ca())).await;
     let strangers = async |rig: &Rig| alarms(rig, AlarmKind::BillingStranger).await;
-    let served = async |rig: &Rig, until: &dyn Fn(&[(String, String, bool)]) -> bool| {
+    let served = async |rig: &Rig, until: &dyn Fn(&[Told]) -> bool| {
         let (stop, wake) = (CancellationToken::new(), Arc::new(Notify::new()));
         let (store, clock, rules) = (rig.store.clone(), rig.manual.clock(), Rules::of(&rig.config()));
         let task = run(store, clock, rules, rig.receivers(), stop.clone(), wake);
