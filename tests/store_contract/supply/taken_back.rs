@@ -15,7 +15,7 @@ use crate::{Fresh, on_both};
 fn found(intended: Intended) -> Vec<Objection> {
     match intended {
         Intended::Objected(found) => found,
-        Intended::Kept(id) => panic!("{id:?} was kept"),
+        other => panic!("{other:?}"),
     }
 }
 
