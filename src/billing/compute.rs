@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::flow::Flow;
 use super::lineage::{self, Types};
 use super::rules::Rules;
 use crate::domain::register::RegisterLimits;
 use crate::domain::{
-    BillingContent, BillingKind, Consumption, Day, Id, Installation, Item, Meter, Open, Readings, Standing,
-    consumption, pieces,
+    BillingContent, BillingKind, Consumption, Day, Id, Installation, Item, Meter, Open, Readings,
+    RegisterKey, Standing, consumption, pieces,
 };
 use crate::store::archive::PointHistory;
 use crate::store::billing::Span;
@@ -18,6 +19,7 @@ pub(super) struct Facts<'a> {
     pub(super) types: &'a Types,
     pub(super) readings: &'a Readings,
     pub(super) history: &'a PointHistory,
+    pub(super) flow: &'a Flow,
 }
 
 impl Facts<'_> {
@@ -66,7 +68,18 @@ impl Facts<'_> {
             true => standing.closing(self.readings, meter, item, at),
             false => standing.reading(self.readings, meter, item, at),
         };
-        consumption(&pieces, reading, limits)
+        let used = consumption(&pieces, reading, limits)?;
+        match used.parts.iter().find_map(|part| self.flow.stood_still(item, part)) {
+            Some(open) => Err(open),
+            None => Ok(used),
+        }
+    }
+
+    /// The reading that closes the stretch in which a register stood still, with its version.
+    pub(super) fn doubted(&self, item: Item, open: &Open) -> Option<(RegisterKey, i64)> {
+        let Open::Standstill { meter, until, .. } = *open else { return None };
+        let closing = self.standing().closing(self.readings, meter, item, until)?;
+        Some((RegisterKey { meter, item, as_of: closing.read_at }, closing.version))
     }
 
     fn standing(&self) -> Standing<'_> {

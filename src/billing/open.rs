@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::compute::{self, Facts};
+use super::flow::{self, Flow};
 use super::rules::Rules;
 use crate::config::Words;
 use crate::domain::register::Step;
@@ -59,6 +60,18 @@ impl OpenDay {
                     en, zh: format!("电能表 {meter} 至 {until} 示值飞走 {by}，超出可能用量")
                 }
             }
+            Open::Standstill { until, least_watts, .. } => {
+                let until = until.in_china();
+                let en = format!(
+                    "the register of meter {meter} stood still up to {until} while at least {least_watts} W flowed; a review says whether that counts"
+                );
+                Words {
+                    en,
+                    zh: format!(
+                        "电能表 {meter} 至 {until} 示值停走，而功率始终不低于 {least_watts} W；待复核确认"
+                    ),
+                }
+            }
             Open::NoProfile { .. } => Words {
                 en: format!("meter {meter} has no profile that is known"),
                 zh: format!("电能表 {meter} 的表型未知"),
@@ -75,7 +88,9 @@ impl OpenDay {
     #[must_use]
     pub const fn at(&self) -> Option<Moment> {
         match self.why {
-            Open::NoReading { at, .. } | Open::Implausible { until: at, .. } => Some(at),
+            Open::NoReading { at, .. }
+            | Open::Implausible { until: at, .. }
+            | Open::Standstill { until: at, .. } => Some(at),
             Open::NoMeter | Open::NoProfile { .. } | Open::NotExact | Open::NotSettled => None,
         }
     }
@@ -124,6 +139,7 @@ struct Known {
     readings: Readings,
     types: HashMap<Id<Meter>, MeterType>,
     newest: HashMap<BillingKey, BillingVersion>,
+    flow: Flow,
     /// The first day of which values are kept.
     kept: Option<Day>,
 }
@@ -145,7 +161,8 @@ impl Known {
         let points: Vec<Span<MeteringPoint>> = ids.iter().map(span).collect();
         let newest = store.values_between(&points, &rules.used()).await?;
         let (types, kept) = (store.meter_types(&meters).await?, store.billing_kept_from().await?);
-        Ok(Self { histories, readings, types, newest, kept })
+        let flow = Flow::of(store.recorded_between(&flow::still(&readings)).await?);
+        Ok(Self { histories, readings, types, newest, flow, kept })
     }
 
     fn look_at(
@@ -156,7 +173,7 @@ impl Known {
         open: &mut Vec<OpenDay>,
     ) {
         let Some(history) = self.histories.get(&point) else { return };
-        let facts = Facts { rules, types: &self.types, readings: &self.readings, history };
+        let facts = Facts { rules, types: &self.types, readings: &self.readings, history, flow: &self.flow };
         let days = std::iter::successors(Some(first), |day| Some(day.next())).take_while(|day| *day <= last);
         let read: Vec<_> = rules.used().into_iter().map(|item| (item, facts.days_read(item))).collect();
         for day in days {
@@ -183,8 +200,10 @@ impl Known {
     }
 
     fn meter_of(&self, why: &Open) -> Option<String> {
-        let (Open::NoReading { meter, .. } | Open::Implausible { meter, .. } | Open::NoProfile { meter }) =
-            why
+        let (Open::NoReading { meter, .. }
+        | Open::Implausible { meter, .. }
+        | Open::Standstill { meter, .. }
+        | Open::NoProfile { meter }) = why
         else {
             return None;
         };

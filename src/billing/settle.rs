@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compute::{self, Facts};
+use super::flow::{self, Flow};
 use super::lineage;
 use super::rules::Rules;
 use crate::domain::{
-    BillingKey, BillingKind, BillingVersion, Day, Id, Item, Meter, MeteringPoint, Moment, Open,
+    BillingKey, BillingKind, BillingVersion, Day, Id, Item, Meter, MeteringPoint, Moment, Open, RegisterKey,
 };
 use crate::store::archive::PointHistory;
 use crate::store::billing::{Change, Settling, Span};
@@ -77,19 +78,28 @@ async fn settle(mut settling: Settling, rules: &Rules, now: Moment) -> Result<Se
         points.push(Span { of: *point, from: first.start(), until: last.start() });
     }
     let readings = settling.readings(&meters, &rules.items).await?;
+    let flow = Flow::of(settling.recorded(&flow::still(&readings)).await?);
     let ids: Vec<Id<Meter>> = meters.iter().map(|span| span.of).collect();
     let types = settling.meter_types(&ids).await?;
     let newest = settling.values(&points, &rules.items).await?;
     let floor = settling.floor().await?;
-    let mut found = Found { newest: &newest, floor, changes: Vec::new(), settled: Settled::default(), now };
+    let mut found = Found {
+        newest: &newest,
+        floor,
+        changes: Vec::new(),
+        doubted: Vec::new(),
+        settled: Settled::default(),
+        now,
+    };
     for (point, days) in &affected {
         let Some(history) = histories.get(point) else { continue };
-        let facts = Facts { rules, types: &types, readings: &readings, history };
+        let facts = Facts { rules, types: &types, readings: &readings, history, flow: &flow };
         for item in &rules.items {
             found.look_at(&facts, *point, *item, days);
         }
     }
-    let Found { changes, settled, .. } = found;
+    let Found { changes, doubted, settled, .. } = found;
+    settling.doubt(&doubted, now).await?;
     let receivers: Vec<&str> = rules.receivers.iter().map(String::as_str).collect();
     settling.book(&changes, &receivers, now).await?;
     Ok(settled)
@@ -119,6 +129,8 @@ struct Found<'a> {
     newest: &'a HashMap<BillingKey, BillingVersion>,
     floor: i64,
     changes: Vec<Change>,
+    /// What stood still while power flowed: persons have to say whether it counts.
+    doubted: Vec<(RegisterKey, i64)>,
     settled: Settled,
     now: Moment,
 }
@@ -155,6 +167,7 @@ impl Found<'_> {
             if key.kind == BillingKind::Consumption && is_over && open != Open::NoMeter {
                 self.settled.open += 1;
             }
+            self.doubted.extend(facts.doubted(key.item, &open));
             lineage::open(facts.types, &open)
         });
         if let Some(version) = content.version_after(newest, self.floor) {

@@ -1,6 +1,9 @@
 //! The review queue (复核): suspect values that wait for a person. Both values are kept, whatever is decided.
+//!
+//! A version that counts waits here, too, where its register stood still while power flowed: it came before that was known.
 
 use super::batch::save_offers;
+use super::billing::{self, Due};
 use super::error::{Refusal, StoreError};
 use super::ledger::{LedgerEntry, Offer};
 use super::sql::{Kind, Rows, Table};
@@ -93,7 +96,12 @@ pub(super) async fn decide(
     let booked = save_offers(writing, &offers, now).await?;
     // Only another process could have taken the version since; the caller may ask again.
     let raced = || StoreError::Refused(Refusal::Raced);
-    booked.and_then(|booked| booked.first().copied()).ok_or_else(raced).map(Some)
+    let booking = booked.and_then(|booked| booked.first().copied()).ok_or_else(raced)?;
+    if let Booking::Same(_) = booking {
+        // It counts already, and may be billed now that it is believed.
+        billing::note(writing, [Due { meter: reading.meter, as_of: reading.as_of }]).await?;
+    }
+    Ok(Some(booking))
 }
 
 type Row = (i64, i64, i64, i64, i64, Option<i64>, i64);

@@ -5,15 +5,18 @@ use std::collections::HashMap;
 use super::due::Due;
 use super::load::{self, MeterType, Span};
 use super::outbox::{self, Row};
+use super::recorded::{self, Recorded};
 use super::{DAMAGED, floor, lock, numbers, seal};
 use crate::domain::{
     BillingContent, BillingKey, BillingVersion, Coded, Day, Id, Item, Meter, MeteringPoint, Moment, Readings,
+    RegisterKey,
 };
 use crate::store::Store;
 use crate::store::archive::{PointHistory, histories};
 use crate::store::damage::{self, Damage};
 use crate::store::error::StoreError;
 use crate::store::partition::Large;
+use crate::store::review;
 use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
 
@@ -119,6 +122,23 @@ impl Settling {
         let (readings, damaged) = load::readings(&mut self.writing, spans, items).await?;
         self.damaged.extend(damaged);
         Ok(readings)
+    }
+
+    /// What meters recorded of the power that flowed in these stretches.
+    ///
+    /// # Errors
+    /// As [`Self::histories`].
+    pub async fn recorded(&mut self, spans: &[Span<Meter>]) -> Result<Recorded, StoreError> {
+        recorded::recorded(&mut self.writing, spans).await
+    }
+
+    /// Puts accepted versions before persons that stood still while power flowed; each once, whatever they decided.
+    ///
+    /// # Errors
+    /// As [`Self::histories`].
+    pub async fn doubt(&mut self, doubted: &[(RegisterKey, i64)], now: Moment) -> Result<(), StoreError> {
+        let doubted = doubted.iter().map(|(key, version)| (*key, *version, Some(*version)));
+        review::open(&mut self.writing, doubted, now).await
     }
 
     /// What these meters are.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::domain::access::Regions;
-use crate::domain::{BillingKind, Day, Id, Item, Moment, Quality};
+use crate::domain::{BillingKind, Day, Id, Item, Moment, Quality, Suspicion};
 use crate::store::billing::OutboxState;
 use crate::store::error::StoreError;
 use crate::store::review::Review;
@@ -238,10 +238,18 @@ fn review(row: ReviewRow) -> Result<ReviewLine, StoreError> {
         item: item(key)?,
         as_of: Moment::from_micros(as_of),
         value,
-        quality: code("quality", quality)?,
+        quality: doubt(code("quality", quality)?),
         current,
         since: Moment::from_micros(since),
     })
+}
+
+/// Why it waits: a version that counts does for one reason alone.
+const fn doubt(quality: Quality) -> Quality {
+    match quality {
+        Quality::Suspect(why) => Quality::Suspect(why),
+        Quality::Good | Quality::Estimated => Quality::Suspect(Suspicion::Standstill),
+    }
 }
 
 /// Counted by triggers. What is done is counted for the day whose versions are listed: [`PUSHES`] has the same instant.

@@ -393,7 +393,7 @@ async fn i04_what_persons_put_aside_is_not_billed_when_it_is_read_again() {
         save(&fresh.store, &[freeze(1, midnight(FIRST), 0), doubtful], night(SECOND)).await;
         decide(fresh, Decision::Reject).await;
         settle(&fresh.store, night(SECOND)).await;
-        save(&fresh.store, &[frozen.clone()], night(THIRD)).await;
+        save(&fresh.store, std::slice::from_ref(&frozen), night(THIRD)).await;
         assert_eq!(settle(&fresh.store, night(THIRD)).await, Settled::default());
         assert_eq!(daily(fresh).await, [""; 0]);
         // Nor does it take the place of what a person read instead.
