@@ -324,8 +324,7 @@ mod tests {
         assert!(SiteLock::beside(&file).is_ok(), "nobody holds them");
         site.store.audit(&AuditEntry::of_system(site.clock.now(), "test", "nothing")).await.unwrap();
         let stop = CancellationToken::new();
-        let noting = site.anchor(&stop);
-        tokio::pin!(noting);
+        let mut noting = Box::pin(site.anchor(&stop));
         let noted = async {
             while !file.exists() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -337,7 +336,8 @@ mod tests {
         }
         assert_eq!(SiteLock::beside(&file).unwrap_err().kind(), "in_use");
         stop.cancel();
-        noting.await;
+        noting.as_mut().await;
+        drop(noting);
         site.close().await;
     }
 

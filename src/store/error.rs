@@ -50,11 +50,7 @@ pub enum StoreError {
         known: i64,
     },
     /// The tables are older than this version, which was told not to change them.
-    #[error(
-        "the database has schema {found}, this version needs {needed}: make a backup with the version that served it, \
-         then run `chaobiao migrate`, on PostgreSQL with --owner and the address of the account that owns the tables  \
-         数据库结构为 {found}，本版本需要 {needed}：请先用原版本备份，再执行 chaobiao migrate（PostgreSQL 加 --owner 属主地址文件）"
-    )]
+    #[error("{}", told_older(*.found, *.needed))]
     OlderSchema {
         /// What the database has.
         found: i64,
@@ -110,6 +106,19 @@ pub enum StoreError {
     /// What was asked breaks a rule of the store.
     #[error("{0}")]
     Refused(Refusal),
+}
+
+fn told_older(found: i64, needed: i64) -> String {
+    if found == 0 {
+        return "there are no tables yet: run `chaobiao migrate`, on PostgreSQL with --owner and the address of the account that owns \
+                them  尚未建表：请执行 chaobiao migrate（PostgreSQL 加 --owner 属主地址文件）"
+            .to_owned();
+    }
+    format!(
+        "the database has schema {found}, this version needs {needed}: make a backup with the version that served it, then run \
+         `chaobiao migrate`, on PostgreSQL with --owner and the address of the account that owns the tables  \
+         数据库结构为 {found}，本版本需要 {needed}：请先用原版本备份，再执行 chaobiao migrate（PostgreSQL 加 --owner 属主地址文件）"
+    )
 }
 
 /// A rule of the store that was broken by the caller.

@@ -204,7 +204,8 @@ fn handles(config: &Config) -> Finding {
     let text = format!("{limit} here (the service may have another limit), {needed} may be needed");
     let zh = format!("限额 {limit}，最多可能需要 {needed}");
     if limit < needed {
-        return Finding::fail(OF, text, zh).doing("LimitNOFILE= in the unit, or ulimit -n  请提高句柄限额");
+        return Finding::warn(OF, text, zh)
+            .doing("LimitNOFILE= as the unit has it, or ulimit -n  请提高句柄限额（服务单元中已设置）");
     }
     Finding::ok(OF, text, zh)
 }
