@@ -37,12 +37,14 @@ root=$work/$name
 mkdir -p "$root"
 install -m 0755 "$binary" "$root/chaobiao"
 install -m 0755 deploy/install.sh "$root/install.sh"
-install -m 0644 README.md CHANGELOG.md LICENSE "$root/"
-mkdir "$root/handbook"
-install -m 0644 src/manual/handbook/*.md "$root/handbook/"
+install -m 0644 CHANGELOG.md LICENSE "$root/"
+# The manual, with what receivers of billing values and alarms have to know, stands beside the README there.
+sed 's,src/manual/,manual/,g' README.md >"$root/README.md"
+mkdir "$root/manual"
+cp -R src/manual/*.md src/manual/handbook src/manual/pictures "$root/manual/"
 cp -R deploy "$root/deploy"
 rm "$root/deploy/install.sh" "$root/deploy/release.sh"
-chmod -R u=rwX,go=rX "$root/deploy"
+chmod -R u=rwX,go=rX "$root/deploy" "$root/manual" "$root/README.md"
 
 # The tree has what is built in and its licences, the lock file the checksums.
 {

@@ -20,6 +20,7 @@ mod failpoint;
 pub mod http;
 pub mod link;
 pub mod manual;
+pub mod ownership;
 pub mod plan;
 pub mod store;
 pub mod supply;

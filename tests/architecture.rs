@@ -12,9 +12,10 @@ use support::{code_only, in_project, sources};
 const LAYERS: &[(&str, &str)] = &[
     ("manual", ""),
     ("failpoint", ""),
+    ("ownership", ""),
     ("domain", ""),
     ("clock", "domain"),
-    ("config", "domain clock"),
+    ("config", "ownership domain clock"),
     ("archive", "domain config"),
     ("telemetry", "domain clock config"),
     ("link", "domain clock config telemetry"),
@@ -22,7 +23,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("terminal", "failpoint domain clock config telemetry link"),
     ("channel", "failpoint domain clock config telemetry link terminal"),
     ("plan", "domain clock config telemetry"),
-    ("store", "failpoint domain clock config telemetry"),
+    ("store", "failpoint ownership domain clock config telemetry"),
     ("collect", "domain clock config telemetry plan terminal channel store"),
     ("billing", "failpoint domain clock config telemetry plan channel store"),
     ("supply", "domain clock config telemetry plan terminal channel store"),
@@ -33,11 +34,11 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "app",
-        "failpoint domain clock config archive telemetry link plan terminal channel store collect billing supply alarm http",
+        "failpoint ownership domain clock config archive telemetry link plan terminal channel store collect billing supply alarm http",
     ),
     (
         "cli",
-        "failpoint domain clock config archive telemetry link explain plan terminal channel store collect billing supply alarm http app manual",
+        "failpoint ownership domain clock config archive telemetry link explain plan terminal channel store collect billing supply alarm http app manual",
     ),
     (
         "main",

@@ -1,5 +1,10 @@
 //! A site is copied while it is there and put back where nothing is, by the commands that an operator runs.
-#![expect(clippy::unwrap_used, reason = "a step that fails must end its test")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a step that fails must end its test")]
+
+#[expect(clippy::unwrap_used, reason = "a step that fails must end its test")]
+#[expect(dead_code, reason = "others need more of it")]
+#[path = "support/disk.rs"]
+mod disk;
 
 #[expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails must end its test")]
 #[path = "support/postgres.rs"]
@@ -12,6 +17,9 @@ use std::time::Duration;
 use serde_json::Value;
 use sqlx::Connection;
 use tempfile::TempDir;
+
+/// The account that serves; roles are for all databases of a server, and other tests make it, too.
+const SERVICE: &str = "DO $$ BEGIN CREATE ROLE chaobiao_service LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
 
 /// A password of a meter, which must be in no backup.
 const PASSWORD: &str = "830462";
@@ -168,7 +176,7 @@ async fn f41_t28_the_service_account_backs_up_and_where_it_may_not_it_is_told_wh
         let mut connection = sqlx::PgConnection::connect(&owner).await.unwrap();
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     };
-    as_owner("CREATE ROLE chaobiao_service LOGIN").await;
+    as_owner(SERVICE).await;
     as_owner(include_str!("../deploy/grants.sql")).await;
     // A partition that the service has made for itself since, and rows of one.
     std::fs::write(site.path().join("url"), owner.replace("amr@", "chaobiao_service@")).unwrap();
@@ -276,4 +284,206 @@ async fn f41_a_backup_or_restore_that_is_killed_leaves_nothing_that_looks_whole(
     assert_eq!(succeed(place.path(), &["meters", "export"]), before);
     let audit = succeed(place.path(), &["audit", "export", "--json"]);
     assert_eq!(audit.lines().filter(|line| line.contains("\"restore\"")).count(), 1, "{audit}");
+}
+
+/// A drill takes nothing from the site it is a copy of: its notes of the audit log, its receivers and its meters. (T26)
+#[test]
+fn f41_t26_a_drill_is_restored_looked_at_and_never_served() {
+    let site = site("path = \"chaobiao.db\"");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let notes = elsewhere.path().join("anchor.txt");
+    let config = site.path().join("chaobiao.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}[audit]\nanchor_file = \"{}\"\n", notes.display())).unwrap();
+    let backup = back_up(site.path());
+    // What the site has noted since: entries that the backup does not have.
+    let noted = format!("2026-11-28T08:10:00Z 900 {}\n", "ab".repeat(32));
+    std::fs::write(&notes, &noted).unwrap();
+    let place = empty_place(site.path());
+    let report = succeed(place.path(), &["restore", "--drill", backup.to_str().unwrap(), "--json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&report["is_drill"], &report["damaged"]), (&Value::Bool(true), &Value::Array(Vec::new())));
+    for command in ["serve", "collect"] {
+        let refused = run(place.path(), &[command]);
+        assert_eq!(refused.status.code(), Some(1), "{}", talk(&refused));
+        assert!(
+            talk(&refused).contains("restored for a drill") && talk(&refused).contains("演练"),
+            "{}",
+            talk(&refused)
+        );
+    }
+    succeed(place.path(), &["audit", "verify"]);
+    succeed(place.path(), &["billing", "list"]);
+    let doctor = String::from_utf8(run(place.path(), &["doctor", "--rows"]).stdout).unwrap();
+    assert!(doctor.contains("drill: ") && !doctor.contains("line bus-1"), "{doctor}");
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), noted);
+    assert_eq!(files(elsewhere.path()), std::slice::from_ref(&notes), "nothing beside it either");
+    // A backup of a drill is one, however it is restored.
+    let again = empty_place(site.path());
+    let copy = back_up(place.path());
+    succeed(again.path(), &["restore", copy.to_str().unwrap()]);
+    assert!(talk(&run(again.path(), &["collect"])).contains("restored for a drill"));
+
+    // Without the word for it nothing is taken from a site that is served.
+    std::fs::write(&notes, &noted).unwrap();
+    let lock = std::fs::File::create(elsewhere.path().join("anchor.txt.lock")).unwrap();
+    lock.lock().unwrap();
+    let other = empty_place(site.path());
+    let refused = run(other.path(), &["restore", backup.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        talk(&refused).contains("--drill") && talk(&refused).contains("nothing was restored"),
+        "{}",
+        talk(&refused)
+    );
+    assert!(!other.path().join("chaobiao.db").exists());
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), noted);
+    drop(lock);
+    succeed(other.path(), &["restore", backup.to_str().unwrap()]);
+    assert!(!notes.exists(), "they tell of entries that are lost with the site");
+    let collected = run(other.path(), &["collect", "--passes", "0"]);
+    assert!(!talk(&collected).contains("drill"), "{}", talk(&collected));
+}
+
+/// On a server the owner makes the tables, and the service gets no more than its rights. (T28)
+#[tokio::test]
+async fn f40_f41_t28_the_owner_migrates_and_restores_and_the_service_serves() {
+    let Some(cluster) = postgres::Cluster::shared() else { return };
+    let owner = cluster.new_database().await;
+    let mut administrator = sqlx::PgConnection::connect(&owner).await.unwrap();
+    sqlx::raw_sql(SERVICE).execute(&mut administrator).await.unwrap();
+    let service = |url: &str| url.replace("amr@", "chaobiao_service@");
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::write(at.join("owner-url"), &owner).unwrap();
+    std::fs::write(at.join("url"), service(&owner)).unwrap();
+    let config =
+        "[database]\nurl_file = \"url\"\n[http]\nenabled = false\n[secrets]\nkey_file = \"secrets.key\"\n";
+    std::fs::write(at.join("chaobiao.toml"), config).unwrap();
+    succeed(at, &["secrets", "key", "secrets.key"]);
+    let refused = run(at, &["user", "add", "zhao", "--role", "admin"]);
+    assert!(talk(&refused).contains("--owner"), "it says who makes the tables: {}", talk(&refused));
+    let made = succeed(at, &["migrate", "--owner", "owner-url", "--json"]);
+    let made: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!((&made["schema_before"], &made["rights_given"]), (&Value::from(0), &Value::Bool(true)));
+    assert!(succeed(at, &["migrate", "--owner", "owner-url"]).contains("nothing to do"));
+    succeed(at, &["user", "add", "zhao", "--role", "admin"]);
+    let owns_nothing = |folder: &Path| {
+        let doctor = String::from_utf8(run(folder, &["doctor"]).stdout).unwrap();
+        assert!(doctor.contains("the account owns no table and cannot change the audit log"), "{doctor}");
+        assert!(doctor.contains("backup: pg_dump "), "{doctor}");
+    };
+    owns_nothing(at);
+    let backup = back_up(at);
+
+    let place = empty_place(at);
+    let target = cluster.new_database().await;
+    std::fs::write(place.path().join("url"), service(&target)).unwrap();
+    std::fs::write(place.path().join("owner-url"), &target).unwrap();
+    let mut administrator = sqlx::PgConnection::connect(&target).await.unwrap();
+    sqlx::raw_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC").execute(&mut administrator).await.unwrap();
+    let refused = run(place.path(), &["restore", backup.to_str().unwrap()]);
+    let told = talk(&refused);
+    assert!(told.contains("--owner FILE") && told.contains("属主") && !told.contains("at line"), "{told}");
+    succeed(place.path(), &["restore", "--owner", "owner-url", backup.to_str().unwrap()]);
+    assert!(succeed(place.path(), &["user", "list"]).contains("zhao"));
+    owns_nothing(place.path());
+
+    // Rights that are missing are told as such.
+    sqlx::raw_sql("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM chaobiao_service")
+        .execute(&mut administrator)
+        .await
+        .unwrap();
+    for command in ["serve", "doctor"] {
+        let output = run(place.path(), &[command]);
+        let told = talk(&output) + &String::from_utf8_lossy(&output.stdout);
+        assert!(
+            told.contains("chaobiao migrate --owner FILE") && !told.contains("at line"),
+            "{command}: {told}"
+        );
+    }
+}
+
+/// Only `migrate` and `serve` change tables that are there; the others say so.
+#[tokio::test]
+async fn f40_tables_of_an_older_version_are_changed_by_migrate_alone() {
+    let site = site("path = \"chaobiao.db\"");
+    let at = site.path();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(at.join("chaobiao.db"));
+    let mut file = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    // As the version before the newest left it.
+    let (newest,): (i64,) =
+        sqlx::query_as("SELECT max(version) FROM schema_version").fetch_one(&mut file).await.unwrap();
+    let back = "ALTER TABLE terminal DROP COLUMN certificate; DELETE FROM schema_version WHERE name = 'terminal_certificate'";
+    sqlx::raw_sql(back).execute(&mut file).await.unwrap();
+    file.close().await.unwrap();
+    for command in [["user", "list"].as_slice(), &["meters", "import", "archive.csv"], &["backup", "backups"]]
+    {
+        let refused = run(at, command);
+        assert_eq!(refused.status.code(), Some(1), "{command:?}");
+        assert!(talk(&refused).contains("run `chaobiao migrate`"), "{command:?}: {}", talk(&refused));
+    }
+    let doctor = String::from_utf8(run(at, &["doctor"]).stdout).unwrap();
+    assert!(doctor.contains("with the version that served it"), "{doctor}");
+    let lock = std::fs::File::options().write(true).open(at.join("chaobiao.db.lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(talk(&run(at, &["migrate"])).contains("is `chaobiao serve` running?"));
+    drop(lock);
+    assert!(succeed(at, &["migrate"]).starts_with(&format!("schema {} -> {newest}: done", newest - 1)));
+    assert!(succeed(at, &["migrate"]).contains("nothing to do"));
+    succeed(at, &["user", "list"]);
+}
+
+/// What is damaged in a backup is told by the restore, and does not keep it from being done. (F42, T28)
+#[tokio::test]
+async fn f42_t28_a_restore_tells_what_was_damaged_before_the_backup() {
+    let site = site("path = \"chaobiao.db\"");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(site.path().join("chaobiao.db"));
+    let mut file = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("DROP TRIGGER register_ledger_stays").execute(&mut file).await.unwrap();
+    file.close().await.unwrap();
+    let doctor = run(site.path(), &["doctor"]);
+    let told = String::from_utf8(doctor.stdout).unwrap();
+    assert!(told.contains("lacks, or has otherwise: trigger register_ledger_stays"), "{told}");
+    assert_eq!(doctor.status.code(), Some(1));
+    let backup = back_up(site.path());
+    let place = empty_place(site.path());
+    let report = succeed(place.path(), &["restore", backup.to_str().unwrap(), "--json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["damaged"], serde_json::json!(["trigger register_ledger_stays is missing"]));
+}
+
+/// What root makes in a directory of the service's account is of use to that account.
+#[test]
+fn f41_what_root_makes_for_the_service_belongs_to_it() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    if !chaobiao::ownership::is_root() {
+        return;
+    }
+    let site = site("path = \"chaobiao.db\"");
+    let backup = back_up(site.path());
+    let place = tempfile::tempdir().unwrap();
+    chown(place.path(), Some(12_345), Some(12_345)).unwrap();
+    succeed(place.path(), &["secrets", "key", "secrets.key"]);
+    std::fs::copy(site.path().join("secrets.key"), place.path().join("secrets.key")).unwrap();
+    succeed(place.path(), &["restore", backup.to_str().unwrap()]);
+    succeed(place.path(), &["user", "add", "li.na", "--role", "viewer"]);
+    let made = files(place.path());
+    assert!(made.len() >= 5, "{made:?}");
+    for file in made {
+        assert_eq!(file.metadata().unwrap().uid(), 12_345, "{file:?}");
+    }
+}
+
+#[test]
+fn f30_a_backup_onto_a_full_disk_names_that_disk() {
+    let Some(disk) = disk::Disk::of(1) else { return };
+    let site = site("path = \"chaobiao.db\"");
+    let refused = run(site.path(), &["backup", disk.path().to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    let told = talk(&refused);
+    assert!(
+        told.contains("the disk of the backup is full") && told.contains(disk.path().to_str().unwrap()),
+        "{told}"
+    );
 }

@@ -60,6 +60,48 @@ fn curves_that_meters_behind_terminals_cannot_give_are_warned_of_and_are_no_faul
 }
 
 #[test]
+fn t20_t24_a_token_goes_without_encryption_to_this_machine_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("amr.toml");
+    let webhook = "[[alarm_webhook]]\nname = \"duty\"\nrobot = \"wecom\"\nurl_file = \"url\"\n";
+    std::fs::write(&file, format!("[database]\npath = \"a.db\"\n{webhook}")).unwrap();
+    for (host, code) in [("localhost:8080", 0), ("localhost.evil.example", 2), ("127.0.0.1.evil.example", 2)]
+    {
+        std::fs::write(folder.path().join("url"), format!("http://{host}/send?key=canary\n")).unwrap();
+        let check = chaobiao(&["check", "-c", file.to_str().unwrap()]);
+        let said = String::from_utf8([check.stdout, check.stderr].concat()).unwrap();
+        assert_eq!((check.status.code(), said.contains("canary")), (Some(code), false), "{host}: {said}");
+    }
+}
+
+#[test]
+fn two_receivers_by_files_have_directories_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("amr.toml");
+    let check = |first: &str, second: &str| {
+        let receiver = |name: &str, directory: &str| {
+            format!("[[billing.receivers]]\nname = \"{name}\"\nkind = \"csv\"\ndirectory = \"{directory}\"\n")
+        };
+        let (erp, copy) = (receiver("erp", first), receiver("copy", second));
+        std::fs::write(&file, format!("[database]\npath = \"a.db\"\n{erp}{copy}")).unwrap();
+        let check = chaobiao(&["check", "-c", file.to_str().unwrap()]);
+        (check.status.code(), String::from_utf8(check.stderr).unwrap())
+    };
+    assert_eq!(check("out/erp", "out/copy"), (Some(0), String::new()));
+    assert_eq!(check("out", "out-copy"), (Some(0), String::new()));
+    for (first, second) in [("out", "out/copy"), ("out/a/b", "out"), ("out", "./x/../out/copy")] {
+        let (code, said) = check(first, second);
+        assert_eq!(code, Some(2), "{first}, {second}");
+        assert!(
+            said.contains("directory = ") && said.contains("not inside that of another receiver"),
+            "{said}"
+        );
+    }
+    let (code, said) = check("out", "out/.");
+    assert!(code == Some(2) && said.contains("already taken"), "{said}");
+}
+
+#[test]
 fn t25_passwords_come_in_by_file_and_factory_ones_are_told_without_being_shown() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -112,4 +154,28 @@ fn t25_passwords_come_in_by_file_and_factory_ones_are_told_without_being_shown()
         let is_in = |digits: &[u8]| bytes.windows(6).any(|part| part == digits);
         assert!(!is_in(b"739154") && !is_in(b"111111"), "{name}");
     }
+}
+
+#[test]
+fn f38_a_port_is_for_one_of_our_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("amr.toml");
+    let check = |text: &str| {
+        std::fs::write(&file, format!("[database]\npath = \"a.db\"\n{text}")).unwrap();
+        let check = chaobiao(&["check", "-c", file.to_str().unwrap()]);
+        (check.status.code(), String::from_utf8(check.stderr).unwrap())
+    };
+    let (code, said) = check("[dtu]\nlisten = \"0.0.0.0:9645\"\n[metrics]\nlisten = \"127.0.0.1:9645\"\n");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains(":6: metrics.listen") && said.contains("[dtu] listen") && said.contains("端口相同"),
+        "{said}"
+    );
+    let (code, said) = check("[terminals]\nlisten = \"0.0.0.0:8645\"\n");
+    assert!(
+        code == Some(2) && said.contains("[terminals] listen"),
+        "the console has a port by default: {said}"
+    );
+    let apart = "[dtu]\nlisten = \"0.0.0.0:9002\"\n[metrics]\nlisten = \"127.0.0.1:9645\"\n[http]\nenabled = false\n[terminals]\nlisten = \"0.0.0.0:8645\"\n";
+    assert_eq!(check(apart).0, Some(0));
 }

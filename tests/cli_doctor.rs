@@ -187,7 +187,12 @@ fn f04_meters_are_asked_when_that_is_wanted() {
     let (_, found) = doctor(folder.path());
     assert_eq!(said(&found, "line east").len(), 1, "none is asked unless that is wanted: {found:?}");
     let (code, found) = asked(folder.path());
-    assert_eq!(code, Some(0), "{found:?}");
+    // How full this machine's disk is, is no matter of the lines.
+    let wrong: Vec<_> = found.iter().filter(|finding| finding["level"] == "fail").collect();
+    let of_the_disk =
+        |finding: &&Value| finding["message"].as_str().unwrap().contains("of its disk are used");
+    assert!(wrong.iter().all(of_the_disk), "{wrong:?}");
+    assert_eq!(code, Some(i32::from(!wrong.is_empty())));
     let east = said(&found, "line east");
     assert!(
         east.iter().any(|said| said.starts_with("1 of 1 meters asked answered, the first byte after ")),
@@ -276,4 +281,73 @@ fn asked(folder: &Path) -> (Option<i32>, Vec<Value>) {
     let output = chaobiao(folder).args(["doctor", "--ask", "--json"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     (output.status.code(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// What the service could not write to, or everybody can read, is said before it is served. (F38, F41)
+#[test]
+fn f41_t24_places_that_the_service_cannot_use_and_open_secrets_are_said() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let secret = at.join("secret");
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let mode = |mode| std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+    let webhook = "[[alarm_webhook]]\nname = \"duty\"\nurl_file = \"address\"\nsecret_file = \"secret\"\n";
+    std::fs::write(at.join("address"), "https://example.invalid/robot\n").unwrap();
+    std::fs::set_permissions(at.join("address"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let anchor = "[http]\nenabled = false\n[audit]\nanchor_file = \"none/anchor.txt\"\n";
+    configure(at, "path = \"data/chaobiao.db\"", &format!("{anchor}{webhook}"));
+    mode(0o644);
+    let (code, found) = doctor(at);
+    assert_eq!(code, Some(1), "{found:?}");
+    assert_eq!(levels(&found, "database directory")[..1], ["fail"], "nobody makes it");
+    assert_eq!(levels(&found, "[audit] anchor_file")[..1], ["fail"], "nobody makes it");
+    assert_eq!(levels(&found, "[alarm_webhook[1]] secret_file"), ["warn"], "{found:?}");
+    assert_eq!(levels(&found, "[alarm_webhook[1]] url_file"), [""; 0], "{found:?}");
+    std::fs::create_dir(at.join("data")).unwrap();
+    std::fs::create_dir(at.join("none")).unwrap();
+    mode(0o640);
+    let (_, found) = doctor(at);
+    assert_eq!(levels(&found, "database directory")[..1], ["ok"], "{found:?}");
+    assert_eq!(levels(&found, "[audit] anchor_file")[..1], ["ok"], "{found:?}");
+    assert_eq!(levels(&found, "[alarm_webhook[1]] secret_file"), [""; 0]);
+    // The unit would not let the service write there.
+    configure(at, "path = \"/etc/chaobiao.db\"", "[http]\nenabled = false\n");
+    let (_, found) = doctor(at);
+    assert!(levels(&found, "database directory").contains(&"warn"), "{found:?}");
+}
+
+/// A file that root has made is of no use to the service, and the doctor of root sees that as well.
+#[test]
+fn f41_a_database_of_another_account_than_its_directory_is_said() {
+    use std::os::unix::fs::chown;
+    let folder = tempfile::tempdir().unwrap();
+    configure(folder.path(), "path = \"chaobiao.db\"", "[http]\nenabled = false\n");
+    let add = ["user", "add", "li.na", "--role", "viewer"];
+    assert!(chaobiao(folder.path()).args(add).output().unwrap().status.success());
+    let (_, found) = doctor(folder.path());
+    assert_eq!(levels(&found, "database file"), [""; 0]);
+    // Only root can give files away.
+    if chown(folder.path(), Some(12_345), Some(12_345)).is_ok() {
+        let (code, found) = doctor(folder.path());
+        assert_eq!(code, Some(1));
+        assert!(levels(&found, "database file").contains(&"fail"), "{found:?}");
+    }
+}
+
+/// The simulator itself has the pseudo-terminal that it offers: that is no other master.
+#[test]
+fn a_pseudo_terminal_of_the_simulator_is_no_line_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = "seed = 7\n[[bus]]\nname = \"east\"\npty = \"PORT\"\n[[meter]]\naddress = \"202411110001\"\nbus = \"east\"\n";
+    let file = folder.path().join("world.toml");
+    let port = folder.path().join("port");
+    std::fs::write(&file, world.replace("PORT", port.to_str().unwrap())).unwrap();
+    let _simulator = simulator::Simulator::start(&["--world", file.to_str().unwrap()]);
+    let line =
+        format!("[http]\nenabled = false\n[[line]]\nname = \"east\"\nserial = \"{}\"\n", port.display());
+    configure(folder.path(), "path = \"chaobiao.db\"", &line);
+    let (_, found) = doctor(folder.path());
+    assert!(!levels(&found, "line east").contains(&"fail"), "{found:?}");
+    assert!(levels(&found, "line east").contains(&"ok"), "{found:?}");
 }

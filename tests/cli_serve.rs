@@ -361,3 +361,35 @@ fn a_path_that_is_opened_anew_after_silence_is_not_told_as_news() {
     assert!(shown.contains("silent  ") && shown.contains("电表无应答"), "{shown}");
     assert_eq!(told.matches("line bus-1 is up").count(), 1, "{told}");
 }
+
+#[test]
+fn t24_the_first_password_is_told_to_a_terminal_and_to_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = lonely(folder.path());
+    let mut child = chaobiao().args(["serve", "-c"]).arg(&config).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let told = lines.map(Result::unwrap).find(|line| line.contains("there is no account yet")).unwrap();
+    terminate(&child);
+    assert!(child.wait().unwrap().success());
+    assert!(told.contains("`chaobiao user reset admin`") && !told.contains(" / "), "{told}");
+    let reset = succeed(chaobiao().args(["user", "reset", "admin", "-c"]).arg(&config));
+    assert!(String::from_utf8(reset.stdout).unwrap().starts_with("admin  "));
+}
+
+#[test]
+fn an_account_whose_one_time_password_was_not_changed_is_told_to_change_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = lonely(folder.path());
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let made = succeed(chaobiao().args(["user", "add", "li.na", "--role", "operator", "-c"]).arg(&config));
+    let made = String::from_utf8(made.stdout).unwrap();
+    std::fs::write(path("password"), made.split_whitespace().last().unwrap()).unwrap();
+    std::fs::write(path("arrears.csv"), "customer_number,amount\n").unwrap();
+    let mut import = chaobiao();
+    import.args(["orders", "import", "arrears", &path("arrears.csv"), "--as", "li.na", "-c"]).arg(&config);
+    let output = import.args(["--password-file", &path("password")]).output().unwrap();
+    let told = talk(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("one-time password was not changed yet") && told.contains("一次性密码"), "{told}");
+    assert!(!told.contains("second factor"), "{told}");
+}

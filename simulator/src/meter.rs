@@ -71,6 +71,8 @@ pub struct Manners {
     pub has_daily_freeze: bool,
     /// An identifier it does not know is met with silence and not with a refusal.
     pub is_silent_on_unknown: bool,
+    /// Identifiers of 2007, DI0 first, that it leaves unanswered whatever it has.
+    pub deaf_to: &'static [[u8; 4]],
     /// 1997: answers reads under the broadcast address.
     pub answers_broadcast_reads: bool,
     /// D5 is set in ordinary answers while there are new events (启用后续标志).
@@ -94,6 +96,7 @@ impl Default for Manners {
             sends_tenth_volts: false,
             has_daily_freeze: true,
             is_silent_on_unknown: false,
+            deaf_to: &[],
             answers_broadcast_reads: false,
             flags_events: false,
             tariffs: 4,
@@ -330,6 +333,9 @@ impl Meter {
     fn read_2007(&mut self, now: At, data: &[u8]) -> Option<Reply> {
         let (id, request) = data.split_first_chunk::<4>()?;
         let control = Control::refusal(Function::READ);
+        if self.manners.deaf_to.contains(id) {
+            return None;
+        }
         match self.held(now, *id, request) {
             Some(value) => self.begin_2007(*id, value, now),
             None if self.manners.is_silent_on_unknown => None,

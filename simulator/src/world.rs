@@ -320,6 +320,7 @@ fn manners(entry: &MeterEntry) -> Manners {
         flags_events: habits.flags_events,
         tariffs: habits.tariffs,
         fills_reverse: habits.fills_reverse,
+        deaf_to: &[],
         keeps_empty_freezes: habits.keeps_empty_freezes,
         spoils_records: habits.spoils_records,
     }

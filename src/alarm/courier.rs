@@ -7,20 +7,22 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::SendError;
+use super::mail::{self, Refused};
+use super::text;
 use super::webhook::Post;
-use super::{mail, text};
 use crate::clock::Clock;
-use crate::config::{AlarmChannel, AlarmWay, Alarms};
+use crate::config::{AlarmChannel, AlarmWay, Alarms, Robot};
 use crate::domain::{Alarm, AlarmKind, Moment, Severity};
 use crate::failpoint::{self, Side};
-use crate::store::alarm::{LeaseEnd, Message, Tells};
+use crate::store::alarm::{Lease, LeaseEnd, Message, Take, Tells};
 use crate::store::{Store, StoreError};
 use crate::telemetry::with_causes;
 
 /// Sends alarms on every channel until `stop`. What is being sent then is brought to its end.
 pub async fn run(store: &Store, clock: &Clock, alarms: &Alarms, stop: &CancellationToken) {
     let couriers = alarms.channels.iter().map(|channel| {
-        let courier = Courier { store, clock, channel, was_down: true, away: None };
+        let refused = Vec::new();
+        let courier = Courier { store, clock, channel, was_down: true, refused, away: None };
         courier.work(stop)
     });
     tokio::join!(join_all(couriers), repeat(store, clock, stop));
@@ -43,6 +45,8 @@ struct Courier<'a> {
     channel: &'a AlarmChannel,
     /// It did not take the last message, or it is not known yet whether it takes any.
     was_down: bool,
+    /// Whose mailboxes the last letter was not taken for, as far as that was told.
+    refused: Vec<Refused>,
     /// Since when the database does not answer, and whether that was told.
     away: Option<(Instant, bool)>,
 }
@@ -69,12 +73,12 @@ impl Courier<'_> {
     /// Sends what waits, as much as goes into one message; says whether something was sent.
     async fn round(&mut self) -> Result<bool, StoreError> {
         let (channel, now) = (self.channel, self.clock.now());
-        let until = now.plus(channel.within * LEASE_OF_TIMES);
-        let lease = self.store.lease_alarm_messages(&channel.name, TOGETHER, until, now).await?;
+        let until = now.plus(channel.within * steps(&channel.way));
+        let lease = self.store.lease_alarm_messages(&channel.name, take(&channel.way), until, now).await?;
         if lease.messages.is_empty() {
             return Ok(false);
         }
-        let (sent, count) = self.send(&lease.messages, now).await;
+        let (sent, count) = self.send(&lease, now).await;
         let now = self.clock.now();
         let error = sent.as_ref().err().map(|error| shortened(&with_causes(error)));
         let told: Vec<String> = lease.messages.iter().take(count).map(Message::key).collect();
@@ -92,45 +96,62 @@ impl Courier<'_> {
         Ok(true)
     }
 
-    /// Says so, when a channel begins or ceases to be down.
-    async fn note(&mut self, sent: Result<(), SendError>, tries: u32, now: Moment) -> Result<(), StoreError> {
+    /// Says so, when a channel begins or ceases to be down, as a whole or for one of those who are written to.
+    async fn note(&mut self, sent: Sent, tries: u32, now: Moment) -> Result<(), StoreError> {
         let channel = self.channel.name.as_str();
         let subject = format!("channel {channel}");
+        let is_down = |zh: &str, en: &str| {
+            Alarm::new(AlarmKind::ChannelDown, subject.as_str(), now).saying(&shortened(zh), &shortened(en))
+        };
         match sent {
-            Ok(()) => {
-                if std::mem::take(&mut self.was_down) {
+            Ok(refused) => {
+                if self.was_down {
                     self.store.resume_alarm_channel(channel, now).await?;
-                    self.store.clear_alarm(AlarmKind::ChannelDown, &subject, now).await?;
                 }
+                if refused.is_empty() && (self.was_down || !self.refused.is_empty()) {
+                    self.store.clear_alarm(AlarmKind::ChannelDown, &subject, now).await?;
+                } else if refused != self.refused {
+                    let said = mail::told(&refused);
+                    tracing::warn!(channel, "a letter was not taken for {said}");
+                    let (zh, en) = (format!("邮箱被拒收：{said}"), format!("no letter is taken for {said}"));
+                    self.store.raise_alarm(&is_down(&zh, &en)).await?;
+                }
+                (self.was_down, self.refused) = (false, refused);
             }
             Err(error) => {
                 tracing::warn!(channel, kind = error.kind(), tries, "alarms did not get through: {error}");
-                self.was_down = true;
+                (self.was_down, self.refused) = (true, Vec::new());
                 if tries == DOWN_AFTER {
-                    let said = shortened(&error.to_string());
-                    let alarm = Alarm::new(AlarmKind::ChannelDown, subject, now).saying(&said, &said);
-                    self.store.raise_alarm(&alarm).await?;
+                    let said = error.to_string();
+                    self.store.raise_alarm(&is_down(&said, &said)).await?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Sends as many messages as fit together; says how many those were.
-    async fn send(&self, messages: &[Message], now: Moment) -> (Result<(), SendError>, usize) {
-        let within = self.channel.within;
+    /// Sends as many messages as fit together, or what sums them up; says how many those were.
+    async fn send(&self, lease: &Lease, now: Moment) -> (Sent, usize) {
+        let (within, messages) = (self.channel.within, lease.messages.as_slice());
         match &self.channel.way {
             AlarmWay::Webhook(webhook) => {
-                let (post, count) = Post::of(webhook, messages, now);
-                (blocking(move || post.send(within)).await, count)
+                let (post, count) = if lease.is_flood {
+                    (Post::saying(webhook, &text::summed(messages), &[], now), messages.len())
+                } else {
+                    Post::of(webhook, messages, now)
+                };
+                (blocking(move || post.send(within).map(|()| Vec::new())).await, count)
             }
-            AlarmWay::Mail(mail) => match mail::letter(mail, messages, now) {
-                Ok((letter, count)) => {
-                    let mail = mail.clone();
-                    (blocking(move || mail::send(&mail, &letter, within)).await, count)
+            AlarmWay::Mail(mail) => {
+                let letter = if lease.is_flood { mail::summed } else { mail::letter };
+                match letter(mail, messages, now) {
+                    Ok((letter, count)) => {
+                        let mail = mail.clone();
+                        (blocking(move || mail::send(&mail, &letter, within)).await, count)
+                    }
+                    Err(error) => (Err(error), messages.len()),
                 }
-                Err(error) => (Err(error), messages.len()),
-            },
+            }
         }
     }
 
@@ -145,7 +166,7 @@ impl Courier<'_> {
         let sent = match &self.channel.way {
             AlarmWay::Webhook(webhook) => {
                 let post = Post::saying(webhook, &text, &[], now);
-                blocking(move || post.send(within)).await
+                blocking(move || post.send(within).map(|()| Vec::new())).await
             }
             AlarmWay::Mail(mail) => {
                 let number = format!("away-{}", now.micros());
@@ -159,18 +180,43 @@ impl Courier<'_> {
             }
         };
         match sent {
-            Ok(()) => self.away = Some((since, true)),
+            Ok(_) => self.away = Some((since, true)),
             Err(error) => tracing::warn!(kind = error.kind(), "alarms did not get through: {error}"),
         }
     }
 }
 
+/// Whose mailboxes a message was not taken for; no error as long as somebody was told.
+type Sent = Result<Vec<Refused>, SendError>;
+
 /// Runs what blocks beside the tasks.
-async fn blocking(send: impl FnOnce() -> Result<(), SendError> + Send + 'static) -> Result<(), SendError> {
+async fn blocking(send: impl FnOnce() -> Sent + Send + 'static) -> Sent {
     let broken_off = |_| SendError::BrokenOff;
     failpoint::pass(Side::Before, "sending messages of alarms").await.map_err(broken_off)?;
-    tokio::task::spawn_blocking(send).await.unwrap_or(Err(SendError::BrokenOff))?;
-    failpoint::pass(Side::After, "sending messages of alarms").await.map_err(broken_off)
+    let refused = tokio::task::spawn_blocking(send).await.unwrap_or(Err(SendError::BrokenOff))?;
+    failpoint::pass(Side::After, "sending messages of alarms").await.map_err(broken_off)?;
+    Ok(refused)
+}
+
+/// How many messages go together: people are told floods in one, a program takes each alarm by itself.
+const fn take(way: &AlarmWay) -> Take {
+    match way {
+        AlarmWay::Webhook(webhook) if matches!(webhook.robot, Robot::Json) => {
+            Take { at_most: TOGETHER_FOR_PROGRAMS, flood_above: None }
+        }
+        AlarmWay::Webhook(_) | AlarmWay::Mail(_) => {
+            Take { at_most: TOGETHER, flood_above: Some(FLOOD_ABOVE) }
+        }
+    }
+}
+
+/// How many times over its time limit a message is nobody else's: mail has many steps, and one for each mailbox.
+fn steps(way: &AlarmWay) -> u32 {
+    let mailboxes = match way {
+        AlarmWay::Webhook(_) => 0,
+        AlarmWay::Mail(mail) => u32::try_from(mail.to.len()).unwrap_or(u32::MAX),
+    };
+    LEASE_OF_TIMES.saturating_add(mailboxes)
 }
 
 async fn pause(clock: &Clock, stop: &CancellationToken, wait: Duration) {
@@ -200,6 +246,10 @@ fn shortened(text: &str) -> String {
 
 /// How many alarms are told in one message at most.
 const TOGETHER: u32 = 10;
+/// The same for a program.
+const TOGETHER_FOR_PROGRAMS: u32 = 100;
+/// How many alarms of one kind that wait, not critical ones, are summed up.
+const FLOOD_ABOVE: u32 = 30;
 /// Between two messages: robots take twenty a minute.
 const SPACE: Duration = Duration::from_secs(4);
 /// How often is looked for new ones.
@@ -210,7 +260,6 @@ const REPEATS: Duration = Duration::from_secs(30);
 const STORE_AGAIN: Duration = Duration::from_secs(15);
 /// How long the database may be away without anybody being told.
 const AWAY_AFTER: Duration = Duration::from_secs(300);
-/// How many times over its time limit a message is nobody else's: mail has many steps.
 const LEASE_OF_TIMES: u32 = 12;
 /// After how many tries a channel counts as down.
 const DOWN_AFTER: u32 = 5;

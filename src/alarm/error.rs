@@ -2,8 +2,8 @@
 
 use std::io;
 
-/// Why a message did not get through, or nobody knows whether it did. No address is ever part of it: it may hold a
-/// token (T24).
+/// Why a message did not get through, or nobody knows whether it did. No address of a webhook is ever part of it: it may
+/// hold a token (T24).
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The receiver cannot be reached, or does not answer in time.
@@ -35,6 +35,12 @@ pub enum SendError {
     /// The mail server does not take it.
     #[error("the mail server does not take the message")]
     Mail(#[source] Box<lettre::transport::smtp::Error>),
+    /// It takes no letter for any of those who are to be told.
+    #[error("the mail server takes letters for nobody: {refused}")]
+    Mailboxes {
+        /// Their mailboxes, each with what it said.
+        refused: String,
+    },
     /// The task that sent it broke off.
     #[error("sending broke off")]
     BrokenOff,
@@ -51,6 +57,7 @@ impl SendError {
             Self::Answer => "answer",
             Self::Letter(_) => "letter",
             Self::Mail(_) => "mail",
+            Self::Mailboxes { .. } => "mailboxes",
             Self::BrokenOff => "broken_off",
         }
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Alarm, AlarmKind, Coded, Day, MissingCause, Moment};
+use crate::domain::access::Regions;
+use crate::domain::{Alarm, AlarmKind, Coded, Day, MissingCause, Moment, Run, RunMeter, RunOutcome};
+use crate::store::alarm::AlarmFilter;
 use crate::store::{Store, StoreError};
 
 /// How a night ended.
@@ -45,6 +47,54 @@ pub async fn night_failed(store: &Store, day: Day, reason: &str, now: Moment) ->
     store.raise_alarm(&alarm).await.map(|_| ())
 }
 
+/// Raises an alarm when a night was cut off, its deadline has passed, and more than `percent` of its meters are missing;
+/// those that nobody asked any more count as out of time.
+///
+/// # Errors
+/// As [`night_ended`].
+pub async fn night_cut_off(
+    store: &Store,
+    run: &Run,
+    meters: &[RunMeter],
+    percent: u8,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let (mut read, mut missing) = (0, BTreeMap::new());
+    for meter in meters {
+        match meter.outcome {
+            RunOutcome::Read => read += 1,
+            RunOutcome::Missing(cause) => *missing.entry(cause).or_insert(0) += 1,
+            RunOutcome::Waiting => *missing.entry(MissingCause::OutOfTime).or_insert(0) += 1,
+        }
+    }
+    let end = NightEnd { day: run.day, planned: run.planned, read, missing: &missing };
+    if let Some(alarm) = partial(&end, percent, now) {
+        let (zh, en) =
+            (format!("采集中断，{}", alarm.detail_zh), format!("it was cut off: {}", alarm.detail));
+        store.raise_alarm(&alarm.saying(&zh, &en)).await?;
+    }
+    Ok(())
+}
+
+/// Raises the alarm of a night whose deadline has passed and that was never begun, once for each; `last` is the night
+/// that was run before it.
+///
+/// # Errors
+/// As [`night_ended`].
+pub async fn night_missed(store: &Store, day: Day, last: Day, now: Moment) -> Result<(), StoreError> {
+    let kind = AlarmKind::NightFailed;
+    let filter = AlarmFilter { kind: Some(kind), ..AlarmFilter::default() };
+    let told = store.alarms(&filter, &Regions::All, i64::MAX, NIGHTS_LOOKED_BACK).await?;
+    if told.iter().any(|alarm| alarm.subject == subject(day)) {
+        return Ok(());
+    }
+    let (zh, en) = (
+        format!("未执行，此前最近一次为{last}"),
+        format!("it was not run; the last one before it was {last}"),
+    );
+    store.raise_alarm(&Alarm::new(kind, subject(day), now).saying(&zh, &en)).await.map(|_| ())
+}
+
 fn subject(day: Day) -> String {
     format!("night {day}")
 }
@@ -66,6 +116,9 @@ fn partial(end: &NightEnd<'_>, percent: u8, now: Moment) -> Option<Alarm> {
     let en = format!("{missing} of {planned} meters ({})", listed(<MissingCause as Coded>::name));
     Some(Alarm::new(AlarmKind::NightPartial, subject(end.day), now).saying(&zh, &en))
 }
+
+/// How many nights that failed are looked at for one that was told before.
+const NIGHTS_LOOKED_BACK: u32 = 20;
 
 #[cfg(test)]
 mod tests {

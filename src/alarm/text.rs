@@ -37,6 +37,44 @@ pub(super) fn headline(message: &Message) -> String {
     format!("【{mark}】{} {} | {}", alarm.kind.says_zh(), subject_zh(&alarm.subject), alarm.kind.says())
 }
 
+/// Many messages of one kind in one: how many they are, the first of them, and where the others are.
+pub(super) fn summed(messages: &[Message]) -> String {
+    let Some((first, last)) = messages.first().zip(messages.last()) else { return String::new() };
+    let (kind, count) = (first.alarm.kind, messages.len());
+    let (mark_zh, mark) = marks(first);
+    let named = |name: fn(&str) -> String, between: &str| {
+        let named: Vec<String> =
+            messages.iter().take(NAMED).map(|message| few(&inert(&name(&message.alarm.subject)))).collect();
+        named.join(between)
+    };
+    let when = |message: &Message| {
+        let ended_at = message.alarm.ended_at.filter(|_| message.tells == Tells::Ended);
+        ended_at.unwrap_or(message.alarm.first_at)
+    };
+    let from = messages.iter().map(when).min().unwrap_or(first.alarm.first_at);
+    let until = messages.iter().map(when).max().unwrap_or(first.alarm.first_at);
+    format!(
+        "【{mark_zh}】{} 共{count}条：{}等，全部见“告警”页面\n\
+         [{mark}] {}: {count} of them, {} and more; all of them are on the page of alarms\n{} - {} #{} - #{}",
+        kind.says_zh(),
+        named(subject_zh, "、"),
+        kind.says(),
+        named(str::to_owned, ", "),
+        from.in_china(),
+        until.in_china(),
+        first.key(),
+        last.key(),
+    )
+}
+
+/// The same in one line, as the subject of a mail.
+pub(super) fn summed_headline(messages: &[Message]) -> String {
+    let Some(first) = messages.first() else { return String::new() };
+    let (mark, _) = marks(first);
+    let (kind, count) = (first.alarm.kind, messages.len());
+    format!("【{mark}】{} 共{count}条 | {} ({count})", kind.says_zh(), kind.says())
+}
+
 fn paragraph(message: &Message) -> String {
     let alarm = &message.alarm;
     let (mark_zh, mark) = marks(message);
@@ -80,6 +118,10 @@ fn inert(text: &str) -> String {
     shown.filter(|letter| !letter.is_control()).take(LONGEST).collect()
 }
 
+fn few(text: &str) -> String {
+    text.chars().take(LONGEST_NAME).collect()
+}
+
 /// An alarm as a program takes it.
 pub(super) fn json(message: &Message) -> serde_json::Value {
     let AlarmRecord {
@@ -106,6 +148,9 @@ pub(super) fn json(message: &Message) -> serde_json::Value {
 
 /// How many characters of a subject or a detail are told: two languages of it fit into the shortest message of a robot.
 const LONGEST: usize = 80;
+/// How many of a flood are named, and with how many characters each.
+const NAMED: usize = 5;
+const LONGEST_NAME: usize = 40;
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -165,5 +210,26 @@ pub(super) mod tests {
         longest.alarm.detail = "长".repeat(300);
         longest.alarm.detail_zh = "长".repeat(300);
         assert!(fitting(&[longest], 1).0.len() <= 2048, "it fits into the shortest message of a robot");
+    }
+
+    #[test]
+    fn a_flood_is_told_in_one_with_the_first_of_them() {
+        let mut many: Vec<Message> = Vec::new();
+        for number in 1..=299 {
+            let mut one = message(AlarmKind::LineDown, &format!("line {number}"), Tells::Raised);
+            (one.alarm.id, one.number) = (Id::new(number), 1);
+            one.alarm.first_at = Moment::from_micros(one.alarm.first_at.micros() + number * 1_000_000);
+            many.push(one);
+        }
+        assert_eq!(
+            summed(&many),
+            "【警告】线路中断 共299条：线路1、线路2、线路3、线路4、线路5等，全部见“告警”页面\n\
+             [warning] a line is down: 299 of them, line 1, line 2, line 3, line 4, line 5 and more; \
+             all of them are on the page of alarms\n\
+             2026-11-22 00:00:01 - 2026-11-22 00:04:59 #1.1 - #299.1"
+        );
+        assert_eq!(summed_headline(&many), "【警告】线路中断 共299条 | a line is down (299)");
+        let longest = message(AlarmKind::BillingStranger, &"长".repeat(300), Tells::Ended);
+        assert!(summed(&vec![longest; 5000]).len() <= 2048, "it fits into the shortest message of a robot");
     }
 }

@@ -1,5 +1,7 @@
 //! Looks after what tells of itself nowhere else: lines, terminals, what billing refused, and the clock of this machine.
 
+mod receivers;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -13,9 +15,10 @@ use crate::config::Alarms;
 use crate::domain::access::Regions;
 use crate::domain::{Alarm, AlarmKind, Moment};
 use crate::store::alarm::AlarmFilter;
-use crate::store::{Store, StoreError};
+use crate::store::{Remedy, Store, StoreError};
 use crate::telemetry::with_causes;
 use crate::terminal::{TerminalStatus, Terminals};
+use receivers::Behind;
 
 /// Raises alarms about lines, terminals, billing and the clock, and ends them, until `stop`.
 pub async fn watch(
@@ -35,6 +38,7 @@ pub async fn watch(
         down: HashMap::new(),
         foreign: HashMap::new(),
         claims: HashMap::new(),
+        behind: Behind::default(),
         clock: (clock.now(), Instant::now()),
     };
     while !stop.is_cancelled() {
@@ -43,9 +47,7 @@ pub async fn watch(
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
         let now = clock.now();
-        if let Err(error) = watcher.look(now).await {
-            tracing::warn!(kind = error.kind(), "alarms could not be raised: {}", with_causes(&error));
-        }
+        watcher.look(now).await;
     }
 }
 
@@ -59,29 +61,48 @@ struct Watcher<'a> {
     open: Option<HashSet<(AlarmKind, String)>>,
     /// Since when lines are down.
     down: HashMap<String, Instant>,
-    /// How many requests of another master each line has heard.
+    /// How many requests of another master each line has heard, as far as that is told.
     foreign: HashMap<String, u64>,
-    /// How often each terminal was claimed, refused and hung up.
-    claims: HashMap<TerminalAddress, (u64, u64, u64)>,
+    /// How often each terminal was claimed, refused and hung up, as far as that is told.
+    claims: HashMap<TerminalAddress, Claims>,
+    /// Receivers of billing that do not take what they are offered.
+    behind: Behind,
     /// What the clock showed when it was looked at.
     clock: (Moment, Instant),
 }
 
+/// How often a terminal was claimed, refused and hung up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Claims {
+    claimed: u64,
+    refused: u64,
+    floods: u64,
+}
+
 impl Watcher<'_> {
-    async fn look(&mut self, now: Moment) -> Result<(), StoreError> {
-        self.look_at_the_clock(now).await?;
+    /// Looks at everything. What cannot be told of one keeps no other from being told; while the database is away, nothing
+    /// can be, and the next look finds it again.
+    async fn look(&mut self, now: Moment) {
+        if let Err(error) = self.look_at_all(now).await {
+            tracing::warn!(kind = error.kind(), "alarms could not be raised: {}", with_causes(&error));
+        }
+    }
+
+    async fn look_at_all(&mut self, now: Moment) -> Result<(), StoreError> {
+        passed_over(self.look_at_the_clock(now).await)?;
         if self.open.is_none() {
             self.open = Some(self.open_alarms().await?);
         }
         // The line behind a terminal is down when the terminal is away, which is told of the terminal.
         let is_wire = |line: &ChannelHandle| line.name().parse::<TerminalAddress>().is_err();
         for line in self.lines.iter().filter(is_wire) {
-            self.look_at_line(line.name(), &line.status(), now).await?;
+            passed_over(self.look_at_line(line.name(), &line.status(), now).await)?;
         }
         for terminal in self.terminals.map(Terminals::all).unwrap_or_default() {
-            self.look_at_terminal(&terminal, now).await?;
+            passed_over(self.look_at_terminal(&terminal, now).await)?;
         }
-        self.look_at_billing(now).await
+        passed_over(self.look_at_refused(now).await)?;
+        self.look_at_receivers(now).await
     }
 
     /// Those that were open when the program began.
@@ -116,12 +137,13 @@ impl Watcher<'_> {
             LinePhase::Connecting | LinePhase::Stopped => {}
         }
         let heard = status.tally.foreign_requests;
-        let before = self.foreign.insert(name.to_owned(), heard).unwrap_or(0);
-        if heard > before {
+        if heard > self.foreign.get(name).copied().unwrap_or(0) {
             let (zh, en) = (format!("收到{heard}帧他站请求"), format!("{heard} requests heard"));
             let alarm = Alarm::new(AlarmKind::ForeignMaster, subject, now).saying(&zh, &en);
             self.store.raise_alarm(&alarm).await?;
         }
+        // Told, or nothing to tell: what the database refused is told by the next look.
+        self.foreign.insert(name.to_owned(), heard);
         Ok(())
     }
 
@@ -150,42 +172,27 @@ impl Watcher<'_> {
         status: &TerminalStatus,
         now: Moment,
     ) -> Result<(), StoreError> {
-        let counts = (status.claims, status.refused, status.floods);
-        let before = self.claims.insert(status.address, counts).unwrap_or_default();
+        let told = self.claims.entry(status.address).or_default();
         let from = status.from.map(|from| from.ip().to_string()).unwrap_or_default();
-        if counts.0 > before.0 {
+        if status.claims > told.claimed {
             let zh = format!("会话被 {from} 的连接接管，原连接仍在");
             let en = format!("a connection from {from} took its session over while the one before was there");
             let alarm = Alarm::new(AlarmKind::TerminalClaimed, subject, now);
             self.store.raise_alarm(&alarm.saying(&zh, &en)).await?;
         }
-        if counts.1 > before.1 {
+        // Each count is noted once it is told, so that what the database refuses is told by the next look.
+        told.claimed = status.claims;
+        if status.refused > told.refused {
             let alarm = Alarm::new(AlarmKind::TerminalClaimed, subject, now);
             let (zh, en) = ("证书不符的登录已拒绝", "logins with another certificate were refused");
             self.store.raise_alarm(&alarm.saying(zh, en)).await?;
         }
-        if counts.2 > before.2 {
+        told.refused = status.refused;
+        if status.floods > told.floods {
             let alarm = Alarm::new(AlarmKind::TerminalFlood, subject, now);
             self.store.raise_alarm(&alarm).await?;
         }
-        Ok(())
-    }
-
-    async fn look_at_billing(&mut self, now: Moment) -> Result<(), StoreError> {
-        let parked = self.store.parked_billing().await?;
-        for (receiver, count) in &parked {
-            let (zh, en) = (format!("{count}条待人工处理"), format!("{count} values wait for a person"));
-            let alarm = Alarm::new(AlarmKind::BillingParked, format!("receiver {receiver}"), now);
-            self.begin(alarm.saying(&zh, &en)).await?;
-        }
-        let open = self.open.iter().flatten().filter(|(kind, _)| *kind == AlarmKind::BillingParked);
-        let over: Vec<String> = open
-            .map(|(_, subject)| subject.clone())
-            .filter(|subject| !parked.iter().any(|(receiver, _)| *subject == format!("receiver {receiver}")))
-            .collect();
-        for subject in over {
-            self.end(AlarmKind::BillingParked, &subject, now).await?;
-        }
+        told.floods = status.floods;
         Ok(())
     }
 
@@ -225,10 +232,108 @@ impl Watcher<'_> {
     }
 }
 
-const ENDED_HERE: &[AlarmKind] =
-    &[AlarmKind::LineDown, AlarmKind::LineChatter, AlarmKind::TerminalSilent, AlarmKind::BillingParked];
+/// Goes on unless the database is away: then nothing else can be told either.
+fn passed_over(told: Result<(), StoreError>) -> Result<(), StoreError> {
+    match told {
+        Err(error) if error.remedy() != Remedy::Retry => {
+            tracing::warn!(kind = error.kind(), "an alarm could not be raised: {}", with_causes(&error));
+            Ok(())
+        }
+        told => told,
+    }
+}
+
+const ENDED_HERE: &[AlarmKind] = &[
+    AlarmKind::LineDown,
+    AlarmKind::LineChatter,
+    AlarmKind::TerminalSilent,
+    AlarmKind::BillingParked,
+    AlarmKind::BillingBehind,
+];
 /// Three heartbeats of five minutes.
 const TERMINAL_SILENT: Duration = Duration::from_secs(900);
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Microseconds by which the clock may run otherwise than time does. (F33)
 const LARGEST_STEP: u64 = 60_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::{Lane, Tally};
+    use crate::store::{Address, Migrations};
+
+    /// What a watcher tells by a database that is away, and then by the same database, in two looks.
+    async fn told(look: impl AsyncFn(&mut Watcher<'_>) -> Result<(), StoreError>) -> Vec<(AlarmKind, i64)> {
+        let folder = tempfile::tempdir().unwrap();
+        let address = Address::Sqlite(folder.path().join("site.db"));
+        let open = async || Store::open(&address, Migrations::Run).await.unwrap();
+        let (away, store, lines) = (open().await, open().await, Lines::default());
+        away.close().await;
+        let mut watcher = Watcher {
+            store: &away,
+            lines: &lines,
+            terminals: None,
+            began_at: Instant::now(),
+            line_down_after: Duration::from_secs(600),
+            open: Some(HashSet::new()),
+            down: HashMap::new(),
+            foreign: HashMap::new(),
+            claims: HashMap::new(),
+            behind: Behind::default(),
+            clock: (Moment::from_micros(0), Instant::now()),
+        };
+        look(&mut watcher).await.unwrap_err();
+        watcher.store = &store;
+        look(&mut watcher).await.unwrap();
+        look(&mut watcher).await.unwrap();
+        let found = store.alarms(&AlarmFilter::default(), &Regions::All, i64::MAX, 10).await.unwrap();
+        found.into_iter().map(|alarm| (alarm.kind, alarm.count)).collect()
+    }
+
+    #[tokio::test]
+    async fn t03_another_master_is_told_though_the_database_was_away_when_it_was_heard() {
+        let status = LineStatus {
+            phase: LinePhase::Connecting,
+            since: Instant::now(),
+            depths: [0; Lane::ALL.len()],
+            asking: None,
+            tally: Tally { foreign_requests: 3, ..Tally::default() },
+        };
+        let now = Moment::from_micros(0);
+        let told = told(async |watcher| watcher.look_at_line("east", &status, now).await).await;
+        assert_eq!(told, [(AlarmKind::ForeignMaster, 1)]);
+    }
+
+    #[tokio::test]
+    async fn t05_a_claimed_terminal_is_told_though_the_database_was_away_at_that_moment() {
+        let status = TerminalStatus {
+            address: "1100-3039".parse().unwrap(),
+            is_online: true,
+            from: None,
+            connected_at: None,
+            last_heard_at: None,
+            last_heartbeat_at: None,
+            heartbeat: None,
+            sessions: 2,
+            requests: 0,
+            answers: 0,
+            silent: 0,
+            late: 0,
+            foreign: 0,
+            reports: 0,
+            claims: 1,
+            refused: 1,
+            floods: 1,
+            certificate: None,
+            sent_bytes: 0,
+            received_bytes: 0,
+            events: None,
+            edition: None,
+            most_request: 0,
+            waiting: 0,
+        };
+        let now = Moment::from_micros(0);
+        let told = told(async |watcher| watcher.look_at_terminal(&status, now).await).await;
+        assert_eq!(told, [(AlarmKind::TerminalFlood, 1), (AlarmKind::TerminalClaimed, 2)]);
+    }
+}

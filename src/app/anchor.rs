@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Site;
+use super::{Site, SiteLock};
 use crate::domain::{Alarm, AlarmKind, AuditHash, Day, Moment};
 use crate::failpoint::{self, Side};
 use crate::store::{AuditHead, Store};
@@ -70,7 +70,12 @@ pub fn anchors(file: &Path) -> Result<Vec<AuditHead>, AnchorError> {
 pub(super) struct Noted(Arc<Mutex<Option<Instant>>>);
 
 impl Noted {
-    /// How long ago; `None` when no file is named, or nothing was noted since the start.
+    /// Counts from the start on, where it is to be noted at all: what never succeeds is told as well.
+    pub(super) fn from_the_start(file: Option<&Path>) -> Self {
+        Self(Arc::new(Mutex::new(file.map(|_| Instant::now()))))
+    }
+
+    /// How long ago, or since the start when nothing was noted yet; `None` when no file is named.
     pub(super) fn age(&self) -> Option<Duration> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
     }
@@ -109,7 +114,13 @@ impl Site {
         let mut last = 0;
         let mut verified = None;
         let mut orders = self.supply.changes();
+        let mut held = None;
         loop {
+            if held.is_none()
+                && let Some(file) = settings.anchor_file.clone()
+            {
+                held = tokio::task::spawn_blocking(move || hold(&file)).await.ok().flatten();
+            }
             let today = Day::of(self.clock.now());
             if verified != Some(today) {
                 self.verify(settings.anchor_file.as_deref()).await;
@@ -221,6 +232,16 @@ impl Site {
 /// What alarms about it name.
 const SUBJECT: &str = "audit log";
 
+/// Shows that the notes are those of a site that is served, so that no restore puts them aside under it. Where that cannot be
+/// shown, notes are made all the same.
+fn hold(file: &Path) -> Option<SiteLock> {
+    SiteLock::beside(file)
+        .inspect_err(|error| {
+            tracing::debug!("that the notes of the audit log are ours is not shown: {}", with_causes(error))
+        })
+        .ok()
+}
+
 fn note(file: &Path, line: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
     failpoint::pass_blocking(Side::Before, "noting the head of the audit log")?;
@@ -284,6 +305,40 @@ mod tests {
         assert_eq!(open().await, [AlarmKind::AuditFailed]);
         assert_eq!(site.note_head(Some(&file), number).await, number + 1);
         assert_eq!(open().await, []);
+    }
+
+    #[tokio::test]
+    async fn t26_a_site_that_is_served_holds_its_notes_and_their_age_counts_from_its_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[database]\npath = \"{}\"\n[audit]\nanchor_file = \"none/anchor.txt\"\n",
+            folder.path().join("store.db").display()
+        );
+        let config = Config::parse(&folder.path().join("amr.toml"), &text).unwrap().config;
+        let site = Site::start(config, Clock::system(), 1).await.unwrap();
+        assert!(site.noted.age().is_some(), "what never succeeds is told as well");
+        assert!(Noted::from_the_start(None).age().is_none(), "where nothing is to be noted nothing is old");
+        // The directory is made only now.
+        std::fs::create_dir(folder.path().join("none")).unwrap();
+        let file = folder.path().join("none/anchor.txt");
+        assert!(SiteLock::beside(&file).is_ok(), "nobody holds them");
+        site.store.audit(&AuditEntry::of_system(site.clock.now(), "test", "nothing")).await.unwrap();
+        let stop = CancellationToken::new();
+        let mut noting = Box::pin(site.anchor(&stop));
+        let noted = async {
+            while !file.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = &mut noting => {}
+            () = noted => {}
+        }
+        assert_eq!(SiteLock::beside(&file).unwrap_err().kind(), "in_use");
+        stop.cancel();
+        noting.as_mut().await;
+        drop(noting);
+        site.close().await;
     }
 
     #[tokio::test]

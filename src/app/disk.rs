@@ -157,7 +157,10 @@ pub(super) fn room(path: &Path) -> io::Result<Room> {
 
 /// How much of the disk of a path is used, in percent rounded up: of its bytes or of its files, whichever is more. What
 /// only the administrator may use counts as used, as `df` has it.
-fn used(path: &Path) -> io::Result<u64> {
+///
+/// # Errors
+/// What the system says.
+pub fn used(path: &Path) -> io::Result<u64> {
     let found = statvfs(path)?;
     let files = percent(found.files(), found.files_free(), found.files_available());
     Ok(percent(found.blocks(), found.blocks_free(), found.blocks_available()).max(files))

@@ -4,10 +4,12 @@
 //! for the operator to see to.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::AppError;
+use crate::ownership;
 use crate::store::Address;
 
 /// Held as long as it lives; the system lets go of it when the process is killed.
@@ -24,13 +26,27 @@ impl SiteLock {
     /// [`AppError`] when another process has it, or the file cannot be made.
     pub fn of(address: &Address) -> Result<Option<Self>, AppError> {
         let Address::Sqlite(database) = address else { return Ok(None) };
-        let mut name = database.clone().into_os_string();
+        Self::beside(database).map(Some)
+    }
+
+    /// Takes the lock of a file that one process at a time writes to, in a file beside it.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn beside(file: &Path) -> Result<Self, AppError> {
+        let mut name = file.as_os_str().to_owned();
         name.push(".lock");
         let path = PathBuf::from(name);
         let failed = |source| AppError::Lock { path: path.clone(), source };
-        let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
+        let file = match ownership::create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                File::options().write(true).open(&path)
+            }
+            made => made,
+        };
+        let file = file.map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { file, path })),
+            Ok(()) => Ok(Self { file, path }),
             Err(TryLockError::WouldBlock) => Err(AppError::InUse { path }),
             Err(TryLockError::Error(source)) => Err(AppError::Lock { path, source }),
         }

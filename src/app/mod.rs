@@ -21,6 +21,7 @@ mod watched;
 
 pub use anchor::{AnchorError, anchors};
 pub use console::Console;
+pub use disk::used as disk_used;
 pub use lock::SiteLock;
 pub use standby::Standby;
 pub use watched::{WATCHERS_WAIT, WatchPort};
@@ -86,6 +87,12 @@ pub enum AppError {
     /// Another instance serves the site, which may be on another machine.
     #[error("the site is served by {}, version {}, since {}", .0.name, .0.version, .0.since)]
     Held(Box<Holder>),
+    /// The database was put back to see whether that can be done; the site itself may be served elsewhere.
+    #[error(
+        "{0} was restored for a drill (`chaobiao restore --drill`) and is not served: to serve it, restore it again without \
+         --drill  该数据库为演练恢复，不提供服务；正式恢复请不加 --drill 重新执行"
+    )]
+    Drill(String),
     /// The file that shows that a process serves the site.
     #[error("{} cannot be made", path.display())]
     Lock {
@@ -138,6 +145,7 @@ impl AppError {
             Self::Capture(_) => "capture",
             Self::InUse { .. } => "in_use",
             Self::Held(_) => "held",
+            Self::Drill(_) => "drill",
             Self::Lock { .. } => "lock",
             Self::Overfull(_) => "overfull",
             Self::Collect(error) => error.kind(),
@@ -210,11 +218,15 @@ impl Site {
             StoreError::Served(holder) => AppError::Held(holder),
             source => AppError::Store { place: address.place(), source },
         };
-        let (store, tenure) =
-            tenure::held(store.map_err(unusable)?, &address).await.map_err(|error| match error {
-                Ok(holder) => AppError::Held(Box::new(holder)),
-                Err(source) => unusable(source),
-            })?;
+        let store = store.map_err(unusable)?;
+        if store.is_drill().await.map_err(unusable)? {
+            store.close().await;
+            return Err(AppError::Drill(address.place()));
+        }
+        let (store, tenure) = tenure::held(store, &address).await.map_err(|error| match error {
+            Ok(holder) => AppError::Held(Box::new(holder)),
+            Err(source) => unusable(source),
+        })?;
         anchor::expect(&store, config.audit.anchor_file.as_deref(), clock.now()).await;
         // What was used up before this start is not given to whoever comes first now.
         if let Err(error) = store.keep_reserve(&address) {
@@ -232,6 +244,7 @@ impl Site {
         for words in collect::unobtainable(&config) {
             tracing::warn!("{}", words.en);
         }
+        let noted = Noted::from_the_start(config.audit.anchor_file.as_deref());
         let captures = Captures::start(CaptureSettings::of(&config.capture), clock.clone())
             .map_err(AppError::Capture)?;
         let (tasks, stop_lines, stop_waiting) =
@@ -272,7 +285,7 @@ impl Site {
             lock: lock.map(Arc::new),
             tenure,
             pulse: Pulse::default(),
-            noted: Noted::default(),
+            noted,
         })
     }
 

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::Site;
 use crate::alarm;
 use crate::collect::NightReport;
-use crate::config::IntervalMode;
-use crate::domain::{Day, MissingCause, Moment};
+use crate::config::{IntervalMode, TimeOfDay};
+use crate::domain::{Day, MissingCause, Moment, Run, RunState};
 use crate::plan::{Night, night_of, night_to_come};
 use crate::store::{Large, StoreError};
 use crate::telemetry::with_causes;
@@ -16,15 +16,25 @@ use crate::telemetry::with_causes;
 impl Site {
     /// Runs one night after the other.
     pub(super) async fn nights(&self, stop: &CancellationToken) {
-        self.until_done(stop, "ending runs that were cut off", || self.end_old_runs()).await;
         let mut last: Option<Day> = None;
         while !stop.is_cancelled() {
             let (start, deadline) = (self.config.collection.start, self.config.collection.deadline);
+            let passed = || self.look_back((start, deadline));
+            let Some(kept) = self.until_done(stop, "looking after nights that have passed", passed).await
+            else {
+                return;
+            };
+            // What this process has not run may be due all the same: it may not have been there.
+            last = last.or(kept);
             let now = self.clock.now();
             let today = night_of(Day::of(now), start, deadline);
-            // A night that the clock, or a machine that slept, has passed over is run by day.
-            let is_passed_over = today.deadline <= now && last.is_some_and(|last| last < today.day);
-            let night = if is_passed_over { today } else { night_to_come(now, start, deadline) };
+            // A night that the clock, a machine that slept or a program that was not there has passed over is run by day, unless
+            // the next one would have to wait for it, which reads the same meters and fills gaps.
+            let to_come = night_to_come(now, start, deadline);
+            let has_room = now.plus(today.deadline.since(today.start)) <= to_come.start;
+            let is_passed_over =
+                today.deadline <= now && last.is_some_and(|last| last < today.day) && has_room;
+            let night = if is_passed_over { today } else { to_come };
             if now < night.start {
                 // Where the clock is set back meanwhile, another night may come first.
                 tokio::select! {
@@ -36,7 +46,10 @@ impl Site {
                 }
             }
             let began = self.clock.now();
-            self.until_done(stop, "making room for new days", || self.make_room(night.day)).await;
+            // What is kept makes the room that it needs: no night waits for this, and the next one tries again (I20).
+            if let Err(error) = self.make_room(night.day).await {
+                tracing::error!(kind = error.kind(), "making room for new days: {}", with_causes(&error));
+            }
             self.night(night, stop).await;
             last = Some(night.day);
             if began >= night.deadline {
@@ -117,11 +130,38 @@ impl Site {
         next.unwrap_or_else(|| today.next().start())
     }
 
-    /// A run whose deadline passed while nobody was there is ended: what is missing has its cause, and gaps are filled by
-    /// the nights to come.
-    async fn end_old_runs(&self) -> Result<(), StoreError> {
+    /// Ends nights that were cut off, and tells of them and of one that was never begun. Gives the day of the last night
+    /// up to now that needs not be gone on with, `None` on a site that has had none.
+    async fn look_back(&self, (start, deadline): (TimeOfDay, TimeOfDay)) -> Result<Option<Day>, StoreError> {
         let now = self.clock.now();
+        self.end_old_runs(now).await?;
+        let today = Day::of(now);
+        let passed = if night_of(today, start, deadline).deadline <= now { today } else { today.plus(-1) };
+        let before = self.last_night(passed).await?.map(|run| run.day).filter(|before| *before < passed);
+        if let Some(before) = before {
+            // A site without meters misses nothing.
+            if !self.store.site_meters().await?.is_empty() {
+                tracing::warn!(run.day = %passed, "the night of {passed} was not run; the last one was {before}");
+                alarm::night_missed(&self.store, passed, before, now).await?;
+            }
+        }
+        let last = self.last_night(today).await?;
+        // One that was begun by day has its deadline by day, and goes on until then.
+        Ok(last.map(|run| if run.state == RunState::Running { run.day.plus(-1) } else { run.day }))
+    }
+
+    /// The last run up to a day.
+    async fn last_night(&self, up_to: Day) -> Result<Option<Run>, StoreError> {
+        Ok(self.store.runs_before((up_to.next().number(), 0), 1).await?.into_iter().next())
+    }
+
+    /// A run whose deadline passed while nobody was there is told and ended, in this order, so that it is told whatever
+    /// becomes of this process: what is missing has its cause, and gaps are filled by the nights to come.
+    async fn end_old_runs(&self, now: Moment) -> Result<(), StoreError> {
+        let percent = self.config.alarms.missing_percent;
         for run in self.store.unfinished_runs().await?.into_iter().filter(|run| run.deadline <= now) {
+            let meters = self.store.run_meters(run.id).await?;
+            alarm::night_cut_off(&self.store, &run, &meters, percent, now).await?;
             self.store.end_run(run.id, MissingCause::OutOfTime, now).await?;
             tracing::warn!(run.day = %run.day, "the run of {} was cut off and is ended", run.day);
         }
@@ -142,14 +182,23 @@ impl Site {
         Ok(())
     }
 
-    async fn until_done<F>(&self, stop: &CancellationToken, doing: &'static str, act: impl Fn() -> F)
+    /// Does something however long the database takes; `None` when it is to stop before.
+    async fn until_done<F, T>(
+        &self,
+        stop: &CancellationToken,
+        doing: &'static str,
+        act: impl Fn() -> F,
+    ) -> Option<T>
     where
-        F: Future<Output = Result<(), StoreError>>,
+        F: Future<Output = Result<T, StoreError>>,
     {
-        while let Err(error) = act().await {
-            tracing::error!(kind = error.kind(), "{doing}: {}", with_causes(&error));
+        loop {
+            match act().await {
+                Ok(done) => return Some(done),
+                Err(error) => tracing::error!(kind = error.kind(), "{doing}: {}", with_causes(&error)),
+            }
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return None,
                 () = self.clock.rest(AGAIN) => {}
             }
         }
@@ -168,12 +217,14 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::config::Config;
+    use crate::domain::access::Regions;
     use crate::domain::{
-        ArchiveEntry, Customer, DayCurve, Fetch, Id, Item, Meter, MeterPath, MeterProtocol, MeteringPoint,
-        PointRole, Quality, Run, RunMeter, RunOutcome, SlotValue, SlotsPerDay, Source,
+        AlarmKind, ArchiveEntry, Customer, DayCurve, Fetch, Id, Item, Meter, MeterPath, MeterProtocol,
+        MeteringPoint, PointRole, Quality, RunKind, RunMeter, RunOutcome, SlotValue, SlotsPerDay, Source,
     };
-    use crate::store::Batch;
+    use crate::store::alarm::{AlarmFilter, AlarmRecord};
     use crate::store::archive::Saving;
+    use crate::store::{Batch, RunPlan};
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()
@@ -221,7 +272,7 @@ mod tests {
     /// The run of a day, once it has ended at `at` or later.
     async fn ended(site: &Site, day: Day, at: Moment) -> Run {
         for _ in 0..2000 {
-            let run = site.store.run_of("site", day, crate::domain::RunKind::Nightly).await.unwrap();
+            let run = site.store.run_of("site", day, RunKind::Nightly).await.unwrap();
             if let Some(run) = run.filter(|run| run.ended_at.is_some_and(|ended| ended >= at)) {
                 return run;
             }
@@ -276,6 +327,130 @@ mod tests {
         days.sort_unstable();
         let expected = ["2026-12-30", "2026-12-31", "2027-01-01", "2027-01-02", "2036-12-31"].map(day);
         assert_eq!(days, expected);
+        site.close().await;
+    }
+
+    /// Begins the run of a night as a process did that is no more; with the only meter read or waiting.
+    async fn begun(site: &Site, day: Day) -> Run {
+        let night = night_of(day, site.config.collection.start, site.config.collection.deadline);
+        let meters: Vec<_> =
+            site.store.site_meters().await.unwrap().into_iter().map(|site| site.meter_id).collect();
+        let (kind, deadline) = (RunKind::Nightly, night.deadline);
+        let plan = RunPlan { scope: "site", day, kind, meters: &meters, deadline };
+        site.store.begin_run(&plan, night.start).await.unwrap()
+    }
+
+    async fn alarms(site: &Site) -> Vec<AlarmRecord> {
+        site.store.alarms(&AlarmFilter::default(), &Regions::All, i64::MAX, 10).await.unwrap()
+    }
+
+    /// Lets the nights go on until `until` holds, as a process does that was just started.
+    async fn serve_until(site: &Site, until: impl AsyncFn() -> bool) {
+        let stop = CancellationToken::new();
+        let lived = async {
+            for _ in 0..2000 {
+                if until().await {
+                    return stop.cancel();
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            unreachable!("it does not come about")
+        };
+        tokio::join!(site.nights(&stop), lived);
+    }
+
+    fn noon(text: &str) -> Moment {
+        day(text).start().plus(Duration::from_secs(12 * 3600))
+    }
+
+    #[tokio::test]
+    async fn f26_i19_a_night_that_was_cut_off_is_ended_and_told() {
+        let today = day("2026-12-30");
+        let (_folder, _manual, site) = site(noon("2026-12-30")).await;
+        begun(&site, today).await;
+        serve_until(&site, async || !alarms(&site).await.is_empty()).await;
+        let run = ended(&site, today, noon("2026-12-30")).await;
+        assert_eq!((run.state, run.ended_at), (RunState::Partial, Some(noon("2026-12-30"))));
+        let told = alarms(&site).await;
+        assert_eq!(
+            (told.len(), told[0].kind, told[0].subject.as_str()),
+            (1, AlarmKind::NightPartial, "night 2026-12-30")
+        );
+        assert_eq!(told[0].detail, "it was cut off: 1 of 1 meters (out of time 1)");
+        assert!(told[0].detail_zh.starts_with("采集中断，应抄1，漏抄1"), "{}", told[0].detail_zh);
+        site.close().await;
+    }
+
+    #[tokio::test]
+    async fn f33_i19_a_night_that_passed_while_nobody_was_there_is_told_and_run_by_day() {
+        let today = day("2026-12-30");
+        let (_folder, manual, site) = site(noon("2026-12-28")).await;
+        let night = begun(&site, day("2026-12-28")).await;
+        site.store.end_run(night.id, MissingCause::Silent, noon("2026-12-28")).await.unwrap();
+        // In the night itself the one before is told, and is not run any more.
+        manual.set(today.start().plus(Duration::from_secs(60)));
+        serve_until(&site, async || !alarms(&site).await.is_empty()).await;
+        let told = alarms(&site).await;
+        assert_eq!(
+            (told.len(), told[0].kind, told[0].subject.as_str()),
+            (1, AlarmKind::NightFailed, "night 2026-12-29")
+        );
+        assert_eq!(told[0].detail, "it was not run; the last one before it was 2026-12-28");
+        // Behind its deadline it is told and run all the same, which ends the alarm.
+        manual.set(noon("2026-12-30"));
+        serve_until(&site, async || alarms(&site).await.len() == 3).await;
+        let run = ended(&site, today, noon("2026-12-30")).await;
+        assert_eq!(run.started_at, noon("2026-12-30"));
+        let told = alarms(&site).await;
+        let kinds: Vec<_> = told.iter().map(|alarm| (alarm.kind, alarm.ended_at.is_some())).collect();
+        let expected = [
+            (AlarmKind::NightPartial, false),
+            (AlarmKind::NightFailed, true),
+            (AlarmKind::NightFailed, false),
+        ];
+        assert_eq!(kinds, expected);
+        // Started once more: nothing is told twice, and the night is not run twice.
+        manual.set(noon("2026-12-30").plus(Duration::from_secs(60)));
+        let stop = CancellationToken::new();
+        let lived = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            stop.cancel();
+        };
+        tokio::join!(site.nights(&stop), lived);
+        assert_eq!(alarms(&site).await, told);
+        assert_eq!(ended(&site, today, noon("2026-12-30")).await, run);
+        site.close().await;
+    }
+
+    #[tokio::test]
+    async fn f33_a_night_that_would_keep_the_next_one_waiting_is_told_and_left_to_it() {
+        let evening = noon("2026-12-30").plus(Duration::from_secs(8 * 3600));
+        let (_folder, _manual, site) = site(evening).await;
+        let night = begun(&site, day("2026-12-29")).await;
+        site.store.end_run(night.id, MissingCause::Silent, noon("2026-12-29")).await.unwrap();
+        let stop = CancellationToken::new();
+        let lived = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            stop.cancel();
+        };
+        tokio::join!(site.nights(&stop), lived);
+        let told = alarms(&site).await;
+        assert_eq!(
+            (told.len(), told[0].kind, told[0].subject.as_str()),
+            (1, AlarmKind::NightFailed, "night 2026-12-30")
+        );
+        assert_eq!(site.store.run_of("site", day("2026-12-30"), RunKind::Nightly).await.unwrap(), None);
+        site.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_new_site_has_missed_no_night() {
+        let (_folder, _manual, site) = site(noon("2026-12-30")).await;
+        assert_eq!(
+            site.look_back((site.config.collection.start, site.config.collection.deadline)).await.unwrap(),
+            None
+        );
+        assert_eq!(alarms(&site).await, []);
         site.close().await;
     }
 

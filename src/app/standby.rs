@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::AppError;
+use super::tell_facts::seconds;
 use crate::clock::Clock;
 use crate::config::{Config, Database};
 use crate::domain::supply::HaltKind;
 use crate::http;
 use crate::store::{Holder, Migrations, Store};
 use crate::supply::is_stopped;
+use crate::telemetry::facts::{self, Exposition};
 use crate::telemetry::with_causes;
 
 /// An instance that waits.
@@ -43,9 +45,17 @@ impl Standby {
         if let Some(at) = at {
             let listener = http::listen(at).await.map_err(AppError::Watched)?;
             tracing::info!("it waits at http://{}/readyz", listener.local_addr().unwrap_or(at));
+            let mut facts = Exposition::default();
+            facts.add(facts::BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1);
+            facts.add(facts::STARTED, &[], seconds(clock.now()));
+            facts.add(facts::STANDBY, &[], 1);
+            let facts = facts.into_text();
+            // Whoever watches finds it alive, and not the one that serves.
+            let metrics = async move || ([(header::CONTENT_TYPE, EXPOSITION)], facts);
             let router = Router::new()
                 .route("/healthz", get(async || axum::Json(serde_json::json!({ "ok": true, "wrong": [] }))))
                 .route("/readyz", get(readiness))
+                .route("/metrics", get(metrics))
                 .with_state(Arc::clone(&holder));
             let (answers, ended) = (tasks.clone(), stop.clone());
             tasks.spawn(async move {
@@ -111,6 +121,8 @@ async fn readiness(State(holder): State<Arc<Mutex<Holder>>>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, axum::Json(told)).into_response()
 }
 
+/// The form of what Prometheus is told.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How often it is looked for the file: STOP has to hold within two seconds (F52).
 const LOOK: Duration = Duration::from_millis(500);
 const MOST_CONNECTIONS: usize = 32;

@@ -20,6 +20,7 @@ pub(super) fn tell(
     let now = watched.clock.now();
     to.add(facts::BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1);
     to.add(facts::STARTED, &[], seconds(watched.began_at));
+    to.add(facts::STANDBY, &[], 0);
     to.add(facts::FACTS_UP, &[], u8::from(told.is_some()));
     if let Some((known, alarms)) = told {
         to.add(facts::SCHEMA, &[], known.schema);
@@ -115,6 +116,6 @@ fn tell_process(to: &mut Exposition) {
     }
 }
 
-const fn seconds(at: Moment) -> i64 {
+pub(super) const fn seconds(at: Moment) -> i64 {
     at.micros().div_euclid(1_000_000)
 }

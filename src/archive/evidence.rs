@@ -18,6 +18,8 @@ use dlt645::address::MeterAddress;
 pub struct EvidenceList<T> {
     /// What each line says.
     pub rows: Vec<(u64, T)>,
+    /// Names of columns that are not read.
+    pub ignored: Vec<String>,
 }
 
 /// Who owes what (欠费清单).
@@ -105,7 +107,8 @@ pub struct CalendarRow {
 /// # Errors
 /// Every fault of the list.
 pub fn read_arrears(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList<ArrearsRow>, Faults> {
-    let rows = Sheet::read(bytes, told, ARREARS)?.rows(|row| {
+    let sheet = Sheet::read(bytes, told, ARREARS)?;
+    let rows = sheet.rows(|row| {
         let customer = row.text("customer_number", TextKind::Number);
         let since = row.required("since", cell::moment);
         let amount = row.required("amount", yuan);
@@ -113,7 +116,7 @@ pub fn read_arrears(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList
         Some(ArrearsRow { customer: customer?, since: since?, amount_fen: amount?, as_of: as_of? })
     })?;
     once(&rows, |row| row.customer.clone())?;
-    Ok(EvidenceList { rows })
+    Ok(EvidenceList { rows, ignored: sheet.ignored() })
 }
 
 /// Reads payments.
@@ -121,7 +124,8 @@ pub fn read_arrears(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList
 /// # Errors
 /// Every fault of the list.
 pub fn read_payments(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList<PaymentRow>, Faults> {
-    let rows = Sheet::read(bytes, told, PAYMENTS)?.rows(|row| {
+    let sheet = Sheet::read(bytes, told, PAYMENTS)?;
+    let rows = sheet.rows(|row| {
         let customer = row.text("customer_number", TextKind::Number);
         let reference = row.text("reference", TextKind::Number);
         let amount = row.required("amount", yuan);
@@ -134,7 +138,7 @@ pub fn read_payments(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceLis
         })
     })?;
     once(&rows, |row| row.reference.clone())?;
-    Ok(EvidenceList { rows })
+    Ok(EvidenceList { rows, ignored: sheet.ignored() })
 }
 
 /// Reads notices that were given.
@@ -142,7 +146,8 @@ pub fn read_payments(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceLis
 /// # Errors
 /// Every fault of the list.
 pub fn read_notices(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList<NoticeRow>, Faults> {
-    let rows = Sheet::read(bytes, told, NOTICES)?.rows(|row| {
+    let sheet = Sheet::read(bytes, told, NOTICES)?;
+    let rows = sheet.rows(|row| {
         let point = row.text("point_number", TextKind::Number);
         let kind = row.required("kind", cell::word);
         let given_at = row.required("given_at", cell::moment);
@@ -150,7 +155,7 @@ pub fn read_notices(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList
         let given_by = row.text("given_by", TextKind::Label);
         Some(NoticeRow { point: point?, kind: kind?, given_at: given_at?, how: how?, given_by: given_by? })
     })?;
-    Ok(EvidenceList { rows })
+    Ok(EvidenceList { rows, ignored: sheet.ignored() })
 }
 
 /// Reads which meters were found where.
@@ -158,7 +163,8 @@ pub fn read_notices(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList
 /// # Errors
 /// Every fault of the list.
 pub fn read_identities(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList<IdentityRow>, Faults> {
-    let rows = Sheet::read(bytes, told, IDENTITIES)?.rows(|row| {
+    let sheet = Sheet::read(bytes, told, IDENTITIES)?;
+    let rows = sheet.rows(|row| {
         let point = row.text("point_number", TextKind::Number);
         let meter = row.required("meter_address", cell::address);
         let verified_at = row.required("verified_at", cell::moment);
@@ -172,7 +178,7 @@ pub fn read_identities(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceL
             verified_by: verified_by?,
         })
     })?;
-    Ok(EvidenceList { rows })
+    Ok(EvidenceList { rows, ignored: sheet.ignored() })
 }
 
 /// Reads the protected points.
@@ -180,14 +186,15 @@ pub fn read_identities(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceL
 /// # Errors
 /// Every fault of the list; a list of nobody is one.
 pub fn read_protections(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList<ProtectionRow>, Faults> {
-    let rows = Sheet::read(bytes, told, PROTECTIONS)?.rows(|row| {
+    let sheet = Sheet::read(bytes, told, PROTECTIONS)?;
+    let rows = sheet.rows(|row| {
         let point = row.text("point_number", TextKind::Number);
         let kind = row.required("kind", cell::word);
         let reason = row.text("reason", TextKind::Label);
         let until = row.optional("until", cell::moment);
         Some(ProtectionRow { point: point?, kind: kind?, reason: reason?, until: until? })
     })?;
-    Ok(EvidenceList { rows })
+    Ok(EvidenceList { rows, ignored: sheet.ignored() })
 }
 
 /// Reads days without cuts.
@@ -195,13 +202,14 @@ pub fn read_protections(bytes: &[u8], told: Option<Encoding>) -> Result<Evidence
 /// # Errors
 /// Every fault of the list.
 pub fn read_calendar(bytes: &[u8], told: Option<Encoding>) -> Result<EvidenceList<CalendarRow>, Faults> {
-    let rows = Sheet::read(bytes, told, CALENDAR)?.rows(|row| {
+    let sheet = Sheet::read(bytes, told, CALENDAR)?;
+    let rows = sheet.rows(|row| {
         let day = row.required("day", cell::moment);
         let kind = row.required("kind", cell::word);
         let area = row.optional("transformer_area", |text| cell::text(text, TextKind::Label));
         Some(CalendarRow { day: Day::of(day?), kind: kind?, area: area? })
     })?;
-    Ok(EvidenceList { rows })
+    Ok(EvidenceList { rows, ignored: sheet.ignored() })
 }
 
 /// Faults of lines that name what is not there.
@@ -367,6 +375,27 @@ mod tests {
         assert_eq!(read.rows[1].1.area.as_deref(), Some("城东"));
         let text = "customer_number,reference,amount,paid_at\n1001,N1,0.01,2026-11-21 08:00:01\n";
         assert_eq!(read_payments(text.as_bytes(), None).unwrap().rows[0].1.amount_fen, 1);
+    }
+
+    #[test]
+    fn f38_a_column_that_is_none_of_the_list_is_told_and_never_stands_for_a_misspelt_one() {
+        let text = "户号,用户名称,欠费起始日,欠费金额,截至日期,\n1001,张,2026-10-01,1,2026-11-20,\n";
+        assert_eq!(read_arrears(text.as_bytes(), None).unwrap().ignored, ["用户名称"]);
+        let faults = |faults: Faults| {
+            faults.iter().map(|fault| (fault.line, fault.column.clone(), fault.kind())).collect::<Vec<_>>()
+        };
+        let crossed = |name: &str| {
+            let text =
+                format!("计量点编号,通信地址,核对时间,核对人,{name}\nP1,202411110001,2026-11-01,李,是\n");
+            read_identities(text.as_bytes(), None)
+        };
+        assert!(crossed("串户").unwrap().rows[0].1.is_crossed);
+        let unknown = |name: &str| vec![(Some(1), Some(name.to_owned()), "unknown column")];
+        assert_eq!(faults(crossed("是否串户").unwrap_err()), unknown("是否串户"));
+        assert_eq!(faults(crossed("").unwrap_err()), unknown("#5"));
+        let twice = "户号,欠费起始日,欠费金额,amount,截至日期\n1,2026-10-01,1,2,2026-11-20\n";
+        let twice = faults(read_arrears(twice.as_bytes(), None).unwrap_err());
+        assert_eq!(twice, [(Some(1), Some("amount".to_owned()), "repeated column")]);
     }
 
     #[test]

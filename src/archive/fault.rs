@@ -79,6 +79,11 @@ pub enum FaultKind {
         /// Its Chinese name.
         zh: &'static str,
     },
+    /// A list that is not the archive has a column that is none of it, and lacks some of its own.
+    UnknownColumn {
+        /// Those it lacks, by their names.
+        others: Vec<String>,
+    },
     /// There is neither a column for lines nor one for terminals.
     NoPathColumn,
     /// A line has more or fewer cells than the header.
@@ -309,6 +314,7 @@ impl FaultKind {
             Self::Separator(_) => "separator",
             Self::RepeatedColumn { .. } => "repeated column",
             Self::MissingColumn(_) | Self::NoColumn { .. } | Self::NoPathColumn => "missing column",
+            Self::UnknownColumn { .. } => "unknown column",
             Self::Cells { .. } => "cells",
             Self::Missing => "missing",
             Self::Expected(_) => "expected",

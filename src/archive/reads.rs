@@ -253,6 +253,36 @@ mod tests {
     }
 
     #[test]
+    fn f38_a_register_under_a_misspelt_name_and_a_doubled_reading_are_refused() {
+        let faults = |head: &str, line: &str| {
+            let text =
+                format!("point_number,read_date,read_time,{head},read_by\nP1,2026-11-21,0:00,{line},张三\n");
+            let faults = read_reads(text.as_bytes(), None, now()).unwrap_err();
+            let told = faults.iter().map(|fault| {
+                (fault.line.unwrap_or(0), fault.column.clone().unwrap_or_default(), fault.kind())
+            });
+            told.collect::<Vec<_>>()
+        };
+        // It would be taken for the forward register, which is meant where none is named.
+        assert_eq!(
+            faults("registers,reading", "反向有功总,1504.00"),
+            [(1, "registers".to_owned(), "unknown column")]
+        );
+        for twice in ["reading,示数", "reading,Reading"] {
+            let (_, second) = twice.split_once(',').unwrap();
+            assert_eq!(
+                faults(twice, "1.00,99999.00"),
+                [(1, second.to_owned(), "repeated column")],
+                "{twice}"
+            );
+        }
+        let text = "point_number,read_date,read_time,reading,read_by,registers\nP1,2026-11-21,0:00,1,张三,\n";
+        let told = read_reads(text.as_bytes(), None, now()).unwrap_err();
+        let words = told.iter().next().unwrap().kind.words();
+        assert!(words.en.contains("register (示值类型)") && words.zh.contains("示值类型"), "{words:?}");
+    }
+
+    #[test]
     fn t15_a_file_of_more_than_one_proposal_takes_is_refused_before_anything_is_looked_up() {
         let line = |number: u32| format!("P{number},2026-11-21,8:30,1,张三\n");
         let head = "point_number,read_date,read_time,reading,read_by\n".to_owned();

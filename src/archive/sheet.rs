@@ -16,6 +16,18 @@ pub(super) struct SheetColumn {
     pub(super) is_required: bool,
 }
 
+impl SheetColumn {
+    fn is_named(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        name == self.en || name == self.zh.to_lowercase()
+    }
+
+    /// Both its names.
+    fn shown(&self) -> String {
+        format!("{} ({})", self.en, self.zh)
+    }
+}
+
 /// The lines of a list.
 pub(super) struct Sheet {
     columns: &'static [SheetColumn],
@@ -23,6 +35,8 @@ pub(super) struct Sheet {
     places: Vec<Option<usize>>,
     width: usize,
     records: Vec<Record>,
+    /// The columns that the list does not know.
+    ignored: Vec<String>,
 }
 
 impl Sheet {
@@ -70,23 +84,46 @@ impl Sheet {
         columns: &'static [SheetColumn],
     ) -> Result<Self, Faults> {
         let Some(first) = records.next() else { return Err(FaultKind::Empty.into()) };
-        let names: Vec<String> = first.cells.iter().map(|name| name.trim().to_lowercase()).collect();
-        let place = |column: &SheetColumn| {
-            names.iter().position(|name| *name == column.en || *name == column.zh.to_lowercase())
-        };
-        let places: Vec<_> = columns.iter().map(place).collect();
-        let mut faults = Faults::default();
-        for (column, _) in
-            columns.iter().zip(&places).filter(|(column, place)| column.is_required && place.is_none())
-        {
-            faults.push(Fault::of_line(first.line, FaultKind::NoColumn { en: column.en, zh: column.zh }));
-        }
         let records: Vec<_> = records.collect();
+        let names: Vec<&str> = first.cells.iter().map(str::trim).collect();
+        let known: Vec<_> =
+            names.iter().map(|name| columns.iter().position(|one| one.is_named(name))).collect();
+        let place = |of: usize| known.iter().position(|known| *known == Some(of));
+        let places: Vec<_> = (0..columns.len()).map(&place).collect();
+        let mut faults = Faults::default();
+        let fault = |column: Option<&str>, kind| {
+            let column = column.map(shortened);
+            Fault { line: Some(first.line), column, found: None, kind }
+        };
+        for (at, (name, known)) in names.iter().zip(&known).enumerate() {
+            let before = known.and_then(&place).filter(|before| *before != at);
+            if let Some(before) = before.and_then(|before| names.get(before)) {
+                faults.push(fault(Some(*name), FaultKind::RepeatedColumn { first: shortened(before) }));
+            }
+        }
+        let lacking = || columns.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(one, _)| one);
+        for column in lacking().filter(|column| column.is_required) {
+            faults.push(fault(None, FaultKind::NoColumn { en: column.en, zh: column.zh }));
+        }
+        let unknown = names.iter().zip(&known).enumerate().filter(|(_, (_, known))| known.is_none());
+        let ignored = ignored(unknown.map(|(at, (name, _))| (at, *name)), &records);
+        // It may be one of those, misspelt, and what stands there would be read as if it were not there.
+        let others: Vec<String> = lacking().filter(|one| !one.is_required).map(SheetColumn::shown).collect();
+        if !others.is_empty() {
+            for name in &ignored {
+                faults.push(fault(Some(name.as_str()), FaultKind::UnknownColumn { others: others.clone() }));
+            }
+        }
         if faults.is_empty() && records.is_empty() {
             return Err(FaultKind::HeaderOnly.into());
         }
-        let sheet = Self { columns, places, width: names.len(), records };
+        let sheet = Self { columns, places, width: names.len(), records, ignored };
         if faults.is_empty() { Ok(sheet) } else { Err(faults) }
+    }
+
+    /// The columns that the list does not know, of a list that has all it knows.
+    pub(super) fn ignored(&self) -> Vec<String> {
+        self.ignored.clone()
     }
 
     /// What each line says, or every fault of the list.
@@ -109,6 +146,16 @@ impl Sheet {
         }
         if faults.is_empty() { Ok(rows) } else { Err(faults) }
     }
+}
+
+/// The columns that no list knows. Behind the last comma of an exported table there is often nothing.
+fn ignored<'a>(unknown: impl Iterator<Item = (usize, &'a str)>, records: &[Record]) -> Vec<String> {
+    let is_filled = |at: usize| {
+        let mut cells = records.iter().filter_map(|record| record.cells.get(at));
+        cells.any(|cell| !cell.trim().is_empty())
+    };
+    let there = unknown.filter(|(at, name)| !name.is_empty() || is_filled(*at));
+    there.map(|(at, name)| if name.is_empty() { format!("#{}", at + 1) } else { shortened(name) }).collect()
 }
 
 /// One line of a list.
@@ -161,7 +208,7 @@ impl SheetRow<'_> {
 
     fn fault(&mut self, name: &str, found: Option<String>, kind: FaultKind) {
         let column = self.sheet.columns.iter().find(|column| column.en == name);
-        let column = column.map(|column| format!("{} ({})", column.en, column.zh));
+        let column = column.map(SheetColumn::shown);
         let found = found.map(|found| shortened(&found));
         self.faults.push(Fault { line: Some(self.record.line), column, found, kind });
     }

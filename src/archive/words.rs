@@ -104,6 +104,15 @@ impl FaultKind {
                 format!("there is no column {en} ({zh}); add it"),
                 format!("缺少列“{zh}”（{en}），请补上"),
             ),
+            Self::UnknownColumn { others } => {
+                let (en, zh) = (listed(others, ", ", "none"), listed(others, "、", "无"));
+                Words::new(
+                    format!(
+                        "the list knows no such column; expected {en}: correct the name, or take the column out"
+                    ),
+                    format!("清单没有这一列；此外可有的列为 {zh}，请更正列名或删除该列"),
+                )
+            }
             Self::NoPathColumn => Words::of(
                 "there is neither a column line (线路) nor terminal (终端地址); add the one by which meters are reached",
                 "“线路”（line）和“终端地址”（terminal）两列都没有，请补上电能表所用的一列",

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::flow::Flow;
 use super::lineage::{self, Types};
 use super::rules::Rules;
+use crate::domain::register::RegisterLimits;
 use crate::domain::{
-    BillingContent, BillingKind, Consumption, Day, Id, Installation, Item, Meter, Open, Readings, Standing,
-    consumption, pieces,
+    BillingContent, BillingKind, Consumption, Day, Id, Installation, Item, Meter, Open, Readings,
+    RegisterKey, Standing, consumption, pieces,
 };
 use crate::store::archive::PointHistory;
 use crate::store::billing::Span;
@@ -17,6 +19,7 @@ pub(super) struct Facts<'a> {
     pub(super) types: &'a Types,
     pub(super) readings: &'a Readings,
     pub(super) history: &'a PointHistory,
+    pub(super) flow: &'a Flow,
 }
 
 impl Facts<'_> {
@@ -25,9 +28,23 @@ impl Facts<'_> {
         match kind {
             BillingKind::Register => self.register(item, day),
             BillingKind::Consumption => {
-                self.used(item, day).map(|used| lineage::consumption(self.types, item, &used))
+                let limits = |meter| self.rules.limits(self.types, meter, item);
+                let used = self.used(item, day, limits)?;
+                Ok(lineage::consumption(self.types, item, &used))
             }
         }
+    }
+
+    /// Whether the limit alone stands against what was said of a day: meters, readings and multipliers are those of then.
+    pub(super) fn is_as_said(&self, item: Item, day: Day, open: &Open, said: &BillingContent) -> bool {
+        if !matches!(open, Open::Implausible { .. }) || said.value.is_none() {
+            return false;
+        }
+        let limits = |meter| {
+            let limits = self.rules.limits(self.types, meter, item)?;
+            Some(RegisterLimits { most_per_hour: i64::MAX, ..limits })
+        };
+        self.used(item, day, limits).is_ok_and(|used| lineage::consumption(self.types, item, &used) == *said)
     }
 
     fn register(&self, item: Item, day: Day) -> Result<BillingContent, Open> {
@@ -37,7 +54,12 @@ impl Facts<'_> {
         Ok(lineage::register(self.types, meter, item, held, at))
     }
 
-    fn used(&self, item: Item, day: Day) -> Result<Consumption, Open> {
+    fn used(
+        &self,
+        item: Item,
+        day: Day,
+        limits: impl Fn(Id<Meter>) -> Option<RegisterLimits>,
+    ) -> Result<Consumption, Open> {
         let PointHistory { installations, transformers } = self.history;
         let end = day.next().start();
         let pieces = pieces(installations, transformers, day.start(), end)?;
@@ -46,7 +68,18 @@ impl Facts<'_> {
             true => standing.closing(self.readings, meter, item, at),
             false => standing.reading(self.readings, meter, item, at),
         };
-        consumption(&pieces, reading, |meter| self.rules.limits(self.types, meter, item))
+        let used = consumption(&pieces, reading, limits)?;
+        match used.parts.iter().find_map(|part| self.flow.stood_still(item, part)) {
+            Some(open) => Err(open),
+            None => Ok(used),
+        }
+    }
+
+    /// The reading that closes the stretch in which a register stood still, with its version.
+    pub(super) fn doubted(&self, item: Item, open: &Open) -> Option<(RegisterKey, i64)> {
+        let Open::Standstill { meter, until, .. } = *open else { return None };
+        let closing = self.standing().closing(self.readings, meter, item, until)?;
+        Some((RegisterKey { meter, item, as_of: closing.read_at }, closing.version))
     }
 
     fn standing(&self) -> Standing<'_> {

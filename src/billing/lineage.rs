@@ -87,11 +87,11 @@ pub(super) fn consumption(types: &Types, item: Item, used: &Consumption) -> Bill
 /// Nothing, and why.
 pub(super) fn open(types: &Types, open: &Open) -> BillingContent {
     let (meter, at) = match open {
-        Open::NoMeter | Open::NotExact => (None, None),
+        Open::NoMeter | Open::NotExact | Open::NotSettled => (None, None),
         Open::NoProfile { meter } => (Some(*meter), None),
-        Open::NoReading { meter, at } | Open::Implausible { meter, until: at, .. } => {
-            (Some(*meter), Some(*at))
-        }
+        Open::NoReading { meter, at }
+        | Open::Implausible { meter, until: at, .. }
+        | Open::Standstill { meter, until: at, .. } => (Some(*meter), Some(*at)),
     };
     let meter = meter.map(|meter| address(types, meter));
     let lineage = Lineage::Open { reason: open.kind(), meter, at: at.map(|at| at.to_string()) };

@@ -10,6 +10,7 @@
 
 mod compute;
 mod drop;
+mod flow;
 mod lineage;
 mod open;
 mod post;

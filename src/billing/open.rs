@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use super::compute::{self, Facts};
+use super::flow::{self, Flow};
 use super::rules::Rules;
 use crate::config::Words;
 use crate::domain::register::Step;
-use crate::domain::{BillingKind, Day, Id, Item, Meter, MeteringPoint, Moment, Open, Readings};
+use crate::domain::{
+    BillingKey, BillingKind, BillingVersion, Day, Id, Item, Meter, MeteringPoint, Moment, Open, Readings,
+};
 use crate::store::archive::PointHistory;
 use crate::store::billing::{MeterType, Span};
 use crate::store::{Store, StoreError};
@@ -57,11 +60,27 @@ impl OpenDay {
                     en, zh: format!("电能表 {meter} 至 {until} 示值飞走 {by}，超出可能用量")
                 }
             }
+            Open::Standstill { until, least_watts, .. } => {
+                let until = until.in_china();
+                let en = format!(
+                    "the register of meter {meter} stood still up to {until} while at least {least_watts} W flowed; a review says whether that counts"
+                );
+                Words {
+                    en,
+                    zh: format!(
+                        "电能表 {meter} 至 {until} 示值停走，而功率始终不低于 {least_watts} W；待复核确认"
+                    ),
+                }
+            }
             Open::NoProfile { .. } => Words {
                 en: format!("meter {meter} has no profile that is known"),
                 zh: format!("电能表 {meter} 的表型未知"),
             },
             Open::NotExact => Words::of("the amount cannot be kept exactly", "电量无法精确表示"),
+            Open::NotSettled => Words::of(
+                "not settled by the rules and readings of now; that is done within minutes while the service runs with them",
+                "尚未按现有规则和示值结算；服务按现有配置运行时几分钟内完成",
+            ),
         }
     }
 
@@ -69,8 +88,10 @@ impl OpenDay {
     #[must_use]
     pub const fn at(&self) -> Option<Moment> {
         match self.why {
-            Open::NoReading { at, .. } | Open::Implausible { until: at, .. } => Some(at),
-            Open::NoMeter | Open::NoProfile { .. } | Open::NotExact => None,
+            Open::NoReading { at, .. }
+            | Open::Implausible { until: at, .. }
+            | Open::Standstill { until: at, .. } => Some(at),
+            Open::NoMeter | Open::NoProfile { .. } | Open::NotExact | Open::NotSettled => None,
         }
     }
 }
@@ -85,7 +106,8 @@ pub fn last_week(now: Moment) -> (Day, Day) {
 const WEEK: i64 = 7;
 
 /// The days from `first` to `last` that are over and have no consumption, of one point or of all, by point, day and
-/// item. Tariffs are told only where one of both readings is there, since a meter may count fewer.
+/// item: those that cannot be computed, and those whose newest version says nothing although they can. Tariffs are told only
+/// where one of both readings is there, since a meter may count fewer.
 ///
 /// # Errors
 /// [`StoreError`] when the database cannot.
@@ -116,6 +138,10 @@ struct Known {
     histories: HashMap<Id<MeteringPoint>, PointHistory>,
     readings: Readings,
     types: HashMap<Id<Meter>, MeterType>,
+    newest: HashMap<BillingKey, BillingVersion>,
+    flow: Flow,
+    /// The first day of which values are kept.
+    kept: Option<Day>,
 }
 
 impl Known {
@@ -131,7 +157,12 @@ impl Known {
             histories.values().flat_map(|history| compute::spans(rules, history, first, last)).collect();
         let meters: Vec<Id<Meter>> = spans.iter().map(|span| span.of).collect();
         let readings = store.readings_between(&spans, &rules.items).await?;
-        Ok(Self { histories, readings, types: store.meter_types(&meters).await? })
+        let span = |of: &Id<MeteringPoint>| Span { of: *of, from: first.start(), until: last.start() };
+        let points: Vec<Span<MeteringPoint>> = ids.iter().map(span).collect();
+        let newest = store.values_between(&points, &rules.used()).await?;
+        let (types, kept) = (store.meter_types(&meters).await?, store.billing_kept_from().await?);
+        let flow = Flow::of(store.recorded_between(&flow::still(&readings)).await?);
+        Ok(Self { histories, readings, types, newest, flow, kept })
     }
 
     fn look_at(
@@ -142,16 +173,25 @@ impl Known {
         open: &mut Vec<OpenDay>,
     ) {
         let Some(history) = self.histories.get(&point) else { return };
-        let facts = Facts { rules, types: &self.types, readings: &self.readings, history };
+        let facts = Facts { rules, types: &self.types, readings: &self.readings, history, flow: &self.flow };
         let days = std::iter::successors(Some(first), |day| Some(day.next())).take_while(|day| *day <= last);
-        let items = rules.items.iter().filter(|item| compute::has(**item, BillingKind::Consumption));
-        let read: Vec<_> = items.map(|item| (*item, facts.days_read(*item))).collect();
+        let read: Vec<_> = rules.used().into_iter().map(|item| (item, facts.days_read(item))).collect();
         for day in days {
             for (item, read) in &read {
                 let is_expected = item.tariff() == 0 || read.contains(&day);
-                let value = facts.value(*item, BillingKind::Consumption, day);
-                let Some(why) = value.err().filter(|why| is_expected && *why != Open::NoMeter) else {
-                    continue;
+                let kind = BillingKind::Consumption;
+                let newest = self.newest.get(&BillingKey { point, item: *item, kind, day });
+                let newest = newest.map(|newest| &newest.content);
+                let is_said = self.kept.is_some_and(|kept| day < kept)
+                    || newest.is_some_and(|content| content.value.is_some());
+                let why = match facts.value(*item, kind, day) {
+                    Ok(_) if is_said => continue,
+                    Ok(_) => Open::NotSettled,
+                    Err(why) if newest.is_some_and(|said| facts.is_as_said(*item, day, &why, said)) => {
+                        continue;
+                    }
+                    Err(why) if is_expected && why != Open::NoMeter => why,
+                    Err(_) => continue,
                 };
                 let meter = self.meter_of(&why);
                 open.push(OpenDay { point_number: number.to_owned(), item: *item, day, why, meter });
@@ -160,8 +200,10 @@ impl Known {
     }
 
     fn meter_of(&self, why: &Open) -> Option<String> {
-        let (Open::NoReading { meter, .. } | Open::Implausible { meter, .. } | Open::NoProfile { meter }) =
-            why
+        let (Open::NoReading { meter, .. }
+        | Open::Implausible { meter, .. }
+        | Open::Standstill { meter, .. }
+        | Open::NoProfile { meter }) = why
         else {
             return None;
         };

@@ -14,7 +14,7 @@ use crate::telemetry::with_causes;
 pub type Settings = Billing;
 
 /// What a push did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pushed {
     /// Versions the receiver was offered.
     pub offered: usize,
@@ -26,6 +26,8 @@ pub struct Pushed {
     pub again: usize,
     /// How long the receiver wants to be left alone, where it says so.
     pub rest: Duration,
+    /// Why whoever answered is not known as the receiver, where that is so (T22).
+    pub stranger: Option<String>,
 }
 
 /// Offers the next batch to a receiver, if there is one.
@@ -57,8 +59,12 @@ pub async fn push_once(
     if !rest.is_zero() {
         store.rest_receiver(&receiver, now.plus(rest), now).await?;
     }
+    let stranger = match &receipts {
+        Err(SinkError::Stranger { reason }) => Some(reason.clone()),
+        _ => None,
+    };
     let ends = ends(&records, receipts, settings.retry_most, now);
-    let mut pushed = Pushed { offered: records.len(), rest, ..Pushed::default() };
+    let mut pushed = Pushed { offered: records.len(), rest, stranger, ..Pushed::default() };
     for end in &ends {
         match end {
             LeaseEnd::Delivered => pushed.delivered += 1,

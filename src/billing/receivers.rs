@@ -81,14 +81,41 @@ impl Receivers {
 }
 
 impl Receiver {
-    /// Puts what is older than the receiver into its outbox, from the day on that the configuration says; says how much.
-    /// Doing it again adds nothing.
+    /// Puts into the outbox of the receiver what it lacks: what is older than itself, from the day on that the configuration
+    /// says, and, where it was left out for a while, what takes the place of what it has. Says how much. Doing it again adds
+    /// nothing.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot; what was added before stays.
     pub async fn fill(&self, store: &Store, now: Moment) -> Result<u64, StoreError> {
+        let name = self.sink.receiver();
+        if name == LEDGER {
+            return Ok(0);
+        }
+        let missed = self.catch_up(store, now).await?;
+        Ok(missed + self.fill_older(store, now).await?)
+    }
+
+    async fn catch_up(&self, store: &Store, now: Moment) -> Result<u64, StoreError> {
+        let name = self.sink.receiver();
+        if !store.was_left_out(name).await? {
+            return Ok(0);
+        }
+        let mut added = 0;
+        if let Some((first, last)) = store.billing_days().await? {
+            let mut day = first;
+            while day <= last {
+                added += store.catch_up_outbox(name, day, now).await?;
+                day = day.next();
+            }
+        }
+        store.note_back(name).await?;
+        Ok(added)
+    }
+
+    async fn fill_older(&self, store: &Store, now: Moment) -> Result<u64, StoreError> {
         let (Some(from), name) = (self.from, self.sink.receiver()) else { return Ok(0) };
-        if name == LEDGER || store.filled_from(name).await?.is_some_and(|filled| filled <= from) {
+        if store.filled_from(name).await?.is_some_and(|filled| filled <= from) {
             return Ok(0);
         }
         let mut added = 0;

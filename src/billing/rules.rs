@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::config::profile::Profiles;
+use super::compute;
+use crate::config::profile::{MeterProfile, Profiles};
 use crate::config::{Config, LEDGER};
 use crate::domain::register::RegisterLimits;
-use crate::domain::{Day, Id, Item, Meter, Moment};
+use crate::domain::{BillingKind, Coded, Day, Id, Item, Meter, Moment};
 use crate::store::billing::MeterType;
 
 /// What is billed and how.
@@ -43,6 +44,24 @@ impl Rules {
         }
     }
 
+    /// What values are computed by, besides what happened: where it is another text, what is open may be computed now.
+    pub(super) fn text(&self) -> String {
+        let Self { items, window, profiles, .. } = self;
+        let items: Vec<String> = items.iter().map(|item| item.code().to_string()).collect();
+        let profile = |profile: &MeterProfile| {
+            let MeterProfile { name, protocol, whole_digits, most_watts, .. } = profile;
+            format!("{name} {}: {whole_digits} digits, {most_watts} W", protocol.name())
+        };
+        // The first one of a protocol is that of meters which name none.
+        let profiles: Vec<String> = profiles.all().map(profile).collect();
+        format!("{}; {} s; {}", items.join(" "), window.as_secs(), profiles.join("; "))
+    }
+
+    /// The items that are used up, and so have consumptions.
+    pub(super) fn used(&self) -> Vec<Item> {
+        self.items.iter().copied().filter(|item| compute::has(*item, BillingKind::Consumption)).collect()
+    }
+
     /// The limits of a meter's register; `None` for a meter whose profile is not known and for what is no energy.
     pub(super) fn limits(
         &self,
@@ -70,5 +89,18 @@ mod tests {
         assert_eq!((codes[0].as_str(), codes[9].as_str()), ("1-0:1.8.0", "1-0:1.6.4"));
         assert_eq!(rules.window, Duration::from_secs(19_800));
         assert_eq!(rules.receivers, ["ledger"]);
+    }
+
+    #[test]
+    fn other_limits_another_window_and_other_items_are_other_rules() {
+        let rules = |text: &str| {
+            let text = format!("[database]\npath = \"a.db\"\n{text}");
+            Rules::of(&Config::parse(Path::new("chaobiao.toml"), &text).unwrap().config).text()
+        };
+        let one = rules("");
+        assert_eq!(rules("[[billing.receivers]]\nname = \"a\"\nkind = \"csv\"\ndirectory = \"d\"\n"), one);
+        assert_ne!(rules("[collection]\ndeadline = \"05:31\"\n"), one);
+        assert_ne!(rules("[collection]\nregisters = [\"1.8.0\"]\n"), one);
+        assert!(one.contains(" digits, ") && one.contains(" W"), "{one}");
     }
 }

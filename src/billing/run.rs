@@ -14,7 +14,7 @@ use super::rules::Rules;
 use super::settle::settle_due;
 use super::sink::BillingSink;
 use crate::clock::Clock;
-use crate::domain::Moment;
+use crate::domain::{Alarm, AlarmKind, Moment};
 use crate::store::{Remedy, Store, StoreError};
 
 /// Settles what is due and pushes it to every receiver, at once when `wake` says that there is something and else now and
@@ -79,21 +79,30 @@ impl Task<'_> {
             Ok(0) => Ok(()),
             Ok(count) => {
                 let receiver = receiver.sink.receiver();
-                tracing::info!(receiver, count, "older billing values wait for a receiver that is new");
+                tracing::info!(
+                    receiver,
+                    count,
+                    "billing values from before wait for a receiver that is new or back"
+                );
                 Ok(())
             }
             Err(error) => Err(error),
         })
         .await;
         let mut failures = 0_u32;
+        let mut is_stranger = None;
         while !self.stop.is_cancelled() {
             let most = receiver.settings.retry_most;
-            let wait = match self.round(&mut receiver).await {
+            let round = self.round(&mut receiver).await;
+            if let Ok(round) = &round {
+                self.tell_of_strangers(receiver.sink.receiver(), round, &mut is_stranger).await;
+            }
+            let wait = match round {
                 Ok(Round { is_taken: true, .. }) => {
                     failures = 0;
                     self.next_wait(&receiver).await
                 }
-                Ok(Round { is_taken: false, rest }) => {
+                Ok(Round { is_taken: false, rest, .. }) => {
                     failures = failures.saturating_add(1);
                     push::jittered(push::back_off(failures, most).max(rest), self.seed(&receiver))
                 }
@@ -116,16 +125,39 @@ impl Task<'_> {
         }
     }
 
+    /// Raises an alarm when somebody else answers in place of a receiver, and ends it when the receiver has taken something
+    /// (T22); `told` is which of both was told last.
+    async fn tell_of_strangers(&self, receiver: &str, round: &Round, told: &mut Option<bool>) {
+        let (kind, subject, now) =
+            (AlarmKind::BillingStranger, format!("receiver {receiver}"), self.clock.now());
+        let (is_stranger, kept) = match &round.stranger {
+            Some(reason) if *told != Some(true) => {
+                let alarm = Alarm::new(kind, subject, now).saying(reason, reason);
+                (true, self.store.raise_alarm(&alarm).await.map(|_| ()))
+            }
+            None if round.delivered > 0 && *told != Some(false) => {
+                (false, self.store.clear_alarm(kind, &subject, now).await.map(|_| ()))
+            }
+            _ => return,
+        };
+        match kept {
+            Ok(()) => *told = Some(is_stranger),
+            // The next round tells it.
+            Err(error) => tell(&error),
+        }
+    }
+
     /// Pushes until nothing is left or the receiver fails.
     async fn round(&self, receiver: &mut Receiver) -> Result<Round, StoreError> {
         let mut delivered = 0;
-        let mut last = Round { is_taken: true, rest: Duration::ZERO };
+        let mut last = Round { is_taken: true, ..Round::default() };
         while !self.stop.is_cancelled() {
             let (sink, settings) = (&mut receiver.sink, &receiver.settings);
             let pushed = push::push_once(self.store, sink, settings, self.clock.now()).await?;
-            let Pushed { offered, refused, rest, .. } = pushed;
+            let Pushed { offered, refused, rest, stranger, .. } = pushed;
             delivered += pushed.delivered;
-            last = Round { is_taken: offered == 0 || pushed.delivered + refused > 0, rest };
+            let is_taken = offered == 0 || pushed.delivered + refused > 0;
+            last = Round { is_taken, rest, delivered, stranger };
             if refused > 0 {
                 let receiver = receiver.sink.receiver();
                 tracing::error!(receiver, count = refused, "billing values were refused");
@@ -176,11 +208,16 @@ impl Task<'_> {
     }
 }
 
+#[derive(Default)]
 struct Round {
     /// Whether the receiver took what it was offered last.
     is_taken: bool,
     /// How long it wants to be left alone.
     rest: Duration,
+    /// How much it took.
+    delivered: usize,
+    /// Why whoever answered last is not known as the receiver, where that is so.
+    stranger: Option<String>,
 }
 
 const fn micros(now: Moment) -> u64 {

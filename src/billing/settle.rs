@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::compute::{self, Facts};
+use super::flow::{self, Flow};
 use super::lineage;
 use super::rules::Rules;
 use crate::domain::{
-    BillingKey, BillingKind, BillingVersion, Day, Id, Item, Meter, MeteringPoint, Moment, Open,
+    BillingKey, BillingKind, BillingVersion, Day, Id, Item, Meter, MeteringPoint, Moment, Open, RegisterKey,
 };
 use crate::store::archive::PointHistory;
 use crate::store::billing::{Change, Settling, Span};
@@ -28,6 +29,7 @@ pub struct Settled {
 /// # Errors
 /// [`StoreError`] when the database cannot; what was settled before stays, the rest is due as before.
 pub async fn settle_due(store: &Store, rules: &Rules, now: Moment) -> Result<Settled, StoreError> {
+    look_again(store, rules).await?;
     let mut all = Settled::default();
     while let Some(settling) = store.settling(AT_A_TIME).await? {
         let settled = settle(settling, rules, now).await?;
@@ -36,6 +38,29 @@ pub async fn settle_due(store: &Store, rules: &Rules, now: Moment) -> Result<Set
         all.open += settled.open;
     }
     Ok(all)
+}
+
+/// Notes what is open as due where other rules hold than those by which it was settled last: what could not be computed, or
+/// was taken back, by a limit that was wrong is computed by the right one.
+async fn look_again(store: &Store, rules: &Rules) -> Result<(), StoreError> {
+    let text = rules.text();
+    let Some(other) = store.other_rules(&text).await? else { return Ok(()) };
+    let mut noted = 0;
+    if let Some((first, last)) = store.billing_days().await? {
+        let items = rules.used();
+        let mut day = first;
+        while day <= last.next() {
+            noted += store.note_open(day, &items).await?;
+            day = day.next();
+        }
+    }
+    if noted > 0 {
+        tracing::info!(
+            noted,
+            "the rules of billing, or profiles of meters, are others: what is open is computed anew"
+        );
+    }
+    store.note_rules(&text, other).await
 }
 
 async fn settle(mut settling: Settling, rules: &Rules, now: Moment) -> Result<Settled, StoreError> {
@@ -53,19 +78,28 @@ async fn settle(mut settling: Settling, rules: &Rules, now: Moment) -> Result<Se
         points.push(Span { of: *point, from: first.start(), until: last.start() });
     }
     let readings = settling.readings(&meters, &rules.items).await?;
+    let flow = Flow::of(settling.recorded(&flow::still(&readings)).await?);
     let ids: Vec<Id<Meter>> = meters.iter().map(|span| span.of).collect();
     let types = settling.meter_types(&ids).await?;
     let newest = settling.values(&points, &rules.items).await?;
     let floor = settling.floor().await?;
-    let mut found = Found { newest: &newest, floor, changes: Vec::new(), settled: Settled::default(), now };
+    let mut found = Found {
+        newest: &newest,
+        floor,
+        changes: Vec::new(),
+        doubted: Vec::new(),
+        settled: Settled::default(),
+        now,
+    };
     for (point, days) in &affected {
         let Some(history) = histories.get(point) else { continue };
-        let facts = Facts { rules, types: &types, readings: &readings, history };
+        let facts = Facts { rules, types: &types, readings: &readings, history, flow: &flow };
         for item in &rules.items {
             found.look_at(&facts, *point, *item, days);
         }
     }
-    let Found { changes, settled, .. } = found;
+    let Found { changes, doubted, settled, .. } = found;
+    settling.doubt(&doubted, now).await?;
     let receivers: Vec<&str> = rules.receivers.iter().map(String::as_str).collect();
     settling.book(&changes, &receivers, now).await?;
     Ok(settled)
@@ -95,6 +129,8 @@ struct Found<'a> {
     newest: &'a HashMap<BillingKey, BillingVersion>,
     floor: i64,
     changes: Vec<Change>,
+    /// What stood still while power flowed: persons have to say whether it counts.
+    doubted: Vec<(RegisterKey, i64)>,
     settled: Settled,
     now: Moment,
 }
@@ -118,14 +154,23 @@ impl Found<'_> {
     }
 
     fn compare(&mut self, facts: &Facts<'_>, key: BillingKey) {
-        let content = facts.value(key.item, key.kind, key.day).unwrap_or_else(|open| {
+        let newest = self.newest.get(&key);
+        let computed = facts.value(key.item, key.kind, key.day);
+        if let (Err(open), Some(newest)) = (&computed, newest)
+            && facts.is_as_said(key.item, key.day, open, &newest.content)
+        {
+            // It was said by the rules of its time, and nothing else is known of it.
+            return;
+        }
+        let content = computed.unwrap_or_else(|open| {
             let is_over = key.day.next().start() <= self.now;
             if key.kind == BillingKind::Consumption && is_over && open != Open::NoMeter {
                 self.settled.open += 1;
             }
+            self.doubted.extend(facts.doubted(key.item, &open));
             lineage::open(facts.types, &open)
         });
-        if let Some(version) = content.version_after(self.newest.get(&key), self.floor) {
+        if let Some(version) = content.version_after(newest, self.floor) {
             match key.kind {
                 BillingKind::Register => self.settled.registers += 1,
                 BillingKind::Consumption => self.settled.consumptions += 1,

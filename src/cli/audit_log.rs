@@ -81,7 +81,10 @@ impl AuditCommand {
 impl Verify {
     async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let (store, config) = open(&self.place).await?;
-        let file = self.anchor.or_else(|| config.and_then(|config| config.audit.anchor_file));
+        let is_drill = store.is_drill().await.map_err(|error| store_error(&error))?;
+        // The site itself goes on noting the end of its own log in the file of the configuration.
+        let named = config.and_then(|config| config.audit.anchor_file).filter(|_| !is_drill);
+        let file = self.anchor.or(named);
         let noted = match &file {
             Some(file) if file.exists() => {
                 anchors(file).map_err(|error| CliError::Failed(super::with_causes(&error)))?
@@ -113,7 +116,12 @@ impl Verify {
         } else if let Some(hash) = &found.hash {
             writeln!(out, "{number} entries are sound  审计日志完整，共 {number} 条\n{hash}")?;
         }
-        if file.is_none() {
+        if is_drill {
+            super::talk(
+                "restored for a drill: not held against the file of [audit] anchor_file, which tells of the site itself; `restore` held it \
+                 against the backup  演练恢复：不与锚点文件比较，恢复时已与备份清单核对",
+            );
+        } else if file.is_none() {
             super::talk(
                 "no file with notes of its end is named: whether the end was cut off cannot be told  \
                  未指定末端摘要文件，无法判断末端是否被截断",

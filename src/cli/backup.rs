@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::{Config, DatabasePlace, Effective, Loaded};
 use crate::domain::{AuditEntry, Moment};
 use crate::http::auth::COMMAND_LINE;
-use crate::store::{Address, AuditHead, Migrations, Store};
+use crate::store::{Address, AuditHead, Migrations, Store, StoreError};
 use manifest::{About, Manifest, sync};
 
 /// Copy a site, while it is served, into a folder that `restore` takes
@@ -117,7 +117,8 @@ impl Backup {
         let database = match &config.database.place {
             DatabasePlace::Sqlite(_) => {
                 let name = manifest::SQLITE;
-                store.copy_into(&partial.join(name)).await.map_err(|error| store_error(&error))?;
+                let to = partial.join(name);
+                store.copy_into(&to).await.map_err(|error| not_copied(&to, &error))?;
                 name
             }
             DatabasePlace::Postgres(url) => {
@@ -140,6 +141,15 @@ impl Backup {
         fs::rename(partial, whole).and_then(|()| sync(&self.to)).map_err(failed(whole))?;
         Ok(manifest.bytes())
     }
+}
+
+/// Why the copy of the database was not made. SQLite says of the copy what it would say of the database.
+fn not_copied(to: &Path, error: &StoreError) -> CliError {
+    let at = to.display();
+    if error.reason() == "database_full" {
+        return CliError::Failed(format!("{at}: the disk of the backup is full  备份所在磁盘已满"));
+    }
+    CliError::Failed(format!("{at}: {}", with_causes(error)))
 }
 
 /// The folder of profiles, as the configuration names it.

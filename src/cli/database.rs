@@ -70,13 +70,14 @@ impl Found {
         matches!(&self.address, Address::Sqlite(path) if !path.exists())
     }
 
-    /// Opens the database; a file that is not there is made. Its tables are not changed under a process that serves the site.
+    /// Opens the database. With [`Migrations::Run`] tables are made where there are none; those of an older version are for
+    /// `chaobiao migrate` and `serve`.
     pub(super) async fn open(&self, migrations: Migrations) -> Result<Store, CliError> {
         let failed = |error| {
             CliError::Failed(format!("{} cannot be used: {}", self.address.place(), with_causes(&error)))
         };
         match Store::open(&self.address, Migrations::Check).await {
-            Err(StoreError::OlderSchema { .. }) if migrations == Migrations::Run => {
+            Err(StoreError::OlderSchema { found: 0, .. }) if migrations == Migrations::Run => {
                 let _lock = SiteLock::of(&self.address).map_err(|error| super::serve::app_error(&error))?;
                 Store::open(&self.address, Migrations::Run).await.map_err(failed)
             }

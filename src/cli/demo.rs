@@ -217,7 +217,9 @@ impl Demo {
             directory.join(town::CONFIG).display(),
         ));
         if !logins.is_empty() {
-            people::notify_again(&site.store, Clock::system().now()).await?;
+            let now = Clock::system().now();
+            people::notify_again(&site.store, now).await?;
+            people::open(&site.store, logins, now).await?;
         }
         if let Some(console) = &console {
             tell_console(console);
@@ -243,7 +245,7 @@ async fn tell_people(store: &Store, logins: &[Login]) -> Result<(), CliError> {
     }
     if let Some((overdue, protected)) = people::points(store).await?.filter(|_| !logins.is_empty()) {
         super::talk(&format!(
-            "each password is good until its owner sets another  以上为一次性密码，登录后请自行修改\n  \
+            "each password is good for three days, until its owner sets another  以上为一次性密码，三日内有效，登录后请自行修改\n  \
              overdue: point {overdue}; protected: point {protected}  欠费户计量点 {overdue}，受保护计量点 {protected}"
         ));
     }

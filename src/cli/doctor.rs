@@ -5,6 +5,7 @@ mod finding;
 mod lines;
 mod machine;
 mod rows;
+mod secrecy;
 mod store;
 
 use std::io::Write;
@@ -14,7 +15,9 @@ use clap::Args;
 
 use super::CliError;
 use crate::config::Config;
-use finding::Level;
+pub(super) use finding::Level;
+pub(super) use rows::look_in as look_at_rows;
+use store::Standing;
 
 /// Look whether a site can do its work here, and say what to do where it cannot
 #[derive(Debug, Args)]
@@ -44,12 +47,14 @@ impl Doctor {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
         let config = &loaded.config;
-        let (mut found, is_served) = store::look(config).await;
+        let (mut found, standing) = store::look(config).await;
+        let is_served = standing != Standing::Free;
         found.extend(lines::look(config, is_served).await);
         if self.ask && !is_served {
             found.extend(ask::look(config).await);
         }
-        found.extend(machine::look(config));
+        found.extend(machine::look(config, standing));
+        found.extend(secrecy::look(&self.config, &loaded.effective));
         if self.rows {
             found.extend(rows::look(config).await);
         }

@@ -21,7 +21,9 @@ mod freeze;
 mod line;
 mod load_profile;
 mod meters;
+mod migrate;
 mod orders;
+mod owner;
 mod progress;
 mod read;
 mod readings;
@@ -87,6 +89,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put a site back from a backup, where nothing is yet
     Restore(restore::Restore),
+    /// Bring the tables of the database up to this version, or make them
+    Migrate(migrate::Migrate),
     /// Look whether a site can do its work here, and say what to do where it cannot
     Doctor(doctor::Doctor),
     /// Read one meter directly, without a database
@@ -158,6 +162,7 @@ pub fn run() -> ExitCode {
         Command::User(user) => block_on(user.run(&mut out)),
         Command::Audit(audit) => block_on(audit.run(&mut out)),
         Command::Backup(backup) => block_on(backup.run(&mut out)),
+        Command::Migrate(migrate) => block_on(migrate.run(&mut out)),
         Command::Doctor(doctor) => block_on(doctor.run(&mut out)),
         Command::Restore(restore) => block_on(restore.run(&mut out)),
         Command::Billing(billing) => block_on(billing.run(&mut out)),

@@ -13,11 +13,14 @@ use tokio::time::Instant;
 
 use super::backup::{entry, folder_of, manifest, manifest::Manifest, manifest::sync, server};
 use super::database::store_error;
+use super::doctor::Level;
+use super::owner::Owner;
 use super::{CliError, with_causes};
-use crate::app::SiteLock;
+use crate::app::{AppError, SiteLock};
 use crate::clock::Clock;
 use crate::config::{Config, DatabasePlace, DatabaseUrl};
-use crate::store::{Address, Restored, Room, Store};
+use crate::ownership;
+use crate::store::{Address, Restored, Room, Store, StoreError};
 
 /// Put a site back from a backup, where nothing is yet
 #[derive(Debug, Args)]
@@ -26,7 +29,11 @@ use crate::store::{Address, Restored, Room, Store};
 configuration, that of the backup is put there first; the key files must be in their places already.\n\n\
 Checks every file and the audit log; ends all approvals of supply orders, takes back what was not sent, and leaves what \
 was being sent to people; offers billing again what it may not have had; ends all sessions. `chaobiao serve` then reads \
-what is missing since.\n\
+what is missing since.\n\n\
+With --drill the database is marked: nothing serves it or collects into it, and the file of [audit] anchor_file is left alone. \
+Without, the site that made the backup must not be served any more: two of them ask the same meters, and tell billing \
+different things.\n\
+演练请加 --drill：所恢复的数据库不提供服务，也不动审计锚点文件；不加时，原站点必须已停止运行。\n\n\
 恢复后所有停电审批作废，未下发的工单取消，下发中的转人工核实。\n\n\
 Exit code: 0 done, 1 not done, 2 wrong usage or configuration."
 )]
@@ -37,6 +44,11 @@ pub(super) struct Restore {
     /// The configuration
     #[arg(short, long, value_name = "FILE", default_value = "chaobiao.toml")]
     config: PathBuf,
+    /// Only to see whether it can be done: what is restored is never served
+    #[arg(long)]
+    drill: bool,
+    #[command(flatten)]
+    owner: Owner,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -53,7 +65,21 @@ struct Report<'a> {
     orders_unknown: u64,
     billing_offered_again: u64,
     sessions_ended: u64,
+    is_drill: bool,
+    /// What is damaged, or was taken away, of what was backed up.
+    damaged: Vec<String>,
     seconds: u64,
+}
+
+/// A database that was put back.
+struct Ready {
+    restored: Restored,
+    /// Of the audit log.
+    entries: i64,
+    /// As [`Report`] has it.
+    damaged: Vec<String>,
+    /// Whether the account that serves was given its rights, where the owner was named.
+    rights: Option<bool>,
 }
 
 impl Restore {
@@ -73,12 +99,16 @@ impl Restore {
         }
         self.put_configuration(&manifest)?;
         let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
-        let config = loaded.config;
-        let (restored, entries) = match &config.database.place {
+        let mut config = loaded.config;
+        self.owner.stand_in(&mut config)?;
+        let _notes = self.hold_anchor(&config)?;
+        let ready = match &config.database.place {
             DatabasePlace::Sqlite(file) => self.restore_file(&manifest, file).await?,
             DatabasePlace::Postgres(url) => self.restore_server(&manifest, url).await?,
         };
-        self.put_anchor_aside(&config)?;
+        if !self.drill {
+            self.put_anchor_aside(&config)?;
+        }
         let key = config.secrets.key.as_ref().map(|key| key.name());
         if manifest.key.as_deref() != key {
             super::talk(
@@ -86,7 +116,15 @@ impl Restore {
                  密钥文件与备份不符，电表密码无法解封",
             );
         }
-        self.report(out, &manifest, (restored, entries, began.elapsed().as_secs()))
+        if let Some(were_given) = ready.rights {
+            Owner::tell_of_rights(were_given);
+        } else if matches!(config.database.place, DatabasePlace::Postgres(_)) {
+            super::talk(
+                "the tables belong to the account of [database] url_file: with --owner they would belong to another, and the service \
+                 could not change what was done (T28)  表归 url_file 中的账号所有；建议用 --owner 指定属主，服务使用专用账号",
+            );
+        }
+        self.report(out, &manifest, ready, began.elapsed().as_secs())
     }
 
     /// Puts the configuration of the backup where there is none.
@@ -96,30 +134,30 @@ impl Restore {
         }
         let failed = |error| CliError::Failed(format!("{}: {error}", self.config.display()));
         let folder = folder_of(&self.config);
-        fs::create_dir_all(folder).map_err(failed)?;
+        ownership::create_folders(folder).map_err(failed)?;
         if let Some(profiles) = &manifest.profiles {
             let profiles = folder.join(profiles);
-            fs::create_dir_all(&profiles).map_err(failed)?;
+            ownership::create_folders(&profiles).map_err(failed)?;
             for name in manifest.profile_files() {
                 let (from, to) = (self.backup.join(manifest::PROFILES).join(name), profiles.join(name));
                 if !to.exists() {
-                    fs::copy(from, to).map_err(failed)?;
+                    ownership::copy_new(&from, &to).map_err(failed)?;
                 }
             }
         }
         let partial = with_ending(&self.config, ".partial");
-        fs::copy(self.backup.join(manifest::CONFIG), &partial)
-            .and_then(|_| sync(&partial))
+        gone(&partial).map_err(failed)?;
+        ownership::copy_new(&self.backup.join(manifest::CONFIG), &partial)
             .and_then(|()| fs::rename(&partial, &self.config))
             .and_then(|()| sync(folder))
             .map_err(failed)
     }
 
-    async fn restore_file(&self, manifest: &Manifest, file: &Path) -> Result<(Restored, i64), CliError> {
+    async fn restore_file(&self, manifest: &Manifest, file: &Path) -> Result<Ready, CliError> {
         self.must_have(manifest, manifest::SQLITE)?;
         let address = Address::Sqlite(file.to_owned());
         let failed = |error: io::Error| CliError::Failed(format!("{}: {error}", file.display()));
-        fs::create_dir_all(folder_of(file)).map_err(failed)?;
+        ownership::create_folders(folder_of(file)).map_err(failed)?;
         let _lock = SiteLock::of(&address).map_err(|error| super::serve::app_error(&error))?;
         for there in [file.to_owned(), with_ending(file, "-wal")] {
             if there.exists() {
@@ -129,12 +167,9 @@ impl Restore {
         let partial = with_ending(file, ".partial");
         for ending in ["", "-wal", "-shm"] {
             // Left by a restore that broke off.
-            match fs::remove_file(with_ending(&partial, ending)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
-            }
+            gone(&with_ending(&partial, ending)).map_err(failed)?;
         }
-        fs::copy(self.backup.join(manifest::SQLITE), &partial).map_err(failed)?;
+        ownership::copy_new(&self.backup.join(manifest::SQLITE), &partial).map_err(failed)?;
         let ready = self.make_ready(manifest, &Address::Sqlite(partial.clone())).await?;
         let log = with_ending(&partial, "-wal");
         if log.metadata().is_ok_and(|log| log.len() > 0) {
@@ -150,11 +185,7 @@ impl Restore {
         Ok(ready)
     }
 
-    async fn restore_server(
-        &self,
-        manifest: &Manifest,
-        url: &DatabaseUrl,
-    ) -> Result<(Restored, i64), CliError> {
+    async fn restore_server(&self, manifest: &Manifest, url: &DatabaseUrl) -> Result<Ready, CliError> {
         self.must_have(manifest, manifest::POSTGRES)?;
         let address = Address::Postgres(url.with_password().to_owned());
         match Store::begin_restore(&address).await.map_err(|error| store_error(&error))? {
@@ -171,7 +202,7 @@ impl Restore {
         self.make_ready(manifest, &address).await
     }
 
-    async fn make_ready(&self, manifest: &Manifest, address: &Address) -> Result<(Restored, i64), CliError> {
+    async fn make_ready(&self, manifest: &Manifest, address: &Address) -> Result<Ready, CliError> {
         let store = Store::open_restored(address).await;
         let store = store.map_err(|error| {
             CliError::Failed(format!("{} cannot be used: {}", address.place(), with_causes(&error)))
@@ -181,11 +212,7 @@ impl Restore {
         ready
     }
 
-    async fn verify_and_make_ready(
-        &self,
-        manifest: &Manifest,
-        store: &Store,
-    ) -> Result<(Restored, i64), CliError> {
+    async fn verify_and_make_ready(&self, manifest: &Manifest, store: &Store) -> Result<Ready, CliError> {
         let noted: Vec<_> = manifest.audit().into_iter().collect();
         let verified = store.verify_audit(&noted).await.map_err(|error| store_error(&error))?;
         let head = verified.map_err(|fault| {
@@ -193,10 +220,17 @@ impl Restore {
                 "the audit log of the backup is not sound: {fault}  备份中的审计日志不完整"
             ))
         })?;
+        let failed = |error| store_error(&error);
+        let damaged = damaged(store).await.map_err(failed)?;
+        if self.drill {
+            store.mark_as_drill().await.map_err(failed)?;
+        }
         let now = Clock::system().now();
         let entry = entry(now, "restore", self.backup.display().to_string());
-        let restored = store.make_ready(entry, now).await.map_err(|error| store_error(&error))?;
-        Ok((restored, head.number))
+        let restored = store.make_ready(entry, now).await.map_err(failed)?;
+        let rights =
+            if self.owner.is_named() { Some(store.give_rights().await.map_err(failed)?) } else { None };
+        Ok(Ready { restored, entries: head.number, damaged, rights })
     }
 
     fn must_have(&self, manifest: &Manifest, name: &str) -> Result<(), CliError> {
@@ -207,6 +241,23 @@ impl Restore {
             "the backup is of the other kind of database than that of {}  备份与配置的数据库类型不同",
             self.config.display()
         )))
+    }
+
+    /// Sees to it that no site that is served writes notes of its audit log there, and none begins to meanwhile: putting them
+    /// aside would take from it what proves that nothing was cut off.
+    fn hold_anchor(&self, config: &Config) -> Result<Option<SiteLock>, CliError> {
+        let file = config.audit.anchor_file.as_ref().filter(|file| !self.drill && file.exists());
+        let Some(file) = file else { return Ok(None) };
+        match SiteLock::beside(file) {
+            Ok(held) => Ok(Some(held)),
+            Err(AppError::InUse { .. }) => Err(CliError::Failed(format!(
+                "a site that is served notes the end of its audit log in {}: stop it before it is put back somewhere else, or restore \
+                 with --drill; nothing was restored  运行中的站点正在使用该审计锚点文件：请先停止该站点，或用 --drill 演练",
+                file.display()
+            ))),
+            // Where nothing can be locked it cannot be told.
+            Err(_) => Ok(None),
+        }
     }
 
     /// The file with notes of the end of the audit log tells of entries that are lost with the site.
@@ -228,7 +279,8 @@ impl Restore {
         &self,
         out: &mut impl Write,
         manifest: &Manifest,
-        (restored, audit_entries, seconds): (Restored, i64, u64),
+        Ready { restored, entries: audit_entries, damaged, .. }: Ready,
+        seconds: u64,
     ) -> Result<(), CliError> {
         let report = Report {
             backup: &self.backup,
@@ -240,8 +292,13 @@ impl Restore {
             orders_unknown: restored.unknown,
             billing_offered_again: restored.offered_again,
             sessions_ended: restored.sessions,
+            is_drill: self.drill,
+            damaged,
             seconds,
         };
+        for what in &report.damaged {
+            super::talk(&format!("damaged in the backup  备份中已损坏: {what}"));
+        }
         if self.json {
             return super::write_json(out, &report);
         }
@@ -255,10 +312,31 @@ impl Restore {
         writeln!(out, "billing offered again  重新移交       {}", report.billing_offered_again)?;
         writeln!(out, "sessions ended  结束会话              {}", report.sessions_ended)?;
         writeln!(out, "seconds  用时                         {seconds}")?;
-        super::talk(
-            "start `chaobiao serve`: it reads what is missing since  请启动 chaobiao serve，自动补抄缺失数据",
-        );
+        super::talk(if self.drill {
+            "restored for a drill: look at it with `audit verify`, `doctor --rows` and `billing list`; it is not served  \
+             演练恢复完成：可用 audit verify、doctor --rows、billing list 检查；不提供服务"
+        } else {
+            "start `chaobiao serve`, once the site that made the backup serves no more: it reads what is missing since  \
+             确认原站点不再运行后启动 chaobiao serve，自动补抄缺失数据"
+        });
         Ok(())
+    }
+}
+
+/// What is damaged of what came from the backup; it is not used, and what was read from meters is read again.
+async fn damaged(store: &Store) -> Result<Vec<String>, StoreError> {
+    let mut damaged: Vec<String> =
+        store.missing_parts().await?.into_iter().map(|part| format!("{part} is missing")).collect();
+    let rows = super::doctor::look_at_rows(store).await?;
+    damaged.extend(rows.into_iter().filter(|found| found.level == Level::Fail).map(|found| found.message));
+    Ok(damaged)
+}
+
+/// Takes a file away that may not be there.
+fn gone(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

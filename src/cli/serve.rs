@@ -1,6 +1,6 @@
 //! `chaobiao serve`: the head-end at work.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -147,14 +147,27 @@ fn tell(lines: usize, meters: usize, config: &Config) {
     }
 }
 
-/// Says where the console is, and the first login, once and to the terminal alone: it is no matter for a log.
+/// Says where the console is, and the first login, once and to a terminal alone: it is no matter for a log (T24).
 pub(super) fn tell_console(console: &Console) {
     let at = console.at;
     super::talk(&format!("the console  控制台: http://{at}"));
-    if let Some(login) = &console.login {
+    let Some(login) = &console.login else { return };
+    if std::io::stderr().is_terminal() {
         super::talk(&format!(
             "there is no account yet: sign in once as  尚无账号，请用一次性账号登录: {} / {}",
             login.name, login.password
+        ));
+        let until = login.until.in_china();
+        super::talk(&format!(
+            "it is good until {until}; later `chaobiao user reset {0}` gives another  \
+             有效期至 {until}，过期后用 chaobiao user reset {0} 重置",
+            login.name
+        ));
+    } else {
+        super::talk(&format!(
+            "there is no account yet but {0}: `chaobiao user reset {0}` on this machine prints its one-time password  \
+             仅有初始账号 {0}：请在本机执行 chaobiao user reset {0} 取得一次性密码",
+            login.name
         ));
     }
 }

@@ -13,7 +13,7 @@ use super::database::{Place, store_error};
 use crate::clock::Clock;
 use crate::domain::Coded;
 use crate::domain::access::{Regions, Role};
-use crate::http::auth::{Accounts, By, Made, ManageError, Passwords, Wanted};
+use crate::http::auth::{Accounts, By, Made, ManageError, OneTimeLogin, Passwords, Wanted};
 use crate::store::access::AccountRecord;
 use crate::store::{Migrations, Refusal, Store, StoreError};
 
@@ -60,6 +60,9 @@ struct Add {
     /// Only this transformer area; may be given several times
     #[arg(long, value_name = "AREA")]
     area: Vec<String>,
+    /// The receiver whose pushes an account of a billing service sees; may be given several times
+    #[arg(long, value_name = "RECEIVER")]
+    receiver: Vec<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -110,16 +113,16 @@ impl Add {
         store.close().await;
         let Made { account, login } = made?;
         if self.json {
-            super::write_json(
-                out,
-                &Shown { one_time_password: Some(&login.password), ..Shown::of(&account) },
-            )?;
+            let shown = Shown {
+                one_time_password: Some(&login.password),
+                one_time_password_until: Some(login.until.to_string()),
+                ..Shown::of(&account)
+            };
+            super::write_json(out, &shown)?;
         } else {
             writeln!(out, "{}  {}", login.name, login.password)?;
         }
-        super::talk(
-            "this password is shown once and must be changed at the first login  一次性密码，首次登录须修改",
-        );
+        talk_of(&login);
         Ok(())
     }
 
@@ -139,7 +142,21 @@ impl Add {
         };
         let (clock, passwords, user) = (Clock::system(), Passwords::default(), operating());
         let accounts = Accounts { store, clock: &clock, passwords: &passwords, by: By::CommandLine(&user) };
-        accounts.add(&wanted).await.map_err(|error| manage_error(&error))
+        if !self.receiver.is_empty() && self.role != Role::Billing {
+            return Err(CliError::Usage(
+                "--receiver is for accounts with --role billing  --receiver 仅用于营销系统账号".into(),
+            ));
+        }
+        let known = store.receiver_statuses().await.map_err(|error| store_error(&error))?;
+        if let Some(name) = self.receiver.iter().find(|name| known.iter().all(|known| known.name != **name)) {
+            return Err(CliError::Failed(format!("there is no receiver {name}  没有接收方 {name}")));
+        }
+        let mut made = accounts.add(&wanted).await.map_err(|error| manage_error(&error))?;
+        if !self.receiver.is_empty() {
+            let bound = accounts.set_receivers(made.account.id, None, &self.receiver).await;
+            made.account = bound.map_err(|error| manage_error(&error))?;
+        }
+        Ok(made)
     }
 }
 
@@ -168,9 +185,7 @@ impl Named {
         match done? {
             Some(made) => {
                 writeln!(out, "{}  {}", made.login.name, made.login.password)?;
-                super::talk(
-                    "this password is shown once and must be changed at the next login  一次性密码，下次登录须修改",
-                );
+                talk_of(&made.login);
             }
             None => super::talk("done  已完成"),
         }
@@ -202,6 +217,8 @@ struct Shown<'a> {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     one_time_password: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_time_password_until: Option<String>,
 }
 
 impl<'a> Shown<'a> {
@@ -217,8 +234,24 @@ impl<'a> Shown<'a> {
             (true, false, _) => "enabled",
         };
         let role = account.role.name();
-        Self { name: &account.name, person: &account.person_name, role, state, one_time_password: None }
+        Self {
+            name: &account.name,
+            person: &account.person_name,
+            role,
+            state,
+            one_time_password: None,
+            one_time_password_until: None,
+        }
     }
+}
+
+/// Says what a one-time password is good for.
+fn talk_of(login: &OneTimeLogin) {
+    let until = login.until.in_china();
+    super::talk(&format!(
+        "this password is shown once, must be changed at the next login, and is good until {until}  \
+         一次性密码，有效期至 {until}，登录后须修改"
+    ));
 }
 
 /// The name of the login of whoever runs the command, for the audit log.

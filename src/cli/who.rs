@@ -34,6 +34,11 @@ impl Who {
             LoginError::Wrong => {
                 CliError::Failed("the account or its password is not right  账号或密码不正确".into())
             }
+            LoginError::Expired => CliError::Failed(
+                "this one-time password is not good any more: an administrator gives another  \
+                 一次性密码已过期，请联系管理员重置"
+                    .into(),
+            ),
             LoginError::Locked(left) => CliError::Failed(format!(
                 "there were too many attempts: wait for {} s  尝试次数过多，请等待 {0} 秒",
                 left.as_secs().max(1)
@@ -41,7 +46,14 @@ impl Who {
             LoginError::Store(error) => store_error(&error),
             other => CliError::Failed(super::with_causes(&other)),
         })?;
-        if account.role.needs_second_factor() || account.is_unfinished() {
+        if account.is_unfinished() && !account.role.needs_second_factor() {
+            return Err(CliError::Failed(
+                "the one-time password was not changed yet: sign in at the console once and set a password of your own  \
+                 一次性密码尚未修改：请先在控制台登录并设置自己的密码"
+                    .into(),
+            ));
+        }
+        if account.role.needs_second_factor() {
             return Err(CliError::Failed(
                 "this account signs in at the console only, with its second factor  该账号须在控制台登录（双因素）".into(),
             ));

@@ -14,7 +14,7 @@ use super::line::{LineNight, LineRun, poll_line};
 use super::patient::Patient;
 use super::progress::Progress;
 use super::terminal::Rests;
-use super::witnesses::Witnesses;
+use super::witnesses::{Verdict, Witnesses};
 use super::writer::Writer;
 use crate::channel::{ChannelHandle, Lane, Lines};
 use crate::clock::Clock;
@@ -139,6 +139,12 @@ pub(super) struct Inner {
 }
 
 impl Inner {
+    /// Whether most meters that were heard lately show another time than this machine (F33).
+    pub(super) fn is_contradicted(&self) -> bool {
+        let tolerance = self.settings.collection.freeze_tolerance;
+        matches!(self.witnesses.verdict(self.clock.now(), tolerance), Verdict::Contradicted { .. })
+    }
+
     /// The line of this name, if it is open and configured, or behind a terminal.
     pub(super) fn line(&self, name: &str) -> Option<ChannelHandle> {
         let is_configured = self.settings.lines.iter().any(|line| line.name == name);

@@ -125,12 +125,13 @@ fn of_other_width(
     decimals: u8,
 ) -> Result<Vec<Place>, Missed> {
     let mut places = Vec::new();
+    let is_signed = catalog::find(id).is_some_and(|entry| entry.is_signed());
     for (tariff, raw) in (0..).zip(payload.chunks(width)) {
         let item = total.with_tariff(tariff).ok_or_else(|| wrong_form(id, "too many tariffs"))?;
         if raw.len() != width {
             return Err(wrong_form(id, &format!("{} bytes behind the last value", raw.len())));
         }
-        let number = bcd::decode(raw).and_then(|number| i64::try_from(number).ok());
+        let number = signed(raw, is_signed);
         let value = match number {
             Some(number) => Ok(scaled(id, item, Quantity::new(number, decimals))?),
             None if raw.iter().all(|byte| *byte == 0xFF) => Err(Absence::Filled),
@@ -140,6 +141,22 @@ fn of_other_width(
     }
     Ok(places)
 }
+
+/// A number whose top bit is its sign, if it has one. [645-2007 8]
+fn signed(raw: &[u8], is_signed: bool) -> Option<i64> {
+    let is_negative = is_signed && raw.last().is_some_and(|byte| byte & SIGN != 0);
+    let mut magnitude = raw.to_vec();
+    if let Some(last) = magnitude.last_mut().filter(|_| is_negative) {
+        *last &= !SIGN;
+    }
+    let number = bcd::decode(&magnitude).and_then(|number| i64::try_from(number).ok())?;
+    // Minus nothing is no value, and filling has the bit, too.
+    let is_none = is_negative && number == 0;
+    (!is_none).then(|| if is_negative { -number } else { number })
+}
+
+/// The sign in the last byte.
+const SIGN: u8 = 0x80;
 
 fn of_catalogue(id: DataId, payload: &[u8]) -> Result<Vec<Place>, Missed> {
     let entry = catalog::find(id).ok_or_else(|| wrong_form(id, "not in the catalogue"))?;
@@ -337,6 +354,17 @@ mod tests {
         let payload = [0x78, 0x56, 0x34, 0x12, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00];
         let values = of_other_width(item, id, &payload, 5, 4).unwrap();
         assert_eq!(values.iter().map(|place| place.value.unwrap()).collect::<Vec<_>>(), [12_345_678, 1]);
+        // The top bit of what has a sign is one, and of what has none part of a digit. [645-2007 8]
+        let reactive = "0003FF00".parse().unwrap();
+        let item = Item::parse("3.8.0").unwrap();
+        let signed = |payload: [u8; 5]| of_other_width(item, reactive, &payload, 5, 4).unwrap()[0].value;
+        assert_eq!(signed([0x00, 0x00, 0x01, 0x00, 0x80]), Ok(-10_000));
+        assert_eq!(signed([0x00, 0x00, 0x01, 0x00, 0x00]), Ok(10_000));
+        assert_eq!(signed([0x00, 0x00, 0x00, 0x00, 0x80]), Err(Absence::NotDecimal));
+        assert_eq!(signed([0xFF; 5]), Err(Absence::Filled));
+        let item = total();
+        let unsigned = of_other_width(item, id, &[0x00, 0x00, 0x01, 0x00, 0x80], 5, 4).unwrap()[0].value;
+        assert_eq!(unsigned, Ok(8_000_010_000));
         let filled = of_other_width(item, id, &[0xFF; 5], 5, 4).unwrap();
         assert_eq!(filled[0].value, Err(Absence::Filled));
         assert!(of_other_width(item, id, &payload[..9], 5, 4).is_err(), "cut short");

@@ -25,6 +25,11 @@ impl Lacking {
         self.lost.get_or_insert(missed);
     }
 
+    /// Whether one that the meter has is gone.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// Whether an item is among those that the meter may never have had.
     pub(super) fn is_unfitted(&self, item: Item) -> bool {
         self.unfitted.iter().any(|(unfitted, _)| *unfitted == item)

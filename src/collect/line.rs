@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ask::{Asker, instant_of};
 use super::collector::Inner;
+use super::patient::until_it_answers;
 use super::phase::{Facts, Step};
 use super::terminal::TerminalNight;
 use super::visit::poll;
@@ -59,7 +60,9 @@ impl LineRun {
 
     /// Works until nothing more can be done.
     pub(super) async fn work(mut self) -> Result<(), StoreError> {
-        let facts = Arc::new(Facts::load(&self.inner, &self.run, &self.sites).await?);
+        let load = || Facts::load(&self.inner, &self.run, &self.sites);
+        let facts = until_it_answers(&self.stop, "say what is known of a line", load).await?;
+        let facts = Arc::new(facts);
         if let Some((terminals, address)) = self.inner.terminal(&self.name) {
             return TerminalNight::new(self, facts, terminals, address).await?.work().await;
         }
@@ -221,6 +224,11 @@ pub(super) async fn poll_line(
     stop: CancellationToken,
 ) -> usize {
     let Some(context) = Context::outside_runs(inner, name, latest, stop) else { return 0 };
+    // Nobody knows which slot it is (F33).
+    if context.inner.is_contradicted() {
+        tracing::warn!("the slot {slot} is not polled: most meters show another time than this machine");
+        return 0;
+    }
     let settings = &context.inner.settings.intervals;
     let mut read = 0;
     for site in &sites {

@@ -207,6 +207,11 @@ impl Visit<'_> {
             let detail = "a meter that speaks Modbus keeps nothing of a day that is past";
             return self.missing(outcome, Missed::new(MissingCause::NoFreeze, detail)).await;
         }
+        if self.context.inner.is_contradicted()
+            && let Some(missed) = Dating::Contradicted.missed()
+        {
+            return self.missing(outcome, missed).await;
+        }
         let asker = self.context.asker(self.site, self.profile, self.context.lane);
         let brought = read_standing(&asker, &inner.store, &inner.settings.collection.registers).await;
         self.keep_registers(brought, outcome).await

@@ -174,6 +174,7 @@ pub(super) async fn read_standing(asker: &Asker<'_>, store: &Store, totals: &[It
         let detail = format!("the profile {} has no such registers", asker.profile.name);
         return Brought { batch, missed: Some(Missed::new(MissingCause::NoSuchData, detail)) };
     }
+    let mut first = None;
     for span in spans {
         let came = async {
             let heard = asker.read_span(&span).await?;
@@ -186,10 +187,17 @@ pub(super) async fn read_standing(asker: &Asker<'_>, store: &Store, totals: &[It
                 let items = values.iter().map(|value| value.item).collect();
                 add(&mut batch, asker.fetch_of(store, &heard, items, (at, at)), values, at, None);
             }
-            Err(missed) => return Brought { batch, missed: Some(missed) },
+            // What it says of one span is not said of the next.
+            Err(missed) => {
+                let may_go_on = missed.is_of_meter();
+                first.get_or_insert(missed);
+                if !may_go_on {
+                    break;
+                }
+            }
         }
     }
-    Brought { batch, missed: None }
+    Brought { batch, missed: first }
 }
 
 /// Reads items for a slot. An answer that comes behind `latest` is not of the slot any more and is no value.

@@ -23,6 +23,15 @@ struct Heard {
     /// What each showed, and when that was.
     shown: HashMap<Id<Meter>, (Instant, Moment)>,
     told_at: Option<Instant>,
+    last: Option<Judged>,
+}
+
+/// What was said last, of very many.
+#[derive(Clone, Copy, Debug)]
+struct Judged {
+    at: Instant,
+    now: Moment,
+    verdict: Verdict,
 }
 
 /// What they say.
@@ -44,28 +53,27 @@ pub(super) enum Verdict {
 }
 
 impl Witnesses {
-    /// Notes how the clock of a meter stood.
+    /// Notes how the clock of a meter stood. One that has lost its time says nothing of ours (F14).
     pub(super) fn hear(&self, meter: Id<Meter>, offset: ClockOffset) {
         let shown = Moment::from_micros(offset.at.micros().saturating_add(offset.fast_us));
-        self.heard().shown.insert(meter, (Instant::now(), shown));
+        if shown >= EARLIEST {
+            self.heard().shown.insert(meter, (Instant::now(), shown));
+        }
     }
 
     /// What the meters heard within the hour say of our clock, which shows `now`; a clock is right within `tolerance`.
     pub(super) fn verdict(&self, now: Moment, tolerance: Duration) -> Verdict {
         let mut heard = self.heard();
+        if let Some(judged) = heard.last.filter(|judged| judged.holds(now)) {
+            return judged.verdict;
+        }
         heard.shown.retain(|_, (at, _)| at.elapsed() < LATELY);
         let shown = heard.shown.values().map(|(at, shown)| shown.plus(at.elapsed()).micros_since(now));
-        let mut offsets: Vec<i64> = shown.collect();
-        drop(heard);
-        offsets.sort_unstable();
-        let is_near = |one: i64, other: i64| u128::from(one.abs_diff(other)) <= tolerance.as_micros();
-        let of = offsets.len();
-        let Some(middle) = offsets.get(of / 2).copied() else { return Verdict::Unknown };
-        let by = offsets.iter().filter(|offset| is_near(**offset, middle)).count();
-        if !is_near(middle, 0) && by >= LEAST && by * 2 > of {
-            return Verdict::Contradicted { slow_us: middle, by, of };
-        }
-        if offsets.iter().any(|offset| is_near(*offset, 0)) { Verdict::BornOut } else { Verdict::Unknown }
+        let offsets: Vec<i64> = shown.collect();
+        let is_many = offsets.len() >= MANY;
+        let verdict = said(offsets, tolerance);
+        heard.last = is_many.then(|| Judged { at: Instant::now(), now, verdict });
+        verdict
     }
 
     /// True once in an hour: whoever is told of a contradiction need not be told for every meter.
@@ -88,6 +96,35 @@ impl Witnesses {
     }
 }
 
+impl Judged {
+    /// Whether it still says what would be said now: a step of our clock shows at once.
+    fn holds(&self, now: Moment) -> bool {
+        let passed = self.at.elapsed();
+        let stepped = now.micros_since(self.now.plus(passed)).unsigned_abs();
+        passed < FRESH && u128::from(stepped) < FRESH.as_micros()
+    }
+}
+
+/// What offsets of clocks from ours say of it, in microseconds.
+fn said(mut offsets: Vec<i64>, tolerance: Duration) -> Verdict {
+    offsets.sort_unstable();
+    let is_near = |one: i64, other: i64| u128::from(one.abs_diff(other)) <= tolerance.as_micros();
+    let of = offsets.len();
+    let Some(middle) = offsets.get(of / 2).copied() else { return Verdict::Unknown };
+    let by = offsets.iter().filter(|offset| is_near(**offset, middle)).count();
+    if !is_near(middle, 0) && by >= LEAST && by * 2 > of {
+        return Verdict::Contradicted { slow_us: middle, by, of };
+    }
+    if offsets.iter().any(|offset| is_near(*offset, 0)) { Verdict::BornOut } else { Verdict::Unknown }
+}
+
+/// So many are not gone through for each meter that is asked.
+const MANY: usize = 256;
+/// How long what was said of so many holds.
+const FRESH: Duration = Duration::from_secs(1);
+/// A clock that shows a time before this has lost it, as with an empty battery: no meter was read by this program before.
+/// It is the beginning of 2020 in China.
+const EARLIEST: Moment = Moment::from_micros(1_577_808_000_000_000);
 /// What was heard longer ago says nothing of now.
 const LATELY: Duration = Duration::from_secs(3600);
 /// So many meters have to show the same for them to be believed against our clock: two may by chance.
@@ -128,6 +165,36 @@ mod tests {
         // Each is off in its own way: nobody looked after them.
         assert_eq!(said(&[HOUR, 2 * HOUR, -HOUR, 900, -900]), Verdict::Unknown);
         assert_eq!(said(&[HOUR, 2 * HOUR, -HOUR, 900, -200]), Verdict::BornOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f14_clocks_that_have_lost_their_time_say_nothing_of_ours() {
+        let lost = -26 * 365 * 24 * HOUR;
+        assert_eq!(heard(&[lost, lost + 60, lost - 60]).verdict(NOW, TOLERANCE), Verdict::Unknown);
+        assert_eq!(heard(&[lost, lost, lost, 0]).verdict(NOW, TOLERANCE), Verdict::BornOut);
+        // It is ours that has lost its time.
+        let ours = NOW.minus(Duration::from_secs(26 * 365 * 86_400));
+        assert!(matches!(heard(&[0, 1, 2]).verdict(ours, TOLERANCE), Verdict::Contradicted { by: 3, .. }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f33_what_very_many_say_is_gone_through_once_a_second_and_a_step_is_seen_at_once() {
+        let witnesses = heard(&vec![0; MANY]);
+        assert_eq!(witnesses.verdict(NOW, TOLERANCE), Verdict::BornOut);
+        let verdict = |now| witnesses.verdict(now, TOLERANCE);
+        let hour = Duration::from_secs(3600);
+        assert!(
+            matches!(verdict(NOW.plus(hour)), Verdict::Contradicted { by: MANY, .. }),
+            "our clock was set"
+        );
+        assert_eq!(verdict(NOW), Verdict::BornOut, "and set back");
+        for number in 0..=MANY {
+            let offset = ClockOffset { at: NOW, fast_us: HOUR * 1_000_000, uncertainty: Duration::ZERO };
+            witnesses.hear(Id::new(1_000 + i64::try_from(number).unwrap()), offset);
+        }
+        assert_eq!(verdict(NOW), Verdict::BornOut, "it was said just now");
+        tokio::time::advance(FRESH).await;
+        assert!(matches!(verdict(NOW.plus(FRESH)), Verdict::Contradicted { .. }));
     }
 
     #[tokio::test(start_paused = true)]

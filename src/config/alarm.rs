@@ -109,15 +109,22 @@ impl WebhookUrl {
         let (scheme, rest) = text.split_once("://")?;
         let host =
             rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty() && !host.contains('@'))?;
-        let is_local =
-            host.starts_with("127.0.0.1") || host.starts_with("[::1]") || host.starts_with("localhost");
         let fits = match scheme {
             "https" => true,
-            "http" => robot == Robot::Json || is_local,
+            "http" => robot == Robot::Json || is_this_machine(host),
             _ => false,
         };
         (fits && !text.contains(char::is_whitespace)).then_some(Self(secret))
     }
+}
+
+/// Whether a host, with or without a port, is this machine. A name that only begins like one of it is anybody's.
+fn is_this_machine(host: &str) -> bool {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    matches!(name, "127.0.0.1" | "[::1]" | "localhost") && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
 impl fmt::Display for WebhookUrl {
@@ -286,9 +293,17 @@ mod tests {
         assert_eq!(format!("{url} {url:?}").matches("https://qyapi.weixin.qq.com/******").count(), 2);
         assert!(!format!("{url:?} {:?}", Secret::new("canary")).contains("canary"));
         assert!(read("http://10.0.0.9:8080/alarm", Robot::Json).is_some());
-        assert!(read("http://127.0.0.1:8080/alarm", Robot::Feishu).is_some());
+        for place in ["127.0.0.1:8080", "127.0.0.1", "localhost", "localhost:80", "[::1]", "[::1]:8080"] {
+            assert!(read(&format!("http://{place}/alarm"), Robot::Feishu).is_some(), "{place}");
+        }
         for (text, robot) in [
             ("http://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=canary", Robot::WeCom),
+            ("http://localhost.evil.example/send?key=canary", Robot::WeCom),
+            ("http://localhost.evil.example:80/send?key=canary", Robot::WeCom),
+            ("http://127.0.0.1.evil.example/send?key=canary", Robot::WeCom),
+            ("http://127.0.0.1:80.evil.example/send?key=canary", Robot::WeCom),
+            ("http://[::1].evil.example/send?key=canary", Robot::WeCom),
+            ("http://localhost\\.evil.example/send?key=canary", Robot::WeCom),
             ("file:///etc/passwd", Robot::Json),
             ("https://user:canary@host/x", Robot::Json),
             ("https:///x", Robot::Json),

@@ -4,7 +4,7 @@
 //! private authority, or one that is named by its digest (T22); without encryption only this machine is reached.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -149,15 +149,38 @@ pub(super) fn read_receivers(
                 section.check(!section.has("url"), &["url"], FaultKind::Needs("kind = \"http\""));
                 section.check(directory.is_some(), &["directory"], FaultKind::Missing(PathBuf::form()));
                 let directory = directory?;
-                let is_taken = directories.contains(&directory);
-                section.check(!is_taken, &["directory"], FaultKind::Taken { line: None });
-                directories.push(directory.clone());
+                let plain = without_detours(&directory);
+                let is_within = |other: &PathBuf| plain.starts_with(other) || other.starts_with(&plain);
+                let kind = if directories.contains(&plain) {
+                    FaultKind::Taken { line: None }
+                } else {
+                    // Each counts the files in its own directory and right below as its own.
+                    FaultKind::Expected(directory_form())
+                };
+                section.check(!directories.iter().any(is_within), &["directory"], kind);
+                directories.push(plain);
                 ReceiverWay::Csv { directory }
             }
         };
         Some(BillingReceiver { name, batch, from, way })
     };
     section.sections("receivers", read).into_iter().flatten().collect()
+}
+
+/// A path without `.`, and without `..` behind a name.
+fn without_detours(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        let is_behind_a_name = matches!(plain.components().next_back(), Some(Component::Normal(_)));
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if is_behind_a_name => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
 }
 
 fn read_http(section: &mut Section<'_>, name: &str, lease: Duration, base: &Path) -> Option<HttpReceiver> {
@@ -321,6 +344,13 @@ fn name_form() -> Words {
     )
 }
 
+fn directory_form() -> Words {
+    Words::of(
+        "a directory that is not inside that of another receiver and has none of another inside",
+        "不在其他接收方目录之内、也不包含其他接收方目录的目录",
+    )
+}
+
 fn secret_form() -> Words {
     Words::of("one line, the secret", "一行密钥或密码")
 }
@@ -336,6 +366,19 @@ const LONGEST_NAME: usize = 40;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_compared_without_detours() {
+        for (path, plain) in [
+            ("/srv/./out/", "/srv/out"),
+            ("/srv/a/../out", "/srv/out"),
+            ("../out/a/..", "../out"),
+            ("a/../../out", "../out"),
+            ("/../out", "/../out"),
+        ] {
+            assert_eq!(without_detours(Path::new(path)), Path::new(plain), "{path}");
+        }
+    }
 
     #[test]
     fn t20_t22_an_address_is_encrypted_or_of_this_machine_and_nothing_else() {

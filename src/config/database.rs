@@ -1,6 +1,7 @@
 //! `[database]`: where everything is kept.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,6 +64,16 @@ impl DatabaseUrl {
             address = format!("{address}?{}", kept.join("&"));
         }
         (address, password)
+    }
+
+    /// Reads the file that holds an address.
+    ///
+    /// # Errors
+    /// What the system says, and [`io::ErrorKind::InvalidData`] for a file that holds something else.
+    pub fn load(file: &Path) -> io::Result<Self> {
+        let form = "it does not hold one line, postgres://USER:PASSWORD@HOST/DATABASE  须为一行 postgres://用户:密码@主机/数据库";
+        let text = std::fs::read_to_string(file)?;
+        Self::read(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, form))
     }
 
     /// `None` for what is no such address, or has a password with signs that must be written as %40 and the like: only

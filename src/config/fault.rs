@@ -48,6 +48,8 @@ pub enum FaultKind {
         /// The line that has it, where it is in the same file.
         line: Option<usize>,
     },
+    /// Another key of ours has the same port.
+    SamePort(&'static str),
     /// The file named here cannot be read.
     File(io::ErrorKind),
     /// What the file named here holds is not as expected.
@@ -68,7 +70,7 @@ impl Fault {
             FaultKind::OneOf(_) => "one of",
             FaultKind::Needs(_) => "needs",
             FaultKind::NotAfter(_) => "not after",
-            FaultKind::Taken { .. } => "taken",
+            FaultKind::Taken { .. } | FaultKind::SamePort(_) => "taken",
             FaultKind::File(_) => "file",
             FaultKind::Content(_) => "content",
             FaultKind::SecretInPlace => "secret in place",
@@ -131,6 +133,10 @@ impl FaultKind {
             Self::NotAfter(key) => Words::new(
                 format!("must lie behind {key}; give a greater value, or a smaller one there"),
                 format!("须大于 {key}；请调大此值或调小 {key}"),
+            ),
+            Self::SamePort(key) => Words::new(
+                format!("is the port of {key}, too; give each its own"),
+                format!("与 {key} 的端口相同，请改成不同的端口"),
             ),
             Self::Taken { line: Some(line) } => Words::new(
                 format!("line {line} has the same; give each its own"),

@@ -27,6 +27,7 @@ mod metrics;
 mod nearest;
 mod on_demand;
 mod pace;
+mod ports;
 pub mod profile;
 mod secret_file;
 mod secrets;
@@ -66,6 +67,7 @@ pub use terminal::{Confirm, TerminalDial, TerminalTls, Terminals};
 pub use time::{NoDuration, NoTimeOfDay, TimeOfDay, duration};
 pub use words::Words;
 
+use ports::Ports;
 use profile::Profiles;
 use section::{Section, Source};
 
@@ -210,9 +212,18 @@ impl Config {
     /// Reads all sections; the faults of the profiles, which are files of their own, come beside.
     fn read(root: &mut Section<'_>, base: &Path) -> (Self, Vec<Fault>) {
         let database = root.section("database", |section| Database::read(section, base));
-        let dtu = root.section("dtu", Dtu::read);
+        let mut ports = Ports::default();
+        let dtu = root.section("dtu", |section| {
+            let dtu = Dtu::read(section);
+            ports.take(section, "[dtu] listen", dtu.listen);
+            dtu
+        });
         let lines = line::read_all(root, dtu.listen.is_some());
-        let mut terminals = root.section("terminals", |section| Terminals::read(section, base));
+        let mut terminals = root.section("terminals", |section| {
+            let terminals = Terminals::read(section, base);
+            ports.take(section, "[terminals] listen", terminals.listen);
+            terminals
+        });
         terminals.dial = terminal::read_dials(root);
         let collection = root.section("collection", Collection::read);
         let intervals = root.section("intervals", Intervals::read);
@@ -226,9 +237,17 @@ impl Config {
         let secrets = root.section("secrets", |section| Secrets::read(section, base));
         let log = root.section("log", Log::read);
         let capture = root.section("capture", |section| Capture::read(section, base));
-        let http = root.section("http", Http::read);
-        let console = http.enabled.then_some(http.listen);
-        let metrics = root.section("metrics", |section| Metrics::read(section, console));
+        let http = root.section("http", |section| {
+            let http = Http::read(section);
+            ports.take(section, "[http] listen", http.enabled.then_some(http.listen));
+            http
+        });
+        // Never that of the console, where everybody comes (T21).
+        let metrics = root.section("metrics", |section| {
+            let metrics = Metrics::read(section);
+            ports.take(section, "[metrics] listen", metrics.listen);
+            metrics
+        });
         let audit = root.section("audit", |section| Audit::read(section, base));
         let supply = root.section("supply", |section| Supply::read(section, base));
         let config = Self {

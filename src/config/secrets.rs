@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::fault::FaultKind;
 use super::section::Section;
 use super::words::Words;
+use crate::ownership;
 
 /// `[secrets]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,6 +106,7 @@ impl KeyFile {
         options.write(true).create_new(true);
         for_the_owner_only(&mut options);
         let mut made = options.open(file).map_err(of_file)?;
+        ownership::hand_over(&made, file).map_err(of_file)?;
         made.write_all(text.as_bytes()).and_then(|()| made.sync_all()).map_err(of_file)?;
         Ok(Self::of_key(key))
     }

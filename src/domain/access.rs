@@ -4,6 +4,8 @@
 //! A role is held by an account, an account belongs to a person, and it is persons that are compared where two are
 //! needed (T17). How somebody shows who they are is left to `http`, keeping accounts to `store`.
 
+use std::time::Duration;
+
 use super::archive::TransformerArea;
 use super::coded::Coded;
 use super::id::Id;
@@ -44,6 +46,10 @@ impl Coded for Role {
         (Self::Billing, 6, "billing"),
     ];
 }
+
+/// For how long a password is good that somebody was given: long enough for a weekend, and no open door for who finds the note
+/// a month later (T10).
+pub const ONE_TIME_FOR: Duration = Duration::from_secs(3 * 86_400);
 
 /// Something that not everybody may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

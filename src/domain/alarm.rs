@@ -100,6 +100,10 @@ pub enum AlarmKind {
     PasswordRefused,
     /// A receiver of billing refused values: they wait for a person.
     BillingParked,
+    /// A receiver of billing takes nothing, or not all, for hours. (F39)
+    BillingBehind,
+    /// Whoever answers in place of a receiver of billing is not known as it. (T22)
+    BillingStranger,
     /// A disk fills up. (F30)
     DiskFilling,
     /// A disk is all but full. (F30)
@@ -172,6 +176,8 @@ impl Coded for AlarmKind {
         (Self::AccountChanged, 36, "account_changed"),
         (Self::TerminalClaimed, 37, "terminal_claimed"),
         (Self::TerminalFlood, 38, "terminal_flood"),
+        (Self::BillingBehind, 39, "billing_behind"),
+        (Self::BillingStranger, 40, "billing_stranger"),
     ];
 }
 
@@ -311,6 +317,20 @@ impl AlarmKind {
             ),
             row(Self::PasswordRefused, Warning, false, "电表密码被拒绝", "a meter refused its password"),
             row(Self::BillingParked, Warning, true, "营销系统拒收数据", "billing refused values"),
+            row(
+                Self::BillingBehind,
+                Warning,
+                true,
+                "营销系统长时间未收数据",
+                "a receiver of billing has not taken values for long",
+            ),
+            row(
+                Self::BillingStranger,
+                Warning,
+                true,
+                "营销接收方身份不符，数据未移交",
+                "whoever answers for a receiver of billing is not known as it: nothing is handed over",
+            ),
             row(Self::DiskFilling, Warning, true, "磁盘空间不足", "a disk fills up"),
             row(Self::DiskFull, Critical, true, "磁盘即将写满", "a disk is all but full"),
             row(Self::ChannelDown, Warning, true, "告警通道不通", "alarms do not get through on a channel"),
@@ -455,7 +475,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(38);
+        coded::check::<AlarmKind>(40);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

@@ -97,6 +97,19 @@ pub enum Open {
     /// A multiplier is not exact, or an amount too large to be kept.
     #[error("the amount cannot be kept exactly")]
     NotExact,
+    /// The register did not move although power flowed by what the meter recorded (停走).
+    #[error("the register of meter {meter} stood still up to {until} while at least {least_watts} W flowed")]
+    Standstill {
+        /// The meter.
+        meter: Id<Meter>,
+        /// The instant of the later reading.
+        until: Moment,
+        /// What flowed at least.
+        least_watts: u32,
+    },
+    /// It can be said, and was not yet: what stands in its way was there until now.
+    #[error("it is not settled yet")]
+    NotSettled,
 }
 
 impl Open {
@@ -109,6 +122,8 @@ impl Open {
             Self::Implausible { .. } => "implausible",
             Self::NoProfile { .. } => "no_profile",
             Self::NotExact => "not_exact",
+            Self::Standstill { .. } => "standstill",
+            Self::NotSettled => "not_settled",
         }
     }
 }

@@ -170,6 +170,14 @@ impl DayCurve {
         (kept, lost)
     }
 
+    /// The same curve with the slots of these instants only.
+    #[must_use]
+    pub fn only(&self, is_kept: impl Fn(Moment) -> bool) -> Self {
+        let kept = |(slot, value): (u16, &Option<SlotValue>)| value.filter(|_| is_kept(self.instant(slot)));
+        let values = (0..).zip(&self.values).map(kept).collect();
+        Self::of_values(self.meter, self.item, self.day, self.slots, values)
+    }
+
     /// Fills a slot; says false, and changes nothing, when `at` is not one of this day or is filled already.
     pub fn fill(&mut self, at: Moment, value: SlotValue) -> bool {
         let Some((day, slot)) = self.slots.slot_of(at) else { return false };

@@ -39,6 +39,7 @@ pub mod relay;
 pub mod rotation;
 mod run;
 mod standing;
+pub mod standstill;
 mod subject;
 pub mod supply;
 pub mod terminal_archive;

@@ -133,13 +133,6 @@ pub fn tariffs_add_up(total: (Item, i64), tariffs: &[i64], limits: RegisterLimit
     behind.min(capacity - behind) <= hundredth.saturating_mul(count)
 }
 
-/// Whether a register that moved by `amount` stood still although at least `least_watts` flowed all the time (停走). One
-/// unit (1 kWh) must have been missed to say so.
-#[must_use]
-pub fn stood_still(item: Item, amount: i64, elapsed: Duration, least_watts: u32) -> bool {
-    amount == 0 && item.way().is_some() && elapsed.as_secs() * u64::from(least_watts) / 3600 >= 1000
-}
-
 /// A hundredth of a kWh in 0.0001 kWh.
 const COARSE: i64 = 100;
 
@@ -225,16 +218,6 @@ mod tests {
         assert!(add_up(0, &[9_000_000_000, 999_999_900]));
         assert!(!add_up(5_000_000, &[9_000_000_000, 1_000_000_400]));
         assert!(add_up(1_000, &[9_000_000_000, 9_000_000_000, 2_000_001_000]), "twice over");
-    }
-
-    #[test]
-    fn f15_a_register_that_stands_still_while_current_flows_is_noticed() {
-        let (hour, day) = (Duration::from_secs(3600), Duration::from_secs(86_400));
-        assert!(stood_still(item(), 0, hour, 1000));
-        assert!(!stood_still(item(), 0, hour, 999));
-        assert!(stood_still(item(), 0, day, 42));
-        assert!(!stood_still(item(), 1, day, 5000));
-        assert!(!stood_still(Item::parse("32.7.0").unwrap(), 0, day, 5000));
     }
 
     proptest! {

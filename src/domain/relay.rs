@@ -272,6 +272,8 @@ pub enum Failure {
     StillClosed,
     /// The relay is open and told to be.
     StillOpen,
+    /// The relay is closed, and the meter is about to trip.
+    AboutToTrip,
     /// Supply is not held.
     NotHeld,
     /// Supply is held.
@@ -361,6 +363,10 @@ impl Failure {
         match self {
             Self::StillClosed => ("the relay is closed and not told to open", "仍为合闸，跳闸命令未生效"),
             Self::StillOpen => ("the relay is open and not told to close", "仍为断开，合闸命令未生效"),
+            Self::AboutToTrip => (
+                "the relay is closed, but the meter is about to trip",
+                "当前为合闸，但电能表处于预跳闸状态，即将跳闸",
+            ),
             Self::NotHeld => ("supply is not held", "保电未生效"),
             Self::StillHeld => ("supply is still held", "仍处于保电状态"),
         }
@@ -484,6 +490,9 @@ impl Case<'_> {
 
     fn closed(&self) -> Proof {
         let Look { status, .. } = self.last;
+        if self.is_about_to_trip() {
+            return self.not_in_force(Failure::AboutToTrip);
+        }
         match (self.rules.switch, status.is_ordered_open(), status.is_open()) {
             (Switch::Inside, false, false) => Proof::Proven(Proven::Closed),
             (Switch::Inside, false, true) | (Switch::Inside, true, false) => self.disagreement(),
@@ -500,6 +509,9 @@ impl Case<'_> {
 
     fn permitted(&self) -> Proof {
         let Look { status, .. } = self.last;
+        if self.is_about_to_trip() {
+            return self.not_in_force(Failure::AboutToTrip);
+        }
         match (self.rules.switch, status.is_ordered_open(), status.is_open()) {
             (Switch::Inside, false, false) => Proof::Proven(Proven::Closed),
             (Switch::Outside, false, _) if self.flow(self.last) == Flow::Something => {
@@ -509,6 +521,13 @@ impl Case<'_> {
             (Switch::Inside, true, false) => self.disagreement(),
             (_, true, _) => self.not_in_force(Failure::StillOpen),
         }
+    }
+
+    /// It is closed and not told to be open, and yet its trip delay runs: supply is not back for long.
+    fn is_about_to_trip(&self) -> bool {
+        let status = self.last.status;
+        let is_closed = self.rules.switch == Switch::Outside || !status.is_open();
+        is_closed && !status.is_ordered_open() && status.is_about_to_trip()
     }
 
     fn disagreement(&self) -> Proof {

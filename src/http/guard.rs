@@ -37,6 +37,7 @@ pub(super) async fn guard(
         return Redirect::to(&route.page_of(request.uri().path())).into_response();
     }
     let mut known = None;
+    let path = request.uri().path().to_owned();
     let mut response = match check(&services, &route, request, &mut known).await {
         Ok(request) => next.run(request).await,
         Err(Refused::Problem(problem)) => {
@@ -47,6 +48,9 @@ pub(super) async fn guard(
         }
         Err(Refused::Goto(place)) => Redirect::to(&place).into_response(),
     };
+    if let Some(caller) = known.as_ref().filter(|_| response.status() == StatusCode::NOT_FOUND) {
+        refusals::enter_hidden(&services, caller, &route, &path).await;
+    }
     // A page that tells of a problem is drawn for whoever asked.
     if let Some(caller) = known {
         response.extensions_mut().insert(caller);

@@ -176,6 +176,7 @@ impl Taking<'_> {
             })
         })?;
         store.enter_identities(&self.caller.acting, &entries, clock.now()).await?;
+        self.services.judge_cuts_again();
         Ok(entries.len())
     }
 
@@ -188,6 +189,7 @@ impl Taking<'_> {
         })?;
         let Services { store, clock, .. } = self.services;
         store.load_protections(&self.caller.acting, &entries, clock.now()).await?;
+        self.services.judge_cuts_again();
         Ok(entries.len())
     }
 
@@ -209,6 +211,7 @@ impl Taking<'_> {
             Ok(CalendarEntry { day: row.day, area, kind: row.kind })
         })?;
         store.enter_calendar(&self.caller.acting, &entries, clock.now()).await?;
+        self.services.judge_cuts_again();
         Ok(entries.len())
     }
 
@@ -244,7 +247,9 @@ pub(super) async fn paid(
     // A payment protects its customer also where this process carries no orders out.
     let taken_back = match &services.supply {
         Some(supply) => supply.enter_payments(&caller.acting, payments).await?,
-        None => services.store.enter_payments(&caller.acting, payments, services.clock.now()).await?,
+        None => {
+            services.store.enter_payments(&caller.acting, payments, services.clock.now()).await?.taken_back
+        }
     };
     if taken_back > 0 {
         services.changes.tell(Topic::Order);

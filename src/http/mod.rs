@@ -14,6 +14,7 @@ mod caller;
 mod changes;
 pub mod console;
 mod dress;
+mod figures;
 mod files;
 mod given;
 mod guard;
@@ -28,6 +29,7 @@ mod refusals;
 mod reread;
 pub mod routes;
 mod server;
+mod streams;
 mod terminals;
 
 use std::io;
@@ -54,6 +56,7 @@ pub use problem::{Problem, ProblemDocument, ProblemReason};
 pub use rate::Rates;
 pub use refusals::Refusals;
 pub use routes::{Route, Routes, Rule};
+pub use streams::Streams;
 
 use crate::billing;
 use crate::channel::Lines;
@@ -100,12 +103,21 @@ pub struct Services {
     passwords: auth::Passwords,
     rates: Rates,
     refusals: Refusals,
+    bearers: auth::Bearers,
+    streams: Streams,
     files: Files,
     routes: Arc<Vec<Route>>,
     document: Arc<str>,
 }
 
 impl Services {
+    /// What stands against cuts has changed: those that are about to leave are judged once more (F45).
+    pub(crate) fn judge_cuts_again(&self) {
+        if let Some(supply) = &self.supply {
+            supply.judge_again();
+        }
+    }
+
     /// From the parts of a site.
     #[must_use]
     pub fn new(
@@ -133,6 +145,8 @@ impl Services {
             passwords: auth::Passwords::default(),
             rates: Rates::default(),
             refusals: Refusals::default(),
+            bearers: auth::Bearers::default(),
+            streams: Streams::default(),
             files: Files::default(),
             routes: Arc::default(),
             document: Arc::from(""),

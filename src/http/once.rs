@@ -135,4 +135,4 @@ fn json(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-const SHOWN_ONCE: [&str; 2] = ["one_time_password", "token_secret"];
+const SHOWN_ONCE: [&str; 3] = ["one_time_password", "one_time_password_until", "token_secret"];

@@ -114,6 +114,20 @@ pub mod decisions {
     pub mod d0042_what_a_terminal_read_late_is_no_midnight {}
     #[doc = include_str!("decisions/0043-who-a-terminal-is.md")]
     pub mod d0043_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0044-what-stands-against-a-cut-stays-with-it.md")]
+    pub mod d0044_what_stands_against_a_cut_stays_with_it {}
+    #[doc = include_str!("decisions/0045-what-is-handed-out-ends-and-each-sees-their-own.md")]
+    pub mod d0045_what_is_handed_out_ends_and_each_sees_their_own {}
+    #[doc = include_str!("decisions/0046-what-gives-supply-back-is-tried-until-nobody-can-make-it-work.md")]
+    pub mod d0046_what_gives_supply_back_is_tried_until_nobody_can_make_it_work {}
+    #[doc = include_str!("decisions/0047-what-was-billed-and-what-is-settled-anew.md")]
+    pub mod d0047_what_was_billed_and_what_is_settled_anew {}
+    #[doc = include_str!("decisions/0048-the-gravest-alarms-go-first-and-a-flood-in-one.md")]
+    pub mod d0048_the_gravest_alarms_go_first_and_a_flood_in_one {}
+    #[doc = include_str!("decisions/0049-what-is-restored-for-a-drill-is-marked-in-the-database.md")]
+    pub mod d0049_what_is_restored_for_a_drill_is_marked_in_the_database {}
+    #[doc = include_str!("decisions/0050-tables-are-changed-by-migrate-and-serve-alone.md")]
+    pub mod d0050_tables_are_changed_by_migrate_and_serve_alone {}
     #[doc = include_str!("decisions/0051-what-people-typed-is-no-answer-of-a-meter.md")]
     pub mod d0051_what_people_typed_is_no_answer_of_a_meter {}
 }

@@ -52,16 +52,22 @@ impl AuditFault {
 
 /// Takes entries in the order of their numbers, and says which is the first that is wrong.
 #[derive(Clone, Debug)]
-pub struct AuditCheck<'a> {
+pub struct AuditCheck {
     last: AuditHead,
-    noted: &'a [AuditHead],
+    /// In the order of their numbers.
+    noted: Vec<AuditHead>,
+    /// The first of them that was not come to yet.
+    next: usize,
 }
 
-impl<'a> AuditCheck<'a> {
-    /// Begins with the first entry. `noted` are heads that were noted elsewhere.
+impl AuditCheck {
+    /// Begins with the first entry. `noted` are heads that were noted elsewhere, in any order.
     #[must_use]
-    pub const fn new(noted: &'a [AuditHead]) -> Self {
-        Self { last: AuditHead { number: 0, hash: AuditHash::BEGINNING }, noted }
+    pub fn new(noted: &[AuditHead]) -> Self {
+        let mut noted = noted.to_vec();
+        noted.sort_unstable_by_key(|head| head.number);
+        let next = noted.partition_point(|head| head.number <= 0);
+        Self { last: AuditHead { number: 0, hash: AuditHash::BEGINNING }, noted, next }
     }
 
     /// Takes the next entry.
@@ -77,8 +83,11 @@ impl<'a> AuditCheck<'a> {
         if hash.to_string() != record.hash {
             return Err(AuditFault::Changed { number });
         }
-        if self.noted.iter().any(|noted| noted.number == number && noted.hash != hash) {
-            return Err(AuditFault::Rewritten { number });
+        while let Some(noted) = self.noted.get(self.next).filter(|noted| noted.number == number) {
+            if noted.hash != hash {
+                return Err(AuditFault::Rewritten { number });
+            }
+            self.next += 1;
         }
         self.last = AuditHead { number, hash };
         Ok(())
@@ -90,8 +99,8 @@ impl<'a> AuditCheck<'a> {
     /// [`AuditFault::Cut`] when more was noted elsewhere.
     pub fn end(self) -> Result<AuditHead, AuditFault> {
         let last = self.last.number;
-        match self.noted.iter().map(|noted| noted.number).max() {
-            Some(noted) if noted > last => Err(AuditFault::Cut { last, noted }),
+        match self.noted.last() {
+            Some(noted) if noted.number > last => Err(AuditFault::Cut { last, noted: noted.number }),
             _ => Ok(self.last),
         }
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::engine::{CONNECTIONS, Engine, Pooling, UNFINISHED};
 use super::error::StoreError;
+use super::sql::Sql;
 use super::transaction::Transaction;
 use super::{Address, Migrations, Store, audit, billing, migrate, supply};
 use crate::domain::{AuditEntry, Moment};
@@ -90,6 +91,26 @@ impl Store {
         Self::opened(engine, (Migrations::Run, migrate::Others::None)).await
     }
 
+    /// Marks a database that is restored to see whether that can be done: nobody serves it (F41). It cannot be taken back.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn mark_as_drill(&self) -> Result<(), StoreError> {
+        let mut writing = self.write("marking a restore as a drill").await?;
+        writing.script(&format!("CREATE TABLE IF NOT EXISTS {DRILL} (id bigint)")).await?;
+        writing.commit().await
+    }
+
+    /// Whether the database was restored for a drill.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not answer.
+    pub async fn is_drill(&self) -> Result<bool, StoreError> {
+        let mut reading = self.read("looking whether it is a drill").await?;
+        let found: Option<(i64,)> = reading.row(IS_DRILL, &[]).await?;
+        Ok(found.is_some_and(|(found,)| found > 0))
+    }
+
     /// Makes a database that came from a backup ready, in one transaction: nothing that was approved, waited or was under
     /// way sends anything; what billing may not have had is offered again, and what it is told from now on goes by versions
     /// that it never had; all sessions are over. The entry says by whom.
@@ -119,6 +140,13 @@ impl Store {
 
 /// What waits, and what was offered when the copy was made and may or may not have been taken.
 const OFFER_AGAIN: &str = "UPDATE outbox SET state = 1, lease = NULL, next_at = $1 WHERE state IN (1, 2)";
+
+/// The table that says so.
+const DRILL: &str = "restored_for_a_drill";
+pub(super) const IS_DRILL: Sql = Sql {
+    sqlite: "SELECT count(*) FROM sqlite_schema WHERE name = 'restored_for_a_drill'",
+    postgres: "SELECT count(to_regclass('public.restored_for_a_drill'))",
+};
 
 const TABLES: &str = "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'S')";

@@ -11,6 +11,7 @@ use super::ledger::{self, Offer};
 use super::session::{self, Notes};
 use super::transaction::Transaction;
 use super::{Store, fetch, review, run};
+use crate::domain::standstill;
 use crate::domain::version::Booking;
 use crate::domain::{Day, DayCurve, Fetch, Id, Moment, Quality, RegisterReading, RunMeter, Source};
 
@@ -73,6 +74,10 @@ async fn save(writing: &mut Transaction, batch: &Batch, now: Moment) -> Result<O
     let Some(registers) = save_offers(writing, &offers, now).await? else { return Ok(None) };
     let Some(saved) = interval::save(writing, &curves, now).await? else { return Ok(None) };
     latest::save(writing, newest_slots(&batch.fetches, &curves)).await?;
+    let power = standstill::power();
+    let flowed = curves.iter().filter(|(_, curve)| Some(curve.item) == power);
+    let flowed = flowed.map(|(_, curve)| Due { meter: curve.meter, as_of: curve.day.start() });
+    billing::note(writing, flowed).await?;
     session::save(writing, &batch.notes).await?;
     run::save_outcomes(writing, &batch.outcomes, now).await?;
     Ok(Some(Receipt { registers, filled: saved.filled, conflicts: saved.conflicts, future }))

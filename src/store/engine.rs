@@ -16,6 +16,7 @@ use super::lent::Patience;
 use super::sql::Dialect;
 use super::transaction::Transaction;
 use crate::config::DatabasePlace;
+use crate::ownership;
 
 /// Where the database is.
 #[derive(Clone, PartialEq, Eq)]
@@ -121,6 +122,10 @@ impl Engine {
     pub(super) async fn connect(address: &Address, pooling: Pooling) -> Result<Self, StoreError> {
         let engine = match address {
             Address::Sqlite(path) => {
+                if ownership::is_root() && !path.exists() {
+                    // What stands in the way of it is told when the file is opened. The files beside it go by its owner.
+                    let _ = ownership::create_new(path);
+                }
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(true)

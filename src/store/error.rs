@@ -50,14 +50,24 @@ pub enum StoreError {
         known: i64,
     },
     /// The tables are older than this version, which was told not to change them.
-    #[error(
-        "the database has schema {found}, this version needs {needed}: run the migrations with their own account"
-    )]
+    #[error("{}", told_older(*.found, *.needed))]
     OlderSchema {
         /// What the database has.
         found: i64,
         /// What this version needs.
         needed: i64,
+    },
+    /// The account of the database has no right to it.
+    #[error(
+        "the account of the database may not do this: {doing}: {said}; rights of the service come from \
+         `chaobiao migrate --owner FILE`, and a restore wants --owner FILE, the address of the account that owns the tables  \
+         数据库账号权限不足：服务账号的权限由 chaobiao migrate --owner 文件 授予；恢复须用 --owner 指定属主地址文件"
+    )]
+    NotAllowed {
+        /// What was to be done.
+        doing: &'static str,
+        /// What the database said.
+        said: String,
     },
     /// Another instance serves the site: the tables are not changed under it.
     #[error(
@@ -96,6 +106,19 @@ pub enum StoreError {
     /// What was asked breaks a rule of the store.
     #[error("{0}")]
     Refused(Refusal),
+}
+
+fn told_older(found: i64, needed: i64) -> String {
+    if found == 0 {
+        return "there are no tables yet: run `chaobiao migrate`, on PostgreSQL with --owner and the address of the account that owns \
+                them  尚未建表：请执行 chaobiao migrate（PostgreSQL 加 --owner 属主地址文件）"
+            .to_owned();
+    }
+    format!(
+        "the database has schema {found}, this version needs {needed}: make a backup with the version that served it, then run \
+         `chaobiao migrate`, on PostgreSQL with --owner and the address of the account that owns the tables  \
+         数据库结构为 {found}，本版本需要 {needed}：请先用原版本备份，再执行 chaobiao migrate（PostgreSQL 加 --owner 属主地址文件）"
+    )
 }
 
 /// A rule of the store that was broken by the caller.
@@ -159,7 +182,9 @@ impl StoreError {
         match self {
             Self::Unavailable { .. } => "store_unavailable",
             Self::Conflict { .. } => "store_conflict",
-            Self::Inconsistent { .. } | Self::Unknown { .. } => "store_inconsistent",
+            Self::Inconsistent { .. } | Self::Unknown { .. } | Self::NotAllowed { .. } => {
+                "store_inconsistent"
+            }
             Self::NewerSchema { .. } | Self::OlderSchema { .. } | Self::OtherSchema { .. } => "store_schema",
             Self::Served(_) => "store_served",
             Self::UnsafeSetting { .. } => "store_unsafe_setting",
@@ -210,6 +235,11 @@ impl StoreError {
 
     /// Sorts an error of the database.
     pub(super) fn of(doing: &'static str, source: sqlx::Error) -> Self {
+        if let Some(database) = source.as_database_error()
+            && database.code().is_some_and(|code| code == MAY_NOT)
+        {
+            return Self::NotAllowed { doing, said: database.message().to_owned() };
+        }
         let remedy = remedy_for(&source);
         let source = Box::new(source);
         match remedy {
@@ -244,6 +274,9 @@ fn remedy_for(error: &sqlx::Error) -> Remedy {
     }
     if POSTGRES_PASSES.iter().any(|class| code.starts_with(class)) { Remedy::Retry } else { Remedy::Stop }
 }
+
+/// PostgreSQL: a right is missing.
+const MAY_NOT: &str = "42501";
 
 /// Busy, locked, read-only, input or output failed, full, cannot open.
 const SQLITE_PASSES: [i64; 6] = [5, 6, 8, 10, 13, 14];

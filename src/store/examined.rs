@@ -7,9 +7,10 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
+use super::backup::IS_DRILL;
 use super::engine::{IS_UNFINISHED, POSTGRES};
 use super::error::StoreError;
-use super::{Address, Store};
+use super::{Address, Store, migrate, model};
 use crate::domain::Moment;
 
 /// What was seen of a database.
@@ -33,6 +34,10 @@ pub struct Examined {
     pub not_readable: Option<i64>,
     /// Other connections of this program, and how many connections the server takes. A server's only.
     pub connections: Option<(i64, i64)>,
+    /// Whether it was restored for a drill.
+    pub is_drill: bool,
+    /// What its tables lack of what this version has made. A file's only, and only where it has the schema of this version.
+    pub missing: Vec<String>,
     /// Bytes.
     pub size: Option<i64>,
 }
@@ -65,6 +70,11 @@ async fn file_seen(file: &Path) -> Result<Examined, sqlx::Error> {
         0 => None,
         _ => Some(sqlx::query_scalar(SCHEMA).fetch_one(&mut asking).await?),
     };
+    let is_drill: i64 = sqlx::query_scalar(IS_DRILL.sqlite).fetch_one(&mut asking).await?;
+    let missing = match schema {
+        Some(schema) if schema == migrate::newest() => model::missing(&mut asking).await?,
+        _ => Vec::new(),
+    };
     let size: i64 =
         sqlx::query_scalar("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
             .fetch_one(&mut asking)
@@ -74,7 +84,15 @@ async fn file_seen(file: &Path) -> Result<Examined, sqlx::Error> {
         "wal" => Vec::new(),
         _ => vec![("journal_mode", mode, "wal; the first start sets it, which a network drive cannot take")],
     };
-    Ok(Examined { version, schema, unsafe_settings, size: Some(size), ..Examined::default() })
+    Ok(Examined {
+        version,
+        schema,
+        unsafe_settings,
+        is_drill: is_drill > 0,
+        missing,
+        size: Some(size),
+        ..Examined::default()
+    })
 }
 
 async fn server_seen(options: &PgConnectOptions) -> Result<Examined, sqlx::Error> {
@@ -97,6 +115,7 @@ async fn server_seen(options: &PgConnectOptions) -> Result<Examined, sqlx::Error
     }
     let unfinished: Option<i64> = sqlx::query_scalar(IS_UNFINISHED).fetch_optional(&mut *asking).await?;
     seen.is_unfinished = unfinished.is_some();
+    seen.is_drill = sqlx::query_scalar::<_, i64>(IS_DRILL.postgres).fetch_one(&mut *asking).await? > 0;
     let has_schema: bool = sqlx::query_scalar("SELECT to_regclass('public.schema_version') IS NOT NULL")
         .fetch_one(&mut *asking)
         .await?;

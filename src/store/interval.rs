@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::billing::Span;
 use super::damage::{self, Damage, Looked};
 use super::error::StoreError;
 use super::partition::Large;
@@ -71,6 +72,20 @@ impl Store {
         };
         rows.into_iter().map(conflict).collect()
     }
+}
+
+/// The curves of one item on the days of these stretches.
+pub(super) async fn of_spans(
+    reading: &mut Transaction,
+    spans: &[Span<Meter>],
+    item: Item,
+) -> Result<Vec<DayCurve>, StoreError> {
+    let days =
+        |span: &Span<Meter>| [span.of.number(), Day::of(span.from).number(), Day::of(span.until).number()];
+    let mut args = reading.dialect().keys(&spans.iter().map(days).collect::<Vec<_>>());
+    args.push(item.into());
+    let rows: Vec<Row> = reading.rows(OF_SPANS, &args).await?;
+    rows.into_iter().map(curve).filter_map(Result::transpose).collect()
 }
 
 type Row = (i64, i64, i64, i64, String, Option<String>, Option<i64>);
@@ -279,6 +294,14 @@ const OF_METERS: Sql = Sql {
     postgres: "SELECT d.meter_id, d.item, d.day, d.slots, d.v::text, d.q::text, d.seal FROM interval_day d \
         WHERE d.meter_id = ANY ($1::bigint[]) AND d.item = ANY ($2::bigint[]) \
         AND d.day BETWEEN $3 AND $4 ORDER BY 1, 2, 3",
+};
+
+const OF_SPANS: Sql = Sql {
+    sqlite: "SELECT d.meter_id, d.item, d.day, d.slots, d.v, d.q, d.seal FROM json_each($1) k CROSS JOIN interval_day d \
+        WHERE d.meter_id = k.value ->> 0 AND d.item = $2 AND d.day BETWEEN k.value ->> 1 AND k.value ->> 2",
+    postgres: "SELECT d.meter_id, d.item, d.day, d.slots, d.v::text, d.q::text, d.seal \
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (meter_id, first, last) \
+        JOIN interval_day d ON d.meter_id = k.meter_id AND d.item = $4 AND d.day BETWEEN k.first AND k.last",
 };
 
 const OF_ALL: Sql = Sql {

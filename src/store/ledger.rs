@@ -10,7 +10,7 @@ use super::sql::{Kind, Rows, Sql, Table};
 use super::transaction::Transaction;
 use super::{Store, code, item};
 use crate::domain::register::State;
-use crate::domain::version::{self, Booking, Held, Offered};
+use crate::domain::version::{self, Booking, Decision, Held, Offered};
 use crate::domain::{
     Accepted, Coded, Day, Id, Meter, Moment, Quality, RegisterKey, RegisterReading, Source, Suspicion,
 };
@@ -226,6 +226,25 @@ async fn held(reading: &mut Transaction, keys: &[RegisterKey]) -> Result<Version
     Versions::of(reading.rows(HELD, &args).await?)
 }
 
+/// What was decided in review on versions of these keys.
+async fn decided<'a>(
+    reading: &mut Transaction,
+    keys: impl Iterator<Item = &'a RegisterKey>,
+) -> Result<HashMap<RegisterKey, HashMap<i64, Decision>>, StoreError> {
+    let numbers: Vec<[i64; 3]> = keys.map(|key| numbers(*key)).collect();
+    let mut decided: HashMap<RegisterKey, HashMap<i64, Decision>> = HashMap::new();
+    if numbers.is_empty() {
+        return Ok(decided);
+    }
+    let args = reading.dialect().keys(&numbers);
+    let rows: Vec<(i64, i64, i64, i64, i64)> = reading.rows(DECIDED, &args).await?;
+    for (meter, of, as_of, version, decision) in rows {
+        let key = RegisterKey { meter: Id::new(meter), item: item(of)?, as_of: Moment::from_micros(as_of) };
+        decided.entry(key).or_default().insert(version, code("decision", decision)?);
+    }
+    Ok(decided)
+}
+
 /// Versions by their keys.
 #[derive(Debug, Default)]
 pub(super) struct Versions {
@@ -252,7 +271,7 @@ impl Versions {
                 item => item?,
             };
             let key = RegisterKey { meter: Id::new(meter), item, as_of };
-            let held = Held { version, value, quality, source };
+            let held = Held { version, value, quality, source, decision: None };
             versions.held.entry(key).or_default().push(held);
         }
         Ok(versions)
@@ -310,6 +329,12 @@ pub(super) async fn book(
     keys.dedup();
     let Versions { mut held, damaged } = held(writing, &keys).await?;
     damage::tell(writing, &damaged, now).await?;
+    let decided = decided(writing, held.keys()).await?;
+    for (key, decided) in decided {
+        for version in held.get_mut(&key).into_iter().flatten() {
+            version.decision = decided.get(&version.version).copied();
+        }
+    }
     let mut booked = Vec::with_capacity(offers.len());
     let mut rows = Rows::new(&LEDGER);
     for Offer { reading, decided, told } in offers {
@@ -321,7 +346,7 @@ pub(super) async fn book(
         let booking = version::book(held, offered);
         booked.push(Booked { booking, before });
         let Booking::New(version, quality) = booking else { continue };
-        held.push(Held { version, value, quality, source });
+        held.push(Held { version, value, quality, source, decision: None });
         let [meter, item, as_of] = numbers(reading.key());
         let sealed = [meter, item, as_of, version, value, quality.code(), source.code()];
         rows.push([
@@ -378,6 +403,15 @@ const HELD: Sql = Sql {
     postgres: "SELECT l.meter_id, l.item, l.as_of, l.version, l.value, l.quality, l.source, l.seal \
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (meter_id, item, as_of) \
         JOIN register_ledger l USING (meter_id, item, as_of)",
+};
+
+const DECIDED: Sql = Sql {
+    sqlite: "SELECT r.meter_id, r.item, r.as_of, r.version, r.decision FROM json_each($1) k CROSS JOIN review r \
+        WHERE r.meter_id = k.value ->> 0 AND r.item = k.value ->> 1 AND r.as_of = k.value ->> 2 \
+            AND r.decision IS NOT NULL",
+    postgres: "SELECT r.meter_id, r.item, r.as_of, r.version, r.decision \
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (meter_id, item, as_of) \
+        JOIN review r USING (meter_id, item, as_of) WHERE r.decision IS NOT NULL",
 };
 
 const OF_METERS: &str = "SELECT meter_id, item, as_of, version, value, quality, source, seal FROM register_ledger \

@@ -23,7 +23,7 @@ use crate::domain::{
 
 impl Store {
     /// The meters that were there, in the order of what names them; `None` where there is none, where the names do not
-    /// agree, and for points outside the regions.
+    /// agree, and for points outside the regions. One that is named itself was still there when it was taken out.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
@@ -171,19 +171,37 @@ async fn placed_meters(
         let names = [(0, &place.point), (1, &place.meter), (2, &place.asset)];
         let (kind, name) = names.iter().find_map(|(kind, name)| Some((*kind, name.as_ref()?)))?;
         let at = place.at.micros();
-        let fits = |(point, _, _, address, asset, from, until, ..): &&&Stay| {
-            *from <= at
-                && until.is_none_or(|until| at < until)
-                && place.point.as_ref().is_none_or(|named| named == point)
+        let is_named = |(point, _, _, address, asset, ..): &&&Stay| {
+            place.point.as_ref().is_none_or(|named| named == point)
                 && place.meter.as_ref().is_none_or(|named| named == address)
                 && place.asset.as_ref().is_none_or(|named| asset.as_ref() == Some(named))
         };
-        let mut fitting = by_name.get(&(kind, name.as_str()))?.iter().filter(fits);
-        let found = fitting.next()?;
+        let stays = by_name.get(&(kind, name.as_str()))?;
         // Two meters with one asset number are not told apart.
-        fitting.next().is_none().then(|| placed_meter(found))
+        let only = |was_there: fn(&Stay, i64) -> bool| {
+            let mut fitting = stays.iter().filter(is_named).filter(|stay| was_there(stay, at));
+            let found = fitting.next();
+            (found, fitting.next().is_some())
+        };
+        let found = match only(measured) {
+            // The meter itself is named, so that it is not the one that took its place at that instant.
+            (None, _) if place.meter.is_some() || place.asset.is_some() => only(was_taken_out),
+            found => found,
+        };
+        let (Some(found), false) = found else { return None };
+        Some(placed_meter(found))
     };
     places.iter().map(|place| placed(place).transpose()).collect()
+}
+
+/// Whether it measured from the instant on.
+fn measured((.., from, until, _, _): &Stay, at: i64) -> bool {
+    *from <= at && until.is_none_or(|until| at < until)
+}
+
+/// Whether it was taken out at the instant: what it showed then is its closing reading.
+fn was_taken_out((.., from, until, _, _): &Stay, at: i64) -> bool {
+    *from <= at && *until == Some(at)
 }
 
 fn placed_meter(stay: &Stay) -> Result<PlacedMeter, StoreError> {

@@ -172,6 +172,31 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0031_terminal_certificate.sql"),
         include_str!("migrations/postgres/0031_terminal_certificate.sql"),
     ),
+    Migration::new(
+        "taken_back",
+        include_str!("migrations/sqlite/0032_taken_back.sql"),
+        include_str!("migrations/postgres/0032_taken_back.sql"),
+    ),
+    Migration::new(
+        "one_time",
+        include_str!("migrations/sqlite/0033_one_time.sql"),
+        include_str!("migrations/postgres/0033_one_time.sql"),
+    ),
+    Migration::new(
+        "account_receiver",
+        include_str!("migrations/sqlite/0034_account_receiver.sql"),
+        include_str!("migrations/postgres/0034_account_receiver.sql"),
+    ),
+    Migration::new(
+        "rules",
+        include_str!("migrations/sqlite/0035_rules.sql"),
+        include_str!("migrations/postgres/0035_rules.sql"),
+    ),
+    Migration::new(
+        "left_out",
+        include_str!("migrations/sqlite/0036_left_out.sql"),
+        include_str!("migrations/postgres/0036_left_out.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.
@@ -252,7 +277,7 @@ impl Migration {
         Self { name, text: Sql { sqlite, postgres } }
     }
 
-    const fn text(&self, dialect: Dialect) -> &'static str {
+    pub(super) const fn text(&self, dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Sqlite => self.text.sqlite,
             Dialect::Postgres => self.text.postgres,

@@ -27,6 +27,11 @@ impl Numbers {
     }
 }
 
+/// The least number that is given out at an instant or later, as long as the clock is not set back.
+pub(super) const fn numbered_from(at: Moment) -> i64 {
+    at.micros().saturating_mul(OPENINGS)
+}
+
 const OPENINGS: i64 = 1024;
 
 #[cfg(test)]
@@ -39,5 +44,7 @@ mod tests {
         let given: Vec<i64> =
             [5_i64, 5, 9, 2, 2, 10].into_iter().map(|at| numbers.next(Moment::from_micros(at))).collect();
         assert_eq!(given, [5, 6, 9, 10, 11, 12].map(|time| time * 1024 + 6));
+        let (before, from) = (Moment::from_micros(8), Moment::from_micros(9));
+        assert!(given[1] < numbered_from(before) && numbered_from(from) <= given[2]);
     }
 }

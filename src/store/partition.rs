@@ -77,13 +77,18 @@ impl Store {
     }
 
     /// Lets go what a table holds of the days before `keep_from`: whole partitions in PostgreSQL, rows in SQLite. Says how
-    /// many of these. Whether they were billed and backed up is for the caller to know.
+    /// many of these: none where later days were let go before, which do not come back. Whether they were billed and backed up
+    /// is for the caller to know.
     ///
     /// # Errors
-    /// [`StoreError`] when the database cannot, or when later days were let go before.
+    /// [`StoreError`] when the database cannot.
     pub async fn let_go(&self, large: Large, keep_from: Day) -> Result<u64, StoreError> {
         let mut writing = self.write("letting old rows go").await?;
         let name = large.name();
+        let kept: Option<(i64,)> = writing.row(KEPT_FROM, &[name.into()]).await?;
+        if kept.is_some_and(|(kept,)| kept > keep_from.number()) {
+            return Ok(0);
+        }
         let gone = if writing.dialect() == Dialect::Postgres {
             let dropped: Option<(i64,)> =
                 writing.row("SELECT drop_partitions($1, $2)", &[name.into(), keep_from.into()]).await?;
@@ -113,6 +118,8 @@ impl Large {
         }
     }
 }
+
+const KEPT_FROM: &str = "SELECT keep_from FROM retention WHERE list = $1";
 
 const KEEP_FROM: &str = "INSERT INTO retention (list, keep_from) VALUES ($1, $2) \
     ON CONFLICT (list) DO UPDATE SET keep_from = excluded.keep_from";

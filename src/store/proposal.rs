@@ -9,7 +9,7 @@ use super::archive::Exchange;
 use super::batch::save_offers;
 use super::error::{Refusal, StoreError};
 use super::ledger::Offer;
-use super::review::{Decided, Decision, Review};
+use super::review::{Decided, Review};
 use super::sql::Sql;
 use super::terminal::setting;
 use super::transaction::Transaction;
@@ -20,6 +20,7 @@ use crate::domain::modbus::unit_of;
 use crate::domain::proposal::{
     Change, ChangeFault, MayNot, MeterExchange, PROPOSAL_WAITS, Proposal, ProposalState, Shown,
 };
+use crate::domain::version::Decision;
 use crate::domain::{
     AuditEntry, Coded, Day, Id, Item, Meter, MeterPath, MeterProtocol, MeteringPoint, Moment, Quality,
     RegisterReading, Source, TransformersFrom,

@@ -6,8 +6,9 @@
 use super::error::{Refusal, StoreError};
 use super::sql::{Cell, Dialect, Kind, Rows, Sql, Table};
 use super::transaction::Transaction;
+use super::view::areas;
 use super::{Store, audit, code};
-use crate::domain::access::{Account, Acting};
+use crate::domain::access::{Account, Acting, Regions};
 use crate::domain::{
     AuditEntry, Coded, Id, Meter, MeterRead, MissingCause, Moment, ReadGroup, ReadJob, ReadState,
 };
@@ -182,6 +183,22 @@ impl Store {
         let mut reading = self.read("reading the meters of an on-demand read").await?;
         let args = [job.into(), after.into(), i64::from(most).into()];
         let rows: Vec<MeterRow> = reading.rows(METERS, &args).await?;
+        rows.into_iter().map(meter_read).collect()
+    }
+
+    /// The same of the meters that were within the regions when the job was asked for.
+    ///
+    /// # Errors
+    /// As [`Self::submit_reads`].
+    pub async fn meters_of_read_within(
+        &self,
+        job: Id<ReadJob>,
+        regions: &Regions,
+        (after, most): (i64, u32),
+    ) -> Result<Vec<MeterRead>, StoreError> {
+        let mut reading = self.read("reading the meters of an on-demand read").await?;
+        let args = [job.into(), after.into(), i64::from(most).into(), areas(regions).into()];
+        let rows: Vec<MeterRow> = reading.rows(METERS_WITHIN, &args).await?;
         rows.into_iter().map(meter_read).collect()
     }
 
@@ -383,6 +400,14 @@ const UNFINISHED: &str = "SELECT id, account_id, asked_by, read_groups, state, m
 
 const METERS: &str = "SELECT meter_id, address, state, cause, detail, changed_at FROM read_meter \
     WHERE job_id = $1 AND meter_id > $2 ORDER BY meter_id LIMIT $3";
+
+/// A meter was where it measured then, whatever became of it since.
+const METERS_WITHIN: &str = "SELECT r.meter_id, r.address, r.state, r.cause, r.detail, r.changed_at FROM read_meter r \
+    JOIN read_job j ON j.id = r.job_id WHERE r.job_id = $1 AND r.meter_id > $2 AND ($4 = '' OR EXISTS ( \
+        SELECT 1 FROM installation i JOIN metering_point p ON p.id = i.point_id WHERE i.meter_id = r.meter_id \
+            AND i.installed_at <= j.created_at AND (i.removed_at IS NULL OR i.removed_at > j.created_at) \
+            AND $4 LIKE '%,' || CAST(p.area_id AS text) || ',%')) \
+    ORDER BY r.meter_id LIMIT $3";
 
 const OF_METER: &str = "SELECT job_id, meter_id, address, state, cause, detail, changed_at FROM read_meter \
     WHERE meter_id = $1 AND job_id < $2 ORDER BY job_id DESC LIMIT $3";

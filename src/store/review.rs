@@ -1,12 +1,15 @@
 //! The review queue (复核): suspect values that wait for a person. Both values are kept, whatever is decided.
+//!
+//! A version that counts waits here, too, where its register stood still while power flowed: it came before that was known.
 
 use super::batch::save_offers;
+use super::billing::{self, Due};
 use super::error::{Refusal, StoreError};
 use super::ledger::{LedgerEntry, Offer};
 use super::sql::{Kind, Rows, Table};
 use super::transaction::Transaction;
 use super::{Store, item, ledger};
-use crate::domain::version::Booking;
+use crate::domain::version::{Booking, Decision};
 use crate::domain::{Coded, Id, Moment, Quality, RegisterKey, RegisterReading, Suspicion};
 
 /// A suspect value and what it stands against.
@@ -20,20 +23,6 @@ pub struct Review {
     pub current_version: Option<i64>,
     /// Since when it waits.
     pub opened_at: Moment,
-}
-
-/// What a person decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// The value counts.
-    Accept,
-    /// It does not.
-    Reject,
-}
-
-impl Coded for Decision {
-    const TABLE: &'static [(Self, i64, &'static str)] =
-        &[(Self::Accept, 1, "accept"), (Self::Reject, 2, "reject")];
 }
 
 /// Who decides, and why.
@@ -107,7 +96,12 @@ pub(super) async fn decide(
     let booked = save_offers(writing, &offers, now).await?;
     // Only another process could have taken the version since; the caller may ask again.
     let raced = || StoreError::Refused(Refusal::Raced);
-    booked.and_then(|booked| booked.first().copied()).ok_or_else(raced).map(Some)
+    let booking = booked.and_then(|booked| booked.first().copied()).ok_or_else(raced)?;
+    if let Booking::Same(_) = booking {
+        // It counts already, and may be billed now that it is believed.
+        billing::note(writing, [Due { meter: reading.meter, as_of: reading.as_of }]).await?;
+    }
+    Ok(Some(booking))
 }
 
 type Row = (i64, i64, i64, i64, i64, Option<i64>, i64);

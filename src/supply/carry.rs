@@ -6,20 +6,25 @@ use dlt645::password::OperatorCode;
 use dlt645::relay::Command;
 use tokio::time::{Instant, timeout_at};
 
-use super::field::{AssetCheck, Before, Field, FieldOrder, MeterClock, Sent};
+use super::field::{AssetCheck, Before, CannotOrder, Field, FieldOrder, MeterClock, Part, Sent};
+use super::guard::is_stopped;
 use super::proof::proof_name;
 use super::service::Supply;
 use super::verdict::{Verdict, expectation, handed_over, is_handed_over, not_verified, unread, verdict};
 use crate::channel::Lane;
 use crate::domain::relay::{Look, Proof, Proven, Told, judge};
-use crate::domain::supply::{Attempt, Objection, OrderEvent, OrderKind, OrderState, Window};
+use crate::domain::supply::{Attempt, Objection, OrderKind, OrderState, Window};
 use crate::domain::{Id, Moment};
 use crate::store::StoreError;
-use crate::store::supply::{AttemptOutcome, AttemptRecord, BeforeRecord, Due, Intended, Intent, Seen};
+use crate::store::supply::{
+    AttemptOutcome, AttemptRecord, BeforeRecord, Due, HandedOver, HowSent, Intended, Intent, NOT_AUTHORISED,
+    Seen,
+};
 
 impl Supply {
     /// Does what is due.
     pub(super) async fn carry(&self, due: Due) -> Result<(), StoreError> {
+        let due = self.as_long_ago(due);
         match due.state {
             OrderState::Approved => self.arm(due).await,
             OrderState::Armed => self.send(due).await,
@@ -34,7 +39,11 @@ impl Supply {
             // Whoever handed it in may be another process.
             self.0.leaving.take_back(due.point);
         }
-        let at = if due.kind.is_cut_class() { self.drawn(due, now) } else { now };
+        let at = if due.kind.is_cut_class() {
+            self.drawn(due, self.0.store.size_of_order(due.order).await?, now)
+        } else {
+            now
+        };
         let found = self.0.store.arm_point((due.order, due.point), at, &self.limits(), now).await?;
         if found.is_empty() {
             tracing::info!(order.id = %due.order, "point {} of order {} is armed", due.point, due.order);
@@ -43,22 +52,30 @@ impl Supply {
         Ok(())
     }
 
-    fn drawn(&self, due: Due, now: Moment) -> Moment {
-        let left = due.window.until.since(now).saturating_sub(LAST_START);
+    fn drawn(&self, due: Due, size: i64, now: Moment) -> Moment {
         let draw = drawn(self.0.settings.seed, due.order.number(), due.point.number());
-        now.plus(left.checked_div(DRAWS).unwrap_or_default() * (draw % DRAWS))
+        now.plus(spread_over(due.window, size, now).checked_div(DRAWS).unwrap_or_default() * (draw % DRAWS))
     }
 
     /// Asks the meter, keeps the intent and sends, once.
     async fn send(&self, due: Due) -> Result<(), StoreError> {
         if is_handed_over(&due, self.0.clock.now()) {
-            return self.hand_over(due).await;
+            return self.hand_over(due, None).await;
         }
         let Some(field) = self.field(due).await? else {
             let found =
                 if due.kind == OrderKind::Cut { Objection::NotCuttable } else { Objection::NotOrderable };
             return self.refuse(due, &[found]).await;
         };
+        if due.kind.is_cut_class() {
+            let now = self.0.clock.now();
+            if self.0.store.waits_for_its_batch(due.order, due.point, now).await? {
+                return Ok(());
+            }
+        } else if let Some(why) = field.capability().await.means.err().filter(|why| why.is_certain()) {
+            // No waiting changes it: people hear of it now, not in half an hour.
+            return self.hand_over(due, Some(why)).await;
+        }
         let lane = lane_of(due.kind);
         let Some(Asked { record, clock, found }) = self.asked(due, &field).await? else {
             return self.refuse(due, &[Objection::MeterSilent]).await;
@@ -66,6 +83,7 @@ impl Supply {
         // From before the intent on, so that no restore that comes behind it passes it by.
         let leaves = due.kind.is_cut_class().then(|| self.0.leaving.note((due.order, due.point)));
         let now = self.0.clock.now();
+        let began = Instant::now();
         if due.kind.is_cut_class() {
             self.halt_for_a_jump(now).await?;
             self.halt_for_the_file(now).await?;
@@ -84,13 +102,17 @@ impl Supply {
         }
         self.0.tell();
         let Intended::Kept(attempt) = intended? else { return Ok(()) };
-        // What takes supply away leaves while the site is surely ours, or not at all (F36); giving it back waits for nobody.
-        let in_time = if due.kind.is_cut_class() {
-            let soon = Instant::now() + leaves_within(due.window, self.0.clock.now());
-            self.0.store.may_act_until().map_or(soon, |until| until.min(soon))
+        let left = if due.kind.is_cut_class() {
+            // The database may have been waited for, and what the intent was judged by has passed meanwhile (F33, F52).
+            if let Some(why) = self.held_since(began) {
+                self.keep_outcome(due, attempt, (AttemptOutcome::NotSent, why)).await;
+                return Ok(());
+            }
+            leaves_within(due.window, self.0.clock.now())
         } else {
-            Instant::now() + valid
+            fresh_for(valid)
         };
+        let in_time = Instant::now() + left;
         let order = FieldOrder {
             command: command(due.kind),
             lane,
@@ -108,29 +130,61 @@ impl Supply {
         Ok(())
     }
 
-    /// What the meter tells before it is sent this; nothing where it is not sent this now. Supply is given back, once, to a
-    /// meter that says nothing of itself, or nothing steady: it may hear all the same, and what came of it is read.
+    /// What keeps a cut back since its intent was begun, by what no database is asked for.
+    fn held_since(&self, began: Instant) -> Option<&'static str> {
+        if is_stopped(self.0.settings.stop_file.as_deref()) {
+            Some("stopped")
+        } else if self.watch().jump(self.0.clock.now(), Instant::now()).is_some() {
+            Some("clock_set")
+        } else if began.elapsed() > INTENT_WITHIN {
+            Some("intent_late")
+        } else {
+            None
+        }
+    }
+
+    /// What is due, with what happened before the clock leapt as long ago as it was (F33).
+    fn as_long_ago(&self, due: Due) -> Due {
+        let mut watch = self.watch();
+        watch.jump(self.0.clock.now(), Instant::now());
+        let tried_at = due.tried_at.map(|at| watch.moved(at));
+        Due { submitted_at: watch.moved(due.submitted_at), tried_at, ..due }
+    }
+
+    /// What the meter tells before it is sent this; nothing where it is not sent this now.
     async fn asked(&self, due: Due, field: &Field) -> Result<Option<Asked>, StoreError> {
         let lane = lane_of(due.kind);
-        let may_be_unread =
-            lane == Lane::Restore && !self.0.store.was_sent_unread(due.order, due.point).await?;
-        let by = Instant::now() + TELLS_WITHIN;
+        if due.kind.is_repeated() {
+            return self.asked_in_part(due, field, lane).await;
+        }
+        Ok(field.before(lane).await.ok().map(|before| Asked::of(due.kind, &before)))
+    }
+
+    /// The same before supply is given back or held: whatever of it came is used. From time to time that is sent, too, to a
+    /// meter whose clock cannot be read: it may hear all the same, and what came of it is read.
+    async fn asked_in_part(&self, due: Due, field: &Field, lane: Lane) -> Result<Option<Asked>, StoreError> {
+        let HowSent { unread_at, was_refused } = self.0.store.how_sent(due.order, due.point).await?;
+        let now = self.0.clock.now();
+        let may_be_unread = unread_at.is_none_or(|at| is_apart(at, now, UNREAD_AGAIN));
+        // Behind a slow carrier one question takes a minute: whoever has paid does not wait for all of them (F48). Of a meter
+        // that has refused, the clock is waited for.
+        let within = if may_be_unread && !was_refused { TELLS_WITHIN } else { TELLS_AT_LAST };
+        let by = Instant::now() + within;
+        let mut part = Part::default();
         for _ in 0..MOST_UNREAD {
-            let told = if may_be_unread {
-                timeout_at(by, field.before(lane)).await
-            } else {
-                Ok(field.before(lane).await)
-            };
-            match told {
-                Ok(Ok(before)) => return Ok(Some(Asked::of(due.kind, &before))),
-                Ok(Err(unread)) if may_be_unread && unread.is_of_meter() => {}
-                Ok(Err(_)) => return Ok(None),
-                // Behind a slow carrier one question takes a minute: whoever has paid does not wait for all of them (F48).
-                Err(_) => break,
+            match timeout_at(by, field.before_restore(lane, &mut part)).await {
+                Ok(Err(unread)) if unread.is_of_meter() && part.clock.is_none() && may_be_unread => {}
+                Ok(Err(unread)) if !unread.is_of_meter() && part.clock.is_none() => return Ok(None),
+                _ => break,
             }
         }
-        tracing::warn!(order.id = %due.order, "order {} is sent to a meter that tells nothing", due.order);
-        Ok(Some(Asked::nothing(self.0.clock.now())))
+        if part.clock.is_none() {
+            if !may_be_unread {
+                return Ok(None);
+            }
+            tracing::warn!(order.id = %due.order, "order {} is sent to a meter that tells no time", due.order);
+        }
+        Ok(Some(Asked::in_part(&part, self.0.clock.now())))
     }
 
     /// Looks whether an intent was kept although the database did not say so, and notes that its frame was never sent: nobody
@@ -158,15 +212,14 @@ impl Supply {
     ) {
         loop {
             let now = self.0.clock.now();
-            let next = now.plus(match outcome {
-                AttemptOutcome::NotSent if due.kind.is_cut_class() => NOT_SENT_PAUSE,
-                _ => FIRST_LOOK,
-            });
             let kept = async {
                 let known = self.0.store.last_attempt(due.order, due.point).await?;
                 let known = known.map(|(known, _)| known).filter(|known| known.id == attempt);
                 match known {
-                    Some(known) => self.0.store.note_outcome(&known, (outcome, detail), next, now).await,
+                    Some(known) => {
+                        let next = now.plus(next_after(due.kind, outcome, known.number));
+                        self.0.store.note_outcome(&known, (outcome, detail), next, now).await
+                    }
                     None => {
                         tracing::error!(order.id = %due.order, "the intent of order {} is not there any more: it was {outcome:?}", due.order);
                         Ok(())
@@ -247,22 +300,19 @@ impl Supply {
     }
 
     /// Gives up sending, and tells people to go there. What may have been obeyed is looked at on and on.
-    async fn hand_over(&self, due: Due) -> Result<(), StoreError> {
-        let now = self.0.clock.now();
-        let may_have_left = self.0.store.may_have_left(due.order, due.point).await?;
-        let (event, proof) =
-            if may_have_left { (OrderEvent::LoseTrack, "unread") } else { (OrderEvent::GiveUp, "not_sent") };
-        let seen = Seen {
+    async fn hand_over(&self, due: Due, why: Option<CannotOrder>) -> Result<(), StoreError> {
+        let words = why.map(|why| {
+            let zh = format!("无法由主站下发：{}", why.words_zh());
+            (zh, format!("it cannot be sent from here: {}", why.words_en()))
+        });
+        let over = HandedOver {
             order: due.order,
             point: due.point,
-            look: None,
-            event: Some(event),
-            proof,
-            due: now,
-            tell: Some(handed_over(&due)),
-            over: &[],
+            why: why.map(CannotOrder::kind),
+            words: words.as_ref().map(|(zh, en)| (zh.as_str(), en.as_str())),
+            tell: handed_over(&due),
         };
-        self.0.store.note_seen(&seen, now).await?;
+        self.0.store.hand_over(&over, self.0.clock.now()).await?;
         self.0.tell();
         Ok(())
     }
@@ -299,11 +349,40 @@ impl Asked {
         Self { record, clock: before.clock, found: objections(kind, before) }
     }
 
-    /// It told nothing: the deadline is set by our clock.
-    fn nothing(now: Moment) -> Self {
-        let (record, clock) = (BeforeRecord::default(), MeterClock::Absurd { at: now });
-        Self { record, clock, found: Vec::new() }
+    /// Of what came of it. Without the meter's clock the deadline is set by ours.
+    fn in_part(part: &Part, now: Moment) -> Self {
+        let record = BeforeRecord { look: None, told: told_in_part(part) };
+        Self { record, clock: part.clock.unwrap_or(MeterClock::Absurd { at: now }), found: Vec::new() }
     }
+}
+
+/// How long what gives supply back may wait for its turn: what leaves shortly before its deadline is refused, and asked about
+/// anew it is not.
+fn fresh_for(valid: Duration) -> Duration {
+    valid * 3 / 5
+}
+
+/// When something is done next about a point whose frame ended so: the oftener nothing could be sent, the later.
+fn next_after(kind: OrderKind, outcome: AttemptOutcome, number: i64) -> Duration {
+    let again = matches!(outcome, AttemptOutcome::NotSent | AttemptOutcome::Refused);
+    let times = u32::try_from(number.saturating_sub(1).clamp(0, 4)).unwrap_or(0);
+    let (pause, most) =
+        if kind.is_cut_class() { (NOT_SENT_PAUSE, MOST_PAUSE) } else { (FIRST_LOOK, NOT_SENT_PAUSE) };
+    if again { (pause * 2_u32.pow(times)).min(most) } else { FIRST_LOOK }
+}
+
+/// True when two moments lie so far from each other, whichever is the earlier: the clock may have been set.
+fn is_apart(one: Moment, other: Moment, least: Duration) -> bool {
+    one.since(other).max(other.since(one)) >= least
+}
+
+/// Over how much of what is left of its window an order of so many points is spread: at its end no cut is begun any more. In a
+/// short window a few cuts are begun at once, and many over its first half, so that not all have left before it can be seen
+/// that they go wrong (F51).
+fn spread_over(window: Window, size: i64, now: Moment) -> Duration {
+    let left = window.until.since(now);
+    let usual = left.saturating_sub(LAST_START);
+    if size > A_FEW { usual.max(left / 2) } else { usual }
 }
 
 /// How long a cut may wait for its turn once its intent is kept: no longer than STOP may take, and not beyond its window.
@@ -354,13 +433,30 @@ fn objections(kind: OrderKind, before: &Before) -> Vec<Objection> {
     .collect()
 }
 
+/// What came of what a meter said before, as JSON; empty for nothing.
+fn told_in_part(part: &Part) -> String {
+    if *part == Part::default() {
+        return String::new();
+    }
+    serde_json::json!({
+        "at": part.status.map(|status| status.at.to_string()),
+        "status": part.status.map(|status| status.value.bits()),
+        "clock_offset_seconds": part.clock.map(told_clock),
+    })
+    .to_string()
+}
+
+fn told_clock(clock: MeterClock) -> serde_json::Value {
+    match clock {
+        MeterClock::Off(offset) => serde_json::json!(offset.fast_us / 1_000_000),
+        MeterClock::Absurd { .. } => serde_json::json!("absurd"),
+    }
+}
+
 /// What a meter said before, as JSON.
 fn told(before: &Before) -> String {
     let identity = before.identity.as_ref().map(|identity| &identity.value);
-    let clock = match before.clock {
-        MeterClock::Off(offset) => serde_json::json!(offset.fast_us / 1_000_000),
-        MeterClock::Absurd { .. } => serde_json::json!("absurd"),
-    };
+    let clock = told_clock(before.clock);
     serde_json::json!({
         "at": before.status.at.to_string(),
         "status": before.status.value.bits(),
@@ -379,7 +475,7 @@ fn told(before: &Before) -> String {
 fn outcome(sent: &Sent) -> (AttemptOutcome, &'static str) {
     match sent {
         Sent::Accepted { .. } => (AttemptOutcome::Accepted, ""),
-        Sent::Refused { is_not_authorised: true, .. } => (AttemptOutcome::Refused, "not_authorised"),
+        Sent::Refused { is_not_authorised: true, .. } => (AttemptOutcome::Refused, NOT_AUTHORISED),
         Sent::Refused { .. } => (AttemptOutcome::Refused, "refused"),
         Sent::NotSent(why) => (AttemptOutcome::NotSent, why.kind()),
         Sent::Unknown { why, .. } => (AttemptOutcome::Unknown, why.kind()),
@@ -398,12 +494,9 @@ const fn command(kind: OrderKind) -> Command {
     }
 }
 
-/// What gives supply back or keeps it goes before everything else on a line.
+/// What gives supply back goes before everything else on a line. Holds do not: thousands of them would stand before it.
 const fn lane_of(kind: OrderKind) -> Lane {
-    match kind {
-        OrderKind::ClosePermit | OrderKind::DirectClose | OrderKind::HoldOn => Lane::Restore,
-        OrderKind::Cut | OrderKind::HoldOff | OrderKind::AlarmOn | OrderKind::AlarmOff => Lane::Control,
-    }
+    if kind.is_restore() { Lane::Restore } else { Lane::Control }
 }
 
 /// Under what name the trip delay is kept.
@@ -422,6 +515,8 @@ fn drawn(seed: u64, order: i64, point: i64) -> u32 {
 
 /// Into how many moments what is left of a window is divided.
 const DRAWS: u32 = 10_000;
+/// So many cuts of an order may be begun at once.
+const A_FEW: i64 = 5;
 /// So long before the end of its window no cut is begun any more.
 const LAST_START: Duration = Duration::from_secs(600);
 /// How far the clock of a meter may be off for it to be cut (F34).
@@ -434,10 +529,18 @@ const CUT_WAITS: Duration = Duration::from_millis(1900);
 const MOST_UNREAD: u32 = 2;
 /// So long a meter may take to tell of itself before supply is given back to it unread.
 const TELLS_WITHIN: Duration = Duration::from_secs(75);
+/// So long where supply is not given back without the meter's clock: others of its line wait.
+const TELLS_AT_LAST: Duration = Duration::from_secs(300);
 /// When to look first.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
-/// When a cut is tried again of which nothing was sent.
+/// When a cut is tried again of which nothing was sent, and how late at most what gives supply back is.
 const NOT_SENT_PAUSE: Duration = Duration::from_secs(30);
+/// How late at most a cut is tried again of which nothing was sent.
+const MOST_PAUSE: Duration = Duration::from_secs(120);
+/// How far from the last time supply is ordered back once more without the meter's clock.
+const UNREAD_AGAIN: Duration = Duration::from_secs(180);
+/// How long keeping the intent of a cut may take for its frame to leave: what it was judged by is not older.
+const INTENT_WITHIN: Duration = Duration::from_secs(1);
 /// When what the database refused is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -517,6 +620,39 @@ mod tests {
     }
 
     #[test]
+    fn f51_cuts_of_a_short_window_are_spread_as_well() {
+        let over = |seconds, size| {
+            let window = Window { from: AT, until: AT.plus(Duration::from_secs(seconds)) };
+            spread_over(window, size, AT).as_secs()
+        };
+        assert_eq!([0, 120, 600, 900, 1200, 7200].map(|left| over(left, 50)), [0, 60, 300, 450, 600, 6600]);
+        assert_eq!([0, 120, 600, 900, 1200, 7200].map(|left| over(left, 5)), [0, 0, 0, 300, 600, 6600]);
+    }
+
+    #[test]
+    fn f48_the_oftener_nothing_could_be_sent_the_later_it_is_tried_again() {
+        let next =
+            |kind, outcome| [1, 2, 3, 4, 5, 99].map(|number| next_after(kind, outcome, number).as_secs());
+        assert_eq!(next(OrderKind::ClosePermit, AttemptOutcome::NotSent), [2, 4, 8, 16, 30, 30]);
+        assert_eq!(next(OrderKind::ClosePermit, AttemptOutcome::Refused), [2, 4, 8, 16, 30, 30]);
+        assert_eq!(next(OrderKind::Cut, AttemptOutcome::NotSent), [30, 60, 120, 120, 120, 120]);
+        assert_eq!(next(OrderKind::ClosePermit, AttemptOutcome::Unknown), [2; 6]);
+    }
+
+    #[test]
+    fn f48_what_came_of_what_a_meter_tells_is_used_and_what_did_not_is_said() {
+        let status = Some(Timed { value: StatusWord3::from_bits(0x50), at: AT });
+        assert_eq!(told_in_part(&Part::default()), "");
+        let asked = Asked::in_part(&Part { status, clock: None }, AT);
+        assert_eq!(asked.clock, MeterClock::Absurd { at: AT });
+        assert!(asked.record.told.contains("\"clock_offset_seconds\":null"), "{}", asked.record.told);
+        let clock = before(AssetCheck::Same, 0, -7).clock;
+        let asked = Asked::in_part(&Part { status: None, clock: Some(clock) }, AT);
+        assert_eq!(asked.clock, clock);
+        assert!(asked.record.told.contains("\"clock_offset_seconds\":-7"), "{}", asked.record.told);
+    }
+
+    #[test]
     fn t31_cuts_are_spread_over_their_window() {
         let mut tenths = [0; 10];
         for point in 0..10_000 {
@@ -533,9 +669,7 @@ mod tests {
             if kind.is_cut_class() {
                 assert_eq!(lane_of(*kind), Lane::Control);
             }
-            if kind.is_restore() {
-                assert_eq!(lane_of(*kind), Lane::Restore);
-            }
+            assert_eq!(lane_of(*kind) == Lane::Restore, kind.is_restore(), "{kind:?}: holds stand behind");
         }
     }
 }

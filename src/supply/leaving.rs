@@ -1,4 +1,5 @@
-//! Cuts that are about to leave: whoever gives supply back takes back those that still wait on their line (F48).
+//! Cuts that are about to leave: whatever stands against one since its intent takes it back while it still waits on its line
+//! (F45, F48).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,7 +35,21 @@ impl Leaving {
 
     /// Takes back those of a point.
     pub(super) fn take_back(&self, point: Id<MeteringPoint>) {
-        for (_, back) in self.lock().iter().filter(|((_, of), _)| *of == point) {
+        self.take_back_if(|(_, of)| *of == point);
+    }
+
+    /// Takes back those of an order.
+    pub(super) fn take_back_order(&self, order: Id<SupplyOrder>) {
+        self.take_back_if(|(of, _)| *of == order);
+    }
+
+    /// Takes back all of them: what stands against them has changed, and they are judged once more.
+    pub(super) fn take_back_all(&self) {
+        self.take_back_if(|_| true);
+    }
+
+    fn take_back_if(&self, is_meant: impl Fn(&Key) -> bool) {
+        for (_, back) in self.lock().iter().filter(|(key, _)| is_meant(key)) {
             back.cancel();
         }
     }
@@ -59,9 +74,14 @@ mod tests {
         let leaving = Leaving::default();
         let key = |order, point| (Id::new(order), Id::new(point));
         let (one, other) = (leaving.note(key(1, 7)), leaving.note(key(1, 8)));
+        let third = leaving.note(key(2, 8));
         leaving.take_back(Id::new(7));
-        assert!(one.back.is_cancelled() && !other.back.is_cancelled());
-        drop((one, other));
+        assert!(one.back.is_cancelled() && !other.back.is_cancelled() && !third.back.is_cancelled());
+        leaving.take_back_order(Id::new(2));
+        assert!(third.back.is_cancelled() && !other.back.is_cancelled());
+        leaving.take_back_all();
+        assert!(other.back.is_cancelled());
+        drop((one, other, third));
         assert!(leaving.lock().is_empty());
     }
 }

@@ -27,6 +27,7 @@ pub mod field;
 mod guard;
 mod leaving;
 mod proof;
+mod room;
 mod rotation;
 mod run;
 pub mod security;

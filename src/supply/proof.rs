@@ -1,5 +1,6 @@
 //! Proofs as they are kept: by short names, of which the words are found again.
 
+use super::field::CannotOrder;
 use crate::domain::Moment;
 use crate::domain::relay::{CurrentEvidence, Doubt, Failure, Proof, Proven, Wait};
 
@@ -29,8 +30,18 @@ pub fn proof_words(name: &str) -> Option<(&'static str, &'static str)> {
             "people on site found the meter gone; what it did is not known",
             "现场核实电能表已拆除，执行结果无从得知",
         )),
-        name => NAMES.iter().find(|(_, listed)| *listed == name).map(|(proof, _)| proof.words()),
+        name => NAMES
+            .iter()
+            .find(|(_, listed)| *listed == name)
+            .map(|(proof, _)| proof.words())
+            .or_else(|| cannot_words(name)),
     }
+}
+
+/// Why nothing could be sent at all.
+fn cannot_words(name: &str) -> Option<(&'static str, &'static str)> {
+    let why = CannotOrder::ALL.into_iter().find(|why| why.kind() == name)?;
+    Some((why.words_en(), why.words_zh()))
 }
 
 /// A second look that is due at some time.
@@ -52,6 +63,7 @@ const NAMES: &[(Proof, &str)] = &[
     (Proof::Waiting(Wait::Expiry), "expiry"),
     (Proof::Failed(Failure::StillClosed), "still_closed"),
     (Proof::Failed(Failure::StillOpen), "still_open"),
+    (Proof::Failed(Failure::AboutToTrip), "about_to_trip"),
     (Proof::Failed(Failure::NotHeld), "hold_not_taken"),
     (Proof::Failed(Failure::StillHeld), "still_held"),
     (Proof::Unknown(Doubt::Disagreement), "disagreement"),
@@ -75,5 +87,9 @@ mod tests {
         let later = Proof::Waiting(Wait::SecondLook(Moment::from_micros(7)));
         assert_eq!(proof_words(proof_name(later)), Some(later.words()));
         assert_eq!((proof_words(""), proof_words("not_sent").is_some()), (None, true));
+        for why in CannotOrder::ALL {
+            assert_eq!(proof_words(why.kind()), Some((why.words_en(), why.words_zh())));
+            assert!(!names.contains(&why.kind()), "{why:?}");
+        }
     }
 }

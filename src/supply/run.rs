@@ -1,6 +1,5 @@
 //! Carries orders out, those that give supply back first, as long as the process lives.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{MutexGuard, PoisonError};
@@ -13,19 +12,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::guard::{ClockWatch, is_stopped};
+use super::room::{IN_ALL, Key, OF_LINE, Room};
 use super::service::Supply;
-use crate::domain::supply::{HaltKind, SupplyOrder};
-use crate::domain::{Id, MeteringPoint, Moment};
+use crate::domain::supply::HaltKind;
+use crate::domain::{Coded, Moment};
 use crate::store::StoreError;
-use crate::store::supply::Due;
+use crate::store::supply::{Damaged, Due, Work};
 use crate::telemetry::{self, with_causes};
-
-/// A point of an order that something is being done about.
-type Key = (Id<SupplyOrder>, Id<MeteringPoint>);
 
 /// What is being done about points, each in a task of its own: whatever else is waited for, it goes on, and gives back
 /// what it holds of the database.
-type Working = JoinSet<Due>;
+type Working = JoinSet<Key>;
 
 impl Supply {
     /// Works until `stop`: begins with what an earlier process was sending, which nobody knows the outcome of (F28).
@@ -37,11 +34,11 @@ impl Supply {
             }
         }
         let mut working = Working::new();
-        let mut busy: HashSet<Key> = HashSet::new();
+        let mut room = Room::default();
         let mut told_at = self.0.clock.now();
         while !stop.is_cancelled() {
             self.guard(&mut told_at).await;
-            let wait = match self.begin(&mut working, &mut busy).await {
+            let wait = match self.begin(&mut working, &mut room).await {
                 Ok(wait) => wait,
                 Err(error) => {
                     tracing::error!(kind = error.kind(), "reading what is due: {}", with_causes(&error));
@@ -53,10 +50,12 @@ impl Supply {
                 () = self.0.wake.notified() => {}
                 () = tokio::time::sleep(wait) => {}
                 Some(done) = working.join_next(), if !working.is_empty() => {
-                    if let Ok(due) = done {
-                        busy.remove(&(due.order, due.point));
-                    }
+                    done.into_iter().for_each(|key| room.give_back(key));
                 }
+            }
+            // One look at what is due for all that has ended, not one for each.
+            while let Some(done) = working.try_join_next() {
+                done.into_iter().for_each(|key| room.give_back(key));
             }
         }
         // What is on its way to a meter is brought to its end. What the database does not take is dropped: the next
@@ -83,19 +82,22 @@ impl Supply {
     }
 
     /// Begins what is due, and says how long nothing more is.
-    async fn begin(&self, working: &mut Working, busy: &mut HashSet<Key>) -> Result<Duration, StoreError> {
+    async fn begin(&self, working: &mut Working, room: &mut Room) -> Result<Duration, StoreError> {
         let now = self.0.clock.now();
-        let is_busy = |order, point| busy.contains(&(order, point));
-        let lost = self.0.store.lose_sending(is_busy, now).await?;
-        if lost > 0 {
-            tracing::error!("{lost} points were being sent an order and nobody was about it: they are read");
+        // Whatever cannot be brought to its end stops nobody from having supply.
+        if let Err(error) = self.end_what_is_over(room, now).await {
+            tracing::error!(kind = error.kind(), "ending orders that are over: {}", with_causes(&error));
         }
-        self.0.store.expire_orders(now).await?;
-        for due in self.0.store.due_points(now, MOST_DUE).await? {
-            let has_room = due.kind.is_restore() || busy.len() < MOST_AT_ONCE;
-            if has_room && busy.insert((due.order, due.point)) {
-                let supply = self.clone();
-                working.spawn(async move { supply.done(due).await });
+        for (work, ..) in Work::TABLE {
+            let found = self.0.store.due_points(now, *work, (OF_LINE, IN_ALL)).await?;
+            for on in found.points {
+                if room.take(*work, &on) {
+                    let supply = self.clone();
+                    working.spawn(async move { supply.done(on.due).await });
+                }
+            }
+            for damaged in found.damaged {
+                self.tell_damaged(&damaged, now).await?;
             }
         }
         let poll = self.0.settings.poll;
@@ -103,8 +105,27 @@ impl Supply {
         Ok(next.filter(|next| *next > now).map_or(poll, |next| poll.min(next.since(now))))
     }
 
+    async fn end_what_is_over(&self, room: &Room, now: Moment) -> Result<(), StoreError> {
+        let is_busy = |order, point| room.is_busy((order, point));
+        let lost = self.0.store.lose_sending(is_busy, now).await?;
+        if lost > 0 {
+            tracing::error!("{lost} points were being sent an order and nobody was about it: they are read");
+        }
+        self.0.store.expire_orders(now).await?;
+        Ok(())
+    }
+
+    /// Tells of a point that cannot be read, once.
+    async fn tell_damaged(&self, damaged: &Damaged, now: Moment) -> Result<(), StoreError> {
+        if self.0.store.tell_damaged(damaged, now).await? {
+            let Damaged { order, point, error } = damaged;
+            tracing::error!(order.id = %order, "point {point} of order {order} is damaged: {error}");
+        }
+        Ok(())
+    }
+
     /// Does what is due about a point; what breaks off or fails is told, and due again.
-    async fn done(&self, due: Due) -> Due {
+    async fn done(&self, due: Due) -> Key {
         match unbroken(self.carry(due)).await {
             None => {
                 counter!(telemetry::PANICS).increment(1);
@@ -114,11 +135,16 @@ impl Supply {
             Some(Err(error)) => {
                 let kind = error.kind();
                 tracing::error!(order.id = %due.order, kind, "order {}: {}", due.order, with_causes(&error));
+                if matches!(error, StoreError::Unknown { .. }) {
+                    let damaged = Damaged { order: due.order, point: due.point, error };
+                    let told = self.tell_damaged(&damaged, self.0.clock.now()).await;
+                    drop(told);
+                }
                 tokio::time::sleep(AGAIN).await;
             }
             Some(Ok(())) => {}
         }
-        due
+        (due.order, due.point)
     }
 
     /// Keeps cuts back for the file, for a clock that has jumped and for a database that has lost what it had kept, and tells of supply that is not given back and of reports that are
@@ -139,6 +165,9 @@ impl Supply {
             self.halt_for_the_file(now).await?;
             if now.since(*told_at) >= TOLD_EVERY {
                 *told_at = now;
+                for damaged in self.0.store.damaged_points().await? {
+                    self.tell_damaged(&damaged, now).await?;
+                }
                 self.0.store.tell_late_restores(now).await?;
                 self.0.store.tell_late_reports(now).await?;
             }
@@ -175,7 +204,7 @@ impl Supply {
         self.0.store.halt_cuts(HaltKind::StopFile, &file.display().to_string(), now).await
     }
 
-    fn watch(&self) -> MutexGuard<'_, ClockWatch> {
+    pub(super) fn watch(&self) -> MutexGuard<'_, ClockWatch> {
         self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -196,10 +225,6 @@ async fn unbroken<T>(future: impl Future<Output = T>) -> Option<T> {
 
 /// How long what was begun may take to end: longer than any exchange with a meter.
 const LONGEST_END: Duration = Duration::from_secs(60);
-/// How many points are read at a time.
-const MOST_DUE: u32 = 1000;
-/// On how many points something is done at once; what gives supply back is not counted.
-const MOST_AT_ONCE: usize = 128;
 /// When what the database refused is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How often people are told of supply that is not given back.

@@ -177,15 +177,21 @@ impl Supply {
     /// [`SupplyError`] when they have not, or something was sent.
     pub async fn withdraw(&self, acting: &Acting, id: Id<SupplyOrder>) -> Result<OrderState, SupplyError> {
         let withdrawn = self.0.store.withdraw_approval(acting, id, self.0.clock.now()).await;
+        if withdrawn.is_ok() {
+            self.0.leaving.take_back_order(id);
+        }
         self.woken(withdrawn)
     }
 
-    /// Takes back all of an order that was not sent.
+    /// Takes back all of an order that was not sent, and sends no more of what was.
     ///
     /// # Errors
     /// [`SupplyError`] when nothing can be taken back.
     pub async fn cancel(&self, acting: &Acting, id: Id<SupplyOrder>) -> Result<OrderState, SupplyError> {
         let cancelled = self.0.store.cancel_order(acting, id, self.0.clock.now()).await;
+        if cancelled.is_ok() {
+            self.0.leaving.take_back_order(id);
+        }
         self.woken(cancelled)
     }
 
@@ -223,6 +229,9 @@ impl Supply {
     /// [`SupplyError`] when the role may not, or the database cannot.
     pub async fn press_stop(&self, acting: &Acting, reason: &str) -> Result<(), SupplyError> {
         let pressed = self.0.store.press_stop(acting, reason, self.0.clock.now()).await;
+        if pressed.is_ok() {
+            self.judge_again();
+        }
         self.woken(pressed)
     }
 
@@ -245,7 +254,17 @@ impl Supply {
         payments: &[PaymentEntry],
     ) -> Result<usize, SupplyError> {
         let entered = self.0.store.enter_payments(acting, payments, self.0.clock.now()).await;
-        self.woken(entered)
+        for point in entered.iter().flat_map(|paid| &paid.under_way) {
+            self.0.leaving.take_back(*point);
+        }
+        self.woken(entered.map(|paid| paid.taken_back))
+    }
+
+    /// Holds back every cut that waits on its line, to be judged once more: something that stands against cuts has been
+    /// entered (F45).
+    pub fn judge_again(&self) {
+        self.0.leaving.take_back_all();
+        self.0.wake.notify_one();
     }
 
     /// Whether the meter at a point can be ordered from here, before anyone plans on it.

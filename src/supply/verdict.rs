@@ -65,9 +65,8 @@ pub(super) fn not_verified(verdict: Verdict, cut_until: Moment, now: Moment) -> 
 /// What follows when the meter could not be looked at.
 pub(super) fn unread(due: &Due, attempt: &AttemptRecord, now: Moment) -> Verdict {
     let case = Case { due, attempt, now };
-    let repeats = due.kind.is_restore() || due.kind == OrderKind::HoldOn;
-    let event =
-        (repeats && due.state == OrderState::Unknown && case.may_repeat()).then_some(OrderEvent::TryAgain);
+    let event = (due.kind.is_repeated() && due.state == OrderState::Unknown && case.may_repeat())
+        .then_some(OrderEvent::TryAgain);
     let wait = if due.kind.is_restore() && case.may_repeat() { SOON } else { case.pause() };
     Verdict { event, due: now.plus(wait), tell: case.late(), over: &[] }
 }
@@ -75,13 +74,19 @@ pub(super) fn unread(due: &Due, attempt: &AttemptRecord, now: Moment) -> Verdict
 /// True when what nobody else is asked for could not be sent for so long that a crew has to go there: nothing of it is
 /// sent any more, so that nobody is surprised at work.
 pub(super) fn is_handed_over(due: &Due, now: Moment) -> bool {
-    !due.kind.is_cut_class() && now.since(begun(due, now)) >= HANDED_OVER
+    !due.kind.is_cut_class() && is_over(due, now)
 }
 
-/// Since when people wait: for supply since it was asked for, for all else since it was first tried. Thousands of holds take
-/// their turns (F50).
-fn begun(due: &Due, now: Moment) -> Moment {
-    if due.kind.is_restore() { due.submitted_at } else { due.tried_at.unwrap_or(now) }
+/// Whether it was tried for long enough. What gives supply back counts from when it was asked for, and is tried for some
+/// minutes however late it is begun: nobody gives up what was never tried (I12). All else counts from when it was first tried;
+/// thousands of holds take their turns (F50).
+fn is_over(due: &Due, now: Moment) -> bool {
+    let Some(tried_at) = due.tried_at else { return false };
+    let tried_for = now.since(tried_at);
+    match due.kind.is_restore() {
+        true => now.since(due.submitted_at) >= HANDED_OVER && tried_for >= TRIED_FOR,
+        false => tried_for >= HANDED_OVER,
+    }
 }
 
 /// What people are told then.
@@ -143,7 +148,7 @@ impl Case<'_> {
             return is_dead && was_silent && self.due.window.holds(self.now);
         }
         // Whoever was told goes there, and is not surprised at work.
-        self.due.told == 0 && self.now.since(begun(self.due, self.now)) < HANDED_OVER
+        self.due.told == 0 && !is_over(self.due, self.now)
     }
 
     fn look_again(&self, proof: Proof, event: Option<OrderEvent>) -> Moment {
@@ -208,8 +213,10 @@ impl Case<'_> {
 
 /// How many times people should have been told by now that supply is not back.
 fn steps(due: &Due, now: Moment) -> i64 {
-    let handed_over = i64::from(now.since(due.submitted_at) >= HANDED_OVER);
-    handed_over + i64::try_from(promises_missed(due.submitted_at, now)).unwrap_or(0)
+    if !is_over(due, now) {
+        return 0;
+    }
+    1 + i64::try_from(promises_missed(due.submitted_at, now)).unwrap_or(0)
 }
 
 const fn kind_of(told: i64) -> AlarmKind {
@@ -239,6 +246,8 @@ const OVER: [AlarmKind; 8] = [
 
 /// After how long nobody waits any more for a meter: a crew goes there, people are told (I15).
 const HANDED_OVER: Duration = Duration::from_secs(1800);
+/// How long what gives supply back is tried at least.
+const TRIED_FOR: Duration = Duration::from_secs(300);
 /// Within how long supply is to be back.
 const PROMISED: Duration = Duration::from_secs(86_400);
 /// When something is expected at once.
@@ -368,13 +377,28 @@ mod tests {
     }
 
     #[test]
-    fn f50_what_was_never_tried_is_not_given_up_and_supply_is_counted_from_its_asking() {
+    fn f50_a_hold_that_was_never_tried_is_not_given_up() {
         let waits = Due { tried_at: None, ..due(OrderKind::HoldOn, OrderState::Armed) };
         assert!(!is_handed_over(&waits, after(86_400)));
         let tried = Due { tried_at: Some(after(3600)), ..waits };
         assert_eq!([5399, 5400].map(|seconds| is_handed_over(&tried, after(seconds))), [false, true]);
-        let back = Due { kind: OrderKind::ClosePermit, ..waits };
-        assert_eq!([1799, 1800].map(|seconds| is_handed_over(&back, after(seconds))), [false, true]);
+    }
+
+    #[test]
+    fn i12_supply_that_nobody_tried_to_give_back_is_not_given_up_and_is_tried_for_some_minutes() {
+        let back = due(OrderKind::ClosePermit, OrderState::Armed);
+        let given_up =
+            |back: &Due| [1799, 1800, 7499, 7500].map(|seconds| is_handed_over(back, after(seconds)));
+        assert_eq!(given_up(&back), [false, true, true, true], "tried from the first second on");
+        assert_eq!(given_up(&Due { tried_at: None, ..back }), [false; 4], "the service was away");
+        let late = Due { tried_at: Some(after(7200)), ..back };
+        assert_eq!(given_up(&late), [false, false, false, true]);
+        let open = |seconds| {
+            let due = Due { state: OrderState::Unknown, ..late };
+            verdict(&due, &attempt(AttemptOutcome::Unknown), OPEN, after(seconds))
+        };
+        assert_eq!((open(7260).event, open(7260).tell), (Some(OrderEvent::TryAgain), None));
+        assert_eq!((open(7500).event, open(7500).tell.is_some()), (None, true));
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub const BUILD: Fact = fact("amr_build_info", "always 1; the version that runs,
 /// When the process began.
 pub const STARTED: Fact =
     fact("amr_start_timestamp_seconds", "when the process began, seconds since 1970 UTC");
+/// Whether the instance waits.
+pub const STANDBY: Fact =
+    fact("amr_standby", "1 in an instance that waits for the site to be free, 0 in the one that serves it");
 /// Schema of the database.
 pub const SCHEMA: Fact = fact("amr_schema_version", "the schema of the database");
 /// Versions in the outbox.
@@ -101,10 +104,11 @@ pub const HANDLES: Fact = fact("process_open_fds", "file handles that the proces
 pub const HANDLES_MOST: Fact = fact("process_max_fds", "file handles that the process may hold");
 
 /// Every fact.
-pub const FACTS: [Fact; 27] = [
+pub const FACTS: [Fact; 28] = [
     FACTS_UP,
     BUILD,
     STARTED,
+    STANDBY,
     SCHEMA,
     OUTBOX,
     OUTBOX_AGE,

@@ -159,6 +159,130 @@ async fn each_channel_is_told_from_its_severity_on() {
     assert_eq!(told(&boss).keys().collect::<Vec<_>>(), ["2.1"]);
 }
 
+const MAILBOXES: &str = "from = \"amr@site.example\"\nto = [\"duty@site.example\", \"gone@site.example\"]\n";
+
+async fn site_with_mail(receiver: &Receiver) -> Site {
+    let server = receiver.address;
+    let channel =
+        format!("[[alarm_mail]]\nname = \"mail\"\nserver = \"{server}\"\nencryption = \"none\"\n{MAILBOXES}");
+    Site::new(&channel, &[]).await
+}
+
+/// The alarms about channels, the newest first: what each says, and whether it is open.
+async fn channels_down(site: &Site) -> Vec<(String, bool)> {
+    let down = AlarmFilter { kind: Some(AlarmKind::ChannelDown), ..AlarmFilter::default() };
+    let found = site.store.alarms(&down, &Regions::All, i64::MAX, 10).await.unwrap();
+    found.into_iter().map(|alarm| (alarm.detail, alarm.ended_at.is_none())).collect()
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_no_more_keeps_nobody_else_from_being_told() {
+    let receiver = Receiver::mail();
+    receiver.behave(Manner::Refuses(&["gone@site.example"]));
+    let site = site_with_mail(&receiver).await;
+    site.raise(AlarmKind::OrderUnknown, "order 17").await;
+    site.work(60).await;
+    assert_eq!(site.waiting().await, (0, None));
+    let heard = receiver.heard();
+    assert!(heard.iter().all(|heard| heard.head == "RCPT TO:<duty@site.example>"), "{heard:?}");
+    assert_eq!(heard.len(), 2, "the alarm, and who was not told of it");
+    for line in 0..3 {
+        site.raise(AlarmKind::LineDown, &format!("line {line}")).await;
+        site.work(60).await;
+    }
+    let said = "no letter is taken for gone@site.example (permanent error (550): no such user here)";
+    assert_eq!(channels_down(&site).await, [(said.to_owned(), true)]);
+    let heard = receiver.heard();
+    assert!(heard.iter().all(|heard| heard.head == "RCPT TO:<duty@site.example>"), "{heard:?}");
+    assert_eq!(heard.len(), 5, "the mailbox is told of once");
+    // Somebody else has the mailbox now, or it was taken out.
+    receiver.behave(Manner::Answers(250, ""));
+    site.raise(AlarmKind::LineDown, "line east").await;
+    site.work(60).await;
+    assert_eq!(channels_down(&site).await, [(said.to_owned(), false)]);
+    assert!(receiver.heard().last().unwrap().head.contains("gone@site.example"));
+}
+
+#[tokio::test]
+async fn a_letter_that_is_taken_for_nobody_is_sent_again() {
+    let receiver = Receiver::mail();
+    receiver.behave(Manner::Refuses(&["duty@site.example", "gone@site.example"]));
+    let site = site_with_mail(&receiver).await;
+    site.raise(AlarmKind::LineDown, "line east").await;
+    site.work(600).await;
+    assert!(receiver.heard().is_empty());
+    let (waiting, why) = site.waiting().await;
+    assert_eq!(waiting, 2, "the alarm, and that the channel is down");
+    let why = why.unwrap();
+    assert!(
+        why.contains("duty@site.example (permanent error (550)") && why.contains("gone@site.example"),
+        "{why}"
+    );
+    let down = channels_down(&site).await;
+    assert!(down.len() == 1 && down[0].0.starts_with("the mail server takes letters for nobody"), "{down:?}");
+    receiver.behave(Manner::Answers(250, ""));
+    site.work(1800).await;
+    assert_eq!(site.waiting().await, (0, None));
+    assert!(
+        receiver.heard().iter().any(|heard| heard.head.contains("duty@") && heard.head.contains("gone@"))
+    );
+    assert!(!channels_down(&site).await[0].1);
+}
+
+/// Many warnings of one kind, and a critical alarm behind them.
+async fn flooded(robot: &str) -> (Receiver, Site) {
+    let receiver = Receiver::http(TAKEN);
+    let site = Site::with_robot(robot, &receiver).await;
+    for line in 1..=299 {
+        site.raise(AlarmKind::LineDown, &format!("line {line}")).await;
+    }
+    site.raise(AlarmKind::RestoreRefused, "order 17").await;
+    (receiver, site)
+}
+
+#[tokio::test]
+async fn f48_a_critical_alarm_leaves_before_all_warnings_and_a_flood_of_them_goes_in_one() {
+    let (receiver, site) = flooded("wecom").await;
+    site.work(3).await;
+    let text = |heard: &crate::receiver::Heard| {
+        let body: Value = serde_json::from_str(&heard.body).unwrap();
+        body["text"]["content"].as_str().unwrap().to_owned()
+    };
+    let first = text(&receiver.heard()[0]);
+    assert!(first.starts_with("【严重】电表拒绝复电命令 工单17"), "{first}");
+    site.work(60).await;
+    assert_eq!(site.waiting().await, (0, None));
+    let heard = receiver.heard();
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    let told = first.matches("【警告】").count();
+    let flood = text(&heard[1]);
+    assert!(
+        flood.starts_with(&format!("【警告】线路中断 共{}条：线路{}、", 299 - told, told + 1)),
+        "{flood}"
+    );
+    for line in 1..=299 {
+        site.store.clear_alarm(AlarmKind::LineDown, &format!("line {line}"), site.now()).await.unwrap();
+    }
+    site.work(60).await;
+    assert_eq!(site.waiting().await, (0, None));
+    let heard = receiver.heard();
+    assert_eq!(heard.len(), 3);
+    assert!(text(&heard[2]).starts_with("【已恢复】线路中断 共299条"), "{}", text(&heard[2]));
+}
+
+#[tokio::test]
+async fn a_program_is_told_each_alarm_of_a_flood_and_the_critical_one_first() {
+    let (receiver, site) = flooded("json").await;
+    site.work(60).await;
+    assert_eq!(site.waiting().await, (0, None));
+    let told = told(&receiver);
+    assert_eq!((told.len(), told.values().filter(|(times, _)| *times == 1).count()), (300, 300));
+    let heard = receiver.heard();
+    assert!(heard.len() <= 4, "{} messages", heard.len());
+    let first: Value = serde_json::from_str(&heard[0].body).unwrap();
+    assert_eq!(first["alarms"][0]["key"], "300.1");
+}
+
 #[tokio::test]
 async fn f31_that_the_database_is_away_is_told_once_from_memory() {
     let receiver = Receiver::http(TAKEN);

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use chaobiao::alarm::{NightEnd, night_ended, night_failed, watch};
 use chaobiao::channel::{Channel, ChannelSettings, Lines};
-use chaobiao::config::{Alarms, Collection};
+use chaobiao::config::{Alarms, Collection, Line};
 use chaobiao::domain::access::Regions;
 use chaobiao::domain::{AlarmKind, MissingCause};
 use chaobiao::link::Dialler;
 use chaobiao::store::alarm::{AlarmFilter, AlarmRecord};
+use sqlx::Connection;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +37,46 @@ async fn a_night_that_fails_and_then_succeeds_in_part_is_told() {
     let end = NightEnd { day, planned: 100, read: 100, missing: &BTreeMap::new() };
     night_ended(&site.store, &end, 2, site.now()).await.unwrap();
     assert_eq!(all(&site).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_the_database_refuses_of_one_line_keeps_no_other_from_being_told() {
+    let site = Site::new("", &[]).await;
+    let lines = "[[line]]\nname = \"east\"\ntcp = \"127.0.0.1:7001\"\n[[line]]\nname = \"west\"\ntcp = \"127.0.0.1:7002\"\n";
+    let config = configured(site.folder.path(), lines);
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let spawn = |line: &Line| {
+        let settings = ChannelSettings::of(line, &config.collection, 1);
+        let dial = Dialler::memory(|| None, true);
+        Channel::spawn(settings, dial, Box::new(()), &tasks, stop.clone())
+    };
+    let lines = Lines::of(config.lines.iter().map(spawn));
+    let mut beside = sqlx::SqliteConnection::connect(&format!(
+        "sqlite://{}",
+        site.folder.path().join("site.db").display()
+    ))
+    .await
+    .unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON alarm WHEN NEW.subject = 'line east' \
+                  BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    sqlx::raw_sql(refuse).execute(&mut beside).await.unwrap();
+    let watching = watch(&site.store, &site.clock, (&lines, None), &config.alarms, &stop);
+    let looking = async {
+        tokio::time::sleep(Duration::from_secs(900)).await;
+        let found = all(&site).await;
+        assert_eq!(found.iter().map(|alarm| alarm.subject.as_str()).collect::<Vec<_>>(), ["line west"]);
+        sqlx::raw_sql("DROP TRIGGER refuse").execute(&mut beside).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let found = all(&site).await;
+        assert_eq!(
+            found.iter().map(|alarm| alarm.subject.as_str()).collect::<Vec<_>>(),
+            ["line east", "line west"]
+        );
+        stop.cancel();
+    };
+    tokio::join!(watching, looking);
+    tasks.close();
+    tasks.wait().await;
 }
 
 #[tokio::test]

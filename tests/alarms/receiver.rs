@@ -13,6 +13,8 @@ pub(crate) enum Manner {
     Mute,
     /// Sends elsewhere.
     Redirects(String),
+    /// Takes letters, but for none of these mailboxes.
+    Refuses(&'static [&'static str]),
 }
 
 /// What came in one message.
@@ -102,7 +104,7 @@ fn serve_http(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     let (status, more, body) = match manner {
         Manner::Answers(status, body) => (status, String::new(), body),
         Manner::Redirects(place) => (302, format!("Location: {place}\r\n"), ""),
-        Manner::Mute => return Some(()),
+        Manner::Mute | Manner::Refuses(_) => return Some(()),
     };
     let length = body.len();
     let mut stream = stream;
@@ -125,9 +127,18 @@ fn serve_mail(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
             "EHLO" => stream.write_all(b"250-test\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n").ok()?,
             "AUTH" => stream.write_all(b"235 welcome\r\n").ok()?,
             "RCPT" => {
-                to.push_str(line.trim());
-                stream.write_all(b"250 ok\r\n").ok()?;
+                let refused = match &state.lock().unwrap().manner {
+                    Manner::Refuses(mailboxes) => mailboxes.iter().any(|mailbox| line.contains(mailbox)),
+                    _ => false,
+                };
+                if refused {
+                    stream.write_all(b"550 no such user here\r\n").ok()?;
+                } else {
+                    to.push_str(line.trim());
+                    stream.write_all(b"250 ok\r\n").ok()?;
+                }
             }
+            "DATA" if to.is_empty() => stream.write_all(b"554 for nobody\r\n").ok()?,
             "DATA" => {
                 stream.write_all(b"354 go on\r\n").ok()?;
                 let mut body = String::new();

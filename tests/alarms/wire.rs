@@ -84,9 +84,9 @@ async fn a_program_is_sent_each_alarm_and_can_tell_who_sent_it() {
     assert_eq!(body["source"], "chaobiao");
     let keys: Vec<&str> =
         body["alarms"].as_array().unwrap().iter().map(|alarm| alarm["key"].as_str().unwrap()).collect();
-    assert_eq!(keys, ["1.1", "2.1"]);
-    assert_eq!(body["alarms"][1]["kind"], "order_unknown");
-    assert_eq!(body["alarms"][1]["severity"], "critical");
+    assert_eq!(keys, ["2.1", "1.1"], "the gravest first");
+    assert_eq!(body["alarms"][0]["kind"], "order_unknown");
+    assert_eq!(body["alarms"][0]["severity"], "critical");
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn mail_is_one_letter_with_a_number_of_its_own() {
     assert!(heard[0].head.contains("li@site.example") && heard[0].head.contains("wang@site.example"));
     let letter = &heard[0].body;
     for said in [
-        "Message-ID: <alarm-1.1@site.example>",
+        "Message-ID: <alarm-2.1@site.example>",
         "From: chaobiao <amr@site.example>",
         "Subject: =?utf-8?b?",
         "Date: Sat, 21 Nov 2026 16:00:0",

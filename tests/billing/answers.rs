@@ -118,7 +118,7 @@ async fn what_is_named_is_delivered_and_the_rest_is_offered_again() {
 }
 
 /// A receiver that takes no batch with this point in it, by this status.
-fn takes_all_but(point: &'static str, status: u16, is_named: bool) -> Manner {
+pub(crate) fn takes_all_but(point: &'static str, status: u16, is_named: bool) -> Manner {
     Box::new(move |books, heard| {
         let keys = heard.keys();
         if !keys.iter().any(|key| key.contains(point)) {

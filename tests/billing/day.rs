@@ -107,3 +107,47 @@ async fn a_receiver_that_comes_later_is_given_what_is_older_from_its_day_on() {
     assert_eq!((filled(&rig).await, receiver.effects()), (8, 18), "an earlier day adds what is before");
     receiver.books(|books| assert_eq!((books.repeated, books.contradicted.len()), (0, 0)));
 }
+
+#[tokio::test]
+async fn i05_a_receiver_that_was_left_out_is_given_what_took_the_place_of_what_it_has_or_waits_for() {
+    let receiver = Receiver::plain(takes()).await;
+    let mut rig = Rig::new(2, 2, &http(&receiver)).await;
+    rig.push_all().await;
+    let (third, fourth) = (day("2026-11-22").start(), day("2026-11-23").start());
+    rig.later(86_400);
+    rig.by_hand(1, third, 1_030_000).await;
+    rig.by_hand(2, third, 1_030_000).await;
+    let settled = async |rig: &Rig| {
+        chaobiao::billing::settle_due(&rig.store, &Rules::of(&rig.config()), rig.now()).await.unwrap()
+    };
+    settled(&rig).await;
+    rig.push_all().await;
+    let before = receiver.effects();
+    // A fourth midnight waits when the receiver is taken out of the configuration.
+    rig.by_hand(1, fourth, 1_040_000).await;
+    settled(&rig).await;
+    rig.name("");
+    rig.introduce().await;
+    // Meanwhile both midnights turn out otherwise.
+    rig.frozen(1, third, 1_020_000).await;
+    rig.frozen(1, fourth, 1_041_000).await;
+    settled(&rig).await;
+    assert_eq!(rig.status("marketing").await.waiting, 2, "nothing takes the place of what waits for it");
+    rig.name(&http(&receiver));
+    rig.introduce().await;
+    let missed = rig.receivers().0[1].fill(&rig.store, rig.now()).await.unwrap();
+    // The registers of both midnights and the days around them, of point 1 alone.
+    assert_eq!(missed, 4);
+    rig.push_all().await;
+    assert_eq!(receiver.effects(), before + 4, "none that was replaced");
+    receiver.books(|books| assert_eq!((books.repeated, books.contradicted.len()), (0, 0)));
+    for key in [
+        "register/P1/1-0:1.8.0/2026-11-22T00:00:00+08:00/2",
+        "register/P1/1-0:1.8.0/2026-11-23T00:00:00+08:00/2",
+    ] {
+        assert!(receiver.books(|books| books.effects.contains_key(key)), "{key}");
+    }
+    let status = rig.status("marketing").await;
+    assert_eq!((status.waiting, status.superseded), (0, 2));
+    assert_eq!(rig.receivers().0[1].fill(&rig.store, rig.now()).await.unwrap(), 0, "once");
+}

@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a step that fails must end its test")]
 
 mod answers;
+mod behind;
 mod commands;
 mod day;
 mod files;

@@ -220,7 +220,7 @@ impl Place {
         } else {
             self.refused(Old, &["meters", "export"], "run the newer version");
         }
-        self.succeed(New, &["user", "list"]);
+        self.succeed(New, &["migrate"]);
         assert_eq!(self.later().await, 3, "{what}");
         assert_eq!(self.export(New), before, "{what}");
         applied
@@ -258,7 +258,7 @@ async fn killed_at_each_point(cluster: Option<&'static Cluster>) {
     let (mut at, mut left) = (1, Vec::new());
     loop {
         let place = update.copy(&format!("kill_{at}")).await;
-        let mut command = place.command(New, &["user", "list"]);
+        let mut command = place.command(New, &["migrate"]);
         let output = command.env("CHAOBIAO_FAILPOINT", format!("kill {at}")).output().unwrap();
         let applied = place.is_sound(&before, &format!("killed at {at}")).await;
         if output.status.success() {
@@ -300,8 +300,7 @@ async fn begun_twice(cluster: Option<&'static Cluster>) {
     let update = Update::open(cluster).await;
     let before = update.place("first", update.first.clone()).export(Old);
     let place = update.copy("twice").await;
-    let begin =
-        || place.command(New, &["user", "list"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let begin = || place.command(New, &["migrate"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let children: Vec<Child> = (0..3).map(|_| begin().unwrap()).collect();
     for child in children {
         let output = child.wait_with_output().unwrap();
@@ -316,8 +315,12 @@ async fn gone_back_from(cluster: Option<&'static Cluster>) {
     let update = Update::open(cluster).await;
     let place = update.copy("back").await;
     let before = place.export(Old);
+    for command in [["user", "list"].as_slice(), &["meters", "export"], &["backup", "backups"]] {
+        place.refused(New, command, "then run `chaobiao migrate`");
+    }
+    assert_eq!(place.later().await, 0, "nothing but `migrate` and `serve` changes the tables");
     let backup = place.succeed(Old, &["backup", "backups"]);
-    place.succeed(New, &["user", "list"]);
+    place.succeed(New, &["migrate"]);
     assert_eq!(place.later().await, 3);
     for command in [["meters", "export"].as_slice(), &["serve"], &["user", "list"], &["backup", "backups"]] {
         place.refused(Old, command, "run the newer version");
@@ -348,7 +351,7 @@ async fn not_under_whoever_serves(cluster: Option<&'static Cluster>) {
     let mut old = serve(Old, "old.log");
     until("the old version serves", async || told("old.log", "a night begins at")).await;
     let words = if cluster.is_some() { "is served by" } else { "in use by another process" };
-    place.refused(New, &["user", "list"], words);
+    place.refused(New, &["migrate"], words);
     assert_eq!(place.later().await, 0, "nothing is changed under whoever serves");
     if cluster.is_some() {
         let new = serve(New, "new.log");
@@ -361,7 +364,7 @@ async fn not_under_whoever_serves(cluster: Option<&'static Cluster>) {
     } else {
         terminate(&old.0);
         assert!(old.0.wait().unwrap().success());
-        place.succeed(New, &["user", "list"]);
+        place.succeed(New, &["migrate"]);
     }
     assert_eq!(place.later().await, 3);
     place.refused(Old, &["serve"], "run the newer version");

@@ -169,6 +169,8 @@ async fn f35_f52_stop_given_at_either_of_two_instances_holds_at_the_one_that_ser
     let mut second = Instance::start(&street, port, &url);
     let waits_at = second.told("it waits at http://").await;
     assert!(ask(&waits_at, ("GET", "/readyz"), "", "").contains("\"standby\""));
+    let metrics = ask(&waits_at, ("GET", "/metrics"), "", "");
+    assert!(metrics.starts_with("HTTP/1.1 200") && metrics.contains("amr_standby 1"), "{metrics}");
     let (cookie, _) = signed_in(&street).await;
     let cookie = format!("Cookie: {cookie}\r\n");
     let session = ask(&console, ("GET", "/api/v1/session"), &cookie, "");

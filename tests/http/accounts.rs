@@ -198,7 +198,7 @@ async fn t17_t32_an_open_session_of_an_administrator_opens_no_account() {
         let refused = if code.is_empty() { "code_missing" } else { "factor_refused" };
         let ghost = with(r#""person":"p","name":"ghost","role":"viewer","#);
         assert_eq!(rig.json(Method::POST, "/api/v1/accounts", Some(&admin), &ghost).await.code(), refused);
-        for what in ["enable", "reset"] {
+        for what in ["enable", "reset", "disable", "unlock"] {
             let path = format!("/api/v1/accounts/{li}/{what}");
             assert_eq!(
                 rig.json(Method::POST, &path, Some(&admin), &with("")).await.code(),
@@ -356,6 +356,58 @@ async fn t10_an_account_is_made_reset_and_finished_with_forms_alone() {
     assert_eq!(rig.get("/account", Some(&who)).await.status, StatusCode::SEE_OTHER, "its sessions ended");
     let after = rig.services.store.account_named("wang").await.unwrap().unwrap();
     assert!(after.is_unfinished() && after.factor.is_none());
+}
+
+/// Neither by the form nor on the command line; and who guesses is not told which passwords are over.
+#[tokio::test]
+async fn t10_a_one_time_password_is_over_after_three_days() {
+    let rig = Rig::new().await;
+    let admin = rig.signed_in("admin", Role::Admin).await;
+    let made = make(&rig, &admin, "李", "li", "operator").await;
+    let until = rig.services.clock.now().plus(chaobiao::domain::access::ONE_TIME_FOR);
+    assert_eq!(made.json()["one_time_password_until"], until.to_string(), "{made:?}");
+    let password = made.json()["one_time_password"].as_str().unwrap().to_owned();
+    let enter = async |password: &str| {
+        let fields = [("name", "li"), ("password", password), ("code", ""), ("next", "/")];
+        rig.form("/login", None, &fields).await
+    };
+    rig.clock.set(until.minus(std::time::Duration::from_secs(1)));
+    let (one, two) = (enter(&password).await, enter(&password).await);
+    let session = |answer: &Answer| Somebody { cookie: cookie(answer), ..admin.clone() };
+    assert_eq!(
+        rig.get("/welcome", Some(&session(&one))).await.status,
+        StatusCode::SEE_OTHER,
+        "ended by the second"
+    );
+    assert_eq!(rig.get("/welcome", Some(&session(&two))).await.status, StatusCode::OK);
+    rig.clock.set(until);
+    let over = enter(&password).await;
+    assert_eq!(over.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        over.body.contains("一次性密码已过期，请联系管理员") && over.header("set-cookie").is_empty(),
+        "{over:?}"
+    );
+    assert!(!enter("guess").await.body.contains("已过期"));
+    let on_machine = chaobiao::http::auth::known_by_password(
+        &rig.services.store,
+        ("li", &password),
+        "command line",
+        rig.services.clock.now(),
+    );
+    assert_eq!(on_machine.await.unwrap_err().kind(), "one_time_over");
+    let entries = rig.services.store.audit_after(0, 1000).await.unwrap();
+    let refused: Vec<_> = entries.iter().filter(|entry| entry.action == "login.refused").collect();
+    let why: Vec<_> = refused.iter().map(|entry| entry.detail.contains("one_time_over")).collect();
+    assert_eq!(why, [true, false, true], "{refused:?}");
+    // It is counted as a wrong one is, and the page tells the administrator.
+    enter(&password).await;
+    enter(&password).await;
+    assert_eq!(enter(&password).await.status, StatusCode::TOO_MANY_REQUESTS);
+    let admin = rig.sign_in(admin).await;
+    assert!(rig.get("/users", Some(&admin)).await.body.contains("一次性密码已过期，请重置"));
+    let reset = open(&rig, &admin, id(&made), "reset").await.json();
+    let again = enter(reset["one_time_password"].as_str().unwrap()).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER, "{again:?}");
 }
 
 #[tokio::test]

@@ -7,17 +7,21 @@
 )]
 
 mod accounts;
+mod bearers;
 mod bodies;
 #[path = "../support/book.rs"]
 mod book;
+mod bound;
 mod commands;
 mod described;
 mod desk;
 mod elsewhere;
 mod evidence;
+mod figures;
 mod forged;
 mod fuzzed;
 mod guarded;
+mod hidden;
 mod imports;
 mod instance;
 mod keys;
@@ -25,6 +29,7 @@ mod limits;
 mod locked;
 mod many;
 mod matrix;
+mod moved;
 mod order_forms;
 mod orders;
 mod pages;
@@ -35,11 +40,13 @@ mod postgres;
 mod proposals;
 mod protections;
 mod rates;
+mod reasons;
 mod rig;
 mod rotations;
 mod said;
 mod sessions;
 mod settled;
 mod slow;
+mod streams;
 mod terminals;
 mod visitor;

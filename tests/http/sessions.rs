@@ -166,26 +166,32 @@ async fn t11_a_token_has_its_scopes_its_day_and_no_more_than_its_account() {
         async move { rig.json(Method::POST, "/api/v1/tokens", Some(who), &body).await }
     };
     for (body, code) in [
-        (r#"{"name":"n","scopes":["approve_cut"],"days":1}"#, "token_scopes"),
-        (r#"{"name":"n","scopes":["nothing"],"days":1}"#, "token_scopes"),
-        (r#"{"name":"n","scopes":[],"days":1}"#, "token_scopes"),
-        (r#"{"name":"n","scopes":["see_status"],"days":0}"#, "token_days"),
-        (r#"{"name":" ","scopes":["see_status"],"days":1}"#, "token_name"),
+        (r#"{"name":"n","scopes":["approve_cut"],"days":1,"password":"tree lamp river 9"}"#, "token_scopes"),
+        (r#"{"name":"n","scopes":["nothing"],"days":1,"password":"tree lamp river 9"}"#, "token_scopes"),
+        (r#"{"name":"n","scopes":[],"days":1,"password":"tree lamp river 9"}"#, "token_scopes"),
+        (r#"{"name":"n","scopes":["see_status"],"days":0,"password":"tree lamp river 9"}"#, "token_days"),
+        (r#"{"name":" ","scopes":["see_status"],"days":1,"password":"tree lamp river 9"}"#, "token_name"),
     ] {
         assert_eq!(make(body).await.code(), code, "{body}");
     }
-    let made = make(r#"{"name":"robot","scopes":["see_status"],"days":1}"#).await;
+    let made =
+        make(r#"{"name":"robot","scopes":["see_status"],"days":1,"password":"tree lamp river 9"}"#).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     let secret = made.json()["token_secret"].as_str().unwrap().to_owned();
     let id = made.json()["token"]["id"].as_i64().unwrap();
-    assert_eq!(make(r#"{"name":"robot","scopes":["see_status"],"days":1}"#).await.code(), "name_taken");
+    assert_eq!(
+        make(r#"{"name":"robot","scopes":["see_status"],"days":1,"password":"tree lamp river 9"}"#)
+            .await
+            .code(),
+        "name_taken"
+    );
     let ask = async |method: Method, path: &str| {
         let request = axum::http::Request::builder()
             .method(method)
             .uri(path)
             .header("authorization", format!("Bearer {secret}"))
             .header("content-type", "application/json");
-        let body = r#"{"name":"more","scopes":["see_status"],"days":1}"#;
+        let body = r#"{"name":"more","scopes":["see_status"],"days":1,"password":"tree lamp river 9"}"#;
         rig.send(request.body(axum::body::Body::from(body)).unwrap()).await.status
     };
     assert_eq!(ask(Method::GET, "/api/v1/health").await, StatusCode::OK);
@@ -198,6 +204,13 @@ async fn t11_a_token_has_its_scopes_its_day_and_no_more_than_its_account() {
             "{page}: its scopes are those of the interface"
         );
     }
+    for (password, code) in [("", "password_missing"), ("guess", "password_refused")] {
+        let body = format!(r#"{{"name":"n","scopes":["see_status"],"days":1,"password":"{password}"}}"#);
+        assert_eq!(make(&body).await.code(), code, "an open session alone makes none");
+        let form = [("name", "n"), ("scope", "see_status"), ("days", "1"), ("current", password)];
+        let form = rig.form("/account/tokens", Some(&who), &form).await;
+        assert_eq!(form.status, StatusCode::UNPROCESSABLE_ENTITY, "{form:?}");
+    }
     rig.clock.advance(Duration::from_secs(86_400));
     assert_eq!(ask(Method::GET, "/api/v1/health").await, StatusCode::UNAUTHORIZED, "its day is over");
     rig.clock.set(morning());
@@ -205,4 +218,33 @@ async fn t11_a_token_has_its_scopes_its_day_and_no_more_than_its_account() {
     let gone = rig.json(Method::DELETE, &format!("/api/v1/tokens/{id}"), Some(&who), "").await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT, "{gone:?}");
     assert_eq!(ask(Method::GET, "/api/v1/health").await, StatusCode::UNAUTHORIZED);
+}
+
+/// Whoever reacts to a session that was stolen is rid of what was made from it.
+#[tokio::test]
+async fn t11_a_new_password_ends_the_tokens_of_its_account() {
+    let rig = Rig::new().await;
+    let (who, other) = (rig.signed_in("li", Role::Operator).await, rig.signed_in("wang", Role::Viewer).await);
+    let mut secrets = Vec::new();
+    for somebody in [&who, &other] {
+        let body = r#"{"name":"robot","scopes":["see_status"],"days":9,"password":"tree lamp river 9"}"#;
+        let made = rig.json(Method::POST, "/api/v1/tokens", Some(somebody), body).await.json();
+        secrets.push(made["token_secret"].as_str().unwrap().to_owned());
+    }
+    let counts = async |secret: &String| {
+        let request =
+            axum::http::Request::get("/api/v1/health").header("authorization", format!("Bearer {secret}"));
+        rig.send(request.body(axum::body::Body::empty()).unwrap()).await.status == StatusCode::OK
+    };
+    assert!(counts(&secrets[0]).await && counts(&secrets[1]).await);
+    let page = rig.get("/account", Some(&who)).await.body;
+    assert!(page.contains("全部接口令牌随之失效") && page.contains("name=\"current\""), "{page}");
+    let fields = [("current", PASSWORD), ("password", "lamp river tree 8"), ("again", "lamp river tree 8")];
+    let changed = rig.form("/account/password", Some(&who), &fields).await;
+    assert_eq!(changed.status, StatusCode::SEE_OTHER, "{changed:?}");
+    assert!(!counts(&secrets[0]).await, "it was made before");
+    assert!(counts(&secrets[1]).await, "that of somebody else stays");
+    let entries = rig.services.store.audit_after(0, 1000).await.unwrap();
+    let told = entries.iter().rfind(|entry| entry.action == "account.password").unwrap();
+    assert_eq!(told.detail, r#"{"tokens_ended":1}"#);
 }

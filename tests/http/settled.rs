@@ -87,6 +87,6 @@ async fn t17_what_was_found_on_site_is_proposed_and_confirmed_by_forms() {
         (&json!("settle_order"), &json!("周师傅")),
         "{shown}"
     );
-    let file = town.rig.get(&format!("{place}?csv=all"), Some(&town.li)).await;
+    let file = town.rig.get(&format!("{place}?csv=all&reason=x"), Some(&town.li)).await;
     assert!(file.body.contains("P1") && file.body.contains("现场核实已合闸"), "{file:?}");
 }

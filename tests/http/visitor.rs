@@ -128,7 +128,7 @@ async fn accounts_are_filtered_and_written_out() {
     assert!(all.contains(">wang<") && all.contains("?sort=name"), "{all}");
     let found = rig.get("/users?q=admin", Some(&admin)).await.body;
     assert!(!found.contains(">wang<"), "{found}");
-    let file = rig.get("/users?csv=all", Some(&admin)).await;
+    let file = rig.get("/users?csv=all&reason=x", Some(&admin)).await;
     assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
     assert!(file.body.contains("wang,wang,查看员"), "{file:?}");
 }

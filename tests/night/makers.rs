@@ -185,3 +185,62 @@ async fn f09_i19_tariffs_that_had_a_value_and_are_filled_are_told_and_the_totals
     head_end.close().await;
     town.close().await;
 }
+
+/// Some leave what they do not know unanswered.
+#[tokio::test]
+async fn f09_i19_a_register_or_word_that_is_met_with_silence_costs_none_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(1, 1, 9600, 57, false);
+    set_clocks(&mut world);
+    let tonight = day("2026-11-22");
+    let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n");
+    let plan = TownPlan::new(world, config, tonight, Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    // The reverse register of the newest freeze, and status word 4.
+    change_manners(&town, Manners { deaf_to: &[[1, 2, 6, 5], [4, 5, 0, 4]], ..Manners::default() });
+    assert_eq!(town.night(&head_end, tonight).await.run.state, RunState::Partial);
+    let missing = town.missing(tonight).await;
+    assert_eq!(missing.values().collect::<Vec<_>>(), [&MissingCause::Silent]);
+    let findings = town.judge((tonight, tonight), &[tonight]).await;
+    assert_eq!((findings.wrong, findings.registers), (Vec::new(), 5));
+    let meter = town.number(town.meters.first().unwrap().0.address).await;
+    let words = town.store.status_words_of(meter).await.unwrap().unwrap().words;
+    assert!(words.contains("04000503") && !words.contains("04000504"), "{words}");
+    assert!(!town.store.event_counts(&[meter]).await.unwrap().is_empty(), "its events were asked for");
+    head_end.close().await;
+    town.close().await;
+}
+
+/// The freezes of a meter that was without supply for days are nearer than the calendar says, by as many places.
+#[tokio::test]
+async fn f14_i20_a_gap_behind_many_midnights_without_supply_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(1, 1, 9600, 58, false);
+    set_clocks(&mut world);
+    let tonight = day("2026-11-22");
+    let noon = |days: i64| Written(at(tonight.plus(days).start()).plus(12 * 3600));
+    world.meter.iter_mut().for_each(|meter| {
+        meter.event.clear();
+        meter.installed_at = noon(-20);
+    });
+    let area = world.meter.first().unwrap().customer.transformer_area.clone();
+    world.power_cut.push(AreaPowerCut { transformer_area: area, from: noon(-8), to: noon(-2) });
+    let config = config(&world, "[collection]\nrepair_days = 12\n[intervals]\nmode = \"off\"\n");
+    let plan = TownPlan::new(world, config, tonight, Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    let report = town.night(&head_end, tonight).await;
+    assert_eq!(report.run.state, RunState::Done, "{:?}", town.missing(tonight).await);
+    let total = Item::parse("1.8.0").unwrap();
+    let meter = town.number(town.meters.first().unwrap().0.address).await;
+    let ledger = town.store.ledger(meter, tonight.plus(-12).start(), tonight.next().start()).await.unwrap();
+    let totals = ledger.iter().map(|kept| &kept.reading).filter(|reading| reading.item == total);
+    let kept: Vec<_> = totals.map(|reading| (reading.as_of, reading.source)).collect();
+    let held = [-12, -11, -10, -9, -8, -1, 0].map(|back| (tonight.plus(back).start(), Source::Freeze));
+    assert_eq!(kept, held, "all that the meter holds");
+    let findings = town.judge((tonight.plus(-12), tonight), &[tonight]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    head_end.close().await;
+    town.close().await;
+}

@@ -230,6 +230,60 @@ async fn t16_t18_a_job_is_asked_for_once_followed_and_taken_back_by_those_who_ma
     town.close().await;
 }
 
+/// By API and page, with its frames: the job stays one's own.
+#[tokio::test]
+async fn t16_what_a_job_has_read_is_told_while_its_area_is_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (town, head_end) = town(&folder, 6, 433).await;
+    let desk = Desk::new(&town, &head_end);
+    let api = Api::new(&town, &head_end, &desk);
+    let sites = town.store.site_meters().await.unwrap();
+    let east =
+        sites.iter().find(|site| site.point.area.as_deref() == Some("东门台区")).unwrap().area_id.unwrap();
+    let other = sites.iter().find(|site| site.area_id != Some(east)).unwrap();
+    let both = Regions::Areas(vec![east, other.area_id.unwrap()]);
+    let chen = api.somebody("chen", Role::Operator, both).await;
+    let (near, far) = (addresses(&town)[1].to_string(), other.meter.address.to_string());
+    let body = json!({ "meters": [near, far], "groups": ["registers"] });
+    let made = api.send(Method::POST, "/api/v1/reads", &chen, Some(("key-0001", body))).await;
+    assert_eq!(made.status, StatusCode::ACCEPTED, "{}", made.text);
+    let id = made.json()["read"]["id"].as_str().unwrap().to_owned();
+    let ended = api.get(&format!("/api/v1/reads/{id}/stream"), &chen).await;
+    assert!(ended.text.contains(&near) && ended.text.contains(&far), "{}", ended.text);
+    let answers = async |who: &Somebody| {
+        let mut statuses = Vec::new();
+        for meter in [&near, &far] {
+            statuses.push(api.get(&format!("/api/v1/reads/{id}/meters/{meter}"), who).await.status);
+        }
+        statuses
+    };
+    assert_eq!(answers(&chen).await, [StatusCode::OK, StatusCode::OK]);
+    // From now on one area only.
+    let account = town.store.account_named("chen").await.unwrap().unwrap();
+    let entry = AuditEntry::of_system(town.clock.now(), "account.regions", "account chen");
+    let narrowed = Regions::Areas(vec![east]);
+    let narrowed = AccountChange::SetRegions(&narrowed);
+    let account = town.store.change_account(account.id, None, &narrowed, &entry).await.unwrap();
+    let secret = start_session(&api.services, &account, "127.0.0.1").await.unwrap();
+    let chen = Somebody { cookie: format!("chaobiao_session={secret}"), csrf: String::new() };
+    assert_eq!(answers(&chen).await, [StatusCode::OK, StatusCode::NOT_FOUND]);
+    for path in ["", "/stream"] {
+        let shown = api.get(&format!("/api/v1/reads/{id}{path}"), &chen).await;
+        assert!(shown.text.contains(&near) && !shown.text.contains(&far), "{}", shown.text);
+    }
+    let page = async |asked: &str| api.get(&format!("/reads/{id}{asked}"), &chen).await.text;
+    for asked in ["", "?csv=all&reason=x"] {
+        let told = page(asked).await;
+        assert!(told.contains(&near) && !told.contains(&far), "{asked}: {told}");
+    }
+    let answered = "<h2>电能表 <a";
+    assert!(page(&format!("?meter={near}")).await.contains(answered));
+    assert!(!page(&format!("?meter={far}")).await.contains(answered));
+    drop((api, desk));
+    head_end.close().await;
+    town.close().await;
+}
+
 #[tokio::test]
 async fn t16_what_was_collected_is_read_by_page_and_only_within_the_region() {
     let folder = tempfile::tempdir().unwrap();

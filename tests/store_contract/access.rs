@@ -1,9 +1,10 @@
 //! Accounts, sessions, tokens, attempts and keys of requests, on both databases.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chaobiao::config::KeyFile;
-use chaobiao::domain::access::{Account, Action, Regions, RequestKey, Role};
+use chaobiao::domain::access::{Account, Action, ONE_TIME_FOR, Regions, RequestKey, Role};
 use chaobiao::domain::{AuditEntry, Id, Moment};
 use chaobiao::store::access::{
     AccountChange, Attempt, AttemptPolicy, Claim, FactorSecret, NewAccount, NewSession, NewToken,
@@ -44,6 +45,7 @@ async fn t17_a_person_is_one_person_and_holds_one_of_the_roles_that_exclude_each
         let account = store.account(one).await.unwrap().unwrap();
         assert_eq!(account.person, store.account(other).await.unwrap().unwrap().person);
         assert!(account.must_set_password && account.is_enabled && account.factor.is_none());
+        assert_eq!(account.one_time_until, Some(midnight("2026-11-22").plus(ONE_TIME_FOR)));
         assert_eq!(refusal(add(store, "王", "li", Role::Viewer).await), Refusal::NameTaken);
         for role in [Role::Approver, Role::Admin, Role::Auditor] {
             assert_eq!(refusal(add(store, "李娜", "li3", role).await), Refusal::RoleHeld);
@@ -347,6 +349,97 @@ async fn t16_regions_are_kept_by_area() {
         let none = AccountChange::SetRegions(&Regions::Areas(Vec::new()));
         let account = store.change_account(li, None, &none, &entry(at)).await.unwrap();
         assert_eq!(account.regions, Regions::Areas(Vec::new()), "none is not all (F38)");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t10_a_one_time_password_has_an_end_until_its_owner_sets_another() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let (first, later) = (midnight("2026-11-22"), midnight("2026-12-22"));
+        let li = add(store, "李", "li", Role::Operator).await.unwrap();
+        let account = store.account(li).await.unwrap().unwrap();
+        let until = first.plus(ONE_TIME_FOR);
+        assert!(
+            !account.one_time_is_over(until.minus(Duration::from_micros(1)))
+                && account.one_time_is_over(until)
+        );
+        let password = PasswordHash("own".to_owned());
+        let own = AccountChange::SetPassword(&password);
+        let account = store.change_account(li, None, &own, &entry(first)).await.unwrap();
+        assert_eq!((account.one_time_until, account.one_time_is_over(later)), (None, false));
+        // What has an end no more gets none by the way of a demonstration.
+        let kept = AccountChange::KeepOneTime(later);
+        let account = store.change_account(li, None, &kept, &entry(first)).await.unwrap();
+        assert_eq!((account.one_time_until, account.must_set_password), (None, false));
+        let reset = AccountChange::Reset { password: &password, by: None };
+        let account = store.change_account(li, None, &reset, &entry(later)).await.unwrap();
+        assert_eq!(account.one_time_until, Some(later.plus(ONE_TIME_FOR)));
+        // One that was out before there was an end, and got none, is over.
+        fresh.run("UPDATE account SET one_time_until = NULL").await.unwrap();
+        assert!(store.account(li).await.unwrap().unwrap().one_time_is_over(first));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t09_tokens_that_nobody_has_are_counted_apart_from_passwords() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        let policy = AttemptPolicy { of_account: 3, of_source: 2, lock: Duration::from_secs(60) };
+        for locks in [false, true] {
+            assert_eq!(store.begin_token("10.0.0.7", policy, at).await.unwrap(), Attempt::Counted { locks });
+        }
+        let locked = store.begin_token("10.0.0.7", policy, at).await.unwrap();
+        assert_eq!(locked, Attempt::Locked(policy.lock));
+        let signing_in = store.begin_attempt("li", "10.0.0.7", policy, at).await.unwrap();
+        assert_eq!(signing_in, Attempt::Counted { locks: false });
+        let li = add(store, "李", "li", Role::Operator).await.unwrap();
+        let new = |name: &'static str, hash: &'static str, days: u64| NewToken {
+            account: li,
+            name,
+            hash,
+            scopes: &[Action::SeeStatus],
+            expires_at: at.plus(Duration::from_secs(days * 86_400)),
+        };
+        for (name, hash, days) in [("a", "counts", 9), ("b", "over", 1), ("c", "taken back", 9)] {
+            store.add_token(&new(name, hash, days), &entry(at)).await.unwrap();
+        }
+        let taken_back = store.token("taken back").await.unwrap().unwrap().0.id;
+        store.end_token(li, taken_back, &entry(at)).await.unwrap();
+        let day = at.plus(Duration::from_secs(86_400));
+        assert_eq!(store.token_hashes(day).await.unwrap(), HashSet::from(["counts".to_owned()]));
+        let password = PasswordHash("new".to_owned());
+        let change = AccountChange::SetPassword(&password);
+        store.change_account(li, None, &change, &entry(at)).await.unwrap();
+        assert!(store.token_hashes(at).await.unwrap().is_empty(), "a new password ends them");
+        let told = fresh.texts("SELECT detail FROM audit ORDER BY number DESC LIMIT 1").await;
+        assert_eq!(told, [r#"{"tokens_ended":2}"#]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t16_receivers_of_a_billing_service_are_kept_by_name() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let at = midnight("2026-11-22");
+        let billing = add(store, "营销", "billing", Role::Billing).await.unwrap();
+        let seen = async || store.account(billing).await.unwrap().unwrap();
+        assert_eq!(seen().await.sees_receivers(), Some([].as_slice()), "none is not all");
+        let names = ["b_c".to_owned(), "a".to_owned()];
+        let change = AccountChange::SetReceivers(&names);
+        let changed = store.change_account(billing, None, &change, &entry(at)).await.unwrap();
+        assert_eq!(changed.sees_receivers(), Some(["a".to_owned(), "b_c".to_owned()].as_slice()));
+        store
+            .change_account(billing, None, &AccountChange::SetReceivers(&names[..1]), &entry(at))
+            .await
+            .unwrap();
+        assert_eq!(seen().await.receivers, names[..1]);
+        store.change_account(billing, None, &AccountChange::SetRole(Role::Viewer), &entry(at)).await.unwrap();
+        assert_eq!(seen().await.sees_receivers(), None, "whoever looks sees those of all");
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chaobiao::domain::access::{Acting, Regions, Role};
 use chaobiao::domain::{Alarm, AlarmKind, Id, Moment, Severity};
-use chaobiao::store::alarm::{AlarmFilter, Lease, LeaseEnd, Tells};
+use chaobiao::store::alarm::{AlarmFilter, Lease, LeaseEnd, Take, Tells};
 
 use crate::{Fresh, midnight, on_both};
 
@@ -36,7 +36,8 @@ fn li(regions: Regions) -> Acting {
 }
 
 async fn lease(fresh: &Fresh, channel: &str, seconds: u64) -> Lease {
-    fresh.store.lease_alarm_messages(channel, 10, at(seconds + 60), at(seconds)).await.unwrap()
+    let take = Take { at_most: 10, flood_above: None };
+    fresh.store.lease_alarm_messages(channel, take, at(seconds + 60), at(seconds)).await.unwrap()
 }
 
 fn told(lease: &Lease) -> Vec<(String, Tells)> {
@@ -159,7 +160,8 @@ async fn each_channel_gets_what_it_wants_once_and_in_order() {
         store.raise_alarm(&unknown(1)).await.unwrap();
         assert_eq!(told(&lease(fresh, "boss", 2).await), [("2.1".to_owned(), Tells::Raised)]);
         let first = lease(fresh, "duty", 2).await;
-        assert_eq!(told(&first), [("1.1".to_owned(), Tells::Raised), ("2.1".to_owned(), Tells::Raised)]);
+        let gravest_first = [("2.1".to_owned(), Tells::Raised), ("1.1".to_owned(), Tells::Raised)];
+        assert_eq!(told(&first), gravest_first);
         assert!(lease(fresh, "duty", 3).await.messages.is_empty(), "it is leased");
         let next_at = at(30);
         let again = |_: &_| LeaseEnd::Again { next_at, error: "refused".to_owned() };
@@ -171,7 +173,7 @@ async fn each_channel_gets_what_it_wants_once_and_in_order() {
         );
         let second = lease(fresh, "duty", 30).await;
         assert_eq!(told(&second).len(), 3);
-        assert_eq!(second.messages[1].tells, Tells::Ended);
+        assert_eq!(second.messages[2].tells, Tells::Ended);
         assert_eq!(second.messages[0].tries, 2);
         store.end_alarm_lease("duty", &first, delivered(None), at(31)).await.unwrap();
         assert_eq!(store.alarm_channels().await.unwrap()[1].waiting, 3, "an old lease settles nothing");
@@ -180,6 +182,62 @@ async fn each_channel_gets_what_it_wants_once_and_in_order() {
         assert_eq!((channels[1].name.as_str(), channels[1].waiting), ("duty", 0));
         assert_eq!((channels[1].last_delivered, &channels[1].last_error), (Some(at(31)), &None));
         assert_eq!(told(&lease(fresh, "boss", 63).await).len(), 1, "a lease that ran out");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_flood_is_leased_as_a_whole_unless_something_critical_waits() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        store.set_alarm_channels(CHANNELS, at(0)).await.unwrap();
+        let take = Take { at_most: 10, flood_above: Some(30) };
+        let lease = async |seconds: u64| {
+            let lease =
+                store.lease_alarm_messages("duty", take, at(seconds + 60), at(seconds)).await.unwrap();
+            store.end_alarm_lease("duty", &lease, delivered(None), at(seconds)).await.unwrap();
+            (lease.is_flood, told(&lease))
+        };
+        let subject = |number: i64| format!("terminal {number}");
+        for number in 1..=30 {
+            store.raise_alarm(&Alarm::new(AlarmKind::TerminalSilent, subject(number), at(1))).await.unwrap();
+        }
+        let (is_flood, told) = lease(2).await;
+        assert_eq!((is_flood, told.len()), (false, 10), "thirty are none yet");
+        for number in 31..=60 {
+            store.raise_alarm(&Alarm::new(AlarmKind::TerminalSilent, subject(number), at(3))).await.unwrap();
+        }
+        store.raise_alarm(&line_down(3)).await.unwrap();
+        store.raise_alarm(&unknown(4)).await.unwrap();
+        let (is_flood, told) = lease(5).await;
+        assert_eq!((is_flood, told.len(), told[0].0.as_str()), (false, 10, "62.1"));
+        // Two have ended before they were told: that is told behind the flood.
+        for number in [59, 60] {
+            store.clear_alarm(AlarmKind::TerminalSilent, &subject(number), at(6)).await.unwrap();
+        }
+        let (is_flood, told) = lease(7).await;
+        let first = (String::from("20.1"), Tells::Raised);
+        assert_eq!((is_flood, told.len(), told[0].clone()), (true, 41, first));
+        assert!(
+            told.iter().all(|(key, tells)| key != "61.1" && *tells == Tells::Raised),
+            "one kind: {told:?}"
+        );
+        let (is_flood, told) = lease(8).await;
+        let expected = [
+            ("59.2".to_owned(), Tells::Ended),
+            ("60.2".to_owned(), Tells::Ended),
+            ("61.1".to_owned(), Tells::Raised),
+        ];
+        assert_eq!((is_flood, told), (false, expected.to_vec()));
+        for number in 1..=58 {
+            store.clear_alarm(AlarmKind::TerminalSilent, &subject(number), at(9)).await.unwrap();
+        }
+        let (is_flood, told) = lease(10).await;
+        assert!(
+            is_flood && told.len() == 58 && told.iter().all(|(_, tells)| *tells == Tells::Ended),
+            "{told:?}"
+        );
+        assert!(lease(11).await.1.is_empty());
     })
     .await;
 }

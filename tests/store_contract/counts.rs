@@ -8,7 +8,7 @@ use chaobiao::domain::{
     RunOutcome,
 };
 use chaobiao::store::archive::{Exchange, Saving};
-use chaobiao::store::view::Flow;
+use chaobiao::store::view::{Flow, PushesSeen};
 use chaobiao::store::{Address, Batch, Large, Migrations, RunPlan, Store};
 use simulator::seed::Seed;
 
@@ -183,7 +183,7 @@ async fn versions_of_the_outbox_are_counted_through_all_states() {
                 .unwrap();
             counts_are_right(fresh, &format!("step {step}")).await;
         }
-        let counts = fresh.store.push_counts(day(DAY)).await.unwrap();
+        let counts = fresh.store.push_counts(day(DAY), &PushesSeen::of(&Regions::All)).await.unwrap();
         assert!(counts.len() > 3, "{counts:?}");
         let of_one = fresh.store.outbox_counts("ledger").await.unwrap();
         let told = fresh.texts("SELECT CAST(count(*) AS text) FROM outbox WHERE receiver = 'ledger'").await;

@@ -10,9 +10,10 @@ use chaobiao::domain::{
     Suspicion,
 };
 use chaobiao::store::archive::{Exchange, Saving};
-use chaobiao::store::{Batch, Verdict};
+use chaobiao::store::{Batch, Decided, Decision, Verdict};
 
 use crate::archive::{entry, meter};
+use crate::billing::{daily, settle};
 use crate::proposals::acting;
 use crate::{Fresh, midnight, on_both};
 
@@ -156,6 +157,68 @@ async fn i04_reads_are_entered_all_or_none_and_only_of_meters_that_were_there() 
         store.decide_proposal(id, Verdict::Refuse, &approver, &Profiles::default(), now()).await.unwrap();
         let unknown = store.propose(&of(vec![read(7, at, 1)]), "x", &operator, now()).await.unwrap_err();
         assert_eq!(unknown.kind(), "not_there");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f16_the_closing_reading_of_an_exchanged_meter_is_entered_and_corrected_afterwards() {
+    on_both(async |fresh| {
+        let (operator, approver) = town(fresh).await;
+        let store = &fresh.store;
+        let noon = midnight("2026-11-21").plus(Duration::from_secs(43_200));
+        let point = store.numbered_points(&["P1"], &Regions::All).await.unwrap()["P1"].point;
+        let exchange = Exchange { point, removed: "1".parse().unwrap(), installed: meter(9), at: noon };
+        let new = store.exchange_meter(&exchange).await.unwrap();
+        let of_new = |as_of, value| RegisterReading { meter: new, as_of, value, ..freeze("2026-11-22", 0) };
+        let registers =
+            vec![freeze("2026-11-21", 1_050_000), of_new(noon, 30), of_new(midnight("2026-11-22"), 20_030)];
+        store.save(&Batch { registers, ..Batch::default() }, now()).await.unwrap();
+        let place = |point: Option<&str>, meter: Option<&str>, asset: Option<&str>, at| ReadPlace {
+            point: point.map(str::to_owned),
+            meter: meter.map(str::to_owned),
+            asset: asset.map(str::to_owned),
+            at,
+        };
+        let (first, ninth) = (Some("000000000001"), Some("000000000009"));
+        let places = [
+            place(Some("P1"), first, None, noon),
+            place(None, first, None, noon),
+            place(None, None, Some("A1"), noon),
+            place(Some("P1"), None, None, noon),
+            place(None, ninth, None, noon),
+            // It was taken out before, and it is another one's.
+            place(None, first, None, noon.plus(Duration::from_micros(1))),
+            place(Some("P2"), first, None, noon),
+        ];
+        let found = store.placed_meters(&places, &Regions::All).await.unwrap();
+        let found: Vec<_> = found.iter().map(|one| one.as_ref().map(|one| one.meter.as_str())).collect();
+        assert_eq!(found, [first, first, first, ninth, ninth, None, None]);
+
+        let profiles = Profiles::default();
+        let confirm = async |value: i64| {
+            let change = of(vec![read(1, noon, value)]);
+            let id = store.propose(&change, "closing reading", &operator, now()).await.unwrap();
+            store.decide_proposal(id, Verdict::Confirm, &approver, &profiles, now()).await.unwrap();
+            settle(store, now()).await;
+        };
+        settle(store, now()).await;
+        let used = |kwh: &str| format!("P1 1-0:1.8.0 0 2026-11-21 {kwh} kWh ok");
+        let of_day = async || {
+            let all = daily(fresh).await;
+            all.into_iter().find(|line| line.contains("2026-11-21"))
+        };
+        assert_eq!(of_day().await, None, "open without its closing reading");
+        confirm(1_060_000).await;
+        assert_eq!(of_day().await, Some(used("3.000000")));
+        // It was mistyped: another one is for persons to decide.
+        confirm(1_055_000).await;
+        assert_eq!(of_day().await, Some(used("3.000000")));
+        let review = store.open_reviews(10).await.unwrap();
+        let decided = Decided { decision: Decision::Accept, by: "p1, p2", note: "", now: now() };
+        store.decide_review(review[0].id, decided).await.unwrap();
+        settle(store, now()).await;
+        assert_eq!(of_day().await, Some(used("2.500000")));
     })
     .await;
 }

@@ -8,7 +8,7 @@ use chaobiao::domain::{
 };
 use chaobiao::store::archive::{Exchange, Saving};
 use chaobiao::store::billing::OutboxState;
-use chaobiao::store::view::{EventsAsked, Flow, MeterSheet, MeterSort, MetersAsked, PushPlace};
+use chaobiao::store::view::{EventsAsked, Flow, MeterSheet, MeterSort, MetersAsked, PushPlace, PushesSeen};
 use chaobiao::store::{Batch, EventCount, MeterEvent, Notes, RunPlan};
 
 use crate::archive::{entry, meter};
@@ -151,9 +151,13 @@ async fn pages_of_meters_meet_without_gap_or_doubling_however_they_are_sorted() 
         }
         let by_area = MetersAsked { sort: (MeterSort::Area, true), ..all("") };
         assert_eq!(found(fresh, &by_area, &Regions::All).await, ["5", "4", "3", "2", "1", "6"]);
-        let counted = fresh.store.meters_by_line().await.unwrap();
+        let counted = fresh.store.meters_by_line(&Regions::All).await.unwrap();
         let counted: Vec<_> = counted.iter().map(|(name, is, count)| (name.as_str(), *is, *count)).collect();
         assert_eq!(counted, [("1100-3039", true, 1), ("L1", false, 3), ("L2", false, 2)]);
+        let second = region(fresh, "台区二%_").await;
+        let counted = fresh.store.meters_by_line(&second).await.unwrap();
+        assert_eq!(counted, [("L2".to_owned(), false, 2)]);
+        assert!(fresh.store.meters_by_line(&Regions::Areas(vec![])).await.unwrap().is_empty());
     })
     .await;
 }
@@ -175,6 +179,74 @@ async fn a_sheet_tells_where_a_meter_was_and_behind_what() {
         assert_eq!((old.line.point.as_deref(), old.stays[0].until), (None, Some(at)));
         assert_eq!((new.line.point.as_deref(), new.stays[0].from), (Some("P2"), at));
         assert_eq!(new.stays[0].multiplier, Some((4000, "200/5".to_owned(), "1".to_owned())));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t16_a_meter_that_was_elsewhere_is_seen_as_long_as_it_was_here() {
+    on_both(async |fresh| {
+        town(fresh).await;
+        let second = region(fresh, "台区二%_").await;
+        let at = midnight("2026-11-10");
+        // The meter of the second point goes to the fourth, in the other area.
+        for (from, removed, installed) in [(2, 2, 9), (4, 4, 2)] {
+            let point = sheet(fresh, from).await.point.unwrap();
+            let exchange =
+                Exchange { point, removed: meter(removed).address, installed: meter(installed), at };
+            fresh.store.exchange_meter(&exchange).await.unwrap();
+        }
+        let address = meter(2).address.to_string();
+        let seen = async |regions: &Regions| {
+            fresh.store.meter_sheet(&address, regions, midnight(DAY)).await.unwrap().unwrap()
+        };
+        let (whole, part) = (seen(&Regions::All).await, seen(&second).await);
+        let points =
+            |sheet: &MeterSheet| sheet.stays.iter().map(|stay| stay.point.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (points(&whole), points(&part)),
+            (vec!["P4".to_owned(), "P2".to_owned()], vec!["P4".to_owned()])
+        );
+        let before = at.minus(minutes(1));
+        assert!(whole.within.holds(before) && part.within.holds(at) && !part.within.holds(before));
+        for (began, is_told) in [
+            ("2026-11-10 00:00:00", true),
+            ("2026-11-09 23:59:59", false),
+            ("2026-11-10 00:00", false),
+            ("", false),
+            ("2026-13-45 00:00:00", false),
+        ] {
+            assert_eq!(part.within.holds_event(midnight(DAY), began), is_told, "{began}");
+            assert!(whole.within.holds_event(midnight(DAY), began), "{began}");
+        }
+        assert!(!part.within.holds_event(before, "2026-11-10 00:00:00"));
+        // One that was never elsewhere tells all, whatever its clock said.
+        let address = meter(5).address.to_string();
+        let stayed = fresh.store.meter_sheet(&address, &second, midnight(DAY)).await.unwrap().unwrap();
+        assert!(stayed.within.holds_event(midnight("2025-01-01"), "2000-00-00 00:00:00"));
+        let event = |meter, began: &str, collected: &str| MeterEvent {
+            meter: Id::new(meter),
+            kind: "03110000".to_owned(),
+            began: began.to_owned(),
+            record: "[]".to_owned(),
+            collected_at: midnight(collected),
+        };
+        let events = vec![
+            event(2, "2026-11-09 12:00:00", "2026-11-10"),
+            event(2, "2026-11-11 12:00:00", "2026-11-12"),
+            event(5, "2026-10-01 12:00:00", "2026-11-12"),
+        ];
+        let notes = Notes { events, ..Notes::default() };
+        fresh.store.save(&Batch { notes, ..Batch::default() }, midnight(DAY)).await.unwrap();
+        for words in ["", "台区"] {
+            let asked = EventsAsked { words, at_most: 10, ..EventsAsked::default() };
+            let listed = async |regions: &Regions| {
+                let lines = fresh.store.event_lines(&asked, regions).await.unwrap();
+                lines.into_iter().map(|line| line.place.began).collect::<Vec<_>>()
+            };
+            assert_eq!(listed(&Regions::All).await.len(), 3, "{words}");
+            assert_eq!(listed(&second).await, ["2026-10-01 12:00:00", "2026-11-11 12:00:00"], "{words}");
+        }
     })
     .await;
 }
@@ -219,6 +291,9 @@ async fn i19_a_night_is_told_by_area_line_and_cause() {
         let same = fresh.store.run_with(run.id).await.unwrap();
         assert_eq!(same.map(|same| (same.id, same.day)), Some((run.id, run.day)));
         assert!(fresh.store.run_with(Id::new(1)).await.unwrap().is_none());
+        let planned = fresh.store.planned_within(&[run.id, Id::new(1)], &second).await.unwrap().unwrap();
+        assert_eq!(planned.into_iter().collect::<Vec<_>>(), [(run.id, 2)]);
+        assert_eq!(fresh.store.planned_within(&[run.id], &Regions::All).await.unwrap(), None);
         let missing = fresh.store.missing_lines(run.id, &Regions::All, 10).await.unwrap();
         let told: Vec<_> =
             missing.iter().map(|line| (line.point.as_deref(), line.cause, line.line.as_deref())).collect();
@@ -242,13 +317,14 @@ async fn pushes_are_counted_and_listed_by_state() {
             .collect();
         save(&fresh.store, &readings, now).await;
         settle(&fresh.store, now).await;
-        let counts = fresh.store.push_counts(day(DAY)).await.unwrap();
+        let counts = fresh.store.push_counts(day(DAY), &PushesSeen::of(&Regions::All)).await.unwrap();
         assert_eq!((counts.len(), counts[0].state, counts[0].count), (1, OutboxState::Waiting, 15));
         push(&fresh.store, now).await;
-        let counts = fresh.store.push_counts(day(DAY)).await.unwrap();
+        let counts = fresh.store.push_counts(day(DAY), &PushesSeen::of(&Regions::All)).await.unwrap();
         let told: Vec<_> = counts.iter().map(|count| (count.state, count.count)).collect();
         assert_eq!(told, [(OutboxState::Delivered, 5)], "registers of its beginning; it has no use yet");
-        let counts = fresh.store.push_counts(day("2026-11-21")).await.unwrap();
+        let counts =
+            fresh.store.push_counts(day("2026-11-21"), &PushesSeen::of(&Regions::All)).await.unwrap();
         assert_eq!(
             (counts.len(), counts[0].count),
             (1, 10),
@@ -256,7 +332,7 @@ async fn pushes_are_counted_and_listed_by_state() {
         );
         let list = async |state, words: &str, after: Option<&PushPlace>, at_most| {
             let which = (day("2026-11-21"), state);
-            fresh.store.pushes(which, words, after, &Regions::All, at_most).await.unwrap()
+            fresh.store.pushes(which, words, after, &PushesSeen::of(&Regions::All), at_most).await.unwrap()
         };
         let whole = list(None, "", None, 50).await;
         assert_eq!(whole.len(), 10);
@@ -274,7 +350,25 @@ async fn pushes_are_counted_and_listed_by_state() {
         assert_eq!(pieces, whole);
         let region = region(fresh, "台区二%_").await;
         let which = (day("2026-11-21"), None);
-        assert_eq!(fresh.store.pushes(which, "", None, &region, 50).await.unwrap().len(), 4);
+        let within = PushesSeen::of(&region);
+        assert_eq!(fresh.store.pushes(which, "", None, &within, 50).await.unwrap().len(), 4);
+        let counts = fresh.store.push_counts(day("2026-11-21"), &within).await.unwrap();
+        assert_eq!((counts.len(), counts[0].state, counts[0].count), (1, OutboxState::Delivered, 4));
+        for (names, pushes) in
+            [(vec!["ledger"], 10), (vec!["x", "ledger"], 10), (vec!["ledge_", "ledge", "x"], 0), (vec![], 0)]
+        {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let own = PushesSeen { regions: &Regions::All, receivers: Some(&names) };
+            for words in ["", "p"] {
+                assert_eq!(
+                    fresh.store.pushes(which, words, None, &own, 50).await.unwrap().len(),
+                    pushes,
+                    "{names:?}"
+                );
+            }
+            let counts = fresh.store.push_counts(day("2026-11-21"), &own).await.unwrap();
+            assert_eq!(counts.len(), usize::from(pushes > 0), "{names:?}");
+        }
         let without =
             fresh.store.points_without_consumption(day("2026-11-21"), &Regions::All, 9).await.unwrap();
         assert_eq!(without, ["P6"]);

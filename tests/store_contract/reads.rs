@@ -6,6 +6,7 @@ use chaobiao::domain::access::{Acting, Regions, Role};
 use chaobiao::domain::{
     Id, Meter, MissingCause, Moment, ReadAnswer, ReadBits, ReadGroup, ReadState, ReadValue,
 };
+use chaobiao::store::archive::{Exchange, Saving};
 use chaobiao::store::view::RelaySource;
 use chaobiao::store::{NewReads, Submitted};
 use dlt645::address::MeterAddress;
@@ -217,6 +218,45 @@ async fn what_the_meter_marked_as_none_is_no_value_in_older_answers_either() {
         let kept = store.read_answers(job.id, Id::new(1)).await.unwrap();
         assert_eq!(kept[0].values[0].value, None);
         assert!(kept[0].values[0].absent.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t16_the_meters_of_a_job_are_those_that_were_within_the_regions_then() {
+    on_both(async |fresh| {
+        let (store, by) = (&fresh.store, acting(1));
+        let mut entries = [1, 2, 3].map(crate::archive::entry);
+        entries[1].point.area = Some("台区二".to_owned());
+        entries[2].point.area = None;
+        store.save_archive(&entries, midnight("2026-11-01"), Saving::Confirmed).await.unwrap();
+        let (meters, before) = (meters(3), now());
+        let submit = async |at: Moment| match store.submit_reads(&new(&by, &meters, None), at).await.unwrap()
+        {
+            Submitted::New(job) => job.id,
+            other => panic!("{other:?}"),
+        };
+        let first = submit(before).await;
+        // The meter of the second point goes to the first, in the other area.
+        let at = before.plus(Duration::from_secs(3600));
+        for (point, removed, installed) in [(2, 2, 9), (1, 1, 2)] {
+            let removed = crate::archive::meter(removed).address;
+            let installed = crate::archive::meter(installed);
+            store.exchange_meter(&Exchange { point: Id::new(point), removed, installed, at }).await.unwrap();
+        }
+        let second = submit(at.plus(Duration::from_secs(1))).await;
+        let seen = async |job, regions: &Regions| {
+            let meters = store.meters_of_read_within(job, regions, (0, 10)).await.unwrap();
+            meters.into_iter().map(|read| read.meter.number()).collect::<Vec<_>>()
+        };
+        let area = async |name: &str| store.areas_named(&[name]).await.unwrap().unwrap();
+        let (one, two) = (area("台区一").await, area("台区二").await);
+        assert_eq!(seen(first, &Regions::All).await, [1, 2, 3]);
+        assert_eq!((seen(first, &one).await, seen(first, &two).await), (vec![1], vec![2]));
+        assert_eq!((seen(second, &one).await, seen(second, &two).await), (vec![2], vec![]));
+        assert_eq!(seen(first, &Regions::Areas(Vec::new())).await, Vec::<i64>::new());
+        let page = store.meters_of_read_within(first, &Regions::All, (1, 1)).await.unwrap();
+        assert_eq!(page.iter().map(|read| read.meter).collect::<Vec<_>>(), [Id::new(2)]);
     })
     .await;
 }

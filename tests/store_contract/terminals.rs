@@ -235,3 +235,52 @@ async fn when_a_terminal_was_heard_is_kept() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn t16_of_a_terminal_with_meters_of_several_areas_each_sees_its_own() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let mut entries = [behind(1, 1), behind(2, 2), behind(3, 3)];
+        entries[1].point.area = Some("台区二".to_owned());
+        store.save_archive(&entries, at(0), Saving::Save).await.unwrap();
+        let of = terminal("1100-3039");
+        let told = |point, ours: Option<u32>, theirs: Option<&str>| Difference {
+            point,
+            kind: DifferenceKind::OtherMeter,
+            ours: ours.map(|number| crate::archive::meter(number).address.to_string()),
+            theirs: theirs.map(str::to_owned),
+        };
+        let differences = vec![
+            told(1, Some(1), None),
+            told(2, Some(2), None),
+            told(2, Some(2), Some("000000000001")),
+            told(9, None, Some("000000000099")),
+        ];
+        let archives = vec![ArchiveCompared { terminal: of, at: at(60), records: 4, differences }];
+        keep(fresh, TerminalNotes { archives, ..TerminalNotes::default() }).await;
+        let second = store.areas_named(&["台区二"]).await.unwrap().unwrap();
+        let seen = async |regions: &Regions| {
+            let one = store.terminal(of, regions).await.unwrap().unwrap();
+            assert_eq!(store.terminals(regions).await.unwrap(), std::slice::from_ref(&one));
+            one
+        };
+        let (whole, part) = (seen(&Regions::All).await, seen(&second).await);
+        assert_eq!((whole.meters, part.meters), (3, 1));
+        assert!(whole.tells_of(None) && whole.tells_of(Some(Id::new(1))));
+        assert!(!part.tells_of(None) && !part.tells_of(Some(Id::new(1))) && part.tells_of(Some(Id::new(2))));
+        let points = |line: &chaobiao::store::terminal::TerminalLine| {
+            line.archive
+                .as_ref()
+                .unwrap()
+                .2
+                .iter()
+                .map(|told| (told.point, told.theirs.is_some()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(points(&whole), [(1, false), (2, false), (2, true), (9, true)]);
+        assert_eq!(points(&part), [(2, false)], "nor whose meter the terminal has in its place");
+        let both = store.areas_named(&["台区一", "台区二"]).await.unwrap().unwrap();
+        assert_eq!(store.terminal(of, &both).await.unwrap(), Some(whole), "whoever sees all of it");
+    })
+    .await;
+}

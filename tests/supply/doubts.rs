@@ -3,16 +3,18 @@
 
 use std::time::Duration;
 
-use chaobiao::domain::AlarmKind;
 use chaobiao::domain::access::Regions;
-use chaobiao::domain::supply::{OrderKind, OrderState, Reason, Window};
+use chaobiao::domain::supply::{OrderKind, OrderState, ProtectionKind, Reason, SupplyOrder, Window};
+use chaobiao::domain::{AlarmKind, Id};
 use chaobiao::store::AuditFilter;
 use chaobiao::store::alarm::AlarmFilter;
-use chaobiao::store::supply::{AttemptOutcome, BeforeRecord, Intended, Intent, Limits, NewOrder};
+use chaobiao::store::supply::{
+    AttemptOutcome, BeforeRecord, Intended, Intent, Limits, NewOrder, PaymentEntry, ProtectionEntry,
+};
 
 use crate::orders::{HOLD, MINUTE, PERMIT, TRIP, alarms, approved, restored};
 use crate::ready::{HOUR, acting};
-use crate::rig::Street;
+use crate::rig::{HeadEnd, Street};
 
 #[tokio::test]
 async fn i13_a_restore_that_may_have_been_obeyed_is_never_told_as_not_sent() {
@@ -128,44 +130,79 @@ async fn intended_after() -> Duration {
     after
 }
 
-#[tokio::test]
-async fn f48_a_restore_takes_a_cut_back_that_waits_on_the_line() {
-    let after = intended_after().await;
-    let mut taken_back = 0;
-    for tenth in 1..8_u32 {
-        let street = Street::new(2).await;
-        let head_end = street.head_end().await;
-        head_end
-            .during(async {
-                let id = approved(&street, &head_end, &[0]).await;
-                street.until(id, &[OrderState::Armed]).await;
-                let due = street.view(id).await.points[0].due_at;
-                street.clock.sleep_until(due).await;
-                tokio::time::sleep(after.saturating_sub(Duration::from_millis(100) * tenth)).await;
-                // A meter that does not answer is asked first, and the cut waits behind it.
-                street.with(1, |heard| heard.is_dead = true);
-                restored(&street, &head_end, 1).await;
-                for _ in 0..1000 {
-                    if street.view(id).await.points[0].state != OrderState::Armed {
-                        break;
-                    }
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-                let has_left = !street.orders(0).is_empty();
-                restored(&street, &head_end, 0).await;
-                tokio::time::sleep(Duration::from_secs(20)).await;
-                let view = street.view(id).await;
-                if view.attempts.iter().any(|attempt| attempt.detail == "taken_back") {
-                    taken_back += 1;
-                    assert!(!has_left && !street.orders(0).contains(&TRIP), "{:?}", street.orders(0));
-                }
-            })
-            .await;
-        head_end.close().await;
-        street.close().await;
+/// What holds a cut back on its line.
+#[derive(Clone, Copy, Debug)]
+enum Holds {
+    Restore,
+    Payment,
+    Cancel,
+    Stop,
+    Protection,
+}
+
+impl Holds {
+    async fn happen(self, street: &Street, head_end: &HeadEnd, id: Id<SupplyOrder>) {
+        let (supply, now) = (&head_end.supply, street.clock.now());
+        match self {
+            Self::Restore => drop(restored(street, head_end, 0).await),
+            Self::Payment => {
+                let customer = street.houses[0].home.customer;
+                let (reference, amount_fen) = ("P1".to_owned(), 1);
+                let payment = PaymentEntry { customer, reference, amount_fen, paid_at: now };
+                supply.enter_payments(&acting("billing", now), &[payment]).await.unwrap();
+            }
+            Self::Cancel => drop(supply.cancel(&acting("li", now), id).await.unwrap()),
+            Self::Stop => supply.press_stop(&acting("li", now), "too many").await.unwrap(),
+            Self::Protection => {
+                let (point, kind) = (street.houses[0].home.point, ProtectionKind::Medical);
+                let entry = ProtectionEntry { point, kind, reason: "呼吸机".to_owned(), until: None };
+                street.store.add_protections(&acting("li", now), &[entry], now).await.unwrap();
+                supply.judge_again();
+            }
+        }
     }
-    println!("f48: {taken_back} cuts taken back on the line");
-    assert!(taken_back > 0);
+}
+
+#[tokio::test]
+async fn f45_f48_what_stands_against_a_cut_takes_it_back_while_it_waits_on_the_line() {
+    let after = intended_after().await;
+    for holds in [Holds::Restore, Holds::Payment, Holds::Cancel, Holds::Stop, Holds::Protection] {
+        let mut taken_back = 0;
+        for tenth in 1..8_u32 {
+            let street = Street::new(2).await;
+            let head_end = street.head_end().await;
+            head_end
+                .during(async {
+                    let id = approved(&street, &head_end, &[0]).await;
+                    street.until(id, &[OrderState::Armed]).await;
+                    let due = street.view(id).await.points[0].due_at;
+                    street.clock.sleep_until(due).await;
+                    tokio::time::sleep(after.saturating_sub(Duration::from_millis(100) * tenth)).await;
+                    // A meter that does not answer is asked first, and the cut waits behind it.
+                    street.with(1, |heard| heard.is_dead = true);
+                    restored(&street, &head_end, 1).await;
+                    for _ in 0..1000 {
+                        if street.view(id).await.points[0].state != OrderState::Armed {
+                            break;
+                        }
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                    let has_left = !street.orders(0).is_empty();
+                    holds.happen(&street, &head_end, id).await;
+                    tokio::time::sleep(Duration::from_secs(20)).await;
+                    let view = street.view(id).await;
+                    if view.attempts.iter().any(|attempt| attempt.detail == "taken_back") {
+                        taken_back += 1;
+                        assert!(!has_left && !street.orders(0).contains(&TRIP), "{:?}", street.orders(0));
+                    }
+                })
+                .await;
+            head_end.close().await;
+            street.close().await;
+        }
+        println!("f45: {taken_back} cuts taken back on the line by {holds:?}");
+        assert!(taken_back > 0, "{holds:?}");
+    }
 }
 
 #[tokio::test]

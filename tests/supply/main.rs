@@ -13,6 +13,7 @@ mod process;
 mod races;
 #[path = "../store_contract/supply/ready.rs"]
 mod ready;
+mod restores;
 #[expect(dead_code, reason = "tests of a database that goes away begin a street on a server, in real time")]
 mod rig;
 mod rotation;

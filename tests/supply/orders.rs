@@ -221,7 +221,8 @@ async fn f48_a_refusal_ends_the_repetition_at_once() {
             let again = restored(&street, &head_end, 0).await;
             tokio::time::sleep(MINUTE).await;
             assert_eq!(street.orders(0), [TRIP, PERMIT], "a refused password is not tried again today");
-            assert!(!street.view(again).await.attempts.is_empty());
+            let view = street.view(again).await;
+            assert_eq!((view.points[0].proof.as_str(), view.attempts.len()), ("refused_today", 0));
         })
         .await;
     head_end.close().await;

@@ -57,6 +57,39 @@ async fn f28_f32_killed_or_refused_at_each_named_point_of_a_cut_it_is_sent_once_
     assert!(ends.len() > 2, "{ends:?}");
 }
 
+#[tokio::test]
+#[ignore = "long: processes in real time, tests/check.sh ci"]
+async fn f52_no_cut_leaves_behind_a_file_that_was_laid_down_while_its_intent_waited_for_the_database() {
+    for (wait, is_laid, expected) in [(900, true, "stopped"), (3000, false, "intent_late")] {
+        let street = Street::new(1).await;
+        let port = street.in_real_time().await;
+        let id = approved(&street).await;
+        let order = format!("delay:{wait} 1 after keeping the intent of a supply order");
+        let mut process = Process::ordered(&street, port, Some(&order));
+        let point = street.houses[0].home.point;
+        let known = async {
+            let mut was_laid = false;
+            loop {
+                let found = street.store.last_attempt(id, point).await.unwrap();
+                if found.is_some() && is_laid && !was_laid {
+                    std::fs::write(street.stop_file(), "").unwrap();
+                    was_laid = true;
+                }
+                if let Some((attempt, _)) = found.filter(|(attempt, _)| attempt.outcome.is_some()) {
+                    return attempt;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let attempt = tokio::time::timeout(PATIENCE, known).await.unwrap();
+        process.kill();
+        assert_eq!((attempt.outcome, attempt.detail.as_str()), (Some(AttemptOutcome::NotSent), expected));
+        assert!(street.orders(0).is_empty(), "{expected}");
+        tokio::time::pause();
+        street.close().await;
+    }
+}
+
 /// Lets one thing happen at a point, and says what became of the first attempt and how many cuts were heard.
 async fn struck(order: &str, is_kill: bool) -> (String, usize) {
     let street = Street::new(1).await;

@@ -11,7 +11,7 @@ use chaobiao::domain::{AuditEntry, MeterPath};
 use chaobiao::link::{CaptureSettings, Captures};
 use chaobiao::store::archive::Saving;
 use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store};
-use chaobiao::supply::field::{Before, Field, FieldOrder, FieldParts, Fields, Sent};
+use chaobiao::supply::field::{Before, Field, FieldOrder, FieldParts, Fields, Part, Sent};
 use chaobiao::terminal::{TerminalSettings, Terminals};
 use dlt645::password::Level;
 use dlt645::relay::Command;
@@ -230,6 +230,33 @@ async fn f48_a_meter_behind_a_slow_carrier_tells_its_clock_and_is_ordered() {
     let offset = before.clock.offset().unwrap();
     assert!(offset.uncertainty > Duration::from_secs(15), "how wide it is stays known: {offset:?}");
     assert_eq!(home.orders(), (2, 0));
+    home.close().await;
+}
+
+/// Before all questions are answered, what has been answered is used.
+#[tokio::test]
+async fn f48_one_reading_of_a_clock_behind_a_slow_carrier_is_enough_to_give_supply_back() {
+    let home = Behind::on(Settings { plc: Plc::slow(), ..Settings::swift() }).await;
+    let (mut part, began) = (Part::default(), Instant::now());
+    let reading = home.field.before_restore(Lane::Restore, &mut part);
+    assert!(tokio::time::timeout(MINUTE * 4, reading).await.is_err(), "it takes {:?}", began.elapsed());
+    assert!(part.status.is_some(), "the status word came first");
+    let clock = part.clock.unwrap();
+    let order = FieldOrder {
+        command: Command::CloseDirectly,
+        lane: Lane::Restore,
+        clock,
+        ahead: MINUTE * 5,
+        expires: Instant::now() + MINUTE * 4,
+        operator: "0000002A".parse().unwrap(),
+    };
+    let sent = home.field.send(&order).await;
+    assert_eq!(sent.kind(), "accepted", "{sent:?}");
+    assert!(clock.offset().is_some(), "{clock:?}");
+    // What is there is not asked again.
+    let began = Instant::now();
+    home.field.before_restore(Lane::Restore, &mut part).await.unwrap();
+    assert!(began.elapsed() < MINUTE * 4, "{:?}", began.elapsed());
     home.close().await;
 }
 

@@ -61,3 +61,36 @@ async fn i18_two_orders_at_once_with_a_wrong_password_are_one_wrong_answer() {
     assert_eq!(rig.unauthorised(), 1);
     rig.close().await;
 }
+
+#[tokio::test]
+async fn i18_supply_given_back_twice_at_once_with_a_wrong_password_is_one_wrong_answer() {
+    let rig = Rig::new(Home { kept: Some("111222"), ..Home::default() }).await;
+    let before = rig.before().await;
+    let hold = chaobiao::supply::field::FieldOrder {
+        lane: chaobiao::channel::Lane::Control,
+        ..rig.order(Command::SupplyHold, &before)
+    };
+    let orders = [
+        hold.clone(),
+        rig.order(Command::ClosePermit, &before),
+        rig.order(Command::CloseDirectly, &before),
+        rig.order(Command::ClosePermit, &before),
+        hold,
+    ];
+    let all = futures_util::future::join_all(orders.iter().map(|order| rig.field.send(order))).await;
+    assert_eq!(all.iter().filter(|sent| sent.kind() == "refused").count(), 1, "{all:?}");
+    assert_eq!(rig.unauthorised(), 1, "{all:?}");
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn f36_nothing_that_changes_a_meter_leaves_once_the_site_may_be_anothers() {
+    let rig = Rig::new(Home { is_leased: true, ..Home::default() }).await;
+    // Nobody renews the lease, and asking takes longer than it lasts.
+    for command in [Command::ClosePermit, Command::CloseDirectly, Command::SupplyHold, Command::Trip] {
+        let (_, sent) = rig.send(command).await;
+        assert_eq!(sent, Sent::NotSent(NotSent::OutOfTime), "{command:?}");
+    }
+    assert_eq!(rig.orders(), []);
+    rig.close().await;
+}

@@ -15,7 +15,7 @@ use chaobiao::domain::{
 };
 use chaobiao::link::{Dialler, Tap};
 use chaobiao::store::archive::Saving;
-use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store};
+use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store, Taken, Tenure};
 use chaobiao::supply::field::{Before, Field, FieldOrder, FieldParts, Fields, Sent};
 use chaobiao::supply::security::SecurityModule;
 use dlt645::address::MeterAddress;
@@ -107,6 +107,8 @@ pub(crate) struct Home {
     pub(crate) security: Option<Arc<dyn SecurityModule>>,
     /// The path to the bus may be cut.
     pub(crate) cut: Option<Cut>,
+    /// The site is held by a lease that nobody renews.
+    pub(crate) is_leased: bool,
 }
 
 impl Default for Home {
@@ -125,6 +127,7 @@ impl Default for Home {
             tap: Box::new(()),
             security: None,
             cut: None,
+            is_leased: false,
         }
     }
 }
@@ -154,6 +157,14 @@ impl Rig {
         let address = Address::Sqlite(folder.path().join("store.db"));
         let store = Store::open(&address, Migrations::Run).await.unwrap().in_simulated_time();
         let key = KeyFile::make(&folder.path().join("key")).unwrap();
+        let tenure = match home.is_leased.then_some(Tenure::take(&address, "test", "1")) {
+            Some(taking) => match taking.await.unwrap() {
+                Taken::Ours(tenure) => Some(tenure),
+                Taken::Held(holder) => panic!("{holder:?}"),
+            },
+            None => None,
+        };
+        let store = store.holding(tenure);
         tokio::time::pause();
         let manual = ManualClock::running(home.start);
         let clock = manual.clock();

@@ -65,7 +65,13 @@ impl Units {
     }
 
     fn owe(&mut self, unit: u8, function: Option<Function>, now: Instant) {
-        self.row(unit, now).push(Owed { function, until: now + OWED_FOR });
+        let until = now + OWED_FOR;
+        let row = self.row(unit, now);
+        // What may be any answer settles nothing more by being there twice.
+        match row.iter_mut().find(|owed| function.is_none() && owed.function.is_none()) {
+            Some(owed) => owed.until = until,
+            None => row.push(Owed { function, until }),
+        }
     }
 
     /// What a unit may yet answer. Of one that was never asked before nothing is known: the last process may have asked it.
@@ -111,6 +117,15 @@ mod tests {
         units.ask(1, Bits, now);
         units.answered(1, Bits, now);
         assert!(!units.owes(1, Holding, now));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f11_i22_what_a_line_says_all_the_time_is_one_doubt_of_each_unit() {
+        let (mut units, now) = (Units::default(), Instant::now());
+        units.ask(1, Bits, now);
+        (0..10_000).for_each(|_| units.doubt_all(now + OWED_FOR / 2));
+        assert_eq!(units.0.values().map(Vec::len).sum::<usize>(), 2, "{units:?}");
+        assert!(units.owes(1, Holding, now + OWED_FOR), "as long as the last of them says");
     }
 
     #[tokio::test(start_paused = true)]

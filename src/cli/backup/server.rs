@@ -50,6 +50,6 @@ fn run(command: &mut Command, password: Option<String>) -> Result<(), CliError> 
 }
 
 /// What is missing where an account may not do what a copy takes.
-const ADVICE: &str = "\nthe account may not: to back up, let the owner of the tables run deploy/grants.sql again, which lets the \
-    service read all that is copied; to restore, name the owner's account in url_file and run deploy/grants.sql behind it  \
-    账号权限不足：备份前请由表的属主重新执行 deploy/grants.sql；恢复须使用属主账号，恢复后再执行 deploy/grants.sql";
+const ADVICE: &str = "\nthe account may not: to back up, let the owner of the tables run `chaobiao migrate --owner FILE` again (deploy/grants.sql), \
+    which lets the service read all that is copied; to restore, name the owner's address with --owner FILE  \
+    账号权限不足：备份前请由表的属主重新执行 chaobiao migrate --owner 文件（deploy/grants.sql）；恢复须用 --owner 指定属主地址文件";

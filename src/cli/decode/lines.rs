@@ -93,7 +93,14 @@ fn line(out: &mut impl Write, terminal: &Terminal, line: &Line, is_carrier: bool
         width = ROW * 3 - 1,
     );
     writeln!(out, "{}", text.trim_end())?;
-    cells.iter().skip(1).try_for_each(|row| writeln!(out, "        {BYTES}{row}{BYTES:#}"))
+    cells.iter().skip(1).try_for_each(|row| writeln!(out, "        {BYTES}{row}{BYTES:#}"))?;
+    // Of many bits those that are set.
+    let space = ROW * 3 + 9 + indent.len();
+    line.bits.iter().filter(|bit| bit.value != 0).try_for_each(|bit| {
+        let place = format!("b{}", bit.bit);
+        let (meaning, meaning_zh) = (bit.meaning, bit.meaning_zh);
+        writeln!(out, "{:space$}{place:<3}  {}  {}: {meaning}  {meaning_zh}", "", bit.name, bit.name_zh)
+    })
 }
 
 /// Names, value, meaning and time; `digits` are the bytes in front.

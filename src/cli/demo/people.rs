@@ -9,11 +9,12 @@ use std::time::Duration;
 use crate::cli::CliError;
 use crate::cli::database::store_error;
 use crate::clock::Clock;
-use crate::domain::access::{Acting, Regions, Role};
+use crate::domain::access::{Acting, ONE_TIME_FOR, Regions, Role};
 use crate::domain::supply::{NoticeKind, ProtectionKind};
-use crate::domain::{Day, MeterProtocol, Moment};
+use crate::domain::{AuditEntry, Day, MeterProtocol, Moment};
 use crate::http::auth::{Accounts, By, COMMAND_LINE, OneTimeLogin, Passwords, Wanted};
 use crate::store::Store;
+use crate::store::access::AccountChange;
 use crate::store::archive::SiteMeter;
 use crate::store::supply::{ArrearsEntry, IdentityEntry, NoticeEntry, ProtectionEntry, SupplyError};
 use crate::telemetry::with_causes;
@@ -116,6 +117,27 @@ pub(super) async fn notify_again(store: &Store, now: Moment) -> Result<(), CliEr
         let given_at = now.minus(Duration::from_secs(3600));
         let acting = operator(store).await?;
         enter_notice(store, &acting, overdue, (NoticeKind::Second, given_at), now).await?;
+    }
+    Ok(())
+}
+
+/// Lets the staff sign in from now on, and the billing service see what its receivers are given.
+pub(super) async fn open(store: &Store, logins: &[Login], now: Moment) -> Result<(), CliError> {
+    let receivers = store.receiver_statuses().await.map_err(|error| store_error(&error))?;
+    let receivers: Vec<String> = receivers.into_iter().map(|receiver| receiver.name).collect();
+    for Login { role, login } in logins {
+        let account = store.account_named(&login.name).await.map_err(|error| store_error(&error))?;
+        let Some(account) = account else { continue };
+        let mut changes = vec![("account.one_time", AccountChange::KeepOneTime(now.plus(ONE_TIME_FOR)))];
+        if *role == Role::Billing {
+            changes.push(("account.receivers", AccountChange::SetReceivers(&receivers)));
+        }
+        for (action, change) in changes {
+            let entry = AuditEntry::of_system(now, action, format!("account {}", login.name));
+            let entry = AuditEntry { actor: DEMO.to_owned(), source: COMMAND_LINE.to_owned(), ..entry };
+            let changed = store.change_account(account.id, None, &change, &entry).await;
+            changed.map_err(|error| store_error(&error))?;
+        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// How it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Level {
+pub(crate) enum Level {
     /// As it should be.
     Ok,
     /// To be known; nothing is wrong.
@@ -20,11 +20,11 @@ pub(super) enum Level {
 
 /// Something that was looked at, how it is, and what to do.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Finding {
-    pub(super) level: Level,
+pub(crate) struct Finding {
+    pub(crate) level: Level,
     /// Of what: `database`, `line east`.
     pub(super) of: String,
-    pub(super) message: String,
+    pub(crate) message: String,
     pub(super) message_zh: String,
     /// What to do, in both languages; none where nothing is.
     #[serde(rename = "do")]

@@ -1,26 +1,33 @@
 //! Looks at directories, disks, the machine's time and its limits.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
 use super::finding::{Finding, Level};
-use crate::config::{Config, DatabasePlace};
+use super::store::Standing;
+use crate::app::disk_used;
+use crate::config::{Config, DatabasePlace, ReceiverWay};
+use crate::ownership;
 
-pub(super) fn look(config: &Config) -> Vec<Finding> {
+pub(super) fn look(config: &Config, standing: Standing) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut folders = Vec::new();
     if let DatabasePlace::Sqlite(file) = &config.database.place {
-        folders.push(("database directory", folder_of(file)));
+        folders.push(("database directory", folder_of(file), Made::ByHand));
+        found.extend(files_of(file));
     }
     if config.lines.iter().any(|line| line.capture) {
-        folders.push(("[capture] directory", config.capture.directory.clone()));
+        folders.push(("[capture] directory", config.capture.directory.clone(), Made::ByUs));
     }
-    if let Some(file) = &config.audit.anchor_file {
-        folders.push(("[audit] anchor_file", folder_of(file)));
+    if standing == Standing::Drill {
+        // The notes and the receivers are those of the site itself.
+        folders.retain(|(of, ..)| *of == "database directory");
+    } else if let Some(file) = &config.audit.anchor_file {
+        folders.push(("[audit] anchor_file", folder_of(file), Made::ByHand));
         if matches!(&config.database.place, DatabasePlace::Sqlite(database) if folder_of(database) == folder_of(file))
         {
             found.push(
@@ -38,9 +45,22 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
             .doing("name a file on another disk or machine  请指定其他磁盘或机器上的文件"),
         );
     }
-    for (of, folder) in folders {
-        found.push(writable(of, &folder));
+    for receiver in config.receivers.iter().filter(|_| standing != Standing::Drill) {
+        if let ReceiverWay::Csv { directory } = &receiver.way {
+            folders.push(("[[billing.receivers]] directory", directory.clone(), Made::ByHand));
+        }
+    }
+    for (of, folder, made) in folders {
+        found.push(writable(of, &folder, made));
+        found.extend(under_the_unit(of, &folder));
         found.extend(room(of, &folder));
+    }
+    if ownership::is_root() {
+        let en = "this is root, who may do everything: what the service's account may do is not seen";
+        found.push(
+            Finding::new(Level::Note, "account", en, "以 root 执行，看不出服务账号的权限")
+                .doing("sudo -u chaobiao chaobiao doctor  请以服务账号执行"),
+        );
     }
     found.extend([time(), clock_source()]);
     found.push(handles(config));
@@ -58,7 +78,18 @@ fn existing(folder: &Path) -> PathBuf {
     folder.ancestors().find(|each| each.exists()).unwrap_or_else(|| Path::new(".")).to_owned()
 }
 
-fn writable(of: &str, folder: &Path) -> Finding {
+/// Who makes a folder that is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    ByUs,
+    ByHand,
+}
+
+fn writable(of: &str, folder: &Path, made: Made) -> Finding {
+    if made == Made::ByHand && !folder.is_dir() {
+        return Finding::fail(of, format!("{} is not there", folder.display()), "目录不存在")
+            .doing("make it and give it to the account that serves: install -d -o chaobiao  请建立目录并交给服务账号");
+    }
     let there = existing(folder);
     match access(&there, AccessFlags::W_OK | AccessFlags::X_OK) {
         Ok(()) => Finding::ok(of, format!("{} may be written", folder.display()), "目录可写"),
@@ -67,16 +98,50 @@ fn writable(of: &str, folder: &Path) -> Finding {
     }
 }
 
-/// Room for bytes and for files.
+/// Whether the account can use the database and what stands beside it.
+fn files_of(database: &Path) -> Vec<Finding> {
+    const OF: &str = "database file";
+    let mut found = Vec::new();
+    let owner = folder_of(database).metadata().map(|of| of.uid()).ok();
+    for ending in ["", "-wal", "-shm", ".lock"] {
+        let mut name = database.as_os_str().to_owned();
+        name.push(ending);
+        let file = PathBuf::from(name);
+        let Ok(there) = file.metadata() else { continue };
+        let at = file.display();
+        let wrong = match access(&file, AccessFlags::R_OK | AccessFlags::W_OK) {
+            Err(error) => format!("{at}: {error}"),
+            Ok(()) if ownership::is_root() && owner != Some(there.uid()) => {
+                format!("{at} belongs to another account than its directory")
+            }
+            Ok(()) => continue,
+        };
+        found.push(
+            Finding::fail(OF, wrong, "服务账号不能使用该文件")
+                .doing("give it to the account that serves: chown chaobiao FILE  请将文件交给服务账号"),
+        );
+    }
+    found
+}
+
+/// Whether the unit of systemd would let the service write there.
+fn under_the_unit(of: &str, folder: &Path) -> Option<Finding> {
+    let folder = folder.canonicalize().ok()?;
+    if !["/etc", "/usr", "/boot"].iter().any(|above| folder.starts_with(above)) {
+        return None;
+    }
+    let text = format!("the unit of systemd lets nothing be written in {}", folder.display());
+    Some(Finding::warn(of, text, "systemd 单元不允许写入该目录").doing(
+        "name a place in /var/lib/chaobiao, or ReadWritePaths= by systemctl edit chaobiao  请改用 /var/lib/chaobiao 或增加 ReadWritePaths",
+    ))
+}
+
+/// Room for bytes and for files, as the service itself counts it.
 fn room(of: &str, folder: &Path) -> Option<Finding> {
-    let disk = statvfs(&existing(folder)).ok()?;
-    let used =
-        |all: u64, free: u64| all.saturating_sub(free).saturating_mul(100).checked_div(all).unwrap_or(0);
-    let (bytes, files) =
-        (used(disk.blocks(), disk.blocks_available()), used(disk.files(), disk.files_available()));
-    let text = format!("{bytes} % of the bytes and {files} % of the files of its disk are used");
-    let zh = format!("磁盘已用 {bytes}%，索引节点已用 {files}%");
-    Some(match bytes.max(files) {
+    let used = disk_used(&existing(folder)).ok()?;
+    let text = format!("{used} % of its disk are used (bytes or files, whichever is more)");
+    let zh = format!("磁盘已用 {used}%（字节或索引节点，取较大者）");
+    Some(match used {
         95.. => Finding::fail(of, text, zh).doing("make room now  请立即清理磁盘"),
         80.. => Finding::warn(of, text, zh).doing("make room, or add a disk  请清理或扩容"),
         _ => Finding::ok(of, text, zh),
@@ -139,7 +204,8 @@ fn handles(config: &Config) -> Finding {
     let text = format!("{limit} here (the service may have another limit), {needed} may be needed");
     let zh = format!("限额 {limit}，最多可能需要 {needed}");
     if limit < needed {
-        return Finding::fail(OF, text, zh).doing("LimitNOFILE= in the unit, or ulimit -n  请提高句柄限额");
+        return Finding::warn(OF, text, zh)
+            .doing("LimitNOFILE= as the unit has it, or ulimit -n  请提高句柄限额（服务单元中已设置）");
     }
     Finding::ok(OF, text, zh)
 }

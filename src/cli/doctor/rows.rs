@@ -22,6 +22,13 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
 
 async fn look_at(address: &Address) -> Result<Vec<Finding>, StoreError> {
     let store = Store::open(address, Migrations::Check).await?;
+    let found = look_in(&store).await;
+    store.close().await;
+    found
+}
+
+/// The same, of a database that is open.
+pub(crate) async fn look_in(store: &Store) -> Result<Vec<Finding>, StoreError> {
     let mut found = Vec::new();
     let pages = store.damaged_pages().await?;
     found.push(match pages.first() {
@@ -48,7 +55,6 @@ async fn look_at(address: &Address) -> Result<Vec<Finding>, StoreError> {
             Finding::fail(OF, en, format!("{name}：{rows} 行中有 {count} 行损坏，涉及 {days}")).doing(RESTORE)
         });
     }
-    store.close().await;
     Ok(found)
 }
 

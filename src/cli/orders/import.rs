@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{Site, Who, refused};
-use crate::archive::evidence::{self, unknown_in_lines};
+use crate::archive::evidence::{self, EvidenceList, unknown_in_lines};
 use crate::archive::{Faults, Told};
-use crate::cli::CliError;
 use crate::cli::database::{Place, store_error};
+use crate::cli::{CliError, talk};
 use crate::domain::access::Acting;
 use crate::domain::{Id, TransformerArea};
 use crate::store::StoreError;
@@ -108,7 +108,7 @@ impl Import {
 
 impl Site {
     async fn arrears(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
-        let rows = evidence::read_arrears(bytes, None)?.rows;
+        let rows = told(evidence::read_arrears(bytes, None)?);
         evidence::all_have_come(&rows, self.clock.now(), |row| vec![row.since, row.as_of])?;
         let names = named(&rows, |row| row.customer.clone());
         let found = self.store.customers_numbered(&texts(&names)).await?;
@@ -124,7 +124,7 @@ impl Site {
     }
 
     async fn payments(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
-        let rows = evidence::read_payments(bytes, None)?.rows;
+        let rows = told(evidence::read_payments(bytes, None)?);
         evidence::all_have_come(&rows, self.clock.now(), |row| vec![row.paid_at])?;
         let names = named(&rows, |row| row.customer.clone());
         let found = self.store.customers_numbered(&texts(&names)).await?;
@@ -140,7 +140,7 @@ impl Site {
     }
 
     async fn notices(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
-        let rows = evidence::read_notices(bytes, None)?.rows;
+        let rows = told(evidence::read_notices(bytes, None)?);
         evidence::all_have_come(&rows, self.clock.now(), |row| vec![row.given_at])?;
         let names = named(&rows, |row| row.point.clone());
         let found = self.store.points_numbered(&texts(&names)).await?;
@@ -157,7 +157,7 @@ impl Site {
     }
 
     async fn identities(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
-        let rows = evidence::read_identities(bytes, None)?.rows;
+        let rows = told(evidence::read_identities(bytes, None)?);
         evidence::all_have_come(&rows, self.clock.now(), |row| vec![row.verified_at])?;
         let names = named(&rows, |row| row.point.clone());
         let points = known(names.clone(), self.store.points_numbered(&texts(&names)).await?)?;
@@ -177,7 +177,7 @@ impl Site {
     }
 
     async fn protections(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
-        let rows = evidence::read_protections(bytes, None)?.rows;
+        let rows = told(evidence::read_protections(bytes, None)?);
         let names = named(&rows, |row| row.point.clone());
         let found = self.store.points_numbered(&texts(&names)).await?;
         let entries = paired(rows, known(names, found)?, |row, point| ProtectionEntry {
@@ -192,7 +192,7 @@ impl Site {
     }
 
     async fn calendar(&self, acting: &Acting, bytes: &[u8]) -> Result<usize, NotTaken> {
-        let rows = evidence::read_calendar(bytes, None)?.rows;
+        let rows = told(evidence::read_calendar(bytes, None)?);
         let places = rows.iter().filter_map(|(line, row)| Some((*line, row.area.clone()?)));
         let places: Vec<_> = places.collect();
         let mut areas: Vec<Id<TransformerArea>> =
@@ -210,6 +210,15 @@ impl Site {
         entered.map_err(|error| refused(&error))?;
         Ok(entries.len())
     }
+}
+
+/// The lines of a list; of its columns those are told that are none of it.
+fn told<T>(list: EvidenceList<T>) -> Vec<(u64, T)> {
+    let EvidenceList { rows, ignored } = list;
+    if !ignored.is_empty() {
+        talk(&format!("columns not read  未识别的列  {}", ignored.join(", ")));
+    }
+    rows
 }
 
 /// What each line calls a thing.

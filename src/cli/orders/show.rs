@@ -133,6 +133,7 @@ pub(super) fn list(out: &mut impl Write, orders: &[OrderRecord], json: bool) -> 
             (order.is_quarantined, "超限"),
             (order.is_flagged, "有剔除"),
             (order.has_stopped_itself, "自停"),
+            (order.is_taken_back, "已取消"),
         ];
         let marks: Vec<_> = marks.iter().filter_map(|(is_so, mark)| is_so.then_some(*mark)).collect();
         writeln!(

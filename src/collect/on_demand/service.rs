@@ -176,7 +176,8 @@ impl OnDemand {
         Ok(self.store().read_jobs(account, before, most).await?)
     }
 
-    /// The meters of a job with numbers above `after`, with where they stand just now.
+    /// The meters of a job with numbers above `after`, with where they stand just now: those in the regions that whoever asks sees,
+    /// even where these were others when the job was begun (T16).
     ///
     /// # Errors
     /// As [`Self::job`].
@@ -188,7 +189,7 @@ impl OnDemand {
     ) -> Result<Vec<MeterStatus>, ReadError> {
         self.job(by, job).await?;
         let mut live: HashMap<Id<Meter>, LiveRead> = self.board().live(job);
-        let reads = self.store().meters_of_read(job, after, most).await?;
+        let reads = self.store().meters_of_read_within(job, &by.regions, (after, most)).await?;
         let status = |read: crate::domain::MeterRead| {
             let live = live.remove(&read.meter).filter(|_| !read.state.has_ended());
             MeterStatus { read, live }
@@ -207,6 +208,11 @@ impl OnDemand {
         meter: Id<Meter>,
     ) -> Result<Vec<ReadAnswer>, ReadError> {
         self.job(by, job).await?;
+        let before = (meter.number().saturating_sub(1), 1);
+        let found = self.store().meters_of_read_within(job, &by.regions, before).await?;
+        if found.first().is_none_or(|read| read.meter != meter) {
+            return Err(ReadError::NotThere);
+        }
         Ok(self.store().read_answers(job, meter).await?)
     }
 

@@ -12,12 +12,18 @@ use crate::domain::{MeterPath, MissingCause, Moment};
 use crate::store::archive::SiteMeter;
 use crate::store::terminal::{ArchiveCompared, Difference, DifferenceKind};
 
+/// A terminal's list, as it told it.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) records: Vec<ArchiveRecord>,
+    pub(super) at: Moment,
+    /// Every answer was read to its end: what is not in it the terminal does not hold.
+    pub(super) is_whole: bool,
+}
+
 /// Reads a terminal's list, record by record, until nothing more comes.
-pub(super) async fn read_archive(
-    asker: &TerminalAsker,
-    most_point: u16,
-) -> Result<(Vec<ArchiveRecord>, Moment), Missed> {
-    let (mut records, mut at) = (Vec::new(), asker.clock.now());
+pub(super) async fn read_archive(asker: &TerminalAsker, most_point: u16) -> Result<Told, Missed> {
+    let (mut records, mut at, mut is_whole) = (Vec::new(), asker.clock.now(), true);
     let mut next = 1_u16;
     while next <= MOST_RECORDS {
         let numbers: Vec<u16> = (next..=MOST_RECORDS).take(AT_ONCE).collect();
@@ -35,6 +41,7 @@ pub(super) async fn read_archive(
             Err(missed) => return Err(missed),
         };
         at = answered.answered_at;
+        is_whole &= answered.is_whole();
         let before = records.len();
         for (_, unit) in answered.units() {
             let Some((told, _)) = answer::archive(&unit) else { continue };
@@ -48,7 +55,7 @@ pub(super) async fn read_archive(
     }
     records.sort_by_key(|record| record.number);
     records.dedup_by_key(|record| record.number);
-    Ok((records, at))
+    Ok(Told { records, at, is_whole })
 }
 
 /// What differs between a terminal's list and ours.

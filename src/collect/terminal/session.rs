@@ -122,7 +122,8 @@ impl TerminalNight {
         let sites: Vec<_> = self.line.sites.iter().map(Arc::as_ref).collect();
         let most = sites.iter().filter_map(|site| point_of(site)).map(|point| point.number()).max();
         let read = archive::read_archive(&self.asker, most.unwrap_or_default()).await;
-        let Some((records, at)) = or_untold(read, &mut self.session.silences.archive)? else {
+        let Some(archive::Told { records, at, .. }) = or_untold(read, &mut self.session.silences.archive)?
+        else {
             return Ok(None);
         };
         let differences = archive::compare(&records, &sites);

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::Collector;
 use super::super::ask::Missed;
 use super::super::collector::Inner;
-use super::archive::{compare, read_archive};
+use super::archive::{Told, compare, read_archive};
 use super::ask::TerminalAsker;
 use super::{point_of, record};
 use crate::channel::Lane;
@@ -232,7 +232,7 @@ impl Work {
             Err(missed) if missed.cause == MissingCause::NoSuchData => {
                 Ok((Vec::new(), self.inner.clock.now()))
             }
-            read => read,
+            read => all_held(read?),
         }
     }
 
@@ -373,6 +373,13 @@ impl Work {
         batch.notes.terminals.archives.push(compared);
         self.inner.writer.save(batch).await;
     }
+}
+
+/// What a terminal holds, if it said all of it: half a list says of no record that it is not there.
+fn all_held(told: Told) -> Result<(Vec<ArchiveRecord>, Moment), Missed> {
+    let Told { records, at, is_whole } = told;
+    let unread = "archive: the terminal's answer cannot be read to its end";
+    if is_whole { Ok((records, at)) } else { Err(Missed::new(MissingCause::WrongForm, unread)) }
 }
 
 /// A record that was set in two steps was taken when both were.

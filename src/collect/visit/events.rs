@@ -35,13 +35,19 @@ pub(in crate::collect) async fn read_events(asker: &Asker<'_>, today: Day, count
 
 async fn read_status_words(asker: &Asker<'_>, today: Day, notes: &mut Notes) -> Result<(), Missed> {
     let mut words = serde_json::Map::new();
-    let mut at = None;
+    let (mut at, mut is_silent) = (None, false);
     for id in status_words(asker.edition()) {
         let heard = match asker.read_twice(id, &exact(id)).await {
             Ok(heard) => heard,
             Err(missed) if is_its_own_affair(&missed) => continue,
+            // Some leave a word that they do not have unanswered; two in a row, and it is the meter that is silent.
+            Err(missed) if missed.cause == MissingCause::Silent && !is_silent => {
+                is_silent = true;
+                continue;
+            }
             Err(missed) => return Err(missed),
         };
+        is_silent = false;
         let Some(Value::Bits { .. }) = first_value(&heard) else { continue };
         let digits: String = heard.payload.iter().rev().map(|byte| format!("{byte:02X}")).collect();
         words.insert(id.to_string(), json!(digits));

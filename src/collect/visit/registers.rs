@@ -150,6 +150,12 @@ async fn read_freeze(
             Err(missed) if missed.is_not_there() => {}
             // What it refuses otherwise takes nothing beside it along.
             Err(missed) if missed.is_of_meter() => without_value(*total, missed, &mut lacking),
+            // Some leave what they do not know unanswered: that it is still there is told by what it is asked next.
+            Err(missed)
+                if missed.cause == MissingCause::Silent && !answers.is_empty() && !lacking.is_lost() =>
+            {
+                lacking.lost(missed);
+            }
             Err(missed) => return Err(missed),
         }
     }
@@ -188,34 +194,58 @@ fn trust(wanted: Registers<'_>, as_of: Moment) -> Result<(), Missed> {
 }
 
 /// The freeze of an instant. A meter that was without supply at a midnight has no freeze of it, so that the one looked
-/// for may be nearer than the calendar says, and never farther.
+/// for may be nearer than the calendar says, and never farther: their dates lead to it. [645-2007 11]
 async fn locate(
     asker: &Asker<'_>,
     as_of: Moment,
     guess: u8,
     tolerance: Duration,
 ) -> Result<(u8, MeterTime), Missed> {
+    let (mut nearest, mut farthest, mut next) = (1, guess, guess);
     let mut seen = String::new();
-    for back in (1..=guess).rev().take(MOST_STEPS) {
-        let dated = match read_time(asker, back).await {
-            Ok(dated) => dated,
-            Err(missed) if back > 1 && (missed.is_not_there() || missed.cause == MissingCause::NoFreeze) => {
+    for _ in 0..MOST_STEPS {
+        let mut is_led = false;
+        let dated = match read_time(asker, next).await {
+            Ok(dated) => Some(dated),
+            // The meter has been there for fewer midnights than that.
+            Err(missed)
+                if next > nearest && (missed.is_not_there() || missed.cause == MissingCause::NoFreeze) =>
+            {
                 seen = format!("; {}", missed.detail);
-                continue;
+                None
             }
             Err(missed) => return Err(missed),
         };
-        let Some(at) = interpret::moment(dated) else {
-            seen = format!("; freeze {back} is of {dated}, which is no day");
-            continue;
-        };
-        if dated.civil().is_some_and(|dated| meter_clock::claims(dated, as_of, tolerance)) {
-            return Ok((back, dated));
+        if let Some(dated) = dated
+            && dated.civil().is_some_and(|civil| meter_clock::claims(civil, as_of, tolerance))
+        {
+            return Ok((next, dated));
         }
-        seen = format!(", freeze {back} is of {dated}");
-        if at > as_of {
+        match dated.map(|dated| (dated, interpret::moment(dated))) {
+            Some((dated, Some(at))) => {
+                seen = format!(", freeze {next} is of {dated}");
+                is_led = at < as_of;
+                if at > as_of {
+                    nearest = next.saturating_add(1);
+                } else {
+                    // With no midnight missing between it is as many places nearer as it is days older.
+                    let days =
+                        u8::try_from(Day::of(as_of).number() - Day::of(at).number()).unwrap_or(u8::MAX);
+                    nearest = nearest.max(next.saturating_sub(days.max(1)));
+                    farthest = next.saturating_sub(1);
+                }
+            }
+            other => {
+                if let Some((dated, _)) = other {
+                    seen = format!("; freeze {next} is of {dated}, which is no day");
+                }
+                farthest = next.saturating_sub(1);
+            }
+        }
+        if nearest > farthest {
             break;
         }
+        next = if is_led { nearest } else { nearest.midpoint(farthest) };
     }
     let asked = as_of.in_china();
     Err(Missed::new(MissingCause::NoFreeze, format!("no freeze of {asked}{seen}")))
@@ -262,5 +292,5 @@ async fn read_live(
     }
 }
 
-/// How many freezes are looked at for one.
-const MOST_STEPS: usize = 4;
+/// How many freezes are looked at for one: halving, all 62 that a meter may keep are as many.
+const MOST_STEPS: usize = 8;

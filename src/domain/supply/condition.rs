@@ -33,6 +33,9 @@ impl Stage {
 pub fn objections_to_order(facts: &OrderFacts, stage: Stage, now: Moment) -> Vec<Objection> {
     let mut found = Vec::new();
     of_form(facts, stage, now, &mut found);
+    if facts.is_taken_back {
+        found.push(Objection::TakenBack);
+    }
     if facts.content.kind.is_cut_class() {
         if stage.is_now() {
             found.extend(approval_objections(facts));

@@ -203,6 +203,8 @@ pub struct OrderFacts {
     pub is_quarantined: bool,
     /// It has stopped itself.
     pub has_stopped_itself: bool,
+    /// Somebody has taken it back while something of it was under way.
+    pub is_taken_back: bool,
     /// What keeps all cuts back.
     pub halts: Vec<HaltKind>,
     /// How the list of protected points stands.

@@ -47,6 +47,12 @@ impl OrderKind {
         matches!(self, Self::ClosePermit | Self::DirectClose)
     }
 
+    /// True for what is sent again until it is in force or a crew takes over: giving supply back, and holding it.
+    #[must_use]
+    pub const fn is_repeated(self) -> bool {
+        matches!(self, Self::ClosePermit | Self::DirectClose | Self::HoldOn)
+    }
+
     /// The right that asking for it takes.
     #[must_use]
     pub const fn action(self) -> Action {

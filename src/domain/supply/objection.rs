@@ -67,6 +67,7 @@ pub enum Objection {
     MeterSilent,
     VersionsDiffer,
     DatabaseBehind,
+    TakenBack,
 }
 
 /// An objection, its code, its name, and its words in English and in Chinese.
@@ -136,6 +137,7 @@ impl Objection {
         (Self::MeterSilent, 59, "meter_silent", "the meter did not answer what it is asked before an order", "下发前查询电能表无应答"),
         (Self::VersionsDiffer, 60, "versions_differ", "another version of the program has changed the database: no cuts until this one is replaced", "数据库已被其他版本升级，更换本程序前不得停电"),
         (Self::DatabaseBehind, 61, "database_behind", "the database has lost what it had kept: no cuts until an administrator has looked into it", "数据库缺失已提交的记录，须管理员核对确认后方可停电"),
+        (Self::TakenBack, 62, "taken_back", "the order was taken back", "工单已取消"),
     ];
 }
 
@@ -175,6 +177,7 @@ impl Objection {
                 | Self::AddressDiffers
                 | Self::AssetDiffers
                 | Self::OpenAlready
+                | Self::TakenBack
         )
     }
 
@@ -213,10 +216,10 @@ mod tests {
 
     #[test]
     fn every_objection_has_its_own_words_in_both_languages() {
-        coded::check::<Objection>(61);
+        coded::check::<Objection>(62);
         let en: std::collections::HashSet<_> = Objection::WORDS.iter().map(|row| row.3).collect();
         let zh: std::collections::HashSet<_> = Objection::WORDS.iter().map(|row| row.4).collect();
-        assert_eq!((en.len(), zh.len()), (61, 61));
+        assert_eq!((en.len(), zh.len()), (62, 62));
         for (objection, ..) in Objection::TABLE {
             assert!(!objection.en().is_empty() && !objection.zh().is_ascii());
         }

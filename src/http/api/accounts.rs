@@ -11,7 +11,8 @@ use super::proposals::FactorBody;
 use crate::domain::access::{Account, Action, Regions, Role};
 use crate::domain::{Coded, Id};
 use crate::http::auth::{
-    AccountError, Accounts, By, Decision, Made, ManageError, Wanted, Weak, confirm_second_factor,
+    AccountError, Accounts, By, Decision, Made, ManageError, OneTimeLogin, Wanted, Weak,
+    confirm_second_factor,
 };
 use crate::http::once::Once;
 use crate::http::routes::Routes;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> Routes {
         .api::<__path_unlock, _, _>(Action::ManageAccounts, unlock)
         .api::<__path_set_role, _, _>(Action::ManageAccounts, set_role)
         .api::<__path_set_areas, _, _>(Action::ManageAccounts, set_areas)
+        .api::<__path_set_receivers, _, _>(Action::ManageAccounts, set_receivers)
         .api::<__path_proposed, _, _>(Action::ConfirmLimits, proposed)
         .api::<__path_confirm_role, _, _>(Action::ConfirmLimits, confirm_role)
         .api::<__path_refuse_role, _, _>(Action::ConfirmLimits, refuse_role)
@@ -52,6 +54,8 @@ struct AccountShown {
     role_since: String,
     /// Transformer areas that it may see and act in; `null` for all.
     areas: Option<Vec<String>>,
+    /// Receivers whose pushes an account of a billing service sees, and no others; empty for other roles.
+    receivers: Vec<String>,
     /// False when nobody can sign in with it.
     is_enabled: bool,
     /// True until its owner has set a password and, where the role needs it, a second factor.
@@ -73,6 +77,9 @@ struct AccountAnswer {
     /// A password to be told to its owner, shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     one_time_password: Option<String>,
+    /// Until when that is good, RFC 3339; whoever has set a password of their own needs it no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_time_password_until: Option<String>,
 }
 
 /// Accounts.
@@ -103,6 +110,8 @@ struct NewAccountBody {
     role: String,
     /// Names of transformer areas; all of them where it is not given.
     areas: Option<Vec<String>>,
+    /// Names of the receivers whose pushes an account of a billing service sees; none where it is not given.
+    receivers: Option<Vec<String>>,
     /// The six digits that your second factor shows now.
     #[serde(default)]
     code: String,
@@ -130,6 +139,17 @@ struct AreasBody {
     code: String,
 }
 
+/// Other receivers.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReceiversBody {
+    /// Names of receivers of billing values.
+    receivers: Vec<String>,
+    /// The six digits that your second factor shows now.
+    #[serde(default)]
+    code: String,
+}
+
 /// All accounts, by name
 #[utoipa::path(get, path = "/api/v1/accounts", tag = "accounts", responses((status = 200, body = AccountsAnswer)))]
 async fn list(State(services): State<Services>) -> Result<Json<AccountsAnswer>, Problem> {
@@ -138,7 +158,7 @@ async fn list(State(services): State<Services>) -> Result<Json<AccountsAnswer>, 
 
 /// Make an account with a one-time password
 ///
-/// Takes the second factor of whoever asks, as do all changes that open an account to somebody.
+/// Takes the second factor of whoever asks, as do all changes of accounts. The password is good for three days.
 #[utoipa::path(post, path = "/api/v1/accounts", tag = "accounts", request_body = NewAccountBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once")),
     responses((status = 201, body = AccountAnswer)))]
@@ -151,22 +171,24 @@ async fn add(
     let text = serde_json::to_string(&body).unwrap_or_default();
     let work = async |caller: Caller| {
         let regions = regions_of(&services, body.areas.as_deref()).await?;
-        let wanted =
-            Wanted { person: &body.person, name: &body.name, role: role_of(&body.role)?, regions: &regions };
+        let role = role_of(&body.role)?;
+        let receivers = receivers_of(&services, role, body.receivers.as_deref().unwrap_or_default()).await?;
+        let wanted = Wanted { person: &body.person, name: &body.name, role, regions: &regions };
         confirm_second_factor(&services, &caller.acting, &body.code).await?;
-        let made = accounts(&services, &caller).add(&wanted).await?;
+        let accounts = accounts(&services, &caller);
+        let mut made = accounts.add(&wanted).await?;
+        if !receivers.is_empty() {
+            made.account = accounts.set_receivers(made.account.id, None, &receivers).await?;
+        }
         // A repetition of the request does not show the password again.
         let shown = shown(&services, made.account).await?;
-        Ok((
-            StatusCode::CREATED,
-            AccountAnswer { account: shown, one_time_password: Some(made.login.password) },
-        ))
+        Ok((StatusCode::CREATED, answer_with(shown, made.login)))
     };
     let again = async |entry: AuditRecord| {
         let name = entry.object.strip_prefix("account ").unwrap_or_default();
         let account = services.store.account_named(name).await?.ok_or_else(Problem::not_there)?;
         let account = shown(&services, account).await?;
-        Ok((StatusCode::CREATED, AccountAnswer { account, one_time_password: None }))
+        Ok((StatusCode::CREATED, answer_without(account)))
     };
     Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
@@ -181,12 +203,14 @@ async fn show(State(services): State<Services>, Path(id): Path<i64>) -> Result<R
 
 /// Let nobody sign in with an account any more
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/disable", tag = "accounts", params(("id" = i64, Path)),
-    responses((status = 200, body = AccountAnswer)))]
+    request_body = FactorBody, responses((status = 200, body = AccountAnswer)))]
 async fn disable(
     State(services): State<Services>,
     caller: Caller,
     Path(id): Path<i64>,
+    Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let account = accounts(&services, &caller).enable(Id::new(id), false).await?;
     one(&services, account).await
 }
@@ -219,17 +243,19 @@ async fn reset(
     confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let Made { account, login } = accounts(&services, &caller).reset(Id::new(id)).await?;
     let account = shown(&services, account).await?;
-    Ok(Json(AccountAnswer { account, one_time_password: Some(login.password) }))
+    Ok(Json(answer_with(account, login)))
 }
 
 /// Let an account be tried again at once, after too many failures
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/unlock", tag = "accounts", params(("id" = i64, Path)),
-    responses((status = 204)))]
+    request_body = FactorBody, responses((status = 204)))]
 async fn unlock(
     State(services): State<Services>,
     caller: Caller,
     Path(id): Path<i64>,
+    Given(body): Given<FactorBody>,
 ) -> Result<StatusCode, Problem> {
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
     accounts(&services, &caller).unlock(Id::new(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -265,6 +291,24 @@ async fn set_areas(
     let regions = regions_of(&services, body.areas.as_deref()).await?;
     confirm_second_factor(&services, &caller.acting, &body.code).await?;
     let account = accounts(&services, &caller).set_regions(Id::new(id), Some(version), &regions).await?;
+    one(&services, account).await
+}
+
+/// Let an account of a billing service see the pushes of these receivers and of no others
+#[utoipa::path(put, path = "/api/v1/accounts/{id}/receivers", tag = "accounts", request_body = ReceiversBody,
+    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the account that was read")),
+    responses((status = 200, body = AccountAnswer)))]
+async fn set_receivers(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    IfMatch(version): IfMatch,
+    Given(body): Given<ReceiversBody>,
+) -> Result<Response, Problem> {
+    let account = services.store.account(Id::new(id)).await?.ok_or_else(Problem::not_there)?;
+    let receivers = receivers_of(&services, account.role, &body.receivers).await?;
+    confirm_second_factor(&services, &caller.acting, &body.code).await?;
+    let account = accounts(&services, &caller).set_receivers(Id::new(id), Some(version), &receivers).await?;
     one(&services, account).await
 }
 
@@ -349,6 +393,32 @@ pub(in crate::http) async fn regions_of(
     services.store.areas_named(&names).await?.ok_or_else(unknown)
 }
 
+/// The receivers with these names, each once, for an account of this role.
+pub(in crate::http) async fn receivers_of(
+    services: &Services,
+    role: Role,
+    names: &[String],
+) -> Result<Vec<String>, Problem> {
+    let mut receivers: Vec<String> =
+        names.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+    receivers.sort();
+    receivers.dedup();
+    if !receivers.is_empty() && role != Role::Billing {
+        let en = "receivers are given to accounts of a billing service only";
+        return Err(Problem::unacceptable("not_billing", en, "只有营销系统账号可绑定接收方"));
+    }
+    let known = services.store.receiver_statuses().await?;
+    let is_known = |name: &String| known.iter().any(|status| status.name == *name);
+    match receivers.iter().find(|name| !is_known(name)) {
+        None => Ok(receivers),
+        Some(name) => {
+            let name: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
+            let (en, zh) = (format!("there is no receiver {name}"), format!("没有接收方 {name}"));
+            Err(Problem::unacceptable("unknown_receiver", &en, &zh))
+        }
+    }
+}
+
 /// The role of this name.
 pub(in crate::http) fn role_of(name: &str) -> Result<Role, Problem> {
     let unknown = || {
@@ -361,7 +431,16 @@ pub(in crate::http) fn role_of(name: &str) -> Result<Role, Problem> {
 async fn one(services: &Services, account: AccountRecord) -> Result<Response, Problem> {
     let tag = etag(account.version);
     let account = shown(services, account).await?;
-    Ok(([tag], Json(AccountAnswer { account, one_time_password: None })).into_response())
+    Ok(([tag], Json(answer_without(account))).into_response())
+}
+
+fn answer_with(account: AccountShown, login: OneTimeLogin) -> AccountAnswer {
+    let (password, until) = (Some(login.password), Some(login.until.to_string()));
+    AccountAnswer { account, one_time_password: password, one_time_password_until: until }
+}
+
+const fn answer_without(account: AccountShown) -> AccountAnswer {
+    AccountAnswer { account, one_time_password: None, one_time_password_until: None }
 }
 
 async fn answer(services: &Services, all: Vec<AccountRecord>) -> Result<Json<AccountsAnswer>, Problem> {
@@ -384,6 +463,7 @@ async fn shown(services: &Services, account: AccountRecord) -> Result<AccountSho
         role: account.role.name().to_owned(),
         role_since: account.role_since.to_string(),
         areas,
+        receivers: account.sees_receivers().unwrap_or_default().to_vec(),
         is_enabled: account.is_enabled,
         is_unfinished: account.is_unfinished(),
         proposed_role: account.proposed.map(|(role, _)| role.name().to_owned()),

@@ -14,7 +14,7 @@ use crate::domain::{Coded, Day, Item};
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services};
 use crate::store::billing::OutboxState;
-use crate::store::view::{Push, PushPlace, ReviewLine};
+use crate::store::view::{Push, PushPlace, PushesSeen, ReviewLine};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -135,6 +135,8 @@ struct ReviewsAsked {
 }
 
 /// What was handed to billing, by point
+///
+/// Only of points in the areas of the account, and for a billing service only what is for its own receivers; so are the counts.
 #[utoipa::path(get, path = "/api/v1/billing/pushes", tag = "billing",
     params(PushesAsked), responses((status = 200, body = PushesAnswer)))]
 async fn pushes(
@@ -151,8 +153,9 @@ async fn pushes(
     let after = asked.cursor.as_deref().map(place).transpose()?;
     let limit = asked.limit.unwrap_or(100).clamp(1, 500);
     let words = asked.words.as_deref().unwrap_or("");
-    let pushes = store.pushes((of, state), words, after.as_ref(), &caller.acting.regions, limit);
-    let (found, counts) = tokio::try_join!(pushes, store.push_counts(of))?;
+    let seen = pushes_seen(&caller);
+    let pushes = store.pushes((of, state), words, after.as_ref(), &seen, limit);
+    let (found, counts) = tokio::try_join!(pushes, store.push_counts(of, &seen))?;
     let is_full = u32::try_from(found.len()).unwrap_or(u32::MAX) >= limit;
     let next_cursor = found.last().filter(|_| is_full).map(|push| cursor(&push.place));
     let is_wanted = |push: &Push| asked.receiver.as_ref().is_none_or(|receiver| *receiver == push.receiver);
@@ -179,6 +182,11 @@ async fn reviews(
     let reviews: Vec<_> = lines.into_iter().map(review_shown).collect();
     let meta = ListMeta { count: reviews.len(), next_cursor: None };
     Ok(Json(ReviewsAnswer { reviews, meta }))
+}
+
+/// Whose pushes somebody sees.
+pub(in crate::http) fn pushes_seen(caller: &Caller) -> PushesSeen<'_> {
+    PushesSeen { regions: &caller.acting.regions, receivers: caller.account.sees_receivers() }
 }
 
 fn push_shown(push: Push) -> PushShown {

@@ -258,6 +258,7 @@ async fn identities(
         });
     }
     services.store.enter_identities(&caller.acting, &entries, services.clock.now()).await?;
+    services.judge_cuts_again();
     Ok(Json(EnteredAnswer { entered: entries.len() }))
 }
 

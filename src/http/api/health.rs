@@ -6,9 +6,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::access::Action;
-use crate::http::Services;
-use crate::http::problem::Problem;
+use crate::http::figures::{Figures, LinesSeen};
 use crate::http::routes::Routes;
+use crate::http::{Caller, Problem, Services};
 use crate::store::Serving;
 
 pub(super) fn routes() -> Routes {
@@ -34,14 +34,14 @@ struct Health {
     serving: Option<ServingShown>,
     /// True when all is there that the database is known to have kept. When it is not, cuts are held.
     database_is_whole: bool,
-    /// Lines that are there.
+    /// Lines that are there, for an account of some areas those with meters in these.
     lines: usize,
-    /// Names of lines that are not up.
+    /// Names of those of them that are not up.
     lines_down: Vec<String>,
-    /// Meters of the run of the night that is or was last under way.
-    planned: u32,
+    /// Meters of the run of the night that is or was last under way, for an account of some areas those in these.
+    planned: u64,
     /// Those of them that are read.
-    read: u32,
+    read: u64,
 }
 
 /// Who serves the site.
@@ -68,21 +68,21 @@ impl From<Serving> for ServingShown {
 
 /// How the head-end is
 #[utoipa::path(get, path = "/api/v1/health", tag = "health", responses((status = 200, body = HealthAnswer)))]
-async fn health(State(services): State<Services>) -> Result<Json<HealthAnswer>, Problem> {
+async fn health(State(services): State<Services>, caller: Caller) -> Result<Json<HealthAnswer>, Problem> {
+    let regions = &caller.acting.regions;
     let database_answers = services.store.audit_head().await.is_ok();
-    let down = services.lines.iter().filter(|line| line.status().phase.name() != "up");
+    let seen = LinesSeen::of(&services, regions).await?;
+    let lines: Vec<_> = services.lines.iter().filter(|line| seen.hold(line.name())).collect();
+    let down = lines.iter().filter(|line| line.status().phase.name() != "up");
     let lines_down = down.map(|line| line.name().to_owned()).collect();
-    let (planned, read) = {
-        let progress = services.progress.borrow();
-        (progress.planned, progress.read)
-    };
+    let Figures { planned, read, .. } = Figures::of(&services, regions).await?;
     let health = Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: services.clock.now().to_string(),
         database_answers,
         serving: services.store.serving().await.ok().map(ServingShown::from),
         database_is_whole: services.store.loss().is_none(),
-        lines: services.lines.len(),
+        lines: lines.len(),
         lines_down,
         planned,
         read,

@@ -3,7 +3,7 @@
 pub(super) mod accounts;
 mod alarms;
 pub(super) mod audit;
-mod billing;
+pub(super) mod billing;
 mod browse;
 mod changes;
 pub(super) mod evidence;

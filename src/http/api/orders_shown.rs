@@ -42,6 +42,8 @@ pub(super) struct OrderShown {
     is_flagged: bool,
     /// Too much ended otherwise than expected, and the rest is held back.
     has_stopped_itself: bool,
+    /// It was taken back while something of it was under way: nothing more of it is sent.
+    is_taken_back: bool,
     /// The account that wrote it.
     requested_by: String,
     /// When it was written, RFC 3339.
@@ -182,6 +184,7 @@ pub(super) fn shown(order: &OrderRecord) -> OrderShown {
         is_quarantined: order.is_quarantined,
         is_flagged: order.is_flagged,
         has_stopped_itself: order.has_stopped_itself,
+        is_taken_back: order.is_taken_back,
         requested_by: order.requested_by.clone(),
         created_at: order.created_at.to_string(),
         submitted_at: order.submitted_at.map(|at| at.to_string()),

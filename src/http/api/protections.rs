@@ -201,6 +201,7 @@ async fn add(
 ) -> Result<Json<ProtectedAnswer>, Problem> {
     let entries = entries(&services, &caller, &body).await?;
     services.store.add_protections(&caller.acting, &entries, services.clock.now()).await?;
+    services.judge_cuts_again();
     Ok(Json(ProtectedAnswer { entered: entries.len() }))
 }
 
@@ -219,6 +220,7 @@ async fn load(
     }
     let entries = entries(&services, &caller, &body).await?;
     services.store.load_protections(&caller.acting, &entries, services.clock.now()).await?;
+    services.judge_cuts_again();
     Ok(Json(ProtectedAnswer { entered: entries.len() }))
 }
 
@@ -275,6 +277,7 @@ async fn add_days(
 ) -> Result<Json<ProtectedAnswer>, Problem> {
     let entries = entries_of(&services, &caller, &body.days).await?;
     services.store.enter_calendar(&caller.acting, &entries, services.clock.now()).await?;
+    services.judge_cuts_again();
     Ok(Json(ProtectedAnswer { entered: entries.len() }))
 }
 

@@ -21,6 +21,7 @@ use crate::collect::on_demand::{OnDemand, ReadError, ReadRequest};
 use crate::domain::access::{Acting, Action};
 use crate::domain::{Coded, Id, ReadGroup, ReadJob};
 use crate::http::routes::{Routes, Rule};
+use crate::http::streams::OpenStream;
 use crate::http::{Asked, Caller, Given, Problem, Services, Source, auth};
 
 pub(super) fn routes() -> Routes {
@@ -128,7 +129,7 @@ async fn answers(
     Path((id, meter)): Path<(i64, String)>,
 ) -> Result<Json<Answers>, Problem> {
     let site = services.store.site_meter(address(&meter)?).await?;
-    let site = site.filter(|site| caller.acting.regions.hold(site.area_id)).ok_or_else(Problem::not_there)?;
+    let site = site.ok_or_else(Problem::not_there)?;
     let answers = service(&services)?.answers(&caller.acting, Id::new(id), site.meter_id).await?;
     let now = services.clock.now();
     let answers = answers.into_iter().map(|answer| reads_shown::answer(answer, now)).collect();
@@ -163,6 +164,7 @@ async fn stream(
     on_demand.job(&caller.acting, Id::new(id)).await?;
     let changes = on_demand.changes();
     let following = Following {
+        _open: services.streams.open(&caller)?,
         on_demand,
         changes,
         services,
@@ -181,6 +183,7 @@ async fn stream(
 
 /// A job that somebody follows.
 struct Following {
+    _open: OpenStream,
     services: Services,
     on_demand: OnDemand,
     changes: broadcast::Receiver<Id<ReadJob>>,
@@ -313,7 +316,7 @@ const SEEN: Rule = Rule::MayOneOf(&[Action::ReadOnDemand, Action::SeeCustomers])
 /// So many meters are told of in events.
 const FOLLOWED: u32 = 100;
 /// Places in a queue move without a change of the job.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-const BREATH: Duration = Duration::from_millis(250);
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+const BREATH: Duration = Duration::from_millis(500);
 /// A line reads a few meters in that time.
 const BUSY_FOR: Duration = Duration::from_secs(10);

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::accounts::ListMeta;
+use super::billing::pushes_seen;
 use super::written::{LONGEST, words};
-use crate::domain::access::Action;
+use crate::domain::Day;
+use crate::domain::access::{Action, Regions};
 use crate::http::routes::Routes;
 use crate::http::{Caller, Given, Problem, Services};
-use crate::store::billing::{ReceiverStatus, RetryKeys};
+use crate::store::billing::{OutboxState, ReceiverStatus, RetryKeys};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -29,10 +31,10 @@ struct ReceiverShown {
     is_configured: bool,
     /// Versions that wait, those that are being offered among them.
     waiting: u64,
-    /// Versions it took.
-    delivered: u64,
+    /// Versions it took; `null` for an account of some areas, as is all else that is known of the whole site only.
+    delivered: Option<u64>,
     /// Versions that a later one replaced before they were taken.
-    superseded: u64,
+    superseded: Option<u64>,
     /// Versions it refused, which wait for a person.
     parked: u64,
     /// The earliest day of which something waits.
@@ -74,10 +76,14 @@ struct RetriedShown {
 }
 
 /// Receivers of billing values, and how each is
+///
+/// A billing service sees its own. An account of some areas sees what waits and what was refused of its points.
 #[utoipa::path(get, path = "/api/v1/billing/receivers", tag = "billing",
     responses((status = 200, body = ReceiversAnswer)))]
-async fn list(State(services): State<Services>) -> Result<Json<ReceiversAnswer>, Problem> {
-    let receivers: Vec<_> = services.store.receiver_statuses().await?.into_iter().map(shown).collect();
+async fn list(State(services): State<Services>, caller: Caller) -> Result<Json<ReceiversAnswer>, Problem> {
+    let is_whole = caller.acting.regions == Regions::All;
+    let receivers = seen(&services, &caller).await?.into_iter().map(|status| shown(status, is_whole));
+    let receivers: Vec<_> = receivers.collect();
     let meta = ListMeta { count: receivers.len(), next_cursor: None };
     Ok(Json(ReceiversAnswer { receivers, meta }))
 }
@@ -113,15 +119,41 @@ pub(in crate::http) async fn again(
     Ok(services.store.retry_parked(name, keys, &caller.acting, services.clock.now()).await?)
 }
 
-fn shown(status: ReceiverStatus) -> ReceiverShown {
+/// Receivers as somebody sees them: a billing service its own, an account of some areas with what is of its points only (T16).
+pub(in crate::http) async fn seen(
+    services: &Services,
+    caller: &Caller,
+) -> Result<Vec<ReceiverStatus>, Problem> {
+    let mut receivers = services.store.receiver_statuses().await?;
+    if let Some(own) = caller.account.sees_receivers() {
+        receivers.retain(|status| own.contains(&status.name));
+    }
+    if caller.acting.regions == Regions::All {
+        return Ok(receivers);
+    }
+    let counts = services.store.push_counts(Day::of(services.clock.now()), &pushes_seen(caller)).await?;
+    let count = |name: &str, states: &[OutboxState]| {
+        let of_name = counts.iter().filter(|count| count.receiver == name && states.contains(&count.state));
+        of_name.map(|count| count.count).sum()
+    };
+    let within = |status: ReceiverStatus| ReceiverStatus {
+        waiting: count(&status.name, &[OutboxState::Waiting, OutboxState::Leased]),
+        parked: count(&status.name, &[OutboxState::Parked]),
+        is_configured: status.is_configured,
+        ..ReceiverStatus::unused(&status.name, &status.kind)
+    };
+    Ok(receivers.into_iter().map(within).collect())
+}
+
+fn shown(status: ReceiverStatus, is_whole: bool) -> ReceiverShown {
     let (last_error_at, last_error) = status.last_error.unzip();
     ReceiverShown {
         name: status.name,
         kind: status.kind,
         is_configured: status.is_configured,
         waiting: status.waiting,
-        delivered: status.delivered,
-        superseded: status.superseded,
+        delivered: is_whole.then_some(status.delivered),
+        superseded: is_whole.then_some(status.superseded),
         parked: status.parked,
         oldest_waiting: status.oldest_waiting.map(|day| day.to_string()),
         last_success_at: status.last_success.map(|at| at.to_string()),

@@ -2,6 +2,8 @@
 //! `/api/v1/stream`.
 #![expect(unused_qualifications, reason = "what utoipa makes of parameters")]
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -60,8 +62,8 @@ struct RunShown {
     kind: String,
     /// How it stands: running, done, partial.
     state: String,
-    /// How many meters it was planned for.
-    planned: u32,
+    /// How many meters it was planned for, for an account of some areas those in these.
+    planned: u64,
     /// When it began, RFC 3339.
     started_at: String,
     /// When it ends, whatever is missing then, RFC 3339.
@@ -161,6 +163,7 @@ struct ReadAgainAnswer {
     responses((status = 200, body = RunsAnswer)))]
 async fn list(
     State(services): State<Services>,
+    caller: Caller,
     Asked(page): Asked<RunsPage>,
 ) -> Result<Json<RunsAnswer>, Problem> {
     let limit = page.limit.unwrap_or(50).clamp(1, 500);
@@ -169,7 +172,10 @@ async fn list(
     let is_full = u32::try_from(runs.len()).unwrap_or(u32::MAX) >= limit;
     let next = runs.last().filter(|_| is_full).map(|run| format!("{}.{}", run.day.number(), run.id));
     let meta = ListMeta { count: runs.len(), next_cursor: next };
-    Ok(Json(RunsAnswer { runs: runs.into_iter().map(shown).collect(), meta }))
+    let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
+    let planned = services.store.planned_within(&ids, &caller.acting.regions).await?;
+    let runs = runs.into_iter().map(|run| shown(run, &planned)).collect();
+    Ok(Json(RunsAnswer { runs, meta }))
 }
 
 /// A run, and how its meters stand
@@ -181,8 +187,10 @@ async fn show(
     Path(id): Path<i64>,
 ) -> Result<Json<RunAnswer>, Problem> {
     let run = services.store.run(Id::new(id)).await?.ok_or_else(Problem::not_there)?;
-    let groups = services.store.night_groups(run.id, &caller.acting.regions).await?;
-    Ok(Json(RunAnswer { run: shown(run), groups: groups.into_iter().map(group).collect() }))
+    let regions = &caller.acting.regions;
+    let groups = services.store.night_groups(run.id, regions).await?;
+    let planned = services.store.planned_within(&[run.id], regions).await?;
+    Ok(Json(RunAnswer { run: shown(run, &planned), groups: groups.into_iter().map(group).collect() }))
 }
 
 /// The meters that a run has not read, each with its cause
@@ -227,14 +235,16 @@ async fn again(
     Ok((StatusCode::ACCEPTED, Json(ReadAgainAnswer { meters })))
 }
 
-fn shown(run: Run) -> RunShown {
+/// A run, with how many of its meters somebody sees; where that is not said, they see all.
+fn shown(run: Run, planned: &Option<HashMap<Id<Run>, u64>>) -> RunShown {
+    let planned = planned.as_ref().map(|planned| planned.get(&run.id).copied().unwrap_or(0));
     RunShown {
+        planned: planned.unwrap_or_else(|| run.planned.into()),
         id: run.id.to_string(),
         scope: run.scope,
         day: run.day.to_string(),
         kind: run.kind.name().to_owned(),
         state: run.state.name().to_owned(),
-        planned: run.planned,
         started_at: run.started_at.to_string(),
         deadline: run.deadline.to_string(),
         ended_at: run.ended_at.map(|at| at.to_string()),

@@ -12,10 +12,11 @@ use super::accounts::ListMeta;
 use super::meters::sheet_of;
 use super::written::{LONGEST, words};
 use crate::domain::access::Action;
-use crate::domain::{AuditEntry, Coded, Day, Id, Item, Meter, Moment};
+use crate::domain::{AuditEntry, Coded, Day, Item, Moment};
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services, cell};
 use crate::store::LedgerEntry;
+use crate::store::view::MeterSheet;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -117,8 +118,9 @@ async fn latest(
     caller: Caller,
     Path(address): Path<String>,
 ) -> Result<Json<ValuesAnswer>, Problem> {
-    let meter = sheet_of(&services, &caller, &address).await?.line.meter;
-    let latest = services.store.latest_of(meter).await?;
+    let sheet = sheet_of(&services, &caller, &address).await?;
+    let mut latest = services.store.latest_of(sheet.line.meter).await?;
+    latest.retain(|latest| sheet.within.holds(latest.at));
     let values = latest.into_iter().map(|latest| ValueShown {
         quality: latest.quality.name().to_owned(),
         source: Some(latest.source.name().to_owned()),
@@ -139,11 +141,13 @@ async fn registers(
     Path(address): Path<String>,
     Asked(span): Asked<Span>,
 ) -> Result<Response, Problem> {
-    let meter = sheet_of(&services, &caller, &address).await?.line.meter;
+    let sheet = sheet_of(&services, &caller, &address).await?;
     let asked = span.checked(&services, MOST_DAYS_OF_REGISTERS)?;
     let (from, until) = (asked.from.start(), asked.until.next().start());
-    let entries = services.store.ledger(meter, from, until).await?;
-    let within = entries.into_iter().filter(|entry| entry.reading.as_of < until);
+    let entries = services.store.ledger(sheet.line.meter, from, until).await?;
+    let is_within =
+        |entry: &LedgerEntry| entry.reading.as_of < until && sheet.within.holds(entry.reading.as_of);
+    let within = entries.into_iter().filter(is_within);
     let wanted = within.filter(|entry| asked.item.is_none_or(|item| item == entry.reading.item));
     let values = wanted.map(register).collect();
     asked.answer(&services, &caller, &format!("meter {address} registers"), (&address, values)).await
@@ -158,9 +162,9 @@ async fn intervals(
     Path(address): Path<String>,
     Asked(span): Asked<Span>,
 ) -> Result<Response, Problem> {
-    let meter = sheet_of(&services, &caller, &address).await?.line.meter;
+    let sheet = sheet_of(&services, &caller, &address).await?;
     let asked = span.checked(&services, MOST_DAYS_OF_CURVES)?;
-    let values = curves(&services, meter, &asked).await?;
+    let values = curves(&services, &sheet, &asked).await?;
     asked.answer(&services, &caller, &format!("meter {address} intervals"), (&address, values)).await
 }
 
@@ -173,8 +177,10 @@ async fn events(
     Path(address): Path<String>,
     Asked(page): Asked<Page>,
 ) -> Result<Json<EventsAnswer>, Problem> {
-    let meter = sheet_of(&services, &caller, &address).await?.line.meter;
-    let events = services.store.events_of(meter).await?.into_iter().map(|event| EventShown {
+    let sheet = sheet_of(&services, &caller, &address).await?;
+    let mut events = services.store.events_of(sheet.line.meter).await?;
+    events.retain(|event| sheet.within.holds_event(event.collected_at, &event.began));
+    let events = events.into_iter().map(|event| EventShown {
         kind: event.kind,
         began: event.began,
         collected_at: event.collected_at.to_string(),
@@ -297,7 +303,12 @@ fn paged<T>(mut all: impl Iterator<Item = T>, cursor: usize, limit: usize) -> (V
     (page, meta)
 }
 
-async fn curves(services: &Services, meter: Id<Meter>, asked: &Checked) -> Result<Vec<ValueShown>, Problem> {
+async fn curves(
+    services: &Services,
+    sheet: &MeterSheet,
+    asked: &Checked,
+) -> Result<Vec<ValueShown>, Problem> {
+    let meter = sheet.line.meter;
     let items = match asked.item {
         Some(item) => vec![item],
         None => services.store.latest_of(meter).await?.into_iter().map(|latest| latest.item).collect(),
@@ -305,7 +316,8 @@ async fn curves(services: &Services, meter: Id<Meter>, asked: &Checked) -> Resul
     let curves = services.store.curves(&[meter], &items, asked.from, asked.until).await?;
     let mut values = Vec::new();
     for curve in curves {
-        values.extend(curve.filled().map(|(at, slot)| ValueShown {
+        let filled = curve.filled().filter(|(at, _)| sheet.within.holds(*at));
+        values.extend(filled.map(|(at, slot)| ValueShown {
             quality: slot.quality.name().to_owned(),
             ..value(curve.item, at, slot.value)
         }));

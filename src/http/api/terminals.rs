@@ -181,6 +181,8 @@ async fn unknown(State(services): State<Services>, caller: Caller) -> Json<Stran
 }
 
 /// A terminal, what differs between its archive and ours, and its events
+///
+/// Of a terminal that has meters of several areas an account of some of these sees what is of its own meters.
 #[utoipa::path(get, path = "/api/v1/terminals/{address}", tag = "terminals",
     params(("address" = String, Path)), responses((status = 200, body = TerminalAnswer)))]
 async fn show(
@@ -189,7 +191,8 @@ async fn show(
     Path(address): Path<String>,
 ) -> Result<Json<TerminalAnswer>, Problem> {
     let seen = one(&services, &caller.acting.regions, &address).await?;
-    let events = services.store.terminal_events(Some(seen.kept.address), MOST_EVENTS).await?;
+    let mut events = services.store.terminal_events(Some(seen.kept.address), MOST_EVENTS).await?;
+    events.retain(|event| seen.kept.tells_of(event.meter));
     let events = events.into_iter().map(|event| TerminalEventShown {
         important: event.important,
         code: event.code,
@@ -204,7 +207,7 @@ async fn show(
     }
     let terminal = shown(&seen);
     let settings = services.store.settings_of(seen.kept.address, MOST_SETTINGS).await?;
-    let settings = settings.iter().map(setting_shown).collect();
+    let settings = settings.iter().filter(|_| seen.kept.tells_of(None)).map(setting_shown).collect();
     let events = events.collect();
     Ok(Json(TerminalAnswer { terminal, compared_at, records, differences, events, settings }))
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::accounts::ListMeta;
 use crate::domain::access::Action;
 use crate::domain::{AuditEntry, Coded, Id};
-use crate::http::auth::{draw, hash};
+use crate::http::auth::{confirm_password, draw, hash};
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Caller, Given, Problem, Services};
 use crate::store::access::{NewToken, TokenRecord};
@@ -87,6 +87,9 @@ struct TokenBody {
     scopes: Vec<String>,
     /// For how many days, 1 to 366.
     days: u32,
+    /// The present password of the account: an open session alone makes none.
+    #[serde(default)]
+    password: String,
 }
 
 /// Who asks
@@ -115,7 +118,7 @@ async fn list(State(services): State<Services>, caller: Caller) -> Result<Json<T
 
 /// Make a token, from a session
 ///
-/// A token cannot make others.
+/// It takes the password of the account again. A token cannot make others; all of them end with the password.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = TokenBody,
     responses((status = 201, body = TokenAnswer)))]
 async fn add(
@@ -126,7 +129,9 @@ async fn add(
     if !caller.has_session() {
         return Err(Problem::not_allowed());
     }
-    let (record, secret) = make(&services, &caller, &body.name, &body.scopes, body.days).await?;
+    let new =
+        NewTokenAsked { name: &body.name, scopes: &body.scopes, days: body.days, password: &body.password };
+    let (record, secret) = make(&services, &caller, new).await?;
     let token = shown(&record, true);
     Ok((StatusCode::CREATED, Json(TokenAnswer { token, token_secret: secret })))
 }
@@ -149,14 +154,26 @@ pub(in crate::http) async fn take_back(services: &Services, caller: &Caller, id:
     Ok(services.store.end_token(caller.acting.account, Id::new(id), &entry).await?)
 }
 
-/// Makes a token for whoever asks; gives it and its secret.
+/// A token as somebody asks for it.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct NewTokenAsked<'a> {
+    /// What it is called.
+    pub(in crate::http) name: &'a str,
+    /// The rights that it is to have.
+    pub(in crate::http) scopes: &'a [String],
+    /// For how many days.
+    pub(in crate::http) days: u32,
+    /// The present password of whoever asks.
+    pub(in crate::http) password: &'a str,
+}
+
+/// Makes a token for whoever asks and knows their password; gives it and its secret.
 pub(in crate::http) async fn make(
     services: &Services,
     caller: &Caller,
-    name: &str,
-    scopes: &[String],
-    days: u32,
+    asked: NewTokenAsked<'_>,
 ) -> Result<(TokenRecord, String), Problem> {
+    let NewTokenAsked { name, scopes, days, password } = asked;
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
         return Err(Problem::unacceptable(
@@ -180,6 +197,17 @@ pub(in crate::http) async fn make(
             "token_scopes",
             "a token has rights of its account, at least one and each once",
             "令牌权限须为本账号已有权限，且至少一项、不重复",
+        ));
+    }
+    if password.is_empty() {
+        let en = "a token takes the present password of the account";
+        return Err(Problem::unacceptable("password_missing", en, "生成令牌须填写当前密码"));
+    }
+    if !confirm_password(services, caller, password).await? {
+        return Err(Problem::unacceptable(
+            "password_refused",
+            "the present password is wrong",
+            "当前密码错误",
         ));
     }
     let secret = format!("cb_{}", draw(32).map_err(|_| Problem::internal())?);

@@ -148,7 +148,8 @@ impl Accounts<'_> {
         let entry = self.entry("account.add", &name).saying(detail(wanted.role, proposed_by.is_some()));
         let id = self.store.add_account(&new, &entry).await?;
         let account = self.load(id).await?;
-        Ok(Made { account, login: OneTimeLogin { name, password } })
+        let login = login_of(&account, password);
+        Ok(Made { account, login })
     }
 
     /// Lets nobody sign in with an account any more, or somebody again.
@@ -180,7 +181,7 @@ impl Accounts<'_> {
         let change = AccountChange::Reset { password: &hash, by };
         let detail = detail(account.role, by.is_some());
         let account = self.change(&account, None, &change, "account.reset", detail).await?;
-        let login = OneTimeLogin { name: account.name.clone(), password };
+        let login = login_of(&account, password);
         Ok(Made { account, login })
     }
 
@@ -228,6 +229,22 @@ impl Accounts<'_> {
         };
         let detail = format!(r#"{{"before":{},"after":{}}}"#, shown(&account.regions), shown(regions));
         self.change(&account, version, &change, "account.regions", detail).await
+    }
+
+    /// Lets an account of a billing service see the pushes of these receivers and of no others.
+    ///
+    /// # Errors
+    /// [`ManageError`]
+    pub async fn set_receivers(
+        &self,
+        id: Id<Account>,
+        version: Option<i64>,
+        receivers: &[String],
+    ) -> Result<AccountRecord, ManageError> {
+        let account = self.others(id).await?;
+        let change = AccountChange::SetReceivers(receivers);
+        let detail = serde_json::json!({ "before": account.receivers, "after": receivers }).to_string();
+        self.change(&account, version, &change, "account.receivers", detail).await
     }
 
     /// Confirms the role that was proposed for an account, as whoever confirms has seen it, or refuses it.
@@ -361,6 +378,12 @@ impl Accounts<'_> {
             },
         }
     }
+}
+
+/// What is told of an account whose password was made just now.
+fn login_of(account: &AccountRecord, password: String) -> OneTimeLogin {
+    let until = account.one_time_until.unwrap_or(account.created_at);
+    OneTimeLogin { name: account.name.clone(), password, until }
 }
 
 fn is_name(name: &str) -> bool {

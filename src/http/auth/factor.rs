@@ -98,7 +98,7 @@ pub async fn confirm_second_factor(
         services.store.forget_codes(&acting.name, &acting.source).await?;
         Ok(())
     } else {
-        refused(&services.store, &acting.name, &acting.source, now, locks).await?;
+        refused(&services.store, (&acting.name, &acting.source), now, locks, None).await?;
         Err(FactorError::Wrong)
     }
 }
@@ -120,7 +120,7 @@ pub async fn confirm_password(services: &Services, caller: &Caller, password: &s
     if is_right {
         services.store.take_attempt_back(&acting.name, &acting.source, policy).await?;
     } else {
-        refused(&services.store, &acting.name, &acting.source, now, locks).await?;
+        refused(&services.store, (&acting.name, &acting.source), now, locks, None).await?;
     }
     Ok(is_right)
 }

@@ -3,8 +3,8 @@
 use super::password::{NotHashed, Passwords};
 use super::secret::{NoRandomness, draw};
 use crate::clock::Clock;
-use crate::domain::AuditEntry;
-use crate::domain::access::{Regions, Role};
+use crate::domain::access::{ONE_TIME_FOR, Regions, Role};
+use crate::domain::{AuditEntry, Moment};
 use crate::store::access::NewAccount;
 use crate::store::{Store, StoreError};
 
@@ -13,8 +13,10 @@ use crate::store::{Store, StoreError};
 pub struct OneTimeLogin {
     /// The name to sign in with.
     pub name: String,
-    /// The password, good until another is set.
+    /// The password, good until another is set, and no longer than this.
     pub password: String,
+    /// Until when.
+    pub until: Moment,
 }
 
 impl std::fmt::Debug for OneTimeLogin {
@@ -67,10 +69,11 @@ pub async fn first_login(store: &Store, clock: &Clock) -> Result<Option<OneTimeL
         password: &Passwords::default().hash(&password).await?,
         proposed_by: None,
     };
-    let entry = AuditEntry::of_system(clock.now(), "account.add", format!("account {FIRST}"));
+    let now = clock.now();
+    let entry = AuditEntry::of_system(now, "account.add", format!("account {FIRST}"));
     let entry = entry.saying(r#"{"role":"admin","first":true}"#);
     store.add_account(&new, &entry).await?;
-    Ok(Some(OneTimeLogin { name: FIRST.to_owned(), password }))
+    Ok(Some(OneTimeLogin { name: FIRST.to_owned(), password, until: now.plus(ONE_TIME_FOR) }))
 }
 
 /// A password to be told to somebody once: 80 random bits in groups that can be typed.

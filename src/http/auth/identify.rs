@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, header};
 
+use super::bearer::by_token;
 use super::login::session_limits;
 use super::secret::{csrf, hash};
 use crate::domain::access::Role;
@@ -73,15 +74,6 @@ async fn by_session(
     let account = session.account;
     let credential = Credential::Session { hash, csrf: csrf(secret) };
     Ok(Some(Caller { acting: account.acting(source), account, credential }))
-}
-
-async fn by_token(services: &Services, token: &str, source: &str) -> Result<Caller, Problem> {
-    let found = services.store.token(&hash(token)).await?;
-    let now = services.clock.now();
-    let counts = found.filter(|(token, account)| token.holds(now) && account.is_enabled);
-    let (token, account) = counts.ok_or_else(Problem::not_signed_in)?;
-    let credential = Credential::Token { scopes: token.scopes };
-    Ok(Caller { acting: account.acting(source), account, credential })
 }
 
 /// What a cookie of this name holds.

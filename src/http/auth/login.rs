@@ -40,6 +40,9 @@ pub enum LoginError {
     /// Name, password or code are wrong: which of them is not told.
     #[error("name, password or code are wrong")]
     Wrong,
+    /// The password is right, and was a one-time one whose time is over.
+    #[error("this one-time password is not good any more: an administrator gives another")]
+    Expired,
     /// There were too many attempts.
     #[error("there were too many attempts; the next may be made in {0:?}")]
     Locked(Duration),
@@ -57,6 +60,7 @@ impl LoginError {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Wrong => "login_refused",
+            Self::Expired => "one_time_over",
             Self::Locked(_) => "login_locked",
             Self::NoRandomness(_) => "no_randomness",
             Self::Store(error) => error.kind(),
@@ -82,10 +86,14 @@ pub async fn sign_in(services: &Services, given: SigningIn<'_>) -> Result<Signed
     let account = match account.filter(|_| is_right.is_some()) {
         Some(account) if uses_step(services, &account, is_right).await? => account,
         _ => {
-            refused(&services.store, &name, source, now, locks).await?;
+            refused(&services.store, (&name, source), now, locks, None).await?;
             return Err(LoginError::Wrong);
         }
     };
+    if account.one_time_is_over(now) {
+        refused(&services.store, (&name, source), now, locks, Some(&LoginError::Expired)).await?;
+        return Err(LoginError::Expired);
+    }
     services.store.forget_attempts(&name, source).await?;
     let secret = start_session(services, &account, source).await?;
     Ok(SignedIn { secret, account })
@@ -112,9 +120,13 @@ pub async fn known_by_password(
     let hash = account.as_ref().map(|account| &account.password);
     let is_right = Passwords::default().matches(password, hash).await;
     let Some(account) = account.filter(|_| is_right) else {
-        refused(store, &name, source, now, locks).await?;
+        refused(store, (&name, source), now, locks, None).await?;
         return Err(LoginError::Wrong);
     };
+    if account.one_time_is_over(now) {
+        refused(store, (&name, source), now, locks, Some(&LoginError::Expired)).await?;
+        return Err(LoginError::Expired);
+    }
     if account.factor.is_some() {
         // A password alone signs nobody in who has a second factor.
         store.take_attempt_back(&name, source, policy).await?;
@@ -134,11 +146,14 @@ pub async fn start_session(
     source: &str,
 ) -> Result<String, LoginError> {
     let secret = draw(32)?;
+    let limits = session_limits(&services.settings);
+    // A one-time password serves one at a time: who signs in with it again ends what was open.
+    let most = if account.must_set_password { 1 } else { limits.most };
     let new = NewSession {
         hash: &hash(&secret),
         account: account.id,
         source,
-        limits: session_limits(&services.settings),
+        limits: SessionLimits { most, ..limits },
     };
     let now = services.clock.now();
     let entry = AuditEntry::by(&account.acting(source), now, "login.done", object(&account.name));
@@ -172,20 +187,21 @@ pub(super) const fn attempt_policy(settings: &Http) -> AttemptPolicy {
     }
 }
 
-/// Enters a failure in the audit log, and that it locks if it does.
+/// Enters a failure in the audit log, with why where more is known than that it was wrong, and that it locks if it does.
 pub(super) async fn refused(
     store: &Store,
-    name: &str,
-    source: &str,
+    (name, source): (&str, &str),
     now: Moment,
     locks: bool,
+    why: Option<&LoginError>,
 ) -> Result<(), StoreError> {
     let entry = |action| AuditEntry {
         actor: name.to_owned(),
         source: source.to_owned(),
         ..AuditEntry::of_system(now, action, object(name))
     };
-    store.audit(&entry("login.refused").ending("refused")).await?;
+    let detail = why.map(|why| format!(r#"{{"why":"{}"}}"#, why.kind())).unwrap_or_default();
+    store.audit(&entry("login.refused").ending("refused").saying(detail)).await?;
     if locks {
         tracing::warn!(source, "signing in is locked after too many failures");
         store.audit(&entry("login.locked").ending("locked")).await?;

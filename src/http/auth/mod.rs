@@ -4,6 +4,7 @@
 //! wrong code look the same and take the same time (T9). Which account may do what is left to `domain::access`.
 
 mod accounts;
+mod bearer;
 mod factor;
 mod first;
 mod identify;
@@ -13,6 +14,7 @@ mod secret;
 mod totp;
 
 pub use accounts::{Accounts, By, COMMAND_LINE, Decision, Made, ManageError, Wanted};
+pub use bearer::Bearers;
 pub use factor::{FactorError, confirm_password, confirm_second_factor};
 pub use first::{AccountError, OneTimeLogin, first_login};
 pub(crate) use identify::{Presence, by_itself, cookie_of, identify};

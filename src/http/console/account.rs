@@ -17,7 +17,7 @@ use super::words::Phrase;
 use crate::config::Words;
 use crate::domain::access::Action;
 use crate::http::api::accounts::accounts;
-use crate::http::api::tokens::{make, take_back};
+use crate::http::api::tokens::{NewTokenAsked, make, take_back};
 use crate::http::auth::{ManageError, confirm_password};
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Caller, Problem, Services};
@@ -55,6 +55,8 @@ struct NewTokenForm {
     name: String,
     scope: String,
     days: u32,
+    #[serde(default)]
+    current: String,
 }
 
 async fn page(
@@ -107,7 +109,9 @@ async fn add_token(
     if !caller.has_session() {
         return Err(Problem::not_allowed());
     }
-    match make(&services, &caller, &given.name, &scopes, given.days).await {
+    let asked =
+        NewTokenAsked { name: &given.name, scopes: &scopes, days: given.days, password: &given.current };
+    match make(&services, &caller, asked).await {
         Ok((_, secret)) => draw(&services, view, caller, Some(secret), StatusCode::OK).await,
         Err(problem) if problem.status.is_client_error() => {
             let told = Some(Told::refused(problem.words));
@@ -150,7 +154,10 @@ impl AccountPage {
                 }))
                 (new_password(view))
                 button { (view.say("修改", "Change")) }
-                p.hint { (view.say("其他会话随之结束。", "All other sessions end with it.")) }
+                p.hint { (view.say(
+                    "其他会话和全部接口令牌随之失效，接入的程序须换用新令牌。",
+                    "All other sessions and all tokens end with it: programs need new ones."))
+                }
             }
             @let days = view.kept("days");
             h2 { (view.say("接口令牌", "Tokens of programs")) }
@@ -168,6 +175,9 @@ impl AccountPage {
                 }))
                 (field(view.say("有效天数", "Days"), &html! {
                     input type="number" name="days" required min="1" max="366" value=(if days.is_empty() { "90" } else { days });
+                }))
+                (field(view.say("当前密码", "Present password"), &html! {
+                    input type="password" name="current" required maxlength="128" autocomplete="current-password";
                 }))
                 p.hint { (view.say("可填的权限：", "Rights there are: ")) code { (self.rights().join(" ")) } }
                 button { (view.say("生成令牌", "Make a token")) }

@@ -62,7 +62,7 @@ impl BillingPage {
     pub fn markup(&self, view: &View) -> Markup {
         html! {
             (self.tiles(view))
-            div #receivers { (receivers::table(&self.receivers, &self.asked, view.look.language).markup(view)) }
+            div #receivers { (receivers::table(&self.receivers, &self.asked, view).markup(view)) }
             (self.pick(view))
             (self.pushes(view.look.language).markup(view))
             @if view.may(Action::SeeCustomers) {
@@ -76,7 +76,7 @@ impl BillingPage {
     #[must_use]
     pub fn file(&self, view: &View) -> Option<String> {
         let language = view.look.language;
-        let receivers = || receivers::table(&self.receivers, &self.asked, language).file(language);
+        let receivers = || receivers::table(&self.receivers, &self.asked, view).file(language);
         let pushes = self.pushes(language).file(language).or_else(receivers);
         if pushes.is_some() || !view.may(Action::SeeCustomers) {
             return pushes;

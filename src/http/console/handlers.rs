@@ -10,7 +10,7 @@ use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::Markup;
 
@@ -20,6 +20,7 @@ use super::view::View;
 use super::words::{Phrase, inert};
 use crate::domain::access::Action;
 use crate::domain::{AuditEntry, Day};
+use crate::http::api::written::{LONGEST, words};
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Problem, Services};
 
@@ -62,11 +63,17 @@ impl<S: Sync> FromRequestParts<S> for Asked {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Query::try_from_uri(&parts.uri).map_or_else(|_| Self::default(), |Query(pairs)| Self(pairs)))
+        Ok(asked_of(&parts.uri))
     }
 }
 
-/// A page, or the file of one of its tables. That a file was taken is entered in the audit log (T23, T27).
+/// What an address says behind its `?`; nothing where that cannot be read.
+fn asked_of(uri: &Uri) -> Asked {
+    Query::try_from_uri(uri).map_or_else(|_| Asked::default(), |Query(pairs)| Asked(pairs))
+}
+
+/// A page, or the file of one of its tables. A file is taken with a reason, and that it was is entered in the audit log with it
+/// (T23, T27).
 pub(super) async fn answer(
     services: &Services,
     view: &View,
@@ -96,9 +103,18 @@ async fn answer_titled(
     let Some(file) = file else {
         return Ok(Html(layout::titled(view, title, &content).into_string()).into_response());
     };
+    let asked = view.here.parse().map(|here| asked_of(&here)).unwrap_or_default();
+    let reason = words(asked.value("reason").unwrap_or_default(), LONGEST)?;
+    if reason.is_empty() {
+        let en = "a file is taken with a reason: go back and say what it is for";
+        return Err(Problem::unacceptable("reason_missing", en, "导出文件须注明原因，请返回填写"));
+    }
     if let Some(acting) = &view.acting {
-        let path: String = view.here.chars().take(200).collect();
-        services.store.audit(&AuditEntry::by(acting, view.now, "export.csv", path)).await?;
+        let page = view.here.split('?').next().unwrap_or_default();
+        let path: String = format!("{page}{}", asked.link(&[("reason", None)])).chars().take(200).collect();
+        let detail = serde_json::json!({ "reason": reason }).to_string();
+        let entry = AuditEntry::by(acting, view.now, "export.csv", path).saying(detail);
+        services.store.audit(&entry).await?;
     }
     let named = format!("attachment; filename=\"{}\"", file_name(view));
     let headers =

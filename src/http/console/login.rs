@@ -97,6 +97,13 @@ async fn enter(
             StatusCode::UNPROCESSABLE_ENTITY,
             Words::of("name, password or code are wrong", "账号、密码或动态口令错误"),
         ),
+        Err(LoginError::Expired) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Words::of(
+                "this one-time password is not good any more: ask an administrator for a new one",
+                "一次性密码已过期，请联系管理员重置密码",
+            ),
+        ),
         Err(LoginError::Locked(left)) => {
             let minutes = left.as_secs().div_ceil(60);
             let words = Words::new(

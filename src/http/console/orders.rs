@@ -394,7 +394,7 @@ impl OrderPage {
     }
 
     fn buttons(&self, view: &View) -> Markup {
-        let OrderRecord { id, state: stands, content, .. } = &self.order.order;
+        let OrderRecord { id, state: stands, content, is_taken_back, .. } = &self.order.order;
         let person = view.acting.as_ref().map(|acting| acting.person);
         let approved = self.order.approvals.iter().filter(|by| by.ended.is_none());
         let has_approved = approved.clone().any(|by| Some(by.person) == person);
@@ -402,8 +402,8 @@ impl OrderPage {
             view.acting.as_ref().is_some_and(|acting| acting.name == self.order.order.requested_by);
         let may_approve =
             view.may(Action::ApproveCut) && *stands == OrderState::Submitted && !has_approved && !has_asked;
-        let may_cancel =
-            stands.is_before_intent() && (view.may(content.kind.action()) || view.may(Action::ApproveCut));
+        let is_open = stands.is_before_intent() || (stands.is_in_flight() && !is_taken_back);
+        let may_cancel = is_open && (view.may(content.kind.action()) || view.may(Action::ApproveCut));
         html! {
             @if *stands == OrderState::Submitted && content.kind.is_cut_class() { (self.approvals(view, approved.count())) }
             @if may_approve {
@@ -421,7 +421,10 @@ impl OrderPage {
             @if may_cancel {
                 form.no-print method="post" action={ "/orders/" (id) "/cancel" } {
                     (token(view))
-                    button.quiet { (view.say("取消工单", "Take the order back")) }
+                    button.quiet {
+                        @if stands.is_before_intent() { (view.say("取消工单", "Take the order back")) }
+                        @else { (view.say("取消工单：不再下发", "Take the order back: send no more of it")) }
+                    }
                 }
             }
         }
@@ -457,6 +460,7 @@ fn marks(order: &OrderRecord, language: Language) -> String {
         ),
         (order.is_flagged, language.of("有计量点被剔除", "points were left out")),
         (order.has_stopped_itself, language.of("异常过多，已自停", "stopped itself")),
+        (order.is_taken_back, language.of("已取消，不再下发", "taken back: nothing more is sent")),
     ];
     let set = marks.iter().filter(|(is_set, _)| *is_set).map(|(_, words)| *words);
     set.collect::<Vec<_>>().join(language.of("；", "; "))

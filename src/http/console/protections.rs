@@ -110,6 +110,7 @@ async fn add(sent: Sent) -> Result<Response, Problem> {
     let done = async {
         let entries = entries(&sent).await?;
         sent.services.store.add_protections(&sent.caller.acting, &entries, sent.now()).await?;
+        sent.services.judge_cuts_again();
         Ok(())
     };
     let done = done.await;

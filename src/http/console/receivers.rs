@@ -7,8 +7,9 @@ use maud::html;
 use super::components::{Tone, state, time, token};
 use super::table::{Asked, Column, Table, escaped};
 use super::typed::Typed;
+use super::view::View;
 use super::words::{Language, Phrase, inert};
-use crate::domain::access::Action;
+use crate::domain::access::{Action, Regions};
 use crate::http::api::receivers::again;
 use crate::http::routes::Routes;
 use crate::http::{Caller, Problem, Services};
@@ -28,16 +29,17 @@ async fn retry(
     Ok(typed.back("/billing"))
 }
 
-/// The table of all receivers.
-pub(super) fn table(
-    receivers: &[ReceiverStatus],
-    asked: &Asked,
-    language: Language,
-) -> Table<ReceiverStatus> {
+/// The table of receivers. Of some areas it is not known what was delivered, and when.
+pub(super) fn table(receivers: &[ReceiverStatus], asked: &Asked, view: &View) -> Table<ReceiverStatus> {
+    let is_whole = view.acting.as_ref().is_some_and(|acting| acting.regions == Regions::All);
+    let mut columns = columns();
+    columns.retain(|column| is_whole || !OF_THE_SITE.contains(&column.key));
     let caption = Phrase::new("接收方", "Receivers");
     let empty = Phrase::new("还没有接收方", "No receiver was met yet");
-    Table::new("receivers", caption, empty, columns(), asked).whole(receivers.to_vec(), language)
+    Table::new("receivers", caption, empty, columns, asked).whole(receivers.to_vec(), view.look.language)
 }
+
+const OF_THE_SITE: &[&str] = &["oldest", "delivered", "success", "error"];
 
 fn columns() -> Vec<Column<ReceiverStatus>> {
     vec![

@@ -14,7 +14,7 @@ use super::table::{Asked, Column, Table};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::config::Effective;
-use crate::domain::access::Action;
+use crate::domain::access::{Action, Regions};
 use crate::domain::supply::{Ceilings, Terms};
 use crate::domain::{Id, TransformerArea};
 use crate::http::routes::Routes;
@@ -52,7 +52,7 @@ pub struct SettingsPage {
 }
 
 async fn page(State(services): State<Services>, view: View, asked: Asked) -> Result<Response, Problem> {
-    let page = load(&services, asked).await?;
+    let page = load(&services, &view, asked).await?;
     answer(&services, &view, TITLE, (page.markup(&view), page.file(&view))).await
 }
 
@@ -60,8 +60,9 @@ async fn page(State(services): State<Services>, view: View, asked: Asked) -> Res
 ///
 /// # Errors
 /// [`Problem`] when the database does not answer.
-pub(super) async fn load(services: &Services, asked: Asked) -> Result<SettingsPage, Problem> {
+pub(super) async fn load(services: &Services, view: &View, asked: Asked) -> Result<SettingsPage, Problem> {
     let store = &services.store;
+    let regions = view.acting.as_ref().map_or(&Regions::All, |acting| &acting.regions);
     let configured = services.supply.as_ref().map(crate::supply::Supply::ceilings);
     let entered = store.ceilings().await?;
     let holds = configured.map_or(entered, |configured| entered.stricter(configured));
@@ -72,7 +73,7 @@ pub(super) async fn load(services: &Services, asked: Asked) -> Result<SettingsPa
         areas: store.names_of_areas().await?,
         audit: store.audit_head().await?.number,
         serving: store.serving().await?,
-        meters: store.meters_by_line().await?.iter().map(|(.., meters)| *meters).sum(),
+        meters: store.meters_by_line(regions).await?.iter().map(|(.., meters)| *meters).sum(),
         asked,
     })
 }

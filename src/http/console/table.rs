@@ -323,7 +323,7 @@ impl<R> Table<R> {
                 div.tools {
                     (self.filter_form(view))
                     (self.count(view))
-                    a.file href=(self.file_link()) { (view.say("导出 CSV", "Export CSV")) }
+                    (self.file_form(view))
                 }
                 div.scroll tabindex="0" role="region" aria-label=(self.caption.of(language)) {
                     table {
@@ -411,8 +411,7 @@ impl<R> Table<R> {
 
     fn filter_form(&self, view: &View) -> Markup {
         let own = ["q", "page", "after"].map(|name| self.query.name(name));
-        let kept =
-            self.query.asked.0.iter().filter(|(name, _)| !own.contains(name) && name.as_str() != "csv");
+        let kept = self.query.asked.0.iter().filter(|(name, _)| !own.contains(name) && !is_of_file(name));
         html! {
             form.filter method="get" role="search" {
                 @for (name, value) in kept { input type="hidden" name=(name) value=(value); }
@@ -440,9 +439,22 @@ impl<R> Table<R> {
         } }
     }
 
-    fn file_link(&self) -> String {
+    /// What leaves as a file is taken with a reason (T23), which a form asks for with or without a script.
+    fn file_form(&self, view: &View) -> Markup {
         let table = if self.query.table.is_empty() { "all" } else { self.query.table };
-        self.query.asked.link(&[("csv", Some(table))])
+        let kept = self.query.asked.0.iter().filter(|(name, value)| !is_of_file(name) && !value.is_empty());
+        let why = view.say("导出原因", "What the file is for");
+        html! {
+            details.file {
+                summary { (view.say("导出 CSV", "Export CSV")) }
+                form.row method="get" {
+                    @for (name, value) in kept { input type="hidden" name=(name) value=(value); }
+                    input type="hidden" name="csv" value=(table);
+                    input name="reason" required maxlength="500" autocomplete="off" placeholder=(why) aria-label=(why);
+                    button { (view.say("导出", "Export")) }
+                }
+            }
+        }
     }
 
     /// To the pages before and behind.
@@ -472,6 +484,11 @@ impl<R> Table<R> {
             }
         } }
     }
+}
+
+/// What an address says of the file that is wanted, and nothing else.
+fn is_of_file(name: &str) -> bool {
+    matches!(name, "csv" | "reason")
 }
 
 fn class<R>(column: &Column<R>) -> Option<&'static str> {

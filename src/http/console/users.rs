@@ -17,7 +17,7 @@ use super::words::{Language, Phrase, inert};
 use crate::domain::Coded;
 use crate::domain::Id;
 use crate::domain::access::{Action, Regions, Role};
-use crate::http::api::accounts::{accounts, may_confirm_role, regions_of, role_of};
+use crate::http::api::accounts::{accounts, may_confirm_role, receivers_of, regions_of, role_of};
 use crate::http::auth::{Decision, OneTimeLogin, Wanted, confirm_second_factor};
 use crate::http::routes::Routes;
 use crate::http::{Caller, Problem, Services};
@@ -33,6 +33,7 @@ pub(super) fn routes() -> Routes {
         .form("/users/{id}/unlock", Action::ManageAccounts, unlock)
         .form("/users/{id}/role", Action::ManageAccounts, set_role)
         .form("/users/{id}/areas", Action::ManageAccounts, set_areas)
+        .form("/users/{id}/receivers", Action::ManageAccounts, set_receivers)
         .page("/roles", Action::ConfirmLimits, proposed)
         .form("/roles/{id}/confirm", Action::ConfirmLimits, confirm)
         .form("/roles/{id}/refuse", Action::ConfirmLimits, refuse)
@@ -58,6 +59,8 @@ struct NewUser {
     role: String,
     #[serde(default)]
     areas: String,
+    #[serde(default)]
+    receivers: String,
     #[serde(default)]
     code: String,
 }
@@ -85,10 +88,16 @@ async fn add(
 ) -> Result<Response, Problem> {
     let made = async {
         let regions = typed_areas(&services, &user.areas).await?;
-        let (person, name) = (user.person.as_str(), user.name.as_str());
-        let wanted = Wanted { person, name, role: role_of(&user.role)?, regions: &regions };
+        let (person, name, role) = (user.person.as_str(), user.name.as_str(), role_of(&user.role)?);
+        let receivers = receivers_of(&services, role, &lines(&user.receivers)).await?;
+        let wanted = Wanted { person, name, role, regions: &regions };
         confirm_second_factor(&services, &caller.acting, &user.code).await?;
-        Ok::<_, Problem>(accounts(&services, &caller).add(&wanted).await?.login)
+        let accounts = accounts(&services, &caller);
+        let made = accounts.add(&wanted).await?;
+        if !receivers.is_empty() {
+            accounts.set_receivers(made.account.id, None, &receivers).await?;
+        }
+        Ok::<_, Problem>(made.login)
     };
     let made = made.await;
     let NewUser { person, name, role, areas, .. } = user;
@@ -119,9 +128,14 @@ async fn disable(
     view: View,
     caller: Caller,
     Path(id): Path<i64>,
+    typed: Typed,
 ) -> Result<Response, Problem> {
-    let done = accounts(&services, &caller).enable(Id::new(id), false).await;
-    told(&services, view, done.map(|_| None).map_err(Problem::from)).await
+    let done = async {
+        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
+        accounts(&services, &caller).enable(Id::new(id), false).await?;
+        Ok(None)
+    };
+    told(&services, view, done.await).await
 }
 
 async fn reset(
@@ -143,9 +157,14 @@ async fn unlock(
     view: View,
     caller: Caller,
     Path(id): Path<i64>,
+    typed: Typed,
 ) -> Result<Response, Problem> {
-    let done = accounts(&services, &caller).unlock(Id::new(id)).await;
-    told(&services, view, done.map(|()| None).map_err(Problem::from)).await
+    let done = async {
+        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
+        accounts(&services, &caller).unlock(Id::new(id)).await?;
+        Ok(None)
+    };
+    told(&services, view, done.await).await
 }
 
 async fn set_role(
@@ -175,6 +194,23 @@ async fn set_areas(
         let regions = typed_areas(&services, typed.whole("areas")).await?;
         confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
         accounts(&services, &caller).set_regions(Id::new(id), None, &regions).await?;
+        Ok::<_, Problem>(None)
+    };
+    told(&services, view, done.await).await
+}
+
+async fn set_receivers(
+    State(services): State<Services>,
+    view: View,
+    caller: Caller,
+    Path(id): Path<i64>,
+    typed: Typed,
+) -> Result<Response, Problem> {
+    let done = async {
+        let account = services.store.account(Id::new(id)).await?.ok_or_else(Problem::not_there)?;
+        let receivers = receivers_of(&services, account.role, &lines(typed.whole("receivers"))).await?;
+        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
+        accounts(&services, &caller).set_receivers(Id::new(id), None, &receivers).await?;
         Ok::<_, Problem>(None)
     };
     told(&services, view, done.await).await
@@ -212,9 +248,13 @@ async fn refuse(
 
 /// Names of transformer areas, one a line; all areas where there is none.
 async fn typed_areas(services: &Services, typed: &str) -> Result<Regions, Problem> {
-    let names: Vec<String> =
-        typed.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names = lines(typed);
     regions_of(services, (!names.is_empty()).then_some(names.as_slice())).await
+}
+
+/// What is typed one a line.
+fn lines(typed: &str) -> Vec<String> {
+    typed.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// The page again, or with what is shown once, or with what was wrong.
@@ -271,11 +311,21 @@ impl UsersPage {
             })
             .by(|(account, _)| account.role_since.micros()),
             Column::new("areas", "台区", "Areas", where_it_is),
+            Column::new("receivers", "接收方", "Receivers", |(account, _): &Line, language| match account
+                .sees_receivers()
+            {
+                Some([]) => language.of("未绑定", "none yet").to_owned(),
+                Some(receivers) => receivers.join(language.of("、", ", ")),
+                None => String::new(),
+            }),
             Column::new("state", "状态", "State", |(account, _): &Line, language| {
                 standing(account).1.of(language).to_owned()
             })
             .shown(|(account, _), view| {
-                let (tone, words) = standing(account);
+                let (tone, words) = match account.is_enabled && account.one_time_is_over(view.now) {
+                    true => (Tone::Warn, OVER),
+                    false => standing(account),
+                };
                 state(tone, words.of(view.look.language))
             }),
             Column::new("change", "操作", "Change", |_: &Line, _| String::new())
@@ -295,6 +345,7 @@ impl UsersPage {
                 p.told role="status" data-tone="good" {
                     (view.say("一次性密码，只显示这一次：", "A one-time password, shown this once: "))
                     code.secret { (login.name) " " (login.password) }
+                    " " (view.say("有效期至 ", "good until ")) (view.time(login.until))
                 }
             }
             (self.table(view).markup(view))
@@ -310,6 +361,9 @@ impl UsersPage {
                 (field(view.say("角色", "Role"), &roles(view, Role::from_name(view.kept("role")).unwrap_or(Role::Viewer))))
                 (field(view.say("台区，每行一个；留空为全部", "Transformer areas, one a line; all where empty"), &html! {
                     textarea name="areas" rows="2" { (view.kept("areas")) }
+                }))
+                (field(view.say("接收方，每行一个（仅营销系统账号）", "Receivers, one a line (billing service only)"), &html! {
+                    textarea name="receivers" rows="2" {}
                 }))
                 (second_factor(view))
                 button { (view.say("新建", "Make")) }
@@ -343,9 +397,6 @@ const fn standing(account: &AccountRecord) -> (Tone, Phrase) {
 
 fn changes(view: &View, account: &AccountRecord, areas: &[String]) -> Markup {
     let to = |what: &str| format!("/users/{}/{what}", account.id);
-    let plain = |what: &str, zh: &'static str, en: &'static str| {
-        html! { form method="post" action=(to(what)) { (token(view)) button.quiet { (view.say(zh, en)) } } }
-    };
     let proven = |what: &str, zh: &'static str, en: &'static str| {
         html! { form method="post" action=(to(what)) {
             (token(view)) (second_factor(view)) button.quiet { (view.say(zh, en)) }
@@ -354,8 +405,8 @@ fn changes(view: &View, account: &AccountRecord, areas: &[String]) -> Markup {
     html! {
         details {
             summary { (view.say("修改", "Change")) }
-            @if account.is_enabled { (plain("disable", "停用", "Disable")) }
-            (plain("unlock", "解除登录锁定", "Unlock"))
+            @if account.is_enabled { (proven("disable", "停用", "Disable")) }
+            (proven("unlock", "解除登录锁定", "Unlock"))
             @if !account.is_enabled && account.is_confirmed { (proven("enable", "启用", "Enable")) }
             (proven("reset", "重置密码和双因素", "Reset password and second factor"))
             form method="post" action=(to("role")) {
@@ -369,6 +420,16 @@ fn changes(view: &View, account: &AccountRecord, areas: &[String]) -> Markup {
                 textarea name="areas" rows="2" aria-label=(view.say("台区", "Areas")) { (areas.join("\n")) }
                 (second_factor(view))
                 button.quiet { (view.say("更改台区", "Change areas")) }
+            }
+            @if let Some(receivers) = account.sees_receivers() {
+                form method="post" action=(to("receivers")) {
+                    (token(view))
+                    textarea name="receivers" rows="2" aria-label=(view.say("接收方", "Receivers")) {
+                        (receivers.join("\n"))
+                    }
+                    (second_factor(view))
+                    button.quiet { (view.say("更改接收方", "Change receivers")) }
+                }
             }
         }
     }
@@ -424,5 +485,6 @@ pub(super) const fn role_name(language: Language, role: Role) -> &'static str {
     }
 }
 
+const OVER: Phrase = Phrase::new("一次性密码已过期，请重置", "its one-time password is over: reset it");
 const TITLE: Phrase = Phrase::new("用户管理", "Users");
 const ROLES: Phrase = Phrase::new("待确认的角色", "Roles to confirm");

@@ -7,7 +7,7 @@ use super::super::alarm::raise;
 use super::super::audit::append;
 use super::super::error::{Refusal, StoreError};
 use super::super::transaction::Transaction;
-use crate::domain::access::{Account, Acting, Person, Regions, Role};
+use crate::domain::access::{Account, Acting, ONE_TIME_FOR, Person, Regions, Role};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Moment, TransformerArea};
 
 /// The hash of a password in PHC form. Not shown.
@@ -56,12 +56,16 @@ pub struct AccountRecord {
     pub role_since: Moment,
     /// Where.
     pub regions: Regions,
+    /// Receivers whose pushes an account of a billing service sees, by name.
+    pub receivers: Vec<String>,
     /// False when nobody can sign in with it.
     pub is_enabled: bool,
     /// What the password is checked against.
     pub password: PasswordHash,
     /// True until its owner has set a password of their own.
     pub must_set_password: bool,
+    /// Until when the one-time password is good; `None` once its owner has set another.
+    pub one_time_until: Option<Moment>,
     /// Its second factor, once it was set up.
     pub factor: Option<SecondFactor>,
     /// A role that waits to be confirmed, and who proposed it.
@@ -90,6 +94,18 @@ impl AccountRecord {
             source: source.into(),
             request: None,
         }
+    }
+
+    /// Receivers whose pushes it sees and no others; `None` where it sees those of all.
+    #[must_use]
+    pub fn sees_receivers(&self) -> Option<&[String]> {
+        (self.role == Role::Billing).then_some(self.receivers.as_slice())
+    }
+
+    /// True when its password was a one-time one, and nobody signs in with it any more.
+    #[must_use]
+    pub fn one_time_is_over(&self, now: Moment) -> bool {
+        self.one_time_until.is_some_and(|until| now >= until)
     }
 
     /// True while its owner has to set a password or a second factor before anything else.
@@ -157,6 +173,7 @@ impl Store {
             new.password.0.as_str().into(),
             proposed.into(),
             new.proposed_by.into(),
+            now.plus(ONE_TIME_FOR).into(),
         ];
         writing.execute(ADD, &args).await?;
         set_areas(&mut writing, id, new.regions).await?;
@@ -320,6 +337,21 @@ pub(super) async fn set_areas(
     Ok(())
 }
 
+/// Writes whose pushes an account of a billing service sees.
+pub(super) async fn set_receivers(
+    writing: &mut Transaction,
+    id: Id<Account>,
+    receivers: &[String],
+) -> Result<(), StoreError> {
+    writing.execute("DELETE FROM account_receiver WHERE account_id = $1", &[id.into()]).await?;
+    for receiver in receivers {
+        let add =
+            "INSERT INTO account_receiver (account_id, receiver) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        writing.execute(add, &[id.into(), receiver.as_str().into()]).await?;
+    }
+    Ok(())
+}
+
 /// Reads an account.
 pub(super) async fn load(
     reading: &mut Transaction,
@@ -330,7 +362,17 @@ pub(super) async fn load(
         .rows("SELECT area_id FROM account_area WHERE account_id = $1 ORDER BY area_id", &[id.into()])
         .await?;
     let areas = areas.into_iter().map(|(area,)| Id::new(area)).collect();
-    record(row, areas).map(Some)
+    let mut account = record(row, areas)?;
+    if account.role == Role::Billing {
+        let receivers: Vec<(String,)> = reading
+            .rows(
+                "SELECT receiver FROM account_receiver WHERE account_id = $1 ORDER BY receiver",
+                &[id.into()],
+            )
+            .await?;
+        account.receivers = receivers.into_iter().map(|(receiver,)| receiver).collect();
+    }
+    Ok(Some(account))
 }
 
 type Row = (
@@ -343,7 +385,7 @@ type Row = (
     i64,
     i64,
     String,
-    i64,
+    Option<i64>,
     Option<String>,
     i64,
     Option<i64>,
@@ -353,7 +395,7 @@ type Row = (
 );
 
 fn record(row: Row, areas: Vec<Id<TransformerArea>>) -> Result<AccountRecord, StoreError> {
-    let (id, person, person_name, name, role, role_since, all_areas, standing, password, must_set, ..) = &row;
+    let (id, person, person_name, name, role, role_since, all_areas, standing, password, one_time, ..) = &row;
     let (.., secret, last_step, proposed, proposed_by, version, created_at) = &row;
     let role_of = |code: i64| super::super::code::<Role>("account_role", code);
     let secret = secret.clone().map(FactorSecret);
@@ -369,9 +411,11 @@ fn record(row: Row, areas: Vec<Id<TransformerArea>>) -> Result<AccountRecord, St
         role: role_of(*role)?,
         role_since: Moment::from_micros(*role_since),
         regions: if *all_areas == 0 { Regions::Areas(areas) } else { Regions::All },
+        receivers: Vec::new(),
         is_enabled: standing & 1 != 0,
         password: PasswordHash(password.clone()),
-        must_set_password: *must_set != 0,
+        must_set_password: one_time.is_some(),
+        one_time_until: one_time.map(Moment::from_micros),
         factor: secret.map(|secret| SecondFactor { secret, last_step: *last_step }),
         proposed,
         is_confirmed: standing >> 1 == 1,
@@ -384,8 +428,8 @@ fn record(row: Row, areas: Vec<Id<TransformerArea>>) -> Result<AccountRecord, St
 const ADD_PERSON: &str = "INSERT INTO person (id, name, created_at) VALUES ($1, $2, $3)";
 
 const ADD: &str = "INSERT INTO account (id, person_id, name, role, role_since, all_areas, is_enabled, password_hash, \
-    must_set_password, factor_secret, factor_step, proposed_role, proposed_by, is_confirmed, version, created_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, 0, $9, $10, $7, 1, $5)";
+    must_set_password, factor_secret, factor_step, proposed_role, proposed_by, is_confirmed, version, created_at, \
+    one_time_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, 0, $9, $10, $7, 1, $5, $11)";
 
 const HELD: &str = "SELECT role, proposed_role FROM account WHERE person_id = $1 AND id <> $2";
 
@@ -393,5 +437,6 @@ const AREA_NAMES: &str = "SELECT t.name FROM account_area a JOIN transformer_are
     WHERE a.account_id = $1 ORDER BY t.name";
 
 const ONE: &str = "SELECT a.id, a.person_id, p.name, a.name, a.role, a.role_since, a.all_areas, \
-    a.is_enabled + 2 * a.is_confirmed, a.password_hash, a.must_set_password, a.factor_secret, a.factor_step, a.proposed_role, a.proposed_by, a.version, \
-    a.created_at FROM account a JOIN person p ON p.id = a.person_id WHERE a.id = $1";
+    a.is_enabled + 2 * a.is_confirmed, a.password_hash, \
+    CASE WHEN a.must_set_password = 0 THEN NULL ELSE coalesce(a.one_time_until, 0) END, a.factor_secret, a.factor_step, \
+    a.proposed_role, a.proposed_by, a.version, a.created_at FROM account a JOIN person p ON p.id = a.person_id WHERE a.id = $1";

@@ -74,9 +74,23 @@ impl Store {
         .await
     }
 
-    async fn begin(
+    /// Counts a token from a source that does not count. It has a count of its own: whoever signs in from there is not kept out
+    /// by it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn begin_token(
         &self,
-        subjects: [(String, u32); 2],
+        source: &str,
+        policy: AttemptPolicy,
+        now: Moment,
+    ) -> Result<Attempt, StoreError> {
+        self.begin([(of_tokens(source), policy.of_source)], policy, now).await
+    }
+
+    async fn begin<const N: usize>(
+        &self,
+        subjects: [(String, u32); N],
         policy: AttemptPolicy,
         now: Moment,
     ) -> Result<Attempt, StoreError> {
@@ -194,6 +208,10 @@ fn of_account(name: &str) -> String {
 
 fn of_factor(name: &str) -> String {
     format!("factor {name}")
+}
+
+fn of_tokens(source: &str) -> String {
+    format!("tokens {source}")
 }
 
 fn of_source(source: &str) -> String {

@@ -5,9 +5,10 @@ use super::super::audit::append;
 use super::super::error::{Refusal, StoreError};
 use super::super::transaction::Transaction;
 use super::account::{
-    AccountRecord, FactorSecret, PasswordHash, alarm_of, check_roles, is_from_afar, load, set_areas, tell,
+    AccountRecord, FactorSecret, PasswordHash, alarm_of, check_roles, is_from_afar, load, set_areas,
+    set_receivers, tell,
 };
-use crate::domain::access::{Account, Person, Regions, Role};
+use crate::domain::access::{Account, ONE_TIME_FOR, Person, Regions, Role};
 use crate::domain::{AlarmKind, AuditEntry, Coded, Id, Moment};
 
 /// What is to become of an account.
@@ -33,6 +34,9 @@ pub enum AccountChange<'a> {
         /// sign in with it.
         by: Option<Id<Person>>,
     },
+    /// Its one-time password is good until then, as long as its owner has set no other: that of a demonstration, whose accounts are
+    /// older than its beginning.
+    KeepOneTime(Moment),
     /// Another role, from now on; nobody has to confirm it.
     SetRole(Role),
     /// Another role, once another person has confirmed it.
@@ -51,6 +55,8 @@ pub enum AccountChange<'a> {
     DropProposal,
     /// Another part of the network.
     SetRegions(&'a Regions),
+    /// Other receivers whose pushes it sees, of an account of a billing service.
+    SetReceivers(&'a [String]),
 }
 
 impl Store {
@@ -76,15 +82,19 @@ impl Store {
         }
         apply(self, &mut writing, &found, change, entry.at).await?;
         writing.execute("DELETE FROM login_session WHERE account_id = $1", &[id.into()]).await?;
+        let mut entry = entry.clone();
         if ends_tokens(change) {
             let end = "UPDATE api_token SET ended_at = $2 WHERE account_id = $1 AND ended_at IS NULL";
-            writing.execute(end, &[id.into(), entry.at.into()]).await?;
+            let ended = writing.execute(end, &[id.into(), entry.at.into()]).await?;
+            if ended > 0 && entry.detail.is_empty() {
+                entry.detail = format!(r#"{{"tokens_ended":{ended}}}"#);
+            }
         }
         let changed = load(&mut writing, id).await?.ok_or(StoreError::Refused(Refusal::NotThere))?;
-        if let Some(kind) = told_of(change, found.role, changed.role, entry) {
-            tell(&mut writing, kind, &found.name, entry).await?;
+        if let Some(kind) = told_of(change, found.role, changed.role, &entry) {
+            tell(&mut writing, kind, &found.name, &entry).await?;
         }
-        append(&mut writing, entry).await?;
+        append(&mut writing, &entry).await?;
         writing.commit().await?;
         Ok(changed)
     }
@@ -120,7 +130,7 @@ async fn apply(
             writing.execute(set, &[id.into(), i64::from(*is_enabled).into()]).await?;
         }
         AccountChange::SetPassword(hash) => {
-            let set = "UPDATE account SET password_hash = $2, must_set_password = 0 WHERE id = $1";
+            let set = "UPDATE account SET password_hash = $2, must_set_password = 0, one_time_until = NULL WHERE id = $1";
             writing.execute(set, &[id.into(), hash.0.as_str().into()]).await?;
         }
         AccountChange::SetFactor { secret, step } => {
@@ -130,8 +140,9 @@ async fn apply(
         }
         AccountChange::Reset { password, by } => {
             let set = "UPDATE account SET password_hash = $2, must_set_password = 1, factor_secret = NULL, \
-                role_since = $3 WHERE id = $1";
-            writing.execute(set, &[id.into(), password.0.as_str().into(), now.into()]).await?;
+                role_since = $3, one_time_until = $4 WHERE id = $1";
+            let until = now.plus(ONE_TIME_FOR);
+            writing.execute(set, &[id.into(), password.0.as_str().into(), now.into(), until.into()]).await?;
             if let Some(by) = by {
                 let set = "UPDATE account SET is_enabled = 0, proposed_role = role, \
                     is_confirmed = CASE WHEN is_confirmed = 0 THEN 0 ELSE 2 END, \
@@ -139,6 +150,10 @@ async fn apply(
                 writing.execute(set, &[id.into(), (*by).into()]).await?;
             }
             super::attempt::forget_all(writing, &found.name).await?;
+        }
+        AccountChange::KeepOneTime(until) => {
+            let set = "UPDATE account SET one_time_until = $2 WHERE id = $1 AND must_set_password = 1";
+            writing.execute(set, &[id.into(), (*until).into()]).await?;
         }
         AccountChange::SetRole(role) => set_role(writing, found, *role, now).await?,
         AccountChange::ProposeRole { role, by } => {
@@ -163,6 +178,7 @@ async fn apply(
             writing.execute(set, &[id.into(), i64::from(**regions == Regions::All).into()]).await?;
             set_areas(writing, id, regions).await?;
         }
+        AccountChange::SetReceivers(receivers) => set_receivers(writing, id, receivers).await?,
     }
     Ok(())
 }
@@ -195,11 +211,12 @@ fn told_of(change: &AccountChange<'_>, before: Role, after: Role, entry: &AuditE
     alarm_of(graver).filter(|_| (gives || resets) && is_from_afar(entry))
 }
 
-/// Tokens do not outlive what they were made for.
+/// Tokens do not outlive what they were made for, nor a password that somebody else may have had: they may be theirs (T11).
 const fn ends_tokens(change: &AccountChange<'_>) -> bool {
     matches!(
         change,
         AccountChange::Enable(false)
+            | AccountChange::SetPassword(_)
             | AccountChange::Reset { .. }
             | AccountChange::SetRole(_)
             | AccountChange::ConfirmRole { .. }

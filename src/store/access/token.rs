@@ -1,5 +1,6 @@
 //! Tokens of programs: made once, known by their hash, good for some actions until a day.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::super::Store;
@@ -96,6 +97,16 @@ impl Store {
         Ok(account.map(|account| (token, account)))
     }
 
+    /// The hashes of all tokens that count.
+    ///
+    /// # Errors
+    /// As [`Self::token`].
+    pub async fn token_hashes(&self, now: Moment) -> Result<HashSet<String>, StoreError> {
+        let mut reading = self.read("reading which tokens count").await?;
+        let rows: Vec<(String,)> = reading.rows(COUNTING, &[now.into()]).await?;
+        Ok(rows.into_iter().map(|(hash,)| hash).collect())
+    }
+
     /// The tokens of an account, the newest first.
     ///
     /// # Errors
@@ -148,6 +159,9 @@ const ADD: &str = "INSERT INTO api_token (id, account_id, name, hash, scopes, cr
 
 const ONE: &str =
     "SELECT id, account_id, name, scopes, created_at, expires_at, ended_at FROM api_token WHERE hash = $1";
+
+const COUNTING: &str = "SELECT t.hash FROM api_token t JOIN account a ON a.id = t.account_id \
+    WHERE t.ended_at IS NULL AND t.expires_at > $1 AND a.is_enabled = 1";
 
 const ALL: &str = "SELECT id, account_id, name, scopes, created_at, expires_at, ended_at FROM api_token \
     WHERE account_id = $1 ORDER BY id DESC";

@@ -75,6 +75,18 @@ pub struct Lease {
     pub token: i64,
     /// In the order in which they are to be told.
     pub messages: Vec<Message>,
+    /// They are all of one kind and tell the same, and are to be told in one.
+    pub is_flood: bool,
+}
+
+/// How much is leased at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Take {
+    /// How many messages at most, where there is no flood.
+    pub at_most: u32,
+    /// How many of one kind must wait to be a flood, which is leased as a whole; `None` where none is told in one.
+    /// Critical alarms never are one.
+    pub flood_above: Option<u32>,
 }
 
 /// What became of a message.
@@ -152,31 +164,40 @@ impl Store {
         rows.into_iter().map(channel).collect()
     }
 
-    /// Leases at most so many messages of a channel, until the given instant. None before an earlier message of the
-    /// same alarm.
+    /// Leases messages of a channel, until the given instant: the gravest alarms first, then the oldest, and none before
+    /// an earlier message of the same alarm. Where no critical one waits, a flood goes first.
     ///
     /// # Errors
     /// As [`Self::set_alarm_channels`].
     pub async fn lease_alarm_messages(
         &self,
         channel: &str,
-        at_most: u32,
+        take: Take,
         until: Moment,
         now: Moment,
     ) -> Result<Lease, StoreError> {
-        let args = [channel.into(), now.into(), i64::from(at_most).into()];
+        let args = [channel.into(), now.into(), i64::from(take.at_most).into()];
         let token = self.numbers.next(now);
         // Most often there is nothing, and nobody who writes need wait for that.
         let mut reading = self.read("looking for messages of alarms").await?;
         if reading.row::<ReadyRow>(READY, &args).await?.is_none() {
-            return Ok(Lease { token, messages: Vec::new() });
+            return Ok(Lease { token, messages: Vec::new(), is_flood: false });
         }
         drop(reading);
         let mut writing = self.write("leasing messages of alarms").await?;
         lock(&mut writing).await?;
-        let rows: Vec<ReadyRow> = writing.rows(READY, &args).await?;
+        let mut rows: Vec<ReadyRow> = writing.rows(READY, &args).await?;
+        let is_grave = rows.first().is_some_and(|(.., severity)| *severity >= Severity::Critical.code());
+        let flood = match take.flood_above {
+            Some(above) if !is_grave => flood(&mut writing, channel, above, now).await?,
+            _ => Vec::new(),
+        };
+        let is_flood = !flood.is_empty();
+        if is_flood {
+            rows = flood;
+        }
         let mut messages = Vec::with_capacity(rows.len());
-        for (id, number, tells, tries) in rows {
+        for (id, number, tells, tries, _) in rows {
             let args = [id.into(), channel.into(), number.into(), token.into(), until.into()];
             writing.execute(LEASED, &args).await?;
             let alarm = list::one(&mut writing, Id::new(id)).await?;
@@ -188,7 +209,7 @@ impl Store {
             });
         }
         writing.commit().await?;
-        Ok(Lease { token, messages })
+        Ok(Lease { token, messages, is_flood })
     }
 
     /// Takes what became of leased messages. What is no longer under this lease stays as it is.
@@ -262,8 +283,22 @@ impl Store {
 /// Name, least severity, messages that wait, last error, last delivery.
 type ChannelRow = (String, i64, i64, Option<String>, Option<i64>);
 
-/// Alarm, number, what it tells, tries.
-type ReadyRow = (i64, i64, i64, i64);
+/// Alarm, number, what it tells, tries, severity.
+type ReadyRow = (i64, i64, i64, i64, i64);
+
+/// Messages that tell the same of alarms of one kind, when more of them wait than this; the beginnings of alarms before
+/// their ends.
+async fn flood(
+    writing: &mut Transaction,
+    channel: &str,
+    above: u32,
+    now: Moment,
+) -> Result<Vec<ReadyRow>, StoreError> {
+    let args = [channel.into(), now.into(), i64::from(above).into()];
+    let Some((kind, tells)) = writing.row::<(i64, i64)>(FLOOD, &args).await? else { return Ok(Vec::new()) };
+    let args = [channel.into(), now.into(), kind.into(), tells.into(), MOST_SUMMED.into()];
+    writing.rows(OF_FLOOD, &args).await
+}
 
 /// Puts the first message of an alarm out for every channel that wants its severity.
 pub(super) async fn put(
@@ -307,11 +342,27 @@ const CHANNELS: &str = "SELECT c.name, c.least, \
         (SELECT max(m.done_at) FROM alarm_message m WHERE m.channel = c.name AND m.state = 3) \
     FROM alarm_channel c ORDER BY c.name";
 
-const READY: &str = "SELECT m.alarm_id, m.number, m.tells, m.tries FROM alarm_message m \
+const READY: &str = "SELECT m.alarm_id, m.number, m.tells, m.tries, a.severity FROM alarm_message m \
+    JOIN alarm a ON a.id = m.alarm_id \
     WHERE m.channel = $1 AND m.state IN (1, 2) AND m.next_at <= $2 \
         AND NOT EXISTS (SELECT 1 FROM alarm_message e WHERE e.alarm_id = m.alarm_id AND e.channel = m.channel \
             AND e.number < m.number AND e.state IN (1, 2) AND e.next_at > $2) \
-    ORDER BY m.alarm_id, m.number LIMIT $3";
+    ORDER BY a.severity DESC, m.alarm_id, m.number LIMIT $3";
+
+/// Which kind there is a flood of.
+const FLOOD: &str = "SELECT a.kind, m.tells FROM alarm_message m JOIN alarm a ON a.id = m.alarm_id \
+    WHERE m.channel = $1 AND m.state IN (1, 2) AND m.next_at <= $2 AND a.severity < 3 \
+        AND NOT EXISTS (SELECT 1 FROM alarm_message e WHERE e.alarm_id = m.alarm_id AND e.channel = m.channel \
+            AND e.number < m.number AND e.state IN (1, 2)) \
+    GROUP BY a.kind, m.tells HAVING count(*) > $3 ORDER BY m.tells, count(*) DESC, a.kind LIMIT 1";
+
+const OF_FLOOD: &str = "SELECT m.alarm_id, m.number, m.tells, m.tries, a.severity FROM alarm_message m \
+    JOIN alarm a ON a.id = m.alarm_id \
+    WHERE m.channel = $1 AND m.state IN (1, 2) AND m.next_at <= $2 AND a.severity < 3 \
+        AND a.kind = $3 AND m.tells = $4 \
+        AND NOT EXISTS (SELECT 1 FROM alarm_message e WHERE e.alarm_id = m.alarm_id AND e.channel = m.channel \
+            AND e.number < m.number AND e.state IN (1, 2)) \
+    ORDER BY m.alarm_id LIMIT $5";
 
 const LEASED: &str = "UPDATE alarm_message SET state = 2, lease = $4, next_at = $5, tries = tries + 1 \
     WHERE alarm_id = $1 AND channel = $2 AND number = $3";
@@ -335,6 +386,9 @@ const REPEAT: &str = "INSERT INTO alarm_message (alarm_id, channel, number, tell
         JOIN alarm a ON a.id = m.alarm_id JOIN alarm_channel c ON c.name = m.channel \
     WHERE m.repeat_at <= $1 AND a.ended_at IS NULL AND a.acknowledged_at IS NULL \
     ON CONFLICT DO NOTHING";
+
+/// How many of a flood go in one: leasing them is one transaction.
+const MOST_SUMMED: i64 = 1000;
 
 const REPEATED: &str = "UPDATE alarm_message SET repeat_at = NULL WHERE repeat_at <= $1";
 

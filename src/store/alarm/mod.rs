@@ -9,7 +9,7 @@ mod list;
 mod message;
 
 pub use list::{AlarmCounts, AlarmFilter, AlarmTellings};
-pub use message::{AlarmChannel, Lease, LeaseEnd, Message, MessageState, Tells};
+pub use message::{AlarmChannel, Lease, LeaseEnd, Message, MessageState, Take, Tells};
 
 use super::error::{Refusal, StoreError};
 use super::transaction::Transaction;

@@ -115,8 +115,13 @@ pub(in crate::store) async fn record_transformers(
     let Some(multiplier) = multiplier else {
         return Err(StoreError::Unknown { list: "ratio", found: format!("{ct} and {vt}") });
     };
+    lock(writing).await?;
+    let newest: Option<(Option<i64>,)> = writing.row(NEWEST, &[point.into(), from.into()]).await?;
+    // What is entered later counts, even where the clock of this machine was put back in between (F33).
+    let behind = newest.and_then(|(newest,)| newest).map(|newest| Moment::from_micros(newest + 1));
+    let entered = behind.map_or(now, |behind| behind.max(now));
     let mut rows = Rows::new(&TRANSFORMERS);
-    rows.push([point.into(), from.into(), now.into(), ct.into(), vt.into(), multiplier.into()]);
+    rows.push([point.into(), from.into(), entered.into(), ct.into(), vt.into(), multiplier.into()]);
     writing.insert(&TRANSFORMERS, &rows).await?;
     let meters: Vec<(i64,)> = writing.rows(SINCE, &[point.into(), from.into()]).await?;
     let since: Vec<Due> =
@@ -144,6 +149,9 @@ const DONE: &str = "SELECT id FROM installation WHERE point_id = $1 AND meter_id
 /// Another stretch of the new meter that is open, or ended behind the instant.
 const BUSY: &str =
     "SELECT id FROM installation WHERE meter_id = $1 AND (removed_at IS NULL OR removed_at > $2) LIMIT 1";
+
+/// When the transformers of a point from an instant on were last entered.
+const NEWEST: &str = "SELECT max(entered_at) FROM transformers WHERE point_id = $1 AND from_at = $2";
 
 /// The meters that measured a point from an instant on.
 const SINCE: &str = "SELECT DISTINCT meter_id FROM installation WHERE point_id = $1 AND (removed_at IS NULL OR removed_at > $2)";

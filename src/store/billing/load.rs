@@ -72,6 +72,18 @@ impl Store {
         meter_types(&mut self.read("reading what meters are").await?, meters).await
     }
 
+    /// The newest versions of the values of these stretches.
+    ///
+    /// # Errors
+    /// As [`Self::readings_between`].
+    pub async fn values_between(
+        &self,
+        spans: &[Span<MeteringPoint>],
+        items: &[Item],
+    ) -> Result<HashMap<BillingKey, BillingVersion>, StoreError> {
+        values(&mut self.read("reading billing values").await?, spans, items).await
+    }
+
     /// The points that a meter measured at any time between, by number.
     ///
     /// # Errors
@@ -106,7 +118,7 @@ pub(super) async fn readings(
     let Versions { held, damaged } = Versions::of(reading.rows(READINGS, &args).await?)?;
     let mut readings = Readings::new();
     for (RegisterKey { meter, item, as_of }, held) in held {
-        let Some(Held { version, value, quality, source }) = version::current(&held).copied() else {
+        let Some(Held { version, value, quality, source, .. }) = version::current(&held).copied() else {
             continue;
         };
         let accepted = Accepted { value, quality, version, read_at: as_of, source };

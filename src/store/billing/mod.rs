@@ -11,6 +11,8 @@ mod list;
 mod load;
 mod outbox;
 mod receiver;
+mod recorded;
+mod rules;
 mod said;
 mod settling;
 
@@ -24,6 +26,8 @@ pub use list::{BillingLine, Delivery, Which};
 pub use load::{MeterType, Span};
 pub use outbox::{Lease, LeaseEnd, OutboxRecord, OutboxState};
 pub use receiver::{ReceiverStatus, RetryKeys};
+pub use recorded::Recorded;
+pub use rules::OtherRules;
 pub use said::SaidLine;
 pub use settling::{Change, Settling};
 

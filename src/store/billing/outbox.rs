@@ -12,6 +12,7 @@ use crate::domain::{BillingContent, BillingKey, Coded, Moment};
 use crate::store::Store;
 use crate::store::damage::{self, Damage};
 use crate::store::error::StoreError;
+use crate::store::number::numbered_from;
 use crate::store::partition::Large;
 use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
@@ -96,7 +97,8 @@ pub(super) struct Row {
     pub(super) text: String,
 }
 
-/// Puts versions in, in place of older ones that wait.
+/// Puts versions in, in place of older ones that wait for the same receivers. What waits for one that is left out waits on:
+/// nothing takes its place there.
 pub(super) async fn put(
     writing: &mut Transaction,
     versions: &[Row],
@@ -106,9 +108,9 @@ pub(super) async fn put(
     let later: Vec<[i64; 5]> =
         versions.iter().map(|row| row.numbers).filter(|[.., version]| *version > 1).collect();
     if !later.is_empty() {
-        let mut args = writing.dialect().keys(&later);
-        args.push(now.into());
-        writing.execute(REPLACED, &args).await?;
+        for receiver in receivers {
+            replace(writing, &later, receiver, now).await?;
+        }
     }
     let mut rows = Rows::new(&OUTBOX);
     for Row { numbers: [point, item, kind, at, version], text } in versions {
@@ -128,6 +130,19 @@ pub(super) async fn put(
         }
     }
     writing.insert(&OUTBOX, &rows).await?;
+    Ok(())
+}
+
+/// Supersedes what waits, or is parked, for a receiver of earlier versions than these.
+pub(super) async fn replace(
+    writing: &mut Transaction,
+    later: &[[i64; 5]],
+    receiver: &str,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let mut args = writing.dialect().keys(later);
+    args.extend([now.into(), receiver.into()]);
+    writing.execute(REPLACED, &args).await?;
     Ok(())
 }
 
@@ -264,6 +279,20 @@ impl Store {
     }
 }
 
+impl Store {
+    /// How many versions each receiver was offered first before an instant and has not settled yet; receivers without any
+    /// are left out.
+    ///
+    /// # Errors
+    /// As [`Self::lease_outbox`].
+    pub async fn billing_offered_before(&self, at: Moment) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut reading = self.read("counting what billing leaves untaken").await?;
+        let rows: Vec<(String, i64)> = reading.rows(OFFERED_BEFORE, &[numbered_from(at).into()]).await?;
+        let count = |(receiver, count)| (receiver, u64::try_from(count).unwrap_or(0));
+        Ok(rows.into_iter().map(count).collect())
+    }
+}
+
 type RecordRow = (
     i64,
     i64,
@@ -320,6 +349,10 @@ fn record(row: RecordRow, token: i64) -> Result<OutboxRecord, StoreError> {
     Ok(OutboxRecord { text, key, point_number: number, version, content, tries, batch, lease: token })
 }
 
+/// The number of a batch tells when it was first offered.
+const OFFERED_BEFORE: &str = "SELECT receiver, count(*) FROM outbox \
+    WHERE state IN (1, 2) AND batch < $1 GROUP BY receiver ORDER BY receiver";
+
 const OUTBOX: Table = Table {
     name: "outbox",
     columns: &[
@@ -341,12 +374,13 @@ const OUTBOX: Table = Table {
 const REPLACED: Sql = Sql {
     sqlite: "UPDATE outbox SET state = 4, done_at = $2 FROM json_each($1) k \
         WHERE outbox.point_id = k.value ->> 0 AND outbox.item = k.value ->> 1 AND outbox.kind = k.value ->> 2 \
-            AND outbox.at = k.value ->> 3 AND outbox.version < k.value ->> 4 AND outbox.state IN (1, 5)",
+            AND outbox.at = k.value ->> 3 AND outbox.version < k.value ->> 4 AND outbox.receiver = $3 \
+            AND outbox.state IN (1, 5)",
     postgres: "UPDATE outbox SET state = 4, done_at = $6 \
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) \
             AS k (point_id, item, kind, at, version) \
         WHERE outbox.point_id = k.point_id AND outbox.item = k.item AND outbox.kind = k.kind \
-            AND outbox.at = k.at AND outbox.version < k.version AND outbox.state IN (1, 5)",
+            AND outbox.at = k.at AND outbox.version < k.version AND outbox.receiver = $7 AND outbox.state IN (1, 5)",
 };
 
 const SUPERSEDED: Sql = Sql {

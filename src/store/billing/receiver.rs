@@ -1,6 +1,6 @@
 //! Who is given billing values: known by name, what waits for each, and how it went last.
 
-use super::outbox::{LeaseEnd, OutboxState};
+use super::outbox::{self, LeaseEnd, OutboxState};
 use super::{KeyRow, lock};
 use crate::domain::access::Acting;
 use crate::domain::{AuditEntry, BillingKey, Day, Moment};
@@ -92,15 +92,56 @@ impl Store {
         writing.commit().await
     }
 
+    /// Whether a receiver was left out since it was last given what it had missed.
+    ///
+    /// # Errors
+    /// As [`Self::know_receivers`].
+    pub async fn was_left_out(&self, receiver: &str) -> Result<bool, StoreError> {
+        let mut reading = self.read("reading whether a receiver was left out").await?;
+        let ask = "SELECT was_left_out FROM billing_receiver WHERE name = $1";
+        let row: Option<(i64,)> = reading.row(ask, &[receiver.into()]).await?;
+        Ok(row.is_some_and(|(was_left_out,)| was_left_out != 0))
+    }
+
+    /// Notes that a receiver was given what it had missed while it was left out.
+    ///
+    /// # Errors
+    /// As [`Self::know_receivers`].
+    pub async fn note_back(&self, receiver: &str) -> Result<(), StoreError> {
+        let mut writing = self.write("noting that a receiver is back").await?;
+        let note = "UPDATE billing_receiver SET was_left_out = 0 WHERE name = $1";
+        writing.execute(note, &[receiver.into()]).await?;
+        writing.commit().await
+    }
+
     /// Puts the newest versions of a day into the outbox of a receiver, as far as they are not there; says how many were
     /// added. What a receiver was never given is not taken back from it.
     ///
     /// # Errors
     /// As [`Self::know_receivers`]; what was added before stays, and doing it again adds the rest.
     pub async fn fill_outbox(&self, receiver: &str, day: Day, now: Moment) -> Result<u64, StoreError> {
+        self.fill_with(LACKING, receiver, day, now).await
+    }
+
+    /// Puts the newest versions of a day into the outbox of a receiver that has earlier ones, or was to get them; says how
+    /// many were added.
+    ///
+    /// # Errors
+    /// As [`Self::fill_outbox`].
+    pub async fn catch_up_outbox(&self, receiver: &str, day: Day, now: Moment) -> Result<u64, StoreError> {
+        self.fill_with(BEHIND, receiver, day, now).await
+    }
+
+    async fn fill_with(
+        &self,
+        lacking: &'static str,
+        receiver: &str,
+        day: Day,
+        now: Moment,
+    ) -> Result<u64, StoreError> {
         let newest: Vec<KeyRow> = {
             let mut reading = self.read("reading what a receiver lacks").await?;
-            reading.rows(LACKING, &[day.start().into(), receiver.into()]).await?
+            reading.rows(lacking, &[day.start().into(), receiver.into()]).await?
         };
         let keys: Vec<[i64; 5]> = newest
             .into_iter()
@@ -110,6 +151,7 @@ impl Store {
         for some in keys.chunks(AT_A_TIME) {
             let mut writing = self.write("filling the outbox of a receiver").await?;
             lock(&mut writing).await?;
+            outbox::replace(&mut writing, some, receiver, now).await?;
             let mut args = writing.dialect().keys(some);
             args.extend([receiver.into(), now.into()]);
             added += writing.execute(FILL, &args).await?;
@@ -255,11 +297,11 @@ const KNOWN: &str = "INSERT INTO billing_receiver (name, kind, since, is_configu
 const REST: &str = "INSERT INTO billing_receiver (name, kind, since, is_configured, rest_until) \
     VALUES ($1, '', $2, 1, $3) ON CONFLICT (name) DO UPDATE SET rest_until = excluded.rest_until";
 
-/// Whoever is left out misses versions, which are found again by filling anew.
+/// Whoever is left out misses versions, which are found again when it is back.
 const LEFT_OUT: Sql = Sql {
-    sqlite: "UPDATE billing_receiver SET is_configured = 0, filled_from = NULL \
+    sqlite: "UPDATE billing_receiver SET is_configured = 0, filled_from = NULL, was_left_out = 1 \
         WHERE name NOT IN (SELECT value FROM json_each($1))",
-    postgres: "UPDATE billing_receiver SET is_configured = 0, filled_from = NULL \
+    postgres: "UPDATE billing_receiver SET is_configured = 0, filled_from = NULL, was_left_out = 1 \
         WHERE name NOT IN (SELECT jsonb_array_elements_text($1::jsonb))",
 };
 
@@ -281,6 +323,17 @@ const LACKING: &str = "SELECT o.point_id, o.item, o.kind, o.at, o.version FROM o
                 AND b.kind = o.kind AND b.at = o.at AND b.version = o.version AND b.value IS NOT NULL) \
             OR EXISTS (SELECT 1 FROM outbox e WHERE e.point_id = o.point_id AND e.item = o.item \
                 AND e.kind = o.kind AND e.at = o.at AND e.receiver = $2)) \
+    ORDER BY o.point_id, o.item, o.kind";
+
+/// The newest versions of a day of which a receiver has earlier ones in its outbox and not these, likewise.
+const BEHIND: &str = "SELECT o.point_id, o.item, o.kind, o.at, o.version FROM outbox o \
+    WHERE o.at = $1 AND o.receiver = 'ledger' \
+        AND NOT EXISTS (SELECT 1 FROM outbox n WHERE n.point_id = o.point_id AND n.item = o.item \
+            AND n.kind = o.kind AND n.at = o.at AND n.version > o.version AND n.receiver = 'ledger') \
+        AND EXISTS (SELECT 1 FROM outbox e WHERE e.point_id = o.point_id AND e.item = o.item \
+            AND e.kind = o.kind AND e.at = o.at AND e.receiver = $2) \
+        AND NOT EXISTS (SELECT 1 FROM outbox h WHERE h.point_id = o.point_id AND h.item = o.item \
+            AND h.kind = o.kind AND h.at = o.at AND h.version = o.version AND h.receiver = $2) \
     ORDER BY o.point_id, o.item, o.kind";
 
 const FILL: Sql = Sql {

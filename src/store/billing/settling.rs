@@ -5,15 +5,18 @@ use std::collections::HashMap;
 use super::due::Due;
 use super::load::{self, MeterType, Span};
 use super::outbox::{self, Row};
+use super::recorded::{self, Recorded};
 use super::{DAMAGED, floor, lock, numbers, seal};
 use crate::domain::{
     BillingContent, BillingKey, BillingVersion, Coded, Day, Id, Item, Meter, MeteringPoint, Moment, Readings,
+    RegisterKey,
 };
 use crate::store::Store;
 use crate::store::archive::{PointHistory, histories};
 use crate::store::damage::{self, Damage};
 use crate::store::error::StoreError;
 use crate::store::partition::Large;
+use crate::store::review;
 use crate::store::sql::{Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
 
@@ -67,6 +70,14 @@ impl Store {
         Ok(Some(Settling { noted: noted.collect(), writing, damaged: Vec::new() }))
     }
 
+    /// As [`Settling::keep_from`].
+    ///
+    /// # Errors
+    /// As [`Self::settling`].
+    pub async fn billing_kept_from(&self) -> Result<Option<Day>, StoreError> {
+        keep_from(&mut self.read("reading of which days billing is kept").await?).await
+    }
+
     /// What is due, by meter and instant, at most so many.
     ///
     /// # Errors
@@ -76,6 +87,11 @@ impl Store {
         let rows: Vec<(i64, i64)> = reading.rows(DUE, &[i64::from(at_most).into()]).await?;
         Ok(rows.into_iter().map(|(meter, as_of)| of_row(meter, as_of)).collect())
     }
+}
+
+async fn keep_from(reading: &mut Transaction) -> Result<Option<Day>, StoreError> {
+    let kept: Option<(Option<i64>,)> = reading.row(KEPT, &[]).await?;
+    Ok(kept.and_then(|(day,)| day).and_then(Day::from_number))
 }
 
 fn of_row(meter: i64, as_of: i64) -> Due {
@@ -106,6 +122,23 @@ impl Settling {
         let (readings, damaged) = load::readings(&mut self.writing, spans, items).await?;
         self.damaged.extend(damaged);
         Ok(readings)
+    }
+
+    /// What meters recorded of the power that flowed in these stretches.
+    ///
+    /// # Errors
+    /// As [`Self::histories`].
+    pub async fn recorded(&mut self, spans: &[Span<Meter>]) -> Result<Recorded, StoreError> {
+        recorded::recorded(&mut self.writing, spans).await
+    }
+
+    /// Puts accepted versions before persons that stood still while power flowed; each once, whatever they decided.
+    ///
+    /// # Errors
+    /// As [`Self::histories`].
+    pub async fn doubt(&mut self, doubted: &[(RegisterKey, i64)], now: Moment) -> Result<(), StoreError> {
+        let doubted = doubted.iter().map(|(key, version)| (*key, *version, Some(*version)));
+        review::open(&mut self.writing, doubted, now).await
     }
 
     /// What these meters are.
@@ -148,8 +181,7 @@ impl Settling {
     /// # Errors
     /// As [`Self::histories`].
     pub async fn keep_from(&mut self) -> Result<Option<Day>, StoreError> {
-        let kept: Option<(Option<i64>,)> = self.writing.row(KEPT, &[]).await?;
-        Ok(kept.and_then(|(day,)| day).and_then(Day::from_number))
+        keep_from(&mut self.writing).await
     }
 
     /// Adds versions, puts them into the outbox for each receiver in place of the older ones that wait there, and takes

@@ -5,11 +5,10 @@ use super::facts::{Judging, hold_still, judge_order, judge_point};
 use super::head::{Head, Mark, Step};
 use super::left::{LeftBy, leave_off};
 use super::order::{Limits, quarantine};
+use super::pace::{is_full, wait, watch_batch};
 use super::undone::order_again;
 use crate::domain::relay::{Currents, Look, StatusWord3};
-use crate::domain::supply::{
-    Attempt, Objection, OrderEvent, OrderKind, OrderState, Stage, SupplyOrder, stops_itself, words_of,
-};
+use crate::domain::supply::{Attempt, Objection, OrderEvent, OrderState, Stage, SupplyOrder, words_of};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, MeteringPoint, Moment, TransformerArea};
 use crate::store::alarm::{clear, raise};
 use crate::store::error::{Refusal, StoreError};
@@ -37,6 +36,9 @@ impl Coded for AttemptOutcome {
         (Self::Unknown, 4, "unknown"),
     ];
 }
+
+/// What is noted of a refusal that lies in the password, or in what is allowed now: it stops every repetition (F48).
+pub const NOT_AUTHORISED: &str = "not_authorised";
 
 /// What a meter said before it was given an order (F53).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +71,8 @@ pub enum Intended {
     Kept(Id<Attempt>),
     /// Nothing may leave.
     Objected(Vec<Objection>),
+    /// Nothing leaves yet: so much of the order has no result (F51).
+    Waits,
 }
 
 /// An attempt as it is kept.
@@ -171,6 +175,11 @@ impl Store {
         }
         if head.kind().is_cut_class() {
             self.fullness.admit_cut("keeping the intent of a supply order")?;
+            if is_full(&head) {
+                wait(&mut writing, (order, point), now).await?;
+                writing.commit().await?;
+                return Ok(Intended::Waits);
+            }
             // Found out here, it is judged below.
             writing.is_audit_there().await?;
         }
@@ -187,7 +196,7 @@ impl Store {
             return Ok(Intended::Objected(objections));
         }
         let id = self.numbers.next(now);
-        add(&mut writing, &head, intent, (id, known.area), now).await?;
+        add(&mut writing, &head, intent, (id, known.area_now.or(known.area)), now).await?;
         head.step(&mut writing, point, &Step::of(OrderEvent::Intend, now)).await?;
         head.settle(&mut writing, now).await?;
         let entry = AuditEntry::of_system(now, "order.intent", object(order, point));
@@ -220,17 +229,24 @@ impl Store {
         conclude(&mut writing, attempt.id, (outcome, detail), now).await?;
         let event = match outcome {
             AttemptOutcome::Accepted => OrderEvent::Accept,
+            // Too late, or busy with something else: that is no end for what somebody waits for (F48).
+            AttemptOutcome::Refused if head.kind().is_repeated() && detail != NOT_AUTHORISED => {
+                OrderEvent::LoseTrack
+            }
             AttemptOutcome::Refused => OrderEvent::Reject,
             AttemptOutcome::NotSent => OrderEvent::NotSent,
             AttemptOutcome::Unknown => OrderEvent::LoseTrack,
         };
         let step = Step { due: Some(due), ..Step::of(event, now) };
         head.step(&mut writing, attempt.point, &step).await?;
-        if outcome == AttemptOutcome::Refused && head.kind().is_restore() {
+        if event == OrderEvent::Reject && head.kind().is_restore() {
             let subject = object(attempt.order, attempt.point);
             let alarm = Alarm::new(AlarmKind::RestoreRefused, subject, now);
             raise(&mut writing, &alarm.for_order(attempt.order.number())).await?;
             writing.execute(TELL, &[attempt.order.into(), attempt.point.into(), 1.into()]).await?;
+        }
+        if matches!(outcome, AttemptOutcome::Accepted | AttemptOutcome::Unknown) {
+            tell_of_paid(&mut writing, &head, attempt.point, now).await?;
         }
         watch_batch(&mut writing, &head, now).await?;
         head.settle(&mut writing, now).await?;
@@ -320,6 +336,26 @@ impl Store {
         let rows: Vec<AttemptRow> = reading.rows(OF_ORDER, &[order.into()]).await?;
         rows.into_iter().map(attempt).collect()
     }
+}
+
+/// Tells people at once that a customer had paid when a cut could not be held back any more (F45, F48).
+pub(super) async fn tell_of_paid(
+    writing: &mut Transaction,
+    head: &Head,
+    point: Id<MeteringPoint>,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let paid: Option<(i64,)> = writing.row(PAID, &[head.id.into(), point.into()]).await?;
+    if paid.is_none() {
+        return Ok(());
+    }
+    let alarm = Alarm::new(AlarmKind::RestoreHandedOver, object(head.id, point), now);
+    let alarm = alarm.for_order(head.id.number()).in_area(head.point(point)?.area).saying(
+        "用户缴费时停电命令已下发，可能已断电：请核实并复电",
+        "the customer has paid when the cut had left already: see whether supply is cut, and order it back",
+    );
+    raise(writing, &alarm).await?;
+    Ok(())
 }
 
 /// Ends alarms of this order. Supply that is back ends all that was told of it being away, whichever order it was told of;
@@ -444,22 +480,15 @@ async fn add_look(writing: &mut Transaction, attempt: Id<Attempt>, look: Look) -
     Ok(())
 }
 
-/// Stops a batch of cuts in which too much ends otherwise than expected (F51).
-async fn watch_batch(writing: &mut Transaction, head: &Head, now: Moment) -> Result<(), StoreError> {
-    if head.kind() != OrderKind::Cut || head.has_stopped_itself {
-        return Ok(());
-    }
-    let tried = |state: OrderState| !state.is_before_intent() && state != OrderState::Sending;
-    let void = [OrderState::Cancelled, OrderState::Expired];
-    let ended = head.points.iter().filter(|point| tried(point.state) && !void.contains(&point.state));
-    let odd = [OrderState::Rejected, OrderState::Unknown, OrderState::VerifiedClosed, OrderState::Failed];
-    let unexpected = ended.clone().filter(|point| odd.contains(&point.state)).count();
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    if stops_itself(count(ended.count()), count(unexpected)) {
-        head.mark(writing, Mark::StoppedItself).await?;
-        let alarm = Alarm::new(AlarmKind::BatchStopped, head.object(), now);
-        raise(writing, &alarm.for_order(head.id.number())).await?;
-    }
+/// Keeps what is known of a point, how often people have been told of it, and that it is due.
+pub(super) async fn tell_of(
+    writing: &mut Transaction,
+    (order, point): (Id<SupplyOrder>, Id<MeteringPoint>),
+    (proof, told): (&str, i64),
+    due: Moment,
+) -> Result<(), StoreError> {
+    writing.execute(PROVE, &[order.into(), point.into(), proof.into(), due.into()]).await?;
+    writing.execute(TELL, &[order.into(), point.into(), told.into()]).await?;
     Ok(())
 }
 
@@ -539,6 +568,9 @@ const SOON: i64 = 5_000_000;
 /// State 4 is armed: it is tried for the first time when something stands against it first.
 const WAIT: &str = "UPDATE supply_order_point SET changed_at = CASE WHEN state = 4 AND objections = '' \
     THEN CAST($5 AS bigint) ELSE changed_at END, objections = $3, due_at = $4 WHERE order_id = $1 AND point_id = $2";
+
+const PAID: &str =
+    "SELECT point_id FROM supply_order_point WHERE order_id = $1 AND point_id = $2 AND is_paid = 1";
 
 const NUMBER: &str = "SELECT CAST(coalesce(max(number), 0) + 1 AS bigint) FROM supply_attempt WHERE order_id = $1 AND point_id = $2";
 

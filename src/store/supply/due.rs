@@ -1,13 +1,14 @@
 //! What is to be done about orders now, and which homes should have supply again.
 
 use super::commit_with;
+use super::damaged::{Damaged, unless_damaged};
 use super::head::{Head, Step};
 use dlt645::address::MeterAddress;
 
 use crate::domain::supply::{
     Objection, OrderEvent, OrderKind, OrderState, SupplyOrder, Window, promises_missed,
 };
-use crate::domain::{Alarm, AlarmKind, AuditEntry, Id, Meter, MeteringPoint, Moment};
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, MeteringPoint, Moment};
 use crate::store::alarm::raise;
 use crate::store::error::StoreError;
 use crate::store::{Store, code};
@@ -39,6 +40,52 @@ pub struct Due {
     pub tried_at: Option<Moment>,
 }
 
+/// A kind of work on orders, the most urgent first. Each has its own room: none waits behind another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// Supply is given back: armed and sent.
+    GiveBack,
+    /// Whether it came back is looked at.
+    SeeBack,
+    /// What became of a cut is looked at, of the end of a hold or of an alarm.
+    See,
+    /// These are armed and sent.
+    Send,
+    /// Supply is held: armed and sent.
+    Hold,
+    /// Whether it is held is looked at.
+    SeeHeld,
+}
+
+impl Coded for Work {
+    const TABLE: &'static [(Self, i64, &'static str)] = &[
+        (Self::GiveBack, 1, "give_back"),
+        (Self::SeeBack, 2, "see_back"),
+        (Self::See, 3, "see"),
+        (Self::Send, 4, "send"),
+        (Self::Hold, 5, "hold"),
+        (Self::SeeHeld, 6, "see_held"),
+    ];
+}
+
+/// What is due of one kind of work.
+#[derive(Debug, Default)]
+pub struct DueWork {
+    /// The points, those that wait longest first.
+    pub points: Vec<DueOnLine>,
+    /// Points that cannot be read.
+    pub damaged: Vec<Damaged>,
+}
+
+/// A point that something is to be done about, and the line or terminal it is done by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueOnLine {
+    /// The point.
+    pub due: Due,
+    /// What its line is told from others by.
+    pub line: String,
+}
+
 /// A home whose customer has paid and whose supply was not given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LateRestore {
@@ -51,14 +98,29 @@ pub struct LateRestore {
 }
 
 impl Store {
-    /// What is to be done by now, what gives supply back first.
+    /// What of one kind of work is to be done by now, so much of each line at most: what waits for one line hides nothing that
+    /// another could do.
     ///
     /// # Errors
-    /// [`StoreError`] when the database does not answer or holds what this version does not know.
-    pub async fn due_points(&self, now: Moment, most: u32) -> Result<Vec<Due>, StoreError> {
+    /// [`StoreError`] when the database does not answer.
+    pub async fn due_points(
+        &self,
+        now: Moment,
+        work: Work,
+        (of_line, most): (u32, u32),
+    ) -> Result<DueWork, StoreError> {
         let mut reading = self.read("reading what supply orders are due").await?;
-        let rows: Vec<Row> = reading.rows(DUE, &[now.into(), i64::from(most).into()]).await?;
-        rows.into_iter().map(due).collect()
+        let args = [now.into(), work.code().into(), i64::from(of_line).into(), i64::from(most).into()];
+        let rows: Vec<Row> = reading.rows(DUE, &args).await?;
+        let mut found = DueWork::default();
+        for row in rows {
+            let (order, point) = (Id::new(row.0), Id::new(row.1));
+            match due(row) {
+                Ok(due) => found.points.push(due),
+                Err(error) => found.damaged.push(Damaged { order, point, error }),
+            }
+        }
+        Ok(found)
     }
 
     /// When something is to be done next.
@@ -81,17 +143,24 @@ impl Store {
         if late.is_empty() {
             return Ok(0);
         }
+        let mut ended = Vec::new();
         for (id,) in &late {
-            let mut head = Head::load(&mut writing, Id::new(*id)).await?;
+            let head = Head::load(&mut writing, Id::new(*id)).await;
+            let order = Id::new(*id);
+            let Some(mut head) = unless_damaged(&mut writing, head, order, now).await? else { continue };
             let objections = &[Objection::WindowPassed];
             let step = Step { objections, ..Step::of(OrderEvent::Expire, now) };
             head.step_all(&mut writing, &step).await?;
             head.settle(&mut writing, now).await?;
+            ended.push(id.to_string());
         }
-        let orders: Vec<_> = late.iter().map(|(id,)| id.to_string()).collect();
-        let entry = AuditEntry::of_system(now, "order.expire", format!("orders {}", orders.join(" ")));
+        if ended.is_empty() {
+            writing.commit().await?;
+            return Ok(0);
+        }
+        let entry = AuditEntry::of_system(now, "order.expire", format!("orders {}", ended.join(" ")));
         commit_with(writing, &entry).await?;
-        Ok(late.len())
+        Ok(ended.len())
     }
 
     /// Homes that were cut for arrears, whose customer has paid since, and whose supply nobody has ordered back.
@@ -137,13 +206,26 @@ pub(super) const LATE_KINDS: [AlarmKind; 4] = [
     AlarmKind::RestorePromiseMissed,
 ];
 
-type Row = (i64, i64, i64, String, i64, i64, i64, i64, i64, i64, i64, Option<i64>);
+type Row = (i64, i64, i64, String, i64, i64, i64, i64, i64, i64, i64, Option<i64>, String);
 
-fn due(row: Row) -> Result<Due, StoreError> {
-    let (order, point, meter, address, kind, state, from, until, submitted_at, changed_at, told, tried_at) =
-        row;
+fn due(row: Row) -> Result<DueOnLine, StoreError> {
+    let (
+        order,
+        point,
+        meter,
+        address,
+        kind,
+        state,
+        from,
+        until,
+        submitted_at,
+        changed_at,
+        told,
+        tried_at,
+        line,
+    ) = row;
     let unknown = || StoreError::Unknown { list: "meter address", found: address.clone() };
-    Ok(Due {
+    let due = Due {
         order: Id::new(order),
         point: Id::new(point),
         meter: Id::new(meter),
@@ -155,18 +237,26 @@ fn due(row: Row) -> Result<Due, StoreError> {
         changed_at: Moment::from_micros(changed_at),
         told,
         tried_at: tried_at.map(Moment::from_micros),
-    })
+    };
+    Ok(DueOnLine { due, line })
 }
 
-/// States: 3 approved, 4 armed, 6 accepted, 8 unknown. Kinds 2 and 3 give supply back. What is armed and has something
-/// against it was tried, though nothing was sent.
-const DUE: &str = "SELECT p.order_id, p.point_id, p.meter_id, m.address, o.kind, p.state, o.window_from, o.window_until, \
-    coalesce(o.submitted_at, o.created_at), p.changed_at, p.told, \
-    coalesce((SELECT min(t.intent_at) FROM supply_attempt t WHERE t.order_id = p.order_id AND t.point_id = p.point_id), \
-        CASE WHEN p.state = 4 AND p.objections <> '' THEN p.changed_at END) FROM supply_order_point p \
-    JOIN supply_order o ON o.id = p.order_id JOIN meter m ON m.id = p.meter_id \
-    WHERE p.state IN (3, 4, 6, 8) AND p.due_at <= $1 \
-    ORDER BY CASE WHEN o.kind IN (2, 3) THEN 0 ELSE 1 END, p.due_at, p.order_id, p.point_id LIMIT $2";
+/// States: 3 approved, 4 armed, 6 accepted, 8 unknown. Kinds 2 and 3 give supply back, 6 holds it. What is armed and has
+/// something against it was tried, though nothing was sent.
+const DUE: &str = "SELECT q.order_id, q.point_id, q.meter_id, q.address, q.kind, q.state, q.window_from, q.window_until, \
+    q.asked_at, q.changed_at, q.told, \
+    coalesce((SELECT min(t.intent_at) FROM supply_attempt t WHERE t.order_id = q.order_id AND t.point_id = q.point_id), \
+        CASE WHEN q.state = 4 AND q.objections <> '' THEN q.changed_at END), q.line FROM ( \
+    SELECT p.order_id, p.point_id, p.meter_id, m.address, o.kind, p.state, o.window_from, o.window_until, \
+        coalesce(o.submitted_at, o.created_at) AS asked_at, p.changed_at, p.told, p.objections, p.due_at, \
+        coalesce('terminal ' || m.terminal, 'line ' || CAST(m.line_id AS text)) AS line, \
+        row_number() OVER (PARTITION BY m.terminal, m.line_id ORDER BY p.due_at, p.order_id, p.point_id) AS place \
+    FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id JOIN meter m ON m.id = p.meter_id \
+    WHERE p.state IN (3, 4, 6, 8) AND p.due_at <= $1 AND $2 = \
+        CASE WHEN o.kind IN (2, 3) THEN CASE WHEN p.state IN (3, 4) THEN 1 ELSE 2 END \
+            WHEN o.kind = 6 THEN CASE WHEN p.state IN (3, 4) THEN 5 ELSE 6 END \
+            WHEN p.state IN (3, 4) THEN 4 ELSE 3 END) AS q \
+    WHERE q.place <= $3 ORDER BY q.due_at, q.order_id, q.point_id LIMIT $4";
 
 const NEXT: &str = "SELECT min(due_at) FROM supply_order_point WHERE state IN (3, 4, 6, 8)";
 

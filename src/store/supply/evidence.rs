@@ -4,15 +4,16 @@
 
 use std::collections::HashMap;
 
+use super::attempt::tell_of_paid;
 use super::head::{Head, Step};
 use super::{SupplyError, commit_with};
 use crate::domain::access::{Acting, Action};
-use crate::domain::supply::{NoticeKind, Objection, OrderEvent, lies_ahead};
+use crate::domain::supply::{NoticeKind, Objection, OrderEvent, OrderState, lies_ahead};
 use crate::domain::{AuditEntry, Coded, Customer, Id, Meter, MeteringPoint, Moment};
-use crate::store::Store;
 use crate::store::error::{Refusal, StoreError};
 use crate::store::sql::{Kind, Rows, Table};
 use crate::store::transaction::Transaction;
+use crate::store::{Store, code};
 
 /// A notice that was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,15 @@ pub struct IdentityEntry {
     pub is_crossed: bool,
     /// Who looked.
     pub verified_by: String,
+}
+
+/// What payments have done to cuts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paid {
+    /// How many points were taken back.
+    pub taken_back: usize,
+    /// Points at which something is under way: it may be held back yet.
+    pub under_way: Vec<Id<MeteringPoint>>,
 }
 
 impl Store {
@@ -174,7 +184,7 @@ impl Store {
     }
 
     /// Enters payments. One that is new takes back, in the same transaction, every cut of its customer for arrears that was
-    /// not sent yet. Says how many points were taken back.
+    /// not sent yet, and sees to it that those under way are sent no more.
     ///
     /// # Errors
     /// As [`Self::enter_notices`].
@@ -183,12 +193,12 @@ impl Store {
         acting: &Acting,
         payments: &[PaymentEntry],
         now: Moment,
-    ) -> Result<usize, SupplyError> {
+    ) -> Result<Paid, SupplyError> {
         let action = "evidence.payment";
         let entered = async {
             let mut writing = self.begin_entry(acting, Action::EnterPayments).await?;
             has_come(now, payments.iter().map(|payment| [payment.paid_at; 2]))?;
-            let mut taken_back = 0;
+            let mut paid = Paid::default();
             for payment in payments {
                 let args = [
                     self.numbers.next(now).into(),
@@ -200,12 +210,13 @@ impl Store {
                     acting.name.as_str().into(),
                 ];
                 if writing.execute(PAYMENT, &args).await? > 0 {
-                    taken_back += void_cuts(&mut writing, payment.customer, now).await?;
+                    paid.taken_back += void_cuts(&mut writing, payment.customer, now).await?;
+                    paid.under_way.extend(hold_cuts(&mut writing, payment.customer, now).await?);
                 }
             }
             let of = payments.iter().map(|payment| (payment.customer.number(), payment.reference.as_str()));
             end_entry(writing, acting, action, (payments.len(), told(of)), now).await?;
-            Ok(taken_back)
+            Ok(paid)
         };
         self.ended(entered.await, acting, action, "payments".into(), now).await
     }
@@ -296,6 +307,26 @@ async fn void_cuts(
     Ok(open.len())
 }
 
+/// Keeps with every cut of a customer for arrears that is under way that it was paid since: it is sent no more, whatever the
+/// clock says later. Says at which points.
+async fn hold_cuts(
+    writing: &mut Transaction,
+    customer: Id<Customer>,
+    now: Moment,
+) -> Result<Vec<Id<MeteringPoint>>, StoreError> {
+    let under_way: Vec<(i64, i64, i64)> = writing.rows(CUTS_UNDER_WAY, &[customer.into()]).await?;
+    for (order, point, state) in &under_way {
+        writing.execute(IS_PAID, &[(*order).into(), (*point).into()]).await?;
+        // One that is being sent may still be held back; what became of it tells.
+        if code::<OrderState>("order_state", *state)? != OrderState::Sending {
+            let (order, point) = (Id::new(*order), Id::new(*point));
+            let head = Head::load_for(writing, (order, point)).await?;
+            tell_of_paid(writing, &head, point, now).await?;
+        }
+    }
+    Ok(under_way.into_iter().map(|(_, point, _)| Id::new(point)).collect())
+}
+
 /// How many entries the audit log names.
 const MOST_TOLD: usize = 1000;
 
@@ -310,6 +341,13 @@ const PAYMENT: &str = "INSERT INTO supply_payment (id, customer_id, reference, a
 /// Kind 1 and reason 1: a cut for arrears.
 const OPEN_CUTS: &str = "SELECT p.order_id, p.point_id FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
     WHERE p.customer_id = $1 AND o.kind = 1 AND o.reason = 1 AND p.state IN (2, 3, 4)";
+
+/// The same of those that are under way.
+const CUTS_UNDER_WAY: &str = "SELECT p.order_id, p.point_id, p.state FROM supply_order_point p \
+    JOIN supply_order o ON o.id = p.order_id \
+    WHERE p.customer_id = $1 AND o.kind = 1 AND o.reason = 1 AND p.state IN (5, 6, 8)";
+
+const IS_PAID: &str = "UPDATE supply_order_point SET is_paid = 1 WHERE order_id = $1 AND point_id = $2";
 
 const NOTICE: Table = Table {
     name: "supply_notice",

@@ -44,6 +44,7 @@ pub(super) async fn order_facts(
         approvals: Vec::new(),
         is_quarantined: head.is_quarantined,
         has_stopped_itself: head.has_stopped_itself,
+        is_taken_back: head.is_taken_back,
         halts: Vec::new(),
         list: list_in_force(reading).await?,
         no_cut_days: Vec::new(),
@@ -178,9 +179,14 @@ pub(super) async fn judge_point(
 /// Meter, customer, area, class, protection.
 type There = (Option<i64>, i64, Option<i64>, Option<i64>, Option<String>);
 
-/// The transformer areas of its points, each once.
+/// The transformer areas of its points, each once: where they were when it was written, and where they are now (F54).
 fn areas(head: &Head) -> Vec<Id<TransformerArea>> {
-    let mut areas: Vec<_> = head.points.iter().filter_map(|point| point.area).collect();
+    areas_of(&head.points)
+}
+
+fn areas_of<'p>(points: impl IntoIterator<Item = &'p HeadPoint>) -> Vec<Id<TransformerArea>> {
+    let mut areas: Vec<_> =
+        points.into_iter().flat_map(|point| [point.area, point.area_now]).flatten().collect();
     areas.sort_unstable();
     areas.dedup();
     areas
@@ -237,13 +243,20 @@ async fn usage(reading: &mut Transaction, head: &Head, judging: Judging<'_>) -> 
         hour += count(reading, WAITING_BESIDE, &beside).await?;
     }
     let mut of_areas = Vec::new();
-    for area in areas(head) {
+    let of_point = head.points.iter().find(|known| !is_early && Some(known.ordered.point) == point);
+    // One home counts where it is; the other areas of its order are no fuller for it.
+    for area in of_point.map_or_else(|| areas(head), |known| areas_of([known])) {
         let mut sent = count(reading, SENT_IN_AREA, &[hour_ago.into(), but.into(), area.into()]).await?;
         if is_early {
             let [id, from, until] = beside.clone();
             sent += count(reading, WAITING_IN_AREA, &[id, from, until, area.into()]).await?;
         }
-        let in_area = head.points.iter().filter(alive).filter(|point| point.area == Some(area)).count();
+        let in_area = head
+            .points
+            .iter()
+            .filter(alive)
+            .filter(|point| [point.area, point.area_now].contains(&Some(area)))
+            .count();
         let in_area = if is_early { u64::try_from(in_area).unwrap_or(u64::MAX) } else { 1 };
         of_areas.push((sent + in_area, count(reading, POINTS_IN_AREA, &[area.into()]).await?));
     }
@@ -283,7 +296,8 @@ async fn of_customer(
     let arrears: Option<(i64, i64)> = reading.row(ARREARS, &[customer.into()]).await?;
     facts.arrears_since = arrears.filter(|(_, left)| *left > 0).map(|(since, _)| Moment::from_micros(since));
     let submitted = head.submitted_at.map_or(i64::MAX, Moment::micros);
-    facts.has_paid = count(reading, PAID_SINCE, &[customer.into(), submitted.into()]).await? > 0;
+    let since = [customer.into(), submitted.into(), head.id.into(), point.into()];
+    facts.has_paid = count(reading, PAID_SINCE, &since).await? > 0;
     let identity: Option<(i64, i64, i64)> = reading.row(IDENTITY, &[point.into(), ahead().into()]).await?;
     facts.identity = identity.map(|(meter, at, crossed)| Identity {
         meter: Id::new(meter),
@@ -305,7 +319,8 @@ async fn of_order(reading: &mut Transaction, head: &Head, facts: &mut PointFacts
     let point = facts.ordered.point;
     facts.has_other_order = count(reading, OTHER_ORDERS, &[point.into(), head.id.into()]).await? > 0;
     let submitted = head.submitted_at.map_or(i64::MAX, Moment::micros);
-    facts.is_restored = count(reading, RESTORED, &[point.into(), submitted.into()]).await? > 0;
+    facts.is_restored =
+        count(reading, RESTORED, &[point.into(), submitted.into(), head.id.into()]).await? > 0;
     let attempts = count(reading, ATTEMPTS, &[head.id.into(), point.into()]).await?;
     facts.attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
     Ok(())
@@ -373,7 +388,9 @@ const ARREARS: &str = "SELECT a.since, CAST(a.amount_fen - coalesce((SELECT sum(
     WHERE p.customer_id = a.customer_id AND (p.paid_at >= a.as_of OR p.paid_at >= a.entered_at)), 0) AS bigint) \
     FROM supply_arrears a WHERE a.customer_id = $1";
 
-const PAID_SINCE: &str = "SELECT count(*) FROM supply_payment WHERE customer_id = $1 AND entered_at >= $2";
+/// A clock that was set back since does not make a payment one of before: what found the order open is kept with it (F33).
+const PAID_SINCE: &str = "SELECT count(*) FROM supply_order_point p WHERE p.order_id = $3 AND p.point_id = $4 \
+    AND (p.is_paid = 1 OR EXISTS (SELECT 1 FROM supply_payment y WHERE y.customer_id = $1 AND y.entered_at >= $2))";
 
 /// A crossed one that was entered behind the last one that is not stands, whatever times they bear (F53); one that was entered
 /// before it was found proves nothing.
@@ -388,9 +405,11 @@ const LAST_READ: &str = "SELECT max(collected_at) FROM latest WHERE meter_id = $
 const OTHER_ORDERS: &str = "SELECT count(*) FROM supply_order_point WHERE point_id = $1 AND order_id <> $2 \
     AND state IN (2, 3, 4, 5, 6, 8)";
 
-/// Kinds 2 and 3 give supply back; 13 is a point that was taken back.
-const RESTORED: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
-    WHERE p.point_id = $1 AND o.kind IN (2, 3) AND p.state <> 13 AND o.submitted_at >= $2";
+/// Kinds 2 and 3 give supply back; 13 is a point that was taken back. Whatever the clock says, one that found the cut open is
+/// kept with it (F33).
+const RESTORED: &str = "SELECT count(*) FROM supply_order_point s WHERE s.order_id = $3 AND s.point_id = $1 \
+    AND (s.is_restored = 1 OR EXISTS (SELECT 1 FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \
+    WHERE p.point_id = $1 AND o.kind IN (2, 3) AND p.state <> 13 AND o.submitted_at >= $2))";
 
 /// Attempts that rest on the approval given last, those left out of which certainly nothing was sent.
 const ATTEMPTS: &str = "SELECT count(*) FROM supply_attempt t WHERE t.order_id = $1 AND t.point_id = $2 \

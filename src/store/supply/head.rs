@@ -15,6 +15,7 @@ pub(super) struct Head {
     pub(super) content: OrderContent,
     pub(super) is_quarantined: bool,
     pub(super) has_stopped_itself: bool,
+    pub(super) is_taken_back: bool,
     pub(super) submitted_at: Option<Moment>,
     pub(super) points: Vec<HeadPoint>,
 }
@@ -23,7 +24,10 @@ pub(super) struct Head {
 #[derive(Clone, Copy)]
 pub(super) struct HeadPoint {
     pub(super) ordered: OrderedPoint,
+    /// Where it was when the order was written.
     pub(super) area: Option<Id<TransformerArea>>,
+    /// Where it is now.
+    pub(super) area_now: Option<Id<TransformerArea>>,
     pub(super) state: OrderState,
 }
 
@@ -43,8 +47,8 @@ impl Step<'_> {
     }
 }
 
-type Row = (i64, i64, String, i64, i64, i64, i64, Option<i64>);
-type PointRow = (i64, i64, i64, Option<i64>, i64);
+type Row = (i64, i64, String, i64, i64, i64, i64, Option<i64>, i64);
+type PointRow = (i64, i64, i64, Option<i64>, Option<i64>, i64);
 
 impl Head {
     /// The order with this number.
@@ -67,15 +71,16 @@ impl Head {
         point: Option<Id<MeteringPoint>>,
     ) -> Result<Self, StoreError> {
         let row: Option<Row> = reading.row(ONE, &[id.into()]).await?;
-        let (kind, reason, text, from, until, quarantined, stopped, submitted) =
+        let (kind, reason, text, from, until, quarantined, stopped, submitted, taken_back) =
             row.ok_or(StoreError::Refused(Refusal::NotThere))?;
         let kind: OrderKind = code("order_kind", kind)?;
         let only = point.filter(|_| !kind.is_cut_class());
         let rows: Vec<PointRow> = reading.rows(POINTS, &[id.into(), only.into()]).await?;
-        let points = rows.into_iter().map(|(point, meter, customer, area, state)| {
+        let points = rows.into_iter().map(|(point, meter, customer, area, area_now, state)| {
             let ordered =
                 OrderedPoint { point: Id::new(point), meter: Id::new(meter), customer: Id::new(customer) };
-            Ok(HeadPoint { ordered, area: area.map(Id::new), state: code("order_state", state)? })
+            let (area, area_now) = (area.map(Id::new), area_now.map(Id::new));
+            Ok(HeadPoint { ordered, area, area_now, state: code("order_state", state)? })
         });
         let points: Vec<HeadPoint> = points.collect::<Result<_, StoreError>>()?;
         let window = Window { from: Moment::from_micros(from), until: Moment::from_micros(until) };
@@ -91,6 +96,7 @@ impl Head {
             content,
             is_quarantined: quarantined != 0,
             has_stopped_itself: stopped != 0,
+            is_taken_back: taken_back != 0,
             submitted_at: submitted.map(Moment::from_micros),
             points,
         })
@@ -174,8 +180,9 @@ impl Head {
         now: Moment,
     ) -> Result<OrderState, StoreError> {
         let found: Vec<(i64,)> = writing.rows(STATES, &[self.id.into()]).await?;
-        let states = found.into_iter().map(|(state,)| code("order_state", state));
-        let states: Vec<OrderState> = states.collect::<Result<_, _>>()?;
+        // A point that is damaged keeps no other from its end.
+        let states: Vec<OrderState> =
+            found.into_iter().filter_map(|(state,)| OrderState::from_code(state)).collect();
         let state = OrderState::of_order(states.into_iter());
         writing.execute(SETTLE, &[self.id.into(), state.code().into(), now.into()]).await?;
         Ok(state)
@@ -186,6 +193,7 @@ impl Head {
         let statement = match mark {
             Mark::Quarantined => "UPDATE supply_order SET is_quarantined = 1 WHERE id = $1",
             Mark::Flagged => "UPDATE supply_order SET is_flagged = 1 WHERE id = $1",
+            Mark::TakenBack => "UPDATE supply_order SET is_taken_back = 1 WHERE id = $1",
             Mark::StoppedItself => "UPDATE supply_order SET has_stopped_itself = 1 WHERE id = $1",
         };
         writing.execute(statement, &[self.id.into()]).await?;
@@ -208,6 +216,7 @@ pub(super) enum Mark {
     Quarantined,
     Flagged,
     StoppedItself,
+    TakenBack,
 }
 
 /// Notes that somebody wrote an order or handed it in.
@@ -220,11 +229,12 @@ pub(super) async fn add_writer(
     Ok(())
 }
 
-const ONE: &str = "SELECT kind, reason, text, window_from, window_until, is_quarantined, has_stopped_itself, submitted_at \
-    FROM supply_order WHERE id = $1";
+const ONE: &str = "SELECT kind, reason, text, window_from, window_until, is_quarantined, has_stopped_itself, submitted_at, \
+    is_taken_back FROM supply_order WHERE id = $1";
 
-const POINTS: &str = "SELECT point_id, meter_id, customer_id, area_id, state FROM supply_order_point \
-    WHERE order_id = $1 AND (CAST($2 AS bigint) IS NULL OR point_id = $2) ORDER BY point_id";
+const POINTS: &str = "SELECT s.point_id, s.meter_id, s.customer_id, s.area_id, p.area_id, s.state FROM supply_order_point s \
+    JOIN metering_point p ON p.id = s.point_id \
+    WHERE s.order_id = $1 AND (CAST($2 AS bigint) IS NULL OR s.point_id = $2) ORDER BY s.point_id";
 
 const STATES: &str = "SELECT DISTINCT state FROM supply_order_point WHERE order_id = $1";
 

@@ -1,10 +1,10 @@
 //! Orders that are left off. What nothing has left of is taken back; what may have been obeyed is not, but is sent no more
 //! and looked at, and people are told.
 
-use super::attempt::object;
+use super::attempt::{AttemptOutcome, object};
 use super::head::{Head, Step};
 use crate::domain::supply::{Objection, OrderEvent, OrderState, SupplyOrder};
-use crate::domain::{Alarm, AlarmKind, Id, MeteringPoint, Moment};
+use crate::domain::{Alarm, AlarmKind, Coded, Id, MeteringPoint, Moment};
 use crate::store::Store;
 use crate::store::alarm::raise;
 use crate::store::error::StoreError;
@@ -20,32 +20,32 @@ pub(super) enum LeftBy {
 }
 
 impl Store {
-    /// Whether anything of an order may have reached the meter of a point.
+    /// How an order was sent to a point until now.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn may_have_left(
+    pub async fn how_sent(
         &self,
         order: Id<SupplyOrder>,
         point: Id<MeteringPoint>,
-    ) -> Result<bool, StoreError> {
-        let mut reading = self.read("reading whether an order was sent").await?;
-        may_have_left(&mut reading, order, point).await
-    }
-
-    /// Whether that was without what a meter tells before.
-    ///
-    /// # Errors
-    /// As [`Self::may_have_left`].
-    pub async fn was_sent_unread(
-        &self,
-        order: Id<SupplyOrder>,
-        point: Id<MeteringPoint>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<HowSent, StoreError> {
         let mut reading = self.read("reading how an order was sent").await?;
-        let found: Option<(i64,)> = reading.row(UNREAD, &[order.into(), point.into()]).await?;
-        Ok(found.is_some())
+        let unread: Option<(Option<i64>,)> = reading.row(UNREAD, &[order.into(), point.into()]).await?;
+        let last: Option<(Option<i64>,)> = reading.row(LAST, &[order.into(), point.into()]).await?;
+        Ok(HowSent {
+            unread_at: unread.and_then(|(at,)| at).map(Moment::from_micros),
+            was_refused: last.and_then(|(outcome,)| outcome) == Some(AttemptOutcome::Refused.code()),
+        })
     }
+}
+
+/// How an order was sent to a point until now; what was not sent does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HowSent {
+    /// When it was sent last without the meter's clock.
+    pub unread_at: Option<Moment>,
+    /// The meter refused it the last time.
+    pub was_refused: bool,
 }
 
 /// Whether anything of an order may have reached the meter of a point.
@@ -84,7 +84,8 @@ pub(super) async fn leave_off(
     let event = if is_sent { OrderEvent::LoseTrack } else { OrderEvent::Cancel };
     let due = is_sent.then_some(now);
     let state = head.step(writing, point, &Step { due, objections, ..Step::of(event, now) }).await?;
-    if is_sent || (by == LeftBy::Program && head.kind().is_restore()) {
+    let is_known = by == LeftBy::Person || objections.contains(&Objection::TakenBack);
+    if is_sent || (!is_known && head.kind().is_restore()) {
         let kind =
             if head.kind().is_restore() { AlarmKind::RestoreHandedOver } else { AlarmKind::OrderUnknown };
         let alarm = Alarm::new(kind, object(head.id, point), now).for_order(head.id.number());
@@ -103,9 +104,12 @@ const SENT_BEFORE: &str = "SELECT DISTINCT p.point_id FROM supply_order_point p 
     JOIN supply_attempt t ON t.order_id = p.order_id AND t.point_id = p.point_id AND coalesce(t.outcome, 0) <> 3 \
     WHERE p.order_id = $1 AND p.state = 4 ORDER BY p.point_id";
 
-/// The same of those before which the meter had told nothing.
-const UNREAD: &str = "SELECT id FROM supply_attempt WHERE order_id = $1 AND point_id = $2 \
-    AND coalesce(outcome, 0) <> 3 AND before = '' LIMIT 1";
+/// The same of those before which the meter had told nothing, or no clock.
+const UNREAD: &str = "SELECT max(intent_at) FROM supply_attempt WHERE order_id = $1 AND point_id = $2 \
+    AND coalesce(outcome, 0) <> 3 AND (before = '' OR before LIKE '%\"clock_offset_seconds\":null%')";
+
+const LAST: &str = "SELECT outcome FROM supply_attempt WHERE order_id = $1 AND point_id = $2 \
+    AND coalesce(outcome, 0) <> 3 ORDER BY number DESC LIMIT 1";
 
 const TOLD: &str =
     "UPDATE supply_order_point SET told = 1 WHERE order_id = $1 AND point_id = $2 AND told = 0";

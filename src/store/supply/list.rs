@@ -38,6 +38,8 @@ pub struct OrderRecord {
     pub is_flagged: bool,
     /// Too much ended otherwise than expected.
     pub has_stopped_itself: bool,
+    /// It was taken back while something of it was under way: nothing more of it is sent.
+    pub is_taken_back: bool,
     /// The account that wrote it.
     pub requested_by: String,
     /// When it was written.
@@ -276,6 +278,7 @@ async fn record(reading: &mut Transaction, head: &Head) -> Result<OrderRecord, S
         is_quarantined: quarantined != 0,
         is_flagged: flagged != 0,
         has_stopped_itself: stopped != 0,
+        is_taken_back: head.is_taken_back,
         requested_by,
         created_at: Moment::from_micros(created_at),
         submitted_at: submitted_at.map(Moment::from_micros),

@@ -7,11 +7,13 @@
 //! is left to `supply`.
 
 mod attempt;
+mod damaged;
 mod due;
 mod emergency;
 mod evidence;
 mod facts;
 mod halt;
+mod handed_over;
 mod head;
 mod known;
 mod left;
@@ -19,6 +21,7 @@ mod list;
 mod loss;
 mod on_site;
 mod order;
+mod pace;
 mod preview;
 mod protection;
 mod recovered;
@@ -28,13 +31,16 @@ mod terms;
 mod undone;
 mod written;
 
-pub use attempt::{AttemptOutcome, AttemptRecord, BeforeRecord, Intended, Intent, Seen};
-pub use due::{Due, LateRestore};
+pub use attempt::{AttemptOutcome, AttemptRecord, BeforeRecord, Intended, Intent, NOT_AUTHORISED, Seen};
+pub use damaged::Damaged;
+pub use due::{Due, DueOnLine, DueWork, LateRestore, Work};
 pub use emergency::EmergencyReport;
-pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, PaymentEntry};
+pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, Paid, PaymentEntry};
 pub(super) use halt::halts_in_force;
 pub use halt::{HaltRecord, Lifting};
+pub use handed_over::HandedOver;
 pub use known::{ArrearsRecord, IdentityRecord, NoticeKept, PaymentRecord, PointEvidence};
+pub use left::HowSent;
 pub use list::{ApprovalRecord, NoticeRecord, OrderFilter, OrderRecord, OrderView, PointRecord};
 pub(super) use on_site::{may_be_settled, settle_on_site};
 pub use order::{Limits, Submitted};

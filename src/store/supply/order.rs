@@ -207,8 +207,8 @@ impl Store {
         self.ended(withdrawn.await, acting, "order.withdraw", format!("order {id}"), now).await
     }
 
-    /// Takes back all of an order that was not sent. Whoever may ask for it or approve it may. What may have been sent before
-    /// is not taken back, but is sent no more.
+    /// Takes back all of an order that was not sent. Whoever may ask for it or approve it may. What may have been sent
+    /// is not taken back, but is sent no more, also when it turns out that nothing of it had left (I8).
     ///
     /// # Errors
     /// [`SupplyError`] when nothing of it can be taken back.
@@ -230,8 +230,12 @@ impl Store {
                 leave_off(&mut writing, &mut head, *point, (&[], LeftBy::Person), now).await?;
             }
             let taken_back = head.step_all(&mut writing, &Step::of(OrderEvent::Cancel, now)).await?;
-            if sent.len() + taken_back == 0 {
+            let is_under_way = head.points.iter().any(|point| point.state.is_in_flight());
+            if sent.len() + taken_back == 0 && (head.is_taken_back || !is_under_way) {
                 return Err(Objection::WrongState.into());
+            }
+            if is_under_way {
+                head.mark(&mut writing, Mark::TakenBack).await?;
             }
             let state = head.settle(&mut writing, now).await?;
             let entry = AuditEntry::by(acting, now, "order.cancel", head.object());
@@ -419,7 +423,7 @@ async fn submit(
     Ok(Submitted { id, state, is_quarantined, refused })
 }
 
-/// A restore takes back every cut of its points that was not sent (F48).
+/// A restore takes back every cut of its points that was not sent, and sees to it that those under way are sent no more (F48).
 async fn cancel_cuts(writing: &mut Transaction, restore: &Head, now: Moment) -> Result<(), StoreError> {
     let cuts: Vec<(i64, i64)> = writing.rows(OPEN_CUTS, &[restore.id.into()]).await?;
     for (cut, point) in cuts {
@@ -428,6 +432,7 @@ async fn cancel_cuts(writing: &mut Transaction, restore: &Head, now: Moment) -> 
         head.step(writing, Id::new(point), &Step { objections, ..Step::of(OrderEvent::Cancel, now) }).await?;
         head.settle(writing, now).await?;
     }
+    writing.execute(RESTORED, &[restore.id.into()]).await?;
     Ok(())
 }
 
@@ -517,6 +522,11 @@ const END_APPROVALS: &str = "UPDATE supply_approval SET ended_at = $3, ended_by 
 const OPEN_CUTS: &str = "SELECT p.order_id, p.point_id FROM supply_order_point r \
     JOIN supply_order_point p ON p.point_id = r.point_id AND p.state IN (2, 3, 4) \
     JOIN supply_order o ON o.id = p.order_id AND o.kind IN (1, 7) WHERE r.order_id = $1 ORDER BY p.order_id, p.point_id";
+
+/// The same of those that are under way (5, 6, 8).
+const RESTORED: &str = "UPDATE supply_order_point SET is_restored = 1 WHERE state IN (5, 6, 8) \
+    AND point_id IN (SELECT r.point_id FROM supply_order_point r WHERE r.order_id = $1) \
+    AND order_id IN (SELECT o.id FROM supply_order o WHERE o.kind IN (1, 7))";
 
 /// Orders with an approval in force and a point that was not sent.
 const APPROVED: &str = "SELECT DISTINCT a.order_id FROM supply_approval a \

@@ -72,7 +72,7 @@ type Row = (i64, String, String, String, i64, String, i64);
 
 const POINTS: &str = "SELECT p.id, p.number, c.number, c.name, m.id, m.address, \
     CAST(coalesce((SELECT a.amount_fen - coalesce((SELECT sum(y.amount_fen) FROM supply_payment y \
-        WHERE y.customer_id = a.customer_id AND y.paid_at >= a.as_of), 0) \
+        WHERE y.customer_id = a.customer_id AND (y.paid_at >= a.as_of OR y.paid_at >= a.entered_at)), 0) \
         FROM supply_arrears a WHERE a.customer_id = s.customer_id), 0) AS bigint) \
     FROM supply_order_point s JOIN metering_point p ON p.id = s.point_id JOIN meter m ON m.id = s.meter_id \
     JOIN customer c ON c.id = s.customer_id WHERE s.order_id = $1 ORDER BY p.number";

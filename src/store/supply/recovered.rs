@@ -2,6 +2,7 @@
 
 use super::attempt::{AttemptOutcome, conclude};
 use super::commit_with;
+use super::damaged::unless_damaged;
 use super::head::{Head, Step};
 use crate::domain::supply::{OrderEvent, SupplyOrder};
 use crate::domain::{AuditEntry, Id, MeteringPoint, Moment};
@@ -53,16 +54,24 @@ async fn lose(
     if open.is_empty() {
         return Ok(0);
     }
+    let mut lost = 0;
     for (order, point, attempt) in open {
-        let mut head = Head::load_for(&mut writing, (Id::new(*order), Id::new(*point))).await?;
+        let head = Head::load_for(&mut writing, (Id::new(*order), Id::new(*point))).await;
+        let id = Id::new(*order);
+        let Some(mut head) = unless_damaged(&mut writing, head, id, now).await? else { continue };
         conclude(&mut writing, Id::new(*attempt), (AttemptOutcome::Unknown, detail), now).await?;
         let step = Step { due: Some(now), ..Step::of(OrderEvent::LoseTrack, now) };
         head.step(&mut writing, Id::new(*point), &step).await?;
         head.settle(&mut writing, now).await?;
+        lost += 1;
     }
-    let entry = AuditEntry::of_system(now, "order.recover", format!("{} points", open.len()));
+    if lost == 0 {
+        writing.commit().await?;
+        return Ok(0);
+    }
+    let entry = AuditEntry::of_system(now, "order.recover", format!("{lost} points"));
     commit_with(writing, &entry.ending("unknown")).await?;
-    Ok(open.len())
+    Ok(lost)
 }
 
 /// So long, in microseconds, something may be in sending without anybody being busy with it.

@@ -27,7 +27,7 @@ impl Store {
 }
 
 /// Tells of a cut that was read to be done although supply had been ordered back behind it, and sends the last such order
-/// again. One that has not left yet will do without a word.
+/// again, unless it has ended without supply: people have to order anew. One that has not left yet will do without a word.
 pub(super) async fn order_again(
     writing: &mut Transaction,
     cut: &Head,
@@ -41,10 +41,8 @@ pub(super) async fn order_again(
         return Ok(());
     }
     let alarm = Alarm::new(AlarmKind::RestoreHandedOver, object(cut.id, point), now);
-    let alarm = alarm.for_order(cut.id.number()).in_area(cut.point(point)?.area).saying(
-        "停电命令在复电之后才执行，已断电，正在重新下发复电",
-        "a cut was obeyed after supply had been ordered back: it is ordered again",
-    );
+    let (zh, en) = if state.has_ended() && state != OrderState::VerifiedClosed { ENDED } else { AGAIN };
+    let alarm = alarm.for_order(cut.id.number()).in_area(cut.point(point)?.area).saying(zh, en);
     raise(writing, &alarm).await?;
     let mut head = Head::load(writing, Id::new(order)).await?;
     if state == OrderState::VerifiedClosed {
@@ -56,6 +54,18 @@ pub(super) async fn order_again(
     }
     Ok(())
 }
+
+/// What people are told when supply is ordered again.
+const AGAIN: (&str, &str) = (
+    "停电命令在复电之后才执行，已断电，正在重新下发复电",
+    "a cut was obeyed after supply had been ordered back: it is ordered again",
+);
+/// What they are told when nothing is sent any more.
+const ENDED: (&str, &str) = (
+    "停电命令在复电之后才执行，已断电；复电工单已结束，不会再下发，请重新下达复电或派人到现场",
+    "a cut was obeyed after supply had been ordered back, and that order has ended: nothing is sent any more, order supply back \
+     anew or send somebody",
+);
 
 /// Kind 1 is a cut; states 5, 6 and 8 are those in flight. A frame that was refused (2) or not sent (3) is not obeyed.
 const MAY_FIRE: &str = "SELECT max(t.expires_at) FROM supply_order_point p \

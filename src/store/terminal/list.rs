@@ -10,6 +10,7 @@ use crate::domain::access::Regions;
 use crate::domain::{ClockOffset, Id, Meter, Moment};
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::view::areas;
 
 /// A terminal as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,17 @@ pub struct TerminalLine {
     pub clock: Option<ClockOffset>,
     /// How many of its meters are at points that were verified.
     pub verified: u64,
+    /// Its meters within the regions that were asked for, where it has others, too: what is told of the whole of it is not for whoever
+    /// sees these only (T16).
+    pub shared: Option<HashSet<Id<Meter>>>,
+}
+
+impl TerminalLine {
+    /// Whether what is told of one of its meters, or of the whole of it, is for whoever asked.
+    #[must_use]
+    pub fn tells_of(&self, meter: Option<Id<Meter>>) -> bool {
+        self.shared.as_ref().is_none_or(|own| meter.is_some_and(|meter| own.contains(&meter)))
+    }
 }
 
 /// An event of a terminal.
@@ -101,14 +113,23 @@ impl Store {
         let of = of.map(|address| address.to_string());
         let args = [of.as_deref().into()];
         let kept: Vec<KeptRow> = reading.rows(KEPT, &args).await?;
-        let told: Vec<ToldRow> = reading.rows(TOLD, &args).await?;
+        let within = [of.as_deref().into(), areas(regions).into()];
+        let told: Vec<ToldRow> = reading.rows(TOLD, &within).await?;
         let mut told: HashMap<String, ToldRow> = told.into_iter().map(|row| (row.0.clone(), row)).collect();
         let mut lines = kept.into_iter().map(|row| line(row, &mut told)).collect::<Result<Vec<_>, _>>()?;
         if *regions != Regions::All {
             let areas: Vec<(String, Option<i64>)> = reading.rows(AREAS, &args).await?;
-            let held = areas.into_iter().filter(|(_, area)| regions.hold(area.map(Id::new)));
-            let held: HashSet<String> = held.map(|(terminal, _)| terminal).collect();
+            let is_held = |(_, area): &(String, Option<i64>)| regions.hold(area.map(Id::new));
+            let (held, others): (Vec<_>, Vec<_>) = areas.into_iter().partition(is_held);
+            let named = |areas: Vec<(String, Option<i64>)>| -> HashSet<String> {
+                areas.into_iter().map(|(terminal, _)| terminal).collect()
+            };
+            let (held, others) = (named(held), named(others));
             lines.retain(|line| held.contains(&line.address.to_string()));
+            let own: Vec<(String, i64, String)> = reading.rows(WITHIN, &within).await?;
+            for line in lines.iter_mut().filter(|line| others.contains(&line.address.to_string())) {
+                share(line, &own);
+            }
         }
         Ok(lines)
     }
@@ -291,7 +312,21 @@ fn line(row: KeptRow, told: &mut HashMap<String, ToldRow>) -> Result<TerminalLin
         events_read: (place(e1), place(e2)),
         clock,
         verified,
+        shared: None,
     })
+}
+
+/// Leaves out what is told of meters elsewhere.
+fn share(line: &mut TerminalLine, own: &[(String, i64, String)]) {
+    let terminal = line.address.to_string();
+    let own = || own.iter().filter(|(of, ..)| *of == terminal);
+    if let Some((.., differences)) = &mut line.archive {
+        let is_own = |meter: &Option<String>| {
+            meter.as_ref().is_some_and(|meter| own().any(|(.., address)| address == meter))
+        };
+        differences.retain(|told| is_own(&told.ours) && (told.theirs.is_none() || is_own(&told.theirs)));
+    }
+    line.shared = Some(own().map(|(_, meter, _)| Id::new(*meter)).collect());
 }
 
 fn size(number: Option<i64>) -> Option<u16> {
@@ -334,11 +369,19 @@ const TOLD: &str = "SELECT m.terminal, count(*), CAST(sum(CASE WHEN p.verified_a
     CAST(sum(CASE WHEN r.outcome = 1 THEN 1 ELSE 0 END) AS bigint), count(r.meter_id), \
     max(c.at), max(c.fast_us), max(c.uncertainty_us) \
     FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
+    JOIN metering_point o ON o.id = i.point_id \
     LEFT JOIN terminal_point p ON p.meter_id = m.id AND p.terminal = m.terminal AND p.point = m.measuring_point \
     LEFT JOIN run_meter r ON r.meter_id = m.id AND r.run_id = (SELECT max(id) FROM run) \
     LEFT JOIN terminal_clock c ON c.terminal = m.terminal \
         AND c.at = (SELECT max(n.at) FROM terminal_clock n WHERE n.terminal = m.terminal) \
-    WHERE m.terminal IS NOT NULL AND ($1 IS NULL OR m.terminal = $1) GROUP BY m.terminal";
+    WHERE m.terminal IS NOT NULL AND ($1 IS NULL OR m.terminal = $1) \
+        AND ($2 = '' OR $2 LIKE '%,' || CAST(o.area_id AS text) || ',%') GROUP BY m.terminal";
+
+/// The meters behind terminals that are within the regions.
+const WITHIN: &str = "SELECT m.terminal, m.id, m.address FROM meter m \
+    JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL JOIN metering_point p ON p.id = i.point_id \
+    WHERE m.terminal IS NOT NULL AND ($1 IS NULL OR m.terminal = $1) \
+        AND $2 LIKE '%,' || CAST(p.area_id AS text) || ',%'";
 
 const CLOCKS: &str = "SELECT at, fast_us, uncertainty_us FROM terminal_clock WHERE terminal = $1 AND at >= coalesce( \
     (SELECT max(at) FROM terminal_clock WHERE terminal = $1 AND at < $2), $2) ORDER BY at";

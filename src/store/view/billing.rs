@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::domain::access::Regions;
-use crate::domain::{BillingKind, Day, Id, Item, Moment, Quality};
+use crate::domain::{BillingKind, Day, Id, Item, Moment, Quality, Suspicion};
 use crate::store::billing::OutboxState;
 use crate::store::error::StoreError;
 use crate::store::review::Review;
@@ -19,6 +19,33 @@ pub struct PushCount {
     pub state: OutboxState,
     /// How many.
     pub count: u64,
+}
+
+/// Whose pushes are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct PushesSeen<'a> {
+    /// Those of points in these regions.
+    pub regions: &'a Regions,
+    /// Those for these receivers alone; `None` for all.
+    pub receivers: Option<&'a [String]>,
+}
+
+impl<'a> PushesSeen<'a> {
+    /// Those for all receivers.
+    #[must_use]
+    pub const fn of(regions: &'a Regions) -> Self {
+        Self { regions, receivers: None }
+    }
+
+    /// As the statements compare it: each name between ends of lines, which are in none.
+    fn names(&self) -> String {
+        let all = |names: &[String]| names.iter().fold("\n".to_owned(), |all, name| format!("{all}{name}\n"));
+        self.receivers.map(all).unwrap_or_default()
+    }
+
+    fn holds(&self, receiver: &String) -> bool {
+        self.receivers.is_none_or(|receivers| receivers.contains(receiver))
+    }
 }
 
 /// Where the next page of pushes begins: point, item, kind, version and receiver of the last one.
@@ -82,9 +109,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer or holds what this version does not know.
-    pub async fn push_counts(&self, day: Day) -> Result<Vec<PushCount>, StoreError> {
+    pub async fn push_counts(&self, day: Day, seen: &PushesSeen<'_>) -> Result<Vec<PushCount>, StoreError> {
         let mut reading = self.read("counting what billing was given").await?;
-        let rows: Vec<(String, i64, i64)> = reading.rows(COUNTS, &[day.start().into()]).await?;
+        let mut rows: Vec<(String, i64, i64)> = match seen.regions {
+            Regions::All => reading.rows(COUNTS, &[day.start().into()]).await?,
+            some => reading.rows(COUNTS_WITHIN, &[day.start().into(), super::areas(some).into()]).await?,
+        };
+        rows.retain(|(receiver, ..)| seen.holds(receiver));
         let count = |(receiver, state, count)| {
             let count = u64::try_from(count).unwrap_or(0);
             Ok(PushCount { receiver, state: code("outbox_state", state)?, count })
@@ -101,13 +132,13 @@ impl Store {
         (day, state): (Day, Option<OutboxState>),
         words: &str,
         after: Option<&PushPlace>,
-        regions: &Regions,
+        seen: &PushesSeen<'_>,
         at_most: u32,
     ) -> Result<Vec<Push>, StoreError> {
         let mut reading = self.read("listing what billing was given").await?;
         let [point, item, kind, version] = after.map(|place| place.0).unwrap_or_default();
         let args = [
-            super::areas(regions).into(),
+            super::areas(seen.regions).into(),
             day.start().into(),
             state.map(crate::domain::Coded::code).into(),
             super::pattern(words).into(),
@@ -117,6 +148,8 @@ impl Store {
             kind.into(),
             version.into(),
             i64::from(at_most).into(),
+            i64::from(seen.receivers.is_some()).into(),
+            seen.names().into(),
         ];
         let statement = if words.trim().is_empty() { &*PUSHES } else { &*FOUND_PUSHES };
         let rows: Vec<PushRow> = reading.rows(*statement, &args).await?;
@@ -205,19 +238,36 @@ fn review(row: ReviewRow) -> Result<ReviewLine, StoreError> {
         item: item(key)?,
         as_of: Moment::from_micros(as_of),
         value,
-        quality: code("quality", quality)?,
+        quality: doubt(code("quality", quality)?),
         current,
         since: Moment::from_micros(since),
     })
+}
+
+/// Why it waits: a version that counts does for one reason alone.
+const fn doubt(quality: Quality) -> Quality {
+    match quality {
+        Quality::Suspect(why) => Quality::Suspect(why),
+        Quality::Good | Quality::Estimated => Quality::Suspect(Suspicion::Standstill),
+    }
 }
 
 /// Counted by triggers. What is done is counted for the day whose versions are listed: [`PUSHES`] has the same instant.
 const COUNTS: &str = "SELECT receiver, state, CAST(sum(versions) AS bigint) FROM outbox_count \
     WHERE versions > 0 AND (state IN (1, 2, 5) OR at = $1) GROUP BY 1, 2 ORDER BY 1, 2";
 
+/// The same of the points of some areas.
+const COUNTS_WITHIN: &str = "SELECT o.receiver, o.state, count(*) FROM ( \
+        SELECT point_id, receiver, state FROM outbox WHERE state IN (1, 2) \
+        UNION ALL SELECT point_id, receiver, state FROM outbox WHERE state = 5 \
+        UNION ALL SELECT point_id, receiver, state FROM outbox WHERE at = $1 AND state IN (3, 4)) o \
+    JOIN metering_point p ON p.id = o.point_id \
+    WHERE $2 LIKE '%,' || CAST(p.area_id AS text) || ',%' GROUP BY 1, 2 ORDER BY 1, 2";
+
 /// All of a day, in the order of their points.
-static PUSHES: LazyLock<Sql> =
-    LazyLock::new(|| Sql::either(|_| pushes("", "outbox o", "CAST($4 AS text) IS NOT NULL")));
+static PUSHES: LazyLock<Sql> = LazyLock::new(|| {
+    Sql::either(|dialect| pushes("", "outbox o", "CAST($4 AS text) IS NOT NULL", dialect.within()))
+});
 
 /// Those of the points and meters whose numbers hold some words, which are found first.
 static FOUND_PUSHES: LazyLock<Sql> = LazyLock::new(|| {
@@ -228,11 +278,11 @@ static FOUND_PUSHES: LazyLock<Sql> = LazyLock::new(|| {
              UNION SELECT i.point_id FROM meter m JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \
              WHERE m.address LIKE $4 ESCAPE '!') "
         );
-        pushes(&found, "found f JOIN outbox o ON o.point_id = f.id", "1 = 1")
+        pushes(&found, "found f JOIN outbox o ON o.point_id = f.id", "1 = 1", dialect.within())
     })
 });
 
-fn pushes(with: &str, outbox: &str, words: &str) -> String {
+fn pushes(with: &str, outbox: &str, words: &str, within: &str) -> String {
     format!(
         "{with}SELECT p.number, m.address, o.point_id, o.item, o.kind, o.version, b.value, b.quality, o.receiver, \
              o.state, o.tries, o.done_at, o.last_error \
@@ -243,6 +293,7 @@ fn pushes(with: &str, outbox: &str, words: &str) -> String {
          LEFT JOIN meter m ON m.id = i.meter_id \
          WHERE o.at = $2 AND {words} AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
              AND (CAST($3 AS bigint) IS NULL OR o.state = $3) \
+             AND ($11 = 0 OR {within}(CAST($12 AS text), '\n' || o.receiver || '\n') > 0) \
              AND (CAST($5 AS text) IS NULL \
                  OR (o.point_id, o.item, o.kind, o.version, o.receiver) > ($6, $7, $8, $9, $5)) \
          ORDER BY o.point_id, o.item, o.kind, o.version, o.receiver LIMIT $10"

@@ -6,7 +6,7 @@ use crate::domain::Moment;
 use crate::domain::access::Regions;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::sql::Sql;
+use crate::store::sql::{Dialect, Sql};
 
 /// Where the next page of events begins: when the last one came in, its meter, kind and beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,19 +95,29 @@ fn line((address, point, area, record, collected_at, meter, kind, began): Row) -
 }
 
 /// All events.
-static EVENTS: LazyLock<Sql> = LazyLock::new(|| Sql::either(|_| events("", "$2 = '%%'")));
+static EVENTS: LazyLock<Sql> = LazyLock::new(|| Sql::either(|dialect| events("", "$2 = '%%'", dialect)));
 
 /// Those of the meters whose address, point or area holds some words, which are found first.
 static FOUND_EVENTS: LazyLock<Sql> = LazyLock::new(|| {
-    Sql::either(|_| {
+    Sql::either(|dialect| {
         let found = "WITH found AS MATERIALIZED (SELECT w.meter_id FROM meter_list w \
              WHERE w.words LIKE $2 ESCAPE '!' AND (w.address LIKE $2 ESCAPE '!' \
                  OR lower(w.point) LIKE $2 ESCAPE '!' OR lower(w.area) LIKE $2 ESCAPE '!')) ";
-        events(found, "e.meter_id IN (SELECT meter_id FROM found)")
+        events(found, "e.meter_id IN (SELECT meter_id FROM found)", dialect)
     })
 });
 
-fn events(with: &str, words: &str) -> String {
+/// Of a meter that was elsewhere before, those that began and came in where it is now.
+fn events(with: &str, words: &str, dialect: Dialect) -> String {
+    let installed = match dialect {
+        Dialect::Sqlite => {
+            "strftime('%Y-%m-%d %H:%M:%S', (i.installed_at + 28800000000) / 1000000, 'unixepoch')"
+        }
+        Dialect::Postgres => {
+            "to_char(to_timestamp((i.installed_at + 28800000000) / 1000000) AT TIME ZONE 'UTC', \
+             'YYYY-MM-DD HH24:MI:SS')"
+        }
+    };
     format!(
         "{with}SELECT m.address, p.number, a.name, e.record, e.collected_at, e.meter_id, e.kind, e.began \
          FROM meter_event e JOIN meter m ON m.id = e.meter_id \
@@ -115,6 +125,10 @@ fn events(with: &str, words: &str) -> String {
          LEFT JOIN metering_point p ON p.id = i.point_id \
          LEFT JOIN transformer_area a ON a.id = p.area_id \
          WHERE ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') AND {words} \
+             AND ($1 = '' OR (e.collected_at >= i.installed_at AND e.began >= {installed}) \
+                 OR NOT EXISTS (SELECT 1 FROM installation o JOIN metering_point q ON q.id = o.point_id \
+                     WHERE o.meter_id = e.meter_id AND o.removed_at IS NOT NULL \
+                         AND NOT $1 LIKE '%,' || coalesce(CAST(q.area_id AS text), '') || ',%')) \
              AND (CAST($3 AS text) IS NULL OR e.kind = $3) \
              AND (CAST($4 AS bigint) IS NULL OR (e.collected_at, e.meter_id, e.kind, e.began) < ($4, $5, $6, $7)) \
          ORDER BY e.collected_at DESC, e.meter_id DESC, e.kind DESC, e.began DESC LIMIT $8"

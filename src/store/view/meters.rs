@@ -114,8 +114,34 @@ pub struct MeterSheet {
     pub area: Option<Id<TransformerArea>>,
     /// The point, as others know it.
     pub point: Option<Id<MeteringPoint>>,
-    /// The points it measured, the last first.
+    /// The points it measured within the regions that were asked for, the last first.
     pub stays: Vec<Stay>,
+    /// When it was within these.
+    pub within: Within,
+}
+
+/// When a meter was within the regions of whoever asks, where it was elsewhere, too: what it told there, and of whom, is not theirs
+/// to see (T16).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Within(Option<Vec<(Moment, Option<Moment>)>>);
+
+impl Within {
+    /// True for an event that came in then and began, by the meter, at the time of this text. One whose time says nothing may be of
+    /// elsewhere.
+    #[must_use]
+    pub fn holds_event(&self, collected_at: Moment, began: &str) -> bool {
+        let text = began.get(..19).map(|text| format!("{}+08:00", text.replacen(' ', "T", 1)));
+        let began: Option<Moment> = text.and_then(|text| text.parse().ok());
+        self.0.is_none() || (self.holds(collected_at) && began.is_some_and(|at| self.holds(at)))
+    }
+
+    /// True for what holds for this instant, or came in then. The instant of an exchange belongs to both sides.
+    #[must_use]
+    pub fn holds(&self, at: Moment) -> bool {
+        let holds =
+            |(from, until): &(Moment, Option<Moment>)| *from <= at && until.is_none_or(|until| at <= until);
+        self.0.as_ref().is_none_or(|stays| stays.iter().any(holds))
+    }
 }
 
 /// A stretch of time for which a meter measured a point.
@@ -173,17 +199,26 @@ impl Store {
         let Some(line) = row.map(line).transpose()? else { return Ok(None) };
         let more: Option<MoreRow> = reading.row(MORE, &[line.meter.into()]).await?;
         let Some(more) = more else { return Ok(None) };
-        let stays: Vec<StayRow> = reading.rows(STAYS, &[line.meter.into()]).await?;
-        Ok(Some(sheet(line, more, stays)?))
+        let args = [line.meter.into(), super::areas(regions).into()];
+        let stays: Vec<StayRow> = reading.rows(STAYS, &args).await?;
+        let all = stays.len();
+        let stays: Vec<StayRow> = stays.into_iter().filter(|stay| stay.6 == 1).collect();
+        let was_elsewhere = stays.len() < all;
+        let mut sheet = sheet(line, more, stays)?;
+        if was_elsewhere {
+            sheet.within = Within(Some(sheet.stays.iter().map(|stay| (stay.from, stay.until)).collect()));
+        }
+        Ok(Some(sheet))
     }
 
-    /// How many installed meters each line and each terminal has: its name, whether it is a terminal, and how many.
+    /// How many installed meters within the regions each line and each terminal has: its name, whether it is a terminal, and how
+    /// many.
     ///
     /// # Errors
     /// As [`Self::meter_lines`].
-    pub async fn meters_by_line(&self) -> Result<Vec<(String, bool, u64)>, StoreError> {
+    pub async fn meters_by_line(&self, regions: &Regions) -> Result<Vec<(String, bool, u64)>, StoreError> {
         let mut reading = self.read("counting the meters of lines").await?;
-        let rows: Vec<(String, i64, i64)> = reading.rows(BY_LINE, &[]).await?;
+        let rows: Vec<(String, i64, i64)> = reading.rows(BY_LINE, &[super::areas(regions).into()]).await?;
         let count = |meters| u64::try_from(meters).unwrap_or(0);
         Ok(rows.into_iter().map(|(name, terminal, meters)| (name, terminal == 1, count(meters))).collect())
     }
@@ -230,11 +265,11 @@ type MoreRow = (
     Option<i64>,
     Option<i64>,
 );
-type StayRow = (String, i64, Option<i64>, Option<i64>, Option<String>, Option<String>);
+type StayRow = (String, i64, Option<i64>, Option<i64>, Option<String>, Option<String>, i64);
 
 fn sheet(line: MeterLine, more: MoreRow, stays: Vec<StayRow>) -> Result<MeterSheet, StoreError> {
     let (profile, measuring_point, class, role, feeder, route, protection, area, point) = more;
-    let stay = |(point, from, until, multiplier, ct, vt): StayRow| Stay {
+    let stay = |(point, from, until, multiplier, ct, vt, _): StayRow| Stay {
         point,
         from: Moment::from_micros(from),
         until: until.map(Moment::from_micros),
@@ -252,6 +287,7 @@ fn sheet(line: MeterLine, more: MoreRow, stays: Vec<StayRow>) -> Result<MeterShe
         area: area.map(Id::new),
         point: point.map(Id::new),
         stays: stays.into_iter().map(stay).collect(),
+        within: Within::default(),
     })
 }
 
@@ -315,7 +351,9 @@ const MORE: &str = "SELECT m.profile, m.measuring_point, c.class, p.role, f.name
     LEFT JOIN feeder f ON f.id = a.feeder_id \
     LEFT JOIN reading_route r ON r.id = p.route_id WHERE m.id = $1";
 
-const STAYS: &str = "SELECT p.number, i.installed_at, i.removed_at, t.multiplier, t.ct, t.vt \
+/// All of them, and which are within the regions.
+const STAYS: &str = "SELECT p.number, i.installed_at, i.removed_at, t.multiplier, t.ct, t.vt, \
+        CAST(CASE WHEN $2 = '' OR $2 LIKE '%,' || CAST(p.area_id AS text) || ',%' THEN 1 ELSE 0 END AS bigint) \
     FROM installation i JOIN metering_point p ON p.id = i.point_id \
     LEFT JOIN transformers t ON t.point_id = i.point_id AND NOT EXISTS (SELECT 1 FROM transformers n \
         WHERE n.point_id = t.point_id AND (n.from_at, n.entered_at) > (t.from_at, t.entered_at)) \
@@ -324,7 +362,9 @@ const STAYS: &str = "SELECT p.number, i.installed_at, i.removed_at, t.multiplier
 const BY_LINE: &str = "SELECT coalesce(l.name, m.terminal, ''), \
         CAST(CASE WHEN l.id IS NULL THEN 1 ELSE 0 END AS bigint), count(*) \
     FROM installation i JOIN meter m ON m.id = i.meter_id LEFT JOIN line l ON l.id = m.line_id \
-    WHERE i.removed_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2";
+    JOIN metering_point p ON p.id = i.point_id \
+    WHERE i.removed_at IS NULL AND ($1 = '' OR $1 LIKE '%,' || CAST(p.area_id AS text) || ',%') \
+    GROUP BY 1, 2 ORDER BY 1, 2";
 
 /// The meter with an address.
 static ONE: LazyLock<String> = LazyLock::new(|| {

@@ -11,10 +11,10 @@ mod night;
 mod overdue;
 mod relay;
 
-pub use billing::{Push, PushCount, PushPlace, ReviewLine};
+pub use billing::{Push, PushCount, PushPlace, PushesSeen, ReviewLine};
 pub use events::{EventLine, EventPlace, EventsAsked};
 pub use loss::{AreaFlow, Flow};
-pub use meters::{MeterLine, MeterPlace, MeterSheet, MeterSort, MetersAsked, Stay};
+pub use meters::{MeterLine, MeterPlace, MeterSheet, MeterSort, MetersAsked, Stay, Within};
 pub use night::{MissingLine, NightGroup};
 pub use overdue::OverdueLine;
 pub use relay::{RelaySeen, RelaySource};

@@ -1,8 +1,11 @@
 //! How a run stands: by area, by line, by cause, and which meters are missing.
 
+use std::collections::HashMap;
+
 use crate::domain::access::Regions;
 use crate::domain::{Id, Meter, MissingCause, Moment, Run};
 use crate::store::error::StoreError;
+use crate::store::sql::{Cell, Sql};
 use crate::store::{Store, code};
 
 /// Meters of a run that stand alike.
@@ -54,6 +57,26 @@ impl Store {
         let mut reading = self.read("reading how a run stands").await?;
         let rows: Vec<GroupRow> = reading.rows(GROUPS, &[run.into(), super::areas(regions).into()]).await?;
         rows.into_iter().map(group).collect()
+    }
+
+    /// How many meters within the regions each of these runs was planned for; `None` where the regions are all.
+    ///
+    /// # Errors
+    /// As [`Self::night_groups`].
+    pub async fn planned_within(
+        &self,
+        runs: &[Id<Run>],
+        regions: &Regions,
+    ) -> Result<Option<HashMap<Id<Run>, u64>>, StoreError> {
+        if *regions == Regions::All {
+            return Ok(None);
+        }
+        let mut reading = self.read("reading how many meters runs have").await?;
+        let numbers = reading.dialect().array(runs.iter().map(|run| Some(run.number())));
+        let rows: Vec<(i64, i64)> =
+            reading.rows(PLANNED, &[Cell::from(numbers), super::areas(regions).into()]).await?;
+        let count = |(run, meters)| (Id::new(run), u64::try_from(meters).unwrap_or(0));
+        Ok(Some(rows.into_iter().map(count).collect()))
     }
 
     /// The meters that a run has not read, by cause and address, at most so many.
@@ -137,6 +160,13 @@ const GROUPS: &str = "SELECT nullif(area, ''), nullif(line, ''), outcome, nullif
         CAST(sum(holes) AS bigint) \
     FROM run_count WHERE run_id = $1 AND meters > 0 AND ($2 = '' OR $2 LIKE '%,' || CAST(area_id AS text) || ',%') \
     GROUP BY area, line, outcome, cause ORDER BY 1, 2, 3, 4";
+
+const PLANNED: Sql = Sql {
+    sqlite: "SELECT run_id, CAST(sum(meters) AS bigint) FROM run_count \
+        WHERE run_id IN (SELECT value FROM json_each($1)) AND $2 LIKE '%,' || CAST(area_id AS text) || ',%' GROUP BY 1",
+    postgres: "SELECT run_id, CAST(sum(meters) AS bigint) FROM run_count \
+        WHERE run_id IN (SELECT unnest($1::bigint[])) AND $2 LIKE '%,' || CAST(area_id AS text) || ',%' GROUP BY 1",
+};
 
 const MISSING: &str = "SELECT rm.meter_id, m.address, p.number, c.number, c.name, a.name, \
         coalesce(l.name, m.terminal), rm.cause, rm.detail, rm.changed_at \

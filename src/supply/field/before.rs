@@ -44,6 +44,15 @@ pub struct Before {
     pub trip_delay: Option<Timed<Duration>>,
 }
 
+/// What a meter told of what is asked before supply is given back or held, as it comes: whatever came of it is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Status word 3.
+    pub status: Option<Timed<StatusWord3>>,
+    /// Its clock; of one reading, until another agrees with it.
+    pub clock: Option<MeterClock>,
+}
+
 /// What a clock showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeterClock {
@@ -144,6 +153,33 @@ pub(super) async fn read(
     before.power = known(power(asker).await)?.flatten();
     before.trip_delay = known(trip_delay(asker).await)?;
     Ok(before)
+}
+
+/// Reads what is asked before supply is given back or held: the status word first (F48), then the clock. What came before it
+/// breaks off stays.
+pub(super) async fn read_part(asker: &Asker<'_>, part: &mut Part) -> Result<(), Unread> {
+    let mut missing = None;
+    if part.status.is_none() {
+        match status(asker).await {
+            Ok(status) => part.status = Some(status),
+            // A meter that has no such word, or no steady one, may have a clock.
+            Err(unread @ (Unread::Refused { .. } | Unread::NoValue { .. } | Unread::Unsteady { .. })) => {
+                missing = Some(unread);
+            }
+            Err(unread) => return Err(unread),
+        }
+    }
+    let mut before = clock_once(asker).await?;
+    part.clock = Some(before);
+    for _ in 0..MOST_CLOCKS {
+        let next = clock_once(asker).await?;
+        part.clock = Some(next);
+        if agree(before, next) {
+            return missing.map_or(Ok(()), Err);
+        }
+        before = next;
+    }
+    Err(Unread::Unsteady { id: DataId::new_2007(TIME) })
 }
 
 /// Reads status word and currents.

@@ -29,34 +29,62 @@ pub enum Means {
 
 /// Why a meter cannot be ordered from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{}", self.words_en())]
 pub enum CannotOrder {
     /// It speaks Modbus, which has no such order.
-    #[error("meters that speak Modbus cannot be cut from here")]
     Modbus,
     /// It speaks the edition of 1997, which has no such order.
-    #[error("meters of the 1997 edition cannot be cut from here")]
     Edition1997,
     /// It has no switch.
-    #[error("the profile says that the meter has no switch")]
     NoSwitch,
     /// It takes enciphered orders only, and there is no security module.
-    #[error("the meter takes orders from a security module only, and there is none")]
     NoSecurityModule,
     /// There is no key file, or another one than the passwords are kept under.
-    #[error("no key file opens the passwords of meters")]
     NoKeyFile,
     /// No password is kept for it.
-    #[error("no password is kept for the meter")]
     NoPassword,
     /// It refused what it was told today: once is enough.
-    #[error("the meter refused password or key today; no other is tried before tomorrow")]
     RefusedToday,
     /// The database does not say.
-    #[error("the database does not say whether there is a password")]
     NotKnown,
 }
 
 impl CannotOrder {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Modbus,
+        Self::Edition1997,
+        Self::NoSwitch,
+        Self::NoSecurityModule,
+        Self::NoKeyFile,
+        Self::NoPassword,
+        Self::RefusedToday,
+        Self::NotKnown,
+    ];
+
+    /// True for what trying again does not change: a person has to see to it.
+    #[must_use]
+    pub const fn is_certain(self) -> bool {
+        !matches!(self, Self::NotKnown)
+    }
+
+    /// The reason in words.
+    #[must_use]
+    pub const fn words_en(self) -> &'static str {
+        match self {
+            Self::Modbus => "meters that speak Modbus cannot be cut from here",
+            Self::Edition1997 => "meters of the 1997 edition cannot be cut from here",
+            Self::NoSwitch => "the profile says that the meter has no switch",
+            Self::NoSecurityModule => "the meter takes orders from a security module only, and there is none",
+            Self::NoKeyFile => "no key file opens the passwords of meters",
+            Self::NoPassword => "no password is kept for the meter",
+            Self::RefusedToday => {
+                "the meter refused password or key today; no other is tried before tomorrow"
+            }
+            Self::NotKnown => "the database does not say whether there is a password",
+        }
+    }
+
     /// A short name from a closed set.
     #[must_use]
     pub const fn kind(self) -> &'static str {

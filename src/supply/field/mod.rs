@@ -13,7 +13,7 @@
 //!   [`Sent::Unknown`] (R6).
 //! - **Status words count when two answers in a row are the same** and nothing else was heard beside them (F6, F8).
 //! - **What a meter refused to take is not tried again that day** (F10, I18): neither a password nor what a security module
-//!   made.
+//!   made. So a meter is ordered one thing at a time; what gives supply back takes back what waits for its turn on the line.
 //! - **No password leaves in words**: errors, logs and outcomes name meters, never secrets (T24).
 //!
 //! Who may order what, the intent that must be kept before, repetitions of a restore and the audit of frames are left to
@@ -25,6 +25,7 @@ mod capability;
 mod rotate;
 mod secured;
 mod send;
+mod turn;
 mod words;
 
 use std::collections::{HashMap, VecDeque};
@@ -45,9 +46,10 @@ use crate::store::archive::SiteMeter;
 use crate::store::{SecretKind, Store, Vault};
 use crate::supply::security::{SecurityModule, usable};
 use ask::Asker;
+use turn::Turns;
 
 pub use ask::Unread;
-pub use before::{AssetCheck, Before, Identity, MeterClock, Timed};
+pub use before::{AssetCheck, Before, Identity, MeterClock, Part, Timed};
 pub use capability::{CannotOrder, Capability, Means};
 pub use send::{Carried, FieldOrder, NotSent, Sent, Unclear};
 
@@ -98,7 +100,7 @@ struct Inner {
     carried_within: Duration,
     profiles: Profiles,
     /// One order at a time to a meter, so that two cannot both be refused for the same password.
-    busy: Mutex<HashMap<Id<Meter>, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Turns,
     /// Refusals of this day that the store may not know yet.
     refused: Mutex<HashMap<(Id<Meter>, SecretKind), Day>>,
     /// Random numbers that were sent, the latest last (T4).
@@ -157,9 +159,9 @@ impl Fields {
     pub fn new(config: &Config, mut parts: FieldParts) -> Self {
         let security = usable(parts.security.take());
         let (settings, profiles) = (config.lines.clone(), config.profiles.clone());
-        let (busy, refused, randoms) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (turns, refused, randoms) = (Turns::default(), Mutex::default(), Mutex::default());
         let carried_within = config.terminals.plc_within.max(config.terminals.rs485_within);
-        Self(Arc::new(Inner { parts, security, settings, carried_within, profiles, busy, refused, randoms }))
+        Self(Arc::new(Inner { parts, security, settings, carried_within, profiles, turns, refused, randoms }))
     }
 
     /// What opens the passwords of meters.
@@ -228,6 +230,15 @@ impl Field {
         before::read(&self.asker(lane), &self.site, &self.profile).await
     }
 
+    /// What it tells before supply is given back or held, as it comes: what `part` has already is not asked again, and what
+    /// came stays there when this is dropped.
+    ///
+    /// # Errors
+    /// [`Unread`] when not all of it could be read.
+    pub async fn before_restore(&self, lane: Lane, part: &mut Part) -> Result<(), Unread> {
+        before::read_part(&self.asker(lane), part).await
+    }
+
     /// Status word 3 and the currents, now.
     ///
     /// # Errors
@@ -286,13 +297,6 @@ impl fmt::Debug for Field {
 }
 
 impl Inner {
-    /// The turn of a meter, which is held while it is ordered something.
-    fn turn(&self, meter: Id<Meter>) -> Arc<tokio::sync::Mutex<()>> {
-        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        busy.retain(|_, turn| Arc::strong_count(turn) > 1);
-        Arc::clone(busy.entry(meter).or_default())
-    }
-
     /// True, once, for a random number that was not sent before.
     fn is_fresh(&self, random: [u8; 8]) -> bool {
         let mut randoms = self.randoms.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,9 +8,9 @@ use dlt645::edition::Edition;
 use dlt645::exchange::{Outcome, Reply};
 use dlt645::password::Password;
 use dlt645::request::Request;
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
+use super::turn::Held;
 use super::{Field, MeterProfile, SiteMeter};
 use crate::channel::{End, Job, Lane, Question};
 use crate::config::profile::OrderForm;
@@ -36,8 +36,8 @@ impl Field {
     }
 
     /// Waits until nothing else is ordered from the meter, and keeps it so.
-    pub(in crate::supply) async fn turn(&self) -> OwnedMutexGuard<()> {
-        self.inner.turn(self.site.meter_id).lock_owned().await
+    pub(in crate::supply) async fn turn(&self) -> Held {
+        self.inner.turns.take(self.site.meter_id, None).await
     }
 
     /// Writes a password under the authority of another one of its level, once.
@@ -47,8 +47,10 @@ impl Field {
         new: Password,
     ) -> PasswordAnswer {
         let request = Request::change_password(Edition::E2007, self.site.meter.address, authority, new);
-        let mut job =
-            Job::new(Question::new(request), Lane::Control, self.timing).expiring(Instant::now() + PATIENCE);
+        let soon = Instant::now() + PATIENCE;
+        // It leaves while the site is surely ours, or not at all (F36).
+        let by = self.inner.parts.store.may_act_until().map_or(soon, |until| until.min(soon));
+        let mut job = Job::new(Question::new(request), Lane::Control, self.timing).expiring(by);
         job.rate = self.rate;
         let Ok(report) = self.line.ask(job).await else { return PasswordAnswer::NotSent };
         let has_left = report.tries > 0;

@@ -213,13 +213,17 @@ pub(super) struct Timely {
 }
 
 pub(super) async fn send(field: &Field, order: &FieldOrder, back: &CancellationToken) -> Sent {
-    // What gives supply back waits for nobody.
-    let turn = (order.lane != Lane::Restore).then(|| field.inner.turn(field.site.meter_id));
-    let _turn = match &turn {
-        Some(turn) => Some(turn.lock().await),
-        None => None,
+    let (turns, meter) = (&field.inner.turns, field.site.meter_id);
+    // Once what gives supply back wants the turn, what has not left does not leave.
+    let back = back.child_token();
+    let turn = if order.lane == Lane::Restore {
+        let must = capability::statically(field) == Ok(Means::SecurityModule);
+        turns.take_to_restore(meter, expires(field, order), must).await
+    } else {
+        Some(turns.take(meter, Some(&back)).await)
     };
-    match sent(field, order, back).await {
+    let Some(_turn) = turn else { return Sent::NotSent(NotSent::OutOfTime) };
+    match sent(field, order, &back).await {
         Ok(sent) => sent,
         Err(why) => Sent::NotSent(why),
     }
@@ -286,8 +290,14 @@ pub(super) fn timely(field: &Field, order: &FieldOrder) -> Result<Timely, NotSen
     let deadline = Deadline::after(shown, order.ahead).map_err(|_| NotSent::NoDeadline)?;
     // The meter obeys through the last second, and its clock was measured with some error.
     let until = now.plus(order.ahead + uncertainty + LAST_SECOND);
-    let expires = order.expires.min(Instant::now() + order.ahead);
+    let expires = expires(field, order).min(Instant::now() + order.ahead);
     Ok(Timely { deadline, until, expires })
+}
+
+/// When an order is not sent any more: whatever changes a meter leaves while the site is surely ours (F36).
+fn expires(field: &Field, order: &FieldOrder) -> Instant {
+    let ours_until = field.inner.parts.store.may_act_until();
+    ours_until.map_or(order.expires, |until| until.min(order.expires))
 }
 
 /// Gives the line the frame and waits for what comes of it.
@@ -344,11 +354,11 @@ pub(super) async fn remember(field: &Field, means: Means) {
     let now = inner.parts.clock.now();
     let kind = capability::kind_of(means);
     if means == Means::Password {
-        // While it may have one of two, the other is tried next.
+        // While it may have one of two, the next order tries the other.
         let entry = AuditEntry::of_system(now, "secret.turn", format!("meter {meter}"));
         match inner.parts.store.turn_candidate(field.site.meter_id, Level::CONTROL, &entry).await {
             Ok(true) => {
-                tracing::warn!(meter.address = %meter, "meter {meter} refused the likelier of two passwords; the other is next");
+                tracing::warn!(meter.address = %meter, "meter {meter} refused the likelier of two passwords; the next order to it tries the other");
                 return;
             }
             Ok(false) => {}

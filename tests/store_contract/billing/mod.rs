@@ -4,8 +4,10 @@ mod kill;
 mod property;
 mod push;
 mod receivers;
+mod rules;
 mod run;
 mod settle;
+mod standstill;
 
 use std::time::Duration;
 

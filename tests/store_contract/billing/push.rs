@@ -150,8 +150,11 @@ async fn f39_a_receiver_that_is_down_is_asked_less_and_less_and_loses_nothing() 
         let answers = [Answer::Down, Answer::SaysNothing, Answer::Down, Answer::Takes];
         let mut sink = Told { answers: answers.into(), offered: Vec::new() };
         let mut tries = Vec::new();
+        let waits = async |second| fresh.store.billing_offered_before(seconds(second)).await.unwrap();
         for second in 0..12 {
             let pushed = push_once(&fresh.store, &mut sink, &SETTINGS, seconds(second)).await.unwrap();
+            let expected = if second < 7 { vec![("ledger".to_owned(), 3)] } else { Vec::new() };
+            assert_eq!((waits(0).await, waits(1).await), (Vec::new(), expected), "by its first offer");
             if pushed.offered > 0 {
                 tries.push((second, pushed.delivered));
             }

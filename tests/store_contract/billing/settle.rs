@@ -352,6 +352,78 @@ async fn f15_a_register_that_cannot_be_right_leaves_its_day_open_with_the_reason
     .await;
 }
 
+async fn decide(fresh: &Fresh, decision: Decision) {
+    let waiting = fresh.store.open_reviews(10).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    let decided = Decided { decision, by: "王", note: "", now: night(SECOND) };
+    fresh.store.decide_review(waiting[0].id, decided).await.unwrap();
+}
+
+#[tokio::test]
+async fn i04_what_persons_decided_is_billed_however_often_the_freeze_is_read_again() {
+    on_both(async |fresh| {
+        install(&fresh.store, 1, "1").await;
+        let frozen = freeze(1, midnight(SECOND), 100);
+        save(&fresh.store, &[freeze(1, midnight(FIRST), 0), frozen.clone()], night(SECOND)).await;
+        save(&fresh.store, &[by_hand(1, midnight(SECOND), 90)], night(SECOND)).await;
+        decide(fresh, Decision::Accept).await;
+        settle(&fresh.store, night(SECOND)).await;
+        let as_decided = ["P1 1-0:1.8.0 0 2026-11-20 0.009000 kWh ok"];
+        assert_eq!(daily(fresh).await, as_decided);
+        save(&fresh.store, &[frozen], night(THIRD)).await;
+        assert_eq!(settle(&fresh.store, night(THIRD)).await, Settled::default());
+        assert_eq!(fresh.store.open_reviews(10).await.unwrap(), [], "they had both before them");
+        save(&fresh.store, &[freeze(1, midnight(SECOND), 110)], night(THIRD)).await;
+        assert_eq!(settle(&fresh.store, night(THIRD)).await, Settled::default());
+        assert_eq!(daily(fresh).await, as_decided, "another value waits for them");
+        decide(fresh, Decision::Accept).await;
+        settle(&fresh.store, night(THIRD)).await;
+        assert_eq!(daily(fresh).await, ["P1 1-0:1.8.0 0 2026-11-20 0.011000 kWh ok"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn i04_what_persons_put_aside_is_not_billed_when_it_is_read_again() {
+    on_both(async |fresh| {
+        install(&fresh.store, 1, "1").await;
+        let frozen = freeze(1, midnight(SECOND), 100);
+        let mut doubtful = frozen.clone();
+        doubtful.quality = Quality::Suspect(Suspicion::Clock);
+        save(&fresh.store, &[freeze(1, midnight(FIRST), 0), doubtful], night(SECOND)).await;
+        decide(fresh, Decision::Reject).await;
+        settle(&fresh.store, night(SECOND)).await;
+        save(&fresh.store, std::slice::from_ref(&frozen), night(THIRD)).await;
+        assert_eq!(settle(&fresh.store, night(THIRD)).await, Settled::default());
+        assert_eq!(daily(fresh).await, [""; 0]);
+        // Nor does it take the place of what a person read instead.
+        save(&fresh.store, &[by_hand(1, midnight(SECOND), 90)], night(THIRD)).await;
+        save(&fresh.store, &[frozen], night(THIRD)).await;
+        settle(&fresh.store, night(THIRD)).await;
+        assert_eq!(daily(fresh).await, ["P1 1-0:1.8.0 0 2026-11-20 0.009000 kWh ok"]);
+        assert_eq!(fresh.store.open_reviews(10).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f33_of_two_entries_of_transformers_for_one_instant_the_later_one_counts_by_whatever_clock() {
+    on_both(async |fresh| {
+        install(&fresh.store, 1, "1").await;
+        let known = [freeze(1, midnight(FIRST), 0), freeze(1, midnight(SECOND), 100)];
+        save(&fresh.store, &known, night(SECOND)).await;
+        // The clock is put back between the two.
+        for (ct, entered) in [("40", THIRD), ("30", SECOND), ("20", SECOND)] {
+            let transformers = Transformers { ct: ct.parse().unwrap(), ..Transformers::NONE };
+            let change = TransformersFrom { from: midnight(FIRST), transformers };
+            fresh.store.change_transformers(Id::new(1), change, night(entered)).await.unwrap();
+        }
+        settle(&fresh.store, night(THIRD)).await;
+        assert_eq!(daily(fresh).await, ["P1 1-0:1.8.0 0 2026-11-20 0.200000 kWh ok"]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn i04_no_program_can_change_what_was_handed_over() {
     on_both(async |fresh| {

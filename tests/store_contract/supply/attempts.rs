@@ -4,7 +4,7 @@ use chaobiao::domain::access::Regions;
 use chaobiao::domain::supply::{Objection, OrderEvent, OrderKind, OrderState};
 use chaobiao::domain::{AlarmKind, AuditEntry};
 use chaobiao::store::AuditFilter;
-use chaobiao::store::supply::{AttemptOutcome, BeforeRecord, Intended, Intent, OrderFilter, Seen};
+use chaobiao::store::supply::{AttemptOutcome, BeforeRecord, Intended, Intent, OrderFilter, Seen, Work};
 use chaobiao::store::view::RelaySource;
 
 use super::ready::{HOUR, acting, cut, restore};
@@ -222,8 +222,9 @@ async fn f48_a_restore_takes_back_open_cuts_and_none_may_fire_after_it() {
             matches!(&found, Intended::Objected(why) if why.contains(&Objection::RestoredSince)),
             "{found:?}"
         );
-        let due = store.due_points(later, 10).await.unwrap();
-        assert!(due.iter().all(|due| due.kind == OrderKind::ClosePermit) && due.len() == 2, "{due:?}");
+        let due = store.due_points(later, Work::GiveBack, (10, 10)).await.unwrap().points;
+        assert!(due.iter().all(|on| on.due.kind == OrderKind::ClosePermit) && due.len() == 2, "{due:?}");
+        assert!(store.due_points(later, Work::Send, (10, 10)).await.unwrap().points.is_empty());
     })
     .await;
 }

@@ -92,6 +92,20 @@ async fn a_ceiling_counts_what_is_left_of_an_order() {
     .await;
 }
 
+#[tokio::test]
+async fn f51_a_home_counts_against_the_ceiling_of_its_own_area_only() {
+    on_both(async |fresh| {
+        // Each of them is the only one of its area.
+        let homes = town(fresh, 2).await;
+        let id = armed(&fresh.store, &cut(&homes, now()), now()).await;
+        for home in &homes {
+            let intended = intend(&fresh.store, id, *home, now()).await;
+            assert!(matches!(intended, Intended::Kept(_)), "{intended:?}");
+        }
+    })
+    .await;
+}
+
 /// Orders that wait for the same hour count together, before any of them is sent.
 #[tokio::test]
 async fn f51_orders_that_wait_for_the_same_hour_are_held_against_its_ceiling_together() {

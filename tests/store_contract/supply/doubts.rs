@@ -5,7 +5,7 @@ use chaobiao::domain::supply::{Objection, OrderEvent, OrderState, Reason, Supply
 use chaobiao::domain::{AlarmKind, Id, Moment};
 use chaobiao::store::Store;
 use chaobiao::store::alarm::AlarmFilter;
-use chaobiao::store::supply::{AttemptOutcome, Intended, LateRestore, NewOrder, PaymentEntry, Seen};
+use chaobiao::store::supply::{AttemptOutcome, Intended, LateRestore, NewOrder, PaymentEntry, Seen, Work};
 
 use super::ready::{HOUR, Home, acting, cut, restore, run};
 use super::steps::{armed, intend, state};
@@ -16,6 +16,13 @@ pub(super) async fn alarms(store: &Store) -> Vec<AlarmKind> {
     let filter = AlarmFilter { is_open: true, ..AlarmFilter::default() };
     let found = store.alarms(&filter, &Regions::All, i64::MAX, 100).await.unwrap();
     found.into_iter().map(|alarm| alarm.kind).collect()
+}
+
+/// What open alarms say in English.
+pub(super) async fn told(store: &Store) -> Vec<String> {
+    let filter = AlarmFilter { is_open: true, ..AlarmFilter::default() };
+    let found = store.alarms(&filter, &Regions::All, i64::MAX, 100).await.unwrap();
+    found.into_iter().map(|alarm| alarm.detail).collect()
 }
 
 /// What is seen of an order whose frame was sent.
@@ -47,7 +54,8 @@ pub(super) async fn sent(
     outcome: AttemptOutcome,
     at: Moment,
 ) {
-    assert!(matches!(intend(store, id, home, at).await, Intended::Kept(_)));
+    let found = intend(store, id, home, at).await;
+    assert!(matches!(found, Intended::Kept(_)), "{found:?}");
     let (attempt, _) = store.last_attempt(id, home.point).await.unwrap().unwrap();
     store.note_outcome(&attempt, (outcome, ""), at, at).await.unwrap();
 }
@@ -166,7 +174,8 @@ async fn i12_supply_is_given_back_to_many_at_once_and_without_a_word_why() {
         let view = store.supply_order(asked.id, &Regions::All).await.unwrap().unwrap();
         assert_eq!(view.points.len(), 120);
         assert!(view.points.iter().all(|point| point.state == OrderState::Approved));
-        assert_eq!(store.due_points(now(), 1000).await.unwrap().len(), 120);
+        let due = store.due_points(now(), Work::GiveBack, (1000, 1000)).await.unwrap();
+        assert_eq!(due.points.len(), 120);
     })
     .await;
 }

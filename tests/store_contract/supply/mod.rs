@@ -13,7 +13,9 @@ mod on_site;
 mod races;
 mod ready;
 mod steps;
+mod taken_back;
 mod tampering;
+mod work;
 
 use chaobiao::domain::access::Regions;
 use chaobiao::domain::supply::{Ceilings, Objection, OrderState, SupplyOrder};

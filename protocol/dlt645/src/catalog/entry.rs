@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::field::{Field, ItemCode};
+use super::field::{Field, Format, ItemCode};
 use super::freeze::FreezeBlock;
 use super::layout::{Counter, Group, Layout, Times};
 use super::load_record::LoadRecords;
@@ -140,6 +140,18 @@ impl Entry {
             Shape::Freeze | Shape::LoadRecord(_) => length > 0,
             Shape::Opaque | Shape::Request(_) => true,
         }
+    }
+
+    /// True when the first number of its data has a sign in the top bit of its last byte.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        let Shape::Fields(layout) = &self.row.shape else { return false };
+        let mut fields = layout.groups.iter().flat_map(|group| &group.fields);
+        let signed = fields.find_map(|field| match field.format {
+            Format::Number { signed, .. } => Some(signed),
+            _ => None,
+        });
+        signed.unwrap_or(false)
     }
 
     /// The data length the standard gives, where there is one rule; see [`Self::admits_length`] for all that can be

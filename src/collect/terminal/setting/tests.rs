@@ -100,3 +100,10 @@ fn what_a_terminal_says_to_records_is_told_by_its_number() {
     note(&mut answers, 2, RecordAnswer::Taken);
     assert_eq!(answers, [(1, RecordAnswer::Refused(2)), (2, RecordAnswer::Refused(2))].into());
 }
+
+#[test]
+fn half_a_list_says_nothing_of_what_a_terminal_holds() {
+    let told = |is_whole| Told { records: Vec::new(), at: Moment::from_micros(0), is_whole };
+    assert_eq!(all_held(told(true)).unwrap().0, []);
+    assert_eq!(all_held(told(false)).unwrap_err().cause, MissingCause::WrongForm);
+}

@@ -35,6 +35,7 @@ fn order() -> OrderFacts {
         halts: Vec::new(),
         list: ProtectionList::Loaded,
         no_cut_days: Vec::new(),
+        is_taken_back: false,
         over: Vec::new(),
         is_of_other_version: false,
     })

@@ -46,6 +46,7 @@ pub(super) async fn identities(sent: Sent) -> Result<Response, Problem> {
             verified_by: some_words(sent.typed.text("verified_by"), LONGEST)?.to_owned(),
         };
         sent.services.store.enter_identities(&sent.caller.acting, &[entry], sent.now()).await?;
+        sent.services.judge_cuts_again();
         Ok(())
     };
     let done = done.await;

@@ -17,6 +17,8 @@ use crate::domain::access::{Action, Regions};
 use crate::domain::proposal::{Change, Proposal};
 use crate::domain::supply::OrderState;
 use crate::domain::{Day, Id, Moment, RunKind};
+use crate::http::api::billing::pushes_seen;
+use crate::http::api::receivers::seen as receivers;
 use crate::http::console::billing::{self, BillingPage};
 use crate::http::console::events::{self, EventsPage};
 use crate::http::console::lines::{self, LineLine, LinesPage};
@@ -25,6 +27,7 @@ use crate::http::console::night::{self, NightPage, Waiting};
 use crate::http::console::table::{Asked, natural, wanted_sorted};
 use crate::http::console::typed::Typed;
 use crate::http::console::view::{Told, View};
+use crate::http::figures::LinesSeen;
 use crate::http::reread::{Missed, read_again};
 use crate::http::{Caller, Problem, Services};
 use crate::store::billing::OutboxState;
@@ -50,13 +53,15 @@ pub(super) async fn night(
         groups = store.night_groups(run.id, regions).await?;
         missing = store.missing_lines(run.id, regions, MOST_MISSING).await?;
     }
-    let parked = store.push_counts(day).await?.into_iter().filter(|count| count.state == OutboxState::Parked);
+    let counts = store.push_counts(day, &pushes_seen(&caller)).await?;
+    let parked = counts.into_iter().filter(|count| count.state == OutboxState::Parked);
+    let seen = LinesSeen::of(&services, regions).await?;
     let page = NightPage {
         day,
         run,
         groups,
         missing,
-        waiting: waiting(&services, &caller, view.now).await?,
+        waiting: waiting(&services, &caller, &seen, view.now).await?,
         parked: parked.map(|count| count.count).sum(),
         alarms: store.alarm_counts(regions).await?,
         again: services.read_again.as_ref().map(ReadAgain::under_way),
@@ -97,15 +102,16 @@ pub(super) async fn billing(
     let which = (day, BillingPage::state(&asked));
     let words = asked.value("q").unwrap_or_default();
     let after = BillingPage::after(&asked);
+    let seen = pushes_seen(&caller);
     let pushes =
-        store.pushes(which, words, after.as_ref(), regions, wanted_sorted(&asked, asked.is_sorted())).await?;
+        store.pushes(which, words, after.as_ref(), &seen, wanted_sorted(&asked, asked.is_sorted())).await?;
     let (mut reviews, mut open, mut proposed) = (Vec::new(), Vec::new(), HashMap::new());
     if view.may(Action::SeeCustomers) {
         reviews = store.review_lines(regions, MOST_LISTED).await?;
         open = open_points(&services, day, regions, &view).await?;
         proposed = proposed_reviews(&services, &view).await?;
     }
-    let (counts, receivers) = (store.push_counts(day).await?, store.receiver_statuses().await?);
+    let (counts, receivers) = (store.push_counts(day, &seen).await?, receivers(&services, &caller).await?);
     let page = BillingPage { day, counts, receivers, pushes, reviews, proposed, open, asked };
     answer(&services, &view, billing::TITLE, (page.markup(&view), page.file(&view))).await
 }
@@ -146,10 +152,13 @@ async fn open_points(
 /// Lines and terminals.
 pub(super) async fn lines(
     State(services): State<Services>,
+    caller: Caller,
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let counted = services.store.meters_by_line().await?;
+    let regions = &caller.acting.regions;
+    let counted = services.store.meters_by_line(regions).await?;
+    let seen = LinesSeen::of(&services, regions).await?;
     let mut budgets = Vec::new();
     if let Some(rules) = &services.rules {
         budgets = forecasts(&rules.collection, &services.store.site_meters().await?);
@@ -162,10 +171,12 @@ pub(super) async fn lines(
         let of_line = counted.iter().find(|(line, ..)| line == name);
         of_line.map_or(0, |(.., meters)| *meters)
     };
+    let lines = services.lines.iter().filter(|line| seen.hold(line.name()));
     let mut listed: Vec<LineLine> =
-        services.lines.iter().map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
+        lines.map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
     let terminals = services.terminals.as_ref().map(Terminals::all).unwrap_or_default();
-    let known = services.store.known_terminals().await?;
+    let mut known = services.store.known_terminals().await?;
+    known.retain(|address| seen.hold(&address.to_string()));
     for address in &known {
         // One that has no session has no line.
         let name = address.to_string();
@@ -221,13 +232,18 @@ fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
 }
 
 /// What waits for whoever looks, and which ways to the meters do not work.
-async fn waiting(services: &Services, caller: &Caller, now: Moment) -> Result<Waiting, StoreError> {
+async fn waiting(
+    services: &Services,
+    caller: &Caller,
+    seen: &LinesSeen,
+    now: Moment,
+) -> Result<Waiting, StoreError> {
     let (store, regions) = (&services.store, &caller.acting.regions);
-    let (lines_down, connecting) = lines_away(services);
+    let (lines_down, connecting) = lines_away(services, seen);
     let mut waiting = Waiting {
         lines_down,
         lines_connecting: connecting,
-        terminals_away: terminals_away(services).await?,
+        terminals_away: terminals_away(services, seen).await?,
         ..Waiting::default()
     };
     if caller.may(Action::SeeCustomers) {
@@ -261,9 +277,9 @@ async fn approvals_of(store: &Store, caller: &Caller) -> Result<u64, StoreError>
 
 /// Lines that do not work, by name, and how many have just begun to open their ways. One that has tried for long without
 /// success works no better than one that was given up.
-fn lines_away(services: &Services) -> (Vec<String>, u64) {
+fn lines_away(services: &Services, seen: &LinesSeen) -> (Vec<String>, u64) {
     let (mut down, mut connecting) = (Vec::new(), 0);
-    for line in services.lines.iter() {
+    for line in services.lines.iter().filter(|line| seen.hold(line.name())) {
         let status = line.status();
         match status.phase {
             LinePhase::Down { .. } | LinePhase::Chattering => down.push(line.name().to_owned()),
@@ -279,10 +295,11 @@ fn lines_away(services: &Services) -> (Vec<String>, u64) {
 }
 
 /// How many terminals are known and not on line; none in a process that serves none.
-async fn terminals_away(services: &Services) -> Result<u64, StoreError> {
+async fn terminals_away(services: &Services, seen: &LinesSeen) -> Result<u64, StoreError> {
     let Some(terminals) = &services.terminals else { return Ok(0) };
     let known = services.store.known_terminals().await?;
-    let is_away = |of: &&TerminalAddress| !terminals.status(**of).is_some_and(|status| status.is_online);
+    let is_away =
+        |of: &&TerminalAddress| seen.hold(&of.to_string()) && !terminals.status(**of).is_some_and(|status| status.is_online);
     Ok(count(known.iter().filter(is_away).count()))
 }
 

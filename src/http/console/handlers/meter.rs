@@ -16,7 +16,7 @@ use crate::http::orderable::Orderable;
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
 use crate::store::supply::OrderFilter;
-use crate::store::view::{MeterSheet, MetersAsked};
+use crate::store::view::{MeterSheet, MetersAsked, Within};
 
 /// The list of meters.
 pub(super) async fn meters(
@@ -58,6 +58,7 @@ pub(super) async fn meter(
         None => None,
     };
     let relay = services.store.relay_seen(sheet.line.meter).await?;
+    let relay = relay.filter(|seen| sheet.within.holds(seen.at));
     let page = MeterPage { sheet, orderable, relay, part, asked };
     let address = page.sheet.line.address.clone();
     answer_of(&services, &view, (meter::TITLE, &address), (page.markup(&view), page.file(&view))).await
@@ -70,17 +71,33 @@ async fn part(
     asked: &Asked,
     now: Moment,
 ) -> Result<Part, StoreError> {
-    let (store, id) = (&services.store, sheet.line.meter);
+    let (store, id, within) = (&services.store, sheet.line.meter, &sheet.within);
     let stretch = stretch(asked, now);
     Ok(match wanted {
         "registers" => {
-            let entries = store.ledger(id, stretch.0, stretch.1).await?;
+            let mut entries = store.ledger(id, stretch.0, stretch.1).await?;
+            entries.retain(|entry| within.holds(entry.reading.as_of));
             Part::Registers(RegistersPart { stretch, entries })
         }
-        "events" => Part::Events(store.events_of(id).await?),
-        "clock" => Part::Clock(store.clocks_of(id).await?),
-        "status" => Part::Status(store.status_words_of(id).await?),
-        "fetches" => Part::Fetches(store.fetches(id, stretch.0, stretch.1).await?),
+        "events" => {
+            let mut events = store.events_of(id).await?;
+            events.retain(|event| within.holds_event(event.collected_at, &event.began));
+            Part::Events(events)
+        }
+        "clock" => {
+            let mut clocks = store.clocks_of(id).await?;
+            clocks.retain(|clock| within.holds(clock.at));
+            Part::Clock(clocks)
+        }
+        "status" => {
+            let words = store.status_words_of(id).await?;
+            Part::Status(words.filter(|words| within.holds(words.collected_at)))
+        }
+        "fetches" => {
+            let mut fetches = store.fetches(id, stretch.0, stretch.1).await?;
+            fetches.retain(|fetch| is_within(within, fetch));
+            Part::Fetches(fetches)
+        }
         "orders" => Part::Orders(match sheet.point {
             Some(point) => {
                 let filter = OrderFilter { state: None, point: Some(point) };
@@ -98,8 +115,9 @@ async fn curve(
     asked: &Asked,
     (stretch, now): ((Moment, Moment), Moment),
 ) -> Result<CurvePart, StoreError> {
-    let (store, id) = (&services.store, sheet.line.meter);
-    let latest = store.latest_of(id).await?;
+    let (store, id, within) = (&services.store, sheet.line.meter, &sheet.within);
+    let mut latest = store.latest_of(id).await?;
+    latest.retain(|latest| within.holds(latest.at));
     let mut items =
         services.rules.as_ref().map(|rules| rules.collection.intervals.items.clone()).unwrap_or_default();
     let wanted = asked.value("item").and_then(Item::parse);
@@ -109,6 +127,7 @@ async fn curve(
     // The register before the first one shown stands in the day before.
     let first = Day::of(stretch.0.minus(Duration::from_micros(1)));
     let days = store.curves(&[id], &[item], first, Day::of(stretch.1)).await?;
+    let days = days.iter().map(|day| day.only(|at| within.holds(at))).collect();
     let due = curves_due(services, now).await?;
     Ok(CurvePart { latest, items, item, stretch, days, due })
 }
@@ -122,6 +141,11 @@ async fn curves_due(services: &Services, now: Moment) -> Result<Moment, StoreErr
         None => now.since(today.start()) > NIGHT,
     };
     Ok(if is_over { today.start() } else { today.previous().start() })
+}
+
+/// Whether all that an exchange tells of is of the time at which the meter was within the regions.
+fn is_within(within: &Within, fetch: &Fetch) -> bool {
+    [fetch.from, fetch.until, fetch.collected_at].into_iter().all(|at| within.holds(at))
 }
 
 /// Orders that are listed.
@@ -142,7 +166,8 @@ pub(super) async fn fetch(
         .await?
         .ok_or_else(Problem::not_there)?;
     let id: Id<Fetch> = Id::new(fetch);
-    let fetch = store.fetch_of(sheet.line.meter, id).await?.ok_or_else(Problem::not_there)?;
+    let fetch = store.fetch_of(sheet.line.meter, id).await?;
+    let fetch = fetch.filter(|fetch| is_within(&sheet.within, fetch)).ok_or_else(Problem::not_there)?;
     let mut brought = store.ledger(sheet.line.meter, fetch.from, fetch.until).await?;
     brought.retain(|entry| entry.reading.fetch == Some(id));
     let run = match fetch.run {

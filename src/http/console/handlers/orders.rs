@@ -254,7 +254,7 @@ pub(super) async fn acknowledge(
         Ok(()) => Ok(told(&services, "/settings")),
         Err(problem) => {
             let (view, status) = again(View { here: "/settings".to_owned(), ..view }, problem)?;
-            let page = settings::load(&services, Asked::default()).await?;
+            let page = settings::load(&services, &view, Asked::default()).await?;
             Ok(answer_as(status, &view, settings::TITLE, &page.markup(&view)))
         }
     }

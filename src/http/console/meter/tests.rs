@@ -29,6 +29,7 @@ pub(crate) fn sheet() -> MeterSheet {
             until: None,
             multiplier: Some((4000, "200/5".to_owned(), "1".to_owned())),
         }],
+        within: Default::default(),
     }
 }
 

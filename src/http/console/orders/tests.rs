@@ -32,6 +32,7 @@ fn record(id: i64, kind: OrderKind, state: OrderState) -> OrderRecord {
         is_quarantined: false,
         is_flagged: state == OrderState::Submitted,
         has_stopped_itself: false,
+        is_taken_back: false,
         requested_by: "wang.min".to_owned(),
         created_at: at(480),
         submitted_at: Some(at(485)),
@@ -287,9 +288,13 @@ fn i10_the_approval_names_exactly_what_was_seen_and_only_approvers_have_it() {
     for role in [Role::Operator, Role::Admin, Role::Viewer, Role::Auditor] {
         assert!(!page.markup(&view(Language::Chinese, role)).into_string().contains("/approve"), "{role:?}");
     }
-    let sent = one(OrderKind::Cut, OrderState::Sending).markup(&view(Language::Chinese, Role::Approver));
-    let sent = sent.into_string();
-    assert!(!sent.contains("/approve") && !sent.contains("/cancel"), "what was sent is not taken back");
+    let mut sent = one(OrderKind::Cut, OrderState::Sending);
+    let drawn = |page: &OrderPage| page.markup(&view(Language::Chinese, Role::Approver)).into_string();
+    let text = drawn(&sent);
+    assert!(!text.contains("/approve") && text.contains("取消工单：不再下发"), "{text}");
+    sent.order.order.is_taken_back = true;
+    let text = drawn(&sent);
+    assert!(!text.contains("/cancel") && text.contains("已取消，不再下发"), "{text}");
 }
 
 #[test]

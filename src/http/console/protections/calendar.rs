@@ -103,6 +103,7 @@ async fn add(sent: Sent) -> Result<Response, Problem> {
         let area = area(&sent).await?;
         let entries = entries(&sent.typed, area)?;
         sent.services.store.enter_calendar(&sent.caller.acting, &entries, sent.now()).await?;
+        sent.services.judge_cuts_again();
         Ok(())
     };
     let done = done.await;

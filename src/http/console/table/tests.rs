@@ -77,7 +77,8 @@ fn links_keep_what_was_asked_and_change_one_thing() {
         r#"href="?day=2026-11-28&amp;q=%E7%8E%8B%20%26%20%3Cb%3E&amp;sort=name""#,
         r#"name="q" value="王 &amp; &lt;b&gt;""#,
         r#"<th scope="col" class="number">"#,
-        "csv=all",
+        r#"<input type="hidden" name="csv" value="all">"#,
+        r#"<input name="reason" required"#,
     ] {
         assert!(drawn.contains(part), "{part} in {drawn}");
     }

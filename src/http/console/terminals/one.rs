@@ -64,10 +64,13 @@ async fn read(
     (typed, asked): (Typed, Asked),
 ) -> Result<TerminalPage, Problem> {
     let Seen { kept, now } = one(services, &caller.acting.regions, address).await?;
-    let events = services.store.terminal_events(Some(kept.address), MOST_EVENTS).await?;
+    let mut events = services.store.terminal_events(Some(kept.address), MOST_EVENTS).await?;
+    events.retain(|event| kept.tells_of(event.meter));
     let run = services.store.newest_runs(1).await?.first().map(|run| run.id);
-    let frames = passed(services, kept.address);
-    let settings = services.store.settings_of(kept.address, MOST_SETTINGS).await?;
+    let is_whole = kept.tells_of(None);
+    let frames = if is_whole { passed(services, kept.address) } else { Vec::new() };
+    let mut settings = services.store.settings_of(kept.address, MOST_SETTINGS).await?;
+    settings.retain(|_| is_whole);
     Ok(TerminalPage { line: (kept, now), events, frames, run, settings, typed, asked })
 }
 

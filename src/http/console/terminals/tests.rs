@@ -9,6 +9,7 @@ fn line(address: &str, name: Option<&str>, differences: Vec<Difference>) -> Line
     let at = "2026-11-28".parse::<Day>().unwrap().start();
     let uncertainty = std::time::Duration::from_millis(600);
     let kept = TerminalLine {
+        shared: None,
         address: address.parse().unwrap(),
         name: name.map(str::to_owned),
         adopted: None,
