@@ -298,8 +298,9 @@ fn lines_away(services: &Services, seen: &LinesSeen) -> (Vec<String>, u64) {
 async fn terminals_away(services: &Services, seen: &LinesSeen) -> Result<u64, StoreError> {
     let Some(terminals) = &services.terminals else { return Ok(0) };
     let known = services.store.known_terminals().await?;
-    let is_away =
-        |of: &&TerminalAddress| seen.hold(&of.to_string()) && !terminals.status(**of).is_some_and(|status| status.is_online);
+    let is_away = |of: &&TerminalAddress| {
+        seen.hold(&of.to_string()) && !terminals.status(**of).is_some_and(|status| status.is_online)
+    };
     Ok(count(known.iter().filter(is_away).count()))
 }
 
