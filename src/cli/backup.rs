@@ -66,7 +66,7 @@ impl Backup {
             CliError::Failed(format!("{} cannot be used: {}", address.place(), with_causes(&error)))
         })?;
         let now = Clock::system().now();
-        let name = format!("chaobiao-{}", compact(now));
+        let name = self.free_name(now);
         let (whole, partial) = (self.to.join(&name), self.to.join(format!("{name}.partial")));
         let begun =
             store.audit(&entry(now, "backup.begin", &name)).await.map_err(|error| store_error(&error));
@@ -189,6 +189,18 @@ pub(super) fn entry(at: Moment, action: &'static str, object: impl Into<String>)
 }
 
 /// The second, in a form that names of files can have: `20261129T081500Z`.
+impl Backup {
+    /// By the second in which it began; another of the same second is numbered.
+    fn free_name(&self, now: Moment) -> String {
+        let first = format!("chaobiao-{}", compact(now));
+        let numbered = (2..1000).map(|number| format!("{first}-{number}"));
+        let mut names = std::iter::once(first.clone()).chain(numbered);
+        let is_free =
+            |name: &String| !self.to.join(name).exists() && !self.to.join(format!("{name}.partial")).exists();
+        names.find(is_free).unwrap_or(first)
+    }
+}
+
 fn compact(at: Moment) -> String {
     let text = at.to_string();
     let whole = text.split('.').next().unwrap_or_default().trim_end_matches('Z');

@@ -535,7 +535,10 @@ mod tests {
         assert!(lines[2].starts_with("正向有功总电能,202411110002,1259.0000,kWh"), "{file}");
         let (_, one) = sample(Asked::default());
         let page = one.markup(&view::sample(Language::English, Role::Operator)).into_string();
-        assert!(page.contains("Values of all meters") && page.contains("csv=values"), "{page}");
+        assert!(
+            page.contains("Values of all meters") && page.contains("name=\"csv\" value=\"values\""),
+            "{page}"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::head::{Head, Mark, Step};
 use super::left::{LeftBy, leave_off};
 use super::order::{Limits, quarantine};
 use super::pace::{is_full, wait, watch_batch};
+use super::paid::tell_of_paid;
 use super::undone::order_again;
 use crate::domain::relay::{Currents, Look, StatusWord3};
 use crate::domain::supply::{Attempt, Objection, OrderEvent, OrderState, Stage, SupplyOrder, words_of};
@@ -338,26 +339,6 @@ impl Store {
     }
 }
 
-/// Tells people at once that a customer had paid when a cut could not be held back any more (F45, F48).
-pub(super) async fn tell_of_paid(
-    writing: &mut Transaction,
-    head: &Head,
-    point: Id<MeteringPoint>,
-    now: Moment,
-) -> Result<(), StoreError> {
-    let paid: Option<(i64,)> = writing.row(PAID, &[head.id.into(), point.into()]).await?;
-    if paid.is_none() {
-        return Ok(());
-    }
-    let alarm = Alarm::new(AlarmKind::RestoreHandedOver, object(head.id, point), now);
-    let alarm = alarm.for_order(head.id.number()).in_area(head.point(point)?.area).saying(
-        "用户缴费时停电命令已下发，可能已断电：请核实并复电",
-        "the customer has paid when the cut had left already: see whether supply is cut, and order it back",
-    );
-    raise(writing, &alarm).await?;
-    Ok(())
-}
-
 /// Ends alarms of this order. Supply that is back ends all that was told of it being away, whichever order it was told of;
 /// what is not known of another order stays unknown.
 async fn end_alarms(writing: &mut Transaction, seen: &Seen<'_>, now: Moment) -> Result<(), StoreError> {
@@ -568,9 +549,6 @@ const SOON: i64 = 5_000_000;
 /// State 4 is armed: it is tried for the first time when something stands against it first.
 const WAIT: &str = "UPDATE supply_order_point SET changed_at = CASE WHEN state = 4 AND objections = '' \
     THEN CAST($5 AS bigint) ELSE changed_at END, objections = $3, due_at = $4 WHERE order_id = $1 AND point_id = $2";
-
-const PAID: &str =
-    "SELECT point_id FROM supply_order_point WHERE order_id = $1 AND point_id = $2 AND is_paid = 1";
 
 const NUMBER: &str = "SELECT CAST(coalesce(max(number), 0) + 1 AS bigint) FROM supply_attempt WHERE order_id = $1 AND point_id = $2";
 

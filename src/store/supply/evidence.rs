@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 
-use super::attempt::tell_of_paid;
 use super::head::{Head, Step};
+use super::paid::tell_of_paid;
 use super::{SupplyError, commit_with};
 use crate::domain::access::{Acting, Action};
 use crate::domain::supply::{NoticeKind, Objection, OrderEvent, OrderState, lies_ahead};

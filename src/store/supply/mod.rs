@@ -22,6 +22,7 @@ mod loss;
 mod on_site;
 mod order;
 mod pace;
+mod paid;
 mod preview;
 mod protection;
 mod recovered;
