@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -53,6 +54,11 @@ use crate::supply::{Supply, SupplyParts, SupplySettings};
 use crate::terminal::{TerminalError, Terminals};
 use anchor::Noted;
 use pulse::Pulse;
+
+/// A piece of work on the heap, made there.
+fn boxed<'w, W: Future<Output = ()> + Send + 'w>(work: impl FnOnce() -> W) -> BoxFuture<'w, ()> {
+    Box::pin(work())
+}
 
 /// How long a database that is away is waited for once the site is to stop.
 const LAST_WAIT: Duration = Duration::from_secs(10);
@@ -298,34 +304,37 @@ impl Site {
     /// Works by the clock until `stop`, with the console if it was opened.
     pub async fn serve(&self, console: Option<Console>, stop: &CancellationToken) {
         let _lent = self.lend(stop);
-        let billing = billing::run(
-            self.store.clone(),
-            self.clock.clone(),
-            Rules::of(&self.config),
-            Receivers::of(&self.config, &self.store, &self.clock),
-            stop.clone(),
-            Arc::clone(&self.billing_wake),
-        );
-        let console = async {
+        // Each where it does not count for the stack of whoever polls them all.
+        let billing = boxed(|| {
+            let (rules, receivers) =
+                (Rules::of(&self.config), Receivers::of(&self.config, &self.store, &self.clock));
+            let wake = Arc::clone(&self.billing_wake);
+            billing::run(self.store.clone(), self.clock.clone(), rules, receivers, stop.clone(), wake)
+        });
+        let console = boxed(|| async move {
             if let Some(console) = console {
                 let services = self.services();
                 let told = self.tell_of_changes(services.changes.clone(), stop);
-                let served = http::serve(services, console.into_listener(), &self.tasks, stop);
+                let served = boxed(|| http::serve(services, console.into_listener(), &self.tasks, stop));
                 tokio::join!(told, served);
             }
-        };
+        });
         let (store, clock, alarms) = (&self.store, &self.clock, &self.config.alarms);
-        let sending = alarm::run(store, clock, alarms, stop);
-        let watching = alarm::watch(store, clock, (&self.lines, Some(&self.terminals)), alarms, stop);
-        let knowing = terminals::look_after(store, &self.clock, &self.terminals, stop);
-        let keeping = self.keep_reports(stop);
-        let setting = terminals::set_records(&self.collector, stop);
-        let (nights, polls, anchor) = (self.nights(stop), self.polls(stop), self.anchor(stop));
-        let disks = self.watch_disks(stop);
-        let (asked, ordered) = (self.on_demand.run(stop), self.supply.run(stop));
-        let rotated = self.supply.rotate(stop);
+        let sending = boxed(|| alarm::run(store, clock, alarms, stop));
+        let watching =
+            boxed(|| alarm::watch(store, clock, (&self.lines, Some(&self.terminals)), alarms, stop));
+        let knowing = boxed(|| terminals::look_after(store, &self.clock, &self.terminals, stop));
+        let keeping = boxed(|| self.keep_reports(stop));
+        let setting = boxed(|| terminals::set_records(&self.collector, stop));
+        let nights = boxed(|| self.nights(stop));
+        let polls = boxed(|| self.polls(stop));
+        let anchor = boxed(|| self.anchor(stop));
+        let disks = boxed(|| self.watch_disks(stop));
+        let asked = boxed(|| self.on_demand.run(stop));
+        let ordered = boxed(|| self.supply.run(stop));
+        let rotated = boxed(|| self.supply.rotate(stop));
         let pulse = &self.pulse;
-        let everything = async {
+        let everything = boxed(|| async move {
             tokio::join!(
                 pulse.beat(stop),
                 pulse.watch("billing", stop, billing),
@@ -342,8 +351,8 @@ impl Site {
                 knowing,
                 keeping,
                 setting
-            )
-        };
+            );
+        });
         self.with_an_end(stop, everything).await;
     }
 

@@ -192,18 +192,21 @@ async fn f09_i19_a_register_or_word_that_is_met_with_silence_costs_none_beside_i
     let folder = tempfile::tempdir().unwrap();
     let mut world = world(1, 1, 9600, 57, false);
     set_clocks(&mut world);
-    let tonight = day("2026-11-22");
+    let (first, second) = (day("2026-11-22"), day("2026-11-23"));
     let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n");
-    let plan = TownPlan::new(world, config, tonight, Address::Sqlite(folder.path().join("town.db")));
+    let plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
     let town = Town::new(plan).await;
     let head_end = town.head_end();
-    // The reverse register of the newest freeze, and status word 4.
-    change_manners(&town, Manners { deaf_to: &[[1, 2, 6, 5], [4, 5, 0, 4]], ..Manners::default() });
-    assert_eq!(town.night(&head_end, tonight).await.run.state, RunState::Partial);
-    let missing = town.missing(tonight).await;
+    // The reverse register of the newest freeze.
+    change_manners(&town, Manners { deaf_to: &[[1, 2, 6, 5]], ..Manners::default() });
+    assert_eq!(town.night(&head_end, first).await.run.state, RunState::Partial);
+    let missing = town.missing(first).await;
     assert_eq!(missing.values().collect::<Vec<_>>(), [&MissingCause::Silent]);
-    let findings = town.judge((tonight, tonight), &[tonight]).await;
+    let findings = town.judge((first, first), &[first]).await;
     assert_eq!((findings.wrong, findings.registers), (Vec::new(), 5));
+    // Status word 4.
+    change_manners(&town, Manners { deaf_to: &[[4, 5, 0, 4]], ..Manners::default() });
+    assert_eq!(town.night(&head_end, second).await.run.state, RunState::Done);
     let meter = town.number(town.meters.first().unwrap().0.address).await;
     let words = town.store.status_words_of(meter).await.unwrap().unwrap().words;
     assert!(words.contains("04000503") && !words.contains("04000504"), "{words}");

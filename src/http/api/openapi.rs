@@ -10,8 +10,19 @@ use utoipa::openapi::{
 use crate::http::problem::ProblemDocument;
 use crate::http::routes::{Routes, Rule};
 
-/// The document of these routes, as JSON.
+/// The document of these routes, as JSON. It takes more stack than a thread of the runtime may have left.
 pub(in crate::http) fn document(routes: &Routes) -> String {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let written = thread.spawn_scoped(scope, || written(routes));
+        written.ok().and_then(|written| written.join().ok()).unwrap_or_default()
+    })
+}
+
+/// Bytes of stack. The two million of a thread of the runtime were too few without optimisation.
+const STACK: usize = 16 << 20;
+
+fn written(routes: &Routes) -> String {
     let mut open = build(routes);
     open.openapi = utoipa::openapi::OpenApiVersion::Version31;
     let Ok(mut document) = serde_json::to_value(&open) else { return String::new() };
