@@ -203,7 +203,7 @@ pub(crate) async fn single_slots(store: &Store, direct: &mut PgConnection) {
 }
 
 /// Goal 11, with what stands beside the curves told apart.
-pub(crate) async fn bytes(direct: &mut PgConnection) {
+pub(crate) async fn bytes(direct: &mut PgConnection, of: &str) {
     let size = |table: &str| {
         format!(
             "SELECT coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint FROM pg_inherits \
@@ -211,7 +211,7 @@ pub(crate) async fn bytes(direct: &mut PgConnection) {
         )
     };
     let readings = number(direct, "SELECT count(*) FROM narrow").await;
-    println!("# Bytes a reading, tables with their indexes, {readings} readings, PostgreSQL");
+    println!("# Bytes a reading, tables with their indexes, {readings} readings, {of}, PostgreSQL");
     for table in ["interval_day", "narrow", "bare_day", "meter_fetch"] {
         let bytes = number(direct, &size(table)).await * 10 / readings;
         println!("{table:<14} {}.{}", bytes / 10, bytes % 10);

@@ -34,8 +34,9 @@ fn main() {
         run(&mut direct, "ALTER SYSTEM SET max_wal_size = '2GB'").await;
         run(&mut direct, "SELECT pg_reload_conf()").await;
         curves::whole_days(&store, &mut direct).await;
+        curves::bytes(&mut direct, "whole days").await;
         curves::single_slots(&store, &mut direct).await;
-        curves::bytes(&mut direct).await;
+        curves::bytes(&mut direct, "with a day that comes slot by slot, its dead rows among them").await;
         curves::bytes_of_a_file().await;
         questions::ask(&store, &mut direct).await;
         store.close().await;

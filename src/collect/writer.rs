@@ -184,8 +184,8 @@ fn merged(group: &[Entry]) -> Batch {
     all
 }
 
-/// How long batches are gathered for one commit. A commit costs about 3 ms, so ten a second are none too many.
-const GATHER: Duration = Duration::from_millis(150);
+/// How long batches are gathered for one commit: with the 3 ms that a commit costs at least, at most ten a second.
+const GATHER: Duration = Duration::from_millis(100);
 /// How many batches one commit takes at most.
 const MOST: usize = 512;
 /// How many batches of all lines together may be on their way while their lines go on: as many as come in a gathering
