@@ -197,6 +197,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0036_left_out.sql"),
         include_str!("migrations/postgres/0036_left_out.sql"),
     ),
+    Migration::new(
+        "room",
+        include_str!("migrations/sqlite/0037_room.sql"),
+        include_str!("migrations/postgres/0037_room.sql"),
+    ),
+    Migration::new(
+        "found",
+        include_str!("migrations/sqlite/0038_found.sql"),
+        include_str!("migrations/postgres/0038_found.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

@@ -55,6 +55,11 @@ async fn live_for(days: i64, meters: usize, address: Address) {
     let first = day("2026-11-22");
     let config = config(&world, "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 1");
     let town = Town::new(TownPlan::new(world, config, first, address)).await;
+    if matches!(town.address, Address::Postgres(_)) {
+        // Its days lie ahead of the clock of the server, which lets nothing young go.
+        let changed = "WITH c AS (UPDATE partitioned SET may_go_after = -3650 WHERE list = 'interval_day' RETURNING 1) SELECT count(*) FROM c";
+        assert_eq!(town.ask(changed).await, 1);
+    }
     let head_end = town.head_end();
     let (mut spent, mut measured, mut slowest) = (Duration::ZERO, Vec::new(), Duration::ZERO);
     for number in 0..days {

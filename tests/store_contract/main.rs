@@ -28,6 +28,7 @@ mod postgres;
 mod proposals;
 mod readings;
 mod reads;
+mod room;
 mod rules;
 mod runs;
 mod secret;

@@ -459,6 +459,7 @@ async fn days_that_were_let_go_are_not_computed_anew() {
         save(&fresh.store, &known, night(SECOND)).await;
         settle(&fresh.store, night(SECOND)).await;
         push(&fresh.store, night(SECOND)).await;
+        crate::rules::may_go(fresh).await;
         fresh.store.let_go(Large::Registers, day("2026-10-01")).await.unwrap();
         let transformers = Transformers { ct: "40".parse().unwrap(), ..Transformers::NONE };
         let change = TransformersFrom { from: midnight("2026-09-01"), transformers };
