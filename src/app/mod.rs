@@ -19,7 +19,6 @@ mod tenure;
 mod terminals;
 mod watched;
 
-pub use anchor::{AnchorError, anchors};
 pub use console::Console;
 pub use disk::used as disk_used;
 pub use lock::SiteLock;

@@ -34,6 +34,7 @@ mod terminals;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -65,7 +66,7 @@ use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, Collector, Progress, ReadAgain};
 use crate::config::profile::Profiles;
 use crate::config::{Config, Effective, Http, Line};
-use crate::store::Store;
+use crate::store::{AuditVerdict, Store, StoreError};
 use crate::supply::Supply;
 use crate::terminal::Terminals;
 
@@ -161,6 +162,7 @@ impl Services {
             collection: collect::Settings::of(config),
             lines: config.lines.clone(),
             profiles: config.profiles.clone(),
+            anchor_file: config.audit.anchor_file.clone(),
         };
         Self { rules: Some(Arc::new(rules)), ..self }
     }
@@ -201,6 +203,12 @@ impl Services {
         self.rules.as_ref().map(|rules| rules.profiles.clone()).unwrap_or_default()
     }
 
+    /// Verifies the whole audit log, by the heads that were noted of it outside the database as well (T26).
+    pub(crate) async fn verified_audit(&self) -> Result<AuditVerdict, StoreError> {
+        let file = self.rules.as_ref().and_then(|rules| rules.anchor_file.as_deref());
+        self.store.verify_audit_by(file).await
+    }
+
     /// Hashes and checks passwords.
     #[must_use]
     pub const fn passwords(&self) -> &auth::Passwords {
@@ -225,6 +233,8 @@ pub struct SiteRules {
     pub lines: Vec<Line>,
     /// The profiles of meters.
     pub profiles: Profiles,
+    /// Where the end of the audit log is noted outside the database.
+    pub anchor_file: Option<PathBuf>,
 }
 
 /// Every route there is.
