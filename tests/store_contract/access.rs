@@ -262,7 +262,16 @@ async fn t18_a_key_belongs_to_one_request_and_keeps_its_answer_a_month() {
         let month = at.plus(Duration::from_secs(30 * 86_400));
         store.settle_key(&request("key-00009", "x"), (201, "{}"), month).await.unwrap();
         assert_eq!(store.claim(&first).await.unwrap(), answered);
-        let later = at.plus(Duration::from_secs(33 * 86_400));
+        // A clock that has leapt ten years ahead lets no key go: the request would be done a second time (F33).
+        let leapt = at.plus(Duration::from_secs(3650 * 86_400));
+        let ahead = request("key-00008", "y");
+        store.audit(&AuditEntry { request: Some(ahead.clone()), ..entry(leapt) }).await.unwrap();
+        store.settle_key(&ahead, (201, "{}"), leapt).await.unwrap();
+        assert_eq!(store.claim(&first).await.unwrap(), answered);
+        let later = at.plus(Duration::from_secs(34 * 86_400));
+        let second = request("key-00007", "z");
+        let of_then = entry(later.minus(Duration::from_secs(86_400)));
+        store.audit(&AuditEntry { request: Some(second), ..of_then }).await.unwrap();
         store.settle_key(&request("key-00009", "x"), (201, "{}"), later).await.unwrap();
         assert_eq!(store.claim(&first).await.unwrap(), Claim::New);
         let race = keyed(&request("key-00002", "a"));
