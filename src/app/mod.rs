@@ -228,7 +228,7 @@ impl Site {
             store.close().await;
             return Err(AppError::Drill(address.place()));
         }
-        let (store, tenure) = tenure::held(store, &address).await.map_err(|error| match error {
+        let (store, tenure) = tenure::held(store, &address, &clock).await.map_err(|error| match error {
             Ok(holder) => AppError::Held(Box::new(holder)),
             Err(source) => unusable(source),
         })?;

@@ -19,6 +19,7 @@ mod disk;
 mod grants;
 #[path = "../support/killed.rs"]
 mod killed;
+mod lease;
 mod manual_reads;
 mod numbered;
 mod opening;
