@@ -8,6 +8,7 @@ use super::Site;
 use crate::alarm;
 use crate::collect::NightReport;
 use crate::config::{IntervalMode, TimeOfDay};
+use crate::domain::supply::HaltKind;
 use crate::domain::{Day, MissingCause, Moment, Run, RunState};
 use crate::plan::{Night, night_of, night_to_come};
 use crate::store::{Large, Remedy, StoreError};
@@ -186,7 +187,9 @@ impl Site {
                 () = stop.cancelled() => return,
                 () = self.clock.rest(LET_GO_AGAIN) => {}
             }
-            if error.remedy() != Remedy::Retry || night.is_over(self.clock.now()) {
+            let now = self.clock.now();
+            // A clock that was set back has the night come again, which is not to wait for this.
+            if error.remedy() != Remedy::Retry || now < night.start || night.is_over(now) {
                 return;
             }
         }
@@ -195,7 +198,11 @@ impl Site {
     /// An end to curves that are kept no longer and stand in a backup (F43).
     async fn let_go(&self, today: Day) -> Result<(), StoreError> {
         let Some(days) = self.config.intervals.keep_days else { return Ok(()) };
-        // Counted from the last day of which something was read: a clock that runs ahead lets nothing go (F33).
+        // Counted from the last day of which something was read, and while nobody doubts the clock: one that runs ahead lets nothing
+        // go (F33).
+        if self.store.halts().await?.iter().any(|halt| halt.kind == HaltKind::Clock) {
+            return Ok(());
+        }
         let Some(read) = self.store.last_day_read(today).await?.map(Day::next) else { return Ok(()) };
         let keep_from = read.min(today).plus(-i64::from(days));
         let Some(backed_up) = self.store.last_backup().await? else {
@@ -252,7 +259,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::config::Config;
-    use crate::domain::access::Regions;
+    use crate::domain::access::{Acting, Regions, Role};
     use crate::domain::{
         AlarmKind, ArchiveEntry, AuditEntry, Customer, DayCurve, Fetch, Id, Item, Meter, MeterPath,
         MeterProtocol, MeteringPoint, PointRole, Quality, RunKind, RunMeter, RunOutcome, SlotValue,
@@ -552,6 +559,20 @@ mod tests {
         site.let_go(today).await.unwrap();
         assert_eq!(kept().await, days);
         read_night(&site, today.plus(-1)).await;
+        site.store.halt_cuts(HaltKind::Clock, "it was set", today.start()).await.unwrap();
+        site.let_go(today.plus(30)).await.unwrap();
+        assert_eq!(kept().await, days, "nobody has said that the clock is right again");
+        let approver = Acting {
+            person: Id::new(1),
+            account: Id::new(1),
+            name: "wang".to_owned(),
+            role: Role::Approver,
+            role_since: Moment::from_micros(0),
+            regions: Regions::All,
+            source: "10.0.0.7".to_owned(),
+            request: None,
+        };
+        site.store.lift_halt(&approver, HaltKind::Clock, today.start()).await.unwrap();
         for ahead in [365, 3650] {
             site.let_go(today.plus(ahead)).await.unwrap();
             assert_eq!(kept().await, days[2..], "{ahead} days ahead");

@@ -41,7 +41,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
@@ -109,6 +109,7 @@ pub struct Services {
     files: Files,
     routes: Arc<Vec<Route>>,
     document: Arc<str>,
+    verifying: Arc<Mutex<()>>,
 }
 
 impl Services {
@@ -151,6 +152,7 @@ impl Services {
             files: Files::default(),
             routes: Arc::default(),
             document: Arc::from(""),
+            verifying: Arc::default(),
         }
     }
 
@@ -205,6 +207,8 @@ impl Services {
 
     /// Verifies the whole audit log, by the heads that were noted of it outside the database as well (T26).
     pub(crate) async fn verified_audit(&self) -> Result<AuditVerdict, StoreError> {
+        // Each goes through all of it: one after the other.
+        let _turn = self.verifying.lock().await;
         let file = self.rules.as_ref().and_then(|rules| rules.anchor_file.as_deref());
         self.store.verify_audit_by(file).await
     }
