@@ -6,8 +6,8 @@
 -- Whoever looks at the data from elsewhere (Grafana, SQL) is given an account of its own, chaobiao_reader, where that role is
 -- there: it sees the views for plain SQL and what the dashboard asks, and changes nothing.
 -- The service owns nothing. It can add to, but neither change nor delete, what was done, what meters answered, accepted
--- reads and what billing was given; partitions are made and dropped, and old notes of terminals let go, for it by functions of the
--- owner. It can read all of it, as pg_dump does for `chaobiao backup`. What a backup is restored into is made by the owner.
+-- reads and what billing was given; partitions are made, those of old curves dropped, and old notes of terminals let go, for it by functions
+-- of the owner. It can read all of it, as pg_dump does for `chaobiao backup`. What a backup is restored into is made by the owner.
 -- 服务账号的最小权限：审计日志、抄读报文、示值账和计费账只增不改。每次以 --owner 执行 migrate、restore 时自动运行，也可由表的所有者手工执行。
 -- chaobiao_reader（可选）：报表、Grafana 的只读账号。
 
@@ -20,7 +20,7 @@ DECLARE
         'billing_ledger', 'coded', 'item', 'supply_report', 'terminal_clock', 'terminal_event'
     ];
     -- Only looked at.
-    read_only constant text[] := ARRAY['schema_version', 'partitioned'];
+    read_only constant text[] := ARRAY['schema_version', 'partitioned', 'retention'];
     -- What is there for plain SQL, and what deploy/grafana asks: no account, no secret, no frame, no name of a customer.
     shown constant text[] := ARRAY[
         'register_read', 'interval_read', 'daily_consumption', 'missing_read',

@@ -4,11 +4,15 @@
 //! for a time of day waits here, and is woken when the clock is set past it, so that a step of the clock skips nothing
 //! (F33). Durations are not measured with it: they come from tokio's clock, which no step can make negative.
 //!
+//! That clock stands still while the machine is suspended. Who has a right that ends, such as that to send, asks [`Clock::awake`]
+//! how long that was (F36).
+//!
 //! A test, a simulation and a demonstration hold a [`ManualClock`]. It stands still, or runs on from a chosen moment
 //! with tokio's clock; in a test with paused time a month then passes as fast as its work is done.
 
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -30,6 +34,24 @@ struct Setting {
     moment: Moment,
     /// When it was set, if it runs on from there.
     running_since: Option<Instant>,
+    /// How long the machine was suspended in all.
+    suspended: Duration,
+}
+
+/// Knows how long the machine has been suspended since this was made.
+#[derive(Clone, Debug)]
+pub struct Awake {
+    clock: Clock,
+    suspended: Duration,
+}
+
+impl Awake {
+    /// How long it was; what is shorter than a second does not count.
+    #[must_use]
+    pub fn slept(&self) -> Duration {
+        let slept = self.clock.suspended().saturating_sub(self.suspended);
+        if slept < SHORTEST_SLEEP { Duration::ZERO } else { slept }
+    }
 }
 
 impl Clock {
@@ -45,6 +67,19 @@ impl Clock {
         match &self.0 {
             Source::System => system_now(),
             Source::Manual(setting) => setting.borrow().now(),
+        }
+    }
+
+    /// From now on.
+    #[must_use]
+    pub fn awake(&self) -> Awake {
+        Awake { clock: self.clone(), suspended: self.suspended() }
+    }
+
+    fn suspended(&self) -> Duration {
+        match &self.0 {
+            Source::System => system_suspended(),
+            Source::Manual(setting) => setting.borrow().suspended,
         }
     }
 
@@ -112,13 +147,14 @@ impl ManualClock {
     /// Stands still at `moment` until it is set.
     #[must_use]
     pub fn still(moment: Moment) -> Self {
-        Self(watch::Sender::new(Setting { moment, running_since: None }))
+        Self(watch::Sender::new(Setting { moment, running_since: None, suspended: Duration::ZERO }))
     }
 
     /// Shows `moment` now and runs on with tokio's clock.
     #[must_use]
     pub fn running(moment: Moment) -> Self {
-        Self(watch::Sender::new(Setting { moment, running_since: Some(Instant::now()) }))
+        let running_since = Some(Instant::now());
+        Self(watch::Sender::new(Setting { moment, running_since, suspended: Duration::ZERO }))
     }
 
     /// A clock that shows what this one is set to.
@@ -130,6 +166,14 @@ impl ManualClock {
     /// Sets the clock, forward or back; it stands still or runs on as before.
     pub fn set(&self, moment: Moment) {
         self.0.send_modify(|setting| setting.move_to(moment));
+    }
+
+    /// Lets the machine be suspended for so long: the clock goes on meanwhile, and tokio's stands still.
+    pub fn suspend(&self, by: Duration) {
+        self.0.send_modify(|setting| {
+            setting.move_to(setting.now().plus(by));
+            setting.suspended += by;
+        });
     }
 
     /// Sets the clock forward.
@@ -161,6 +205,17 @@ fn system_now() -> Moment {
     }
 }
 
+/// What the clock that runs on while the machine is suspended is ahead of the one that does not, since the machine was started.
+fn system_suspended() -> Duration {
+    let read = |clock| clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
+    // In this order, so that what is between the two looks is never taken for sleep.
+    let boot = read(ClockId::CLOCK_BOOTTIME);
+    boot.saturating_sub(read(ClockId::CLOCK_MONOTONIC))
+}
+
+/// The two clocks are not looked at in the same instant.
+const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
+
 /// How long a step of the machine's clock may go unnoticed by a task that waits.
 const SLICE: Duration = Duration::from_secs(10);
 
@@ -177,6 +232,18 @@ mod tests {
     fn the_machine_has_a_plausible_time() {
         let now = Clock::system().now();
         assert!(now > day("2025-01-01").start(), "{now}");
+    }
+
+    #[test]
+    fn f36_a_machine_that_is_awake_has_not_slept_and_one_that_was_suspended_has() {
+        assert_eq!(Clock::system().awake().slept(), Duration::ZERO);
+        let manual = ManualClock::still(day("2026-11-21").start());
+        let awake = manual.clock().awake();
+        manual.advance(Duration::from_secs(60));
+        assert_eq!(awake.slept(), Duration::ZERO, "it was set");
+        manual.suspend(Duration::from_secs(60));
+        assert_eq!(awake.slept(), Duration::from_secs(60));
+        assert_eq!(manual.clock().awake().slept(), Duration::ZERO, "that was before");
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,57 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Site, SiteLock};
-use crate::domain::{Alarm, AlarmKind, AuditHash, Day, Moment};
+use crate::domain::{Alarm, AlarmKind, Day, Moment};
 use crate::failpoint::{self, Side};
-use crate::store::{AuditHead, Store};
+use crate::store::{AuditHead, AuditNotes, Store, anchors};
 use crate::telemetry::with_causes;
-
-/// Why heads that were noted cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum AnchorError {
-    /// The file.
-    #[error("{} cannot be read", file.display())]
-    Unreadable {
-        /// Which.
-        file: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// A line of it.
-    #[error("line {line} of {} is no note of the audit log", file.display())]
-    Line {
-        /// Which file.
-        file: PathBuf,
-        /// Which line.
-        line: usize,
-    },
-}
-
-impl AnchorError {
-    /// A short name from a closed set.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Unreadable { .. } => "anchor_unreadable",
-            Self::Line { .. } => "anchor_line",
-        }
-    }
-}
-
-/// The heads that were noted in a file, the oldest first. A last line that was broken off is passed over.
-///
-/// # Errors
-/// [`AnchorError`] when the file cannot be read, or holds something else.
-pub fn anchors(file: &Path) -> Result<Vec<AuditHead>, AnchorError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|source| AnchorError::Unreadable { file: file.to_owned(), source })?;
-    let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or(""));
-    let line_of = |(place, line): (usize, &str)| {
-        head_of(line).ok_or_else(|| AnchorError::Line { file: file.to_owned(), line: place + 1 })
-    };
-    whole.lines().enumerate().map(line_of).collect()
-}
 
 /// When the end of the log was last known to be noted outside the database.
 #[derive(Clone, Debug, Default)]
@@ -199,18 +152,21 @@ impl Site {
 
     /// Verifies the log against itself and against the heads that were noted in the file.
     async fn verify(&self, file: Option<&Path>) {
-        let noted = match file.filter(|file| file.exists()).map(anchors).transpose() {
-            Ok(noted) => noted.unwrap_or_default(),
-            Err(error) => return self.settle(AlarmKind::AuditBroken, Some(&error.to_string())).await,
-        };
-        match self.store.verify_audit(&noted).await {
-            Ok(Ok(_)) => self.settle(AlarmKind::AuditBroken, None).await,
-            Ok(Err(fault)) => {
-                tracing::error!("the audit log does not verify: {fault}");
-                self.settle(AlarmKind::AuditBroken, Some(&fault.to_string())).await;
+        let verdict = match self.store.verify_audit_by(file).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                return tracing::warn!("the audit log cannot be verified: {}", with_causes(&error));
             }
-            Err(error) => tracing::warn!("the audit log cannot be verified: {}", with_causes(&error)),
+        };
+        let wrong = match (&verdict.notes, verdict.found) {
+            (AuditNotes::Unreadable(error), _) => Some(error.to_string()),
+            (_, Err(fault)) => Some(fault.to_string()),
+            (_, Ok(_)) => None,
+        };
+        if let Some(wrong) = &wrong {
+            tracing::error!("the audit log does not verify: {wrong}");
         }
+        self.settle(AlarmKind::AuditBroken, wrong.as_deref()).await;
     }
 
     /// Raises an alarm about the log for what is wrong, or ends it.
@@ -256,13 +212,6 @@ fn put_aside(file: &Path, to: &Path) -> io::Result<()> {
     failpoint::pass_blocking(Side::After, "putting notes of what is gone aside")
 }
 
-fn head_of(line: &str) -> Option<AuditHead> {
-    let mut words = line.split(' ').skip(1);
-    let (number, hash) = (words.next()?, words.next()?);
-    words.next().is_none().then_some(())?;
-    Some(AuditHead { number: number.parse().ok()?, hash: AuditHash::from_hex(hash)? })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,7 +219,8 @@ mod tests {
     use crate::config::Config;
     use crate::domain::access::{Acting, Regions, Role};
     use crate::domain::supply::HaltKind;
-    use crate::domain::{AuditEntry, Id};
+    use crate::domain::{AuditEntry, AuditHash, Id};
+    use crate::store::AnchorError;
     use crate::store::alarm::AlarmFilter;
 
     #[tokio::test]

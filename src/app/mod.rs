@@ -19,7 +19,6 @@ mod tenure;
 mod terminals;
 mod watched;
 
-pub use anchor::{AnchorError, anchors};
 pub use console::Console;
 pub use disk::used as disk_used;
 pub use lock::SiteLock;
@@ -229,7 +228,7 @@ impl Site {
             store.close().await;
             return Err(AppError::Drill(address.place()));
         }
-        let (store, tenure) = tenure::held(store, &address).await.map_err(|error| match error {
+        let (store, tenure) = tenure::held(store, &address, &clock).await.map_err(|error| match error {
             Ok(holder) => AppError::Held(Box::new(holder)),
             Err(source) => unusable(source),
         })?;

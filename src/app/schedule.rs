@@ -8,9 +8,10 @@ use super::Site;
 use crate::alarm;
 use crate::collect::NightReport;
 use crate::config::{IntervalMode, TimeOfDay};
+use crate::domain::supply::HaltKind;
 use crate::domain::{Day, MissingCause, Moment, Run, RunState};
 use crate::plan::{Night, night_of, night_to_come};
-use crate::store::{Large, StoreError};
+use crate::store::{Large, Remedy, StoreError};
 use crate::telemetry::with_causes;
 
 impl Site {
@@ -50,7 +51,7 @@ impl Site {
             if let Err(error) = self.make_room(night.day).await {
                 tracing::error!(kind = error.kind(), "making room for new days: {}", with_causes(&error));
             }
-            self.night(night, stop).await;
+            tokio::join!(self.night(night, stop), self.let_old_go(night, stop));
             last = Some(night.day);
             if began >= night.deadline {
                 // It was run behind its time: should that come after all, it is still to be run.
@@ -168,17 +169,56 @@ impl Site {
         Ok(())
     }
 
-    /// Partitions of the days to come, and an end to what is kept no longer.
+    /// Partitions of the days to come.
     async fn make_room(&self, today: Day) -> Result<(), StoreError> {
-        self.store.make_partitions((0..AHEAD).map(|ahead| today.plus(ahead))).await?;
-        if let Some(days) = self.config.intervals.keep_days {
-            // Counted from the last day of which something was read: a clock that runs ahead lets nothing go (F33).
-            let read = self.store.last_day_read(today).await?.map(Day::next);
-            if let Some(read) = read {
-                let keep_from = read.min(today).plus(-i64::from(days));
-                self.store.let_go(Large::Intervals, keep_from).await?;
+        self.store.make_partitions((0..AHEAD).map(|ahead| today.plus(ahead))).await
+    }
+
+    /// Lets go what is kept no longer, beside the night. Whoever looks at it meanwhile, such as a backup, is not waited for: it is
+    /// tried again until the night is over, and by the next one.
+    async fn let_old_go(&self, night: Night, stop: &CancellationToken) {
+        let mut is_told = false;
+        while let Err(error) = self.let_go(night.day).await {
+            if !std::mem::replace(&mut is_told, true) {
+                let kind = error.kind();
+                tracing::warn!(kind, "old curves are let go later: {}", with_causes(&error));
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock.rest(LET_GO_AGAIN) => {}
+            }
+            let now = self.clock.now();
+            // A clock that was set back has the night come again, which is not to wait for this.
+            if error.remedy() != Remedy::Retry || now < night.start || night.is_over(now) {
+                return;
             }
         }
+    }
+
+    /// An end to curves that are kept no longer and stand in a backup (F43).
+    async fn let_go(&self, today: Day) -> Result<(), StoreError> {
+        let Some(days) = self.config.intervals.keep_days else { return Ok(()) };
+        // Counted from the last day of which something was read, and while nobody doubts the clock: one that runs ahead lets nothing
+        // go (F33).
+        if self.store.halts().await?.iter().any(|halt| halt.kind == HaltKind::Clock) {
+            return Ok(());
+        }
+        let Some(read) = self.store.last_day_read(today).await?.map(Day::next) else { return Ok(()) };
+        let keep_from = read.min(today).plus(-i64::from(days));
+        let Some(backed_up) = self.store.last_backup().await? else {
+            tracing::warn!(
+                "no curve is let go before a backup was made: run chaobiao backup  尚无备份，过期曲线暂不清除"
+            );
+            return Ok(());
+        };
+        // What came late for a day came within these days.
+        let held = Day::of(backed_up).plus(-i64::from(self.config.intervals.repair_days));
+        if held < keep_from {
+            tracing::warn!(
+                "curves from {held} on are kept until they stand in a backup  {held} 起的曲线待备份后清除"
+            );
+        }
+        self.store.let_go(Large::Intervals, keep_from.min(held)).await?;
         Ok(())
     }
 
@@ -209,6 +249,8 @@ impl Site {
 const AGAIN: Duration = Duration::from_secs(10);
 /// After how many failures a night that cannot be run is told.
 const TELL_AFTER: u32 = 15;
+/// When old curves that somebody looks at are let go again.
+const LET_GO_AGAIN: Duration = Duration::from_secs(60);
 /// How many days have their partitions made ahead.
 const AHEAD: i64 = 35;
 
@@ -217,10 +259,11 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::config::Config;
-    use crate::domain::access::Regions;
+    use crate::domain::access::{Acting, Regions, Role};
     use crate::domain::{
-        AlarmKind, ArchiveEntry, Customer, DayCurve, Fetch, Id, Item, Meter, MeterPath, MeterProtocol,
-        MeteringPoint, PointRole, Quality, RunKind, RunMeter, RunOutcome, SlotValue, SlotsPerDay, Source,
+        AlarmKind, ArchiveEntry, AuditEntry, Customer, DayCurve, Fetch, Id, Item, Meter, MeterPath,
+        MeterProtocol, MeteringPoint, PointRole, Quality, RunKind, RunMeter, RunOutcome, SlotValue,
+        SlotsPerDay, Source,
     };
     use crate::store::alarm::{AlarmFilter, AlarmRecord};
     use crate::store::archive::Saving;
@@ -454,16 +497,13 @@ mod tests {
         site.close().await;
     }
 
-    #[tokio::test]
-    async fn f33_f43_a_clock_that_runs_ahead_lets_nothing_go() {
-        let today = day("2026-12-31");
-        let (_folder, _manual, site) = site(today.start().plus(Duration::from_secs(3600))).await;
+    /// Keeps a curve of each of these days.
+    async fn keep_curves(site: &Site, days: &[Day]) {
         let item = Item::parse("1.8.0").unwrap();
         let meter = site.store.site_meters().await.unwrap()[0].meter_id;
-        let days = [today.plus(-70), today.plus(-63), today.plus(-62), today.plus(-1)];
         for held in days {
             let value = Some(SlotValue { value: 1, quality: Quality::Good });
-            let curve = DayCurve::of_values(meter, item, held, SlotsPerDay::QUARTER_HOURS, vec![value]);
+            let curve = DayCurve::of_values(meter, item, *held, SlotsPerDay::QUARTER_HOURS, vec![value]);
             let (from, until) = (held.start(), held.next().start());
             let fetch = Fetch {
                 id: site.store.new_fetch_id(until),
@@ -477,16 +517,20 @@ mod tests {
                 run: None,
             };
             let batch = Batch { curves: vec![(fetch.id, curve)], fetches: vec![fetch], ..Batch::default() };
-            site.store.save(&batch, today.start()).await.unwrap();
+            site.store.save(&batch, until).await.unwrap();
         }
-        let kept = async || {
-            let curves = site.store.curves(&[meter], &[item], today.plus(-100), today).await.unwrap();
-            curves.into_iter().map(|curve| curve.day).collect::<Vec<_>>()
-        };
-        // Nothing was ever read: what is kept may be all there is.
-        site.make_room(today).await.unwrap();
-        assert_eq!(kept().await, days);
-        let night = today.plus(-1);
+    }
+
+    async fn kept_curves(site: &Site, today: Day) -> Vec<Day> {
+        let item = Item::parse("1.8.0").unwrap();
+        let meter = site.store.site_meters().await.unwrap()[0].meter_id;
+        let curves = site.store.curves(&[meter], &[item], today.plus(-100), today).await.unwrap();
+        curves.into_iter().map(|curve| curve.day).collect()
+    }
+
+    /// A night in which the only meter was read.
+    async fn read_night(site: &Site, night: Day) {
+        let meter = site.store.site_meters().await.unwrap()[0].meter_id;
         let report = site.run_night(night, &CancellationToken::new()).await.unwrap();
         let read = RunMeter {
             run: report.run.id,
@@ -496,10 +540,66 @@ mod tests {
             holes: None,
         };
         let batch = Batch { outcomes: vec![read], ..Batch::default() };
-        site.store.save(&batch, today.start()).await.unwrap();
+        site.store.save(&batch, night.next().start()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn f33_f43_a_clock_that_runs_ahead_lets_nothing_go() {
+        let today = day("2026-12-31");
+        let (_folder, _manual, site) = site(today.start().plus(Duration::from_secs(3600))).await;
+        let days = [today.plus(-70), today.plus(-63), today.plus(-62), today.plus(-1)];
+        keep_curves(&site, &days).await;
+        let kept = async || kept_curves(&site, today).await;
+        let backed_up = async |at: Day| {
+            let entry = AuditEntry::of_system(at.start(), "backup.make", "a.chaobiao-backup").ending("done");
+            site.store.audit(&entry).await.unwrap();
+        };
+        // Nothing was ever read: what is kept may be all there is.
+        backed_up(today).await;
+        site.let_go(today).await.unwrap();
+        assert_eq!(kept().await, days);
+        read_night(&site, today.plus(-1)).await;
+        site.store.halt_cuts(HaltKind::Clock, "it was set", today.start()).await.unwrap();
+        site.let_go(today.plus(30)).await.unwrap();
+        assert_eq!(kept().await, days, "nobody has said that the clock is right again");
+        let approver = Acting {
+            person: Id::new(1),
+            account: Id::new(1),
+            name: "wang".to_owned(),
+            role: Role::Approver,
+            role_since: Moment::from_micros(0),
+            regions: Regions::All,
+            source: "10.0.0.7".to_owned(),
+            request: None,
+        };
+        site.store.lift_halt(&approver, HaltKind::Clock, today.start()).await.unwrap();
         for ahead in [365, 3650] {
-            site.make_room(today.plus(ahead)).await.unwrap();
+            site.let_go(today.plus(ahead)).await.unwrap();
             assert_eq!(kept().await, days[2..], "{ahead} days ahead");
+        }
+        site.close().await;
+    }
+
+    #[tokio::test]
+    async fn f43_curves_are_kept_until_they_stand_in_a_backup() {
+        let today = day("2026-12-31");
+        let (_folder, _manual, site) = site(today.start().plus(Duration::from_secs(3600))).await;
+        let days = [today.plus(-90), today.plus(-80), today.plus(-70)];
+        keep_curves(&site, &days).await;
+        read_night(&site, today.plus(-1)).await;
+        site.let_go(today).await.unwrap();
+        assert_eq!(kept_curves(&site, today).await, days, "there is no backup");
+        for (made, kept) in [(-84, 3), (-80, 2), (-72, 1), (-1, 0)] {
+            let made = today.plus(made);
+            let entry = AuditEntry::of_system(made.start(), "backup.make", "x").ending("failed");
+            site.store.audit(&entry).await.unwrap();
+            let before = kept_curves(&site, today).await;
+            site.let_go(today).await.unwrap();
+            assert_eq!(kept_curves(&site, today).await, before, "one that failed holds nothing");
+            let entry = AuditEntry::of_system(made.start(), "backup.make", "x").ending("done");
+            site.store.audit(&entry).await.unwrap();
+            site.let_go(today).await.unwrap();
+            assert_eq!(kept_curves(&site, today).await, days[3 - kept..], "a backup of {made}");
         }
         site.close().await;
     }

@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Site;
+use crate::clock::Clock;
 use crate::store::{Address, Holder, Store, StoreError, Taken, Tenure};
 
 /// A tenure that is renewed as long as this lives.
@@ -21,11 +22,12 @@ pub(super) struct Kept {
 pub(super) async fn held(
     store: Store,
     address: &Address,
+    clock: &Clock,
 ) -> Result<(Store, Option<Kept>), Result<Holder, StoreError>> {
     if matches!(address, Address::Sqlite(_)) {
         return Ok((store, None));
     }
-    match Tenure::take(address, &name(), env!("CARGO_PKG_VERSION")).await {
+    match Tenure::take_by(address, (&name(), env!("CARGO_PKG_VERSION")), clock.clone()).await {
         Ok(Taken::Ours(tenure)) => {
             let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
             let (kept, until) = (tenure.clone(), stop.clone());

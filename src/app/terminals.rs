@@ -99,7 +99,7 @@ pub(super) async fn set_records(collector: &Collector, stop: &CancellationToken)
 
 /// Lets old notes of terminals go; what does not come about today does tomorrow.
 async fn tidy(store: &Store, now: Moment) {
-    match store.forget_old_of_terminals(now.minus(CLOCKS_KEPT), now.minus(EVENTS_KEPT)).await {
+    match store.forget_old_of_terminals(now, (CLOCKS_KEPT, EVENTS_KEPT)).await {
         Ok(gone) => tracing::info!(gone, "old notes of terminals are let go"),
         Err(error) => {
             tracing::warn!(kind = error.kind(), "old notes of terminals stay: {}", with_causes(&error));

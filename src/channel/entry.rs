@@ -98,10 +98,10 @@ impl Entry {
 
     /// How it ends when its time is over; `None` while it is not.
     pub(super) fn overdue(&self, now: Instant) -> Option<End> {
-        let is_over = |at: Option<Instant>| at.is_some_and(|at| now >= at);
-        let end = if is_over(self.job.expires_at) { End::Expired } else { End::OutOfTime };
+        let is_expired = self.job.is_expired(now);
+        let end = if is_expired { End::Expired } else { End::OutOfTime };
         let last = || self.last.as_ref().map(|last| last.end.clone());
-        self.job.due().is_some_and(|due| now >= due).then(|| last().unwrap_or(end))
+        (is_expired || self.job.due().is_some_and(|due| now >= due)).then(|| last().unwrap_or(end))
     }
 
     /// Ends with what the last try gave, or with `end` when there was none.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::modbus::RegisterOutcome;
 use super::shared::Shared;
 use super::{Inquiry, Lane};
+use crate::clock::Awake;
 use crate::link::{Blocked, Rate};
 
 /// One question to one meter, and when it is worth asking.
@@ -35,6 +36,8 @@ pub struct Job {
     pub deadline: Option<Instant>,
     /// The question itself is of no use any more: nothing of it leaves from then on.
     pub expires_at: Option<Instant>,
+    /// Time in which the machine was suspended counts towards that.
+    pub awake: Option<Box<Awake>>,
     /// What becomes of work that nobody waits for when its meter is dead.
     pub when_dead: WhenDead,
 }
@@ -63,6 +66,7 @@ impl Job {
             retries: 0,
             deadline: None,
             expires_at: None,
+            awake: None,
             when_dead: WhenDead::Wait,
         }
     }
@@ -83,6 +87,18 @@ impl Job {
     #[must_use]
     pub fn expiring(self, at: Instant) -> Self {
         Self { expires_at: Some(at), ..self }
+    }
+
+    /// The same, with time counted in which the machine has been suspended since `awake`.
+    #[must_use]
+    pub fn while_awake(self, awake: Awake) -> Self {
+        Self { awake: Some(Box::new(awake)), ..self }
+    }
+
+    /// Whether it is of no use any more.
+    pub(super) fn is_expired(&self, now: Instant) -> bool {
+        let slept = || self.awake.as_ref().map_or(Duration::ZERO, |awake| awake.slept());
+        self.expires_at.is_some_and(|at| now >= at || now + slept() >= at)
     }
 
     /// When it ends at the latest, unless it is being done then.

@@ -8,10 +8,9 @@ use serde::Serialize;
 
 use super::CliError;
 use super::database::{Place, store_error};
-use crate::app::anchors;
 use crate::domain::AuditEntry;
 use crate::http::auth::COMMAND_LINE;
-use crate::store::{AuditFault, AuditRecord, Migrations, Store};
+use crate::store::{AuditFault, AuditRecord, Migrations, Store, anchors};
 use crate::{clock::Clock, http};
 
 /// Verify the audit log, or write it out

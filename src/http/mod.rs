@@ -34,13 +34,14 @@ mod terminals;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
@@ -65,7 +66,7 @@ use crate::collect::on_demand::OnDemand;
 use crate::collect::{self, Collector, Progress, ReadAgain};
 use crate::config::profile::Profiles;
 use crate::config::{Config, Effective, Http, Line};
-use crate::store::Store;
+use crate::store::{AuditVerdict, Store, StoreError};
 use crate::supply::Supply;
 use crate::terminal::Terminals;
 
@@ -108,6 +109,7 @@ pub struct Services {
     files: Files,
     routes: Arc<Vec<Route>>,
     document: Arc<str>,
+    verifying: Arc<Mutex<()>>,
 }
 
 impl Services {
@@ -150,6 +152,7 @@ impl Services {
             files: Files::default(),
             routes: Arc::default(),
             document: Arc::from(""),
+            verifying: Arc::default(),
         }
     }
 
@@ -161,6 +164,7 @@ impl Services {
             collection: collect::Settings::of(config),
             lines: config.lines.clone(),
             profiles: config.profiles.clone(),
+            anchor_file: config.audit.anchor_file.clone(),
         };
         Self { rules: Some(Arc::new(rules)), ..self }
     }
@@ -201,6 +205,14 @@ impl Services {
         self.rules.as_ref().map(|rules| rules.profiles.clone()).unwrap_or_default()
     }
 
+    /// Verifies the whole audit log, by the heads that were noted of it outside the database as well (T26).
+    pub(crate) async fn verified_audit(&self) -> Result<AuditVerdict, StoreError> {
+        // Each goes through all of it: one after the other.
+        let _turn = self.verifying.lock().await;
+        let file = self.rules.as_ref().and_then(|rules| rules.anchor_file.as_deref());
+        self.store.verify_audit_by(file).await
+    }
+
     /// Hashes and checks passwords.
     #[must_use]
     pub const fn passwords(&self) -> &auth::Passwords {
@@ -225,6 +237,8 @@ pub struct SiteRules {
     pub lines: Vec<Line>,
     /// The profiles of meters.
     pub profiles: Profiles,
+    /// Where the end of the audit log is noted outside the database.
+    pub anchor_file: Option<PathBuf>,
 }
 
 /// Every route there is.

@@ -130,4 +130,8 @@ pub mod decisions {
     pub mod d0050_tables_are_changed_by_migrate_and_serve_alone {}
     #[doc = include_str!("decisions/0051-what-people-typed-is-no-answer-of-a-meter.md")]
     pub mod d0051_what_people_typed_is_no_answer_of_a_meter {}
+    #[doc = include_str!("decisions/0052-what-is-let-go-goes-by-more-than-our-clock.md")]
+    pub mod d0052_what_is_let_go_goes_by_more_than_our_clock {}
+    #[doc = include_str!("decisions/0053-curves-go-when-they-stand-in-a-backup.md")]
+    pub mod d0053_curves_go_when_they_stand_in_a_backup {}
 }

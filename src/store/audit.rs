@@ -3,10 +3,12 @@
 //! Entries are numbered without a gap and each is bound to the one before it ([`AuditHash`]). Two transactions that add
 //! entries wait for each other from the first entry to their commit: an entry is added as the last thing before it.
 
+use std::sync::LazyLock;
+
 use super::Store;
 use super::access::note_request;
 use super::error::StoreError;
-use super::sql::Dialect;
+use super::sql::{Dialect, Sql};
 use super::transaction::Transaction;
 use crate::domain::{AuditEntry, AuditHash, Moment};
 
@@ -105,14 +107,18 @@ impl Store {
         most: u32,
     ) -> Result<Vec<AuditRecord>, StoreError> {
         let mut reading = self.read("reading the audit log").await?;
+        // Behind all that begins so.
+        let behind = filter.action.as_ref().map(|action| format!("{action}\u{10ffff}"));
         let args = [
             before.into(),
             filter.order.into(),
             filter.actor.as_deref().into(),
             filter.action.as_deref().into(),
+            behind.as_deref().into(),
             i64::from(most).into(),
         ];
-        let rows: Vec<Row> = reading.rows(BEFORE, &args).await?;
+        let asked = [filter.order.is_some(), filter.actor.is_some(), filter.action.is_some()];
+        let rows: Vec<Row> = reading.rows(before_of(asked), &args).await?;
         Ok(rows.into_iter().map(record).collect())
     }
 }
@@ -176,8 +182,30 @@ const ADD: &str = "INSERT INTO audit (number, at, actor, source, action, object,
 const AFTER: &str = "SELECT number, at, actor, source, action, object, result, order_id, detail, hash FROM audit \
     WHERE number > $1 ORDER BY number LIMIT $2";
 
-const BEFORE: &str = "SELECT number, at, actor, source, action, object, result, order_id, detail, hash FROM audit \
-    WHERE number < $1 AND (CAST($2 AS bigint) IS NULL OR order_id = $2) \
-        AND (CAST($3 AS text) IS NULL OR actor = $3) \
-        AND (CAST($4 AS text) IS NULL OR substr(action, 1, length($4)) = $4) \
-    ORDER BY number DESC LIMIT $5";
+/// The statement for what is asked for: a condition that is not asked for stands in the way of an index.
+fn before_of(asked: [bool; 3]) -> Sql {
+    let [order, actor, action] = asked.map(usize::from);
+    BEFORE.get(order + 2 * actor + 4 * action).copied().unwrap_or_else(|| Sql::from(""))
+}
+
+static BEFORE: LazyLock<Vec<Sql>> = LazyLock::new(|| {
+    (0..8).map(|asked| Sql::either(|dialect| before(dialect, [asked & 1, asked & 2, asked & 4]))).collect()
+});
+
+fn before(dialect: Dialect, [order, actor, action]: [u8; 3]) -> String {
+    let collated = match dialect {
+        Dialect::Sqlite => "action",
+        Dialect::Postgres => "action COLLATE \"C\"",
+    };
+    let either = |is_asked: u8, given: String, number: u8, kind: &str| {
+        if is_asked == 0 { format!("CAST(${number} AS {kind}) IS NULL") } else { given }
+    };
+    let order = either(order, "order_id = $2".to_owned(), 2, "bigint");
+    let actor = either(actor, "actor = $3".to_owned(), 3, "text");
+    let from = either(action, format!("{collated} >= $4"), 4, "text");
+    let behind = either(action, format!("{collated} < $5"), 5, "text");
+    format!(
+        "SELECT number, at, actor, source, action, object, result, order_id, detail, hash FROM audit \
+         WHERE number < $1 AND {order} AND {actor} AND {from} AND {behind} ORDER BY number DESC LIMIT $6"
+    )
+}

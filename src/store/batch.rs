@@ -63,6 +63,10 @@ impl Store {
 
 /// `None` when another writer was faster and all must be tried again.
 async fn save(writing: &mut Transaction, batch: &Batch, now: Moment) -> Result<Option<Receipt>, StoreError> {
+    if !batch.outcomes.is_empty() {
+        // What counts them takes it as well, behind what billing has noted; whoever settles has taken both in this order.
+        billing::hold_still(writing).await?;
+    }
     let limit = now.plus(AHEAD);
     let past = |(fetch, curve): &(Id<Fetch>, DayCurve)| (*fetch, curve.up_to(limit));
     let curves: Vec<(Id<Fetch>, (DayCurve, usize))> = batch.curves.iter().map(past).collect();

@@ -1,11 +1,14 @@
-//! A clock that was set back (F33): what waits for a moment waits as long as it would have, not until the clock shows that
-//! moment for the second time.
+//! A clock that was set (F33). Back: what waits for a moment waits as long as it would have, not until the clock shows that
+//! moment for the second time. Ahead: nothing is let go for its age.
 
 use std::time::Duration;
 
 use super::Store;
 use super::error::StoreError;
+use super::supply::halts_in_force;
+use super::transaction::Transaction;
 use crate::domain::Moment;
+use crate::domain::supply::HaltKind;
 
 impl Store {
     /// When the newest entry of the audit log was made, by the clock of then; `None` where there is none.
@@ -35,6 +38,24 @@ impl Store {
         Ok(moved)
     }
 }
+
+/// From when the age of what is let go is counted: from the newest row that is a day old by this clock, so that one which has just
+/// leapt ahead lets nothing go. `newest` gives that row. `None` where there is no such row, or while nobody has said that the clock
+/// may be trusted again.
+pub(in crate::store) async fn surely_past(
+    writing: &mut Transaction,
+    newest: &'static str,
+    now: Moment,
+) -> Result<Option<Moment>, StoreError> {
+    if halts_in_force(writing).await?.contains(&HaltKind::Clock) {
+        return Ok(None);
+    }
+    let row: Option<(Option<i64>,)> = writing.row(newest, &[now.minus(A_DAY).into()]).await?;
+    Ok(row.and_then(|(at,)| at).map(Moment::from_micros))
+}
+
+/// Within so long a clock that has leapt ahead is found out.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 const LAST_NOTED: &str = "SELECT at FROM audit ORDER BY number DESC LIMIT 1";
 

@@ -110,8 +110,9 @@ impl Store {
         let (unknown, since): (i64, Option<i64>) = reading.row(UNKNOWN, &[]).await?.unwrap_or_default();
         let halts = super::supply::halts_in_force(&mut reading).await?;
         let (reviews,): (i64,) = reading.row(REVIEWS, &[]).await?.unwrap_or_default();
-        let from = now.minus(BACKUPS_WITHIN);
-        let backed_up: Option<(i64,)> = reading.row(BACKED_UP, &[from.into()]).await?;
+        let from = now.minus(BACKUPS_WITHIN).micros();
+        let backed_up: Option<(i64,)> =
+            reading.row(LAST_BACKUP, &[]).await?.filter(|(at,): &(i64,)| *at >= from);
         Ok(ServiceFacts {
             schema,
             outbox,
@@ -122,6 +123,16 @@ impl Store {
             open_reviews: count(reviews),
             backed_up_at: backed_up.map(|(at,)| Moment::from_micros(at)),
         })
+    }
+
+    /// When the last backup was made that succeeded; `None` where none was noted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn last_backup(&self) -> Result<Option<Moment>, StoreError> {
+        let mut reading = self.read("reading when a backup was made").await?;
+        let row: Option<(i64,)> = reading.row(LAST_BACKUP, &[]).await?;
+        Ok(row.map(|(at,)| Moment::from_micros(at)))
     }
 
     /// Whether work can be done: the schema is ours, and something could be written. Nothing is.
@@ -195,4 +206,8 @@ const UNKNOWN: &str = "SELECT count(*), min(changed_at) FROM supply_order_point 
 
 const REVIEWS: &str = "SELECT count(*) FROM review WHERE closed_at IS NULL";
 
-const BACKED_UP: &str = "SELECT at FROM audit WHERE at >= $1 AND action = 'backup.make' AND result = 'done' ORDER BY at DESC LIMIT 1";
+/// By the name of the action: how far back it is does not matter.
+const LAST_BACKUP: Sql = Sql {
+    sqlite: "SELECT at FROM audit WHERE action = 'backup.make' AND result = 'done' ORDER BY number DESC LIMIT 1",
+    postgres: "SELECT at FROM audit WHERE action COLLATE \"C\" = 'backup.make' AND result = 'done' ORDER BY number DESC LIMIT 1",
+};

@@ -197,6 +197,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0036_left_out.sql"),
         include_str!("migrations/postgres/0036_left_out.sql"),
     ),
+    Migration::new(
+        "room",
+        include_str!("migrations/sqlite/0037_room.sql"),
+        include_str!("migrations/postgres/0037_room.sql"),
+    ),
+    Migration::new(
+        "found",
+        include_str!("migrations/sqlite/0038_found.sql"),
+        include_str!("migrations/postgres/0038_found.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.
@@ -257,10 +267,8 @@ pub(super) async fn migrate(
         if mode == Migrations::Check || !may_change(&mut changing).await? {
             return Err(StoreError::OlderSchema { found, needed: known });
         }
-        if others == Others::MayServe
-            && let Some(holder) = tenure::serving(&mut changing).await?
-        {
-            return Err(StoreError::Served(Box::new(holder)));
+        if others == Others::MayServe {
+            tenure::keep_out(&mut changing).await?;
         }
         tracing::info!("the database is brought from schema {found} to {}: {}", found + 1, next.name);
         changing.execute(MADE, &[]).await?;
@@ -372,6 +380,8 @@ mod tests {
     use super::*;
     use crate::store::engine::{Address, Pooling};
     use crate::store::postgres::Cluster;
+    use crate::store::tenure::{Taken, Tenure};
+    use tokio::time::timeout;
 
     /// An empty database of each kind.
     async fn engines() -> Vec<(tempfile::TempDir, Engine)> {
@@ -434,6 +444,44 @@ mod tests {
             newer[0].text = "CREATE TABLE other (id bigint)".into();
             let refused = migrate(&engine, &newer, (Migrations::Check, Others::MayServe)).await.unwrap_err();
             assert!(matches!(refused, StoreError::OtherSchema { version: 1 }), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn f36_f40_tables_are_changed_under_nobody_and_whoever_comes_later_has_the_tables_of_his_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut addresses = vec![Address::Sqlite(folder.path().join("store.db"))];
+        if let Some(cluster) = Cluster::shared() {
+            addresses.push(Address::Postgres(cluster.new_database().await));
+        }
+        let run = (Migrations::Run, Others::MayServe);
+        for address in addresses {
+            let engine = Engine::open(&address, Pooling::with(4)).await.unwrap();
+            migrate(&engine, MIGRATIONS, run).await.unwrap();
+            let Taken::Ours(old) = Tenure::take(&address, "old", "1").await.unwrap() else { unreachable!() };
+            let mut newer = MIGRATIONS.to_vec();
+            newer.push(Migration { name: "newer", text: "CREATE TABLE newer (id bigint)".into() });
+            if engine.dialect() == Dialect::Postgres {
+                let refused = migrate(&engine, &newer, run).await.unwrap_err();
+                assert!(matches!(&refused, StoreError::Served(holder) if holder.name == "old"), "{refused}");
+            }
+            // It is away for longer than its lease. While the tables are being changed nobody takes the site.
+            let mut away = Transaction::write(&engine).await.unwrap();
+            away.execute("UPDATE site_tenure SET until = 0", &[]).await.unwrap();
+            away.commit().await.unwrap();
+            let mut changing = Transaction::write(&engine).await.unwrap();
+            tenure::keep_out(&mut changing).await.unwrap();
+            let taken = timeout(Duration::from_secs(2), Tenure::take(&address, "other", "1")).await;
+            assert!(!matches!(taken, Ok(Ok(_))), "{taken:?}");
+            drop(changing);
+            migrate(&engine, &newer, run).await.unwrap();
+            // Whoever opened the database before, and takes the site now, is of another version.
+            let refused = Tenure::take(&address, "other", "1").await.unwrap_err();
+            assert!(matches!(refused, StoreError::NewerSchema { .. }), "{refused}");
+            // And whoever had it writes nothing on tables that he does not know.
+            let writing = Transaction::write(&engine).await.unwrap().of(Some(old));
+            assert!(matches!(writing.commit().await, Err(StoreError::Overtaken)));
+            engine.close().await;
         }
     }
 

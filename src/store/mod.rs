@@ -12,6 +12,7 @@
 
 pub mod access;
 pub mod alarm;
+mod anchor;
 pub mod archive;
 mod audit;
 mod audit_check;
@@ -62,6 +63,7 @@ pub mod view;
 mod witness;
 
 pub use crate::domain::version::Decision;
+pub use anchor::{AnchorError, AuditVerdict, Notes as AuditNotes, anchors};
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
 pub use audit_check::{AuditCheck, AuditFault};
 pub use backup::{Restored, Room};

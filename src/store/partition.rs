@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::Store;
 use super::error::StoreError;
 use super::sql::{Cell, Dialect};
-use crate::domain::{Coded, Day};
+use crate::domain::{Coded, Day, Moment};
 
 /// The days whose partitions are known to be there.
 #[derive(Clone, Debug, Default)]
@@ -56,8 +56,8 @@ impl Coded for Large {
 }
 
 impl Store {
-    /// Makes the partitions that hold these days. Called by itself when something is saved; called ahead, it spares the
-    /// night the work.
+    /// Makes the partitions that hold these days, beside whoever reads or writes the lists, a backup among them. Called by
+    /// itself when something is saved; called ahead, it spares the night the work.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot, or a day is not between 2000 and 2099.
@@ -76,31 +76,41 @@ impl Store {
         Ok(())
     }
 
-    /// Lets go what a table holds of the days before `keep_from`: whole partitions in PostgreSQL, rows in SQLite. Says how
-    /// many of these: none where later days were let go before, which do not come back. Whether they were billed and backed up
-    /// is for the caller to know.
+    /// Lets go what a table holds of the days before `keep_from`: whole partitions in PostgreSQL, rows in SQLite, there a day at a
+    /// time, so that whoever wants to write waits for no more than that. Says how many of these: none where later days were let
+    /// go before, which do not come back. A server lets nothing go that is too young by its own clock or is kept for good.
+    /// Whether they were billed and backed up is for the caller to know.
     ///
     /// # Errors
-    /// [`StoreError`] when the database cannot.
+    /// [`StoreError`] when the database cannot; also while somebody looks at what is to go, such as a backup: that passes.
     pub async fn let_go(&self, large: Large, keep_from: Day) -> Result<u64, StoreError> {
-        let mut writing = self.write("letting old rows go").await?;
-        let name = large.name();
-        let kept: Option<(i64,)> = writing.row(KEPT_FROM, &[name.into()]).await?;
-        if kept.is_some_and(|(kept,)| kept > keep_from.number()) {
-            return Ok(0);
-        }
-        let gone = if writing.dialect() == Dialect::Postgres {
-            let dropped: Option<(i64,)> =
-                writing.row("SELECT drop_partitions($1, $2)", &[name.into(), keep_from.into()]).await?;
-            u64::try_from(dropped.map_or(0, |(dropped,)| dropped)).unwrap_or(0)
-        } else {
+        let mut gone = 0;
+        loop {
+            let mut writing = self.write("letting old rows go").await?;
+            let name = large.name();
+            let kept: Option<(i64,)> = writing.row(KEPT_FROM, &[name.into()]).await?;
+            if kept.is_some_and(|(kept,)| kept > keep_from.number()) {
+                return Ok(gone);
+            }
+            if writing.dialect() == Dialect::Postgres {
+                let dropped: Option<(i64,)> =
+                    writing.row("SELECT drop_partitions($1, $2)", &[name.into(), keep_from.into()]).await?;
+                writing.commit().await?;
+                self.partitions.clear();
+                return Ok(u64::try_from(dropped.map_or(0, |(dropped,)| dropped)).unwrap_or(0));
+            }
             writing.execute(KEEP_FROM, &[name.into(), keep_from.into()]).await?;
-            let (statement, edge) = large.deletion(keep_from);
-            writing.execute(statement, &[edge]).await?
-        };
-        writing.commit().await?;
-        self.partitions.clear();
-        Ok(gone)
+            let oldest: Option<(Option<i64>,)> = writing.row(large.oldest(), &[]).await?;
+            let oldest = oldest.and_then(|(oldest,)| large.day_of(oldest?)).filter(|day| *day < keep_from);
+            if let Some(oldest) = oldest {
+                let (statement, edge) = large.deletion(oldest.next());
+                gone += writing.execute(statement, &[edge]).await?;
+            }
+            writing.commit().await?;
+            if oldest.is_none() {
+                return Ok(gone);
+            }
+        }
     }
 }
 
@@ -115,6 +125,26 @@ impl Large {
             Self::BillingValues => ("DELETE FROM billing_value WHERE at < $1", start()),
             Self::Outbox => ("DELETE FROM outbox WHERE at < $1", start()),
             Self::BillingLedger => ("DELETE FROM billing_ledger WHERE at < $1", start()),
+        }
+    }
+
+    /// The statement that gives the key of the oldest row in SQLite.
+    const fn oldest(self) -> &'static str {
+        match self {
+            Self::Fetches => "SELECT min(day) FROM meter_fetch",
+            Self::Registers => "SELECT min(as_of) FROM register_ledger",
+            Self::Intervals => "SELECT min(day) FROM interval_day",
+            Self::BillingValues => "SELECT min(at) FROM billing_value",
+            Self::Outbox => "SELECT min(at) FROM outbox",
+            Self::BillingLedger => "SELECT min(at) FROM billing_ledger",
+        }
+    }
+
+    /// The day that such a key is of.
+    fn day_of(self, key: i64) -> Option<Day> {
+        match self {
+            Self::Fetches | Self::Intervals => Day::from_number(key),
+            _ => Some(Day::of(Moment::from_micros(key))),
         }
     }
 }

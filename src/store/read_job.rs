@@ -3,6 +3,9 @@
 //! What has ended stays as it is: whoever comes later changes nothing. A job ends in the transaction in which the last of
 //! its meters does (I19). What the meters said is in [`super::read_answer`].
 
+use std::time::Duration;
+
+use super::clock_step::surely_past;
 use super::error::{Refusal, StoreError};
 use super::sql::{Cell, Dialect, Kind, Rows, Sql, Table};
 use super::transaction::Transaction;
@@ -221,12 +224,15 @@ impl Store {
         rows.into_iter().map(of_job).collect()
     }
 
-    /// Forgets jobs that ended before an instant, `most` at a time; says how many.
+    /// Forgets jobs that ended longer ago than they are kept, `most` at a time; says how many. A clock that runs ahead lets none
+    /// go (F33).
     ///
     /// # Errors
     /// As [`Self::submit_reads`].
-    pub async fn forget_reads(&self, before: Moment, most: u32) -> Result<u64, StoreError> {
+    pub async fn forget_reads(&self, now: Moment, kept: Duration, most: u32) -> Result<u64, StoreError> {
         let mut writing = self.write("forgetting on-demand reads").await?;
+        let Some(past) = surely_past(&mut writing, NEWEST_MADE, now).await? else { return Ok(0) };
+        let before = past.minus(kept);
         let old: Vec<(i64,)> = writing.rows(OLD, &[before.into(), i64::from(most).into()]).await?;
         let arg = [Cell::from(writing.dialect().array(old.iter().map(|(id,)| Some(*id))))];
         for forget in FORGET {
@@ -430,6 +436,8 @@ const END_ALL: &str = "UPDATE read_meter SET cause = $4, changed_at = $5, state 
 const FEWER: &str = "UPDATE read_job SET waiting = waiting - $2 WHERE id = $1 RETURNING waiting";
 
 const END_JOB: &str = "UPDATE read_job SET state = $2, ended_at = $3 WHERE id = $1";
+
+const NEWEST_MADE: &str = "SELECT max(created_at) FROM read_job WHERE created_at <= $1";
 
 const OLD: &str = "SELECT id FROM read_job WHERE ended_at < $1 ORDER BY ended_at LIMIT $2";
 

@@ -2,11 +2,15 @@
 //!
 //! - **One holder.** The site can be taken when its lease has run out by the clock of the database, and each taking raises the
 //!   token.
+//! - **The tables stay as they are under it.** Whoever changes them ([`super::migrate`]) and whoever takes the site hold the same row
+//!   until they are done: a version whose tables were changed meanwhile does not get the site, and one that had it before has
+//!   lost it.
 //! - **An older holder writes nothing.** Every transaction of a store that [holds](Store::holding) a tenure looks at the token
 //!   right before its commit and locks it until then; so a taker waits for the commit, or the commit finds the taker's token
 //!   and fails with [`StoreError::Overtaken`].
 //! - **An older holder sends nothing.** Whoever sends asks [`Store::may_act_until`]: that is shorter than the lease, counted from
-//!   before it was asked for, and by a clock that nobody sets. It needs no answer from a database that may be away.
+//!   before it was asked for, and by a clock that nobody sets; time in which the machine is suspended counts. It needs no answer
+//!   from a database that may be away.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,8 +21,10 @@ use tokio_util::sync::CancellationToken;
 use super::Store;
 use super::engine::{Address, Engine, Pooling};
 use super::error::StoreError;
+use super::migrate;
 use super::sql::{Dialect, Sql};
 use super::transaction::Transaction;
+use crate::clock::{Awake, Clock};
 use crate::domain::Moment;
 
 /// Who serves a site.
@@ -61,7 +67,9 @@ struct Inner {
     token: i64,
     /// A connection of its own: however busy the others are, the lease is renewed.
     engine: Engine,
-    valid_until: Mutex<Instant>,
+    /// And how long the machine has been suspended since that was asked for, which counts.
+    valid_until: Mutex<(Instant, Awake)>,
+    clock: Clock,
     overtaken: CancellationToken,
 }
 
@@ -71,10 +79,39 @@ impl Tenure {
     /// # Errors
     /// [`StoreError`] when the database cannot; its tables must be those of this version.
     pub async fn take(address: &Address, name: &str, version: &str) -> Result<Taken, StoreError> {
+        Self::take_by(address, (name, version), Clock::system()).await
+    }
+
+    /// As [`Self::take`], by a clock that knows how long the machine was suspended.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub async fn take_by(
+        address: &Address,
+        (name, version): (&str, &str),
+        clock: Clock,
+    ) -> Result<Taken, StoreError> {
         let engine =
             Engine::open(address, Pooling { connections: 1, answers_within: ANSWERS_WITHIN }).await?;
-        let asked_at = Instant::now();
+        let (asked_at, awake) = (Instant::now(), clock.awake());
         let mut taking = Transaction::write(&engine).await?.doing("taking the site");
+        if let Some(holder) = serving(&mut taking).await? {
+            drop(taking);
+            engine.close().await;
+            return Ok(Taken::Held(holder));
+        }
+        // Nobody changes the tables from here on until it is taken, and whoever has begun to is waited for (F40).
+        hold(&mut taking).await?;
+        let (found, known) = (migrate::found(&mut taking).await?, migrate::newest());
+        if found != known {
+            drop(taking);
+            engine.close().await;
+            return Err(if found > known {
+                StoreError::NewerSchema { found, known }
+            } else {
+                StoreError::OlderSchema { found, needed: known }
+            });
+        }
         let lease = micros(LEASE);
         let token: Option<(i64,)> = taking.row(TAKE, &[name.into(), version.into(), lease.into()]).await?;
         let Some((token,)) = token else {
@@ -85,24 +122,25 @@ impl Tenure {
             return Ok(Taken::Held(holder));
         };
         taking.commit().await?;
-        let valid_until = Mutex::new(asked_at + ACTS);
+        let valid_until = Mutex::new((asked_at + ACTS, awake));
         Ok(Taken::Ours(Self(Arc::new(Inner {
             token,
             engine,
             valid_until,
+            clock,
             overtaken: CancellationToken::new(),
         }))))
     }
 
     /// Renews the lease until `stop`, or until somebody else has the site.
     pub async fn keep(&self, stop: &CancellationToken) {
-        let Inner { overtaken, valid_until, .. } = &*self.0;
+        let Inner { overtaken, valid_until, clock, .. } = &*self.0;
         let mut was_valid = true;
         while !stop.is_cancelled() && !overtaken.is_cancelled() {
-            let asked_at = Instant::now();
+            let (asked_at, awake) = (Instant::now(), clock.awake());
             match timeout(ANSWERS_WITHIN, self.renew()).await {
                 Ok(Ok(true)) => {
-                    *valid_until.lock().unwrap_or_else(PoisonError::into_inner) = asked_at + ACTS;
+                    *valid_until.lock().unwrap_or_else(PoisonError::into_inner) = (asked_at + ACTS, awake);
                     if !std::mem::replace(&mut was_valid, true) {
                         tracing::warn!("the site is still ours: orders and billing values go out again");
                     }
@@ -165,10 +203,12 @@ impl Tenure {
     /// Until when something may be sent.
     #[must_use]
     pub fn valid_until(&self) -> Instant {
+        let now = Instant::now();
         if self.0.overtaken.is_cancelled() {
-            return Instant::now();
+            return now;
         }
-        *self.0.valid_until.lock().unwrap_or_else(PoisonError::into_inner)
+        let (until, awake) = &*self.0.valid_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.checked_sub(awake.slept()).unwrap_or(now)
     }
 }
 
@@ -230,6 +270,32 @@ pub(super) async fn serving(reading: &mut Transaction) -> Result<Option<Holder>,
     Ok(if serving.is_some() { Some(holder(reading).await?) } else { None })
 }
 
+/// Keeps the site as it is until the transaction ends; nothing where there is no table of it yet.
+async fn hold(writing: &mut Transaction) -> Result<(), StoreError> {
+    let _held: Option<(i64,)> = writing.row(HOLD, &[]).await?;
+    Ok(())
+}
+
+/// Refuses to change the tables under an instance that serves the site; none takes it until the transaction ends. One that had
+/// it and was away for longer than its lease has it no more.
+pub(super) async fn keep_out(changing: &mut Transaction) -> Result<(), StoreError> {
+    let (is_there,): (i64,) = changing.row(IS_THERE, &[]).await?.unwrap_or_default();
+    if is_there == 0 {
+        return Ok(());
+    }
+    // Whoever serves is not kept from it; nobody can have taken the site behind the second look.
+    for is_held in [false, true] {
+        if is_held {
+            hold(changing).await?;
+        }
+        if let Some(holder) = serving(changing).await? {
+            return Err(StoreError::Served(Box::new(holder)));
+        }
+    }
+    changing.execute(PASSED, &[]).await?;
+    Ok(())
+}
+
 async fn holder(reading: &mut Transaction) -> Result<Holder, StoreError> {
     let found: Option<(String, String, i64, i64)> = reading.row(HOLDER, &[]).await?;
     let (name, version, since, token) = found.unwrap_or_default();
@@ -258,7 +324,14 @@ const RENEWED: Sql = Sql {
         WHERE token = $1",
 };
 
-const IS_THERE: &str = "SELECT count(to_regclass('site_tenure'))";
+const IS_THERE: Sql = Sql {
+    sqlite: "SELECT count(*) FROM sqlite_schema WHERE name = 'site_tenure'",
+    postgres: "SELECT count(to_regclass('site_tenure'))",
+};
+/// SQLite has one writer.
+const HOLD: Sql =
+    Sql { sqlite: "SELECT token FROM site_tenure", postgres: "SELECT token FROM site_tenure FOR UPDATE" };
+const PASSED: &str = "UPDATE site_tenure SET token = token + 1";
 const SERVING: &str = "SELECT token FROM site_tenure \
     WHERE until >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 const GIVEN: &str = "UPDATE site_tenure SET until = 0 WHERE token = $1";

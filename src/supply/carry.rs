@@ -12,6 +12,7 @@ use super::proof::proof_name;
 use super::service::Supply;
 use super::verdict::{Verdict, expectation, handed_over, is_handed_over, not_verified, unread, verdict};
 use crate::channel::Lane;
+use crate::clock::Awake;
 use crate::domain::relay::{Look, Proof, Proven, Told, judge};
 use crate::domain::supply::{Attempt, Objection, OrderKind, OrderState, Window};
 use crate::domain::{Id, Moment};
@@ -83,7 +84,7 @@ impl Supply {
         // From before the intent on, so that no restore that comes behind it passes it by.
         let leaves = due.kind.is_cut_class().then(|| self.0.leaving.note((due.order, due.point)));
         let now = self.0.clock.now();
-        let began = Instant::now();
+        let (awake, began) = (self.0.clock.awake(), Instant::now());
         if due.kind.is_cut_class() {
             self.halt_for_a_jump(now).await?;
             self.halt_for_the_file(now).await?;
@@ -104,7 +105,7 @@ impl Supply {
         let Intended::Kept(attempt) = intended? else { return Ok(()) };
         let left = if due.kind.is_cut_class() {
             // The database may have been waited for, and what the intent was judged by has passed meanwhile (F33, F52).
-            if let Some(why) = self.held_since(began) {
+            if let Some(why) = self.held_since(began, &awake) {
                 self.keep_outcome(due, attempt, (AttemptOutcome::NotSent, why)).await;
                 return Ok(());
             }
@@ -131,12 +132,12 @@ impl Supply {
     }
 
     /// What keeps a cut back since its intent was begun, by what no database is asked for.
-    fn held_since(&self, began: Instant) -> Option<&'static str> {
+    fn held_since(&self, began: Instant, awake: &Awake) -> Option<&'static str> {
         if is_stopped(self.0.settings.stop_file.as_deref()) {
             Some("stopped")
         } else if self.watch().jump(self.0.clock.now(), Instant::now()).is_some() {
             Some("clock_set")
-        } else if began.elapsed() > INTENT_WITHIN {
+        } else if began.elapsed() + awake.slept() > INTENT_WITHIN {
             Some("intent_late")
         } else {
             None

@@ -7,6 +7,7 @@
 )]
 
 mod accounts;
+mod audit_notes;
 mod bearers;
 mod bodies;
 #[path = "../support/book.rs"]

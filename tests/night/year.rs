@@ -25,9 +25,6 @@ impl Town {
     async fn measured(&self) -> Measured {
         let memory = std::fs::read_to_string("/proc/self/statm").unwrap();
         let memory = memory.split(' ').nth(1).unwrap().parse::<i64>().unwrap() * 4096;
-        // Time of the town stands still meanwhile, as it does while its store works.
-        let (end, ended) = std::sync::mpsc::sync_channel::<()>(0);
-        let held = tokio::task::spawn_blocking(move || ended.recv());
         let size = match &self.address {
             Address::Sqlite(_) => {
                 // What was let go is used again: pages that hold something.
@@ -36,16 +33,23 @@ impl Town {
             }
             Address::Postgres(_) => "SELECT pg_database_size(current_database())",
         };
-        let measured = Measured {
+        Measured {
             memory,
-            database: self.ask(size).await,
-            curve_days: self.ask("SELECT count(DISTINCT day) FROM interval_day").await,
-            registers: self.ask("SELECT count(*) FROM register_ledger").await,
-        };
+            database: self.asked(size).await,
+            curve_days: self.asked("SELECT count(DISTINCT day) FROM interval_day").await,
+            registers: self.asked("SELECT count(*) FROM register_ledger").await,
+        }
+    }
+
+    /// What a query says. Time of the town stands still meanwhile, as it does while its store works.
+    async fn asked(&self, sql: &str) -> i64 {
+        let (end, ended) = std::sync::mpsc::sync_channel::<()>(0);
+        let held = tokio::task::spawn_blocking(move || ended.recv());
+        let told = self.ask(sql).await;
         drop(end);
         // It has nothing to say.
         drop(held.await);
-        measured
+        told
     }
 }
 
@@ -55,6 +59,11 @@ async fn live_for(days: i64, meters: usize, address: Address) {
     let first = day("2026-11-22");
     let config = config(&world, "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 1");
     let town = Town::new(TownPlan::new(world, config, first, address)).await;
+    if matches!(town.address, Address::Postgres(_)) {
+        // Its days lie ahead of the clock of the server, which lets nothing young go.
+        let changed = "WITH c AS (UPDATE partitioned SET may_go_after = -3650 WHERE list = 'interval_day' RETURNING 1) SELECT count(*) FROM c";
+        assert_eq!(town.asked(changed).await, 1);
+    }
     let head_end = town.head_end();
     let (mut spent, mut measured, mut slowest) = (Duration::ZERO, Vec::new(), Duration::ZERO);
     for number in 0..days {

@@ -210,6 +210,60 @@ async fn t24_secrets_of_second_factors_are_sealed_where_there_is_a_key_file() {
 }
 
 #[tokio::test]
+async fn t17_of_two_changes_at_once_one_gives_a_person_a_role_that_excludes_the_other() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        for number in 0..8 {
+            let person = format!("李{number}");
+            let one = add(store, &person, &format!("a{number}"), Role::Viewer).await.unwrap();
+            let other = add(store, &person, &format!("b{number}"), Role::Viewer).await.unwrap();
+            let entry = entry(midnight("2026-11-22"));
+            let (operator, approver) =
+                (AccountChange::SetRole(Role::Operator), AccountChange::SetRole(Role::Approver));
+            let given = tokio::join!(
+                store.change_account(one, None, &operator, &entry),
+                store.change_account(other, None, &approver, &entry)
+            );
+            let given = [given.0, given.1];
+            assert_eq!(given.iter().filter(|given| given.is_ok()).count(), 1, "{person}: {given:?}");
+            let refused = given.into_iter().find(Result::is_err).unwrap();
+            assert_eq!(refusal(refused), Refusal::RoleHeld);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t09_many_attempts_at_once_count_as_many() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let minute = Duration::from_secs(60);
+        let policy = AttemptPolicy { of_account: 5, of_source: 100, lock: minute };
+        let now = midnight("2026-11-22");
+        let many = (0..24).map(|number| {
+            let source = format!("10.0.0.{number}");
+            async move { store.begin_attempt("li", &source, policy, now).await.unwrap() }
+        });
+        let made = futures_util::future::join_all(many).await;
+        let counted = made.iter().filter(|made| matches!(made, Attempt::Counted { .. })).count();
+        assert_eq!(counted, 5, "{made:?}");
+        assert_eq!(made.iter().filter(|made| **made == Attempt::Counted { locks: true }).count(), 1);
+        // A day later nobody has tried again: the names and sources are forgotten with the next who signs in.
+        let rows = "SELECT CAST(count(*) AS text) FROM login_attempt";
+        assert_ne!(fresh.texts(rows).await, ["0"]);
+        let li = add(store, "李", "li", Role::Viewer).await.unwrap();
+        for (hours, kept) in [(23, false), (49, true)] {
+            let entry = entry(now.plus(minute * 60 * hours));
+            let hash = format!("hash {hours}");
+            let new = NewSession { hash: &hash, account: li, source: "10.0.0.7", limits: LIMITS };
+            store.open_session(&new, &entry).await.unwrap();
+            assert_eq!(fresh.texts(rows).await == ["0"], kept, "after {hours} hours");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn t09_attempts_are_counted_and_not_forgotten() {
     on_both(async |fresh| {
         let store = &fresh.store;
@@ -262,7 +316,16 @@ async fn t18_a_key_belongs_to_one_request_and_keeps_its_answer_a_month() {
         let month = at.plus(Duration::from_secs(30 * 86_400));
         store.settle_key(&request("key-00009", "x"), (201, "{}"), month).await.unwrap();
         assert_eq!(store.claim(&first).await.unwrap(), answered);
-        let later = at.plus(Duration::from_secs(33 * 86_400));
+        // A clock that has leapt ten years ahead lets no key go: the request would be done a second time (F33).
+        let leapt = at.plus(Duration::from_secs(3650 * 86_400));
+        let ahead = request("key-00008", "y");
+        store.audit(&AuditEntry { request: Some(ahead.clone()), ..entry(leapt) }).await.unwrap();
+        store.settle_key(&ahead, (201, "{}"), leapt).await.unwrap();
+        assert_eq!(store.claim(&first).await.unwrap(), answered);
+        let later = at.plus(Duration::from_secs(34 * 86_400));
+        let second = request("key-00007", "z");
+        let of_then = entry(later.minus(Duration::from_secs(86_400)));
+        store.audit(&AuditEntry { request: Some(second), ..of_then }).await.unwrap();
         store.settle_key(&request("key-00009", "x"), (201, "{}"), later).await.unwrap();
         assert_eq!(store.claim(&first).await.unwrap(), Claim::New);
         let race = keyed(&request("key-00002", "a"));

@@ -78,6 +78,9 @@ async fn t28_the_service_account_adds_and_neither_changes_nor_deletes() {
         "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
         "SET session_replication_role = replica",
         "UPDATE partitioned SET width = 'day'",
+        "UPDATE partitioned SET may_go_after = 0",
+        "UPDATE retention SET keep_from = 47000",
+        "INSERT INTO retention VALUES ('register_ledger', 47000)",
     ] {
         let error = run(&mut serving, sql).await.expect_err(sql);
         assert!(is_denied(&error), "{sql}: {error}");
@@ -88,5 +91,42 @@ async fn t28_the_service_account_adds_and_neither_changes_nor_deletes() {
     for (part,) in &parts {
         assert!(is_denied(&run(&mut serving, &format!("DELETE FROM {part}")).await.unwrap_err()), "{part}");
     }
-    assert_eq!((parts.len(), refused), (3, 43));
+    assert_eq!((parts.len(), refused), (3, 46));
+    only_old_curves_go(&mut serving).await;
+}
+
+/// How many partitions have such a name.
+async fn count(asking: &mut PgConnection, like: &str) -> i64 {
+    let parts = "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r' AND relname LIKE";
+    let sql = AssertSqlSafe(format!("{parts} '{like}'"));
+    let (count,): (i64,) = sqlx::query_as(sql).fetch_one(asking).await.unwrap();
+    count
+}
+
+/// What the service may have dropped: no more than curves that are old by the clock of the server, whatever it asks for.
+async fn only_old_curves_go(serving: &mut PgConnection) {
+    run(serving, "SELECT make_partitions((now()::date - date '1970-01-01')::bigint), make_partitions(18270)")
+        .await
+        .unwrap();
+    let lists = ["meter_fetch", "register_ledger", "billing_value", "outbox", "billing_ledger"];
+    for list in lists {
+        let told = run(serving, &format!("SELECT drop_partitions('{list}', 47000)")).await.unwrap_err();
+        assert!(told.to_string().contains("nothing of"), "{list}: {told}");
+    }
+    let (all, old) = (count(serving, "%").await, count(serving, "%\\_20200101").await);
+    assert_eq!(old, 6);
+    let (dropped,): (i64,) = sqlx::query_as("SELECT drop_partitions('interval_day', 47000)")
+        .fetch_one(&mut *serving)
+        .await
+        .unwrap();
+    assert_eq!(
+        (count(serving, "interval\\_day\\_20200101").await, count(serving, "%\\_20200101").await),
+        (0, 5)
+    );
+    assert_eq!(count(serving, "%").await, all - dropped);
+    let now = "interval_day_' || to_char(now() AT TIME ZONE 'UTC' + interval '8 hours', 'YYYYMM') || '01";
+    assert_eq!(count(serving, now).await, 1, "what is young stays");
+    let kept = "SELECT keep_from < (now()::date - date '1970-01-01') - 60 FROM retention WHERE list = 'interval_day'";
+    let (is_bounded,): (bool,) = sqlx::query_as(kept).fetch_one(serving).await.unwrap();
+    assert!(is_bounded);
 }

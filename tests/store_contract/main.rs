@@ -19,6 +19,7 @@ mod disk;
 mod grants;
 #[path = "../support/killed.rs"]
 mod killed;
+mod lease;
 mod manual_reads;
 mod numbered;
 mod opening;
@@ -28,6 +29,7 @@ mod postgres;
 mod proposals;
 mod readings;
 mod reads;
+mod room;
 mod rules;
 mod runs;
 mod secret;

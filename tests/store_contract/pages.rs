@@ -95,6 +95,21 @@ async fn meters_are_found_by_what_people_know_of_them() {
 }
 
 #[tokio::test]
+async fn what_has_a_case_beyond_latin_letters_is_found_as_it_is_written_alike_on_both() {
+    on_both(async |fresh| {
+        let mut block = entry(1);
+        block.point.area = Some("Ａ座Éa2".to_owned());
+        fresh.store.save_archive(&[block, entry(2)], midnight("2026-11-01"), Saving::Save).await.unwrap();
+        for (words, expected) in
+            [("Ａ座", "1"), ("ａ座", ""), ("座É", "1"), ("座é", ""), ("éA2", ""), ("ÉA2", "1"), ("Éa2", "1")]
+        {
+            assert_eq!(found(fresh, &all(words), &Regions::All).await.join(" "), expected, "{words}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn t16_a_region_holds_its_own_meters_and_no_others() {
     on_both(async |fresh| {
         town(fresh).await;

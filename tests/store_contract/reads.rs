@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chaobiao::domain::access::{Acting, Regions, Role};
+use chaobiao::domain::supply::HaltKind;
 use chaobiao::domain::{
     Id, Meter, MissingCause, Moment, ReadAnswer, ReadBits, ReadGroup, ReadState, ReadValue,
 };
@@ -144,9 +145,24 @@ async fn t18_a_key_stands_for_one_read_job_of_its_account() {
             ("read.cancel", format!("read job {}", job.id))
         );
         assert_eq!(entries.len(), 4, "three that began, one that was taken back");
-        let later = now().plus(Duration::from_secs(1));
-        assert_eq!(store.forget_reads(now(), 10).await.unwrap(), 0);
-        assert_eq!(store.forget_reads(later, 10).await.unwrap(), 1);
+        let days = |count: u64| Duration::from_secs(count * 86_400);
+        // A clock that has leapt ten years ahead lets nothing go, whoever begins something by it (F33).
+        assert_eq!(store.forget_reads(now().plus(days(3650)), days(30), 10).await.unwrap(), 0);
+        let newer = |more: u64| {
+            let more = i64::try_from(days(more).as_micros()).unwrap();
+            format!("UPDATE read_job SET created_at = created_at + {more} WHERE id <> {}", job.id)
+        };
+        fresh.run(&newer(30)).await.unwrap();
+        assert_eq!(store.forget_reads(now().plus(days(31)), days(30), 10).await.unwrap(), 0);
+        fresh.run(&newer(1)).await.unwrap();
+        store.halt_cuts(HaltKind::Clock, "it was set", now()).await.unwrap();
+        assert_eq!(
+            store.forget_reads(now().plus(days(32)), days(30), 10).await.unwrap(),
+            0,
+            "not to be trusted"
+        );
+        fresh.run("UPDATE supply_halt SET ended_at = since").await.unwrap();
+        assert_eq!(store.forget_reads(now().plus(days(32)), days(30), 10).await.unwrap(), 1);
         assert_eq!(store.read_job(job.id).await.unwrap(), None);
         assert_eq!(store.meters_of_read(job.id, 0, 10).await.unwrap(), []);
     })

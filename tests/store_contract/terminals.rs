@@ -214,9 +214,12 @@ async fn old_notes_of_terminals_are_let_go_and_the_last_year_stays() {
         let long_ago = Moment::from_micros(1_000_000_000_000_000);
         let clocks = vec![clock(long_ago, 1), clock(at(0), 2)];
         keep(fresh, TerminalNotes { clocks, ..TerminalNotes::default() }).await;
-        let gone = fresh.store.forget_old_of_terminals(at(0).minus(day), at(0).minus(day)).await.unwrap();
+        let gone = fresh.store.forget_old_of_terminals(at(0).plus(day), (day, day)).await.unwrap();
         let kept = fresh.store.terminal_clocks(of, long_ago).await.unwrap();
         assert_eq!((gone, kept.len()), (1, 1));
+        // A clock that has leapt ten years ahead lets nothing go (F33).
+        let gone = fresh.store.forget_old_of_terminals(at(0).plus(day * 3650), (day * 400, day * 400)).await;
+        assert_eq!(gone.unwrap(), 0);
     })
     .await;
 }

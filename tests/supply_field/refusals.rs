@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use chaobiao::channel::{Job, Lane, Question};
 use chaobiao::domain::AuditEntry;
 use chaobiao::store::{AuditFilter, NewSecret, SecretDigits, SecretKind, SecretScope};
 use chaobiao::supply::field::{CannotOrder, NotSent, Sent};
+use dlt645::exchange::Timing;
 use dlt645::password::Level;
 use dlt645::relay::Command;
+use dlt645::request::Request;
 
 use crate::rig::{Home, PASSWORD, Rig};
 
@@ -53,7 +56,7 @@ async fn i18_two_orders_at_once_with_a_wrong_password_are_one_wrong_answer() {
     let rig = Rig::new(Home { kept: Some("111222"), ..Home::default() }).await;
     let before = rig.before().await;
     let mut order = rig.order(Command::SupplyHold, &before);
-    order.lane = chaobiao::channel::Lane::Control;
+    order.lane = Lane::Control;
     let all = (0..5).map(|_| rig.field.send(&order));
     let all = futures_util::future::join_all(all).await;
     assert_eq!(all.iter().filter(|sent| sent.kind() == "refused").count(), 1, "{all:?}");
@@ -67,7 +70,7 @@ async fn i18_supply_given_back_twice_at_once_with_a_wrong_password_is_one_wrong_
     let rig = Rig::new(Home { kept: Some("111222"), ..Home::default() }).await;
     let before = rig.before().await;
     let hold = chaobiao::supply::field::FieldOrder {
-        lane: chaobiao::channel::Lane::Control,
+        lane: Lane::Control,
         ..rig.order(Command::SupplyHold, &before)
     };
     let orders = [
@@ -93,4 +96,25 @@ async fn f36_nothing_that_changes_a_meter_leaves_once_the_site_may_be_anothers()
     }
     assert_eq!(rig.orders(), []);
     rig.close().await;
+}
+
+#[tokio::test]
+async fn f36_i09_what_waited_while_the_machine_was_suspended_does_not_leave_when_it_wakes_up() {
+    for (slept, kind) in [(60, "accepted"), (300, "not_sent")] {
+        let rig = Rig::new(Home::default()).await;
+        let before = rig.before().await;
+        // It waits for its line, for four minutes at most. Steady time stands still meanwhile.
+        let order = rig.order(Command::Trip, &before);
+        let read = Request::read(rig.address, "04000401".parse().unwrap());
+        let read = Job::new(Question::new(read), Lane::Control, Timing::serial(2400));
+        let sleeps = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            rig.manual.suspend(Duration::from_secs(slept));
+        };
+        let (read, sent, ()) = tokio::join!(rig.line.ask(read), rig.field.send(&order), sleeps);
+        assert_eq!(read.unwrap().tries, 1);
+        assert_eq!(sent.kind(), kind, "{slept} s: {sent:?}");
+        assert_eq!(rig.orders().len(), usize::from(kind == "accepted"));
+        rig.close().await;
+    }
 }

@@ -136,7 +136,7 @@ pub(crate) struct Rig {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     /// Its clocks stand still without it.
-    _manual: ManualClock,
+    pub(crate) manual: ManualClock,
     pub(crate) field: Field,
     pub(crate) meter: Shared,
     pub(crate) address: MeterAddress,
@@ -215,7 +215,7 @@ impl Rig {
         Self {
             store,
             clock,
-            _manual: manual,
+            manual,
             field,
             meter,
             address: meter_address,

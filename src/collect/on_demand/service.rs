@@ -66,8 +66,8 @@ impl OnDemand {
         }
         loop {
             let now = self.clock().now();
-            let before = now.minus(DAY * self.inner.settings.keep_days);
-            let forgotten = self.store().forget_reads(before, FORGOTTEN_AT_ONCE).await;
+            let kept = DAY * self.inner.settings.keep_days;
+            let forgotten = self.store().forget_reads(now, kept, FORGOTTEN_AT_ONCE).await;
             if forgotten.is_ok_and(|count| count >= u64::from(FORGOTTEN_AT_ONCE)) {
                 continue;
             }

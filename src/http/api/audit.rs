@@ -13,7 +13,7 @@ use crate::domain::AuditEntry;
 use crate::domain::access::Action;
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services, audit_csv_head, audit_csv_line};
-use crate::store::{AuditFilter, AuditRecord, StoreError};
+use crate::store::{AuditFilter, AuditNotes, AuditRecord, StoreError};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -63,9 +63,14 @@ struct VerifyAnswer {
 /// Whether the log is sound.
 #[derive(Debug, Serialize, ToSchema)]
 struct Verified {
-    /// True when every entry is in its place and none was changed. Whether the end was cut off is found out by
-    /// `chaobiao audit verify` with the file of notes.
+    /// True when every entry is in its place, none was changed, and the log fits what was noted of it outside the database.
     is_sound: bool,
+    /// How many notes outside the database it was compared with; `null`: there are none, and `remark` says what that means.
+    notes: Option<usize>,
+    /// What cannot be told.
+    remark: Option<String>,
+    /// The same in Chinese.
+    remark_zh: Option<String>,
     /// The last entry, or the first that is wrong.
     number: i64,
     /// The hash of the last entry.
@@ -111,15 +116,22 @@ async fn list(
 /// Verify the whole log
 #[utoipa::path(get, path = "/api/v1/audit/verify", tag = "audit", responses((status = 200, body = VerifyAnswer)))]
 async fn verify(State(services): State<Services>) -> Result<Json<VerifyAnswer>, Problem> {
-    let audit = match services.store.verify_audit(&[]).await? {
-        Ok(head) => {
-            Verified { is_sound: true, number: head.number, hash: Some(head.hash.to_string()), problem: None }
-        }
-        Err(fault) => {
-            let problem = Some(fault.to_string());
-            Verified { is_sound: false, number: fault.number(), hash: None, problem }
-        }
+    let verdict = services.verified_audit().await?;
+    let (notes, remark) = match &verdict.notes {
+        AuditNotes::None => (None, Some(UNNOTED)),
+        AuditNotes::Compared(count) => (Some(*count), None),
+        AuditNotes::Unreadable(_) => (None, None),
     };
+    let problem = match (&verdict.notes, &verdict.found) {
+        (AuditNotes::Unreadable(error), _) => Some(error.to_string()),
+        (_, found) => found.as_ref().err().map(ToString::to_string),
+    };
+    let (number, hash) = match &verdict.found {
+        Ok(head) => (head.number, Some(head.hash.to_string())),
+        Err(fault) => (fault.number(), None),
+    };
+    let (remark, remark_zh) = remark.map(|(en, zh)| (en.to_owned(), zh.to_owned())).unzip();
+    let audit = Verified { is_sound: verdict.is_sound(), notes, remark, remark_zh, number, hash, problem };
     Ok(Json(VerifyAnswer { audit }))
 }
 
@@ -177,6 +189,13 @@ fn shown(record: AuditRecord) -> EntryShown {
     let AuditRecord { number, at, actor, source, action, object, result, order, detail, hash } = record;
     EntryShown { number, at: at.to_string(), actor, source, action, object, result, order, detail, hash }
 }
+
+/// What is told where nothing of the log is noted elsewhere.
+pub(in crate::http) const UNNOTED: (&str, &str) = (
+    "there are no notes of its end outside the database ([audit] anchor_file): whether the end was cut off, or all of it written \
+     anew, cannot be told",
+    "库外没有末端摘要（[audit] anchor_file），无法判断末端是否被截断或整体被改写",
+);
 
 const PORTION: u32 = 2000;
 const PORTIONS: u32 = 50;

@@ -13,10 +13,10 @@ use crate::config::Words;
 use crate::domain::Coded;
 use crate::domain::access::Action;
 use crate::domain::supply::{Objection, OrderState};
-use crate::http::api::audit::{as_file, csv};
+use crate::http::api::audit::{UNNOTED, as_file, csv};
 use crate::http::routes::Routes;
 use crate::http::{Caller, Problem, Services};
-use crate::store::{AuditFilter, AuditRecord};
+use crate::store::{AuditFilter, AuditHead, AuditNotes, AuditRecord};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -38,22 +38,29 @@ async fn page(State(services): State<Services>, view: View, asked: Asked) -> Res
 
 /// Verifies the whole log and says what was found.
 async fn verify(State(services): State<Services>, view: View) -> Result<Response, Problem> {
-    let (is_good, words) = match services.store.verify_audit(&[]).await? {
-        Ok(head) => (
-            true,
-            Words::new(
-                format!("{} entries are sound; the last hash is {}", head.number, head.hash),
-                format!("共 {} 条，完整无误；末端摘要 {}", head.number, head.hash),
-            ),
+    let verdict = services.verified_audit().await?;
+    let is_good = verdict.is_sound();
+    let (en, zh) = match (&verdict.notes, &verdict.found) {
+        (AuditNotes::Unreadable(error), _) => (
+            format!("the notes of the end of the log cannot be read: {error}"),
+            format!("末端摘要文件无法读取：{error}"),
         ),
-        Err(fault) => (
-            false,
-            Words::new(
-                format!("the log is not sound: {fault}"),
-                format!("日志不完整：第 {} 条起有问题（{fault}）", fault.number()),
+        (_, Err(fault)) => (
+            format!("the log is not sound: {fault}"),
+            format!("日志不完整：第 {} 条起有问题（{fault}）", fault.number()),
+        ),
+        (AuditNotes::Compared(notes), Ok(AuditHead { number, hash })) => (
+            format!(
+                "{number} entries are sound and fit {notes} notes outside the database; the last hash is {hash}"
             ),
+            format!("共 {number} 条，完整无误，与库外 {notes} 条末端摘要一致；末端摘要 {hash}"),
+        ),
+        (AuditNotes::None, Ok(AuditHead { number, hash })) => (
+            format!("{number} entries are sound in themselves; the last hash is {hash}; {}", UNNOTED.0),
+            format!("共 {number} 条，自身完整无误；末端摘要 {hash}；{}", UNNOTED.1),
         ),
     };
+    let words = Words::new(en, zh);
     let view = View { told: Some(Told { is_good, words, reasons: Vec::new() }), ..view };
     draw(&services, &view, Asked::default()).await
 }

@@ -6,6 +6,7 @@ use super::super::Store;
 use super::super::alarm::raise;
 use super::super::audit::append;
 use super::super::error::{Refusal, StoreError};
+use super::super::sql::Sql;
 use super::super::transaction::Transaction;
 use crate::domain::access::{Account, Acting, ONE_TIME_FOR, Person, Regions, Role};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Moment, TransformerArea};
@@ -303,6 +304,8 @@ pub(super) async fn check_roles(
     besides: Id<Account>,
     role: Role,
 ) -> Result<(), StoreError> {
+    // Of two that give the same person a role at once, the second sees what the first gave.
+    let _held: Option<(i64,)> = writing.row(HOLD_PERSON, &[person.into()]).await?;
     let held: Vec<(i64, Option<i64>)> = writing.rows(HELD, &[person.into(), besides.into()]).await?;
     let held = held.into_iter().flat_map(|(role, proposed)| [Some(role), proposed]).flatten();
     for code in held {
@@ -430,6 +433,11 @@ const ADD_PERSON: &str = "INSERT INTO person (id, name, created_at) VALUES ($1, 
 const ADD: &str = "INSERT INTO account (id, person_id, name, role, role_since, all_areas, is_enabled, password_hash, \
     must_set_password, factor_secret, factor_step, proposed_role, proposed_by, is_confirmed, version, created_at, \
     one_time_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, NULL, 0, $9, $10, $7, 1, $5, $11)";
+
+const HOLD_PERSON: Sql = Sql {
+    sqlite: "SELECT id FROM person WHERE id = $1",
+    postgres: "SELECT id FROM person WHERE id = $1 FOR UPDATE",
+};
 
 const HELD: &str = "SELECT role, proposed_role FROM account WHERE person_id = $1 AND id <> $2";
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::super::Store;
 use super::super::audit::append;
 use super::super::error::StoreError;
+use super::super::sql::Sql;
 use super::super::transaction::Transaction;
 use crate::domain::{AuditEntry, Moment};
 
@@ -96,6 +97,10 @@ impl Store {
     ) -> Result<Attempt, StoreError> {
         let mut writing = self.write("counting an attempt to sign in").await?;
         let mut left = Duration::ZERO;
+        // Many at once come one after the other from here on, always in this order.
+        for (subject, _) in &subjects {
+            writing.execute(HOLD, &[subject.as_str().into(), now.into()]).await?;
+        }
         for (subject, _) in &subjects {
             left = left.max(lock_of(&mut writing, subject, now).await?);
         }
@@ -194,6 +199,12 @@ async fn count(
     Ok(true)
 }
 
+/// Forgets whatever failed so long ago that it counts no more: of names that no account has, nobody ever succeeds.
+pub(super) async fn sweep(writing: &mut Transaction, now: Moment) -> Result<(), StoreError> {
+    writing.execute(SWEEP, &[now.minus(MEMORY).into()]).await?;
+    Ok(())
+}
+
 /// Forgets all that failed for an account.
 pub(super) async fn forget_all(writing: &mut Transaction, account: &str) -> Result<(), StoreError> {
     for subject in [of_account(account), of_factor(account)] {
@@ -220,6 +231,17 @@ fn of_source(source: &str) -> String {
 
 /// The longest lock, and after how long failures are forgotten.
 const MEMORY: Duration = Duration::from_secs(86_400);
+
+/// Without a word to whoever is just trying again.
+const SWEEP: Sql = Sql {
+    sqlite: "DELETE FROM login_attempt WHERE last_at <= $1 AND locked_until <= $1",
+    postgres: "DELETE FROM login_attempt WHERE subject IN (SELECT subject FROM login_attempt \
+        WHERE last_at <= $1 AND locked_until <= $1 FOR UPDATE SKIP LOCKED)",
+};
+
+/// Holds the row of a subject, also of one that nobody has tried yet.
+const HOLD: &str = "INSERT INTO login_attempt (subject, failures, last_at, locked_until) VALUES ($1, 0, $2, $2) \
+    ON CONFLICT (subject) DO UPDATE SET failures = login_attempt.failures";
 
 const LOCK: &str = "SELECT last_at, locked_until FROM login_attempt WHERE subject = $1";
 

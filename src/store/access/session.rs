@@ -6,6 +6,7 @@ use super::super::Store;
 use super::super::audit::append;
 use super::super::error::StoreError;
 use super::account::{AccountRecord, load};
+use super::attempt;
 use crate::domain::access::Account;
 use crate::domain::{AuditEntry, Id, Moment};
 
@@ -73,6 +74,7 @@ impl Store {
         let mut writing = self.write("opening a session").await?;
         let over = [now.minus(limits.idle).into(), now.minus(limits.total).into(), now.plus(JITTER).into()];
         writing.execute(SWEEP, &over).await?;
+        attempt::sweep(&mut writing, now).await?;
         let kept = i64::from(limits.most.saturating_sub(1));
         writing.execute(LIMIT, &[account.into(), kept.into()]).await?;
         writing.execute(OPEN, &[hash.into(), account.into(), source.into(), now.into()]).await?;

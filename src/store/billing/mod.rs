@@ -46,6 +46,14 @@ async fn lock(writing: &mut Transaction) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Lets nobody settle until this transaction ends. To be asked for before anything that settling holds to its end.
+pub(super) async fn hold_still(writing: &mut Transaction) -> Result<(), StoreError> {
+    if writing.dialect() == Dialect::Postgres {
+        writing.execute("SELECT pg_advisory_xact_lock_shared(645200719970003)", &[]).await?;
+    }
+    Ok(())
+}
+
 /// Point, item, kind, beginning, version: what a row is of.
 type KeyRow = (i64, i64, i64, i64, i64);
 

@@ -17,7 +17,7 @@ use crate::store::damage::{self, Damage};
 use crate::store::error::StoreError;
 use crate::store::partition::Large;
 use crate::store::review;
-use crate::store::sql::{Kind, Rows, Sql, Table};
+use crate::store::sql::{Dialect, Kind, Rows, Sql, Table};
 use crate::store::transaction::Transaction;
 
 /// A transaction that settles what was due when it began. What is not booked is due as before.
@@ -232,6 +232,9 @@ impl Settling {
         let done: Vec<[i64; 3]> =
             self.noted.iter().map(|(due, notes)| [due.meter.number(), due.as_of.micros(), *notes]).collect();
         let args = self.writing.dialect().keys(&done);
+        if self.writing.dialect() == Dialect::Postgres {
+            self.writing.execute(TAKE_DUE, &args).await?;
+        }
         self.writing.execute(DONE, &args).await?;
         self.writing.commit().await
     }
@@ -266,6 +269,11 @@ const STILL_DUE: Sql = Sql {
 
 const KEPT: &str = "SELECT max(keep_from) FROM retention \
     WHERE list IN ('register_ledger', 'billing_value', 'outbox', 'billing_ledger')";
+
+/// In the order in which they are noted, so that whoever notes several and whoever is done with them do not wait for each other.
+const TAKE_DUE: &str = "SELECT d.notes FROM billing_due d \
+    JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS k (meter_id, as_of, notes) USING (meter_id, as_of) \
+    ORDER BY d.meter_id, d.as_of FOR UPDATE OF d";
 
 const DONE: Sql = Sql {
     sqlite: "DELETE FROM billing_due WHERE (meter_id, as_of, notes) IN \

@@ -1,9 +1,12 @@
 //! Taking terminals in and letting them go, and when they were heard.
 
+use std::time::Duration;
+
 use gdw1376::address::TerminalAddress;
 
 use crate::domain::access::{Acting, Action};
 use crate::domain::{AuditEntry, Moment};
+use crate::store::clock_step::surely_past;
 use crate::store::error::StoreError;
 use crate::store::sql::Dialect;
 use crate::store::{Store, audit};
@@ -119,12 +122,20 @@ impl Store {
         writing.commit().await
     }
 
-    /// Lets go what is noted of terminals and tells nothing any more: clocks and events from before these moments.
+    /// Lets go what is noted of terminals and tells nothing any more: clocks and events that are older than they are kept. A clock
+    /// that runs ahead lets none go (F33).
     ///
     /// # Errors
     /// As [`Self::adopt_terminal`].
-    pub async fn forget_old_of_terminals(&self, clocks: Moment, events: Moment) -> Result<u64, StoreError> {
+    pub async fn forget_old_of_terminals(
+        &self,
+        now: Moment,
+        (clocks_kept, events_kept): (Duration, Duration),
+    ) -> Result<u64, StoreError> {
         let mut writing = self.write("letting old notes of terminals go").await?;
+        let edge = |past: Option<Moment>, kept| past.map_or(Moment::from_micros(0), |past| past.minus(kept));
+        let clocks = edge(surely_past(&mut writing, NEWEST_CLOCK, now).await?, clocks_kept);
+        let events = edge(surely_past(&mut writing, NEWEST_EVENT, now).await?, events_kept);
         let gone = if writing.dialect() == Dialect::Postgres {
             let gone: Option<(i64,)> = writing.row(LET_GO, &[clocks.into(), events.into()]).await?;
             u64::try_from(gone.map_or(0, |(gone,)| gone)).unwrap_or(0)
@@ -141,6 +152,10 @@ const CERTIFICATES: &str = "SELECT address, certificate FROM terminal WHERE cert
 
 const CERTIFIED: &str = "INSERT INTO terminal (address, certificate) VALUES ($1, $2) \
     ON CONFLICT (address) DO UPDATE SET certificate = coalesce(terminal.certificate, excluded.certificate)";
+
+const NEWEST_CLOCK: &str = "SELECT max(at) FROM terminal_clock WHERE at <= $1";
+
+const NEWEST_EVENT: &str = "SELECT max(collected_at) FROM terminal_event WHERE collected_at <= $1";
 
 const LET_GO: &str = "SELECT let_notes_go($1, $2)";
 

@@ -71,7 +71,12 @@ impl Store {
             after.map(|place| place.began.as_str()).into(),
             i64::from(asked.at_most).into(),
         ];
-        let statement = if asked.words.trim().is_empty() { &*EVENTS } else { &*FOUND_EVENTS };
+        let statement = match (asked.words.trim().is_empty(), asked.kind) {
+            (true, None) => &*EVENTS,
+            (true, Some(_)) => &*EVENTS_OF_KIND,
+            (false, None) => &*FOUND_EVENTS,
+            (false, Some(_)) => &*FOUND_EVENTS_OF_KIND,
+        };
         let rows: Vec<Row> = reading.rows(*statement, &args).await?;
         Ok(rows.into_iter().map(line).collect())
     }
@@ -95,20 +100,38 @@ fn line((address, point, area, record, collected_at, meter, kind, began): Row) -
 }
 
 /// All events.
-static EVENTS: LazyLock<Sql> = LazyLock::new(|| Sql::either(|dialect| events("", "$2 = '%%'", dialect)));
+static EVENTS: LazyLock<Sql> = LazyLock::new(|| all(ANY_KIND));
+
+/// Those of a kind, which may be rare: they have an index of their own.
+static EVENTS_OF_KIND: LazyLock<Sql> = LazyLock::new(|| all(OF_KIND));
 
 /// Those of the meters whose address, point or area holds some words, which are found first.
-static FOUND_EVENTS: LazyLock<Sql> = LazyLock::new(|| {
+static FOUND_EVENTS: LazyLock<Sql> = LazyLock::new(|| found(ANY_KIND));
+
+/// Of these, those of a kind.
+static FOUND_EVENTS_OF_KIND: LazyLock<Sql> = LazyLock::new(|| found(OF_KIND));
+
+const ANY_KIND: &str = "CAST($3 AS text) IS NULL";
+const OF_KIND: &str = "e.kind = $3";
+
+fn all(kind: &'static str) -> Sql {
+    Sql::either(|dialect| events("", ("$2 = '%%'", kind), dialect))
+}
+
+fn found(kind: &'static str) -> Sql {
     Sql::either(|dialect| {
-        let found = "WITH found AS MATERIALIZED (SELECT w.meter_id FROM meter_list w \
+        let (point, area) = (dialect.lowered("w.point"), dialect.lowered("w.area"));
+        let found = format!(
+            "WITH found AS MATERIALIZED (SELECT w.meter_id FROM meter_list w \
              WHERE w.words LIKE $2 ESCAPE '!' AND (w.address LIKE $2 ESCAPE '!' \
-                 OR lower(w.point) LIKE $2 ESCAPE '!' OR lower(w.area) LIKE $2 ESCAPE '!')) ";
-        events(found, "e.meter_id IN (SELECT meter_id FROM found)", dialect)
+                 OR {point} LIKE $2 ESCAPE '!' OR {area} LIKE $2 ESCAPE '!')) "
+        );
+        events(&found, ("e.meter_id IN (SELECT meter_id FROM found)", kind), dialect)
     })
-});
+}
 
 /// Of a meter that was elsewhere before, those that began and came in where it is now.
-fn events(with: &str, words: &str, dialect: Dialect) -> String {
+fn events(with: &str, (words, kind): (&str, &str), dialect: Dialect) -> String {
     let installed = match dialect {
         Dialect::Sqlite => {
             "strftime('%Y-%m-%d %H:%M:%S', (i.installed_at + 28800000000) / 1000000, 'unixepoch')"
@@ -129,7 +152,7 @@ fn events(with: &str, words: &str, dialect: Dialect) -> String {
                  OR NOT EXISTS (SELECT 1 FROM installation o JOIN metering_point q ON q.id = o.point_id \
                      WHERE o.meter_id = e.meter_id AND o.removed_at IS NOT NULL \
                          AND NOT $1 LIKE '%,' || coalesce(CAST(q.area_id AS text), '') || ',%')) \
-             AND (CAST($3 AS text) IS NULL OR e.kind = $3) \
+             AND {kind} \
              AND (CAST($4 AS bigint) IS NULL OR (e.collected_at, e.meter_id, e.kind, e.began) < ($4, $5, $6, $7)) \
          ORDER BY e.collected_at DESC, e.meter_id DESC, e.kind DESC, e.began DESC LIMIT $8"
     )

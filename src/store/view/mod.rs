@@ -41,15 +41,16 @@ fn protected(now: &str) -> String {
     )
 }
 
-/// Words as they are looked for within texts in small letters.
+/// Words as they are looked for within texts in small letters. Latin letters alone are made small, here as in both databases:
+/// what else has a case is found as it is written.
 fn sought(words: &str) -> String {
-    words.trim().to_lowercase().chars().filter(|sign| *sign != '\0').collect()
+    words.trim().to_ascii_lowercase().chars().filter(|sign| *sign != '\0').collect()
 }
 
 /// What a text must look like to hold these words: letters of either case, nothing in them a wildcard.
 fn pattern(words: &str) -> String {
     let mut pattern = String::from("%");
-    for sign in words.trim().to_lowercase().chars().filter(|sign| *sign != '\0') {
+    for sign in words.trim().to_ascii_lowercase().chars().filter(|sign| *sign != '\0') {
         if matches!(sign, '%' | '_' | '!') {
             pattern.push('!');
         }
@@ -68,6 +69,7 @@ mod tests {
     fn t14_words_are_no_wildcards() {
         assert_eq!(pattern(" Ab%_!\0' "), "%ab!%!_!!'%");
         assert_eq!(pattern(""), "%%");
+        assert_eq!((pattern("ＡB座"), sought("ＡB座")), ("%Ａb座%".to_owned(), "Ａb座".to_owned()));
     }
 
     #[test]

@@ -47,10 +47,12 @@ impl Field {
         new: Password,
     ) -> PasswordAnswer {
         let request = Request::change_password(Edition::E2007, self.site.meter.address, authority, new);
+        let awake = self.inner.parts.clock.awake();
         let soon = Instant::now() + PATIENCE;
         // It leaves while the site is surely ours, or not at all (F36).
         let by = self.inner.parts.store.may_act_until().map_or(soon, |until| until.min(soon));
-        let mut job = Job::new(Question::new(request), Lane::Control, self.timing).expiring(by);
+        let mut job =
+            Job::new(Question::new(request), Lane::Control, self.timing).expiring(by).while_awake(awake);
         job.rate = self.rate;
         let Ok(report) = self.line.ask(job).await else { return PasswordAnswer::NotSent };
         let has_left = report.tries > 0;

@@ -100,7 +100,8 @@ async fn ask(
     };
     let request = Request::security(field.site.meter.address, order.operator, data);
     let question = Question::new(request).expecting(length);
-    let mut job = Job::new(question, order.lane, field.timing).expiring(timely.expires);
+    let mut job =
+        Job::new(question, order.lane, field.timing).expiring(timely.expires).while_awake(timely.awake);
     job.rate = field.rate;
     let report = field.line.ask(job).await?;
     match report.end {

@@ -15,6 +15,7 @@ use super::before::MeterClock;
 use super::capability::{self, CannotOrder, Means};
 use super::{Field, secured};
 use crate::channel::{End, Job, JobReport, Lane, Question};
+use crate::clock::Awake;
 use crate::domain::relay::Told;
 use crate::domain::{AuditEntry, Day, Moment};
 use crate::store::SecretError;
@@ -203,19 +204,22 @@ impl Sent {
 }
 
 /// An order that is ready to be sent.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Timely {
     pub(super) deadline: Deadline,
     /// When the meter stops to obey, by our clock.
     until: Moment,
     /// When it is not sent any more.
     pub(super) expires: Instant,
+    /// Time in which the machine is suspended from then on counts towards that.
+    pub(super) awake: Awake,
 }
 
 pub(super) async fn send(field: &Field, order: &FieldOrder, back: &CancellationToken) -> Sent {
     let (turns, meter) = (&field.inner.turns, field.site.meter_id);
     // Once what gives supply back wants the turn, what has not left does not leave.
     let back = back.child_token();
+    let awake = field.inner.parts.clock.awake();
     let turn = if order.lane == Lane::Restore {
         let must = capability::statically(field) == Ok(Means::SecurityModule);
         turns.take_to_restore(meter, expires(field, order), must).await
@@ -223,6 +227,10 @@ pub(super) async fn send(field: &Field, order: &FieldOrder, back: &CancellationT
         Some(turns.take(meter, Some(&back)).await)
     };
     let Some(_turn) = turn else { return Sent::NotSent(NotSent::OutOfTime) };
+    // While the machine was suspended its time went on.
+    if Instant::now() + awake.slept() >= order.expires {
+        return Sent::NotSent(NotSent::OutOfTime);
+    }
     match sent(field, order, &back).await {
         Ok(sent) => sent,
         Err(why) => Sent::NotSent(why),
@@ -271,7 +279,8 @@ async fn password(field: &Field) -> Result<Password, NotSent> {
 /// Sets the deadline by the meter's clock. A cut needs a clock that was just read and is right; what gives supply back
 /// goes by whatever clock there is (F34).
 pub(super) fn timely(field: &Field, order: &FieldOrder) -> Result<Timely, NotSent> {
-    let now = field.inner.parts.clock.now();
+    let clock = &field.inner.parts.clock;
+    let (awake, now) = (clock.awake(), clock.now());
     let (fast_us, uncertainty) = match order.clock {
         MeterClock::Off(offset) => (offset.fast_us, offset.uncertainty),
         MeterClock::Absurd { .. } => (0, Duration::ZERO),
@@ -291,7 +300,7 @@ pub(super) fn timely(field: &Field, order: &FieldOrder) -> Result<Timely, NotSen
     // The meter obeys through the last second, and its clock was measured with some error.
     let until = now.plus(order.ahead + uncertainty + LAST_SECOND);
     let expires = expires(field, order).min(Instant::now() + order.ahead);
-    Ok(Timely { deadline, until, expires })
+    Ok(Timely { deadline, until, expires, awake })
 }
 
 /// When an order is not sent any more: whatever changes a meter leaves while the site is surely ours (F36).
@@ -308,7 +317,9 @@ pub(super) async fn give(
     timely: Timely,
     means: Means,
 ) -> Result<Sent, NotSent> {
-    let mut job = Job::new(Question::new(request), order.lane, field.timing).expiring(timely.expires);
+    let mut job = Job::new(Question::new(request), order.lane, field.timing)
+        .expiring(timely.expires)
+        .while_awake(timely.awake);
     job.rate = field.rate;
     let report = match field.line.ask_unless(job, back).await {
         Err(_) if back.is_cancelled() => return Err(NotSent::TakenBack),

@@ -1,9 +1,11 @@
 //! What is due becomes versions.
 
 use chaobiao::billing::{OpenDay, Settled, open_days};
-use chaobiao::domain::{Day, Id, Open, Quality, Suspicion, Transformers, TransformersFrom};
+use chaobiao::domain::{
+    Day, Id, Open, Quality, RegisterReading, RunMeter, RunOutcome, Suspicion, Transformers, TransformersFrom,
+};
 use chaobiao::store::billing::Which;
-use chaobiao::store::{Address, Decided, Decision, Large};
+use chaobiao::store::{Address, Batch, Decided, Decision, Large};
 
 use super::{
     by_hand, daily, exchange, freeze, install, item, ledger, live, outbox, push, rules, save, settle,
@@ -29,10 +31,8 @@ async fn open(fresh: &Fresh, last: &str) -> Vec<OpenDay> {
 async fn i07_a_night_becomes_registers_and_the_day_before_exact_to_the_last_digit() {
     on_both(async |fresh| {
         install(&fresh.store, 1, "7.5/5").await;
-        let tariff =
-            |at, value| chaobiao::domain::RegisterReading { item: item("1.8.2"), ..freeze(1, at, value) };
-        let demand =
-            chaobiao::domain::RegisterReading { item: item("1.6.0"), ..freeze(1, midnight(SECOND), 12) };
+        let tariff = |at, value| RegisterReading { item: item("1.8.2"), ..freeze(1, at, value) };
+        let demand = RegisterReading { item: item("1.6.0"), ..freeze(1, midnight(SECOND), 12) };
         save(&fresh.store, &[freeze(1, midnight(FIRST), 100_001), tariff(midnight(FIRST), 3)], night(FIRST))
             .await;
         let first = settle(&fresh.store, night(FIRST)).await;
@@ -121,7 +121,7 @@ async fn f14_a_live_read_stands_in_as_an_estimate_until_the_freeze_comes() {
 async fn f14_a_maximum_demand_that_was_read_live_stands_for_no_midnight() {
     on_both(async |fresh| {
         install(&fresh.store, 1, "1").await;
-        let demand = |reading| chaobiao::domain::RegisterReading { item: item("1.6.0"), ..reading };
+        let demand = |reading| RegisterReading { item: item("1.6.0"), ..reading };
         let at = midnight(SECOND).plus(minutes(10));
         save(&fresh.store, &[live(1, at, 510), demand(live(1, at, 12))], night(SECOND)).await;
         let settled = settle(&fresh.store, night(SECOND)).await;
@@ -459,6 +459,7 @@ async fn days_that_were_let_go_are_not_computed_anew() {
         save(&fresh.store, &known, night(SECOND)).await;
         settle(&fresh.store, night(SECOND)).await;
         push(&fresh.store, night(SECOND)).await;
+        crate::rules::may_go(fresh).await;
         fresh.store.let_go(Large::Registers, day("2026-10-01")).await.unwrap();
         let transformers = Transformers { ct: "40".parse().unwrap(), ..Transformers::NONE };
         let change = TransformersFrom { from: midnight("2026-09-01"), transformers };
@@ -480,11 +481,43 @@ async fn i05_what_is_accepted_while_others_settle_stays_due() {
         let known = [freeze(1, midnight(FIRST), 0), live(1, midnight(SECOND).plus(minutes(5)), 100)];
         save(&fresh.store, &known, night(SECOND)).await;
         let settling = fresh.store.settling(100).await.unwrap().unwrap();
-        let again = chaobiao::domain::RegisterReading { item: item("1.8.1"), ..known[1].clone() };
+        let again = RegisterReading { item: item("1.8.1"), ..known[1].clone() };
         save(&fresh.store, &[again], night(SECOND)).await;
         settling.book(&[], &[], night(SECOND)).await.unwrap();
         let due: Vec<_> = fresh.store.due(100).await.unwrap().into_iter().map(|due| due.as_of).collect();
         assert_eq!(due, [midnight(SECOND).plus(minutes(5))]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_comes_while_it_is_settled_is_saved_and_settled_after_it() {
+    on_both(async |fresh| {
+        install(&fresh.store, 3, "1").await;
+        let at = midnight(FIRST);
+        let first: Vec<_> = (1..=3).map(|meter| freeze(meter, at, 100)).collect();
+        save(&fresh.store, &first, night(FIRST)).await;
+        let settling = fresh.store.settling(100).await.unwrap().unwrap();
+        // More of the same instants, with what became of the meters in their run.
+        let registers = (1..=3).map(|meter| RegisterReading { item: item("1.8.1"), ..freeze(meter, at, 40) });
+        let outcome = |meter| RunMeter {
+            run: Id::new(1),
+            meter: Id::new(meter),
+            outcome: RunOutcome::Read,
+            detail: None,
+            holes: None,
+        };
+        let registers = registers.collect();
+        let batch = Batch { registers, outcomes: (1..=3).map(outcome).collect(), ..Batch::default() };
+        let booking = async {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            settling.book(&[], &[], night(FIRST)).await
+        };
+        let (saved, booked) = tokio::join!(fresh.store.save(&batch, night(FIRST)), booking);
+        saved.unwrap();
+        booked.unwrap();
+        let due = fresh.store.due(10).await.unwrap();
+        assert_eq!(due.len(), 3, "it is due again: {due:?}");
     })
     .await;
 }
