@@ -147,8 +147,8 @@ impl Supply {
         (due.order, due.point)
     }
 
-    /// Keeps cuts back for the file, for a clock that has jumped and for a database that has lost what it had kept, and tells of supply that is not given back and of reports that are
-    /// not written.
+    /// Keeps cuts back for the file, for a clock that has jumped and for a database that has lost what it had kept, and tells
+    /// of supply that is not given back, of reports that are not written and of what was asked to be cut the day before.
     async fn guard(&self, told_at: &mut Moment) {
         let now = self.0.clock.now();
         let kept = async {
@@ -170,6 +170,7 @@ impl Supply {
                 }
                 self.0.store.tell_late_restores(now).await?;
                 self.0.store.tell_late_reports(now).await?;
+                self.0.store.tell_cuts_of_yesterday(now).await?;
             }
             Ok::<_, StoreError>(())
         };

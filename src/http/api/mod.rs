@@ -6,6 +6,7 @@ pub(super) mod audit;
 pub(super) mod billing;
 mod browse;
 mod changes;
+mod cuts;
 pub(super) mod evidence;
 mod health;
 mod meters;
@@ -60,6 +61,7 @@ pub(super) fn routes() -> Routes {
         .and(orders::routes())
         .and(order_drafts::routes())
         .and(order_preview::routes())
+        .and(cuts::routes())
         .and(stop::routes())
         .and(evidence::routes())
         .and(point_evidence::routes())

@@ -42,6 +42,7 @@ pub(super) fn routes() -> Routes {
         .form("/reads/{job}/cancel", Action::ReadOnDemand, reads::cancel)
         .page("/orders", Action::SeeCustomers, orders::orders)
         .page("/overdue", Action::SeeCustomers, orders::overdue)
+        .page("/cuts", Action::SeeCustomers, orders::cuts)
         .page("/orders/new", ORDER, orders::new)
         .form("/orders", ORDER, orders::ask)
         .page("/orders/{order}", Action::SeeCustomers, orders::order)
