@@ -68,6 +68,8 @@ pub enum AlarmKind {
     CutPattern,
     /// What was asked to be cut on the day before. (T31)
     CutsReport,
+    /// Clocks of many meters of a line jumped together. (T6)
+    ClocksJumped,
     /// A night could not be run.
     NightFailed,
     /// More is missing of a night than may be.
@@ -181,6 +183,7 @@ impl Coded for AlarmKind {
         (Self::BillingBehind, 39, "billing_behind"),
         (Self::BillingStranger, 40, "billing_stranger"),
         (Self::CutsReport, 42, "cuts_report"),
+        (Self::ClocksJumped, 43, "clocks_jumped"),
     ];
 }
 
@@ -296,6 +299,13 @@ impl AlarmKind {
                 false,
                 "本机时钟被调整或不准",
                 "the clock of this machine was set, or is wrong",
+            ),
+            row(
+                Self::ClocksJumped,
+                Warning,
+                false,
+                "同一线路多块电能表时钟同时跳变",
+                "the clocks of many meters of a line jumped together",
             ),
             row(
                 Self::ForeignMaster,
@@ -479,7 +489,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(41);
+        coded::check::<AlarmKind>(42);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

@@ -130,4 +130,6 @@ pub mod decisions {
     pub mod d0050_tables_are_changed_by_migrate_and_serve_alone {}
     #[doc = include_str!("decisions/0051-what-people-typed-is-no-answer-of-a-meter.md")]
     pub mod d0051_what_people_typed_is_no_answer_of_a_meter {}
+    #[doc = include_str!("decisions/0060-the-clock-of-a-meter-is-set-by-a-person-and-proven-by-reading.md")]
+    pub mod d0060_the_clock_of_a_meter_is_set_by_a_person_and_proven_by_reading {}
 }

@@ -82,7 +82,7 @@ pub use read_job::{NewReads, Submitted};
 pub use review::{Decided, Review};
 pub use run::RunPlan;
 pub use secret::{KeptSecret, NewSecret, SecretDigits, SecretError, SecretKind, SecretScope, Vault};
-pub use session::{EventCount, MeterEvent, Notes, StatusWords};
+pub use session::{ClocksJumped, EventCount, MeterEvent, Notes, StatusWords};
 pub use sql::Dialect;
 pub use tenure::{Holder, Serving, Taken, Tenure};
 pub use witness::Loss;

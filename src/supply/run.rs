@@ -60,7 +60,11 @@ impl Supply {
         }
         // What is on its way to a meter is brought to its end. What the database does not take is dropped: the next
         // process finds the intent and reads the meter.
-        let ends = async { while working.join_next().await.is_some() {} };
+        let ends = async {
+            while working.join_next().await.is_some() {}
+            self.0.tasks.close();
+            self.0.tasks.wait().await;
+        };
         if tokio::time::timeout(LONGEST_END, ends).await.is_err() {
             tracing::error!("{} points are left to be read at the next start", working.len());
         }

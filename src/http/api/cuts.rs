@@ -1,4 +1,5 @@
 //! `/api/v1/cuts`: what was asked to be cut on a day, by account (T31).
+#![expect(unused_qualifications, reason = "what utoipa makes of parameters")]
 
 use axum::Json;
 use axum::extract::State;

@@ -43,6 +43,7 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse};
 
 pub(super) use openapi::document;
+pub(super) use reads::address;
 
 /// Every route of the API.
 pub(super) fn routes() -> Routes {

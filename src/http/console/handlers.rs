@@ -31,6 +31,7 @@ pub(super) fn routes() -> Routes {
         .form("/again", Action::ReadOnDemand, collection::again)
         .page("/meters", Action::SeeStatus, meter::meters)
         .page("/meters/{address}", Action::SeeStatus, meter::meter)
+        .form("/meters/{address}/clock", Action::SetClock, meter::clock)
         .page("/meters/{address}/fetches/{fetch}", Action::SeeCustomers, meter::fetch)
         .page("/billing", Action::SeePushes, collection::billing)
         .page("/lines", Action::SeeStatus, collection::lines)
