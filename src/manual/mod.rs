@@ -24,6 +24,9 @@ pub mod handbook {
 #[doc = include_str!("receivers.md")]
 pub mod receivers {}
 
+#[doc = include_str!("views.md")]
+pub mod views {}
+
 /// Why things are as they are: one question a note, never rewritten, only superseded by a later one.
 pub mod decisions {
     #[doc = include_str!("decisions/0000-template.md")]

@@ -71,6 +71,7 @@ pub use engine::Address;
 pub use error::{Refusal, Remedy, StoreError};
 pub use event_turn::EventTurns;
 pub use examined::Examined;
+pub use fetch::{AllBrought, Brought};
 pub use interval::IntervalConflict;
 pub use latest::Latest;
 pub use ledger::{LedgerEntry, Neighbours};

@@ -118,7 +118,7 @@ impl MeterPage {
                 }
             }
             @match &self.part {
-                Part::Curve(part) => (part.markup(view, &self.asked)),
+                Part::Curve(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
                 Part::Registers(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
                 Part::Events(events) => (self.events().whole(events.clone(), view.look.language).markup(view)),
                 Part::Clock(offsets) => {
@@ -140,7 +140,9 @@ impl MeterPage {
     pub fn file(&self, view: &View) -> Option<String> {
         let language = view.look.language;
         match &self.part {
-            Part::Curve(part) => part.file(view, &self.asked).or_else(|| self.stays(view).file(language)),
+            Part::Curve(part) => part
+                .file(view, &self.asked, &self.sheet.line.address)
+                .or_else(|| self.stays(view).file(language)),
             Part::Registers(part) => part.file(view, &self.asked, &self.sheet.line.address),
             Part::Events(events) => self.events().whole(events.clone(), language).file(language),
             Part::Clock(offsets) => self.clock().whole(newest_first(offsets), language).file(language),

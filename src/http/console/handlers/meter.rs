@@ -156,9 +156,10 @@ async fn curve(
     // The register before the first one shown stands in the day before.
     let first = Day::of(stretch.0.minus(Duration::from_micros(1)));
     let days = store.curves(&[id], &[item], first, Day::of(stretch.1)).await?;
+    let brought = store.brought(id, (first, Day::of(stretch.1))).await?;
     let days = days.iter().map(|day| day.only(|at| within.holds(at))).collect();
     let due = curves_due(services, now).await?;
-    Ok(CurvePart { latest, items, item, stretch, days, due })
+    Ok(CurvePart { latest, items, item, stretch, days, due, brought })
 }
 
 /// Up to when curves are to be there: the curve of a day is read in the night behind it.
