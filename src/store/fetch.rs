@@ -27,7 +27,7 @@ impl Brought {
     /// Whether it brought the value of an item for an instant.
     #[must_use]
     pub fn has(&self, item: Item, at: Moment) -> bool {
-        let key = item.key().number();
+        let key = i64::from(item.key().number());
         let is_asked = self.span.0 <= at && at <= self.span.1 && self.items.contains(&key);
         is_asked && !self.holes.contains(&(key, at.micros()))
     }
@@ -61,26 +61,9 @@ impl Store {
     ) -> Result<AllBrought, StoreError> {
         let mut reading = self.read("reading which fetches brought a curve").await?;
         let args = [meter.into(), from.start().into(), until.next().start().into()];
-        let rows: Vec<(i64, String, i64, i64, i64, i64, Option<String>)> =
-            reading.rows(BROUGHT, &args).await?;
-        let brought = |(id, items, from, until, source, collected_at, holes)| {
-            let holes: Option<String> = holes;
-            let holes: Vec<(i64, i64)> = match holes {
-                Some(text) => serde_json::from_str(&text)
-                    .map_err(|_| StoreError::Unknown { list: "holes", found: format!("in fetch {id}") })?,
-                None => Vec::new(),
-            };
-            let items: &String = &items;
-            Ok(Brought {
-                id: Id::new(id),
-                source: code("source", source)?,
-                collected_at: Moment::from_micros(collected_at),
-                items: sql::parse_array(items).unwrap_or_default().into_iter().flatten().collect(),
-                span: (Moment::from_micros(from), Moment::from_micros(until)),
-                holes: holes.into_iter().collect(),
-            })
-        };
-        rows.into_iter().map(brought).collect::<Result<_, _>>().map(AllBrought)
+        let rows: Vec<BroughtRow> = reading.rows(BROUGHT, &args).await?;
+        let all: Result<Vec<Brought>, StoreError> = rows.into_iter().map(brought).collect();
+        all.map(AllBrought)
     }
 
     /// A number for a fetch that is about to be saved.
@@ -132,6 +115,26 @@ fn fetch(row: Row) -> Result<Fetch, StoreError> {
         collected_at: Moment::from_micros(collected_at),
         frames,
         run: run.map(Id::new),
+    })
+}
+
+/// Number, items, first and last instant, source, when it came in, holes.
+type BroughtRow = (i64, String, i64, i64, i64, i64, Option<String>);
+
+fn brought(row: BroughtRow) -> Result<Brought, StoreError> {
+    let (id, items, from, until, source, collected_at, holes) = row;
+    let unknown = |list| StoreError::Unknown { list, found: format!("in fetch {id}") };
+    let holes: Vec<(i64, i64)> = match holes {
+        Some(text) => serde_json::from_str(&text).map_err(|_| unknown("holes"))?,
+        None => Vec::new(),
+    };
+    Ok(Brought {
+        id: Id::new(id),
+        source: code("source", source)?,
+        collected_at: Moment::from_micros(collected_at),
+        items: sql::parse_array(&items).unwrap_or_default().into_iter().flatten().collect(),
+        span: (Moment::from_micros(from), Moment::from_micros(until)),
+        holes: holes.into_iter().collect(),
     })
 }
 
