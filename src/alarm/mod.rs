@@ -19,7 +19,7 @@ mod webhook;
 
 pub use courier::run;
 pub use error::SendError;
-pub use night::{NightEnd, night_cut_off, night_ended, night_failed, night_missed};
+pub use night::{NightEnd, clocks_jumped, night_cut_off, night_ended, night_failed, night_missed};
 pub use watch::watch;
 
 use crate::config::Alarms;

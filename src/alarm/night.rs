@@ -1,11 +1,12 @@
 //! How nights end, as alarms.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::domain::access::Regions;
 use crate::domain::{Alarm, AlarmKind, Coded, Day, MissingCause, Moment, Run, RunMeter, RunOutcome};
 use crate::store::alarm::AlarmFilter;
-use crate::store::{Store, StoreError};
+use crate::store::{ClocksJumped, Store, StoreError};
 
 /// How a night ended.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,23 @@ pub async fn night_ended(
     store.clear_alarm(AlarmKind::NightFailed, &subject(end.day), now).await?;
     if let Some(alarm) = partial(end, percent, now) {
         store.raise_alarm(&alarm).await?;
+    }
+    Ok(())
+}
+
+/// Raises an alarm for each line on which the clocks of many meters jumped since the session before this run: somebody may
+/// have broadcast a time (T6). What the meters froze meanwhile is held back by what each clock showed.
+///
+/// # Errors
+/// As [`night_ended`].
+pub async fn clocks_jumped(store: &Store, run: &Run, now: Moment) -> Result<(), StoreError> {
+    for jumped in store.clocks_that_jumped((run.id, run.started_at), JUMP, MOST_JUMPED).await? {
+        let ClocksJumped { line, meters, by_us: (least, most) } = jumped;
+        let (least, most) = (least / 1_000_000, most / 1_000_000);
+        let zh = format!("{}：{meters}块表，跳变{least:+}至{most:+}秒", run.day);
+        let en = format!("{}: {meters} meters, by {least:+} to {most:+} s", run.day);
+        let alarm = Alarm::new(AlarmKind::ClocksJumped, format!("line {line}"), now);
+        store.raise_alarm(&alarm.saying(&zh, &en)).await?;
     }
     Ok(())
 }
@@ -117,6 +135,10 @@ fn partial(end: &NightEnd<'_>, percent: u8, now: Moment) -> Option<Alarm> {
     Some(Alarm::new(AlarmKind::NightPartial, subject(end.day), now).saying(&zh, &en))
 }
 
+/// A clock that stands otherwise by more has jumped: no clock drifts so far within days.
+const JUMP: Duration = Duration::from_secs(60);
+/// So many on a line may be chance, or people who set them one by one.
+const MOST_JUMPED: u32 = 10;
 /// How many nights that failed are looked at for one that was told before.
 const NIGHTS_LOOKED_BACK: u32 = 20;
 

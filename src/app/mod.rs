@@ -423,7 +423,9 @@ impl Site {
             read: progress.read,
             missing: &progress.missing,
         };
-        alarm::night_ended(&self.store, &end, self.config.alarms.missing_percent, self.clock.now()).await
+        let now = self.clock.now();
+        alarm::clocks_jumped(&self.store, run, now).await?;
+        alarm::night_ended(&self.store, &end, self.config.alarms.missing_percent, now).await
     }
 
     /// Stops: lets the exchange on each line come to its end, keeps what was brought, and closes.

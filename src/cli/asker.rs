@@ -20,6 +20,16 @@ use crate::link::{Gate, Lent, Link, Place, Rate};
 
 pub(super) mod service;
 
+/// A meter on a line that a service has is changed by nobody else.
+pub(super) fn served() -> CliError {
+    CliError::Failed(
+        "nothing was sent: `chaobiao serve` has this line and is its only master. Supply orders go through the console or \
+         `chaobiao orders`, clocks are set on the page of the meter; for anything else that changes a meter stop the service \
+         first  未发送：该线路由 chaobiao serve 独占。停复电请用控制台或 chaobiao orders，对时请在该表页面；其他改变电表的操作须先停止服务"
+            .into(),
+    )
+}
+
 /// Asks over one line.
 pub(super) struct Asker {
     place: Place,
@@ -85,12 +95,7 @@ impl Asker {
         if self.lent.is_none() {
             return Ok(());
         }
-        Err(CliError::Failed(
-            "nothing was sent: `chaobiao serve` has this line and is its only master. Supply orders go through the console or \
-             `chaobiao orders`; for anything else that changes a meter stop the service first  \
-             未发送：该线路由 chaobiao serve 独占。停复电请用控制台或 chaobiao orders；其他改变电表的操作须先停止服务"
-                .into(),
-        ))
+        Err(served())
     }
 
     /// Where the line is.

@@ -16,11 +16,11 @@ use dlt645::request::Request;
 use serde::Serialize;
 
 use super::CliError;
-use super::asker::Asker;
+use super::asker::{Asker, served};
 use super::audit::{AuditFile, Entry};
 use super::trouble::Trouble;
 use crate::domain::Moment;
-use crate::link::{hex_without, secrets};
+use crate::link::{Lent, Place, hex_without, secrets};
 
 /// What an order needs besides what is ordered.
 #[derive(Debug, Args)]
@@ -121,9 +121,13 @@ impl ChangeArgs {
         self.i_am_the_only_master || self.audit_file.is_some()
     }
 
-    /// Who may give orders: only master, one meter, an audit file that can be written. Nothing has been sent then.
-    pub(super) fn changer(&self, command: &'static str) -> Result<Changer, CliError> {
+    /// Who may give orders on a line: only master, one meter, an audit file that can be written. Nothing has been sent then.
+    pub(super) async fn changer(&self, command: &'static str, place: &Place) -> Result<Changer, CliError> {
         if !self.i_am_the_only_master {
+            // Who has the line is not told to say that nobody has.
+            if !matches!(Lent::seek(place).await, Ok(None)) {
+                return Err(served());
+            }
             return Err(CliError::Usage(format!(
                 "{command} changes a meter: a line has one master. When no head-end, concentrator or other tool uses this \
                  line, say so: --i-am-the-only-master  总线只能有一个主站"

@@ -108,10 +108,11 @@ impl Judged {
 /// What offsets of clocks from ours say of it, in microseconds.
 fn said(mut offsets: Vec<i64>, tolerance: Duration) -> Verdict {
     offsets.sort_unstable();
-    let is_near = |one: i64, other: i64| u128::from(one.abs_diff(other)) <= tolerance.as_micros();
+    let within = |one: i64, other: i64, of: Duration| u128::from(one.abs_diff(other)) <= of.as_micros();
+    let is_near = |one: i64, other: i64| within(one, other, tolerance);
     let of = offsets.len();
     let Some(middle) = offsets.get(of / 2).copied() else { return Verdict::Unknown };
-    let by = offsets.iter().filter(|offset| is_near(**offset, middle)).count();
+    let by = offsets.iter().filter(|offset| within(**offset, middle, SAME)).count();
     if !is_near(middle, 0) && by >= LEAST && by * 2 > of {
         return Verdict::Contradicted { slow_us: middle, by, of };
     }
@@ -127,6 +128,9 @@ const FRESH: Duration = Duration::from_secs(1);
 const EARLIEST: Moment = Moment::from_micros(1_577_808_000_000_000);
 /// What was heard longer ago says nothing of now.
 const LATELY: Duration = Duration::from_secs(3600);
+/// Clocks that are right show the same time but for so much. Those that were left to drift for years may be within some minutes
+/// of each other by chance, and prove nothing of ours.
+const SAME: Duration = Duration::from_secs(30);
 /// So many meters have to show the same for them to be believed against our clock: two may by chance.
 const LEAST: usize = 3;
 
@@ -159,7 +163,10 @@ mod tests {
         assert_eq!(said(&[300, -600]), Verdict::BornOut);
         assert_eq!(said(&[HOUR, HOUR]), Verdict::Unknown, "two are too few");
         assert_eq!(said(&[HOUR, HOUR + 20, -HOUR]), Verdict::Unknown, "and so they are beside a third");
-        assert_eq!(said(&[HOUR, HOUR + 20, HOUR - 100]), against(HOUR, 3, 3));
+        assert_eq!(said(&[HOUR, HOUR + 20, HOUR - 25]), against(HOUR, 3, 3));
+        // Each has drifted for years, some by nearly as much as others.
+        assert_eq!(said(&[-444, -390, -528]), Verdict::Unknown);
+        assert_eq!(said(&[-444, -310, -528, 317, 290]), Verdict::BornOut);
         assert_eq!(said(&[-HOUR, -HOUR, -HOUR, 0, 12]), against(-HOUR, 3, 5));
         assert_eq!(said(&[HOUR, HOUR, 0, 12]), Verdict::BornOut, "half is not most");
         // Each is off in its own way: nobody looked after them.

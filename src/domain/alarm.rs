@@ -66,6 +66,10 @@ pub enum AlarmKind {
     BatchStopped,
     /// Far more cuts than usual. (T31)
     CutPattern,
+    /// What was asked to be cut on the day before. (T31)
+    CutsReport,
+    /// Clocks of many meters of a line jumped together. (T6)
+    ClocksJumped,
     /// A night could not be run.
     NightFailed,
     /// More is missing of a night than may be.
@@ -178,12 +182,14 @@ impl Coded for AlarmKind {
         (Self::TerminalFlood, 38, "terminal_flood"),
         (Self::BillingBehind, 39, "billing_behind"),
         (Self::BillingStranger, 40, "billing_stranger"),
+        (Self::CutsReport, 42, "cuts_report"),
+        (Self::ClocksJumped, 43, "clocks_jumped"),
     ];
 }
 
 impl AlarmKind {
     const ROWS: &'static [Row] = {
-        use Severity::{Critical, Warning};
+        use Severity::{Critical, Notice, Warning};
         &[
             row(
                 Self::OrderUnknown,
@@ -252,6 +258,7 @@ impl AlarmKind {
                 "a batch of cuts stopped itself",
             ),
             row(Self::CutPattern, Warning, false, "停电数量明显高于平时", "far more cuts than usual"),
+            row(Self::CutsReport, Notice, false, "昨日停电申请汇总", "what was asked to be cut yesterday"),
             row(Self::NightFailed, Critical, false, "夜间采集未能执行", "the night could not be run"),
             row(
                 Self::NightPartial,
@@ -292,6 +299,13 @@ impl AlarmKind {
                 false,
                 "本机时钟被调整或不准",
                 "the clock of this machine was set, or is wrong",
+            ),
+            row(
+                Self::ClocksJumped,
+                Warning,
+                false,
+                "同一线路多块电能表时钟同时跳变",
+                "the clocks of many meters of a line jumped together",
             ),
             row(
                 Self::ForeignMaster,
@@ -475,7 +489,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(40);
+        coded::check::<AlarmKind>(42);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

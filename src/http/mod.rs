@@ -19,6 +19,7 @@ mod files;
 mod given;
 mod guard;
 mod lists;
+mod meter_clock;
 mod once;
 pub mod orderable;
 mod page;

@@ -24,6 +24,9 @@ pub mod handbook {
 #[doc = include_str!("receivers.md")]
 pub mod receivers {}
 
+#[doc = include_str!("views.md")]
+pub mod views {}
+
 /// Why things are as they are: one question a note, never rewritten, only superseded by a later one.
 pub mod decisions {
     #[doc = include_str!("decisions/0000-template.md")]
@@ -134,4 +137,6 @@ pub mod decisions {
     pub mod d0052_what_is_let_go_goes_by_more_than_our_clock {}
     #[doc = include_str!("decisions/0053-curves-go-when-they-stand-in-a-backup.md")]
     pub mod d0053_curves_go_when_they_stand_in_a_backup {}
+    #[doc = include_str!("decisions/0060-the-clock-of-a-meter-is-set-by-a-person-and-proven-by-reading.md")]
+    pub mod d0060_the_clock_of_a_meter_is_set_by_a_person_and_proven_by_reading {}
 }

@@ -1,14 +1,71 @@
 //! Fetches: which exchange brought a value, with its frames. Every value leads back to one.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use super::error::{Refusal, StoreError};
 use super::sql::{Kind, Rows, Sql, Table};
 use super::transaction::Transaction;
 use super::{Store, code, sql};
-use crate::domain::{Coded, Day, DayCurve, Fetch, Id, Item, Meter, Moment};
+use crate::domain::{Coded, Day, DayCurve, Fetch, Id, Item, Meter, Moment, Source};
+
+/// What a fetch brought of curves, without its frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// Its number.
+    pub id: Id<Fetch>,
+    /// How the values were come by.
+    pub source: Source,
+    /// When the last byte came in, by our clock.
+    pub collected_at: Moment,
+    items: Vec<i64>,
+    span: (Moment, Moment),
+    holes: HashSet<(i64, i64)>,
+}
+
+impl Brought {
+    /// Whether it brought the value of an item for an instant.
+    #[must_use]
+    pub fn has(&self, item: Item, at: Moment) -> bool {
+        let key = i64::from(item.key().number());
+        let is_asked = self.span.0 <= at && at <= self.span.1 && self.items.contains(&key);
+        is_asked && !self.holes.contains(&(key, at.micros()))
+    }
+}
+
+/// The fetches of a meter that brought values of curves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllBrought(Vec<Brought>);
+
+impl AllBrought {
+    /// The first that brought the value of an item for an instant: a slot that is filled stays as it is.
+    #[must_use]
+    pub fn first(&self, item: Item, at: Moment) -> Option<&Brought> {
+        // They are in order of their beginning, and none spans more than a day.
+        let from = self.0.partition_point(|brought| brought.span.0 < at.minus(A_DAY));
+        let until = self.0.partition_point(|brought| brought.span.0 <= at);
+        let near = self.0.get(from..until).unwrap_or_default();
+        near.iter().filter(|brought| brought.has(item, at)).min_by_key(|brought| brought.id.number())
+    }
+}
 
 impl Store {
+    /// Which fetches of a meter brought values for instants from the first of these days up to the end of the last.
+    ///
+    /// # Errors
+    /// As [`Self::fetches`].
+    pub async fn brought(
+        &self,
+        meter: Id<Meter>,
+        (from, until): (Day, Day),
+    ) -> Result<AllBrought, StoreError> {
+        let mut reading = self.read("reading which fetches brought a curve").await?;
+        let args = [meter.into(), from.start().into(), until.next().start().into()];
+        let rows: Vec<BroughtRow> = reading.rows(BROUGHT, &args).await?;
+        let all: Result<Vec<Brought>, StoreError> = rows.into_iter().map(brought).collect();
+        all.map(AllBrought)
+    }
+
     /// A number for a fetch that is about to be saved.
     #[must_use]
     pub fn new_fetch_id(&self, now: Moment) -> Id<Fetch> {
@@ -58,6 +115,26 @@ fn fetch(row: Row) -> Result<Fetch, StoreError> {
         collected_at: Moment::from_micros(collected_at),
         frames,
         run: run.map(Id::new),
+    })
+}
+
+/// Number, items, first and last instant, source, when it came in, holes.
+type BroughtRow = (i64, String, i64, i64, i64, i64, Option<String>);
+
+fn brought(row: BroughtRow) -> Result<Brought, StoreError> {
+    let (id, items, from, until, source, collected_at, holes) = row;
+    let unknown = |list| StoreError::Unknown { list, found: format!("in fetch {id}") };
+    let holes: Vec<(i64, i64)> = match holes {
+        Some(text) => serde_json::from_str(&text).map_err(|_| unknown("holes"))?,
+        None => Vec::new(),
+    };
+    Ok(Brought {
+        id: Id::new(id),
+        source: code("source", source)?,
+        collected_at: Moment::from_micros(collected_at),
+        items: sql::parse_array(&items).unwrap_or_default().into_iter().flatten().collect(),
+        span: (Moment::from_micros(from), Moment::from_micros(until)),
+        holes: holes.into_iter().collect(),
     })
 }
 
@@ -165,6 +242,16 @@ const OF_METER: Sql = Sql {
     postgres: "SELECT id, meter_id, items::text, from_at, until_at, source, collected_at, frames, run_id FROM meter_fetch \
         WHERE meter_id = $1 AND until_at >= $2 AND from_at BETWEEN $2 - 86400000000 AND $3 ORDER BY from_at, id",
 };
+
+const BROUGHT: Sql = Sql {
+    sqlite: "SELECT id, items, from_at, until_at, source, collected_at, holes FROM meter_fetch \
+        WHERE meter_id = $1 AND until_at >= $2 AND from_at BETWEEN $2 - 86400000000 AND $3 ORDER BY from_at, id",
+    postgres: "SELECT id, items::text, from_at, until_at, source, collected_at, holes FROM meter_fetch \
+        WHERE meter_id = $1 AND until_at >= $2 AND from_at BETWEEN $2 - 86400000000 AND $3 ORDER BY from_at, id",
+};
+
+/// The longest span of a fetch.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 const ONE: Sql = Sql {
     sqlite: "SELECT id, meter_id, items, from_at, until_at, source, collected_at, frames, run_id FROM meter_fetch \

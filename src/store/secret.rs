@@ -117,11 +117,16 @@ pub enum SecretKind {
     Password,
     /// What a security module made: an authentication or a MAC.
     Mac,
+    /// A password for parameters. That one was refused keeps no order back.
+    ParameterPassword,
 }
 
 impl Coded for SecretKind {
-    const TABLE: &'static [(Self, i64, &'static str)] =
-        &[(Self::Password, 1, "password"), (Self::Mac, 2, "mac")];
+    const TABLE: &'static [(Self, i64, &'static str)] = &[
+        (Self::Password, 1, "password"),
+        (Self::Mac, 2, "mac"),
+        (Self::ParameterPassword, 3, "parameter_password"),
+    ];
 }
 
 /// What can go wrong with passwords. Never says what one is.

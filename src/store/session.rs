@@ -10,7 +10,7 @@ use super::sql::{Kind, Rows, Sql, Table};
 use super::tampering;
 use super::terminal::{self, TerminalNotes};
 use super::transaction::Transaction;
-use crate::domain::{ClockOffset, Day, Id, Meter, Moment};
+use crate::domain::{ClockOffset, Day, Id, Meter, Moment, Run};
 
 /// The status words (运行状态字) of a meter on one day, as JSON of identifier and word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +81,17 @@ impl Notes {
     }
 }
 
+/// A line, or a terminal, on which clocks of many meters jumped between two sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClocksJumped {
+    /// Its name.
+    pub line: String,
+    /// Of how many meters.
+    pub meters: u64,
+    /// From so many to so many microseconds ahead; negative for back.
+    pub by_us: (i64, i64),
+}
+
 impl Store {
     /// How the clock of each meter stood in its last session before an instant and in all since, in order of time.
     ///
@@ -101,6 +112,29 @@ impl Store {
             clocks.entry(Id::new(meter)).or_default().push(offset(at, fast, wrong));
         }
         Ok(clocks)
+    }
+
+    /// Lines, and terminals, on which clocks of more than `most` meters of a run stand otherwise than in the session before it
+    /// began, by more than `by` (T6).
+    ///
+    /// # Errors
+    /// As [`Self::clocks_since`].
+    pub async fn clocks_that_jumped(
+        &self,
+        (run, began_at): (Id<Run>, Moment),
+        by: Duration,
+        most: u32,
+    ) -> Result<Vec<ClocksJumped>, StoreError> {
+        let mut reading = self.read("reading clocks that jumped").await?;
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        let args = [run.into(), began_at.into(), by.into(), i64::from(most).into()];
+        let rows: Vec<(String, i64, i64, i64)> = reading.rows(JUMPED, &args).await?;
+        let jumped = |(line, meters, least, most)| ClocksJumped {
+            line,
+            meters: u64::try_from(meters).unwrap_or(0),
+            by_us: (least, most),
+        };
+        Ok(rows.into_iter().map(jumped).collect())
     }
 
     /// How the clock of a meter stood, in order of time.
@@ -274,6 +308,15 @@ const CLOCKS: Sql = Sql {
         (SELECT max(p.at) FROM clock_ledger p WHERE p.meter_id = k.meter_id AND p.at < $2), $2)) c \
         ORDER BY c.meter_id, c.at",
 };
+
+const JUMPED: &str = "SELECT coalesce(l.name, m.terminal, ''), count(*), min(x.jump), max(x.jump) FROM ( \
+        SELECT r.meter_id, \
+            (SELECT c.fast_us FROM clock_ledger c WHERE c.meter_id = r.meter_id AND c.at >= $2 ORDER BY c.at LIMIT 1) - \
+            (SELECT c.fast_us FROM clock_ledger c WHERE c.meter_id = r.meter_id AND c.at < $2 ORDER BY c.at DESC LIMIT 1) \
+            AS jump \
+        FROM run_meter r WHERE r.run_id = $1) x \
+    JOIN meter m ON m.id = x.meter_id LEFT JOIN line l ON l.id = m.line_id \
+    WHERE abs(x.jump) > $3 GROUP BY coalesce(l.name, m.terminal, '') HAVING count(*) > $4 ORDER BY 1";
 
 const CLOCKS_OF: &str =
     "SELECT at, fast_us, uncertainty_us FROM clock_ledger WHERE meter_id = $1 ORDER BY at";

@@ -22,6 +22,7 @@
 //! What is asked of one meter is left to [`field`], the rules to [`crate::domain::supply`], keeping to `store`.
 
 mod carry;
+mod clocks;
 mod due;
 pub mod field;
 mod guard;
@@ -34,6 +35,7 @@ pub mod security;
 mod service;
 mod verdict;
 
+pub use clocks::MeterClockSet;
 pub use due::due_words;
 pub use guard::is_stopped;
 pub use proof::proof_words;

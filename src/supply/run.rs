@@ -60,7 +60,11 @@ impl Supply {
         }
         // What is on its way to a meter is brought to its end. What the database does not take is dropped: the next
         // process finds the intent and reads the meter.
-        let ends = async { while working.join_next().await.is_some() {} };
+        let ends = async {
+            while working.join_next().await.is_some() {}
+            self.0.tasks.close();
+            self.0.tasks.wait().await;
+        };
         if tokio::time::timeout(LONGEST_END, ends).await.is_err() {
             tracing::error!("{} points are left to be read at the next start", working.len());
         }
@@ -147,8 +151,8 @@ impl Supply {
         (due.order, due.point)
     }
 
-    /// Keeps cuts back for the file, for a clock that has jumped and for a database that has lost what it had kept, and tells of supply that is not given back and of reports that are
-    /// not written.
+    /// Keeps cuts back for the file, for a clock that has jumped and for a database that has lost what it had kept, and tells
+    /// of supply that is not given back, of reports that are not written and of what was asked to be cut the day before.
     async fn guard(&self, told_at: &mut Moment) {
         let now = self.0.clock.now();
         let kept = async {
@@ -170,6 +174,7 @@ impl Supply {
                 }
                 self.0.store.tell_late_restores(now).await?;
                 self.0.store.tell_late_reports(now).await?;
+                self.0.store.tell_cuts_of_yesterday(now).await?;
             }
             Ok::<_, StoreError>(())
         };

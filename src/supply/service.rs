@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::field::{CannotOrder, Fields, NotReachable};
 use super::guard::ClockWatch;
@@ -73,6 +74,8 @@ pub(super) struct Inner {
     pub(super) leaving: Leaving,
     /// Something may be due.
     pub(super) wake: Notify,
+    /// What goes on when whoever asked for it has gone.
+    pub(super) tasks: TaskTracker,
     /// How often something of an order has changed while it was carried out.
     pub(super) changed: watch::Sender<u64>,
 }
@@ -119,7 +122,8 @@ impl Supply {
         let changed = watch::Sender::new(0);
         let watch = Mutex::new(ClockWatch::new(clock.now(), Instant::now()));
         let leaving = Leaving::default();
-        Self(Arc::new(Inner { store, clock, fields, settings, watch, leaving, wake: Notify::new(), changed }))
+        let (wake, tasks) = (Notify::new(), TaskTracker::new());
+        Self(Arc::new(Inner { store, clock, fields, settings, watch, leaving, wake, tasks, changed }))
     }
 
     /// Follows how often something of an order has changed while it was carried out.

@@ -175,6 +175,7 @@ const PAGES: &[(&str, &[&str])] = &[
             "/terminals/1100-0001",
             "/events",
             "/loss",
+            "/cuts",
             "/account",
         ],
     ),

@@ -188,6 +188,10 @@ fn t03_a_meter_on_a_line_that_is_served_is_not_changed_beside_the_service() {
     let said = at(&meter.place(), "freeze", &freeze);
     assert_eq!(said.code, Some(1), "{}", said.talk);
     assert!(said.talk.contains("停复电请用控制台"), "{}", said.talk);
+    // Nobody is told to say that there is no other master where there is one.
+    let said = at(&meter.place(), "freeze", &["--meter", METER, "--now"]);
+    assert_eq!(said.code, Some(1), "{}", said.talk);
+    assert!(said.talk.contains("page of the meter") && !said.talk.contains("only-master"), "{}", said.talk);
     assert_eq!((meter.orders(), bench.audited().len()), (0, 0));
 }
 

@@ -101,6 +101,7 @@ fn requests() -> Vec<(String, bool)> {
         "/loss",
         "/lines",
         "/overdue",
+        "/cuts",
         "/orders",
         "/alarms",
         "/protections",

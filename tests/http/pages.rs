@@ -168,6 +168,7 @@ fn pages(fetch: Id<Fetch>) -> Vec<(String, &'static [&'static str])> {
         ("/loss?".to_owned(), &["all"]),
         ("/orders?".to_owned(), &["all"]),
         ("/overdue?".to_owned(), &["all"]),
+        ("/cuts?".to_owned(), &["all"]),
         ("/overdue/notices?".to_owned(), &[]),
         ("/evidence?".to_owned(), &[]),
         ("/settings?".to_owned(), &["all", "terms"]),

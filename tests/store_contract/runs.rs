@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use chaobiao::alarm::clocks_jumped;
+use chaobiao::domain::access::Regions;
 use chaobiao::domain::{
     ClockOffset, Id, Meter, MissingCause, Moment, Quality, Run, RunKind, RunMeter, RunOutcome, RunState,
 };
+use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::archive::Saving;
 use chaobiao::store::terminal::{EventsRead, TerminalEvent};
-use chaobiao::store::{Batch, EventCount, EventTurns, MeterEvent, Notes, RunPlan, StatusWords, Store};
+use chaobiao::store::{
+    Batch, ClocksJumped, EventCount, EventTurns, MeterEvent, Notes, RunPlan, StatusWords, Store,
+};
 
 use crate::archive::entry;
 use crate::readings::{day, frozen, minutes};
@@ -173,6 +178,42 @@ async fn f14_the_clock_of_a_meter_is_kept_for_each_session() {
         assert_eq!((since[&Id::new(1)].len(), since[&Id::new(2)].len()), (2, 1), "none before");
         let changed = fresh.run("UPDATE clock_ledger SET fast_us = 0").await.unwrap_err();
         assert!(changed.to_string().contains("is not changed"), "{changed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t06_the_clocks_of_many_meters_of_a_line_that_jump_together_are_told_of() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let entries: Vec<_> = (1..=14).map(entry).collect();
+        store.save_archive(&entries, start(), Saving::Confirmed).await.unwrap();
+        let sites = store.site_meters().await.unwrap();
+        let (meters, line) = (sites.iter().map(|site| site.meter_id), sites[0].meter.path.line().clone());
+        let meters: Vec<Id<Meter>> = meters.collect();
+        let deadline = midnight(DAY).plus(minutes(360));
+        let plan =
+            RunPlan { scope: "site", day: day(DAY), kind: RunKind::Nightly, meters: &meters, deadline };
+        let run = store.begin_run(&plan, start()).await.unwrap();
+        let noted = async |of: &[Id<Meter>], at: Moment, fast_us: i64| {
+            let offset = ClockOffset { at, fast_us, uncertainty: Duration::from_millis(600) };
+            let clocks = of.iter().map(|meter| (*meter, offset)).collect();
+            let batch = Batch { notes: Notes { clocks, ..Notes::default() }, ..Batch::default() };
+            store.save(&batch, at).await.unwrap();
+        };
+        // Of the last nobody knows how it was before.
+        noted(&meters[..13], midnight(DAY).minus(Duration::from_secs(86_000)), 2_000_000).await;
+        noted(&meters[..11], start().plus(minutes(1)), 242_000_000).await;
+        noted(&meters[11..], start().plus(minutes(1)), -3_000_000).await;
+        let at = (run.id, run.started_at);
+        let found = store.clocks_that_jumped(at, Duration::from_secs(60), 10).await.unwrap();
+        assert_eq!(found, [ClocksJumped { line, meters: 11, by_us: (240_000_000, 240_000_000) }]);
+        assert_eq!(store.clocks_that_jumped(at, Duration::from_secs(60), 11).await.unwrap(), []);
+        assert_eq!(store.clocks_that_jumped(at, Duration::from_secs(240), 10).await.unwrap(), []);
+        clocks_jumped(store, &run, start()).await.unwrap();
+        let told = store.alarms(&AlarmFilter::default(), &Regions::All, i64::MAX, 10).await.unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].detail, format!("{DAY}: 11 meters, by +240 to +240 s"));
     })
     .await;
 }

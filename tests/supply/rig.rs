@@ -59,10 +59,12 @@ pub(crate) struct Heard {
     pub(crate) is_dead: bool,
     /// It hears no order: the line loses it.
     pub(crate) is_deaf: bool,
-    /// What becomes of the next frames that write a password.
+    /// What becomes of the next frames that write a password, or a date or time.
     pub(crate) fates: VecDeque<Fate>,
-    /// How many of them it was sent, and how many orders and writes of passwords it refused as not authorised.
+    /// How many of the first it was sent, how many of the second, and how many of either and of orders it refused as not
+    /// authorised.
     pub(crate) written: usize,
+    pub(crate) times: usize,
     pub(crate) unauthorised: usize,
     /// It hears orders, and what it says of itself is lost.
     pub(crate) is_unread: bool,
@@ -81,11 +83,12 @@ pub(crate) enum Fate {
 }
 
 impl Heard {
-    fn hear_password(&mut self, now: BusMoment, request: &Frame<'_>) -> Option<Reply> {
+    fn hear_write(&mut self, now: BusMoment, request: &Frame<'_>) -> Option<Reply> {
         if self.meter.lock().unwrap().meter.address().as_meter() != request.address.as_meter() {
             return None;
         }
-        self.written += 1;
+        self.written += usize::from(request.control.0 == 0x18);
+        self.times += usize::from(request.control.0 == 0x14);
         let fate = self.fates.pop_front().unwrap_or(Fate::Answered);
         if fate == Fate::FrameLost {
             return None;
@@ -106,8 +109,8 @@ impl Station for Heard {
         if self.is_dead {
             return None;
         }
-        if request.control.0 == 0x18 {
-            return self.hear_password(now, request);
+        if matches!(request.control.0, 0x14 | 0x18) {
+            return self.hear_write(now, request);
         }
         if request.control.0 != 0x1C {
             return self.meter.hear(now, request).filter(|_| !self.is_unread);
@@ -516,6 +519,7 @@ fn house(home: Home, meter: &Shared) -> House {
         is_deaf: false,
         fates: VecDeque::new(),
         written: 0,
+        times: 0,
         unauthorised: 0,
         is_unread: false,
         is_slow: false,

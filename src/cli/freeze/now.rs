@@ -31,7 +31,7 @@ struct Outcome {
 impl Freeze {
     pub(super) async fn freeze_now(&self, out: &mut impl Write) -> Result<(), CliError> {
         let meter = one_meter(self.meter)?;
-        let mut changer = self.change.changer("freeze --now")?;
+        let mut changer = self.change.changer("freeze --now", &self.ask.place()).await?;
         let mut asker = Asker::open_to_change(&self.ask).await?;
         let before = match self.newest(&mut asker).await? {
             Ok(before) => before,

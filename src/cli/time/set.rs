@@ -30,7 +30,7 @@ struct Ended {
 impl Time {
     pub(super) async fn set_clock(&self, out: &mut impl Write) -> Result<(), CliError> {
         let meter = one_meter(self.meter)?;
-        let mut changer = self.change.changer("time --set")?;
+        let mut changer = self.change.changer("time --set", &self.ask.place()).await?;
         let mut asker = Asker::open_to_change(&self.ask).await?;
         changer.refuse_after_refusal(meter, &self.password, asker.clock().now())?;
         let mut record = Record { meter: meter.to_string(), ..Record::default() };

@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::accounts::ListMeta;
 use crate::domain::access::Action;
-use crate::domain::{Coded, Multiplier};
+use crate::domain::{ClockOffset, Coded, Multiplier};
+use crate::http::meter_clock::set_clock;
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services};
 use crate::store::view::{MeterLine, MeterPlace, MeterSheet, MeterSort, MetersAsked, Stay};
@@ -17,6 +18,7 @@ pub(super) fn routes() -> Routes {
     Routes::default()
         .api::<__path_list, _, _>(Action::SeeStatus, list)
         .api::<__path_show, _, _>(Action::SeeStatus, show)
+        .api::<__path_set, _, _>(Action::SetClock, set)
 }
 
 /// Which meters.
@@ -154,6 +156,33 @@ async fn show(
         installations: stays.into_iter().map(stay).collect(),
     };
     Ok(Json(MeterAnswer { meter }))
+}
+
+/// How the clock of a meter stood before it was set, and stands now.
+#[derive(Debug, Serialize, ToSchema)]
+struct MeterClockAnswer {
+    /// How many seconds it was fast, negative when it was slow; `null` for a clock that showed no time.
+    fast_seconds_before: Option<i64>,
+    /// How many seconds it is fast now.
+    fast_seconds_now: i64,
+}
+
+/// Set the clock of a meter to the present
+///
+/// Sent at once and read back; only to meters of the 2007 edition on a line of this process, with the password of level 04. Not
+/// within ten minutes of midnight, by our clock or by the meter's; a clock that is right within five seconds stays as it is.
+#[utoipa::path(post, path = "/api/v1/meters/{address}/clock", tag = "meters",
+    params(("address" = String, Path)),
+    responses((status = 200, body = MeterClockAnswer),
+        (status = 409, description = "not now, not from here, refused, or unknown: the code says which")))]
+async fn set(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+) -> Result<Json<MeterClockAnswer>, Problem> {
+    let (before, now) = set_clock(&services, &caller, &address).await?;
+    let seconds = |offset: ClockOffset| offset.fast_us / 1_000_000;
+    Ok(Json(MeterClockAnswer { fast_seconds_before: before.map(seconds), fast_seconds_now: seconds(now) }))
 }
 
 /// The meter with an address, as far as the caller may see it.

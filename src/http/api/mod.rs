@@ -6,6 +6,7 @@ pub(super) mod audit;
 pub(super) mod billing;
 mod browse;
 mod changes;
+mod cuts;
 pub(super) mod evidence;
 mod health;
 mod meters;
@@ -42,6 +43,7 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse};
 
 pub(super) use openapi::document;
+pub(super) use reads::address;
 
 /// Every route of the API.
 pub(super) fn routes() -> Routes {
@@ -60,6 +62,7 @@ pub(super) fn routes() -> Routes {
         .and(orders::routes())
         .and(order_drafts::routes())
         .and(order_preview::routes())
+        .and(cuts::routes())
         .and(stop::routes())
         .and(evidence::routes())
         .and(point_evidence::routes())

@@ -261,7 +261,7 @@ fn service(services: &Services) -> Result<&OnDemand, Problem> {
 }
 
 /// The address of a meter, as it stands in a path or a body.
-pub(super) fn address(text: &str) -> Result<MeterAddress, Problem> {
+pub(in crate::http) fn address(text: &str) -> Result<MeterAddress, Problem> {
     let malformed = |_| {
         Problem::malformed("the address of a meter has up to 12 digits", "电表通信地址须为不超过 12 位数字")
     };

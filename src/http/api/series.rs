@@ -12,7 +12,7 @@ use super::accounts::ListMeta;
 use super::meters::sheet_of;
 use super::written::{LONGEST, words};
 use crate::domain::access::Action;
-use crate::domain::{AuditEntry, Coded, Day, Item, Moment};
+use crate::domain::{AuditEntry, Coded, Day, Item, Moment, Source};
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services, cell};
 use crate::store::LedgerEntry;
@@ -64,7 +64,7 @@ struct ValueShown {
     unit: String,
     /// How far it may be trusted.
     quality: String,
-    /// How it was come by; `null` where the fetch says it.
+    /// How it was come by.
     source: Option<String>,
     /// When it came in, RFC 3339.
     collected_at: Option<String>,
@@ -74,6 +74,9 @@ struct ValueShown {
     version: Option<i64>,
     /// Whether this version is the one that counts.
     is_current: Option<bool>,
+    /// The number of the exchange that brought it, whose frames are on the page /meters/ADDRESS/fetches/NUMBER; `null` for what no
+    /// exchange brought.
+    fetch: Option<String>,
 }
 
 /// An event.
@@ -314,12 +317,22 @@ async fn curves(
         None => services.store.latest_of(meter).await?.into_iter().map(|latest| latest.item).collect(),
     };
     let curves = services.store.curves(&[meter], &items, asked.from, asked.until).await?;
+    let all_brought = services.store.brought(meter, (asked.from, asked.until)).await?;
     let mut values = Vec::new();
     for curve in curves {
         let filled = curve.filled().filter(|(at, _)| sheet.within.holds(*at));
-        values.extend(filled.map(|(at, slot)| ValueShown {
-            quality: slot.quality.name().to_owned(),
-            ..value(curve.item, at, slot.value)
+        values.extend(filled.map(|(at, slot)| {
+            let brought = all_brought.first(curve.item, at);
+            // A load record is kept by the meter under the time of the slot.
+            let is_recorded = brought.is_some_and(|brought| brought.source == Source::LoadRecord);
+            ValueShown {
+                quality: slot.quality.name().to_owned(),
+                source: brought.map(|brought| brought.source.name().to_owned()),
+                collected_at: brought.map(|brought| brought.collected_at.to_string()),
+                meter_time: is_recorded.then(|| at.in_china().to_string()),
+                fetch: brought.map(|brought| brought.id.to_string()),
+                ..value(curve.item, at, slot.value)
+            }
         }));
     }
     values.sort_by(|one, other| (&one.at, &one.item).cmp(&(&other.at, &other.item)));
@@ -335,6 +348,7 @@ fn register(entry: LedgerEntry) -> ValueShown {
         meter_time: reading.meter_time,
         version: Some(version),
         is_current: Some(is_current),
+        fetch: reading.fetch.map(|fetch| fetch.to_string()),
         ..value(reading.item, reading.as_of, reading.value)
     }
 }
@@ -353,6 +367,7 @@ fn value(item: Item, at: Moment, value: i64) -> ValueShown {
         meter_time: None,
         version: None,
         is_current: None,
+        fetch: None,
     }
 }
 
@@ -372,6 +387,7 @@ fn csv_line(address: &str, value: &ValueShown) -> String {
         value.meter_time.as_deref().unwrap_or(""),
         &version,
         &current,
+        value.fetch.as_deref().unwrap_or(""),
     ]
     .map(cell);
     // A number is made by us, and may begin with a minus.
@@ -383,7 +399,7 @@ fn malformed(en: &str, zh: &str) -> Problem {
 }
 
 /// With the mark by which spreadsheets know UTF-8.
-const CSV_HEAD: &str = "\u{feff}value,meter_address,item,name,at,unit,quality,source,collected_at,meter_time,version,is_current\r\n";
+const CSV_HEAD: &str = "\u{feff}value,meter_address,item,name,at,unit,quality,source,collected_at,meter_time,version,is_current,fetch\r\n";
 const MOST_VALUES: usize = 5000;
 /// Above so many at once, values are taken away in bulk.
 const BULK: usize = 500;

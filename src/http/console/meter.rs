@@ -10,7 +10,7 @@ mod terminal_frame;
 
 use maud::{Markup, html};
 
-use super::components::{Tone, facts, state, time};
+use super::components::{Tone, facts, state, time, token};
 use super::labels;
 use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
@@ -118,10 +118,13 @@ impl MeterPage {
                 }
             }
             @match &self.part {
-                Part::Curve(part) => (part.markup(view, &self.asked)),
+                Part::Curve(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
                 Part::Registers(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
                 Part::Events(events) => (self.events().whole(events.clone(), view.look.language).markup(view)),
-                Part::Clock(offsets) => (self.clock().whole(newest_first(offsets), view.look.language).markup(view)),
+                Part::Clock(offsets) => {
+                    (self.clock().whole(newest_first(offsets), view.look.language).markup(view))
+                    @if view.may(Action::SetClock) { (set_clock(view, &self.sheet.line.address)) }
+                },
                 Part::Status(words) => (status(view, words.as_ref())),
                 Part::Fetches(fetches) => (self.fetches(view, fetches).markup(view)),
                 Part::Orders(orders) => div #orders data-live="order" {
@@ -137,7 +140,9 @@ impl MeterPage {
     pub fn file(&self, view: &View) -> Option<String> {
         let language = view.look.language;
         match &self.part {
-            Part::Curve(part) => part.file(view, &self.asked).or_else(|| self.stays(view).file(language)),
+            Part::Curve(part) => part
+                .file(view, &self.asked, &self.sheet.line.address)
+                .or_else(|| self.stays(view).file(language)),
             Part::Registers(part) => part.file(view, &self.asked, &self.sheet.line.address),
             Part::Events(events) => self.events().whole(events.clone(), language).file(language),
             Part::Clock(offsets) => self.clock().whole(newest_first(offsets), language).file(language),
@@ -369,6 +374,20 @@ fn status(view: &View, words: Option<&StatusWords>) -> Markup {
             p { (view.say("读于 ", "Read at ")) (time(words.collected_at)) " · "
                 (super::components::age(view, words.collected_at)) }
             (fetch::words(view, &words.words))
+        }
+    }
+}
+
+/// The form that sets its clock.
+fn set_clock(view: &View, address: &str) -> Markup {
+    html! {
+        form.pick.no-print method="post" action={ "/meters/" (escaped(address)) "/clock" } {
+            (token(view))
+            button { (view.say("对时", "Set its clock")) }
+            p.hint { (view.say(
+                "先读表钟，相差5秒以上时用04级密码写入主站时间并回读；零点前后10分钟内不对时。",
+                "Reads the clock first; when it is off by more than five seconds our time is written with the password of level 04 \
+                 and read back. Not within ten minutes of midnight.")) }
         }
     }
 }

@@ -12,6 +12,7 @@ mod audit;
 pub mod billing;
 pub mod chart;
 pub mod components;
+pub mod cuts;
 pub mod events;
 pub mod evidence;
 mod file_field;

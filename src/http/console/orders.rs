@@ -80,6 +80,7 @@ impl OrdersPage {
             (self.reports(view))
             p.no-print {
                 a href="/overdue" { (view.say("欠费清单", "Overdue list")) } " · "
+                a href="/cuts" { (view.say("停电申请汇总", "Cuts by day")) } " · "
                 a href="/evidence" { (view.say("停电依据", "Evidence for cuts")) } " · "
                 a href="/protections" { (view.say("保护名单", "Protected points")) } " · "
                 a href="/calendar" { (view.say("停电日历", "Days without cuts")) } " "

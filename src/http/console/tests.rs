@@ -5,7 +5,7 @@ use super::table::Asked;
 use super::view::{self, View};
 use super::words::{Language, Phrase};
 use super::{
-    alarms, billing, events, evidence, lines, loss, meter, meters, meters_file, night, orders, overdue,
+    alarms, billing, cuts, events, evidence, lines, loss, meter, meters, meters_file, night, orders, overdue,
     proposals, protections, reads, rotations, settings, terminals,
 };
 use crate::domain::Coded;
@@ -29,6 +29,7 @@ fn pages(view: &View) -> Vec<(String, Phrase, Markup)> {
         ("terminals".to_owned(), terminals::TITLE, terminals::tests::sample(asked()).markup(view)),
         ("events".to_owned(), events::TITLE, events::sample(asked()).markup(view)),
         ("overdue".to_owned(), overdue::TITLE, overdue::sample(asked()).markup(view)),
+        ("cuts".to_owned(), cuts::TITLE, cuts::sample(asked()).markup(view)),
         ("loss".to_owned(), loss::TITLE, loss::sample(asked()).markup(view)),
         ("fetch".to_owned(), meter::FetchPage::TITLE, meter::tests::fetched().markup(view)),
     ];

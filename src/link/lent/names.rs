@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub async fn names(place: &Place) -> Vec<String> {
             let found = tokio::net::lookup_host(address.as_str());
             let found = tokio::time::timeout(FOUND_WITHIN, found).await;
             let found = found.ok().and_then(Result::ok).into_iter().flatten();
-            let found = found.map(|at| format!("{}:{}", at.ip().to_canonical(), at.port()));
+            let found = found.map(|at| format!("{}:{}", reached(at.ip()), at.port()));
             let written = address.to_lowercase();
             [written].into_iter().chain(found).map(|at| format!("{PREFIX}tcp/{at}")).collect()
         }
@@ -33,6 +34,15 @@ pub async fn names(place: &Place) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// Where a connection to an address ends: one to no address in particular ends on this machine.
+fn reached(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
 }
 
 /// A name that a socket can have.
@@ -109,6 +119,8 @@ mod tests {
         let tcp = |at: &str| Place::Tcp(at.to_owned());
         assert!(common(tcp("127.0.0.1:7001"), tcp("localhost:7001")).await);
         assert!(common(tcp("Gateway.invalid:7001"), tcp("gateway.invalid:7001")).await);
+        assert!(common(tcp("127.0.0.1:7001"), tcp("0.0.0.0:7001")).await, "it ends at the same place");
+        assert!(common(tcp("[::]:7001"), tcp("[::1]:7001")).await);
         assert!(!common(tcp("127.0.0.1:7001"), tcp("127.0.0.1:7002")).await);
 
         let folder = tempfile::tempdir().unwrap();

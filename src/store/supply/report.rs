@@ -1,10 +1,14 @@
 //! What was cut on a day and by whom, and whether that is far more than usual (T31).
 
-use crate::domain::{Alarm, AlarmKind, Day, Moment};
+use std::time::Duration;
+
+use crate::domain::access::Regions;
+use crate::domain::{Alarm, AlarmKind, Coded, Day, Moment};
 use crate::store::Store;
 use crate::store::alarm::raise;
 use crate::store::error::StoreError;
 use crate::store::transaction::Transaction;
+use crate::store::view::areas;
 
 /// What one account has asked to be cut on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,24 +26,78 @@ pub struct CutsAsked {
 }
 
 impl Store {
-    /// What was asked to be cut on a day, by account, the most first: for approvers and the auditor.
+    /// What was asked to be cut on a day in these regions, by account, the most first: for approvers and the auditor.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn cuts_of_day(&self, day: Day) -> Result<Vec<CutsAsked>, StoreError> {
+    pub async fn cuts_of_day(&self, day: Day, regions: &Regions) -> Result<Vec<CutsAsked>, StoreError> {
         let mut reading = self.read("reading the cuts of a day").await?;
-        let args = [day.start().into(), day.next().start().into()];
-        let rows: Vec<(String, i64, i64, i64, i64)> = reading.rows(OF_DAY, &args).await?;
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        let asked = |(by, orders, points, sent, open)| CutsAsked {
-            by,
-            orders: count(orders),
-            points: count(points),
-            sent: count(sent),
-            open: count(open),
-        };
-        Ok(rows.into_iter().map(asked).collect())
+        of_day(&mut reading, day, regions).await
     }
+
+    /// Tells of the cuts that were asked for on the day before, once, from seven in the morning on; a day without any is not
+    /// told of. Says whether it did (T31).
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn tell_cuts_of_yesterday(&self, now: Moment) -> Result<bool, StoreError> {
+        let today = Day::of(now);
+        if now < today.start().plus(TOLD_FROM) {
+            return Ok(false);
+        }
+        let day = today.previous();
+        let subject = format!("cuts {day}");
+        let mut reading = self.read("reading whether the cuts of a day are told of").await?;
+        let args = [AlarmKind::CutsReport.code().into(), subject.as_str().into()];
+        let told: Option<(i64,)> = reading.row(TOLD, &args).await?;
+        if told.is_some() {
+            return Ok(false);
+        }
+        let asked = of_day(&mut reading, day, &Regions::All).await?;
+        drop(reading);
+        if asked.is_empty() {
+            return Ok(false);
+        }
+        let (zh, en) = summed_up(&asked);
+        self.raise_alarm(&Alarm::new(AlarmKind::CutsReport, subject, now).saying(&zh, &en)).await?;
+        Ok(true)
+    }
+}
+
+async fn of_day(
+    reading: &mut Transaction,
+    day: Day,
+    regions: &Regions,
+) -> Result<Vec<CutsAsked>, StoreError> {
+    let args = [day.start().into(), day.next().start().into(), areas(regions).into()];
+    let rows: Vec<(String, i64, i64, i64, i64)> = reading.rows(OF_DAY, &args).await?;
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    let asked = |(by, orders, points, sent, open)| CutsAsked {
+        by,
+        orders: count(orders),
+        points: count(points),
+        sent: count(sent),
+        open: count(open),
+    };
+    Ok(rows.into_iter().map(asked).collect())
+}
+
+/// What is said of the cuts of a day, in Chinese and in English: all together, and the accounts that asked for most of them.
+fn summed_up(asked: &[CutsAsked]) -> (String, String) {
+    let sum = |of: fn(&CutsAsked) -> u64| asked.iter().map(of).sum::<u64>();
+    let (orders, points) = (sum(|by| by.orders), sum(|by| by.points));
+    let (sent, open) = (sum(|by| by.sent), sum(|by| by.open));
+    let mut zh = format!("工单{orders}张，申请停电{points}户，已下发{sent}户，已断开{open}户");
+    let mut en = format!("{orders} orders, {points} points asked, {sent} sent, {open} open");
+    for CutsAsked { by, orders, points, .. } in asked.iter().take(NAMED) {
+        zh.push_str(&format!("；{by} {orders}张{points}户"));
+        en.push_str(&format!("; {by}: {orders} orders, {points} points"));
+    }
+    if asked.len() > NAMED {
+        zh.push_str(&format!("；另有{}人", asked.len() - NAMED));
+        en.push_str(&format!("; others: {}", asked.len() - NAMED));
+    }
+    (zh, en)
 }
 
 /// Tells people when more than three times as many points as on a usual day were asked to be cut within a day.
@@ -58,6 +116,12 @@ pub(super) async fn watch_pattern(writing: &mut Transaction, now: Moment) -> Res
 const DAY: i64 = 24 * 3_600_000_000;
 /// Fewer points than this are no pattern.
 const LEAST: i64 = 10;
+/// From then on the day before is told of: when people come to work.
+const TOLD_FROM: Duration = Duration::from_secs(7 * 3600);
+/// So many accounts are named in an alarm.
+const NAMED: usize = 3;
+
+const TOLD: &str = "SELECT id FROM alarm WHERE kind = $1 AND subject = $2 LIMIT 1";
 
 /// Kinds 1 and 7 take supply away; state 1 is a draft, 9 read to be open.
 const OF_DAY: &str = "SELECT o.requested_name, count(DISTINCT o.id), count(*), \
@@ -66,9 +130,34 @@ const OF_DAY: &str = "SELECT o.requested_name, count(DISTINCT o.id), count(*), \
     CAST(sum(CASE WHEN p.state = 9 THEN 1 ELSE 0 END) AS bigint) \
     FROM supply_order o JOIN supply_order_point p ON p.order_id = o.id \
     WHERE o.kind IN (1, 7) AND p.state <> 1 AND o.submitted_at >= $1 AND o.submitted_at < $2 \
+    AND ($3 = '' OR $3 LIKE '%,' || coalesce(CAST(p.area_id AS text), '') || ',%') \
     GROUP BY o.requested_name ORDER BY 3 DESC, 1";
 
 const COUNTS: &str = "SELECT CAST(coalesce(sum(CASE WHEN o.submitted_at > $1 THEN 1 ELSE 0 END), 0) AS bigint), \
     CAST(coalesce(sum(CASE WHEN o.submitted_at <= $1 THEN 1 ELSE 0 END), 0) AS bigint) \
     FROM supply_order o JOIN supply_order_point p ON p.order_id = o.id \
     WHERE o.kind IN (1, 7) AND p.state <> 1 AND o.submitted_at > $2";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_day_names_the_accounts_that_asked_for_most() {
+        let asked = |by: &str, points| CutsAsked { by: by.to_owned(), orders: 2, points, sent: 1, open: 0 };
+        let all = [asked("li", 30), asked("wu", 20), asked("xu", 9), asked("he", 1)];
+        let (zh, en) = summed_up(&all);
+        assert_eq!(
+            zh,
+            "工单8张，申请停电60户，已下发4户，已断开0户；li 2张30户；wu 2张20户；xu 2张9户；另有1人"
+        );
+        assert_eq!(
+            en,
+            "8 orders, 60 points asked, 4 sent, 0 open; li: 2 orders, 30 points; wu: 2 orders, 20 points; \
+             xu: 2 orders, 9 points; others: 1"
+        );
+        let (zh, en) = summed_up(&all[..1]);
+        assert_eq!(zh, "工单2张，申请停电30户，已下发1户，已断开0户；li 2张30户");
+        assert_eq!(en, "2 orders, 30 points asked, 1 sent, 0 open; li: 2 orders, 30 points");
+    }
+}

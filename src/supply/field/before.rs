@@ -212,7 +212,7 @@ async fn status(asker: &Asker<'_>) -> Result<Timed<StatusWord3>, Unread> {
 }
 
 /// The clock, until two readings of it agree.
-async fn clock(asker: &Asker<'_>) -> Result<MeterClock, Unread> {
+pub(super) async fn clock(asker: &Asker<'_>) -> Result<MeterClock, Unread> {
     let mut before = clock_once(asker).await?;
     for _ in 0..MOST_CLOCKS {
         let next = clock_once(asker).await?;
@@ -377,8 +377,8 @@ async fn trip_delay(asker: &Asker<'_>) -> Result<Timed<Duration>, Unread> {
     Ok(heard.timed(Duration::from_secs(minutes.saturating_mul(60))))
 }
 
-const DATE: u32 = 0x0400_0101;
-const TIME: u32 = 0x0400_0102;
+pub(super) const DATE: u32 = 0x0400_0101;
+pub(super) const TIME: u32 = 0x0400_0102;
 const ADDRESS: u32 = 0x0400_0401;
 const NUMBER: u32 = 0x0400_0402;
 const ASSET: u32 = 0x0400_0403;

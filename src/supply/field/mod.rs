@@ -22,11 +22,13 @@
 mod ask;
 mod before;
 mod capability;
+mod clock;
 mod rotate;
 mod secured;
 mod send;
 mod turn;
 mod words;
+mod write;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -51,6 +53,8 @@ use turn::Turns;
 pub use ask::Unread;
 pub use before::{AssetCheck, Before, Identity, MeterClock, Part, Timed};
 pub use capability::{CannotOrder, Capability, Means};
+pub use clock::CannotSetClock;
+pub(super) use clock::ClockPart;
 pub use send::{Carried, FieldOrder, NotSent, Sent, Unclear};
 
 /// What meters in the field are reached with.

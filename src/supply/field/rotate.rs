@@ -5,14 +5,12 @@
 //! every other frame.
 
 use dlt645::edition::Edition;
-use dlt645::exchange::{Outcome, Reply};
 use dlt645::password::Password;
 use dlt645::request::Request;
 use tokio::time::Instant;
 
 use super::turn::Held;
 use super::{Field, MeterProfile, SiteMeter};
-use crate::channel::{End, Job, Lane, Question};
 use crate::config::profile::OrderForm;
 use crate::domain::MeterProtocol;
 use crate::domain::rotation::{CannotRotate, PasswordAnswer};
@@ -47,30 +45,7 @@ impl Field {
         new: Password,
     ) -> PasswordAnswer {
         let request = Request::change_password(Edition::E2007, self.site.meter.address, authority, new);
-        let awake = self.inner.parts.clock.awake();
-        let soon = Instant::now() + PATIENCE;
-        // It leaves while the site is surely ours, or not at all (F36).
-        let by = self.inner.parts.store.may_act_until().map_or(soon, |until| until.min(soon));
-        let mut job =
-            Job::new(Question::new(request), Lane::Control, self.timing).expiring(by).while_awake(awake);
-        job.rate = self.rate;
-        let Ok(report) = self.line.ask(job).await else { return PasswordAnswer::NotSent };
-        let has_left = report.tries > 0;
-        match report.end {
-            End::Done(Outcome::Answered(answer)) => match answer.reply {
-                Reply::Accepted { .. } => PasswordAnswer::Taken,
-                Reply::Data { .. } | Reply::Address(_) => PasswordAnswer::Silent,
-            },
-            End::Done(Outcome::Refused { refusal, .. }) if refusal.is_not_authorised() => {
-                PasswordAnswer::NotAuthorised
-            }
-            End::Done(Outcome::Refused { .. }) => PasswordAnswer::Refused,
-            End::Done(Outcome::NotSent(_)) | End::NotAllowed(_) => PasswordAnswer::NotSent,
-            End::Done(_) | End::Registers(_) | End::Broken { may_have_left: true } => PasswordAnswer::Silent,
-            End::Broken { may_have_left: false } => PasswordAnswer::NotSent,
-            _ if has_left => PasswordAnswer::Silent,
-            _ => PasswordAnswer::NotSent,
-        }
+        self.write_once(request, Instant::now() + PATIENCE).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chaobiao::domain::access::Regions;
 use chaobiao::domain::supply::Objection;
-use chaobiao::domain::{AlarmKind, Day};
+use chaobiao::domain::{AlarmKind, Day, Id, Moment};
 use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::supply::{AttemptOutcome, Intended};
 
@@ -62,6 +62,30 @@ async fn f51_a_batch_with_odd_results_stops_itself() {
 }
 
 #[tokio::test]
+async fn t31_the_cuts_of_a_day_are_told_of_once_on_the_next_morning() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 3).await;
+        let (store, li) = (&fresh.store, acting("li", now()));
+        let morning = Day::of(now()).next().start().plus(HOUR * 7);
+        assert!(!store.tell_cuts_of_yesterday(morning).await.unwrap(), "nothing was asked");
+        for home in &homes {
+            store.ask_order(&li, &cut(&[*home], now()), &LIMITS, now()).await.unwrap();
+        }
+        let early = Moment::from_micros(morning.micros() - 1);
+        assert!(!store.tell_cuts_of_yesterday(early).await.unwrap());
+        assert!(store.tell_cuts_of_yesterday(morning).await.unwrap());
+        let filter = AlarmFilter { kind: Some(AlarmKind::CutsReport), ..AlarmFilter::default() };
+        let told = store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].detail, "3 orders, 3 points asked, 0 sent, 0 open; li: 3 orders, 3 points");
+        store.acknowledge_alarm(told[0].id, &acting("wang", now()), "", morning).await.unwrap();
+        assert!(!store.tell_cuts_of_yesterday(morning.plus(HOUR)).await.unwrap(), "once, seen or not");
+        assert!(!store.tell_cuts_of_yesterday(morning.plus(HOUR * 24)).await.unwrap(), "of that day only");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn t31_small_orders_add_up_and_far_more_than_usual_is_told() {
     on_both(async |fresh| {
         let homes = town(fresh, 11).await;
@@ -75,9 +99,11 @@ async fn t31_small_orders_add_up_and_far_more_than_usual_is_told() {
             }
         }
         assert_eq!(store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap().len(), 1);
-        let asked = store.cuts_of_day(Day::of(now())).await.unwrap();
+        let asked = store.cuts_of_day(Day::of(now()), &Regions::All).await.unwrap();
         assert_eq!((asked.len(), asked[0].orders, asked[0].points, asked[0].sent), (1, 10, 10, 0));
-        assert_eq!(store.cuts_of_day(Day::of(now()).next()).await.unwrap(), []);
+        assert_eq!(store.cuts_of_day(Day::of(now()).next(), &Regions::All).await.unwrap(), []);
+        let elsewhere = Regions::Areas(vec![Id::new(9_999)]);
+        assert_eq!(store.cuts_of_day(Day::of(now()), &elsewhere).await.unwrap(), []);
         let done = store.ask_order(&li, &restore(&homes[10..], now()), &LIMITS, now()).await.unwrap();
         assert_eq!(objections(store.finish_order(&li, done.id, now()).await), [Objection::WrongState]);
         let numbers = ["C1".to_owned()];

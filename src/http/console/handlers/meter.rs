@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 
-use super::{answer, answer_of};
+use super::{answer, answer_as, answer_of};
 use crate::domain::access::{Action, Regions};
 use crate::domain::{Day, Fetch, Id, Item, Moment, RunKind};
 use crate::http::console::meter::{self, CurvePart, FetchPage, MeterPage, Part, RegistersPart, stretch};
 use crate::http::console::meters::{self, MetersPage};
-use crate::http::console::table::{Asked, wanted};
+use crate::http::console::table::{Asked, escaped, wanted};
+use crate::http::console::typed::refused;
 use crate::http::console::view::View;
+use crate::http::meter_clock::set_clock;
 use crate::http::orderable::Orderable;
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
@@ -48,20 +50,47 @@ pub(super) async fn meter(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let sheet = services.store.meter_sheet(&address, &caller.acting.regions, services.clock.now()).await?;
+    let page = page_of(&services, &caller, &address, (&view, asked)).await?;
+    let address = page.sheet.line.address.clone();
+    answer_of(&services, &view, (meter::TITLE, &address), (page.markup(&view), page.file(&view))).await
+}
+
+/// Sets its clock.
+pub(super) async fn clock(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    view: View,
+) -> Result<Response, Problem> {
+    match set_clock(&services, &caller, &address).await {
+        Ok(_) => Ok(Redirect::to(&format!("/meters/{}?part=clock", escaped(&address))).into_response()),
+        Err(problem) => {
+            let (view, status) = refused(view, problem)?;
+            let asked = Asked(vec![("part".to_owned(), "clock".to_owned())]);
+            let page = page_of(&services, &caller, &address, (&view, asked)).await?;
+            Ok(answer_as(status, &view, meter::TITLE, &page.markup(&view)))
+        }
+    }
+}
+
+async fn page_of(
+    services: &Services,
+    caller: &Caller,
+    address: &str,
+    (view, asked): (&View, Asked),
+) -> Result<MeterPage, Problem> {
+    let sheet = services.store.meter_sheet(address, &caller.acting.regions, services.clock.now()).await?;
     let sheet = sheet.ok_or_else(Problem::not_there)?;
     let wanted = Part::asked(&asked);
-    let wanted = if Part::may_be_seen(wanted, &view) { wanted } else { "status" };
-    let part = part(&services, (&sheet, &caller.acting.regions), wanted, &asked, view.now).await?;
+    let wanted = if Part::may_be_seen(wanted, view) { wanted } else { "status" };
+    let part = part(services, (&sheet, &caller.acting.regions), wanted, &asked, view.now).await?;
     let orderable = match sheet.point {
-        Some(point) => Some(Orderable::of(&services, point).await?),
+        Some(point) => Some(Orderable::of(services, point).await?),
         None => None,
     };
     let relay = services.store.relay_seen(sheet.line.meter).await?;
     let relay = relay.filter(|seen| sheet.within.holds(seen.at));
-    let page = MeterPage { sheet, orderable, relay, part, asked };
-    let address = page.sheet.line.address.clone();
-    answer_of(&services, &view, (meter::TITLE, &address), (page.markup(&view), page.file(&view))).await
+    Ok(MeterPage { sheet, orderable, relay, part, asked })
 }
 
 async fn part(
@@ -127,9 +156,10 @@ async fn curve(
     // The register before the first one shown stands in the day before.
     let first = Day::of(stretch.0.minus(Duration::from_micros(1)));
     let days = store.curves(&[id], &[item], first, Day::of(stretch.1)).await?;
+    let brought = store.brought(id, (first, Day::of(stretch.1))).await?;
     let days = days.iter().map(|day| day.only(|at| within.holds(at))).collect();
     let due = curves_due(services, now).await?;
-    Ok(CurvePart { latest, items, item, stretch, days, due })
+    Ok(CurvePart { latest, items, item, stretch, days, due, brought })
 }
 
 /// Up to when curves are to be there: the curve of a day is read in the night behind it.

@@ -14,6 +14,7 @@ use crate::domain::{Coded, Day, Id, Moment};
 use crate::http::api::order_drafts::may_be_drafted;
 use crate::http::api::written::{LONGEST, words};
 use crate::http::auth::confirm_second_factor;
+use crate::http::console::cuts::{self, CutsPage};
 use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
 use crate::http::console::overdue::{self, OverduePage};
@@ -56,6 +57,19 @@ pub(super) async fn overdue(
         services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE, services.clock.now()).await?;
     let page = OverduePage { lines, now: view.now, asked };
     answer(&services, &view, overdue::TITLE, (page.markup(&view), page.file(&view))).await
+}
+
+/// What was asked to be cut on a day.
+pub(super) async fn cuts(
+    State(services): State<Services>,
+    caller: Caller,
+    view: View,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let day = asked.value("day").and_then(|text| text.parse().ok()).unwrap_or_else(|| Day::of(view.now));
+    let asked_for = services.store.cuts_of_day(day, &caller.acting.regions).await?;
+    let page = CutsPage { day, asked_for, asked };
+    answer(&services, &view, cuts::TITLE, (page.markup(&view), page.file(&view))).await
 }
 
 /// One order.

@@ -11,7 +11,7 @@ use crate::http::console::labels;
 use crate::http::console::table::{Asked, Column, Table};
 use crate::http::console::view::View;
 use crate::http::console::words::Phrase;
-use crate::store::Latest;
+use crate::store::{AllBrought, Brought, Latest};
 
 /// What this part shows.
 #[derive(Clone, Debug)]
@@ -28,7 +28,12 @@ pub struct CurvePart {
     pub days: Vec<DayCurve>,
     /// What lies behind it is read later.
     pub due: Moment,
+    /// Which exchanges brought its values.
+    pub brought: AllBrought,
 }
+
+/// A line of the table: what it is of, the value, and the exchange that brought it with the meter's address.
+type Line = (Item, Point, Option<(Brought, String)>);
 
 /// Which stretch the address asks for: days, or minutes for a closer look; the last three days when it says nothing that
 /// can be shown.
@@ -55,7 +60,7 @@ fn moment(text: &str, is_end: bool) -> Option<Moment> {
 impl CurvePart {
     /// The part.
     #[must_use]
-    pub fn markup(&self, view: &View, asked: &Asked) -> Markup {
+    pub fn markup(&self, view: &View, asked: &Asked, address: &str) -> Markup {
         let points = self.points();
         let (from, until) = self.stretch;
         let chart =
@@ -69,7 +74,7 @@ impl CurvePart {
                     "Differences of neighbouring registers, not multiplied; a missing register leaves two gaps."))
                 } }
             }
-            details { summary { (view.say("以表格显示", "As a table")) } (self.table(asked, points, view).markup(view)) }
+            details { summary { (view.say("以表格显示", "As a table")) } (self.table((asked, address), points, view).markup(view)) }
             section {
                 p.hint { (view.say("最新值是最近一次存下的值，不是现在的值；要现在的值请召测。",
                     "The newest values are the last ones kept, not what the meter shows now: for that, read it on demand.")) }
@@ -80,9 +85,9 @@ impl CurvePart {
 
     /// The file of the table.
     #[must_use]
-    pub fn file(&self, view: &View, asked: &Asked) -> Option<String> {
+    pub fn file(&self, view: &View, asked: &Asked, address: &str) -> Option<String> {
         let language = view.look.language;
-        let points = self.table(asked, self.points(), view).file(language);
+        let points = self.table((asked, address), self.points(), view).file(language);
         points.or_else(|| self.newest(asked, view).file(language))
     }
 
@@ -141,26 +146,44 @@ impl CurvePart {
         }
     }
 
-    fn table(&self, asked: &Asked, points: Vec<Point>, view: &View) -> Table<(Item, Point)> {
+    fn table(&self, (asked, address): (&Asked, &str), points: Vec<Point>, view: &View) -> Table<Line> {
         let columns = vec![
-            Column::new("at", "时间", "Time", |(_, point): &(Item, Point), _| {
-                point.at.in_china().to_string()
-            }),
-            Column::new("value", "数值", "Value", |(item, point): &(Item, Point), _| {
+            Column::new("at", "时间", "Time", |(_, point, _): &Line, _| point.at.in_china().to_string()),
+            Column::new("value", "数值", "Value", |(item, point, _): &Line, _| {
                 item.quantity(point.value).to_string()
             })
             .number()
-            .by(|(_, point)| point.value),
-            Column::new("unit", "单位", "Unit", |(item, _): &(Item, Point), _| item.unit().to_owned())
-                .unsorted(),
-            Column::new("quality", "质量", "Quality", |(_, point): &(Item, Point), language| {
+            .by(|(_, point, _)| point.value),
+            Column::new("unit", "单位", "Unit", |(item, ..): &Line, _| item.unit().to_owned()).unsorted(),
+            Column::new("quality", "质量", "Quality", |(_, point, _): &Line, language| {
                 labels::quality(point.quality).of(language).to_owned()
             })
-            .shown(|(_, point), view| labels::quality_state(point.quality, view.look.language)),
+            .shown(|(_, point, _), view| labels::quality_state(point.quality, view.look.language)),
+            Column::new("source", "来源", "Source", |(.., brought): &Line, language| {
+                let source = brought.as_ref().map(|(brought, _)| labels::source(brought.source));
+                source.map_or("", |source| source.of(language)).to_owned()
+            }),
+            Column::new("collected", "采集时间", "Read at", |(.., brought): &Line, _| {
+                let at = brought.as_ref().map(|(brought, _)| brought.collected_at.in_china().to_string());
+                at.unwrap_or_default()
+            }),
+            Column::new("fetch", "报文", "Frames", |(.., brought): &Line, _| {
+                brought.as_ref().map(|(brought, _)| brought.id.to_string()).unwrap_or_default()
+            })
+            .shown(|(.., brought), view| {
+                html! { @if let Some((brought, address)) = brought {
+                    a href={ "/meters/" (address) "/fetches/" (brought.id) } { (view.say("报文", "frames")) }
+                } }
+            })
+            .unsorted(),
         ];
         let caption = Phrase::new("曲线数据", "Values of the curve");
         let empty = Phrase::new("这段时间没有曲线数据", "No values in this time");
-        let rows = points.into_iter().map(|point| (self.item, point)).collect();
+        let line = |point: Point| {
+            let brought = self.brought.first(self.item, point.at);
+            (self.item, point, brought.map(|brought| (brought.clone(), address.to_owned())))
+        };
+        let rows = points.into_iter().map(line).collect();
         Table::new("", caption, empty, columns, asked).whole(rows, view.look.language)
     }
 
@@ -238,6 +261,7 @@ pub(super) fn sample() -> CurvePart {
         stretch: (last.plus(-2).start(), last.next().start()),
         days: vec![day(2), day(1), day(0)],
         due: last.next().start(),
+        brought: AllBrought::default(),
     }
 }
 
