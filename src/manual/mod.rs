@@ -130,4 +130,8 @@ pub mod decisions {
     pub mod d0050_tables_are_changed_by_migrate_and_serve_alone {}
     #[doc = include_str!("decisions/0051-what-people-typed-is-no-answer-of-a-meter.md")]
     pub mod d0051_what_people_typed_is_no_answer_of_a_meter {}
+    #[doc = include_str!("decisions/0054-whose-clock-is-off-is-told-by-a-person-once.md")]
+    pub mod d0054_whose_clock_is_off_is_told_by_a_person_once {}
+    #[doc = include_str!("decisions/0055-what-is-billed-comes-first-and-again-until-the-deadline.md")]
+    pub mod d0055_what_is_billed_comes_first_and_again_until_the_deadline {}
 }

@@ -197,6 +197,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0036_left_out.sql"),
         include_str!("migrations/postgres/0036_left_out.sql"),
     ),
+    Migration::new(
+        "doubts",
+        include_str!("migrations/sqlite/0039_doubts.sql"),
+        include_str!("migrations/postgres/0039_doubts.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

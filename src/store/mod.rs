@@ -13,11 +13,13 @@
 pub mod access;
 pub mod alarm;
 pub mod archive;
+mod asset_check;
 mod audit;
 mod audit_check;
 mod backup;
 mod batch;
 pub mod billing;
+mod clock_confirmed;
 mod clock_step;
 mod damage;
 mod engine;
@@ -62,6 +64,7 @@ pub mod view;
 mod witness;
 
 pub use crate::domain::version::Decision;
+pub use asset_check::AssetCheck;
 pub use audit::{AuditFilter, AuditHead, AuditRecord};
 pub use audit_check::{AuditCheck, AuditFault};
 pub use backup::{Restored, Room};
