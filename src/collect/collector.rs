@@ -378,7 +378,7 @@ impl Collector {
             let night = LineNight { run: run.clone(), line, meters, lane, stop: stop.clone() };
             let inner = Arc::clone(&self.inner);
             async move {
-                let night = if begun == Begun::Again { night.as_it_stands(&inner).await? } else { night };
+                let night = if begun == Begun::Again { night.reloaded(&inner).await? } else { night };
                 LineRun::new(inner, night).work().await
             }
         })
@@ -386,7 +386,7 @@ impl Collector {
         for line in given_up {
             let meters = by_line.remove(&line).unwrap_or_default();
             let night = LineNight { run: run.clone(), line, meters, lane, stop: stop.clone() };
-            let left = night.as_it_stands(&self.inner).await?.meters.into_iter().map(|(_, meter)| meter);
+            let left = night.reloaded(&self.inner).await?.meters.into_iter().map(|(_, meter)| meter);
             let left = left.filter(|meter| meter.outcome == RunOutcome::Waiting);
             let detail = "the work on its line broke off";
             self.tell(left.map(|meter| missing(meter, MissingCause::Stopped, detail)).collect()).await;

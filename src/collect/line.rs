@@ -38,7 +38,7 @@ pub(super) struct LineNight {
 
 impl LineNight {
     /// The same with its meters as they are kept, where it is begun anew.
-    pub(super) async fn as_it_stands(mut self, inner: &Inner) -> Result<Self, StoreError> {
+    pub(super) async fn reloaded(mut self, inner: &Inner) -> Result<Self, StoreError> {
         let known = || inner.store.run_meters(self.run.id);
         let known = until_it_answers(&self.stop, "say what was read of a line", known).await?;
         let known: HashMap<_, _> = known.into_iter().map(|meter| (meter.meter, meter)).collect();

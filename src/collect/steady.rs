@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn f17_what_has_moved_held_when_the_later_one_was_asked() {
-        let left = Mutex::new([heard(9, 0), heard(1, 2), heard(2, 4), heard(2, 6)].into_iter());
+        let left = Mutex::new([heard(9, 0), heard(1, 2), heard(2, 4), heard(9, 6)].into_iter());
         let next = || std::future::ready(Ok(left.lock().unwrap().next().unwrap()));
         let by_one = |one: &Heard, other: &Heard| other.payload[0] == one.payload[0] + 1;
         let taken = twice(total(), next, by_one).await.unwrap();

@@ -1,5 +1,6 @@
 //! F14, F33: a site whose meters' clocks are all off. Nobody can tell whose clock it is before a person does; then its meters are
 //! read, and bear our clock out as long as they are off by as much.
+#![expect(clippy::indexing_slicing, reason = "a step that fails must end its test")]
 
 use std::time::Duration;
 

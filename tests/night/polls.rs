@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chaobiao::store::Address;
+use simulator::bus::settings::Pace;
 
 use crate::rig::{Town, TownPlan, config, day, set_clocks, world};
 
@@ -14,7 +15,9 @@ async fn polled(meters: usize) -> Duration {
     world.meter.iter_mut().for_each(|meter| meter.answer_delay_ms = 50);
     let config = config(&world, "[intervals]\nmode = \"poll\"\nitems = [\"1.8.0\"]\n");
     let (today, file) = (day("2026-11-21"), folder.path().join("town.db"));
-    let town = Town::new(TownPlan::new(world, config, today, Address::Sqlite(file))).await;
+    let mut plan = TownPlan::new(world, config, today, Address::Sqlite(file));
+    plan.pace = Pace::Unpaced;
+    let town = Town::new(plan).await;
     let head_end = town.head_end();
     let slot = town.config.intervals.slots.instant(today, 1);
     town.clock.sleep_until(slot).await;
