@@ -17,7 +17,7 @@ DECLARE
     -- Only ever added to.
     append_only constant text[] := ARRAY[
         'audit', 'meter_fetch', 'register_ledger', 'interval_conflict', 'clock_ledger', 'billing_value',
-        'billing_ledger', 'coded', 'item', 'supply_report', 'terminal_clock', 'terminal_event'
+        'clock_confirmed', 'billing_ledger', 'coded', 'item', 'supply_report', 'terminal_clock', 'terminal_event'
     ];
     -- Only looked at.
     read_only constant text[] := ARRAY['schema_version', 'partitioned', 'retention'];

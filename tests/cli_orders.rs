@@ -3,18 +3,19 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use chaobiao::clock::Clock;
 use chaobiao::domain::access::{Regions, Role};
 use chaobiao::domain::{
-    ArchiveEntry, AuditEntry, Customer, Meter, MeterPath, MeterProtocol, MeteringPoint, PointRole,
-    Transformers,
+    ArchiveEntry, AuditEntry, ClockOffset, Customer, Meter, MeterPath, MeterProtocol, MeteringPoint, Moment,
+    PointRole, Transformers,
 };
 use chaobiao::http::auth::Passwords;
 use chaobiao::store::access::{AccountChange, NewAccount};
 use chaobiao::store::archive::Saving;
 use chaobiao::store::supply::OrderFilter;
-use chaobiao::store::{Address, Migrations, Store};
+use chaobiao::store::{Address, Batch, Migrations, Notes, Store};
 
 const PASSWORD: &str = "horse battery staple";
 
@@ -55,14 +56,8 @@ fn entry(number: u32) -> ArchiveEntry {
     }
 }
 
-#[tokio::test]
-async fn i12_one_wrong_number_keeps_nobody_waiting_for_supply_at_the_machine() {
-    let folder = tempfile::tempdir().unwrap();
-    let address = Address::Sqlite(folder.path().join("store.db"));
-    let store = Store::open(&address, Migrations::Run).await.unwrap();
-    let now = Clock::system().now();
-    let entries: Vec<_> = (1..=60).map(entry).collect();
-    store.save_archive(&entries, now, Saving::Confirmed).await.unwrap();
+/// The account of an operator, and its password in a file.
+async fn add_li(store: &Store, folder: &Path, now: Moment) {
     let (hash, regions) = (Passwords::default().hash(PASSWORD).await.unwrap(), Regions::All);
     let said = |action| AuditEntry::of_system(now, action, "account li");
     let new = NewAccount {
@@ -76,7 +71,18 @@ async fn i12_one_wrong_number_keeps_nobody_waiting_for_supply_at_the_machine() {
     let id = store.add_account(&new, &said("account.add")).await.unwrap();
     let change = AccountChange::SetPassword(&hash);
     store.change_account(id, None, &change, &said("account.password")).await.unwrap();
-    std::fs::write(folder.path().join("password"), format!("{PASSWORD}\n")).unwrap();
+    std::fs::write(folder.join("password"), format!("{PASSWORD}\n")).unwrap();
+}
+
+#[tokio::test]
+async fn i12_one_wrong_number_keeps_nobody_waiting_for_supply_at_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = Address::Sqlite(folder.path().join("store.db"));
+    let store = Store::open(&address, Migrations::Run).await.unwrap();
+    let now = Clock::system().now();
+    let entries: Vec<_> = (1..=60).map(entry).collect();
+    store.save_archive(&entries, now, Saving::Confirmed).await.unwrap();
+    add_li(&store, folder.path(), now).await;
 
     let all: Vec<_> = (1..=60).map(|number| format!("P{number}")).collect();
     let mut arguments = vec!["restore", "--reason", "other", "Q7", "P1"];
@@ -93,5 +99,43 @@ async fn i12_one_wrong_number_keeps_nobody_waiting_for_supply_at_the_machine() {
     // Who is to be cut is named without a fault.
     let (code, told) = orders(folder.path(), &["cut", "Q7", "P1"]);
     assert!(code == Some(2) && told.contains("Q7"), "{told}");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn f14_a_person_confirms_the_clock_of_the_machine_once_and_sees_what_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = Address::Sqlite(folder.path().join("store.db"));
+    let store = Store::open(&address, Migrations::Run).await.unwrap();
+    let now = Clock::system().now();
+    store.save_archive(&[entry(1), entry(2)], now, Saving::Confirmed).await.unwrap();
+    add_li(&store, folder.path(), now).await;
+    let clock = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chaobiao"));
+        command.current_dir(folder.path()).arg("clock").args(arguments).args(["--database", "store.db"]);
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let told = [stdout, stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        (status.code(), told)
+    };
+    let confirm = ["confirm", "--as", "li", "--password-file", "password"];
+    let (code, told) = clock(&confirm);
+    assert!(code == Some(1) && told.contains("nothing to confirm") && told.contains("无需确认"), "{told}");
+    let meters: Vec<_> = store.site_meters().await.unwrap().into_iter().map(|site| site.meter_id).collect();
+    let hour = Duration::from_secs(3600);
+    let offset =
+        |hours, fast| ClockOffset { at: now.minus(hour * hours), fast_us: fast, uncertainty: hour / 3600 };
+    let doubted_clocks = vec![(meters[0], offset(5, 1_200_000_000)), (meters[1], offset(40, -420_000_000))];
+    let notes = Notes { doubted_clocks, ..Notes::default() };
+    store.save(&Batch { notes, ..Batch::default() }, now).await.unwrap();
+    let (code, told) = clock(&["show"]);
+    assert!(code == Some(0) && told.contains("000000000001  +1200 s"), "{told}");
+    assert!(told.contains("1 meters do not bear out") && !told.contains("000000000002"), "{told}");
+    let (code, told) = clock(&["show", "--json"]);
+    assert!(code == Some(0) && told.contains("\"fast_seconds\":1200") && told.lines().count() == 1, "{told}");
+    assert!(store.confirmed_clocks(&meters).await.unwrap().is_empty(), "nobody has said so yet");
+    let (code, told) = clock(&confirm);
+    assert!(code == Some(0) && told.contains("已确认本机时钟正确"), "{told}");
+    let confirmed = store.confirmed_clocks(&meters).await.unwrap();
+    assert_eq!(confirmed.into_iter().collect::<Vec<_>>(), [(meters[0], offset(5, 1_200_000_000))]);
     store.close().await;
 }

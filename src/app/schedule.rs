@@ -66,8 +66,14 @@ impl Site {
         }
     }
 
+    /// Runs a night, also when that takes more than one go. What has not come to its end when its time is over is ended by the
+    /// next look back.
     async fn night(&self, night: Night, stop: &CancellationToken) {
         let mut failures = 0_u32;
+        let began = self.clock.now();
+        // By day it has as long, and is over when its run is.
+        let by_day = began.plus(night.deadline.since(night.start).max(SHORTEST)).plus(AGAIN);
+        let is_by_day = began >= night.deadline;
         loop {
             match self.run_night(night.day, stop).await {
                 Ok(report) => return self.tell_how_it_ended(&report, stop).await,
@@ -83,7 +89,9 @@ impl Site {
                 () = stop.cancelled() => return,
                 () = self.clock.rest(AGAIN) => {}
             }
-            if night.is_over(self.clock.now()) {
+            let now = self.clock.now();
+            let is_over = if is_by_day { now < began || now >= by_day } else { night.is_over(now) };
+            if is_over {
                 return;
             }
         }
@@ -247,6 +255,8 @@ impl Site {
 
 /// When what the database refused is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
+/// As long a run has at least that is begun by day.
+const SHORTEST: Duration = Duration::from_secs(3600);
 /// After how many failures a night that cannot be run is told.
 const TELL_AFTER: u32 = 15;
 /// When old curves that somebody looks at are let go again.
@@ -421,6 +431,31 @@ mod tests {
         );
         assert_eq!(told[0].detail, "it was cut off: 1 of 1 meters (out of time 1)");
         assert!(told[0].detail_zh.starts_with("采集中断，应抄1，漏抄1"), "{}", told[0].detail_zh);
+        site.close().await;
+    }
+
+    #[tokio::test]
+    async fn i19_a_run_by_day_that_the_database_breaks_off_is_begun_again_until_its_time_is_over() {
+        let (today, now) = (day("2026-12-30"), noon("2026-12-30"));
+        let (folder, manual, site) = site(now).await;
+        let night = night_of(today, site.config.collection.start, site.config.collection.deadline);
+        assert!(night.deadline < now, "it is run by day");
+        let run = async |sql: &'static str| {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("site.db"));
+            let mut other =
+                <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.unwrap();
+            sqlx::query(sql).execute(&mut other).await.unwrap();
+        };
+        run("CREATE TRIGGER refused BEFORE INSERT ON run BEGIN SELECT RAISE(ABORT, 'not now'); END").await;
+        let stop = CancellationToken::new();
+        let mended = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            run("DROP TRIGGER refused").await;
+            manual.set(now.plus(AGAIN));
+        };
+        tokio::join!(site.night(night, &stop), mended);
+        let run = ended(&site, today, now).await;
+        assert_eq!(run.ended_at, Some(now.plus(AGAIN)));
         site.close().await;
     }
 

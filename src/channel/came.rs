@@ -41,7 +41,9 @@ impl Came {
         matches!(
             self,
             Self::Frame(Outcome::Silent(_) | Outcome::Incomplete { .. } | Outcome::NotSent(_))
-                | Self::Registers(RegisterOutcome::Silent(_) | RegisterOutcome::NotSent(_))
+                | Self::Registers(
+                    RegisterOutcome::Silent(_) | RegisterOutcome::NotAsked(..) | RegisterOutcome::NotSent(_)
+                )
         )
     }
 
@@ -56,6 +58,10 @@ impl Came {
 impl End {
     /// It was asked, and nobody answered.
     pub(super) const fn is_silence(&self) -> bool {
-        matches!(self, Self::Done(Outcome::Silent(_)) | Self::Registers(RegisterOutcome::Silent(_)))
+        matches!(
+            self,
+            Self::Done(Outcome::Silent(_))
+                | Self::Registers(RegisterOutcome::Silent(_) | RegisterOutcome::NotAsked(..))
+        )
     }
 }

@@ -1,5 +1,7 @@
 //! The line's task asks for registers, and sees to it that no old answer is taken for theirs (F5, F6).
 
+use std::time::Duration;
+
 use dlt645::exchange::{Report, Timing};
 use tokio::time::Instant;
 
@@ -22,10 +24,12 @@ impl Driver {
             self.shared.with_tally(|tally| tally.count(life.name(), &told.outcome, &told.counters));
             let is_settled = told.outcome.is_answer() && told.failure.is_none();
             if !is_settled || self.units.owes(unit, function, Instant::now()) {
-                return self.settle_registers(told.map(unheard));
+                let wait = self.units.owes_for(unit, function, Instant::now());
+                return self.settle_registers(told.map(|came| unheard(came, wait)));
             }
             if self.makes_room() {
-                return self.settle_registers(Told { has_yielded: true, ..told.map(unheard) });
+                let told = told.map(|came| unheard(came, Duration::ZERO));
+                return self.settle_registers(Told { has_yielded: true, ..told });
             }
         }
         let asked = Asked::of(question, self.settings.framing, self.next_number());
@@ -83,12 +87,12 @@ impl Driver {
 }
 
 /// What was really asked for was not asked: nobody is believed to have been heard.
-fn unheard(came: Came) -> Came {
+fn unheard(came: Came, wait: Duration) -> Came {
     Came::Registers(match came {
         Came::Registers(RegisterOutcome::NotSent(report)) => RegisterOutcome::NotSent(report),
         came => {
             let report = came.report().clone();
-            RegisterOutcome::Silent(Report { frames: Vec::new(), ..report })
+            RegisterOutcome::NotAsked(Report { frames: Vec::new(), ..report }, wait)
         }
     })
 }

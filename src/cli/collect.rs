@@ -41,6 +41,8 @@ impl Collect {
         let mut config = loaded.config;
         telemetry::log::start(config.log);
         config.collection.passes = self.passes.unwrap_or(config.collection.passes);
+        // Somebody waits for its end.
+        config.collection.until_deadline = false;
         let clock = Clock::system();
         let day = self.day.unwrap_or_else(|| Day::of(clock.now()));
         let site = Site::start(config, clock.clone(), seed(&clock)).await;

@@ -20,6 +20,7 @@ mod events;
 mod freeze;
 mod line;
 mod load_profile;
+mod machine_clock;
 mod meters;
 mod migrate;
 mod orders;
@@ -81,6 +82,8 @@ enum Command {
     Billing(Box<billing::BillingCommand>),
     /// Supply orders: see them, ask for cuts, give supply back, stop all cuts, bring in what the rules go by
     Orders(Box<orders::OrdersCommand>),
+    /// The meters that cannot bear out the clock of this machine; confirm it once you have compared it with a time service
+    Clock(machine_clock::MachineClock),
     /// Make, list, disable and reset accounts of the console and the API
     User(user::UserCommand),
     /// Verify the audit log, or write it out
@@ -159,6 +162,7 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "simulator")]
         Command::Simulate(simulate) => block_on(simulate.run(&mut out)),
         Command::Orders(orders) => block_on(orders.run(&mut out)),
+        Command::Clock(clock) => block_on(clock.run(&mut out)),
         Command::User(user) => block_on(user.run(&mut out)),
         Command::Audit(audit) => block_on(audit.run(&mut out)),
         Command::Backup(backup) => block_on(backup.run(&mut out)),

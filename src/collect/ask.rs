@@ -47,6 +47,8 @@ pub(super) struct Asker<'a> {
     pub(super) stop: &'a CancellationToken,
     /// It has answered in this visit: what goes wrong now is worth another try at once.
     pub(super) is_there: AtomicBool,
+    /// It may wait for late answers of others to be over: nobody waits for it.
+    pub(super) waits_for_late: bool,
     /// Where the question of now can be looked at and taken back, if anybody wants to.
     pub(super) seat: Option<&'a Seat>,
 }
@@ -175,6 +177,11 @@ impl Asker<'_> {
             MeterProtocol::Dlt1997 => Edition::E1997,
             _ => Edition::E2007,
         }
+    }
+
+    /// Whether the meter has answered in this visit.
+    pub(super) fn is_there(&self) -> bool {
+        self.is_there.load(Ordering::Relaxed)
     }
 
     /// Reads an identifier.

@@ -26,6 +26,11 @@ impl Beside {
         Self { tasks, stop, lines: Arc::default() }
     }
 
+    /// Lets something come to its end that nobody waits for any more.
+    pub(super) fn let_end(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(work);
+    }
+
     /// Lets something go on, unless something already does on this line.
     pub(super) fn spawn(&self, line: &str, work: impl Future<Output = ()> + Send + 'static) -> bool {
         let is_free = self.lines.lock().unwrap_or_else(PoisonError::into_inner).insert(line.to_owned());

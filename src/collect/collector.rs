@@ -14,6 +14,7 @@ use super::line::{LineNight, LineRun, poll_line};
 use super::patient::Patient;
 use super::progress::Progress;
 use super::terminal::Rests;
+use super::unbroken::{Begun, on_each};
 use super::witnesses::{Verdict, Witnesses};
 use super::writer::Writer;
 use crate::channel::{ChannelHandle, Lane, Lines};
@@ -136,6 +137,8 @@ pub(super) struct Inner {
     pub(super) rests: Rests,
     /// What goes on beside runs.
     pub(super) beside: Beside,
+    /// The meters of the last poll.
+    polled: Mutex<Option<Arc<Vec<SiteMeter>>>>,
 }
 
 impl Inner {
@@ -175,7 +178,7 @@ impl Collector {
         let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
         let progress = watch::Sender::new(Progress::default());
         let (alone, rereading) = (tokio::sync::Mutex::default(), Mutex::default());
-        let (witnesses, setting, rests) = Default::default();
+        let (witnesses, setting, rests, polled) = Default::default();
         let inner = Inner {
             store,
             known,
@@ -190,6 +193,7 @@ impl Collector {
             rereading,
             rests,
             beside,
+            polled,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -277,25 +281,26 @@ impl Collector {
         self.inner.progress.borrow().clone()
     }
 
-    /// Asks every meter for the values of one slot. What does not come within a third of the period leaves a hole.
+    /// Asks every meter for the values of one slot. What does not come within a third of the period leaves a hole. It returns
+    /// before the next slot comes, also while the database is away: what was read is kept behind it, and not counted.
     ///
     /// # Errors
-    /// [`CollectError::Store`] when the database does not say which meters there are.
+    /// [`CollectError::Store`] when the database has never said which meters there are.
     pub async fn poll_slot(
         &self,
         slot: Moment,
         stop: &CancellationToken,
     ) -> Result<PollReport, CollectError> {
         let day = Day::of(slot);
-        let sites = self.inner.store.site_meters().await;
-        let sites = sites.map_err(|source| CollectError::Store { day, source })?;
-        let latest = slot.plus(self.inner.settings.intervals.slots.period() / 3);
+        let sites = self.polled_meters().await.map_err(|source| CollectError::Store { day, source })?;
+        let period = self.inner.settings.intervals.slots.period();
+        let latest = slot.plus(period / 3);
         let mut by_line: BTreeMap<String, Vec<SiteMeter>> = BTreeMap::new();
-        for site in sites {
+        for site in sites.iter() {
             // A terminal keeps curves of its own.
             let is_on_line = matches!(site.meter.path, MeterPath::Line { .. });
-            if let Some(line) = self.line_of(&site).ok().filter(|_| is_on_line) {
-                by_line.entry(line).or_default().push(site);
+            if let Some(line) = self.line_of(site).ok().filter(|_| is_on_line) {
+                by_line.entry(line).or_default().push(site.clone());
             }
         }
         let mut report = PollReport::default();
@@ -305,13 +310,39 @@ impl Collector {
             let (inner, stop) = (Arc::clone(&self.inner), stop.clone());
             tasks.spawn(async move { poll_line(inner, &line, sites, (slot, latest), stop).await });
         }
+        let mut keeping = Vec::new();
         while let Some(ended) = tasks.join_next().await {
             match ended {
-                Ok(read) => report.read += read,
+                Ok(of_line) => keeping.push(of_line),
                 Err(error) => tracing::error!("a poll broke off: {error}"),
             }
         }
+        let kept = async {
+            for of_line in &mut keeping {
+                while let Some(ended) = of_line.join_next().await {
+                    report.read += usize::from(ended.is_ok_and(|is_whole| is_whole));
+                }
+            }
+        };
+        let next = slot.plus(period / 10 * 9);
+        tokio::select! { () = kept => {} () = self.inner.clock.sleep_until(next) => {} }
+        for mut of_line in keeping.into_iter().filter(|of_line| !of_line.is_empty()) {
+            self.inner.beside.let_end(async move { while of_line.join_next().await.is_some() {} });
+        }
         Ok(report)
+    }
+
+    /// The meters that are polled; while the database is away, those that it named last.
+    async fn polled_meters(&self) -> Result<Arc<Vec<SiteMeter>>, StoreError> {
+        let known = || self.inner.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.inner.store.site_meters().await {
+            Ok(sites) => {
+                let sites = Arc::new(sites);
+                *known() = Some(Arc::clone(&sites));
+                Ok(sites)
+            }
+            Err(error) => known().clone().ok_or(error),
+        }
     }
 
     /// One task for each line; what has no line is told at once.
@@ -324,7 +355,7 @@ impl Collector {
     ) -> Result<(), StoreError> {
         let _unset = self.inner.setting.read().await;
         let mut sites: HashMap<_, _> = sites.into_iter().map(|site| (site.meter_id, site)).collect();
-        let mut by_line: BTreeMap<String, Vec<(SiteMeter, RunMeter)>> = BTreeMap::new();
+        let mut by_line: BTreeMap<String, Vec<(Arc<SiteMeter>, RunMeter)>> = BTreeMap::new();
         let mut unreachable = Vec::new();
         for meter in known {
             let Some(site) = sites.remove(&meter.meter) else {
@@ -336,23 +367,29 @@ impl Collector {
                 continue;
             };
             match self.line_of(&site) {
-                Ok(line) => by_line.entry(line).or_default().push((site, meter)),
+                Ok(line) => by_line.entry(line).or_default().push((Arc::new(site), meter)),
                 Err(why) => unreachable.push(missing(meter, MissingCause::NoPath, &why)),
             }
         }
         self.tell(unreachable).await;
-        let mut tasks = JoinSet::new();
-        for (line, meters) in by_line {
+        let lines: Vec<String> = by_line.keys().cloned().collect();
+        let (done, given_up) = on_each(lines, |line, begun| {
+            let meters = by_line.get(&line).cloned().unwrap_or_default();
             let night = LineNight { run: run.clone(), line, meters, lane, stop: stop.clone() };
-            let line = LineRun::new(Arc::clone(&self.inner), night);
-            tasks.spawn(line.work());
-        }
-        let mut done = Ok(());
-        while let Some(ended) = tasks.join_next().await {
-            match ended {
-                Ok(result) => done = done.and(result),
-                Err(error) => tracing::error!("the night of a line broke off: {error}"),
+            let inner = Arc::clone(&self.inner);
+            async move {
+                let night = if begun == Begun::Again { night.reloaded(&inner).await? } else { night };
+                LineRun::new(inner, night).work().await
             }
+        })
+        .await;
+        for line in given_up {
+            let meters = by_line.remove(&line).unwrap_or_default();
+            let night = LineNight { run: run.clone(), line, meters, lane, stop: stop.clone() };
+            let left = night.reloaded(&self.inner).await?.meters.into_iter().map(|(_, meter)| meter);
+            let left = left.filter(|meter| meter.outcome == RunOutcome::Waiting);
+            let detail = "the work on its line broke off";
+            self.tell(left.map(|meter| missing(meter, MissingCause::Stopped, detail)).collect()).await;
         }
         done
     }

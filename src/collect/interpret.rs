@@ -9,6 +9,7 @@ use dlt645::quantity::Quantity;
 
 use super::ask::{Heard, Missed};
 use crate::config::profile::MeterProfile;
+use crate::domain::register::{self, State};
 use crate::domain::{Item, ItemKind, MissingCause, Moment, Quality, Suspicion};
 
 /// One value of an answer.
@@ -184,6 +185,31 @@ fn of_catalogue(id: DataId, payload: &[u8]) -> Result<Vec<Place>, Missed> {
     }
     Ok(places)
 }
+
+/// Whether a register that is finer than the standard's may have moved from one answer to the other: forward, each of its values,
+/// and by no more than its connection can carry. One in hundredths stands still long enough to be read the same twice.
+pub(super) fn moved_on(total: Item, (one, other): (&Heard, &Heard), profile: &MeterProfile) -> bool {
+    let decimals = profile.difference(one.id).and_then(|difference| difference.decimals);
+    if total.kind() != ItemKind::Energy || decimals.is_none_or(|decimals| decimals <= STANDARD_DECIMALS) {
+        return false;
+    }
+    let (Ok(before), Ok(now)) = (places(total, one, profile), places(total, other, profile)) else {
+        return false;
+    };
+    let may_be =
+        |(before, now): (&Place, &Place)| match (before.value, now.value, profile.limits(before.item)) {
+            (Ok(earlier), Ok(later), Some(limits)) => {
+                let state = |value, heard: &Heard| State { at: heard.asked_at, value };
+                let moved = register::step(state(earlier, one), state(later, other), limits);
+                before.item == now.item && moved.quality().is_accepted()
+            }
+            (before, now, _) => before == now,
+        };
+    one.asked_at <= other.asked_at && before.len() == now.len() && before.iter().zip(&now).all(may_be)
+}
+
+/// The decimals of energies. [645-2007 A]
+const STANDARD_DECIMALS: u8 = 2;
 
 /// The value of an item that was asked for by itself.
 pub(super) fn single(item: Item, heard: &Heard, profile: &MeterProfile) -> Result<ItemValue, Missed> {
@@ -368,6 +394,43 @@ mod tests {
         let filled = of_other_width(item, id, &[0xFF; 5], 5, 4).unwrap();
         assert_eq!(filled[0].value, Err(Absence::Filled));
         assert!(of_other_width(item, id, &payload[..9], 5, 4).is_err(), "cut short");
+    }
+
+    /// A profile whose live energies have five bytes.
+    fn fine() -> MeterProfile {
+        let folder = tempfile::tempdir().unwrap();
+        let text = include_str!("../../deploy/profiles/five-byte-energies.toml");
+        std::fs::write(folder.path().join("fine.toml"), text).unwrap();
+        let config = format!("[database]\npath = \"a.db\"\n[profiles]\ndirectory = {:?}\n", folder.path());
+        let config = crate::config::Config::parse("a.toml".as_ref(), &config).unwrap().config;
+        let mut known = config.profiles.all().filter(|known| !known.differences.is_empty());
+        known.next().unwrap().clone()
+    }
+
+    #[test]
+    fn f17_a_fine_register_may_move_on_between_two_answers_and_in_no_other_way() {
+        let profile = fine();
+        let at = |second: i64| Moment::from_micros(second * 1_000_000);
+        let said = |values: [u8; 5], second| {
+            let payload = values.iter().flat_map(|low| [*low, 0x00, 0x00, 0x01, 0x00]).collect();
+            Heard { id: "0001FF00".parse().unwrap(), payload, asked_at: at(second), ..heard("0001FF00", &[]) }
+        };
+        let moved = |one, other| moved_on(total(), (&one, &other), &profile);
+        assert!(moved(said([1, 1, 0, 0, 0], 0), said([4, 4, 0, 0, 0], 1)));
+        assert!(!moved(said([4, 4, 0, 0, 0], 0), said([1, 1, 0, 0, 0], 1)), "back");
+        assert!(!moved(said([1, 1, 0, 0, 0], 1), said([4, 4, 0, 0, 0], 0)), "of an earlier question");
+        let mut far = said([1, 1, 0, 0, 0], 1);
+        far.payload[2] = 0x50;
+        assert!(!moved(said([1, 1, 0, 0, 0], 0), far), "more than the connection carries in a second");
+        let none = |payload: &mut Vec<u8>| payload[20..25].fill(0xFF);
+        let (mut one, mut other) = (said([1, 1, 0, 0, 0], 0), said([2, 2, 0, 0, 0], 1));
+        none(&mut other.payload);
+        assert!(!moved(one.clone(), other.clone()), "a tariff that is gone");
+        none(&mut one.payload);
+        assert!(moved(one, other));
+        let coarse = tests::profile(MeterProtocol::Dlt2007);
+        let (one, other) = (heard("0001FF00", &energies(5)), heard("0001FF00", &energies(5)));
+        assert!(!moved_on(total(), (&one, &other), &coarse), "what is coarse is read the same twice");
     }
 
     #[test]

@@ -12,12 +12,24 @@ pub(super) struct Lacking {
     unfitted: Vec<(Item, Missed)>,
     /// The first that it surely has.
     lost: Option<Missed>,
+    /// Totals of which a tariff is no number.
+    unsummed: Vec<Item>,
 }
 
 impl Lacking {
     /// One that it may never have had.
     pub(super) fn unfitted(&mut self, item: Item, missed: Missed) {
         self.unfitted.push((item, missed));
+    }
+
+    /// A tariff of this total is no number.
+    pub(super) fn unsummed(&mut self, total: Item) {
+        self.unsummed.push(total);
+    }
+
+    /// Takes the totals of which a tariff is no number.
+    pub(super) fn take_unsummed(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.unsummed)
     }
 
     /// One that it has, and whose value is gone.

@@ -4,15 +4,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::{Asker, instant_of};
 use super::collector::Inner;
 use super::patient::until_it_answers;
+use super::pauses::Pauses;
 use super::phase::{Facts, Step};
 use super::terminal::TerminalNight;
 use super::visit::poll;
@@ -28,10 +30,25 @@ use crate::store::{Batch, StoreError};
 pub(super) struct LineNight {
     pub(super) run: Run,
     pub(super) line: String,
-    pub(super) meters: Vec<(SiteMeter, RunMeter)>,
+    pub(super) meters: Vec<(Arc<SiteMeter>, RunMeter)>,
     /// What is asked stands in this lane; only a night comes back to what is missing.
     pub(super) lane: Lane,
     pub(super) stop: CancellationToken,
+}
+
+impl LineNight {
+    /// The same with its meters as they are kept, where it is begun anew.
+    pub(super) async fn reloaded(mut self, inner: &Inner) -> Result<Self, StoreError> {
+        let known = || inner.store.run_meters(self.run.id);
+        let known = until_it_answers(&self.stop, "say what was read of a line", known).await?;
+        let known: HashMap<_, _> = known.into_iter().map(|meter| (meter.meter, meter)).collect();
+        for (site, meter) in &mut self.meters {
+            if let Some(kept) = known.get(&site.meter_id) {
+                meter.clone_from(kept);
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// A line at work.
@@ -43,6 +60,8 @@ pub(super) struct LineRun {
     handle: Option<ChannelHandle>,
     pub(super) sites: Vec<Arc<SiteMeter>>,
     outcomes: HashMap<Id<Meter>, RunMeter>,
+    /// Which meters have had which step; those that had their registers asked for have answered something.
+    had: HashSet<(Step, Id<Meter>)>,
     pub(super) lane: Lane,
     pub(super) deadline: Instant,
     pub(super) stop: CancellationToken,
@@ -54,8 +73,8 @@ impl LineRun {
         let handle = inner.line(&name);
         let deadline = instant_of(&inner.clock, run.deadline);
         let outcomes = meters.iter().map(|(site, outcome)| (site.meter_id, outcome.clone())).collect();
-        let sites = meters.into_iter().map(|(site, _)| Arc::new(site)).collect();
-        Self { inner, run, name, handle, sites, outcomes, lane, deadline, stop }
+        let sites = meters.into_iter().map(|(site, _)| site).collect();
+        Self { inner, run, name, handle, sites, outcomes, had: HashSet::new(), lane, deadline, stop }
     }
 
     /// Works until nothing more can be done.
@@ -66,28 +85,37 @@ impl LineRun {
         if let Some((terminals, address)) = self.inner.terminal(&self.name) {
             return TerminalNight::new(self, facts, terminals, address).await?.work().await;
         }
+        let is_night = self.lane == Lane::Nightly;
+        let pauses = if is_night { Pauses::of(&self.inner.settings.collection) } else { Pauses::NONE };
         let waiting = self.pending(|_| true);
         self.phase(Step::Registers, waiting, &facts, AT_ONCE).await;
-        for step in [Step::Curves, Step::Events, Step::Gaps] {
-            let answering = self.answering();
-            self.phase(step, answering, &facts, AT_ONCE).await;
+        // What is billed comes first: whoever missed one frame does not wait for what everybody else has recorded.
+        let comes_back = pauses.is_any();
+        for (step, is_long) in [(Step::Curves, true), (Step::Events, false), (Step::Gaps, true)] {
+            if is_long && comes_back && !self.is_down() {
+                let again = self.pending(may_be_better_at_once);
+                self.phase(Step::Registers, again, &facts, AT_ONCE_LATER).await;
+            }
+            self.rest(step, &facts).await;
         }
-        let is_night = self.lane == Lane::Nightly;
-        let passes = if is_night { self.inner.settings.collection.passes } else { 0 };
-        for _ in 0..passes {
-            let again = self.pending(may_be_better);
-            if again.is_empty() || !self.pause().await {
+        for pause in pauses {
+            if self.pending(may_be_better).is_empty() || !self.pause(pause).await {
                 break;
             }
-            self.phase(Step::Registers, again.clone(), &facts, AT_ONCE_LATER).await;
-            let came: HashSet<Id<Meter>> = again.iter().map(|site| site.meter_id).collect();
-            let came: Vec<_> =
-                self.answering().into_iter().filter(|site| came.contains(&site.meter_id)).collect();
+            let again = self.pending(may_be_better);
+            self.phase(Step::Registers, again, &facts, AT_ONCE_LATER).await;
             for step in [Step::Curves, Step::Events, Step::Gaps] {
-                self.phase(step, came.clone(), &facts, AT_ONCE).await;
+                self.rest(step, &facts).await;
             }
         }
         Ok(())
+    }
+
+    /// Does a step of those that have answered and did not have it yet.
+    async fn rest(&mut self, step: Step, facts: &Arc<Facts>) {
+        let mut sites = self.answering();
+        sites.retain(|site| !self.had.contains(&(step, site.meter_id)));
+        self.phase(step, sites, facts, AT_ONCE).await;
     }
 
     /// Does one thing for each of these meters. A few are asked at a time so that the line never waits for us, nor for the
@@ -107,6 +135,7 @@ impl LineRun {
             lane: self.lane,
             stop: self.stop.clone(),
             run: Some(self.run.id),
+            is_later: at_once == AT_ONCE_LATER,
         });
         self.expect(sites.len());
         let (mut sites, asking) = (sites.into_iter(), Arc::new(Semaphore::new(at_once)));
@@ -116,7 +145,7 @@ impl LineRun {
             tokio::select! {
                 biased;
                 Some(done) = visits.join_next() => match done {
-                    Ok(done) => self.settle(done),
+                    Ok(done) => self.settle(step, done),
                     Err(error) => tracing::error!(channel.name = %self.name, "a visit broke off: {error}"),
                 },
                 Ok(turn) = Arc::clone(&asking).acquire_owned(), if has_more => {
@@ -131,8 +160,11 @@ impl LineRun {
     }
 
     /// Takes in what a visit has kept.
-    fn settle(&mut self, done: Done) {
-        let Done { outcome, slots } = done;
+    fn settle(&mut self, step: Step, done: Done) {
+        let Done { outcome, slots, had_it } = done;
+        if had_it {
+            self.had.insert((step, outcome.meter));
+        }
         let before = self.outcomes.insert(outcome.meter, outcome.clone());
         let before = before.map_or(RunOutcome::Waiting, |before| before.outcome);
         self.inner.progress.send_modify(|progress| {
@@ -174,7 +206,7 @@ impl LineRun {
             }
         }
         self.inner.progress.send_modify(|progress| progress.slots += slots);
-        outcomes.into_iter().for_each(|outcome| self.settle(Done { outcome, slots: 0 }));
+        outcomes.into_iter().for_each(|outcome| self.settle(Step::Registers, Done::of(outcome)));
     }
 
     /// The meters whose registers are not read, as far as `is_wanted` says.
@@ -191,16 +223,25 @@ impl LineRun {
     pub(super) fn answering(&self) -> Vec<Arc<SiteMeter>> {
         let answers = |site: &&Arc<SiteMeter>| match self.outcomes.get(&site.meter_id).map(|o| o.outcome) {
             Some(RunOutcome::Read) => true,
-            Some(RunOutcome::Missing(cause)) => has_answered(cause),
+            // One register that it leaves unanswered makes no meter silent.
+            Some(RunOutcome::Missing(cause)) => {
+                has_answered(cause) || self.had.contains(&(Step::Registers, site.meter_id))
+            }
             Some(RunOutcome::Waiting) | None => false,
         };
         self.sites.iter().filter(answers).cloned().collect()
     }
 
-    /// Waits before the next pass, and for a line that is down until it is up; false when there is no time left.
-    async fn pause(&self) -> bool {
+    /// Whether nothing can be asked on the line now.
+    fn is_down(&self) -> bool {
+        let phases = self.handle.as_ref().map(ChannelHandle::phases);
+        phases.is_none_or(|phases| matches!(phases.borrow().0, LinePhase::Down { .. }))
+    }
+
+    /// Waits so long before the next pass, and for a line that is down until it is up; false when there is no time left.
+    async fn pause(&self, pause: Duration) -> bool {
         let Some(handle) = &self.handle else { return false };
-        let until = (Instant::now() + self.inner.settings.collection.pass_pause).min(self.deadline);
+        let until = (Instant::now() + pause).min(self.deadline);
         let mut phases = handle.phases();
         let is_up = async {
             sleep_until(until).await;
@@ -215,31 +256,41 @@ impl LineRun {
     }
 }
 
-/// Asks the meters of a line for the values of one slot, one after the other; says how many gave all of them in time.
+/// Asks the meters of a line for the values of one slot, one after the other. Gives what is being kept of them, and of each
+/// whether all of its values came in time and are kept: nobody who is still to be asked waits for the database (F31).
 pub(super) async fn poll_line(
     inner: Arc<Inner>,
     name: &str,
     sites: Vec<SiteMeter>,
     (slot, latest): (Moment, Moment),
     stop: CancellationToken,
-) -> usize {
-    let Some(context) = Context::outside_runs(inner, name, latest, stop) else { return 0 };
+) -> JoinSet<bool> {
+    let mut keeping = JoinSet::new();
+    let Some(context) = Context::outside_runs(Arc::clone(&inner), name, latest, stop) else { return keeping };
     // Nobody knows which slot it is (F33).
     if context.inner.is_contradicted() {
         tracing::warn!("the slot {slot} is not polled: most meters show another time than this machine");
-        return 0;
+        return keeping;
     }
     let settings = &context.inner.settings.intervals;
-    let mut read = 0;
     for site in &sites {
         let Some(profile) = context.profile(site).filter(|_| !context.stop.is_cancelled()) else { continue };
         let asker = context.asker(site, profile, Lane::Interval);
         let store = &context.inner.store;
         let brought = poll(&asker, store, &settings.items, settings.slots, (slot, latest)).await;
-        let is_kept = context.inner.writer.save(brought.batch).await.is_some();
-        read += usize::from(is_kept && brought.missed.is_none());
+        let is_whole = brought.missed.is_none();
+        let (inner, ahead) = (Arc::clone(&inner), inner.writer.go_ahead());
+        let must_wait = ahead.is_none();
+        keeping.spawn(async move {
+            let _ahead = ahead;
+            inner.writer.save(brought.batch).await.is_some() && is_whole
+        });
+        // So much is on its way to the database that no more may be.
+        while must_wait && context.inner.writer.is_full() {
+            sleep(A_MOMENT).await;
+        }
     }
-    read
+    keeping
 }
 
 /// What visits on one line have in common.
@@ -252,6 +303,8 @@ pub(super) struct Context {
     pub(super) lane: Lane,
     stop: CancellationToken,
     run: Option<Id<Run>>,
+    /// Many are visited at once, and none of them waits for another.
+    is_later: bool,
 }
 
 impl Context {
@@ -264,7 +317,7 @@ impl Context {
     ) -> Option<Self> {
         let handle = inner.line(name)?;
         let deadline = instant_of(&inner.clock, deadline);
-        Some(Self { inner, handle, deadline, lane: Lane::Interval, stop, run: None })
+        Some(Self { inner, handle, deadline, lane: Lane::Interval, stop, run: None, is_later: false })
     }
 
     /// Visits beside a run, in the lowest lane; `None` where there is no such line.
@@ -276,7 +329,7 @@ impl Context {
     ) -> Option<Self> {
         let handle = inner.line(name)?;
         let (inner, lane) = (Arc::clone(inner), Lane::Housekeeping);
-        Some(Self { inner, handle, deadline, lane, stop, run: Some(run) })
+        Some(Self { inner, handle, deadline, lane, stop, run: Some(run), is_later: false })
     }
 
     /// The profile of a meter; meters without one were told of before.
@@ -315,6 +368,7 @@ impl Context {
             run: self.run,
             stop: &self.stop,
             is_there: AtomicBool::new(false),
+            waits_for_late: self.is_later,
             seat: None,
         }
     }
@@ -325,6 +379,15 @@ impl Context {
 pub(super) struct Done {
     pub(super) outcome: RunMeter,
     pub(super) slots: u64,
+    /// The step needs not be done again; of that for registers, which is as long as they are missing: the meter has answered.
+    pub(super) had_it: bool,
+}
+
+impl Done {
+    /// Nothing was filled in, and it may be tried again.
+    pub(super) const fn of(outcome: RunMeter) -> Self {
+        Self { outcome, slots: 0, had_it: false }
+    }
 }
 
 /// Whether another try may bring it.
@@ -338,6 +401,11 @@ pub(super) const fn may_be_better(cause: MissingCause) -> bool {
             | MissingCause::OutOfTime
             | MissingCause::Stopped
     )
+}
+
+/// Whether another try at once may bring it: a frame was missed. Where two talk together, or more is wrong, a while is better.
+const fn may_be_better_at_once(cause: MissingCause) -> bool {
+    matches!(cause, MissingCause::Silent | MissingCause::LineDown | MissingCause::LineChatter)
 }
 
 /// Whether the meter is there, so that more may be asked of it.
@@ -354,6 +422,8 @@ const fn has_answered(cause: MissingCause) -> bool {
     )
 }
 
+/// How soon it is looked again whether the database takes more.
+const A_MOMENT: Duration = Duration::from_millis(100);
 /// How many meters of a line are visited at once. One is asked at a time; the others have their next question ready.
 const AT_ONCE: usize = 3;
 /// In a later pass most are dead and wait for the line to try them; those that are not must not wait with them.

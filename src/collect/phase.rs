@@ -4,6 +4,7 @@ mod dating;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -13,7 +14,8 @@ use super::judge::judge;
 use super::line::{Context, Done};
 use super::registers::read_standing;
 use super::visit::{
-    Brought, ClockReading, CurveWanted, Dating, Registers, read_curve, read_events, read_registers, trust,
+    Brought, ClockReading, CurveWanted, Dating, Registers, check_asset, read_curve, read_events,
+    read_registers, trust,
 };
 use crate::channel::Lane;
 use crate::config::profile::MeterProfile;
@@ -24,10 +26,10 @@ use crate::domain::{
 };
 use crate::plan::{CurveGap, Midnight, curve_gaps, register_gaps};
 use crate::store::archive::SiteMeter;
-use crate::store::{Batch, StoreError};
+use crate::store::{AssetCheck, Batch, StoreError};
 
 /// What is done with a meter at one time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
     /// Its clock, and the registers of the midnight.
     Registers,
@@ -47,6 +49,12 @@ pub(super) struct Facts {
     curves: HashMap<Id<Meter>, HashMap<(Item, Day), DayCurve>>,
     /// The clock of each meter in its sessions since before the first midnight that may be read, those of this night too.
     clocks: Mutex<HashMap<Id<Meter>, Vec<ClockOffset>>>,
+    /// How far clocks are off by what a person has confirmed.
+    confirmed: HashMap<Id<Meter>, ClockOffset>,
+    /// What meters said of their asset numbers.
+    assets: HashMap<Id<Meter>, AssetCheck>,
+    /// Meters that are not those of the archive.
+    strangers: Mutex<HashSet<Id<Meter>>>,
     /// What each meter had counted of its events.
     counted: HashMap<Id<Meter>, HashMap<String, i64>>,
     /// Meters whose status words of the day are there.
@@ -79,6 +87,8 @@ impl Facts {
         }
         let depth = settings.collection.repair_days.max(settings.intervals.repair_days);
         let clocks = store.clocks_since(&meters, day.plus(-i64::from(depth)).start()).await?;
+        let confirmed = store.confirmed_clocks(&meters).await?;
+        let assets = store.asset_checks(&meters).await?;
         let mut counted: HashMap<_, HashMap<_, _>> = HashMap::new();
         let mut has_words = HashSet::new();
         if settings.collection.events {
@@ -87,13 +97,34 @@ impl Facts {
             }
             has_words = store.with_status_words(&meters, day).await?;
         }
-        Ok(Self { day, accepted, curves, clocks: Mutex::new(clocks), counted, has_words })
+        Ok(Self {
+            day,
+            accepted,
+            curves,
+            clocks: Mutex::new(clocks),
+            confirmed,
+            assets,
+            strangers: Mutex::default(),
+            counted,
+            has_words,
+        })
     }
 
     /// The clock of a meter in its sessions up to now, in order of time.
     pub(super) fn clocks(&self, meter: Id<Meter>) -> Vec<ClockOffset> {
         let clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
         clocks.get(&meter).cloned().unwrap_or_default()
+    }
+
+    /// What a meter's clock says of ours. One of which a person has confirmed how far it is off shows the right time as long as it
+    /// is off by that, or by what it has drifted to since.
+    fn as_witness(&self, meter: Id<Meter>, now: ClockOffset, tolerance: Duration) -> ClockOffset {
+        let Some(confirmed) = self.confirmed.get(&meter) else { return now };
+        let midnight = self.day.start();
+        let before = self.clocks(meter).into_iter().rfind(|session| session.at < midnight);
+        let usual = before.filter(|before| before.at > confirmed.at).unwrap_or(*confirmed);
+        let moved = ClockOffset { fast_us: now.fast_us.saturating_sub(usual.fast_us), ..now };
+        if moved.is_within(tolerance) { moved } else { now }
     }
 
     /// What a meter had counted of its events.
@@ -125,6 +156,11 @@ impl Facts {
         register_gaps(meter, totals, span, installed_at, &self.accepted)
     }
 
+    /// Whether a meter has told another asset number than the archive has.
+    fn is_stranger(&self, meter: Id<Meter>) -> bool {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).contains(&meter)
+    }
+
     fn learn(&self, meter: Id<Meter>, clock: ClockReading) {
         if let ClockReading::Off(offset) = clock {
             let mut clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,13 +180,16 @@ impl Step {
         facts: &Facts,
         turn: OwnedSemaphorePermit,
     ) -> Done {
-        let Some(profile) = context.profile(site) else { return Done { outcome, slots: 0 } };
+        let Some(profile) = context.profile(site) else { return Done::of(outcome) };
+        if self != Self::Registers && facts.is_stranger(site.meter_id) {
+            return Done { outcome, slots: 0, had_it: true };
+        }
         let visit = Visit { context, site, profile, facts, turn };
         if profile.protocol == MeterProtocol::Modbus {
             return match self {
                 Self::Registers => visit.standing(outcome).await,
                 // Such a meter keeps neither curves nor events, and nothing of days that are past.
-                Self::Curves | Self::Events | Self::Gaps => Done { outcome, slots: 0 },
+                Self::Curves | Self::Events | Self::Gaps => Done { outcome, slots: 0, had_it: true },
             };
         }
         match self {
@@ -177,7 +216,10 @@ impl Visit<'_> {
         let day = self.facts.day;
         let (clock_now, dating) = match self.ask_clock(&asker).await {
             Ok(asked) => asked,
-            Err(missed) => return self.missing(outcome, missed).await,
+            Err(missed) => {
+                let is_there = asker.is_there();
+                return self.missing(outcome, missed, is_there).await;
+            }
         };
         let clocks = self.facts.clocks(self.site.meter_id);
         let midnight = Midnight { day, items: inner.settings.collection.registers.clone() };
@@ -191,13 +233,37 @@ impl Visit<'_> {
             clock_now,
         };
         let mut brought = read_registers(&asker, &inner.known, wanted).await;
-        // How far a meter is off a clock that is doubted itself says nothing of the meter.
-        if let ClockReading::Off(offset) = clock_now
-            && dating == Dating::Sure
-        {
-            brought.batch.notes.clocks.push((self.site.meter_id, offset));
+        // Where the line is bad it is asked the next time, and is no other meter for that.
+        let before = self.facts.assets.get(&self.site.meter_id);
+        if let Ok(Some(asset)) = check_asset(&asker, before).await {
+            self.compare(asset, &mut brought);
         }
-        self.keep_registers(brought, outcome).await
+        // How far a meter is off a clock that is doubted itself is kept, and says nothing of the meter before a person does.
+        if let ClockReading::Off(offset) = clock_now {
+            let notes = &mut brought.batch.notes;
+            let kept = if dating == Dating::Sure { &mut notes.clocks } else { &mut notes.doubted_clocks };
+            kept.push((self.site.meter_id, offset));
+        }
+        let is_there = asker.is_there();
+        self.keep_registers(brought, outcome, is_there).await
+    }
+
+    /// What another meter than that of the archive shows is kept for people to look at, and does not count.
+    fn compare(&self, asset: AssetCheck, brought: &mut Brought) {
+        let mut strangers = self.facts.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        if asset.agrees {
+            strangers.remove(&asset.meter);
+            brought.batch.notes.assets.push(asset);
+            return;
+        }
+        strangers.insert(asset.meter);
+        for reading in &mut brought.batch.registers {
+            reading.quality = Quality::Suspect(Suspicion::Identity);
+        }
+        let (told, archived) = (asset.told.as_deref().unwrap_or_default(), &asset.archived);
+        let detail = format!("the meter tells the asset number {told}, the archive has {archived}");
+        brought.missed = Some(Missed::new(MissingCause::Implausible, detail));
+        brought.batch.notes.assets.push(asset);
     }
 
     /// The registers of a meter that speaks Modbus, as they stand.
@@ -205,33 +271,34 @@ impl Visit<'_> {
         let inner = &self.context.inner;
         if Day::of(inner.clock.now()) != self.facts.day {
             let detail = "a meter that speaks Modbus keeps nothing of a day that is past";
-            return self.missing(outcome, Missed::new(MissingCause::NoFreeze, detail)).await;
+            return self.missing(outcome, Missed::new(MissingCause::NoFreeze, detail), false).await;
         }
         if self.context.inner.is_contradicted()
             && let Some(missed) = Dating::Contradicted.missed()
         {
-            return self.missing(outcome, missed).await;
+            return self.missing(outcome, missed, false).await;
         }
         let asker = self.context.asker(self.site, self.profile, self.context.lane);
         let brought = read_standing(&asker, &inner.store, &inner.settings.collection.registers).await;
-        self.keep_registers(brought, outcome).await
+        let is_there = asker.is_there();
+        self.keep_registers(brought, outcome, is_there).await
     }
 
-    async fn keep_registers(self, mut brought: Brought, mut outcome: RunMeter) -> Done {
-        if let Err(missed) = self.judge(&mut brought.batch).await {
-            return self.missing(outcome, missed).await;
+    async fn keep_registers(self, mut brought: Brought, mut outcome: RunMeter, is_there: bool) -> Done {
+        if let Err(missed) = self.judge(&mut brought.batch, &brought.unsummed).await {
+            return self.missing(outcome, missed, is_there).await;
         }
         let missed = brought.missed.or_else(|| implausible(&brought.batch));
         outcome.outcome =
             missed.as_ref().map_or(RunOutcome::Read, |missed| RunOutcome::Missing(missed.cause));
         outcome.detail = missed.map(|missed| missed.detail);
-        self.keep(brought.batch, outcome, 0).await
+        self.keep(brought.batch, Done { outcome, slots: 0, had_it: is_there }).await
     }
 
     async fn curves(self, mut outcome: RunMeter) -> Done {
         let settings = &self.context.inner.settings.intervals;
         if settings.mode != IntervalMode::LoadRecord || !self.profile.load_record {
-            return Done { outcome, slots: 0 };
+            return Done { outcome, slots: 0, had_it: true };
         }
         let gaps = self.curve_gaps(self.facts.day.previous(), 1);
         let (brought, missed) = self.read_curves(&gaps, Lane::Interval).await;
@@ -241,19 +308,21 @@ impl Visit<'_> {
         // What no record holds was not recorded: the meter was without supply, or keeps no such record.
         let cause = (left > 0).then(|| missed.as_ref().map_or(MissingCause::NoValue, |missed| missed.cause));
         outcome.holes = Some((left, cause));
-        self.keep(brought, outcome, slots).await
+        let had_it = missed.as_ref().is_none_or(Missed::is_of_meter);
+        self.keep(brought, Done { outcome, slots, had_it }).await
     }
 
     async fn events(self, outcome: RunMeter) -> Done {
         let is_wanted = self.context.inner.settings.collection.events;
         if !is_wanted || self.facts.has_words.contains(&self.site.meter_id) {
-            return Done { outcome, slots: 0 };
+            return Done { outcome, slots: 0, had_it: true };
         }
         let asker = self.context.asker(self.site, self.profile, Lane::Housekeeping);
         let none = HashMap::new();
         let counted = self.facts.counted.get(&self.site.meter_id).unwrap_or(&none);
-        let Brought { batch, .. } = read_events(&asker, self.facts.day, counted).await;
-        self.keep(batch, outcome, 0).await
+        let Brought { batch, missed, .. } = read_events(&asker, self.facts.day, counted).await;
+        let had_it = missed.as_ref().is_none_or(Missed::is_of_meter);
+        self.keep(batch, Done { outcome, slots: 0, had_it }).await
     }
 
     /// Registers and curves of earlier days that the meter may still hold. Each day is kept by itself.
@@ -279,15 +348,16 @@ impl Visit<'_> {
                     clock_now,
                 };
                 let mut brought = read_registers(&asker, &inner.known, wanted).await;
-                if self.judge(&mut brought.batch).await.is_ok() && !brought.batch.is_empty() {
+                let judged = self.judge(&mut brought.batch, &brought.unsummed).await;
+                if judged.is_ok() && !brought.batch.is_empty() {
                     inner.writer.save(brought.batch).await;
                 }
-                if brought.missed.is_some_and(|missed| missed.cause == MissingCause::Silent) {
-                    return Done { outcome, slots: 0 };
+                if brought.missed.is_some_and(|missed| !is_said_of_a_day(&missed)) {
+                    return Done::of(outcome);
                 }
             }
         }
-        let mut slots = 0;
+        let (mut slots, mut had_it) = (0, true);
         let intervals = &inner.settings.intervals;
         if intervals.mode == IntervalMode::LoadRecord && self.profile.load_record {
             for gap in self.curve_gaps(today.plus(-2), intervals.repair_days.saturating_sub(1)) {
@@ -296,12 +366,13 @@ impl Visit<'_> {
                 if !batch.is_empty() && inner.writer.save(batch).await.is_some() {
                     slots += brought;
                 }
-                if missed.is_some_and(|missed| missed.cause == MissingCause::Silent) {
+                if missed.is_some_and(|missed| !is_said_of_a_day(&missed)) {
+                    had_it = false;
                     break;
                 }
             }
         }
-        Done { outcome, slots }
+        Done { outcome, slots, had_it }
     }
 
     fn curve_gaps(&self, newest: Day, days: u8) -> Vec<CurveGap> {
@@ -346,33 +417,34 @@ impl Visit<'_> {
     }
 
     /// How the clock of the meter stands, for the ledger of clocks.
-    async fn judge(&self, batch: &mut Batch) -> Result<(), Missed> {
-        let judged = judge(&self.context.inner.known, self.profile, &mut batch.registers).await;
+    async fn judge(&self, batch: &mut Batch, unsummed: &[(Item, Moment)]) -> Result<(), Missed> {
+        let known = &self.context.inner.known;
+        let judged = judge(known, self.profile, &mut batch.registers, unsummed).await;
         judged.map_err(|error| Missed::of_database(&error))
     }
 
-    async fn missing(self, mut outcome: RunMeter, missed: Missed) -> Done {
+    async fn missing(self, mut outcome: RunMeter, missed: Missed, is_there: bool) -> Done {
         outcome.outcome = RunOutcome::Missing(missed.cause);
         outcome.detail = Some(missed.detail);
-        self.keep(Batch::default(), outcome, 0).await
+        self.keep(Batch::default(), Done { outcome, slots: 0, had_it: is_there }).await
     }
 
     /// Keeps a batch with the outcome of the meter, in one transaction. The next meter may be asked meanwhile.
-    async fn keep(self, mut batch: Batch, outcome: RunMeter, slots: u64) -> Done {
+    async fn keep(self, mut batch: Batch, done: Done) -> Done {
         let Self { context, turn, .. } = self;
-        batch.outcomes.push(outcome.clone());
+        batch.outcomes.push(done.outcome.clone());
         let writer = &context.inner.writer;
         let ahead = writer.go_ahead();
         let turn = ahead.is_none().then_some(turn);
         let kept = writer.save(batch).await;
         drop((ahead, turn));
         if kept.is_some() {
-            return Done { outcome, slots };
+            return done;
         }
         // Not kept: it has to be read again.
         let detail = Some("what was read could not be kept".to_owned());
         let lost = RunOutcome::Missing(MissingCause::Stopped);
-        Done { outcome: RunMeter { outcome: lost, detail, ..outcome }, slots: 0 }
+        Done::of(RunMeter { outcome: lost, detail, ..done.outcome })
     }
 }
 
@@ -386,6 +458,11 @@ pub(super) fn implausible(batch: &Batch) -> Option<Missed> {
     let (item, value) = (reading.item, reading.item.quantity(reading.value));
     let why = crate::domain::Coded::name(reading.quality);
     Some(Missed::new(MissingCause::Implausible, format!("{} {value}: {why}", item.code())))
+}
+
+/// True for what is said of one day, and of no other.
+const fn is_said_of_a_day(missed: &Missed) -> bool {
+    missed.is_of_meter() || matches!(missed.cause, MissingCause::NoFreeze | MissingCause::Clock)
 }
 
 const fn does_not_say(missed: &Missed) -> bool {

@@ -5,6 +5,8 @@
 //! until two answers agree: a register may have moved from one to the other, but not back, and not by more than its
 //! connection can carry. What is not a number, or has decimals that its item does not keep, is no value.
 
+use std::time::Duration;
+
 use dlt645::exchange::Report;
 
 use super::ask::{AskedFor, Asker, Missed, silence};
@@ -109,9 +111,17 @@ impl Asker<'_> {
         Err(Missed::new(MissingCause::Damaged, detail))
     }
 
+    /// Asks once; where that has to wait for late answers to be over, and there is time for it, behind those.
     async fn read_once(&self, question: RegisterQuestion, span: &Span) -> Result<HeardSpan, Missed> {
         let asked = AskedFor::Registers(question);
-        let report = self.put(asked, question.into()).await?;
+        let mut report = self.put(asked, question.into()).await?;
+        if let End::Registers(RegisterOutcome::NotAsked(_, wait)) = &report.end
+            && self.waits_for_late
+        {
+            let until = tokio::time::sleep(*wait + A_MOMENT);
+            tokio::select! { () = until => {} () = self.stop.cancelled() => {} }
+            report = self.put(asked, question.into()).await?;
+        }
         let End::Registers(outcome) = report.end.clone() else {
             return Err(Missed::new(MissingCause::Stopped, format!("{question}: no registers")));
         };
@@ -124,6 +134,10 @@ impl Asker<'_> {
             }
             RegisterOutcome::NotSent(_) => {
                 Err(Missed::new(MissingCause::LineDown, format!("{question}: nothing was sent")))
+            }
+            RegisterOutcome::NotAsked(..) => {
+                let detail = "it answers neither function 01 nor 02, and a late answer may still come";
+                Err(Missed::new(MissingCause::Silent, format!("{question}: {detail}")))
             }
             RegisterOutcome::Silent(report) => Err(silence(asked, &report)),
         }
@@ -172,7 +186,8 @@ pub(super) async fn read_standing(asker: &Asker<'_>, store: &Store, totals: &[It
     let spans = asker.profile.map.spans(is_wanted);
     if spans.is_empty() {
         let detail = format!("the profile {} has no such registers", asker.profile.name);
-        return Brought { batch, missed: Some(Missed::new(MissingCause::NoSuchData, detail)) };
+        let missed = Some(Missed::new(MissingCause::NoSuchData, detail));
+        return Brought { batch, missed, ..Brought::default() };
     }
     let mut first = None;
     for span in spans {
@@ -197,7 +212,7 @@ pub(super) async fn read_standing(asker: &Asker<'_>, store: &Store, totals: &[It
             }
         }
     }
-    Brought { batch, missed: first }
+    Brought { batch, missed: first, ..Brought::default() }
 }
 
 /// Reads items for a slot. An answer that comes behind `latest` is not of the slot any more and is no value.
@@ -239,5 +254,7 @@ pub(super) async fn poll_registers(
     brought
 }
 
+/// Behind the last moment of a late answer.
+const A_MOMENT: Duration = Duration::from_millis(100);
 /// How often something is read at most until two answers agree.
 const MOST_READS: u32 = 12;

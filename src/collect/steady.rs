@@ -7,18 +7,37 @@ use dlt645::data_id::DataId;
 use dlt645::exchange::LengthRule;
 
 use super::ask::{Asker, Heard, Missed};
-use crate::domain::MissingCause;
+use super::interpret;
+use crate::domain::{Item, MissingCause};
 
 impl Asker<'_> {
     /// Reads an identifier until two answers say the same. A bit that was turned over under a checksum that was turned over as
     /// well is one answer's and not the next one's (F8); an answer of yesterday comes with that of today behind it (F6).
     pub(super) async fn read_twice(&self, id: DataId, length: &LengthRule) -> Result<Heard, Missed> {
-        twice(id, || self.read(id, length.clone())).await
+        twice(id, || self.read(id, length.clone()), |_, _| false).await
     }
 
-    /// Reads what moves until two answers say the same: see [`read_now`](Self::read_now).
-    pub(super) async fn read_twice_now(&self, id: DataId, length: &LengthRule) -> Result<Heard, Missed> {
-        twice(id, || self.read_now(id, length)).await
+    /// The same of a register with its tariffs. What is so fine that it moves from one answer to the next need not be the same,
+    /// if it has moved as such a register may.
+    pub(super) async fn read_register(
+        &self,
+        total: Item,
+        id: DataId,
+        length: &LengthRule,
+    ) -> Result<Heard, Missed> {
+        let agree = |one: &Heard, other: &Heard| interpret::moved_on(total, (one, other), self.profile);
+        twice(id, || self.read(id, length.clone()), agree).await
+    }
+
+    /// The same of now: see [`read_now`](Self::read_now).
+    pub(super) async fn read_register_now(
+        &self,
+        total: Item,
+        id: DataId,
+        length: &LengthRule,
+    ) -> Result<Heard, Missed> {
+        let agree = |one: &Heard, other: &Heard| interpret::moved_on(total, (one, other), self.profile);
+        twice(id, || self.read_now(id, length), agree).await
     }
 
     /// Reads what moves. An answer that may be to a question put long before is passed over, since nobody knows when it held;
@@ -42,9 +61,13 @@ impl Heard {
     }
 }
 
-/// Reads until two undisturbed answers say the same. What both say held when the first of them was asked, also if the second is
-/// a copy of the first.
-async fn twice<F>(id: DataId, read: impl Fn() -> F + Send + Sync) -> Result<Heard, Missed>
+/// Reads until two undisturbed answers say the same, or `agree`. What both say held when the first of them was asked, also if the
+/// second is a copy of the first; what has moved held when the later one was asked.
+async fn twice<F>(
+    id: DataId,
+    read: impl Fn() -> F + Send + Sync,
+    agree: impl Fn(&Heard, &Heard) -> bool + Send + Sync,
+) -> Result<Heard, Missed>
 where
     F: Future<Output = Result<Heard, Missed>> + Send,
 {
@@ -57,6 +80,9 @@ where
         if let Some(first) = before.iter().find(|before| before.payload == next.payload) {
             let is_surely_new = first.is_surely_new && next.is_surely_new;
             return Ok(Heard { asked_at: first.asked_at, is_surely_new, ..next });
+        }
+        if before.iter().any(|before| agree(before, &next)) {
+            return Ok(next);
         }
         before.push(next);
     }
@@ -102,7 +128,8 @@ mod tests {
     async fn read(answers: Vec<Heard>) -> Result<Heard, Missed> {
         let left = Mutex::new(answers.into_iter());
         let silent = || Missed::new(MissingCause::Silent, "nothing more");
-        twice(total(), || std::future::ready(left.lock().unwrap().next().ok_or_else(silent))).await
+        let next = || std::future::ready(left.lock().unwrap().next().ok_or_else(silent));
+        twice(total(), next, |_, _| false).await
     }
 
     #[tokio::test]
@@ -112,6 +139,15 @@ mod tests {
         let old = Heard { is_surely_new: false, asked_at: second(-9), ..heard(1, 0) };
         let taken = read(vec![old, heard(1, 2)]).await.unwrap();
         assert_eq!((taken.asked_at, taken.is_surely_new), (second(-9), false));
+    }
+
+    #[tokio::test]
+    async fn f17_what_has_moved_held_when_the_later_one_was_asked() {
+        let left = Mutex::new([heard(9, 0), heard(1, 2), heard(2, 4), heard(9, 6)].into_iter());
+        let next = || std::future::ready(Ok(left.lock().unwrap().next().unwrap()));
+        let by_one = |one: &Heard, other: &Heard| other.payload[0] == one.payload[0] + 1;
+        let taken = twice(total(), next, by_one).await.unwrap();
+        assert_eq!((taken.payload, taken.asked_at), (vec![2], second(4)), "not back from nine to one");
     }
 
     #[tokio::test]

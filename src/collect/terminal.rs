@@ -54,6 +54,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::ask::Missed;
 use super::line::{LineRun, may_be_better};
+use super::pauses::Pauses;
 use super::phase::{Facts, Step};
 use crate::channel::Lane;
 use crate::config::IntervalMode;
@@ -168,7 +169,9 @@ impl TerminalNight {
     /// Works until nothing more can be done.
     pub(super) async fn work(mut self) -> Result<(), StoreError> {
         let is_night = self.line.lane == Lane::Nightly;
-        let mut passes = if is_night { self.line.inner.settings.collection.passes } else { 0 };
+        let collection = &self.line.inner.settings.collection;
+        let mut pauses = if is_night { Pauses::of(collection) } else { Pauses::NONE };
+        let mut pause = collection.pass_pause;
         let mut is_first = true;
         loop {
             self.pass(is_first).await?;
@@ -177,12 +180,12 @@ impl TerminalNight {
             let is_left = !self.line.pending(may_be_better).is_empty();
             // While the terminal still reads its meters, passes are not used up.
             if self.session.has_read_all {
-                if passes == 0 {
-                    break;
+                match pauses.next() {
+                    Some(next) => pause = next,
+                    None => break,
                 }
-                passes -= 1;
             }
-            if !is_left || !is_night || !self.pause().await {
+            if !is_left || !is_night || !self.pause(pause).await {
                 break;
             }
         }
@@ -231,9 +234,9 @@ impl TerminalNight {
         }
     }
 
-    /// Waits before the next pass, and for a terminal that is away until it is back; false when there is no time left.
-    async fn pause(&self) -> bool {
-        let until = (Instant::now() + self.line.inner.settings.collection.pass_pause).min(self.line.deadline);
+    /// Waits so long before the next pass, and for a terminal that is away until it is back; false when there is no time left.
+    async fn pause(&self, pause: Duration) -> bool {
+        let until = (Instant::now() + pause).min(self.line.deadline);
         let (terminals, address) = (&self.asker.terminals, self.asker.address);
         let mut changes = terminals.changes();
         let is_back = async {

@@ -2,6 +2,7 @@
 //!
 //! A visit gives a batch to be saved and says what is missing and why. It knows nothing of runs.
 
+mod asset;
 mod clock;
 mod curve;
 mod events;
@@ -12,6 +13,7 @@ use super::ask::{Asker, Heard, Missed};
 use crate::domain::{Fetch, Item, Moment, RegisterReading, Source};
 use crate::store::{Batch, Store};
 
+pub(super) use asset::check_asset;
 pub(super) use clock::{ClockReading, read_clock, read_session, trust};
 pub(super) use curve::{CurveWanted, kind_of_record, read_curve, records_in_one_answer};
 pub(super) use events::{EVENT_READS, kinds, read_events, status_words};
@@ -23,6 +25,8 @@ pub(super) use registers::{Dating, Registers, read_registers};
 pub(super) struct Brought {
     /// What is to be saved. The registers in it have not been judged yet.
     pub(super) batch: Batch,
+    /// Totals, and of which instant, that came with a tariff which is no number: they are not compared with their tariffs.
+    pub(super) unsummed: Vec<(Item, Moment)>,
     /// What is missing, and why; the first thing that went wrong.
     pub(super) missed: Option<Missed>,
 }

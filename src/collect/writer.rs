@@ -72,6 +72,11 @@ impl Writer {
         Arc::clone(&self.ahead).try_acquire_owned().ok()
     }
 
+    /// Whether as many lines go on as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.ahead.available_permits() == 0
+    }
+
     /// Returns when the batch is kept. While the database is away it waits, and so does whoever brought the batch: lines
     /// go on only as far as a bounded number of batches reaches (F31).
     pub(super) async fn save(&self, batch: Batch) -> Kept {
@@ -174,10 +179,12 @@ fn merged(group: &[Entry]) -> Batch {
         all.registers.extend(registers);
         all.curves.extend(curves);
         all.notes.clocks.extend(mem::take(&mut notes.clocks));
+        all.notes.doubted_clocks.extend(mem::take(&mut notes.doubted_clocks));
         all.notes.status_words.extend(mem::take(&mut notes.status_words));
         all.notes.event_counts.extend(mem::take(&mut notes.event_counts));
         all.notes.events.extend(mem::take(&mut notes.events));
         all.notes.event_turns.extend(mem::take(&mut notes.event_turns));
+        all.notes.assets.extend(mem::take(&mut notes.assets));
         all.notes.terminals.append(notes.terminals);
         all.outcomes.extend(outcomes);
     }

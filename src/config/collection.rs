@@ -29,8 +29,10 @@ pub struct Collection {
     pub repair_days: u8,
     /// How often a question is repeated at once after silence.
     pub retries: u8,
-    /// How often what is missing is read again before the deadline.
+    /// How often what is missing is read again with the same pause; nothing for not at all.
     pub passes: u8,
+    /// Whether it is read again behind those, too, with growing pauses until the deadline: so it is unless somebody waits.
+    pub until_deadline: bool,
     /// How long to wait before such a pass.
     pub pass_pause: Duration,
     /// How many questions in a row a meter leaves unanswered before it counts as dead.
@@ -60,6 +62,7 @@ impl Collection {
             repair_days: section.value("repair_days", 0..=62, 7),
             retries: section.value("retries", 0..=5, 0),
             passes: section.value("passes", 0..=20, 3),
+            until_deadline: true,
             pass_pause: section.value("pass_pause", second..=hour * 6, minute * 10),
             dead_after: section.value("dead_after", 1..=20, 3),
             probe_first: section.value("probe_first", second * 10..=hour, minute * 5),

@@ -114,6 +114,13 @@ const PHRASES: &[(&str, &str)] = &[
     ("the profile {} has no such registers", "表型 {} 没有这些寄存器"),
     ("the profile {} has no {}", "表型 {} 没有{}"),
     ("no profile", "没有表型"),
+    ("the meter tells the asset number {}, the archive has {}", "电表的资产编号为 {}，档案为 {}"),
+    (
+        "it answers neither function 01 nor 02, and a late answer may still come",
+        "不应答功能码 01、02，可能还有迟到的应答",
+    ),
+    ("it was disturbed", "应答受到干扰"),
+    ("the work on its line broke off", "该线路的采集任务异常中断"),
     ("what was read could not be kept", "读到的数据未能保存"),
     ("the database does not answer", "数据库无响应"),
     ("nothing more", "没有更多应答"),
@@ -135,7 +142,10 @@ const PHRASES: &[(&str, &str)] = &[
     ("not_confirmed", "未能确认已记录，未发出"),
     // Clocks and freezes.
     ("the clock", "时钟"),
-    ("no meter has shown yet that the clock of this machine is right", "尚无电表能证明本机时钟正确"),
+    (
+        "no meter has shown yet that the clock of this machine is right (a person can, with chaobiao clock)",
+        "尚无电表能证明本机时钟正确（可由人员核对后用 chaobiao clock 确认）",
+    ),
     ("most meters show another time than this machine", "多数电表的时间与本机不一致"),
     ("no two readings agree", "没有两次读数一致"),
     ("every answer may have been an old one", "每个应答都可能是以前的"),

@@ -45,6 +45,15 @@ impl ClockOffset {
     }
 }
 
+/// What was kept of a session (会话) with a meter's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockSession {
+    /// How far the clock was from ours.
+    pub offset: ClockOffset,
+    /// Nothing bore out the clock of this machine then: it may have been ours that was off.
+    pub is_doubted: bool,
+}
+
 /// What a clock shows whose date and time of day are two answers; `None` for what no calendar has.
 #[must_use]
 pub fn shown(date: MeterTime, of_day: MeterTime) -> Option<Civil> {

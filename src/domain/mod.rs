@@ -14,6 +14,7 @@ pub mod access;
 mod alarm;
 mod archive;
 mod archive_problem;
+pub mod asset;
 mod audit;
 mod billing;
 mod cause;
@@ -65,7 +66,7 @@ pub use item::{Item, ItemKey, ItemKind, Way};
 pub use manual_read::{
     Around, Compared, MOST_READS, ManualRead, ManualReads, PlacedMeter, ReadKind, ReadPlace,
 };
-pub use meter_clock::ClockOffset;
+pub use meter_clock::{ClockOffset, ClockSession};
 pub use moment::{InChina, Moment, MomentError};
 pub use multiplier::{Multiplier, Ratio, RatioError, Transformers};
 pub use on_demand::{MeterRead, ReadAnswer, ReadBits, ReadGroup, ReadJob, ReadState, ReadValue, ValueBefore};

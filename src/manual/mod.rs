@@ -139,4 +139,8 @@ pub mod decisions {
     pub mod d0053_curves_go_when_they_stand_in_a_backup {}
     #[doc = include_str!("decisions/0060-the-clock-of-a-meter-is-set-by-a-person-and-proven-by-reading.md")]
     pub mod d0060_the_clock_of_a_meter_is_set_by_a_person_and_proven_by_reading {}
+    #[doc = include_str!("decisions/0054-whose-clock-is-off-is-told-by-a-person-once.md")]
+    pub mod d0054_whose_clock_is_off_is_told_by_a_person_once {}
+    #[doc = include_str!("decisions/0055-what-is-billed-comes-first-and-again-until-the-deadline.md")]
+    pub mod d0055_what_is_billed_comes_first_and_again_until_the_deadline {}
 }

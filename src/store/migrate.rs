@@ -207,6 +207,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0038_found.sql"),
         include_str!("migrations/postgres/0038_found.sql"),
     ),
+    Migration::new(
+        "doubts",
+        include_str!("migrations/sqlite/0039_doubts.sql"),
+        include_str!("migrations/postgres/0039_doubts.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

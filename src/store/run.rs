@@ -256,7 +256,9 @@ async fn go_on(
         begun.planned = begun.planned.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
         writing.execute(PLAN_MORE, &[begun.id.into(), i64::from(begun.planned).into()]).await?;
     }
-    if begun.state == RunState::Partial || (begun.state == RunState::Done && new > 0) {
+    // One that was cut off and whose time is over has as long as one that is begun now.
+    let was_cut_off = begun.state == RunState::Running && begun.deadline <= now;
+    if was_cut_off || begun.state == RunState::Partial || (begun.state == RunState::Done && new > 0) {
         writing.execute(REOPEN, &[begun.id.into(), plan.deadline.into()]).await?;
         begun = Run { state: RunState::Running, deadline: plan.deadline, ended_at: None, ..begun };
     }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::Store;
+use super::asset_check::{self, AssetCheck};
 use super::error::StoreError;
 use super::event_turn;
 use super::sql::{Kind, Rows, Sql, Table};
 use super::tampering;
 use super::terminal::{self, TerminalNotes};
 use super::transaction::Transaction;
-use crate::domain::{ClockOffset, Day, Id, Meter, Moment, Run};
+use crate::domain::{ClockOffset, ClockSession, Day, Id, Meter, Moment, Run};
 
 /// The status words (运行状态字) of a meter on one day, as JSON of identifier and word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub struct MeterEvent {
 pub struct Notes {
     /// How clocks stood.
     pub clocks: Vec<(Id<Meter>, ClockOffset)>,
+    /// How clocks stood against ours when nothing bore ours out.
+    pub doubted_clocks: Vec<(Id<Meter>, ClockOffset)>,
     /// Status words.
     pub status_words: Vec<StatusWords>,
     /// Counts of events.
@@ -66,6 +69,8 @@ pub struct Notes {
     pub events: Vec<MeterEvent>,
     /// Meters behind terminals that were asked for their events, and when.
     pub event_turns: Vec<(Id<Meter>, Moment)>,
+    /// What meters said of their asset numbers.
+    pub assets: Vec<AssetCheck>,
     /// What is noted of terminals.
     pub terminals: TerminalNotes,
 }
@@ -73,10 +78,12 @@ pub struct Notes {
 impl Notes {
     pub(super) const fn is_empty(&self) -> bool {
         self.clocks.is_empty()
+            && self.doubted_clocks.is_empty()
             && self.status_words.is_empty()
             && self.event_counts.is_empty()
             && self.events.is_empty()
             && self.event_turns.is_empty()
+            && self.assets.is_empty()
             && self.terminals.is_empty()
     }
 }
@@ -93,7 +100,8 @@ pub struct ClocksJumped {
 }
 
 impl Store {
-    /// How the clock of each meter stood in its last session before an instant and in all since, in order of time.
+    /// How the clock of each meter stood in its last session before an instant and in all since, in order of time; sessions in
+    /// which our own clock was in doubt say nothing of it and are left out.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
@@ -137,14 +145,18 @@ impl Store {
         Ok(rows.into_iter().map(jumped).collect())
     }
 
-    /// How the clock of a meter stood, in order of time.
+    /// How the clock of a meter stood in all of its sessions, in order of time.
     ///
     /// # Errors
     /// As [`Self::clocks_since`].
-    pub async fn clocks_of(&self, meter: Id<Meter>) -> Result<Vec<ClockOffset>, StoreError> {
+    pub async fn clocks_of(&self, meter: Id<Meter>) -> Result<Vec<ClockSession>, StoreError> {
         let mut reading = self.read("reading the clock of a meter").await?;
-        let rows: Vec<(i64, i64, i64)> = reading.rows(CLOCKS_OF, &[meter.into()]).await?;
-        Ok(rows.into_iter().map(|(at, fast, wrong)| offset(at, fast, wrong)).collect())
+        let rows: Vec<(i64, i64, i64, i64)> = reading.rows(CLOCKS_OF, &[meter.into()]).await?;
+        let session = |(at, fast, wrong, doubted)| ClockSession {
+            offset: offset(at, fast, wrong),
+            is_doubted: doubted != 0,
+        };
+        Ok(rows.into_iter().map(session).collect())
     }
 
     /// How many events of each kind these meters had counted.
@@ -208,7 +220,7 @@ impl Store {
     }
 }
 
-fn offset(at: i64, fast_us: i64, uncertainty_us: i64) -> ClockOffset {
+pub(super) fn offset(at: i64, fast_us: i64, uncertainty_us: i64) -> ClockOffset {
     let uncertainty = Duration::from_micros(u64::try_from(uncertainty_us).unwrap_or(0));
     ClockOffset { at: Moment::from_micros(at), fast_us, uncertainty }
 }
@@ -217,9 +229,11 @@ fn offset(at: i64, fast_us: i64, uncertainty_us: i64) -> ClockOffset {
 pub(super) async fn save(writing: &mut Transaction, notes: &Notes) -> Result<(), StoreError> {
     tampering::tell(writing, notes).await?;
     let mut clocks = Rows::new(&CLOCK);
-    for (meter, ClockOffset { at, fast_us, uncertainty }) in &notes.clocks {
+    let sure = notes.clocks.iter().map(|session| (session, 0_i64));
+    let doubted = notes.doubted_clocks.iter().map(|session| (session, 1));
+    for ((meter, ClockOffset { at, fast_us, uncertainty }), doubted) in sure.chain(doubted) {
         let uncertainty = i64::try_from(uncertainty.as_micros()).unwrap_or(i64::MAX);
-        clocks.push([(*meter).into(), (*at).into(), (*fast_us).into(), uncertainty.into()]);
+        clocks.push([(*meter).into(), (*at).into(), (*fast_us).into(), uncertainty.into(), doubted.into()]);
     }
     writing.insert(&CLOCK, &clocks).await?;
     // One statement may change a row once only: the newest of each.
@@ -249,6 +263,7 @@ pub(super) async fn save(writing: &mut Transaction, notes: &Notes) -> Result<(),
     }
     writing.insert(&EVENT, &events).await?;
     event_turn::save(writing, &notes.event_turns).await?;
+    asset_check::save(writing, &notes.assets).await?;
     terminal::save(writing, &notes.terminals).await
 }
 
@@ -259,6 +274,7 @@ const CLOCK: Table = Table {
         ("at", Kind::Int),
         ("fast_us", Kind::Int),
         ("uncertainty_us", Kind::Int),
+        ("is_doubted", Kind::Int),
     ],
     on_conflict: "DO NOTHING",
 };
@@ -301,11 +317,12 @@ const EVENT: Table = Table {
 
 const CLOCKS: Sql = Sql {
     sqlite: "SELECT c.meter_id, c.at, c.fast_us, c.uncertainty_us FROM json_each($1) k CROSS JOIN clock_ledger c \
-        WHERE c.meter_id = k.value ->> 0 AND c.at >= coalesce((SELECT max(e.at) FROM clock_ledger e \
-        WHERE e.meter_id = k.value ->> 0 AND e.at < $2), $2) ORDER BY c.meter_id, c.at",
+        WHERE c.meter_id = k.value ->> 0 AND c.is_doubted = 0 AND c.at >= coalesce((SELECT max(e.at) FROM clock_ledger e \
+        WHERE e.meter_id = k.value ->> 0 AND e.is_doubted = 0 AND e.at < $2), $2) ORDER BY c.meter_id, c.at",
     postgres: "SELECT c.meter_id, c.at, c.fast_us, c.uncertainty_us FROM unnest($1::bigint[]) AS k (meter_id) \
-        CROSS JOIN LATERAL (SELECT * FROM clock_ledger e WHERE e.meter_id = k.meter_id AND e.at >= coalesce( \
-        (SELECT max(p.at) FROM clock_ledger p WHERE p.meter_id = k.meter_id AND p.at < $2), $2)) c \
+        CROSS JOIN LATERAL (SELECT * FROM clock_ledger e WHERE e.meter_id = k.meter_id AND e.is_doubted = 0 \
+        AND e.at >= coalesce((SELECT max(p.at) FROM clock_ledger p WHERE p.meter_id = k.meter_id AND p.is_doubted = 0 \
+        AND p.at < $2), $2)) c \
         ORDER BY c.meter_id, c.at",
 };
 
@@ -319,7 +336,7 @@ const JUMPED: &str = "SELECT coalesce(l.name, m.terminal, ''), count(*), min(x.j
     WHERE abs(x.jump) > $3 GROUP BY coalesce(l.name, m.terminal, '') HAVING count(*) > $4 ORDER BY 1";
 
 const CLOCKS_OF: &str =
-    "SELECT at, fast_us, uncertainty_us FROM clock_ledger WHERE meter_id = $1 ORDER BY at";
+    "SELECT at, fast_us, uncertainty_us, is_doubted FROM clock_ledger WHERE meter_id = $1 ORDER BY at";
 
 const COUNTS: Sql = Sql {
     sqlite: "SELECT c.meter_id, c.kind, c.count FROM json_each($1) k CROSS JOIN event_count c \

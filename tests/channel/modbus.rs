@@ -236,7 +236,9 @@ impl Judged {
                     );
                 }
             }
-            End::Registers(RegisterOutcome::Silent(_)) | End::MeterSilent => self.silent += 1,
+            End::Registers(RegisterOutcome::Silent(_) | RegisterOutcome::NotAsked(..)) | End::MeterSilent => {
+                self.silent += 1;
+            }
             End::Doubtful => self.doubtful += 1,
             other => panic!("{other:?}"),
         }

@@ -95,6 +95,30 @@ async fn f09_f10_a_meter_without_value_or_register_is_missing_with_its_cause() {
     rig.close().await;
 }
 
+/// Some makes leave functions 01 and 02 unanswered, by which late answers are told apart. They are asked when none can come
+/// any more.
+#[tokio::test]
+async fn f06_i19_a_meter_that_answers_no_question_for_a_bit_is_read_a_minute_later() {
+    let deaf = ModbusMeter { is_silent_on_others: true, ..meter(1) };
+    let more = "[collection]\npass_pause = \"30min\"\n";
+    let rig = Rig::new(vec![deaf, meter(2), meter(3)], None, more).await;
+    // The third is gone.
+    rig.meters[2].lock().unwrap().unit = 99;
+    let report = rig.night(tonight()).await;
+    let early = Duration::from_secs(900);
+    assert_eq!((report.run.state, report.progress.read), (RunState::Partial, 2), "{:?}", report.progress);
+    for unit in [1, 2] {
+        let kept = rig.kept(unit).await;
+        assert_eq!(kept.len(), 6);
+        let start = rig.collector.night(tonight()).start;
+        assert!(kept.iter().all(|reading| reading.as_of < start.plus(early)), "{unit}: in the first passes");
+    }
+    let outcomes = rig.store.run_meters(report.run.id).await.unwrap();
+    let silent = outcomes.iter().find(|outcome| !outcome.outcome.is_read()).unwrap();
+    assert_eq!(silent.outcome, RunOutcome::Missing(MissingCause::Silent));
+    rig.close().await;
+}
+
 #[tokio::test]
 async fn slots_are_polled_and_groups_read_on_demand() {
     let more = "[intervals]\nmode = \"poll\"\nitems = [\"1.8.0\", \"32.7.0\", \"16.7.0\"]";

@@ -121,6 +121,75 @@ async fn f11_i20_nobody_waits_for_the_dead() {
     town.close().await;
 }
 
+/// What is billed comes before what is recorded: who missed the first question has the next one before anybody's curves.
+#[tokio::test]
+async fn i20_who_missed_one_question_does_not_wait_behind_the_curves_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(12, 1, 1200, 38, false);
+    let late = world.meter.first().unwrap().address;
+    let config = config(&world, "[collection]\nevents = false\nrepair_days = 1\npass_pause = \"1h\"");
+    let address = Address::Sqlite(folder.path().join("town.db"));
+    let town = Town::new(TownPlan::new(world, config, first(), address)).await;
+    let head_end = town.head_end();
+    let mut voice = None;
+    town.swap_voice(late, &mut voice);
+    let start = town.config.collection.start.on(first());
+    let back = async {
+        town.clock.sleep_until(start.plus(Duration::from_secs(20))).await;
+        town.swap_voice(late, &mut voice);
+    };
+    let (report, ()) = tokio::join!(town.night(&head_end, first()), back);
+    assert_eq!(report.run.state, RunState::Done);
+    let slots = town.config.intervals.items.len();
+    let mut curves_from = None;
+    for (id, address) in town.numbers().await {
+        let kept = town.store.ledger(id, first().start(), first().start()).await.unwrap();
+        let registers = kept.iter().map(|entry| entry.recorded_at).max().unwrap();
+        let curve = town.store.fetches(id, first().previous().start(), first().start()).await.unwrap();
+        let records = curve.iter().filter(|fetch| fetch.source == Source::LoadRecord);
+        let read = records.map(|fetch| fetch.collected_at).min().unwrap();
+        curves_from = Some(curves_from.map_or(read, |from: chaobiao::domain::Moment| from.min(read)));
+        if address == late {
+            assert!(registers > start.plus(Duration::from_secs(20)), "it was away");
+            assert!(registers < start.plus(Duration::from_secs(1200)), "{registers}");
+        }
+    }
+    assert!(slots > 0 && curves_from.unwrap() > start);
+    let id = town.number(late).await;
+    let kept = town.store.ledger(id, first().start(), first().start()).await.unwrap();
+    assert!(kept.iter().all(|entry| entry.reading.collected_at < curves_from.unwrap()), "{curves_from:?}");
+    head_end.close().await;
+    town.close().await;
+}
+
+/// Passes go on until the deadline, ever more seldom; who comes back behind the first few is read in the same night.
+#[tokio::test]
+async fn i20_who_is_back_at_five_is_read_in_the_same_night() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(4, 1, 9600, 39, false);
+    let (late, dead) = (world.meter[1].address, world.meter[2].address);
+    let config = config(&world, "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 1");
+    let address = Address::Sqlite(folder.path().join("town.db"));
+    let town = Town::new(TownPlan::new(world, config, first(), address)).await;
+    let head_end = town.head_end();
+    let (mut voice, mut other) = (None, None);
+    town.swap_voice(late, &mut voice);
+    town.swap_voice(dead, &mut other);
+    let back = async {
+        town.clock.sleep_until(first().start().plus(Duration::from_secs(5 * 3600 - 1800))).await;
+        town.swap_voice(late, &mut voice);
+    };
+    let (report, ()) = tokio::join!(town.night(&head_end, first()), back);
+    assert_eq!(town.missing(first()).await.keys().copied().collect::<Vec<_>>(), [dead]);
+    let ended = report.run.ended_at.unwrap();
+    assert!(ended <= report.run.deadline.plus(Duration::from_secs(60)), "{ended}");
+    // A meter that does not answer is asked once a pass, of which there are about ten.
+    let requests = town.requests();
+    assert!(requests < 4 * 200, "{requests}");
+    head_end.close().await;
+    town.close().await;
+}
+
 #[tokio::test]
 async fn i20_a_line_that_is_down_for_a_night_is_told_so_and_caught_up_with() {
     let folder = tempfile::tempdir().unwrap();

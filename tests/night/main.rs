@@ -7,6 +7,7 @@ mod bill;
 mod clocks;
 mod codes;
 mod complete;
+mod doubted;
 mod events;
 mod held;
 mod kills;
@@ -17,6 +18,7 @@ mod meters;
 mod month;
 mod one_night;
 mod planted;
+mod polls;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod relays;

@@ -351,8 +351,9 @@ async fn f18_curves_cut_otherwise_and_repaired_twice_keep_each_slot_once() {
     let mut world = world(4, 1, 9600, 65, false);
     // Two hours without supply are holes for ever, with a cause.
     world.meter.iter_mut().take(1).for_each(|meter| {
-        let from = Written(at(hours(first(), 10)));
-        let to = Some(Written(at(hours(first(), 12))));
+        let cut = first().plus(2);
+        let from = Written(at(hours(cut, 10)));
+        let to = Some(Written(at(hours(cut, 12))));
         meter.event.push(EventEntry { kind: EventName::PowerCut, from, to, seconds: 0 });
     });
     let cut = |period: &str| config(&world, &format!("[intervals]\nperiod = \"{period}\"\nrepair_days = 3"));

@@ -142,7 +142,8 @@ async fn f11_a_line_that_loses_a_third_of_its_answers_waits_behind_no_meter() {
     let mut faults = Faults::new(Seed::new(9));
     faults.add("silence=30%").unwrap();
     let few = "[intervals]\nmode = \"off\"\n[collection]\nrepair_days = 0\nevents = false\npasses = 5\npass_pause = \"5s\"";
-    let (config, address) = (config(&world, few), Address::Sqlite(folder.path().join("town.db")));
+    let (mut config, address) = (config(&world, few), Address::Sqlite(folder.path().join("town.db")));
+    config.collection.until_deadline = false;
     let plan = TownPlan { faults: Some(faults), ..TownPlan::new(world, config, day("2026-11-22"), address) };
     let town = Town::new(plan).await;
     let head_end = town.head_end();

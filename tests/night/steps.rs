@@ -38,7 +38,10 @@ async fn off_by(seconds: i64, in_the_middle: bool) {
     // Meters without a freeze, which are read by our clock alone, and one that nobody looked after.
     world.meter.iter_mut().skip(1).step_by(3).for_each(|meter| meter.edition = EditionName::E1997);
     world.meter.last_mut().unwrap().clock_offset_seconds = 1800;
-    let config = config(&world, "[intervals]\nmode = \"off\"\n[collection]\nevents = false\nrepair_days = 1");
+    let mut config =
+        config(&world, "[intervals]\nmode = \"off\"\n[collection]\nevents = false\nrepair_days = 1");
+    // There is time left for another go once the clock is right.
+    config.collection.until_deadline = false;
     let address = Address::Sqlite(folder.path().join("town.db"));
     let mut plan = TownPlan::new(world, config, first(), address);
     // Seen right once before.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use chaobiao::alarm::clocks_jumped;
-use chaobiao::domain::access::Regions;
+use chaobiao::domain::access::{Regions, Role};
 use chaobiao::domain::{
-    ClockOffset, Id, Meter, MissingCause, Moment, Quality, Run, RunKind, RunMeter, RunOutcome, RunState,
+    ClockOffset, ClockSession, Id, Meter, MissingCause, Moment, Quality, Run, RunKind, RunMeter, RunOutcome,
+    RunState,
 };
 use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::archive::Saving;
@@ -15,6 +16,7 @@ use chaobiao::store::{
 };
 
 use crate::archive::entry;
+use crate::proposals::acting;
 use crate::readings::{day, frozen, minutes};
 use crate::{midnight, on_both};
 
@@ -148,6 +150,31 @@ async fn i04_every_version_leads_to_its_frames_and_its_run() {
 }
 
 #[tokio::test]
+async fn f14_what_a_person_has_confirmed_is_what_the_last_session_before_showed() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let hours = |count: u64| start().plus(minutes(60 * count));
+        let offset = |at, fast_us| ClockOffset { at, fast_us, uncertainty: Duration::from_millis(620) };
+        let sessions =
+            [(1, hours(1), 5), (1, hours(30), 6), (1, hours(41), 7), (2, hours(1), 8), (3, hours(40), 9)];
+        let doubted = sessions.map(|(meter, at, fast)| (Id::new(meter), offset(at, fast)));
+        let notes = Notes { doubted_clocks: doubted.to_vec(), ..Notes::default() };
+        store.save(&Batch { notes, ..Batch::default() }, start()).await.unwrap();
+        let meters = [1, 2, 3].map(Id::new);
+        assert!(store.confirmed_clocks(&meters).await.unwrap().is_empty());
+        let by = acting(1, Role::Operator);
+        store.confirm_clock(&by, "of two", hours(40)).await.unwrap();
+        let confirmed = store.confirmed_clocks(&meters).await.unwrap();
+        let expected = [(Id::new(1), offset(hours(30), 6)), (Id::new(3), offset(hours(40), 9))];
+        assert_eq!(confirmed, expected.into_iter().collect(), "not what is behind it, nor long before");
+        let noted = store.audit_after(0, 100).await.unwrap();
+        assert!(noted.iter().any(|entry| entry.action == "clock.confirm" && entry.actor == by.name));
+        assert_eq!(store.doubted_clocks(hours(50)).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn f14_the_clock_of_a_meter_is_kept_for_each_session() {
     on_both(async |fresh| {
         let store = &fresh.store;
@@ -167,6 +194,7 @@ async fn f14_the_clock_of_a_meter_is_kept_for_each_session() {
         assert_eq!(
             store.clocks_of(Id::new(1)).await.unwrap(),
             [offset(0, -5_000_000), offset(10, -6_000_000)]
+                .map(|offset| ClockSession { offset, is_doubted: false })
         );
         let since = store.clocks_since(&meters(), start().plus(minutes(6))).await.unwrap();
         assert_eq!(since.len(), 2);
@@ -176,6 +204,17 @@ async fn f14_the_clock_of_a_meter_is_kept_for_each_session() {
         assert_eq!(since[&Id::new(1)], [offset(10, -6_000_000)], "the last one before, and none since");
         let since = store.clocks_since(&meters(), start()).await.unwrap();
         assert_eq!((since[&Id::new(1)].len(), since[&Id::new(2)].len()), (2, 1), "none before");
+        // What was measured while our own clock was in doubt is of no session that counts.
+        let notes =
+            Notes { doubted_clocks: of(1, &[offset(5, 900_000_000), offset(12, 0)]), ..Notes::default() };
+        store.save(&Batch { notes, ..Batch::default() }, start()).await.unwrap();
+        let since = store.clocks_since(&meters(), start().plus(minutes(11))).await.unwrap();
+        assert_eq!(since[&Id::new(1)], [offset(10, -6_000_000)]);
+        let since = store.clocks_since(&meters(), start().plus(minutes(6))).await.unwrap();
+        assert_eq!(since[&Id::new(1)], [offset(0, -5_000_000), offset(10, -6_000_000)]);
+        let kept = store.clocks_of(Id::new(1)).await.unwrap();
+        let doubted: Vec<_> = kept.iter().map(|session| session.is_doubted).collect();
+        assert_eq!(doubted, [false, true, false, true]);
         let changed = fresh.run("UPDATE clock_ledger SET fast_us = 0").await.unwrap_err();
         assert!(changed.to_string().contains("is not changed"), "{changed}");
     })

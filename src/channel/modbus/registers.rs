@@ -1,6 +1,7 @@
 //! A question for registers, and what came of it.
 
 use std::fmt;
+use std::time::Duration;
 
 use dlt645::address::{AddressField, MeterAddress};
 use dlt645::exchange::Report;
@@ -117,6 +118,9 @@ pub enum RegisterOutcome {
     },
     /// Nobody answered, or no answer could be believed.
     Silent(Report),
+    /// Nobody answered the sign of life that goes first where an old answer may still come: what is wanted was not asked for, and
+    /// may be behind so long.
+    NotAsked(Report, Duration),
     /// Nothing left at all.
     NotSent(Report),
 }
@@ -129,6 +133,7 @@ impl RegisterOutcome {
             Self::Answered(Registers { report, .. })
             | Self::Refused { report, .. }
             | Self::Silent(report)
+            | Self::NotAsked(report, _)
             | Self::NotSent(report) => report,
         }
     }
@@ -139,7 +144,7 @@ impl RegisterOutcome {
         match self {
             Self::Answered(_) => "answered",
             Self::Refused { .. } => "refused",
-            Self::Silent(_) => "silent",
+            Self::Silent(_) | Self::NotAsked(..) => "silent",
             Self::NotSent(_) => "not_sent",
         }
     }

@@ -55,6 +55,13 @@ impl Units {
         row.iter().any(|owed| owed.function.is_none_or(|owed| owed == function))
     }
 
+    /// How long yet such an answer may come.
+    pub(in crate::channel) fn owes_for(&mut self, unit: u8, function: Function, now: Instant) -> Duration {
+        let row = self.row(unit, now);
+        let owed = row.iter().filter(|owed| owed.function.is_none_or(|owed| owed == function));
+        owed.map(|owed| owed.until - now).max().unwrap_or_default()
+    }
+
     /// By which function it is asked for its sign of life: the one that was used longer ago.
     pub(in crate::channel) fn sign_of_life(&mut self, unit: u8, now: Instant) -> Function {
         let row = self.row(unit, now);

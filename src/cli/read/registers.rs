@@ -172,6 +172,14 @@ fn trouble(outcome: &RegisterOutcome, attempts: u32) -> Option<Trouble> {
             format!("no answer in {attempts} attempts: look at unit number, rate and parity"),
             "无应答，请检查单元号、速率和校验",
         ),
+        RegisterOutcome::NotAsked(_, wait) => Trouble::new(
+            format!(
+                "no answer in {attempts} attempts: look at unit number, rate and parity; one that has neither function 01 nor 02 \
+                 may be asked again in {} s",
+                wait.as_secs() + 1
+            ),
+            "无应答，请检查单元号、速率和校验；不支持功能码 01、02 的表请一分钟后再试",
+        ),
         RegisterOutcome::NotSent(_) => Trouble::new("nothing was sent: the line failed", "未发送：线路故障"),
     })
 }

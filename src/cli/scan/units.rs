@@ -133,7 +133,9 @@ impl Unit<'_> {
         let words = match outcome {
             RegisterOutcome::Answered(registers) => registers.words.as_slice(),
             RegisterOutcome::Refused { .. } => &[],
-            RegisterOutcome::Silent(_) | RegisterOutcome::NotSent(_) => return None,
+            RegisterOutcome::Silent(_) | RegisterOutcome::NotAsked(..) | RegisterOutcome::NotSent(_) => {
+                return None;
+            }
         };
         let row =
             span.and_then(|span| Some((span, span.rows.iter().find(|row| Some(row.item) == energy())?)));

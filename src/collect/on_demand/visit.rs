@@ -118,7 +118,7 @@ impl Visit<'_> {
     async fn register(&self, group: ReadGroup, total: Item) -> Result<ReadAnswer, Missed> {
         let (edition, profile) = (self.asker.edition(), self.asker.profile);
         let id = identifier::live(total, edition).ok_or_else(|| no_identifier(total))?;
-        let block = self.twice(id, &interpret::length_of_block(total, id, profile)).await;
+        let block = self.of_register(total, id, &interpret::length_of_block(total, id, profile)).await;
         let (heard, values) = match block {
             Ok(heard) => {
                 let block = interpret::block(total, &heard, profile)?;
@@ -128,7 +128,7 @@ impl Visit<'_> {
             }
             Err(missed) if missed.is_not_there() => {
                 let id = identifier::single(total, edition).ok_or_else(|| no_identifier(total))?;
-                let heard = self.twice(id, &lengths(id)).await?;
+                let heard = self.of_register(total, id, &lengths(id)).await?;
                 let value = interpret::single(total, &heard, profile)?;
                 (heard, vec![value])
             }
@@ -311,6 +311,12 @@ impl Visit<'_> {
     async fn twice(&self, id: DataId, rule: &LengthRule) -> Result<Heard, Missed> {
         let heard = self.asker.read_twice(id, rule).await?;
         if heard.is_surely_new { Ok(heard) } else { self.asker.read_twice(id, rule).await }
+    }
+
+    /// The same of a register, which may move on between the two.
+    async fn of_register(&self, total: Item, id: DataId, rule: &LengthRule) -> Result<Heard, Missed> {
+        let heard = self.asker.read_register(total, id, rule).await?;
+        if heard.is_surely_new { Ok(heard) } else { self.asker.read_register(total, id, rule).await }
     }
 
     /// What was known of these items before; without the database nothing is.

@@ -18,7 +18,9 @@ impl Visit<'_> {
             read => read?,
         };
         if let ClockReading::Off(offset) = reading {
-            self.context.inner.witnesses.hear(meter, offset);
+            let inner = &self.context.inner;
+            let tolerance = inner.settings.collection.freeze_tolerance;
+            inner.witnesses.hear(meter, self.facts.as_witness(meter, offset, tolerance));
         }
         let dating = self.dating(reading, &known).await;
         if dating == Dating::Sure {
@@ -37,7 +39,7 @@ impl Visit<'_> {
     }
 
     /// Whether our clock may date what this meter shows now. A meter whose clock is right bears ours out; so does any other
-    /// for one that is off, and so does one that was off by as much before this day.
+    /// for one that is off, and so does one that was off by as much before this day, or when a person confirmed our clock.
     async fn dating(&self, now: ClockReading, known: &[ClockOffset]) -> Dating {
         let inner = &self.context.inner;
         let tolerance = inner.settings.collection.freeze_tolerance;

@@ -164,7 +164,7 @@ impl Round {
         let asker = context.asker(site, profile, Lane::Housekeeping);
         let counted = self.facts.counted(site.meter_id);
         let began = self.inner.clock.now();
-        let Brought { mut batch, missed } = read_events(&asker, Day::of(began), &counted).await;
+        let Brought { mut batch, missed, .. } = read_events(&asker, Day::of(began), &counted).await;
         let cause = missed.map(|missed| missed.cause);
         let is_over = matches!(cause, Some(MissingCause::Stopped | MissingCause::OutOfTime));
         let has_had_turn = match cause {

@@ -207,7 +207,7 @@ impl TerminalNight {
             fetch: Some(fetch.id),
         };
         let mut own = Batch { registers: frozen.values().map(reading).collect(), ..Batch::default() };
-        let judged = judge(&inner.known, profile, &mut own.registers).await;
+        let judged = judge(&inner.known, profile, &mut own.registers, &[]).await;
         judged.map_err(|error| Missed::of_database(&error))?;
         let against = match quality {
             Quality::Suspect(Suspicion::Clock) => {

@@ -37,6 +37,13 @@ impl CurveWanted {
         }
         kinds.into_values().collect()
     }
+
+    /// The first slot behind an instant: a meter may record more often than is wanted, or at other minutes.
+    fn behind(&self, at: Moment) -> Moment {
+        let period = self.slots.period();
+        let passed = at.since(self.gap.from).as_secs() / period.as_secs();
+        self.gap.from.plus(period * u32::try_from(passed + 1).unwrap_or(u32::MAX))
+    }
 }
 
 /// The kind of load record that holds an item.
@@ -65,11 +72,16 @@ pub(in crate::collect) async fn read_curve(
     let mut brought = Brought::default();
     let mut since = wanted.gap.from;
     let (mut bad, mut holes) = (0, 0);
+    let mut most = in_one_frame(wanted.kind);
     while since <= wanted.gap.until {
-        match read_records(asker, wanted, since).await {
+        match read_records(asker, wanted, since, most).await {
             Ok((heard, taken)) => {
                 // Where no record of it has a time, the one asked for is a hole.
-                since = taken.reached.unwrap_or(since).plus(wanted.slots.period());
+                since = wanted.behind(taken.reached.unwrap_or(since));
+                if taken.is_dense(wanted, most) {
+                    // Records between the slots are not asked for.
+                    most = 1;
+                }
                 (bad, holes) = (0, 0);
                 keep(asker, store, wanted, &heard, taken.records, &mut brought);
             }
@@ -97,10 +109,11 @@ async fn read_records(
     asker: &Asker<'_>,
     wanted: &CurveWanted,
     since: Moment,
+    most: usize,
 ) -> Result<(Heard, Taken), Missed> {
     let id = identifier::load_record(wanted.kind);
     let left = wanted.gap.until.since(since).as_secs() / wanted.slots.period().as_secs() + 1;
-    let number = usize::try_from(left).unwrap_or(usize::MAX).min(in_one_frame(wanted.kind));
+    let number = usize::try_from(left).unwrap_or(usize::MAX).min(most);
     let blocks = u8::try_from(number).ok().and_then(Blocks::new).unwrap_or(Blocks::ONE);
     let civil = since.civil().ok_or_else(|| interpret::wrong_form(id, "a time no meter can write"))?;
     let request = Request::read_since(asker.site.meter.address, id, blocks, civil)
@@ -111,6 +124,10 @@ async fn read_records(
     let rule = LengthRule::exact(1..=(whole + SPARE).min(MOST_DATA));
     let question = Question::new(request).expecting(rule).whole_at(whole);
     let heard = asker.ask(id, question.clone()).await?;
+    // Where another answer stood beside it, one of them is of another meter (F12) or to another question.
+    if !heard.is_alone {
+        return Err(interpret::wrong_form(id, "it was disturbed"));
+    }
     let taken = records(&heard, wanted, since)?;
     if taken.is_sealed {
         return Ok((heard, taken));
@@ -128,8 +145,19 @@ struct Taken {
     records: Vec<Record>,
     /// When its last record was taken, wanted or not; `None` when none of them says so.
     reached: Option<Moment>,
+    /// When the first one with a time was taken, and how many have one.
+    first: Option<Moment>,
+    count: usize,
     /// Every record has the sum that it should, and nothing that could be one stands behind them.
     is_sealed: bool,
+}
+
+impl Taken {
+    /// Whether its records stand so near to each other that none but the first is of a slot that is wanted.
+    fn is_dense(&self, wanted: &CurveWanted, most: usize) -> bool {
+        let (Some(first), Some(last)) = (self.first, self.reached) else { return false };
+        self.count > 1 && self.count == most && last < wanted.behind(first)
+    }
 }
 
 /// Reads the records of an answer. What the meter itself calls faulty, and what has no time, is of no slot and is passed over;
@@ -140,7 +168,7 @@ fn records(heard: &Heard, wanted: &CurveWanted, since: Moment) -> Result<Taken, 
     let Ok(Content::LoadRecords(blocks)) = entry.read(&heard.payload) else {
         return Err(wrong("no load records"));
     };
-    let mut taken = Taken { records: Vec::new(), reached: None, is_sealed: true };
+    let mut taken = Taken { records: Vec::new(), reached: None, first: None, count: 0, is_sealed: true };
     let mut is_any = false;
     for block in blocks {
         let block = match block {
@@ -159,6 +187,8 @@ fn records(heard: &Heard, wanted: &CurveWanted, since: Moment) -> Result<Taken, 
             return Err(wrong("a record of another time"));
         }
         taken.reached = Some(at);
+        taken.first.get_or_insert(at);
+        taken.count += 1;
         taken.is_sealed &= block.sum_fits && block.count_fits;
         let is_of_slot = wanted.slots.slot_of(at).is_some_and(|(day, _)| day == wanted.gap.day);
         if !is_of_slot || at > wanted.gap.until || at > heard.asked_at {

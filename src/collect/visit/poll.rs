@@ -63,7 +63,7 @@ async fn poll_item(
     };
     // A register hardly moves between two answers; a voltage does.
     let heard = match item.kind() {
-        ItemKind::Energy => asker.read_twice_now(id, &rule).await?,
+        ItemKind::Energy => asker.read_register_now(item, id, &rule).await?,
         _ => asker.read_now(id, &rule).await?,
     };
     if heard.asked_at > latest {

@@ -17,7 +17,7 @@ use super::{Brought, ClockReading, add, clock, fetch, whole_second};
 use crate::config::profile::MeterProfile;
 use crate::domain::{ClockOffset, Day, Item, MissingCause, Moment, Quality, Source, Suspicion, meter_clock};
 use crate::plan::Midnight;
-use crate::store::{Batch, Store};
+use crate::store::Store;
 
 /// What is known when the registers of a midnight are read.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,9 @@ impl Dating {
     pub(in crate::collect) fn missed(self) -> Option<Missed> {
         let detail = match self {
             Self::Sure => return None,
-            Self::Doubted => "no meter has shown yet that the clock of this machine is right",
+            Self::Doubted => {
+                "no meter has shown yet that the clock of this machine is right (a person can, with chaobiao clock)"
+            }
             Self::Contradicted => "most meters show another time than this machine",
         };
         Some(Missed::new(MissingCause::Clock, detail))
@@ -64,7 +66,7 @@ pub(in crate::collect) async fn read_registers(
     known: &Patient,
     wanted: Registers<'_>,
 ) -> Brought {
-    let mut batch = Batch::default();
+    let mut brought = Brought::default();
     let missing = |lacking: Lacking| lacking.missed(known, (asker.site.meter_id, asker.clock.now()));
     let frozen: Result<Lacking, Missed> = if asker.profile.daily_freezes == 0 {
         Err(Missed::new(
@@ -72,26 +74,26 @@ pub(in crate::collect) async fn read_registers(
             format!("the profile {} has no daily freeze", asker.profile.name),
         ))
     } else {
-        read_freeze(asker, &known.store, wanted, &mut batch).await
+        read_freeze(asker, &known.store, wanted, &mut brought).await
     };
     let missed = match frozen {
-        Ok(lacking) => return Brought { batch, missed: missing(lacking).await },
+        Ok(lacking) => return Brought { missed: missing(lacking).await, ..brought },
         Err(missed) => missed,
     };
     let may_stand_in =
         matches!(missed.cause, MissingCause::NoSuchData | MissingCause::NoFreeze | MissingCause::Clock);
     if !(may_stand_in && wanted.may_read_live) {
-        return Brought { batch, missed: Some(missed) };
+        return Brought { missed: Some(missed), ..brought };
     }
     if let Some(Missed { cause, detail }) = wanted.dating.missed() {
         let missed = Missed::new(cause, format!("{detail}; {}", missed.detail));
-        return Brought { batch, missed: Some(missed) };
+        return Brought { missed: Some(missed), ..brought };
     }
-    let missed = match read_live(asker, &known.store, &wanted.midnight.items, &mut batch).await {
+    let missed = match read_live(asker, &known.store, &wanted.midnight.items, &mut brought).await {
         Ok(lacking) => missing(lacking).await,
         Err(missed) => Some(missed),
     };
-    Brought { batch, missed }
+    Brought { missed, ..brought }
 }
 
 /// What of an answer may be booked; what it lacks is noted.
@@ -106,7 +108,12 @@ fn booked(
         let values = block.booked()?.to_vec();
         for (tariff, why) in block.absent {
             let missed = interpret::no_value(heard.id, tariff, why);
-            if why.is_corrupt() { lacking.lost(missed) } else { lacking.unfitted(tariff, missed) }
+            if why.is_corrupt() {
+                lacking.unsummed(total);
+                lacking.lost(missed);
+            } else {
+                lacking.unfitted(tariff, missed);
+            }
         }
         Ok(values)
     });
@@ -124,7 +131,7 @@ async fn read_freeze(
     asker: &Asker<'_>,
     store: &Store,
     wanted: Registers<'_>,
-    batch: &mut Batch,
+    Brought { batch, unsummed, .. }: &mut Brought,
 ) -> Result<Lacking, Missed> {
     let as_of = wanted.midnight.day.start();
     let now = asker.clock.now();
@@ -170,6 +177,7 @@ async fn read_freeze(
             format!("freeze {back} was of {dated}, then of {again}"),
         ));
     }
+    unsummed.extend(lacking.take_unsummed().into_iter().map(|total| (total, as_of)));
     let trust = trust(wanted, as_of);
     for (total, values, heard) in answers {
         let items = values.iter().map(|value| value.item).collect();
@@ -261,14 +269,14 @@ async fn read_live(
     asker: &Asker<'_>,
     store: &Store,
     items: &[Item],
-    batch: &mut Batch,
+    Brought { batch, unsummed, .. }: &mut Brought,
 ) -> Result<Lacking, Missed> {
     let (mut last, mut lacking) = (None, Lacking::default());
     let mut is_any = false;
     for total in items {
         let Some(id) = identifier::live(*total, asker.edition()) else { continue };
         let rule = interpret::length_of_block(*total, id, asker.profile);
-        let heard: Heard = match asker.read_twice_now(id, &rule).await {
+        let heard: Heard = match asker.read_register_now(*total, id, &rule).await {
             Ok(heard) => heard,
             Err(missed) if missed.is_not_there() => {
                 last = Some(missed);
@@ -282,6 +290,7 @@ async fn read_live(
         };
         let Some(values) = booked(*total, &heard, asker.profile, &mut lacking) else { continue };
         let at = whole_second(heard.asked_at);
+        unsummed.extend(lacking.take_unsummed().into_iter().map(|total| (total, at)));
         let items = values.iter().map(|value| value.item).collect();
         add(batch, fetch(store, asker, &heard, items, (at, at), Source::Live), values, at, None);
         is_any = true;

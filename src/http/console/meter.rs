@@ -16,7 +16,7 @@ use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Phrase, inert};
 use crate::domain::access::Action;
-use crate::domain::{ClockOffset, Fetch, Item};
+use crate::domain::{ClockSession, Fetch, Item};
 use crate::http::console::evidence::orderable_state;
 use crate::http::orderable::Orderable;
 use crate::store::supply::OrderRecord;
@@ -56,7 +56,7 @@ pub enum Part {
     /// Events.
     Events(Vec<MeterEvent>),
     /// How its clock stood.
-    Clock(Vec<ClockOffset>),
+    Clock(Vec<ClockSession>),
     /// Its status words.
     Status(Option<StatusWords>),
     /// Exchanges that brought values.
@@ -121,8 +121,8 @@ impl MeterPage {
                 Part::Curve(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
                 Part::Registers(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
                 Part::Events(events) => (self.events().whole(events.clone(), view.look.language).markup(view)),
-                Part::Clock(offsets) => {
-                    (self.clock().whole(newest_first(offsets), view.look.language).markup(view))
+                Part::Clock(sessions) => {
+                    (self.clock().whole(newest_first(sessions), view.look.language).markup(view))
                     @if view.may(Action::SetClock) { (set_clock(view, &self.sheet.line.address)) }
                 },
                 Part::Status(words) => (status(view, words.as_ref())),
@@ -145,7 +145,7 @@ impl MeterPage {
                 .or_else(|| self.stays(view).file(language)),
             Part::Registers(part) => part.file(view, &self.asked, &self.sheet.line.address),
             Part::Events(events) => self.events().whole(events.clone(), language).file(language),
-            Part::Clock(offsets) => self.clock().whole(newest_first(offsets), language).file(language),
+            Part::Clock(sessions) => self.clock().whole(newest_first(sessions), language).file(language),
             Part::Status(_) => None,
             Part::Fetches(fetches) => self.fetches(view, fetches).file(language),
             Part::Orders(orders) => super::orders::table(orders, &self.asked, view).file(language),
@@ -175,29 +175,36 @@ impl MeterPage {
         Table::new("", Phrase::new("事件记录", "Events"), empty, columns, &self.asked)
     }
 
-    fn clock(&self) -> Table<ClockOffset> {
+    fn clock(&self) -> Table<ClockSession> {
         let columns = vec![
-            Column::new("at", "测量时间", "Measured at", |offset: &ClockOffset, _| {
-                offset.at.in_china().to_string()
+            Column::new("at", "测量时间", "Measured at", |session: &ClockSession, _| {
+                session.offset.at.in_china().to_string()
             }),
             Column::new(
                 "fast",
                 "偏差（秒，快为正）",
                 "Offset (s, fast is positive)",
-                |offset: &ClockOffset, _| seconds(offset.fast_us),
+                |session: &ClockSession, _| seconds(session.offset.fast_us),
             )
             .number()
-            .by(|offset| offset.fast_us),
+            .by(|session| session.offset.fast_us),
             Column::new(
                 "uncertainty",
                 "测量误差（秒）",
                 "Uncertainty (s)",
-                |offset: &ClockOffset, _| {
-                    seconds(i64::try_from(offset.uncertainty.as_micros()).unwrap_or(i64::MAX))
+                |session: &ClockSession, _| {
+                    seconds(i64::try_from(session.offset.uncertainty.as_micros()).unwrap_or(i64::MAX))
                 },
             )
             .number()
             .unsorted(),
+            Column::new("doubt", "说明", "Remark", |session: &ClockSession, language| {
+                if session.is_doubted {
+                    language.of("本机时钟当时未得到证实", "the clock of this machine was in doubt").to_owned()
+                } else {
+                    String::new()
+                }
+            }),
         ];
         let empty = Phrase::new("还没有测量过时钟", "The clock was not measured yet");
         Table::new("", Phrase::new("时钟偏差", "Clock offsets"), empty, columns, &self.asked)
@@ -392,10 +399,10 @@ fn set_clock(view: &View, address: &str) -> Markup {
     }
 }
 
-fn newest_first(offsets: &[ClockOffset]) -> Vec<ClockOffset> {
-    let mut offsets = offsets.to_vec();
-    offsets.reverse();
-    offsets
+fn newest_first(sessions: &[ClockSession]) -> Vec<ClockSession> {
+    let mut sessions = sessions.to_vec();
+    sessions.reverse();
+    sessions
 }
 
 /// Microseconds as seconds, to the tenth.

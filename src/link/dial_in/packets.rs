@@ -2,6 +2,8 @@
 
 /// A stream with packets in it.
 ///
+/// A packet that is so short that a frame holds its bytes now and then is one only where no frame is under way.
+///
 /// A packet is known where it begins or ends what was read in one piece; one that comes in several pieces is put
 /// together while nothing else stands in front of it. In the middle of a piece it is left alone, because a meter's data
 /// may hold the same bytes; there the checksum of the frame tells.
@@ -9,14 +11,58 @@
 pub(super) struct Packets {
     known: Vec<Vec<u8>>,
     held: Vec<u8>,
+    /// What has come of a frame that is not whole yet.
+    under_way: UnderWay,
     taken_out: u64,
+}
+
+/// The beginning of a frame of DL/T 645 that is not whole yet. [645-2007 5]
+#[derive(Clone, Debug, Default)]
+struct UnderWay(Vec<u8>);
+
+impl UnderWay {
+    const fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0.push(*byte);
+            while self.is_over() {
+                // Another may begin behind what was none.
+                let next = self.0.iter().skip(1).position(|byte| *byte == START);
+                self.0.drain(..next.map_or(self.0.len(), |next| next + 1));
+            }
+        }
+    }
+
+    /// Whether it is whole, which ends it, or no frame.
+    fn is_over(&mut self) -> bool {
+        let is = |place: usize, byte: u8| self.0.get(place).is_none_or(|found| *found == byte);
+        if self.0.is_empty() {
+            return false;
+        }
+        if !(is(0, START) && is(7, START)) {
+            return true;
+        }
+        let Some(data) = self.0.get(9) else { return false };
+        let whole = usize::from(*data) + 12;
+        if self.0.len() < whole {
+            return false;
+        }
+        if is(whole - 1, END) {
+            self.0.clear();
+            return false;
+        }
+        true
+    }
 }
 
 impl Packets {
     /// Takes these out. Empty ones are none.
     pub(super) fn new(known: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let known = known.into_iter().filter(|packet| !packet.is_empty()).collect();
-        Self { known, held: Vec::new(), taken_out: 0 }
+        Self { known, held: Vec::new(), under_way: UnderWay::default(), taken_out: 0 }
     }
 
     /// What is left of the next piece, with what was held back before it.
@@ -24,22 +70,36 @@ impl Packets {
         let mut bytes = std::mem::take(&mut self.held);
         bytes.extend(piece);
         let mut front = 0;
-        while let Some(length) = self.at(bytes.get(front..), <[u8]>::starts_with) {
+        let may_be_short = self.under_way.is_none();
+        let front_of =
+            |bytes: &[u8], packet: &[u8]| (may_be_short || is_long(packet)) && bytes.starts_with(packet);
+        while let Some(length) = self.at(bytes.get(front..), front_of) {
             front += length;
         }
         bytes.drain(..front.min(bytes.len()));
-        while let Some(length) = self.at(Some(&bytes), <[u8]>::ends_with) {
+        let before = self.under_way.clone();
+        let end_of = |bytes: &[u8], packet: &[u8]| {
+            let Some(in_front) = bytes.strip_suffix(packet) else { return false };
+            is_long(packet) || {
+                let mut under_way = before.clone();
+                under_way.hear(in_front);
+                under_way.is_none()
+            }
+        };
+        while let Some(length) = self.at(Some(&bytes), end_of) {
             bytes.truncate(bytes.len().saturating_sub(length));
         }
-        if !bytes.is_empty() && self.known.iter().any(|packet| packet.starts_with(&bytes)) {
+        let may_begin = |packet: &Vec<u8>| (may_be_short || is_long(packet)) && packet.starts_with(&bytes);
+        if !bytes.is_empty() && self.known.iter().any(may_begin) {
             self.held = bytes;
             return Vec::new();
         }
+        self.under_way.hear(&bytes);
         bytes
     }
 
     /// The length of a packet that stands at the front or the end of `bytes`, taken out.
-    fn at(&mut self, bytes: Option<&[u8]>, stands: fn(&[u8], &[u8]) -> bool) -> Option<usize> {
+    fn at(&mut self, bytes: Option<&[u8]>, stands: impl Fn(&[u8], &[u8]) -> bool) -> Option<usize> {
         let bytes = bytes?;
         let packet = self.known.iter().find(|packet| stands(bytes, packet))?;
         self.taken_out += 1;
@@ -53,7 +113,9 @@ impl Packets {
 
     /// The rest of the packet did not come: it was none.
     pub(super) fn give_back(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.held)
+        let held = std::mem::take(&mut self.held);
+        self.under_way.hear(&held);
+        held
     }
 
     /// How many packets were taken out since this was asked last.
@@ -63,6 +125,16 @@ impl Packets {
         count
     }
 }
+
+/// No frame holds these bytes by chance.
+const fn is_long(packet: &[u8]) -> bool {
+    packet.len() >= 4
+}
+
+/// What a frame begins with, and what stands behind its address.
+const START: u8 = 0x68;
+/// What it ends with.
+const END: u8 = 0x16;
 
 #[cfg(test)]
 mod tests {
@@ -104,6 +176,23 @@ mod tests {
     }
 
     proptest! {
+        /// A heart-beat of one byte, of two or of three that every frame has in it, and frames in pieces of any size.
+        #[test]
+        fn f23_frames_lose_nothing_to_a_short_heart_beat(
+            beat in proptest::sample::select(vec![&FRAME[9..10], &FRAME[10..11], &FRAME[3..5], &FRAME[8..10], &FRAME[2..5]]),
+            kinds in proptest::collection::vec(any::<bool>(), 0..8),
+            cut in 1..13_usize,
+        ) {
+            let mut packets = Packets::new([beat.to_vec()]);
+            let (mut out, mut frames) = (Vec::new(), 0);
+            for is_frame in kinds {
+                let bytes = if is_frame { FRAME } else { beat };
+                frames += usize::from(is_frame);
+                bytes.chunks(cut).for_each(|piece| out.extend(packets.strip(piece)));
+            }
+            prop_assert_eq!(out, FRAME.repeat(frames));
+        }
+
         /// Frames with packets between them, cut anywhere: the frames come through whole.
         #[test]
         fn frames_come_through_however_the_stream_is_cut(

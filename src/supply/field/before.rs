@@ -313,11 +313,7 @@ fn text(payload: &[u8], order: TextOrder) -> Option<String> {
     if order == TextOrder::LastFirst {
         bytes.reverse();
     }
-    let is_fill = |byte: &u8| matches!(byte, 0 | 0xFF | b' ');
-    let end = bytes.iter().rposition(|byte| !is_fill(byte))?;
-    let begin = bytes.iter().position(|byte| !is_fill(byte))?;
-    let text = std::str::from_utf8(bytes.get(begin..=end)?).ok()?;
-    text.chars().all(|letter| letter.is_ascii_graphic() || letter == ' ').then(|| text.to_owned())
+    crate::domain::asset::text(&bytes)
 }
 
 async fn energy(asker: &Asker<'_>, profile: &MeterProfile) -> Result<Option<Timed<i64>>, Unread> {

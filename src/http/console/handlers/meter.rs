@@ -115,7 +115,7 @@ async fn part(
         }
         "clock" => {
             let mut clocks = store.clocks_of(id).await?;
-            clocks.retain(|clock| within.holds(clock.at));
+            clocks.retain(|clock| within.holds(clock.offset.at));
             Part::Clock(clocks)
         }
         "status" => {

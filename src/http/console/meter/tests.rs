@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::ClockOffset;
 use crate::domain::access::Role;
 use crate::domain::relay::StatusWord3;
 use crate::domain::{
@@ -97,7 +98,10 @@ pub(crate) fn pages(asked: &Asked) -> Vec<(&'static str, MeterPage)> {
             .unwrap(),
         collected_at: now,
     };
-    let clock = |fast_us| ClockOffset { at: now, fast_us, uncertainty: Duration::from_millis(700) };
+    let clock = |fast_us| ClockSession {
+        offset: ClockOffset { at: now, fast_us, uncertainty: Duration::from_millis(700) },
+        is_doubted: fast_us > 0,
+    };
     let words = StatusWords {
         meter: Id::new(7),
         day: Day::of(now),
