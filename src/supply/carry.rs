@@ -6,13 +6,14 @@ use dlt645::password::OperatorCode;
 use dlt645::relay::Command;
 use tokio::time::{Instant, timeout_at};
 
-use super::field::{AssetCheck, Before, CannotOrder, Field, FieldOrder, MeterClock, Part, Sent};
+use super::asked::{Asked, judged};
+use super::field::{CannotOrder, Field, FieldOrder, Part, Sent};
 use super::guard::is_stopped;
 use super::proof::proof_name;
 use super::service::Supply;
-use super::verdict::{Verdict, expectation, handed_over, is_handed_over, not_verified, unread, verdict};
+use super::verdict::{Verdict, handed_over, is_handed_over, not_verified, unread, verdict};
 use crate::channel::Lane;
-use crate::domain::relay::{Look, Proof, Proven, Told, judge};
+use crate::domain::relay::{Look, Proof, Proven};
 use crate::domain::supply::{Attempt, Objection, OrderKind, OrderState, Window};
 use crate::domain::{Id, Moment};
 use crate::store::StoreError;
@@ -334,28 +335,6 @@ impl Supply {
     }
 }
 
-/// What is known of a meter before it is sent an order.
-struct Asked {
-    /// What is kept of it.
-    record: BeforeRecord,
-    clock: MeterClock,
-    /// What stands against the order by it.
-    found: Vec<Objection>,
-}
-
-impl Asked {
-    fn of(kind: OrderKind, before: &Before) -> Self {
-        let record = BeforeRecord { look: before.look(), told: told(before) };
-        Self { record, clock: before.clock, found: objections(kind, before) }
-    }
-
-    /// Of what came of it. Without the meter's clock the deadline is set by ours.
-    fn in_part(part: &Part, now: Moment) -> Self {
-        let record = BeforeRecord { look: None, told: told_in_part(part) };
-        Self { record, clock: part.clock.unwrap_or(MeterClock::Absurd { at: now }), found: Vec::new() }
-    }
-}
-
 /// How long what gives supply back may wait for its turn: what leaves shortly before its deadline is refused, and asked about
 /// anew it is not.
 fn fresh_for(valid: Duration) -> Duration {
@@ -390,88 +369,6 @@ fn leaves_within(window: Window, now: Moment) -> Duration {
     CUT_WAITS.min(window.until.since(now))
 }
 
-/// What looks prove of an order.
-fn judged(due: Due, field: &Field, (attempt, looks): (&AttemptRecord, &[Look]), now: Moment) -> Proof {
-    // Where the clock was set back, what was seen before that lies ahead, and so does the telling: what is seen now counts,
-    // and time for the meter to obey is given from its first look on (F33).
-    let seen = looks.partition_point(|look| look.at <= now);
-    let looks = looks.get(..seen).unwrap_or_default();
-    let told_at = attempt.told_at.filter(|told_at| *told_at <= now);
-    let told = Told {
-        at: told_at.or_else(|| looks.first().map(|look| look.at)).unwrap_or(now),
-        until: attempt.expires_at,
-        is_accepted: attempt.outcome == Some(AttemptOutcome::Accepted),
-    };
-    let rules = field.rules(trip_delay(&attempt.before.told));
-    judge(attempt.before.look.as_ref(), looks, expectation(due.kind), told, &rules)
-}
-
-/// How long a meter said that it waits before it trips.
-fn trip_delay(told: &str) -> Option<Duration> {
-    let told: serde_json::Value = serde_json::from_str(told).ok()?;
-    told.get(TRIP_DELAY)?.as_u64().map(Duration::from_secs)
-}
-
-/// What a meter said before stands against an order (F34, F53). Nothing does against giving supply back.
-fn objections(kind: OrderKind, before: &Before) -> Vec<Objection> {
-    if !kind.is_cut_class() {
-        return Vec::new();
-    }
-    let check = before.identity.as_ref().map(|identity| identity.value.check);
-    let status = before.status.value;
-    let is_off = before.clock.offset().is_none_or(|offset| !offset.is_within(MOST_OFF));
-    [
-        (check.is_none(), Objection::MeterSilent),
-        (check == Some(AssetCheck::OtherAddress), Objection::AddressDiffers),
-        (check == Some(AssetCheck::OtherAsset), Objection::AssetDiffers),
-        (is_off, Objection::MeterClockOff),
-        (kind == OrderKind::Cut && status.is_open() && status.is_ordered_open(), Objection::OpenAlready),
-        (kind == OrderKind::Cut && status.is_held(), Objection::HeldByMeter),
-    ]
-    .into_iter()
-    .filter_map(|(is_so, objection)| is_so.then_some(objection))
-    .collect()
-}
-
-/// What came of what a meter said before, as JSON; empty for nothing.
-fn told_in_part(part: &Part) -> String {
-    if *part == Part::default() {
-        return String::new();
-    }
-    serde_json::json!({
-        "at": part.status.map(|status| status.at.to_string()),
-        "status": part.status.map(|status| status.value.bits()),
-        "clock_offset_seconds": part.clock.map(told_clock),
-    })
-    .to_string()
-}
-
-fn told_clock(clock: MeterClock) -> serde_json::Value {
-    match clock {
-        MeterClock::Off(offset) => serde_json::json!(offset.fast_us / 1_000_000),
-        MeterClock::Absurd { .. } => serde_json::json!("absurd"),
-    }
-}
-
-/// What a meter said before, as JSON.
-fn told(before: &Before) -> String {
-    let identity = before.identity.as_ref().map(|identity| &identity.value);
-    let clock = told_clock(before.clock);
-    serde_json::json!({
-        "at": before.status.at.to_string(),
-        "status": before.status.value.bits(),
-        "clock_offset_seconds": clock,
-        "address": identity.and_then(|identity| identity.address).map(|address| address.to_string()),
-        "asset_number": identity.and_then(|identity| identity.asset.clone()),
-        "check": identity.map(|identity| identity.check.kind()),
-        "energy": before.energy.map(|energy| energy.value),
-        "currents_ma": before.currents.map(|currents| currents.value.0),
-        "power_dw": before.power.map(|power| power.value),
-        TRIP_DELAY: before.trip_delay.map(|delay| delay.value.as_secs()),
-    })
-    .to_string()
-}
-
 fn outcome(sent: &Sent) -> (AttemptOutcome, &'static str) {
     match sent {
         Sent::Accepted { .. } => (AttemptOutcome::Accepted, ""),
@@ -499,9 +396,6 @@ const fn lane_of(kind: OrderKind) -> Lane {
     if kind.is_restore() { Lane::Restore } else { Lane::Control }
 }
 
-/// Under what name the trip delay is kept.
-const TRIP_DELAY: &str = "trip_delay_seconds";
-
 /// A number that seed, order and point decide, spread evenly.
 fn drawn(seed: u64, order: i64, point: i64) -> u32 {
     let mixed = [seed, order.unsigned_abs(), point.unsigned_abs()].into_iter().fold(0, |sum: u64, part| {
@@ -519,8 +413,6 @@ const DRAWS: u32 = 10_000;
 const A_FEW: i64 = 5;
 /// So long before the end of its window no cut is begun any more.
 const LAST_START: Duration = Duration::from_secs(600);
-/// How far the clock of a meter may be off for it to be cut (F34).
-const MOST_OFF: Duration = Duration::from_secs(300);
 /// What is added to the time in which a meter may obey: what is not known of its clock.
 const MARGIN: Duration = Duration::from_secs(60);
 /// How long a cut may wait for its turn: STOP holds within two seconds (F52).
@@ -543,71 +435,11 @@ const UNREAD_AGAIN: Duration = Duration::from_secs(180);
 const INTENT_WITHIN: Duration = Duration::from_secs(1);
 /// When what the database refused is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
-
 #[cfg(test)]
 mod tests {
-    use super::super::field::{Identity, Timed};
     use super::*;
-    use crate::domain::ClockOffset;
-    use crate::domain::relay::StatusWord3;
 
     const AT: Moment = Moment::from_micros(1_795_278_330_000_000);
-
-    fn before(check: AssetCheck, bits: u16, fast_seconds: i64) -> Before {
-        let timed = |value| Timed { value, at: AT };
-        let identity = Identity { address: None, number: None, asset: None, check };
-        let offset = ClockOffset {
-            at: AT,
-            fast_us: fast_seconds * 1_000_000,
-            uncertainty: Duration::from_millis(600),
-        };
-        Before {
-            status: timed(StatusWord3::from_bits(bits)),
-            clock: MeterClock::Off(offset),
-            identity: Some(Timed { value: identity, at: AT }),
-            energy: None,
-            currents: None,
-            power: None,
-            trip_delay: None,
-        }
-    }
-
-    #[test]
-    fn f53_another_meter_and_f34_another_time_are_not_cut() {
-        let cut = |before: &Before| objections(OrderKind::Cut, before);
-        assert_eq!(cut(&before(AssetCheck::Same, 0, 300)), []);
-        assert_eq!(cut(&before(AssetCheck::AddressOnly, 0, -300)), []);
-        assert_eq!(cut(&before(AssetCheck::OtherAddress, 0, 0)), [Objection::AddressDiffers]);
-        assert_eq!(cut(&before(AssetCheck::OtherAsset, 0, 0)), [Objection::AssetDiffers]);
-        assert_eq!(cut(&before(AssetCheck::Same, 0, 301)), [Objection::MeterClockOff]);
-        assert_eq!(cut(&before(AssetCheck::Same, 0, -301)), [Objection::MeterClockOff]);
-        assert_eq!(cut(&before(AssetCheck::Same, 0x50, 0)), [Objection::OpenAlready]);
-        assert_eq!(cut(&before(AssetCheck::Same, 0x1000, 0)), [Objection::HeldByMeter]);
-        let absurd = Before { clock: MeterClock::Absurd { at: AT }, ..before(AssetCheck::Same, 0, 0) };
-        assert_eq!(cut(&absurd), [Objection::MeterClockOff]);
-        let nobody = Before { identity: None, ..before(AssetCheck::Same, 0, 0) };
-        assert_eq!(cut(&nobody), [Objection::MeterSilent]);
-        for kind in [OrderKind::ClosePermit, OrderKind::DirectClose, OrderKind::HoldOn] {
-            assert_eq!(objections(kind, &before(AssetCheck::OtherAsset, 0x50, 9999)), []);
-        }
-    }
-
-    #[test]
-    fn f53_what_the_meter_said_before_is_kept_with_the_order() {
-        let told = told(&before(AssetCheck::OtherAsset, 0x50, -7));
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-        assert_eq!((&told["status"], &told["clock_offset_seconds"]), (&80.into(), &(-7).into()));
-        assert_eq!(told["check"], "other_asset");
-    }
-
-    #[test]
-    fn f46_the_trip_delay_that_a_meter_told_is_kept_with_the_order() {
-        let delay = Timed { value: Duration::from_secs(600), at: AT };
-        let before = Before { trip_delay: Some(delay), ..before(AssetCheck::Same, 0, 0) };
-        assert_eq!(trip_delay(&told(&before)), Some(Duration::from_secs(600)));
-        assert_eq!(trip_delay(&told(&Before { trip_delay: None, ..before })), None);
-        assert_eq!(trip_delay(""), None);
-    }
 
     #[test]
     fn f52_no_cut_waits_for_its_turn_beyond_its_window() {
@@ -637,19 +469,6 @@ mod tests {
         assert_eq!(next(OrderKind::ClosePermit, AttemptOutcome::Refused), [2, 4, 8, 16, 30, 30]);
         assert_eq!(next(OrderKind::Cut, AttemptOutcome::NotSent), [30, 60, 120, 120, 120, 120]);
         assert_eq!(next(OrderKind::ClosePermit, AttemptOutcome::Unknown), [2; 6]);
-    }
-
-    #[test]
-    fn f48_what_came_of_what_a_meter_tells_is_used_and_what_did_not_is_said() {
-        let status = Some(Timed { value: StatusWord3::from_bits(0x50), at: AT });
-        assert_eq!(told_in_part(&Part::default()), "");
-        let asked = Asked::in_part(&Part { status, clock: None }, AT);
-        assert_eq!(asked.clock, MeterClock::Absurd { at: AT });
-        assert!(asked.record.told.contains("\"clock_offset_seconds\":null"), "{}", asked.record.told);
-        let clock = before(AssetCheck::Same, 0, -7).clock;
-        let asked = Asked::in_part(&Part { status: None, clock: Some(clock) }, AT);
-        assert_eq!(asked.clock, clock);
-        assert!(asked.record.told.contains("\"clock_offset_seconds\":-7"), "{}", asked.record.told);
     }
 
     #[test]
