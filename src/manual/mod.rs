@@ -130,4 +130,8 @@ pub mod decisions {
     pub mod d0050_tables_are_changed_by_migrate_and_serve_alone {}
     #[doc = include_str!("decisions/0051-what-people-typed-is-no-answer-of-a-meter.md")]
     pub mod d0051_what_people_typed_is_no_answer_of_a_meter {}
+    #[doc = include_str!("decisions/0056-lines-ask-whose-the-site-is.md")]
+    pub mod d0056_lines_ask_whose_the_site_is {}
+    #[doc = include_str!("decisions/0057-a-line-is-kept-for-the-cut-it-was-read-for.md")]
+    pub mod d0057_a_line_is_kept_for_the_cut_it_was_read_for {}
 }

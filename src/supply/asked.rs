@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::field::{AssetCheck, Before, Field, MeterClock, Part};
 use super::verdict::expectation;
+use crate::channel::Kept;
 use crate::domain::Moment;
 use crate::domain::relay::{Look, Proof, Told, judge};
 use crate::domain::supply::{Objection, OrderKind};
@@ -18,19 +19,29 @@ pub(super) struct Asked {
     pub(super) clock: MeterClock,
     /// What stands against the order by it.
     pub(super) found: Vec<Objection>,
+    /// What keeps the line for the frame behind it.
+    pub(super) kept: Option<Kept>,
 }
 
 impl Asked {
     /// Of all of it.
-    pub(super) fn of(kind: OrderKind, before: &Before) -> Self {
+    pub(super) fn of(kind: OrderKind, before: &Before, kept: Option<Kept>) -> Self {
         let record = BeforeRecord { look: before.look(), told: told(before) };
-        Self { record, clock: before.clock, found: objections(kind, before) }
+        Self { record, clock: before.clock, found: objections(kind, before), kept }
     }
 
     /// Of what came of it. Without the meter's clock the deadline is set by ours.
     pub(super) fn in_part(part: &Part, now: Moment) -> Self {
         let record = BeforeRecord { look: None, told: told_in_part(part) };
-        Self { record, clock: part.clock.unwrap_or(MeterClock::Absurd { at: now }), found: Vec::new() }
+        let clock = part.clock.unwrap_or(MeterClock::Absurd { at: now });
+        Self { record, clock, found: Vec::new(), kept: None }
+    }
+
+    /// Until when the meter may obey a frame that is valid for so long, by our clock: what is not known of its clock comes on
+    /// top, and what ours may be set by without anybody seeing it (F47).
+    pub(super) fn obeyed_until(&self, now: Moment, valid: Duration) -> Moment {
+        let unsure = self.clock.offset().map_or(Duration::ZERO, |offset| offset.uncertainty);
+        now.plus(valid + unsure + MARGIN)
     }
 }
 
@@ -123,6 +134,9 @@ fn told(before: &Before) -> String {
 
 /// Under what name the trip delay is kept.
 const TRIP_DELAY: &str = "trip_delay_seconds";
+/// What is added to the time in which a meter may obey: between the intent and the frame a few seconds pass, and our clock may
+/// be set.
+const MARGIN: Duration = Duration::from_secs(60);
 /// How far the clock of a meter may be off for it to be cut (F34).
 const MOST_OFF: Duration = Duration::from_secs(300);
 
@@ -180,6 +194,21 @@ mod tests {
         let told: serde_json::Value = serde_json::from_str(&told).unwrap();
         assert_eq!((&told["status"], &told["clock_offset_seconds"]), (&80.into(), &(-7).into()));
         assert_eq!(told["check"], "other_asset");
+    }
+
+    #[test]
+    fn f47_what_is_not_known_of_a_clock_is_time_in_which_the_meter_may_obey() {
+        let valid = Duration::from_secs(300);
+        let until = |uncertainty| {
+            let clock = MeterClock::Off(ClockOffset { at: AT, fast_us: 0, uncertainty });
+            let before = Before { clock, ..before(AssetCheck::Same, 0, 0) };
+            Asked::of(OrderKind::Cut, &before, None).obeyed_until(AT, valid)
+        };
+        let seconds = Duration::from_secs;
+        assert_eq!(until(seconds(1)), AT.plus(seconds(361)));
+        assert_eq!(until(seconds(105)), AT.plus(seconds(465)), "behind a slow carrier");
+        let unknown = Asked::in_part(&Part::default(), AT);
+        assert_eq!(unknown.obeyed_until(AT, valid), AT.plus(seconds(360)));
     }
 
     #[test]

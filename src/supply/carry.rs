@@ -7,7 +7,7 @@ use dlt645::relay::Command;
 use tokio::time::{Instant, timeout_at};
 
 use super::asked::{Asked, judged};
-use super::field::{CannotOrder, Field, FieldOrder, Part, Sent};
+use super::field::{CannotOrder, Field, FieldOrder, NotSent, Part, Ready, Sent};
 use super::guard::is_stopped;
 use super::proof::proof_name;
 use super::service::Supply;
@@ -18,8 +18,7 @@ use crate::domain::supply::{Attempt, Objection, OrderKind, OrderState, Window};
 use crate::domain::{Id, Moment};
 use crate::store::StoreError;
 use crate::store::supply::{
-    AttemptOutcome, AttemptRecord, BeforeRecord, Due, HandedOver, HowSent, Intended, Intent, NOT_AUTHORISED,
-    Seen,
+    AttemptOutcome, BeforeRecord, Due, HandedOver, HowSent, Intended, Intent, NOT_AUTHORISED, Seen,
 };
 
 impl Supply {
@@ -77,57 +76,79 @@ impl Supply {
             // No waiting changes it: people hear of it now, not in half an hour.
             return self.hand_over(due, Some(why)).await;
         }
-        let lane = lane_of(due.kind);
-        let Some(Asked { record, clock, found }) = self.asked(due, &field).await? else {
-            return self.refuse(due, &[Objection::MeterSilent]).await;
-        };
+        match self.asked(due, &field).await? {
+            Some(asked) => self.send_asked(due, &field, asked).await,
+            None => self.refuse(due, &[Objection::MeterSilent]).await,
+        }
+    }
+
+    /// Keeps the intent of what the meter was asked for, and sends.
+    async fn send_asked(&self, due: Due, field: &Field, asked: Asked) -> Result<(), StoreError> {
         // From before the intent on, so that no restore that comes behind it passes it by.
         let leaves = due.kind.is_cut_class().then(|| self.0.leaving.note((due.order, due.point)));
+        let valid = self.0.settings.valid_for;
+        let order = FieldOrder {
+            command: command(due.kind),
+            lane: lane_of(due.kind),
+            clock: asked.clock,
+            ahead: valid,
+            expires: Instant::now() + PROVES_WITHIN,
+            operator: OperatorCode::from_wire([0; 4]),
+        };
+        // What takes its time is done before the intent: behind it a frame has two seconds.
+        let ready = match leaves.as_ref().filter(|_| asked.found.is_empty()) {
+            Some(leaves) => Some(field.ready(&order, &leaves.back).await),
+            None => None,
+        };
         let now = self.0.clock.now();
         let began = Instant::now();
         if due.kind.is_cut_class() {
             self.halt_for_a_jump(now).await?;
             self.halt_for_the_file(now).await?;
         }
-        let valid = self.0.settings.valid_for;
         let intent = Intent {
             order: due.order,
             point: due.point,
-            expires: now.plus(valid + MARGIN),
-            before: &record,
-            found: &found,
+            expires: asked.obeyed_until(now, valid),
+            before: &asked.record,
+            found: &asked.found,
         };
         let intended = self.0.store.intend(&intent, &self.limits(), now).await;
-        if matches!(intended, Err(StoreError::Unavailable { .. })) {
-            self.never_sent(due).await;
-        }
-        self.0.tell();
-        let Intended::Kept(attempt) = intended? else { return Ok(()) };
-        let left = if due.kind.is_cut_class() {
-            // The database may have been waited for, and what the intent was judged by has passed meanwhile (F33, F52).
-            if let Some(why) = self.held_since(began) {
-                self.keep_outcome(due, attempt, (AttemptOutcome::NotSent, why)).await;
-                return Ok(());
+        let attempt = match intended {
+            Ok(Intended::Kept(attempt)) => attempt,
+            intended => {
+                // Whatever is waited for now, neither the line nor the meter waits with it.
+                drop(asked.kept);
+                let_go(field, &order, ready).await;
+                if matches!(intended, Err(StoreError::Unavailable { .. })) {
+                    self.never_sent(due).await;
+                }
+                self.0.tell();
+                return intended.map(drop);
             }
-            leaves_within(due.window, self.0.clock.now())
-        } else {
-            fresh_for(valid)
         };
-        let in_time = Instant::now() + left;
-        let order = FieldOrder {
-            command: command(due.kind),
-            lane,
-            clock,
-            ahead: valid,
-            expires: in_time,
-            operator: OperatorCode::from_wire([0; 4]),
+        self.0.tell();
+        // The database may have been waited for, and what the intent was judged by has passed meanwhile (F33, F52).
+        let held = due.kind.is_cut_class().then(|| self.held_since(began)).flatten();
+        if let Some(why) = held {
+            drop(asked.kept);
+            let_go(field, &order, ready).await;
+            self.keep_outcome(due, attempt, (AttemptOutcome::NotSent, why)).await;
+            return Ok(());
+        }
+        let left = match due.kind.is_cut_class() {
+            true => leaves_within(due.window, self.0.clock.now()),
+            false => fresh_for(valid),
         };
-        let sent = match &leaves {
-            Some(leaves) => field.send_unless(&order, &leaves.back).await,
-            None => field.send(&order).await,
+        let timed = FieldOrder { expires: Instant::now() + left, ..order };
+        let sent = match (ready, &leaves) {
+            (Some(Ok(ready)), _) => field.send_ready(&timed, ready).await,
+            (Some(Err(why)), _) => Sent::NotSent(why),
+            (None, Some(leaves)) => field.send_unless(&timed, &leaves.back).await,
+            (None, None) => field.send(&timed).await,
         };
-        let became = outcome(&sent);
-        self.keep_outcome(due, attempt, became).await;
+        drop(asked.kept);
+        self.keep_outcome(due, attempt, outcome(&sent)).await;
         Ok(())
     }
 
@@ -158,7 +179,8 @@ impl Supply {
         if due.kind.is_repeated() {
             return self.asked_in_part(due, field, lane).await;
         }
-        Ok(field.before(lane).await.ok().map(|before| Asked::of(due.kind, &before)))
+        let asked = field.before_kept(lane).await.ok();
+        Ok(asked.map(|(before, kept)| Asked::of(due.kind, &before, kept)))
     }
 
     /// The same before supply is given back or held: whatever of it came is used. From time to time that is sent, too, to a
@@ -369,6 +391,13 @@ fn leaves_within(window: Window, now: Moment) -> Duration {
     CUT_WAITS.min(window.until.since(now))
 }
 
+/// Ends what was made ready and is not sent.
+async fn let_go(field: &Field, order: &FieldOrder, ready: Option<Result<Ready, NotSent>>) {
+    if let Some(Ok(ready)) = ready {
+        field.let_go(order, ready).await;
+    }
+}
+
 fn outcome(sent: &Sent) -> (AttemptOutcome, &'static str) {
     match sent {
         Sent::Accepted { .. } => (AttemptOutcome::Accepted, ""),
@@ -413,8 +442,8 @@ const DRAWS: u32 = 10_000;
 const A_FEW: i64 = 5;
 /// So long before the end of its window no cut is begun any more.
 const LAST_START: Duration = Duration::from_secs(600);
-/// What is added to the time in which a meter may obey: what is not known of its clock.
-const MARGIN: Duration = Duration::from_secs(60);
+/// How long making ready for a cut may take: proving ourselves to a chip behind a slow carrier takes a minute.
+const PROVES_WITHIN: Duration = Duration::from_secs(180);
 /// How long a cut may wait for its turn: STOP holds within two seconds (F52).
 const CUT_WAITS: Duration = Duration::from_millis(1900);
 /// How often in a row a meter is asked what it tells before supply is ordered back without it.
