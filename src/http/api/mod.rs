@@ -8,6 +8,7 @@ mod browse;
 mod changes;
 pub(super) mod evidence;
 mod health;
+mod long_number;
 mod meters;
 mod meters_file;
 pub(super) mod objected;
