@@ -33,6 +33,7 @@ pub mod proposals;
 pub mod protections;
 pub mod reads;
 mod receivers;
+mod rights;
 pub mod rotations;
 mod sent;
 pub mod settings;
