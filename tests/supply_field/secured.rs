@@ -158,7 +158,7 @@ async fn t04_f52_a_chip_is_proven_to_before_an_intent_and_the_order_is_one_frame
         ((0x03, "070000FF".to_owned()), (0x1C, String::new()), (0x03, "070002FF".to_owned()));
     // Something stands against it: the session is ended and nothing was ordered.
     let ready = rig.field.ready(&order, &back).await.unwrap();
-    assert_eq!(frames(&rig), [identify.clone()]);
+    assert_eq!(frames(&rig), std::slice::from_ref(&identify));
     rig.field.let_go(&order, ready).await;
     assert_eq!(frames(&rig), [identify.clone(), end.clone()]);
     let ready = rig.field.ready(&order, &back).await.unwrap();
