@@ -17,7 +17,7 @@
 //!   left alone for a growing time; how long it may take is learned for each (F13).
 //! - **Every job ends in one report** ([`End`]), whatever happens to meter, path or task (I19, R9); what may have changed
 //!   a meter is never reported as not done (R6) and never sent twice.
-//! - **Nothing leaves that the gate of its lane did not clear** (T1, I17).
+//! - **Nothing leaves that the gate of its lane did not clear** (T1, I17), and nothing while the site may be another's (F36).
 //! - **Meters that speak Modbus are read on the same lines** under the same rules; what is different is in [`modbus`].
 //!
 //! What it costs and how it stood up to faults is in [`measured`].
@@ -37,6 +37,7 @@ mod entry;
 mod guard;
 mod handle;
 mod job;
+mod kept;
 mod lane;
 mod lines;
 mod meters;
@@ -68,6 +69,7 @@ pub use budget::{Asked, Forecast, LineBudget};
 pub use converse::{Failure, Speaker, Told};
 pub use handle::{ChannelHandle, NotTaken, Refusal};
 pub use job::{End, Job, JobId, JobReport, NOISE, Pending, Progress, Ticket, WhenDead};
+pub use kept::Kept;
 pub use lane::{Capacities, Lane};
 pub use lines::Lines;
 pub use meters::Probing;
@@ -93,7 +95,8 @@ impl Channel {
     ) -> ChannelHandle {
         let meters = Meters::new(settings.probing, settings.slowest_answer);
         let shared = Arc::new(Shared::new(settings.capacities, settings.framing, meters));
-        let handle = ChannelHandle::new(Arc::clone(&settings.name), Arc::clone(&shared));
+        let name = Arc::clone(&settings.name);
+        let handle = ChannelHandle::new(name, Arc::clone(&shared), dialler.carrier());
         let driver = Driver::new(settings, shared, dialler, tap);
         tasks.spawn(guard::keep_running(driver, stop));
         handle

@@ -17,6 +17,7 @@ mod gate;
 mod lent;
 mod mask;
 mod modbus;
+mod ours;
 mod place;
 mod serial;
 mod tap;
@@ -40,6 +41,7 @@ pub use lent::{
 };
 pub use mask::{hex_without, secrets};
 pub use modbus::{RegisterFrame, check_bytes, register_frames};
+pub use ours::Ours;
 pub use place::{Place, Rate};
 pub use tap::{Direction, Gathering, Tap};
 pub use tcp::{Liveness, watch_over};

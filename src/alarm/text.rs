@@ -138,7 +138,7 @@ pub(super) fn json(message: &Message) -> serde_json::Value {
         "says_zh": kind.says_zh(),
         "detail": detail,
         "detail_zh": detail_zh,
-        "order": order,
+        "order": order.map(|order| order.to_string()),
         "count": count,
         "first_at": first_at.to_string(),
         "last_at": last_at.to_string(),

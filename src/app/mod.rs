@@ -46,7 +46,7 @@ use crate::config::{Config, Effective, LEDGER};
 use crate::domain::{AuditEntry, Day};
 use crate::http::auth::AccountError;
 use crate::http::{self, HttpError};
-use crate::link::{CaptureSettings, Captures, DialInError};
+use crate::link::{CaptureSettings, Captures, DialInError, Ours};
 use crate::store::{Address, Holder, Migrations, Remedy, Store, StoreError};
 use crate::supply::field::{FieldParts, Fields};
 use crate::supply::{Supply, SupplyParts, SupplySettings};
@@ -258,6 +258,8 @@ impl Site {
         terminals::introduce(&store, &terminals).await.map_err(unusable)?;
         let lines = Lines::open(&config, &captures, seed, &tasks, &stop_lines).await?;
         let lines = lines.with_terminals(terminals.clone(), &config, &captures, seed, &tasks, &stop_lines);
+        let held = store.clone();
+        lines.only_while(&Ours::when(move || held.may_act()));
         let collector = Collector::new(
             store.clone(),
             clock.clone(),

@@ -53,12 +53,20 @@ impl Driver {
         while !stop.is_cancelled() {
             if self.path.open.is_none() {
                 self.connect(stop).await;
+            } else if !self.shared.is_ours() {
+                self.hold(stop).await;
             } else if self.shared.phase.borrow().0 == LinePhase::Chattering {
                 self.endure(stop).await;
             } else {
                 self.work(stop).await;
             }
         }
+    }
+
+    /// The site may be another's: nothing is asked, and what waits ends when its own time is over (F36).
+    async fn hold(&mut self, stop: &CancellationToken) {
+        self.shared.end_overdue();
+        self.listen_until(stop, Some(Instant::now() + ASKS_WHOSE)).await;
     }
 
     /// Asks the next question, or listens until there is one.
@@ -73,7 +81,11 @@ impl Driver {
     }
 
     async fn idle(&mut self, stop: &CancellationToken) {
-        let next_at = self.shared.next_at();
+        self.listen_until(stop, self.shared.next_at()).await;
+    }
+
+    /// Listens until then, or until work has come.
+    async fn listen_until(&mut self, stop: &CancellationToken, next_at: Option<Instant>) {
         let Some(open) = &mut self.path.open else { return };
         let heard = tokio::select! {
             biased;
@@ -119,7 +131,10 @@ impl Driver {
             }
         }
         let now = Instant::now();
-        // The line may have been waited for.
+        // The line may have been waited for, and the site lost meanwhile.
+        if !self.shared.is_ours() {
+            return self.put_back();
+        }
         let is_cancelled = self.shared.wanted() == Wanted::Cancelled;
         let overdue = self.asking.as_ref().and_then(|entry| entry.overdue(now));
         if let Some(end) = overdue.or_else(|| is_cancelled.then_some(End::Cancelled)) {
@@ -192,6 +207,7 @@ impl Driver {
         let gate = if self.settings.broadcast_time { lane.gate().with_broadcast_time() } else { lane.gate() };
         let (shared, may_yield) = (&self.shared, entry.yielded < MOST_YIELDS);
         let is_wanted = move || match shared.wanted() {
+            _ if !shared.is_ours() => false,
             Wanted::Now => true,
             Wanted::Later => !may_yield,
             Wanted::Cancelled => false,
@@ -326,6 +342,8 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
+/// How often a line that may be another's is asked about again.
+const ASKS_WHOSE: Duration = Duration::from_millis(250);
 /// So long a line may go on talking when nobody was asked. (F11)
 const CHATTER: Duration = Duration::from_secs(2);
 /// So long a pause ends a chatter.

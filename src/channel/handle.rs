@@ -9,17 +9,30 @@ use tokio_util::sync::CancellationToken;
 use super::shared::Shared;
 use super::status::{LinePhase, LineStatus};
 use super::{Job, JobReport, Lane, Pending};
+use crate::link::{Carrier, Ours};
 
 /// A line that takes jobs. Cheap to clone; the line goes on when all handles are gone, until it is stopped.
 #[derive(Clone, Debug)]
 pub struct ChannelHandle {
     name: Arc<str>,
     shared: Arc<Shared>,
+    /// The terminal it is behind.
+    carrier: Option<Arc<dyn Carrier>>,
 }
 
 impl ChannelHandle {
-    pub(super) const fn new(name: Arc<str>, shared: Arc<Shared>) -> Self {
-        Self { name, shared }
+    pub(super) const fn new(name: Arc<str>, shared: Arc<Shared>, carrier: Option<Arc<dyn Carrier>>) -> Self {
+        Self { name, shared, carrier }
+    }
+
+    pub(super) fn parts(&self) -> (Arc<Shared>, Option<Arc<dyn Carrier>>) {
+        (Arc::clone(&self.shared), self.carrier.clone())
+    }
+
+    /// From now on something is asked only while the site is ours: what waits for it waits on, until its own time is over
+    /// (F36). Said once; what is said later does not count.
+    pub fn only_while(&self, ours: Ours) {
+        let _ = self.shared.ours.set(ours);
     }
 
     /// The name of the line.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use gdw1376::address::TerminalAddress;
@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Channel, ChannelHandle, ChannelSettings};
 use crate::config::Config;
-use crate::link::{Captures, Carrier, DialIn, DialInError, DialInLine, DialInSettings, Dialler};
+use crate::link::{Captures, Carrier, DialIn, DialInError, DialInLine, DialInSettings, Dialler, Ours};
 use crate::terminal::Terminals;
 
 /// The lines, by name. Cheap to clone.
@@ -89,12 +89,22 @@ impl Lines {
             tasks: tasks.clone(),
             stop: stop.clone(),
             alive: Mutex::default(),
+            ours: OnceLock::new(),
         });
         let (weak, stop) = (Arc::downgrade(&behind), stop.clone());
         tasks.spawn(async move {
             stop.run_until_cancelled(close_idle(weak)).await;
         });
         Self { behind: Some(behind), ..self }
+    }
+
+    /// From now on something is asked on them only while the site is ours (F36), on those that are opened later as well.
+    pub fn only_while(&self, ours: &Ours) {
+        self.iter().for_each(|line| line.only_while(ours.clone()));
+        if let Some(behind) = &self.behind {
+            let _ = behind.ours.set(ours.clone());
+            behind.terminals.only_while(ours.clone());
+        }
     }
 
     /// The terminals behind which further lines are.
@@ -146,6 +156,7 @@ struct Behind {
     tasks: TaskTracker,
     stop: CancellationToken,
     alive: Mutex<BTreeMap<String, Alive>>,
+    ours: OnceLock<Ours>,
 }
 
 /// One that is open.
@@ -177,6 +188,7 @@ impl Behind {
         let dialler = Dialler::forwarded(Arc::clone(&carrier), DIAL_WITHIN);
         let tap = Box::new(self.captures.line(&name));
         let handle = Channel::spawn(settings, dialler, tap, &self.tasks, stop.clone());
+        self.ours.get().into_iter().for_each(|ours| handle.only_while(ours.clone()));
         alive.insert(name, Alive { handle: handle.clone(), carrier, stop, exchanges: 0 });
         Some(handle)
     }

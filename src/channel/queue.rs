@@ -184,7 +184,7 @@ impl Queues {
     }
 
     /// Ends what is overdue. Looks only when something is.
-    fn end_overdue(&mut self, now: Instant) {
+    pub(super) fn end_overdue(&mut self, now: Instant) {
         if self.earliest_due.is_none_or(|due| now < due) {
             return;
         }

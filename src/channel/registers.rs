@@ -64,6 +64,7 @@ impl Driver {
     /// Whether something more urgent waits, or the job was taken back, now that one frame of it has been exchanged.
     fn makes_room(&self) -> bool {
         match self.shared.wanted() {
+            _ if !self.shared.is_ours() => true,
             Wanted::Now => false,
             Wanted::Later => self.asking.as_ref().is_some_and(|entry| entry.yielded < MOST_YIELDS),
             Wanted::Cancelled => true,

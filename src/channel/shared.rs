@@ -3,7 +3,7 @@
 //! One lock, held for a few instructions and never across a wait. It survives a task that broke off.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use metrics::counter;
 use tokio::sync::{Notify, oneshot, watch};
@@ -16,6 +16,7 @@ use super::queue::Queues;
 use super::status::{LinePhase, LineStatus, Tally};
 use super::{Capacities, End, Inquiry, Job, Lane, NotTaken, Pending, Refusal};
 use crate::config::Framing;
+use crate::link::Ours;
 use crate::telemetry;
 
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     /// A lane has room again.
     pub(super) room: Notify,
     pub(super) phase: watch::Sender<(LinePhase, Instant)>,
+    /// Whether the site is ours, where another instance may have it.
+    pub(super) ours: OnceLock<Ours>,
 }
 
 #[derive(Debug)]
@@ -37,6 +40,8 @@ struct State {
     tally: Tally,
     next_id: u64,
     asking: Option<Asking>,
+    /// Until when the line is kept for orders, by number.
+    kept: Vec<(u64, Instant)>,
 }
 
 /// The job that is being asked.
@@ -50,7 +55,8 @@ struct Asking {
 impl Shared {
     pub(super) fn new(capacities: Capacities, framing: Framing, meters: Meters) -> Self {
         let queues = Queues::default();
-        let state = State { queues, meters, tally: Tally::default(), next_id: 0, asking: None };
+        let state =
+            State { queues, meters, tally: Tally::default(), next_id: 0, asking: None, kept: Vec::new() };
         Self {
             state: Mutex::new(state),
             capacities,
@@ -58,6 +64,7 @@ impl Shared {
             work: Notify::new(),
             room: Notify::new(),
             phase: watch::Sender::new((LinePhase::Connecting, Instant::now())),
+            ours: OnceLock::new(),
         }
     }
 
@@ -126,7 +133,33 @@ impl Shared {
         }
     }
 
+    /// Keeps the line for orders until then, and says by what number.
+    pub(super) fn keep(&self, until: Instant) -> u64 {
+        let mut state = self.lock();
+        let number = state.next_id;
+        state.next_id += 1;
+        state.kept.push((number, until));
+        number
+    }
+
+    /// Lets it go again.
+    pub(super) fn let_go(&self, number: u64) {
+        self.lock().kept.retain(|(kept, _)| *kept != number);
+        self.work.notify_one();
+    }
+
     // --- for the task ---
+
+    /// Whether the site is ours to speak in.
+    pub(super) fn is_ours(&self) -> bool {
+        self.ours.get().is_none_or(Ours::is_so)
+    }
+
+    /// Ends what has waited for too long.
+    pub(super) fn end_overdue(&self) {
+        self.lock().queues.end_overdue(Instant::now());
+        self.room.notify_waiters();
+    }
 
     /// The job to be asked now.
     pub(super) fn next(&self) -> Option<Entry> {
@@ -139,9 +172,10 @@ impl Shared {
     }
 
     fn pop(&self, orders_only: bool) -> Option<Entry> {
-        let mut state = self.lock();
-        let State { queues, meters, asking, .. } = &mut *state;
-        let entry = queues.pop(meters, Instant::now(), orders_only);
+        let (mut state, now) = (self.lock(), Instant::now());
+        let State { queues, meters, asking, kept, .. } = &mut *state;
+        kept.retain(|(_, until)| now < *until);
+        let entry = queues.pop(meters, now, orders_only || !kept.is_empty());
         *asking = entry.as_ref().map(|entry| Asking {
             id: entry.id,
             lane: entry.lane(),
@@ -165,7 +199,8 @@ impl Shared {
     /// When something happens by itself.
     pub(super) fn next_at(&self) -> Option<Instant> {
         let state = self.lock();
-        state.queues.next_at(&state.meters)
+        let let_go_at = state.kept.iter().map(|(_, until)| *until);
+        state.queues.next_at(&state.meters).into_iter().chain(let_go_at).min()
     }
 
     pub(super) fn with_meters<T>(&self, act: impl FnOnce(&mut Meters) -> T) -> T {

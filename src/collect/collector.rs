@@ -228,7 +228,10 @@ impl Collector {
         let length = night.deadline.since(night.start).max(SHORTEST);
         let deadline = if now < night.deadline { night.deadline } else { now.plus(length) };
         let sites = self.inner.store.site_meters().await.map_err(store_error)?;
-        let meters: Vec<_> = sites.iter().map(|site| site.meter_id).collect();
+        // What took the place of another meter since has no such midnight, and is not missing for it.
+        let exchanged = self.inner.store.exchanged_since(day.start()).await.map_err(store_error)?;
+        let meters = sites.iter().map(|site| site.meter_id).filter(|meter| !exchanged.contains(meter));
+        let meters: Vec<_> = meters.collect();
         let plan = RunPlan { scope: SITE, day, kind: RunKind::Nightly, meters: &meters, deadline };
         let run = self.inner.store.begin_run(&plan, now).await.map_err(store_error)?;
         let known = self.inner.store.run_meters(run.id).await.map_err(store_error)?;

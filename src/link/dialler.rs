@@ -70,6 +70,15 @@ impl Dialler {
         Some(Self::to(place, line.dial_within))
     }
 
+    /// The terminal that forwards, where one does.
+    #[must_use]
+    pub fn carrier(&self) -> Option<Arc<dyn Carrier>> {
+        match &self.source {
+            Source::Terminal(carrier) => Some(Arc::clone(carrier)),
+            Source::Place(_) | Source::DialledIn(_) | Source::Memory { .. } => None,
+        }
+    }
+
     /// Opens the path, once.
     ///
     /// # Errors

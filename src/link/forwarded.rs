@@ -86,6 +86,12 @@ pub trait Carrier: Send + Sync + fmt::Debug {
     /// Waits for the turn to send one frame. Dropping it gives the place up.
     fn turn(&self, urgency: Urgency, until: Option<Instant>) -> Later<'static, Result<Turn, LinkError>>;
 
+    /// Keeps the terminal for orders until then at most: nothing less urgent is begun. Says by what number it is let go.
+    fn keep(&self, until: Instant) -> u64;
+
+    /// Lets it go again.
+    fn let_go(&self, number: u64);
+
     /// How long the answer of this meter may take behind its port.
     fn delay(&self, meter: [u8; 6]) -> Duration;
 }

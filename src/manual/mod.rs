@@ -143,4 +143,8 @@ pub mod decisions {
     pub mod d0054_whose_clock_is_off_is_told_by_a_person_once {}
     #[doc = include_str!("decisions/0055-what-is-billed-comes-first-and-again-until-the-deadline.md")]
     pub mod d0055_what_is_billed_comes_first_and_again_until_the_deadline {}
+    #[doc = include_str!("decisions/0056-lines-ask-whose-the-site-is.md")]
+    pub mod d0056_lines_ask_whose_the_site_is {}
+    #[doc = include_str!("decisions/0057-a-line-is-kept-for-the-cut-it-was-read-for.md")]
+    pub mod d0057_a_line_is_kept_for_the_cut_it_was_read_for {}
 }

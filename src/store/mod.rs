@@ -102,6 +102,7 @@ use fullness::Fullness;
 use held_time::HeldTime;
 use migrate::Others;
 use number::Numbers;
+pub use number::given_at;
 use partition::KnownDays;
 use sql::Sql;
 use transaction::Transaction;

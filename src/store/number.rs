@@ -27,6 +27,12 @@ impl Numbers {
     }
 }
 
+/// When a number was given out, as long as the clock was not set back.
+#[must_use]
+pub const fn given_at(number: i64) -> Moment {
+    Moment::from_micros(number / OPENINGS)
+}
+
 /// The least number that is given out at an instant or later, as long as the clock is not set back.
 pub(super) const fn numbered_from(at: Moment) -> i64 {
     at.micros().saturating_mul(OPENINGS)

@@ -6,20 +6,20 @@ use dlt645::password::OperatorCode;
 use dlt645::relay::Command;
 use tokio::time::{Instant, timeout_at};
 
-use super::field::{AssetCheck, Before, CannotOrder, Field, FieldOrder, MeterClock, Part, Sent};
+use super::asked::{Asked, judged};
+use super::field::{CannotOrder, Field, FieldOrder, NotSent, Part, Ready, Sent};
 use super::guard::is_stopped;
 use super::proof::proof_name;
 use super::service::Supply;
-use super::verdict::{Verdict, expectation, handed_over, is_handed_over, not_verified, unread, verdict};
+use super::verdict::{Verdict, handed_over, is_handed_over, not_verified, unread, verdict};
 use crate::channel::Lane;
 use crate::clock::Awake;
-use crate::domain::relay::{Look, Proof, Proven, Told, judge};
+use crate::domain::relay::{Look, Proof, Proven};
 use crate::domain::supply::{Attempt, Objection, OrderKind, OrderState, Window};
 use crate::domain::{Id, Moment};
 use crate::store::StoreError;
 use crate::store::supply::{
-    AttemptOutcome, AttemptRecord, BeforeRecord, Due, HandedOver, HowSent, Intended, Intent, NOT_AUTHORISED,
-    Seen,
+    AttemptOutcome, BeforeRecord, Due, HandedOver, HowSent, Intended, Intent, NOT_AUTHORISED, Seen,
 };
 
 impl Supply {
@@ -77,57 +77,79 @@ impl Supply {
             // No waiting changes it: people hear of it now, not in half an hour.
             return self.hand_over(due, Some(why)).await;
         }
-        let lane = lane_of(due.kind);
-        let Some(Asked { record, clock, found }) = self.asked(due, &field).await? else {
-            return self.refuse(due, &[Objection::MeterSilent]).await;
-        };
+        match self.asked(due, &field).await? {
+            Some(asked) => self.send_asked(due, &field, asked).await,
+            None => self.refuse(due, &[Objection::MeterSilent]).await,
+        }
+    }
+
+    /// Keeps the intent of what the meter was asked for, and sends.
+    async fn send_asked(&self, due: Due, field: &Field, asked: Asked) -> Result<(), StoreError> {
         // From before the intent on, so that no restore that comes behind it passes it by.
         let leaves = due.kind.is_cut_class().then(|| self.0.leaving.note((due.order, due.point)));
+        let valid = self.0.settings.valid_for;
+        let order = FieldOrder {
+            command: command(due.kind),
+            lane: lane_of(due.kind),
+            clock: asked.clock,
+            ahead: valid,
+            expires: Instant::now() + PROVES_WITHIN,
+            operator: OperatorCode::from_wire([0; 4]),
+        };
+        // What takes its time is done before the intent: behind it a frame has two seconds.
+        let ready = match leaves.as_ref().filter(|_| asked.found.is_empty()) {
+            Some(leaves) => Some(field.ready(&order, &leaves.back).await),
+            None => None,
+        };
         let now = self.0.clock.now();
         let (awake, began) = (self.0.clock.awake(), Instant::now());
         if due.kind.is_cut_class() {
             self.halt_for_a_jump(now).await?;
             self.halt_for_the_file(now).await?;
         }
-        let valid = self.0.settings.valid_for;
         let intent = Intent {
             order: due.order,
             point: due.point,
-            expires: now.plus(valid + MARGIN),
-            before: &record,
-            found: &found,
+            expires: asked.obeyed_until(now, valid),
+            before: &asked.record,
+            found: &asked.found,
         };
         let intended = self.0.store.intend(&intent, &self.limits(), now).await;
-        if matches!(intended, Err(StoreError::Unavailable { .. })) {
-            self.never_sent(due).await;
-        }
-        self.0.tell();
-        let Intended::Kept(attempt) = intended? else { return Ok(()) };
-        let left = if due.kind.is_cut_class() {
-            // The database may have been waited for, and what the intent was judged by has passed meanwhile (F33, F52).
-            if let Some(why) = self.held_since(began, &awake) {
-                self.keep_outcome(due, attempt, (AttemptOutcome::NotSent, why)).await;
-                return Ok(());
+        let attempt = match intended {
+            Ok(Intended::Kept(attempt)) => attempt,
+            intended => {
+                // Whatever is waited for now, neither the line nor the meter waits with it.
+                drop(asked.kept);
+                let_go(field, &order, ready).await;
+                if matches!(intended, Err(StoreError::Unavailable { .. })) {
+                    self.never_sent(due).await;
+                }
+                self.0.tell();
+                return intended.map(drop);
             }
-            leaves_within(due.window, self.0.clock.now())
-        } else {
-            fresh_for(valid)
         };
-        let in_time = Instant::now() + left;
-        let order = FieldOrder {
-            command: command(due.kind),
-            lane,
-            clock,
-            ahead: valid,
-            expires: in_time,
-            operator: OperatorCode::from_wire([0; 4]),
+        self.0.tell();
+        // The database may have been waited for, and what the intent was judged by has passed meanwhile (F33, F52).
+        let held = due.kind.is_cut_class().then(|| self.held_since(began, &awake)).flatten();
+        if let Some(why) = held {
+            drop(asked.kept);
+            let_go(field, &order, ready).await;
+            self.keep_outcome(due, attempt, (AttemptOutcome::NotSent, why)).await;
+            return Ok(());
+        }
+        let left = match due.kind.is_cut_class() {
+            true => leaves_within(due.window, self.0.clock.now()),
+            false => fresh_for(valid),
         };
-        let sent = match &leaves {
-            Some(leaves) => field.send_unless(&order, &leaves.back).await,
-            None => field.send(&order).await,
+        let timed = FieldOrder { expires: Instant::now() + left, ..order };
+        let sent = match (ready, &leaves) {
+            (Some(Ok(ready)), _) => field.send_ready(&timed, ready).await,
+            (Some(Err(why)), _) => Sent::NotSent(why),
+            (None, Some(leaves)) => field.send_unless(&timed, &leaves.back).await,
+            (None, None) => field.send(&timed).await,
         };
-        let became = outcome(&sent);
-        self.keep_outcome(due, attempt, became).await;
+        drop(asked.kept);
+        self.keep_outcome(due, attempt, outcome(&sent)).await;
         Ok(())
     }
 
@@ -158,7 +180,8 @@ impl Supply {
         if due.kind.is_repeated() {
             return self.asked_in_part(due, field, lane).await;
         }
-        Ok(field.before(lane).await.ok().map(|before| Asked::of(due.kind, &before)))
+        let asked = field.before_kept(lane).await.ok();
+        Ok(asked.map(|(before, kept)| Asked::of(due.kind, &before, kept)))
     }
 
     /// The same before supply is given back or held: whatever of it came is used. From time to time that is sent, too, to a
@@ -335,28 +358,6 @@ impl Supply {
     }
 }
 
-/// What is known of a meter before it is sent an order.
-struct Asked {
-    /// What is kept of it.
-    record: BeforeRecord,
-    clock: MeterClock,
-    /// What stands against the order by it.
-    found: Vec<Objection>,
-}
-
-impl Asked {
-    fn of(kind: OrderKind, before: &Before) -> Self {
-        let record = BeforeRecord { look: before.look(), told: told(before) };
-        Self { record, clock: before.clock, found: objections(kind, before) }
-    }
-
-    /// Of what came of it. Without the meter's clock the deadline is set by ours.
-    fn in_part(part: &Part, now: Moment) -> Self {
-        let record = BeforeRecord { look: None, told: told_in_part(part) };
-        Self { record, clock: part.clock.unwrap_or(MeterClock::Absurd { at: now }), found: Vec::new() }
-    }
-}
-
 /// How long what gives supply back may wait for its turn: what leaves shortly before its deadline is refused, and asked about
 /// anew it is not.
 fn fresh_for(valid: Duration) -> Duration {
@@ -391,86 +392,11 @@ fn leaves_within(window: Window, now: Moment) -> Duration {
     CUT_WAITS.min(window.until.since(now))
 }
 
-/// What looks prove of an order.
-fn judged(due: Due, field: &Field, (attempt, looks): (&AttemptRecord, &[Look]), now: Moment) -> Proof {
-    // Where the clock was set back, what was seen before that lies ahead, and so does the telling: what is seen now counts,
-    // and time for the meter to obey is given from its first look on (F33).
-    let seen = looks.partition_point(|look| look.at <= now);
-    let looks = looks.get(..seen).unwrap_or_default();
-    let told_at = attempt.told_at.filter(|told_at| *told_at <= now);
-    let told = Told {
-        at: told_at.or_else(|| looks.first().map(|look| look.at)).unwrap_or(now),
-        until: attempt.expires_at,
-        is_accepted: attempt.outcome == Some(AttemptOutcome::Accepted),
-    };
-    let rules = field.rules(trip_delay(&attempt.before.told));
-    judge(attempt.before.look.as_ref(), looks, expectation(due.kind), told, &rules)
-}
-
-/// How long a meter said that it waits before it trips.
-fn trip_delay(told: &str) -> Option<Duration> {
-    let told: serde_json::Value = serde_json::from_str(told).ok()?;
-    told.get(TRIP_DELAY)?.as_u64().map(Duration::from_secs)
-}
-
-/// What a meter said before stands against an order (F34, F53). Nothing does against giving supply back.
-fn objections(kind: OrderKind, before: &Before) -> Vec<Objection> {
-    if !kind.is_cut_class() {
-        return Vec::new();
+/// Ends what was made ready and is not sent.
+async fn let_go(field: &Field, order: &FieldOrder, ready: Option<Result<Ready, NotSent>>) {
+    if let Some(Ok(ready)) = ready {
+        field.let_go(order, ready).await;
     }
-    let check = before.identity.as_ref().map(|identity| identity.value.check);
-    let status = before.status.value;
-    let is_off = before.clock.offset().is_none_or(|offset| !offset.is_within(MOST_OFF));
-    [
-        (check.is_none(), Objection::MeterSilent),
-        (check == Some(AssetCheck::OtherAddress), Objection::AddressDiffers),
-        (check == Some(AssetCheck::OtherAsset), Objection::AssetDiffers),
-        (is_off, Objection::MeterClockOff),
-        (kind == OrderKind::Cut && status.is_open() && status.is_ordered_open(), Objection::OpenAlready),
-        (kind == OrderKind::Cut && status.is_held(), Objection::HeldByMeter),
-    ]
-    .into_iter()
-    .filter_map(|(is_so, objection)| is_so.then_some(objection))
-    .collect()
-}
-
-/// What came of what a meter said before, as JSON; empty for nothing.
-fn told_in_part(part: &Part) -> String {
-    if *part == Part::default() {
-        return String::new();
-    }
-    serde_json::json!({
-        "at": part.status.map(|status| status.at.to_string()),
-        "status": part.status.map(|status| status.value.bits()),
-        "clock_offset_seconds": part.clock.map(told_clock),
-    })
-    .to_string()
-}
-
-fn told_clock(clock: MeterClock) -> serde_json::Value {
-    match clock {
-        MeterClock::Off(offset) => serde_json::json!(offset.fast_us / 1_000_000),
-        MeterClock::Absurd { .. } => serde_json::json!("absurd"),
-    }
-}
-
-/// What a meter said before, as JSON.
-fn told(before: &Before) -> String {
-    let identity = before.identity.as_ref().map(|identity| &identity.value);
-    let clock = told_clock(before.clock);
-    serde_json::json!({
-        "at": before.status.at.to_string(),
-        "status": before.status.value.bits(),
-        "clock_offset_seconds": clock,
-        "address": identity.and_then(|identity| identity.address).map(|address| address.to_string()),
-        "asset_number": identity.and_then(|identity| identity.asset.clone()),
-        "check": identity.map(|identity| identity.check.kind()),
-        "energy": before.energy.map(|energy| energy.value),
-        "currents_ma": before.currents.map(|currents| currents.value.0),
-        "power_dw": before.power.map(|power| power.value),
-        TRIP_DELAY: before.trip_delay.map(|delay| delay.value.as_secs()),
-    })
-    .to_string()
 }
 
 fn outcome(sent: &Sent) -> (AttemptOutcome, &'static str) {
@@ -500,9 +426,6 @@ const fn lane_of(kind: OrderKind) -> Lane {
     if kind.is_restore() { Lane::Restore } else { Lane::Control }
 }
 
-/// Under what name the trip delay is kept.
-const TRIP_DELAY: &str = "trip_delay_seconds";
-
 /// A number that seed, order and point decide, spread evenly.
 fn drawn(seed: u64, order: i64, point: i64) -> u32 {
     let mixed = [seed, order.unsigned_abs(), point.unsigned_abs()].into_iter().fold(0, |sum: u64, part| {
@@ -520,10 +443,8 @@ const DRAWS: u32 = 10_000;
 const A_FEW: i64 = 5;
 /// So long before the end of its window no cut is begun any more.
 const LAST_START: Duration = Duration::from_secs(600);
-/// How far the clock of a meter may be off for it to be cut (F34).
-const MOST_OFF: Duration = Duration::from_secs(300);
-/// What is added to the time in which a meter may obey: what is not known of its clock.
-const MARGIN: Duration = Duration::from_secs(60);
+/// How long making ready for a cut may take: proving ourselves to a chip behind a slow carrier takes a minute.
+const PROVES_WITHIN: Duration = Duration::from_secs(180);
 /// How long a cut may wait for its turn: STOP holds within two seconds (F52).
 const CUT_WAITS: Duration = Duration::from_millis(1900);
 /// How often in a row a meter is asked what it tells before supply is ordered back without it.
@@ -544,71 +465,11 @@ const UNREAD_AGAIN: Duration = Duration::from_secs(180);
 const INTENT_WITHIN: Duration = Duration::from_secs(1);
 /// When what the database refused is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
-
 #[cfg(test)]
 mod tests {
-    use super::super::field::{Identity, Timed};
     use super::*;
-    use crate::domain::ClockOffset;
-    use crate::domain::relay::StatusWord3;
 
     const AT: Moment = Moment::from_micros(1_795_278_330_000_000);
-
-    fn before(check: AssetCheck, bits: u16, fast_seconds: i64) -> Before {
-        let timed = |value| Timed { value, at: AT };
-        let identity = Identity { address: None, number: None, asset: None, check };
-        let offset = ClockOffset {
-            at: AT,
-            fast_us: fast_seconds * 1_000_000,
-            uncertainty: Duration::from_millis(600),
-        };
-        Before {
-            status: timed(StatusWord3::from_bits(bits)),
-            clock: MeterClock::Off(offset),
-            identity: Some(Timed { value: identity, at: AT }),
-            energy: None,
-            currents: None,
-            power: None,
-            trip_delay: None,
-        }
-    }
-
-    #[test]
-    fn f53_another_meter_and_f34_another_time_are_not_cut() {
-        let cut = |before: &Before| objections(OrderKind::Cut, before);
-        assert_eq!(cut(&before(AssetCheck::Same, 0, 300)), []);
-        assert_eq!(cut(&before(AssetCheck::AddressOnly, 0, -300)), []);
-        assert_eq!(cut(&before(AssetCheck::OtherAddress, 0, 0)), [Objection::AddressDiffers]);
-        assert_eq!(cut(&before(AssetCheck::OtherAsset, 0, 0)), [Objection::AssetDiffers]);
-        assert_eq!(cut(&before(AssetCheck::Same, 0, 301)), [Objection::MeterClockOff]);
-        assert_eq!(cut(&before(AssetCheck::Same, 0, -301)), [Objection::MeterClockOff]);
-        assert_eq!(cut(&before(AssetCheck::Same, 0x50, 0)), [Objection::OpenAlready]);
-        assert_eq!(cut(&before(AssetCheck::Same, 0x1000, 0)), [Objection::HeldByMeter]);
-        let absurd = Before { clock: MeterClock::Absurd { at: AT }, ..before(AssetCheck::Same, 0, 0) };
-        assert_eq!(cut(&absurd), [Objection::MeterClockOff]);
-        let nobody = Before { identity: None, ..before(AssetCheck::Same, 0, 0) };
-        assert_eq!(cut(&nobody), [Objection::MeterSilent]);
-        for kind in [OrderKind::ClosePermit, OrderKind::DirectClose, OrderKind::HoldOn] {
-            assert_eq!(objections(kind, &before(AssetCheck::OtherAsset, 0x50, 9999)), []);
-        }
-    }
-
-    #[test]
-    fn f53_what_the_meter_said_before_is_kept_with_the_order() {
-        let told = told(&before(AssetCheck::OtherAsset, 0x50, -7));
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-        assert_eq!((&told["status"], &told["clock_offset_seconds"]), (&80.into(), &(-7).into()));
-        assert_eq!(told["check"], "other_asset");
-    }
-
-    #[test]
-    fn f46_the_trip_delay_that_a_meter_told_is_kept_with_the_order() {
-        let delay = Timed { value: Duration::from_secs(600), at: AT };
-        let before = Before { trip_delay: Some(delay), ..before(AssetCheck::Same, 0, 0) };
-        assert_eq!(trip_delay(&told(&before)), Some(Duration::from_secs(600)));
-        assert_eq!(trip_delay(&told(&Before { trip_delay: None, ..before })), None);
-        assert_eq!(trip_delay(""), None);
-    }
 
     #[test]
     fn f52_no_cut_waits_for_its_turn_beyond_its_window() {
@@ -638,19 +499,6 @@ mod tests {
         assert_eq!(next(OrderKind::ClosePermit, AttemptOutcome::Refused), [2, 4, 8, 16, 30, 30]);
         assert_eq!(next(OrderKind::Cut, AttemptOutcome::NotSent), [30, 60, 120, 120, 120, 120]);
         assert_eq!(next(OrderKind::ClosePermit, AttemptOutcome::Unknown), [2; 6]);
-    }
-
-    #[test]
-    fn f48_what_came_of_what_a_meter_tells_is_used_and_what_did_not_is_said() {
-        let status = Some(Timed { value: StatusWord3::from_bits(0x50), at: AT });
-        assert_eq!(told_in_part(&Part::default()), "");
-        let asked = Asked::in_part(&Part { status, clock: None }, AT);
-        assert_eq!(asked.clock, MeterClock::Absurd { at: AT });
-        assert!(asked.record.told.contains("\"clock_offset_seconds\":null"), "{}", asked.record.told);
-        let clock = before(AssetCheck::Same, 0, -7).clock;
-        let asked = Asked::in_part(&Part { status: None, clock: Some(clock) }, AT);
-        assert_eq!(asked.clock, clock);
-        assert!(asked.record.told.contains("\"clock_offset_seconds\":-7"), "{}", asked.record.told);
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //!
 //! What is asked of one meter is left to [`field`], the rules to [`crate::domain::supply`], keeping to `store`.
 
+mod asked;
 mod carry;
 mod clocks;
 mod due;

@@ -89,6 +89,14 @@ impl Carrier for OfTerminal {
         })
     }
 
+    fn keep(&self, until: Instant) -> u64 {
+        self.station.keep(until)
+    }
+
+    fn let_go(&self, number: u64) {
+        self.station.let_go(number);
+    }
+
     fn delay(&self, meter: [u8; 6]) -> Duration {
         Port::of(meter, &self.station, &self.shared).within
     }

@@ -29,7 +29,7 @@ use super::{
 use super::{dial, session, udp};
 use crate::clock::Clock;
 use crate::config;
-use crate::link::{Carrier, Gate};
+use crate::link::{Carrier, Gate, Ours};
 
 /// All terminals. Cheap to clone.
 #[derive(Clone)]
@@ -80,6 +80,12 @@ impl Terminals {
     ) -> Self {
         let shared = Shared::new(config.clone(), clock, tasks.clone(), stop.clone());
         Self { shared: Arc::new(shared), listening: None, listening_udp: None }
+    }
+
+    /// From now on terminals are asked something only while the site is ours: what waits for it waits on, until its own time
+    /// is over (F36). Said once; what is said later does not count.
+    pub fn only_while(&self, ours: Ours) {
+        let _ = self.shared.ours.set(ours);
     }
 
     /// Where terminals dial in, when they may.

@@ -98,10 +98,11 @@ impl Queue {
         self.0.push(waiting);
     }
 
-    /// The next one. What is over stays for whoever waits for it to take it back.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<Waiting> {
+    /// The next one that is so urgent. What is over stays for whoever waits for it to take it back.
+    pub(super) fn pop(&mut self, now: Instant, least: Urgency) -> Option<Waiting> {
         let is_over = |waiting: &Waiting| waiting.until.is_some_and(|until| now >= until);
-        let fit = self.0.iter().enumerate().filter(|(_, waiting)| !is_over(waiting));
+        let is_fit = |waiting: &Waiting| !is_over(waiting) && waiting.urgency <= least;
+        let fit = self.0.iter().enumerate().filter(|(_, waiting)| is_fit(waiting));
         let (place, _) = fit.min_by_key(|(_, waiting)| (waiting.urgency, waiting.id))?;
         Some(self.remove(place))
     }
@@ -152,8 +153,11 @@ mod tests {
         }
         queue.push(waiting(5, Urgency::Restore, Some(now)));
         assert!(queue.withdraw(3).is_some() && queue.withdraw(3).is_none());
-        let order: Vec<u64> = std::iter::from_fn(|| queue.pop(now)).map(|waiting| waiting.id).collect();
-        assert_eq!(order, [4, 2, 1]);
+        let mut popped = |least| {
+            std::iter::from_fn(|| queue.pop(now, least)).map(|waiting| waiting.id).collect::<Vec<_>>()
+        };
+        assert_eq!(popped(Urgency::Control), [4, 2], "it is kept for orders");
+        assert_eq!(popped(Urgency::Housekeeping), [1]);
         assert!(queue.holds(5), "what is over is not begun");
     }
 }

@@ -212,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
 
     /// Begins what is to be sent next, when nothing is open.
     fn take_next(&mut self) {
-        while self.talk.is_none() && self.grant.is_none() {
+        while self.talk.is_none() && self.grant.is_none() && self.shared.is_ours() {
             let Some(waiting) = self.station.next(self.generation) else { return };
             match waiting.what {
                 What::Order(order) => {
@@ -236,7 +236,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         let silent = self.heard_at + self.shared.heartbeat(&self.station) * 3;
         let talk = self.talk.as_ref().and_then(|talk| talk.due(self.station.has_restore()));
         let grant = self.grant.as_ref().map(|(_, until)| *until);
-        [Some(silent), talk, grant, self.ear.due(), self.reports.due()]
+        let whose = (!self.shared.is_ours()).then(|| Instant::now() + ASKS_WHOSE);
+        [Some(silent), talk, grant, self.ear.due(), self.reports.due(), self.station.kept_until(), whose]
             .into_iter()
             .flatten()
             .min()
@@ -314,6 +315,8 @@ async fn given(grant: &mut Option<(oneshot::Receiver<Box<Order>>, Instant)>) -> 
     }
 }
 
+/// How often it is asked again whether the site is ours.
+const ASKS_WHOSE: Duration = Duration::from_millis(250);
 /// So long a turn is kept for whoever has it.
 const GRANTED_FOR: Duration = Duration::from_secs(5);
 /// So long a connection may take no bytes. (F21)

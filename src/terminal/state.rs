@@ -17,6 +17,7 @@ use super::strangers::Strangers;
 use super::{Change, Report, Stranger, TerminalSettings, TerminalStatus, WhatChanged};
 use crate::clock::Clock;
 use crate::config;
+use crate::link::Ours;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     pub(super) reports_taken: Mutex<Option<mpsc::Receiver<Report>>>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) sessions: AtomicUsize,
+    /// Whether the site is ours, where another instance may have it.
+    pub(super) ours: OnceLock<Ours>,
     /// Terminals of the configuration are dialled, each by pauses that are drawn from this.
     pub(super) dialling: OnceLock<u64>,
     stations: RwLock<HashMap<TerminalAddress, Arc<Station>>>,
@@ -51,10 +54,16 @@ impl Shared {
             reports_taken: Mutex::new(Some(taken)),
             changes: broadcast::Sender::new(MOST_CHANGES),
             sessions: AtomicUsize::new(0),
+            ours: OnceLock::new(),
             dialling: OnceLock::new(),
             stations: RwLock::default(),
             strangers: Mutex::default(),
         }
+    }
+
+    /// Whether the site is ours to speak in.
+    pub(super) fn is_ours(&self) -> bool {
+        self.ours.get().is_none_or(Ours::is_so)
     }
 
     pub(super) fn station(&self, address: TerminalAddress) -> Option<Arc<Station>> {

@@ -52,6 +52,8 @@ pub(super) struct State {
     /// The number of the last frame that it began.
     pub(super) last_begun: Option<u8>,
     queue: Queue,
+    /// Until when it is kept for orders, by number.
+    kept: Vec<(u64, Instant)>,
     next_id: u64,
     live: Option<Live>,
     generation: u64,
@@ -119,6 +121,7 @@ impl Station {
             budget: Budget::new(Instant::now()),
             last_begun: None,
             queue: Queue::default(),
+            kept: Vec::new(),
             next_id: 0,
             live: None,
             generation: 0,
@@ -177,7 +180,29 @@ impl Station {
         self.lock().queue.withdraw(id)
     }
 
+    /// Keeps it for orders until then, and says by what number.
+    pub(super) fn keep(&self, until: Instant) -> u64 {
+        let mut state = self.lock();
+        let number = state.next_id;
+        state.next_id += 1;
+        state.kept.push((number, until));
+        number
+    }
+
+    /// Lets it go again.
+    pub(super) fn let_go(&self, number: u64) {
+        let mut state = self.lock();
+        state.kept.retain(|(kept, _)| *kept != number);
+        state.wake();
+    }
+
     // --- for sessions ---
+
+    /// Until when it is kept for orders.
+    pub(super) fn kept_until(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.lock().kept.iter().map(|(_, until)| *until).filter(|until| now < *until).max()
+    }
 
     /// Whether somebody with this certificate, or with none, is this terminal.
     pub(super) fn is_its_own(&self, certificate: Option<Fingerprint>) -> bool {
@@ -249,7 +274,10 @@ impl Station {
         if !state.is_current(generation) {
             return None;
         }
-        state.queue.pop(Instant::now())
+        let now = Instant::now();
+        state.kept.retain(|(_, until)| now < *until);
+        let least = if state.kept.is_empty() { Urgency::Housekeeping } else { Urgency::Control };
+        state.queue.pop(now, least)
     }
 
     /// Something waits again in its old place.

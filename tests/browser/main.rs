@@ -76,6 +76,25 @@ fn f44_two_persons_cut_and_restore_in_the_browser() {
     assert!(restore.starts_with("/orders/"), "{restore}: {}", operator.browser.text());
     operator.browser.wait_for_text("已核实闭合");
 
+    // What was typed into a form that came when the session was over is not typed twice.
+    operator.open("/orders/new?kind=hold_on");
+    operator.browser.write("textarea[name=text]", "高考保电，至七月");
+    operator.browser.value(
+        "fetch('/logout', {method: 'POST', headers: {'content-type': 'application/x-www-form-urlencoded'}, \
+         body: 'csrf=' + document.querySelector('input[name=csrf]').value}).then(() => true)",
+    );
+    operator.browser.write("textarea[name=points]", &demo.overdue);
+    operator.browser.follow("form.sheet button");
+    assert!(operator.browser.place().contains("lost=form"), "{}", operator.browser.place());
+    operator.sign_in("li");
+    operator.browser.wait_for_text("回到刚才填写的表单");
+    operator.browser.follow("p.told a");
+    let kept = operator.browser.value("document.querySelector('textarea[name=text]').value");
+    assert_eq!(kept, "高考保电，至七月");
+    operator.open("/orders/new?kind=hold_on");
+    let gone = operator.browser.value("document.querySelector('textarea[name=text]').value");
+    assert_eq!(gone, "", "once");
+
     // STOP is seen by everybody at once, and takes two to lift.
     operator.open("/");
     operator.browser.click("details.stop summary");

@@ -43,6 +43,13 @@ impl Person {
         Some(person)
     }
 
+    /// Signs in again, by the password that was set.
+    pub(crate) fn sign_in(&mut self, name: &str) {
+        self.browser.write("input[name=name]", name);
+        self.browser.write("input[name=password]", PASSWORD);
+        self.browser.follow("form.card button");
+    }
+
     /// Opens a page of the console.
     pub(crate) fn open(&mut self, path: &str) {
         self.browser.open(&format!("{}{path}", self.console));

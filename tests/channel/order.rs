@@ -1,8 +1,10 @@
 //! Who is asked when: lanes in their order, urgent work between two frames, and nobody behind a dead meter.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chaobiao::channel::{Capacities, ChannelSettings, End, Job, Lane, Progress, Refusal};
+use chaobiao::link::Ours;
 use dlt645::control::{Control, Function};
 use dlt645::exchange::{LengthRule, Outcome};
 use dlt645::frame::Frame;
@@ -238,4 +240,58 @@ async fn a_line_that_is_closed_ends_its_work() {
     assert_eq!(line.offer(job).unwrap_err().reason, Refusal::Stopped);
     line.room(Lane::Nightly).await;
     assert_eq!(line.status().phase.name(), "stopped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f36_nothing_is_asked_on_a_line_while_the_site_may_be_anothers() {
+    let rig = Rig::new(vec![talkative(2400, 8)], Plans::default());
+    let is_ours = Arc::new(AtomicBool::new(true));
+    let asks = Arc::clone(&is_ours);
+    rig.line.only_while(Ours::when(move || asks.load(Ordering::Relaxed)));
+    let mut long = read(1, TOTAL);
+    long.length = LengthRule::Any;
+    let pending = rig.offer(rig.job(long, Lane::Nightly));
+    rig.until_asking().await;
+    tokio::time::sleep(ms(1500)).await;
+    is_ours.store(false, Ordering::Relaxed);
+    tokio::time::sleep(ms(1500)).await;
+    assert!(!asked(&rig.crossings()).is_empty());
+    // An order is not asked either, and what has an end ends.
+    let order = rig.offer(rig.job(read(2, TOTAL), Lane::Restore));
+    let short = rig.job(read(2, TOTAL), Lane::OnDemand).until(Instant::now() + ms(5000));
+    let begun = Instant::now();
+    assert_eq!(rig.offer(short).await.end, End::OutOfTime);
+    assert!((ms(5000)..ms(5500)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    tokio::time::sleep(ms(60_000)).await;
+    assert_eq!(asked(&rig.crossings()), [0; 0], "not one frame more, neither of the long answer");
+    is_ours.store(true, Ordering::Relaxed);
+    assert_eq!(values(&order.await), Some(vec![2]));
+    let whole = pending.await;
+    assert_eq!((whole.end.kind(), whole.tries), ("answered", 2), "it goes on where it was held");
+    rig.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f52_a_line_that_is_kept_for_an_order_begins_nothing_else() {
+    let rig = Rig::new(meters(1..=9, 2400), Plans::default());
+    let kept = rig.line.keep(Instant::now() + ms(60_000));
+    let nightly: Vec<_> =
+        (1..=3).map(|number| rig.offer(rig.job(read(number, TOTAL), Lane::Nightly))).collect();
+    let waiting = rig.offer(rig.job(read(4, TOTAL), Lane::OnDemand));
+    tokio::time::sleep(ms(10_000)).await;
+    assert_eq!(asked(&rig.crossings()), [0; 0]);
+    assert!(values(&rig.read(9, TOTAL, Lane::Control).await).is_some());
+    assert!(values(&rig.read(8, TOTAL, Lane::Restore).await).is_some());
+    drop(kept);
+    assert!(values(&waiting.await).is_some());
+    for job in nightly {
+        assert!(values(&job.await).is_some());
+    }
+    assert_eq!(asked(&rig.crossings()), [9, 8, 4, 1, 2, 3]);
+    // Whoever forgets it keeps it for a while only.
+    std::mem::forget(rig.line.keep(Instant::now() + ms(2000)));
+    let begun = Instant::now();
+    assert!(values(&rig.read(5, TOTAL, Lane::Nightly).await).is_some());
+    assert!((ms(2000)..ms(3000)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    rig.stop().await;
 }

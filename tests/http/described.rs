@@ -46,6 +46,14 @@ async fn the_description_is_openapi_3_1_and_has_every_route() {
         let name = reference.strip_prefix("#/components/schemas/").unwrap_or_else(|| panic!("{reference}"));
         assert!(schemas.contains_key(name), "{reference} leads nowhere");
     }
+    // As numbers they would be rounded.
+    for name in ["OrderShown", "SubmittedAnswer", "RotationShown", "ProtectionShown", "TermsRow"] {
+        assert_eq!(schemas[name]["properties"]["id"]["type"], "string", "{name}: {}", schemas[name]);
+    }
+    for path in ["/api/v1/orders/{id}", "/api/v1/rotations/{id}", "/api/v1/runs/{id}"] {
+        let parameters = &document["paths"][path]["get"]["parameters"];
+        assert_eq!(parameters[0]["schema"]["type"], "string", "{path}: {parameters}");
+    }
     let change = &schemas["ChangeShown"]["oneOf"][0];
     let named = |name: &str| change["required"].as_array().unwrap().contains(&name.into());
     assert!(named("change") && named("point"), "{change}");

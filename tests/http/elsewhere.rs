@@ -12,7 +12,7 @@ use chaobiao::http::Route;
 use chaobiao::store::{Batch, RunPlan};
 use serde_json::json;
 
-use crate::orders::Town;
+use crate::orders::{Town, number};
 use crate::rig::{Answer, Somebody, escaped, request};
 
 /// What nobody of the second area may be shown: the customer, the area, the meter and the alarm of the first home.
@@ -64,7 +64,7 @@ async fn things(town: &Town) -> Things {
     Things {
         order,
         proposal: made.json()["proposal"]["id"].as_i64().unwrap(),
-        protection: own["id"].as_i64().unwrap(),
+        protection: number(&own["id"]),
         alarm,
         run: run.number(),
     }

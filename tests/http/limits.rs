@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::orders::Town;
+use crate::orders::{Town, number};
 use crate::rig::Somebody;
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_row_of_terms_holds_once_another_person_has_confirmed_it() {
     assert_eq!(town.post("/api/v1/supply/terms", &town.admin, &row(1)).await.code(), "terms");
     let made = town.post("/api/v1/supply/terms", &town.admin, &row(4)).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
-    let id = made.json()["id"].as_i64().unwrap();
+    let id = number(&made.json()["id"]);
     let of_point = async || {
         let answer = town.rig.get("/api/v1/points/P1/evidence", Some(&town.li)).await.json();
         answer["evidence"]["terms"]["notice_least_seconds"].as_u64().unwrap() / 86_400

@@ -5,7 +5,7 @@ use chaobiao::domain::supply::Reason;
 use serde_json::json;
 
 use crate::desk::{led, page};
-use crate::orders::Town;
+use crate::orders::{Town, number};
 
 /// What is typed is taken whole or not at all, and no text makes pages that nobody can load.
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn t17_by_the_api_a_draft_is_changed_as_it_was_seen_and_a_hold_shows_who_m
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     let again = town.post_with("/api/v1/orders/drafts", &town.li, key, &body("高考结束")).await;
     assert_eq!(again.json(), made.json());
-    let id = made.json()["id"].as_i64().unwrap();
+    let id = number(&made.json()["id"]);
     let seen = town.order(id).await;
     assert_eq!(seen.json()["order"]["state"], "draft");
     let path = format!("/api/v1/orders/{id}");

@@ -12,7 +12,7 @@ use chaobiao::supply::{Supply, SupplyParts, SupplySettings};
 use dlt645::password::Level;
 use serde_json::{Value, json};
 
-use crate::orders::Town;
+use crate::orders::{Town, number};
 use crate::rig::Somebody;
 
 /// A town whose passwords can be opened; its first meter has one of the factory.
@@ -45,7 +45,7 @@ async fn town(folder: &tempfile::TempDir) -> Town {
 async fn asked(town: &Town, body: Value) -> i64 {
     let made = town.post("/api/v1/rotations", &town.admin, &body).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
-    made.json()["rotation"]["id"].as_i64().unwrap()
+    number(&made.json()["rotation"]["id"])
 }
 
 #[tokio::test]

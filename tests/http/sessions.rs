@@ -220,6 +220,27 @@ async fn t11_a_token_has_its_scopes_its_day_and_no_more_than_its_account() {
     assert_eq!(ask(Method::GET, "/api/v1/health").await, StatusCode::UNAUTHORIZED);
 }
 
+#[tokio::test]
+async fn rights_of_a_token_are_ticked_by_name_and_none_is_beforehand() {
+    let rig = Rig::new().await;
+    let who = rig.signed_in("li", Role::Operator).await;
+    let page = rig.get("/account", Some(&who)).await.body;
+    assert!(page.contains("value=\"request_cut\"") && page.contains("申请停电"), "{page}");
+    assert!(!page.contains("checked") && !page.contains("value=\"approve_cut\""), "{page}");
+    let mut form = vec![("name", "robot"), ("scope", "see_status"), ("scope", "press_stop"), ("days", "0")];
+    form.push(("current", "tree lamp river 9"));
+    let refused = rig.form("/account/tokens", Some(&who), &form).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let is_ticked = |scope: &str| refused.body.contains(&format!("value=\"{scope}\" checked"));
+    assert!(is_ticked("see_status") && is_ticked("press_stop") && !is_ticked("restore"), "{}", refused.body);
+    form[3] = ("days", "9");
+    let made = rig.form("/account/tokens", Some(&who), &form).await;
+    assert_eq!(made.status, StatusCode::OK, "{made:?}");
+    assert!(made.body.contains("查看运行状态、急停"), "{}", made.body);
+    let file = rig.get("/account?csv=all&reason=x", Some(&who)).await.body;
+    assert!(file.contains("see_status press_stop"), "{file}");
+}
+
 /// Whoever reacts to a session that was stolen is rid of what was made from it.
 #[tokio::test]
 async fn t11_a_new_password_ends_the_tokens_of_its_account() {

@@ -8,7 +8,7 @@ use chaobiao::config::Http;
 use chaobiao::store::Address;
 
 use crate::desk::led;
-use crate::orders::Town;
+use crate::orders::{Town, number};
 use crate::rig::Rig;
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn t17_what_was_found_on_site_is_proposed_and_confirmed_by_forms() {
     let settings = Http { changes_per_minute: 100_000, requests_per_minute: 100_000, ..Http::default() };
     let town = Town::over(Rig::limited(&address, settings).await).await;
     let restore = json!({ "reason": "settled", "points": ["P1"] });
-    let id = town.post("/api/v1/restores", &town.li, &restore).await.json()["id"].as_i64().unwrap();
+    let id = number(&town.post("/api/v1/restores", &town.li, &restore).await.json()["id"]);
     // Its frame has left, and nobody has answered.
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     for unknown in [

@@ -1,17 +1,26 @@
 //! Nights over meters of makers with habits of their own: what a meter fills, spoils or never took is no value, and costs
 //! none beside it.
 
-use chaobiao::domain::{Item, MissingCause, RunState, Source};
+use chaobiao::domain::{Day, Item, MissingCause, RunState, Source};
 use chaobiao::store::Address;
 use simulator::meter::{Editions, Manners, Meter as SimulatedMeter};
-use simulator::world::file::{AreaPowerCut, EditionName, Moment as Written};
+use simulator::world::file::{AreaPowerCut, EditionName, Moment as Written, WorldFile};
 
-use crate::rig::{Town, TownPlan, at, config, day, set_clocks, world};
+use crate::rig::{HeadEnd, Town, TownPlan, at, config, day, set_clocks, world};
+
+/// A town of this world from a day on, its head-end, and the folder that they live in.
+async fn built(world: WorldFile, more: &str, first: Day) -> (Town, HeadEnd, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&world, more);
+    let plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
+    let town = Town::new(plan).await;
+    let head_end = town.head_end();
+    (town, head_end, folder)
+}
 
 /// Two tariffs of four, one way of two: the others are FF in freezes, registers and load records.
 #[tokio::test]
 async fn f09_i05_what_a_meter_fills_is_no_value_and_costs_none_beside_it() {
-    let folder = tempfile::tempdir().unwrap();
     let mut world = world(6, 1, 9600, 51, false);
     set_clocks(&mut world);
     for (number, meter) in (0..).zip(&mut world.meter) {
@@ -23,10 +32,8 @@ async fn f09_i05_what_a_meter_fills_is_no_value_and_costs_none_beside_it() {
         }
     }
     let (first, second) = (day("2026-11-22"), day("2026-11-23"));
-    let config = config(&world, "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 1\n");
-    let plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
-    let town = Town::new(plan).await;
-    let head_end = town.head_end();
+    let (town, head_end, _folder) =
+        built(world, "[collection]\nrepair_days = 1\n[intervals]\nrepair_days = 1\n", first).await;
     for night in [first, second] {
         let report = town.night(&head_end, night).await;
         assert_eq!(report.run.state, RunState::Done, "{night}: {:?}", town.missing(night).await);
@@ -48,11 +55,10 @@ async fn f09_i05_what_a_meter_fills_is_no_value_and_costs_none_beside_it() {
 /// has a place less, and zeros behind its last.
 #[tokio::test]
 async fn f14_a_freeze_that_was_never_taken_is_passed_over() {
-    let folder = tempfile::tempdir().unwrap();
     let mut world = world(2, 1, 9600, 52, false);
     set_clocks(&mut world);
     let tonight = day("2026-11-22");
-    let minute = |day: chaobiao::domain::Day, minutes: i64| Written(at(day.start()).plus(60 * minutes));
+    let minute = |day: Day, minutes: i64| Written(at(day.start()).plus(60 * minutes));
     world.meter.iter_mut().for_each(|meter| {
         meter.habits.keeps_empty_freezes = true;
         meter.event.clear();
@@ -65,10 +71,8 @@ async fn f14_a_freeze_that_was_never_taken_is_passed_over() {
         from: minute(tonight.plus(-1), -30),
         to: minute(tonight.plus(-1), 30),
     });
-    let config = config(&world, "[collection]\nrepair_days = 7\n[intervals]\nmode = \"off\"\n");
-    let plan = TownPlan::new(world, config, tonight, Address::Sqlite(folder.path().join("town.db")));
-    let town = Town::new(plan).await;
-    let head_end = town.head_end();
+    let (town, head_end, _folder) =
+        built(world, "[collection]\nrepair_days = 7\n[intervals]\nmode = \"off\"\n", tonight).await;
     let report = town.night(&head_end, tonight).await;
     assert_eq!(report.run.state, RunState::Done, "{:?}", town.missing(tonight).await);
     let findings = town.judge((tonight.plus(-7), tonight), &[tonight]).await;
@@ -91,15 +95,12 @@ async fn f14_a_freeze_that_was_never_taken_is_passed_over() {
 /// Faulty blocks, whole and cut, blocks without a time, and fill behind the last: each is a hole of its own slot.
 #[tokio::test]
 async fn f18_a_spoilt_record_is_a_hole_and_the_day_around_it_is_there() {
-    let folder = tempfile::tempdir().unwrap();
     let mut world = world(2, 1, 9600, 53, false);
     set_clocks(&mut world);
     world.meter.iter_mut().for_each(|meter| meter.habits.spoils_records = true);
     let tonight = day("2026-11-22");
-    let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nrepair_days = 1\n");
-    let plan = TownPlan::new(world, config, tonight, Address::Sqlite(folder.path().join("town.db")));
-    let town = Town::new(plan).await;
-    let head_end = town.head_end();
+    let (town, head_end, _folder) =
+        built(world, "[collection]\nrepair_days = 0\n[intervals]\nrepair_days = 1\n", tonight).await;
     let report = town.night(&head_end, tonight).await;
     assert_eq!(report.run.state, RunState::Done, "{:?}", town.missing(tonight).await);
     let findings = town.judge((tonight.previous(), tonight), &[tonight]).await;
@@ -114,13 +115,10 @@ async fn f18_a_spoilt_record_is_a_hole_and_the_day_around_it_is_there() {
 /// A single-phase meter fills the voltage of phase B; the current of phase A stands behind it.
 #[tokio::test]
 async fn f09_a_phase_that_is_filled_hides_no_other_item() {
-    let folder = tempfile::tempdir().unwrap();
     let world = world(1, 1, 9600, 54, false);
     let text = "[intervals]\nmode = \"poll\"\nitems = [\"32.7.0\", \"52.7.0\", \"31.7.0\"]\n";
-    let (config, today) = (config(&world, text), day("2026-11-21"));
-    let plan = TownPlan::new(world, config, today, Address::Sqlite(folder.path().join("town.db")));
-    let town = Town::new(plan).await;
-    let head_end = town.head_end();
+    let today = day("2026-11-21");
+    let (town, head_end, _folder) = built(world, text, today).await;
     let slot = town.config.intervals.slots.instant(today, 1);
     town.clock.sleep_until(slot).await;
     let report = head_end.collector.poll_slot(slot, &head_end.stop).await.unwrap();
@@ -145,14 +143,11 @@ fn change_manners(town: &Town, manners: Manners) {
 /// What a meter once had it has lost: it is missing for that, and not what stands beside it.
 #[tokio::test]
 async fn f09_i19_a_register_that_had_a_value_and_is_filled_is_told_and_the_others_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
     let mut world = world(1, 1, 9600, 55, false);
     set_clocks(&mut world);
     let (first, second) = (day("2026-11-22"), day("2026-11-23"));
-    let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n");
-    let plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
-    let town = Town::new(plan).await;
-    let head_end = town.head_end();
+    let (town, head_end, _folder) =
+        built(world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n", first).await;
     assert_eq!(town.night(&head_end, first).await.run.state, RunState::Done);
     change_manners(&town, Manners { fills_reverse: true, ..Manners::default() });
     assert_eq!(town.night(&head_end, second).await.run.state, RunState::Partial);
@@ -167,14 +162,11 @@ async fn f09_i19_a_register_that_had_a_value_and_is_filled_is_told_and_the_other
 /// Nor does a total stand for tariffs that were there before.
 #[tokio::test]
 async fn f09_i19_tariffs_that_had_a_value_and_are_filled_are_told_and_the_totals_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
     let mut world = world(1, 1, 9600, 56, false);
     set_clocks(&mut world);
     let (first, second) = (day("2026-11-22"), day("2026-11-23"));
-    let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n");
-    let plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
-    let town = Town::new(plan).await;
-    let head_end = town.head_end();
+    let (town, head_end, _folder) =
+        built(world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n", first).await;
     assert_eq!(town.night(&head_end, first).await.run.state, RunState::Done);
     change_manners(&town, Manners { tariffs: 0, ..Manners::default() });
     assert_eq!(town.night(&head_end, second).await.run.state, RunState::Partial);
@@ -189,14 +181,11 @@ async fn f09_i19_tariffs_that_had_a_value_and_are_filled_are_told_and_the_totals
 /// Some leave what they do not know unanswered.
 #[tokio::test]
 async fn f09_i19_a_register_or_word_that_is_met_with_silence_costs_none_beside_it() {
-    let folder = tempfile::tempdir().unwrap();
     let mut world = world(1, 1, 9600, 57, false);
     set_clocks(&mut world);
     let (first, second) = (day("2026-11-22"), day("2026-11-23"));
-    let config = config(&world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n");
-    let plan = TownPlan::new(world, config, first, Address::Sqlite(folder.path().join("town.db")));
-    let town = Town::new(plan).await;
-    let head_end = town.head_end();
+    let (town, head_end, _folder) =
+        built(world, "[collection]\nrepair_days = 0\n[intervals]\nmode = \"off\"\n", first).await;
     // The reverse register of the newest freeze.
     change_manners(&town, Manners { deaf_to: &[[1, 2, 6, 5]], ..Manners::default() });
     assert_eq!(town.night(&head_end, first).await.run.state, RunState::Partial);
@@ -270,7 +259,6 @@ async fn f18_records_that_are_finer_than_the_slots_leave_no_holes() {
 /// The freezes of a meter that was without supply for days are nearer than the calendar says, by as many places.
 #[tokio::test]
 async fn f14_i20_a_gap_behind_many_midnights_without_supply_is_closed() {
-    let folder = tempfile::tempdir().unwrap();
     let mut world = world(1, 1, 9600, 58, false);
     set_clocks(&mut world);
     let tonight = day("2026-11-22");
@@ -281,10 +269,8 @@ async fn f14_i20_a_gap_behind_many_midnights_without_supply_is_closed() {
     });
     let area = world.meter.first().unwrap().customer.transformer_area.clone();
     world.power_cut.push(AreaPowerCut { transformer_area: area, from: noon(-8), to: noon(-2) });
-    let config = config(&world, "[collection]\nrepair_days = 12\n[intervals]\nmode = \"off\"\n");
-    let plan = TownPlan::new(world, config, tonight, Address::Sqlite(folder.path().join("town.db")));
-    let town = Town::new(plan).await;
-    let head_end = town.head_end();
+    let (town, head_end, _folder) =
+        built(world, "[collection]\nrepair_days = 12\n[intervals]\nmode = \"off\"\n", tonight).await;
     let report = town.night(&head_end, tonight).await;
     assert_eq!(report.run.state, RunState::Done, "{:?}", town.missing(tonight).await);
     let total = Item::parse("1.8.0").unwrap();

@@ -133,6 +133,9 @@ async fn f16_a_meter_exchanged_at_noon_and_told_late_is_billed_to_the_last_digit
     let exchange =
         Exchange { point: site.point_id, removed: old.address, installed: entry(&new).meter, at: noon };
     let id = town.store.exchange_meter(&exchange).await.unwrap();
+    // Asked for again, the night before it goes without the new one, which had no midnight there.
+    let again = town.night(&head_end, first()).await;
+    assert_eq!((again.run.planned, again.run.state), (2, RunState::Done));
     let items = chaobiao::billing::Rules::of(&town.config).items;
     let shown = |address, item, at| held(town.shared(address), item, at).unwrap();
     let closing = |item: &Item| by_hand(site.meter_id, *item, shown(old.address, *item, noon), noon);

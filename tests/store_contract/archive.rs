@@ -1,5 +1,6 @@
 //! The archive: saved whole or not at all, and read back.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chaobiao::domain::{
@@ -212,6 +213,9 @@ async fn f16_an_exchange_ends_one_stretch_and_begins_another() {
             Exchange { point: site.point_id, removed: "1".parse().unwrap(), installed: meter(7), at: noon };
         let new = fresh.store.exchange_meter(&exchange).await.unwrap();
         assert_eq!(fresh.store.exchange_meter(&exchange).await.unwrap(), new, "the same again");
+        let since = async |at| fresh.store.exchanged_since(at).await.unwrap();
+        assert_eq!(since(noon.minus(Duration::from_secs(1))).await, HashSet::from([new]));
+        assert_eq!(since(noon).await, HashSet::new(), "it was there");
         let behind = TransformersFrom {
             from: noon,
             transformers: Transformers { ct: "100/5".parse().unwrap(), ..Transformers::NONE },

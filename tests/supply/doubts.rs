@@ -12,7 +12,7 @@ use chaobiao::store::supply::{
     AttemptOutcome, BeforeRecord, Intended, Intent, Limits, NewOrder, PaymentEntry, ProtectionEntry,
 };
 
-use crate::orders::{HOLD, MINUTE, PERMIT, TRIP, alarms, approved, restored};
+use crate::orders::{HOLD, MINUTE, PERMIT, TRIP, alarms, approved, opened, restored};
 use crate::ready::{HOUR, acting};
 use crate::rig::{HeadEnd, Street};
 
@@ -22,8 +22,7 @@ async fn i13_a_restore_that_may_have_been_obeyed_is_never_told_as_not_sent() {
     let head_end = street.head_end().await;
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             street.with(0, |heard| heard.is_mute = true);
             let back = restored(&street, &head_end, 0).await;
             street.until(back, &[OrderState::Unknown]).await;
@@ -211,8 +210,7 @@ async fn f48_only_supply_that_is_back_ends_the_alarms_of_a_restore() {
     let head_end = street.head_end().await;
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             street.with(0, |heard| heard.is_dead = true);
             restored(&street, &head_end, 0).await;
             tokio::time::sleep(MINUTE * 35).await;
@@ -264,8 +262,7 @@ async fn f48_supply_is_ordered_back_once_without_what_cannot_be_read_before() {
     let head_end = street.head_end().await;
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             street.with(0, |heard| heard.is_unread = true);
             let back = restored(&street, &head_end, 0).await;
             tokio::time::sleep(MINUTE * 10).await;

@@ -33,6 +33,13 @@ pub(crate) async fn approved(street: &Street, head_end: &HeadEnd, places: &[usiz
     asked.id
 }
 
+/// The cut of a home that was carried out and is proven.
+pub(crate) async fn opened(street: &Street, head_end: &HeadEnd, place: usize) -> Id<SupplyOrder> {
+    let id = approved(street, head_end, &[place]).await;
+    street.until(id, &[OrderState::VerifiedOpen]).await;
+    id
+}
+
 pub(crate) async fn restored(street: &Street, head_end: &HeadEnd, place: usize) -> Id<SupplyOrder> {
     let (now, point) = (street.clock.now(), street.houses[place].home.point);
     let asked = head_end.supply.restore(&acting("li", now), &[point], Reason::Settled, None).await.unwrap();
@@ -151,8 +158,7 @@ async fn f48_supply_is_given_back_at_once_with_stop_pressed_and_repeated_on_sile
     let head_end = street.head_end().await;
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             let li = acting("li", street.clock.now());
             head_end.supply.press_stop(&li, "smoke").await.unwrap();
             street.with(0, |heard| heard.is_deaf = true);
@@ -178,8 +184,7 @@ async fn f48_a_dead_meter_is_handed_over_after_half_an_hour_and_told_of() {
     let head_end = street.head_end().await;
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             street.with(0, |heard| heard.is_dead = true);
             let back = restored(&street, &head_end, 0).await;
             tokio::time::sleep(MINUTE * 29).await;
@@ -210,8 +215,7 @@ async fn f48_a_refusal_ends_the_repetition_at_once() {
     let head_end = street.head_end().await;
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             assert!(street.houses[0].meter.lock().unwrap().meter.passwords_mut().set(2, [1, 2, 3]));
             let back = restored(&street, &head_end, 0).await;
             street.until(back, &[OrderState::Rejected]).await;
@@ -298,8 +302,7 @@ async fn f33_a_clock_that_is_set_back_delays_no_supply_that_is_given_back() {
     let head_end = street.head_end().await;
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             let back = restored(&street, &head_end, 0).await;
             street.until(back, &[OrderState::Accepted]).await;
             let began = tokio::time::Instant::now();

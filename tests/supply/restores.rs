@@ -9,7 +9,7 @@ use chaobiao::store::Address;
 use chaobiao::store::supply::AttemptOutcome;
 use tokio::time::Instant;
 
-use crate::orders::{HOLD, MINUTE, PERMIT, TRIP, alarms, approved, restored};
+use crate::orders::{HOLD, MINUTE, PERMIT, TRIP, alarms, opened, restored};
 use crate::ready::{HOUR, acting, cut, run};
 use crate::rig::{HeadEnd, Street};
 
@@ -43,8 +43,7 @@ async fn f48_a_refusal_for_another_reason_than_the_password_is_no_end() {
         head_end
             .during(async {
                 if !is_hold {
-                    let id = approved(&street, &head_end, &[0]).await;
-                    street.until(id, &[OrderState::VerifiedOpen]).await;
+                    opened(&street, &head_end, 0).await;
                 }
                 // What is sent by our clock is past its deadline for this meter.
                 street.set_clock_off(0, 600);
@@ -82,8 +81,7 @@ async fn f48_a_meter_that_hears_and_cannot_be_read_is_ordered_again_every_few_mi
     let head_end = street.head_end().await;
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             street.with(0, |heard| (heard.is_unread, heard.is_deaf) = (true, true));
             restored(&street, &head_end, 0).await;
             tokio::time::sleep(MINUTE * 2).await;
@@ -169,8 +167,7 @@ async fn f33_a_clock_that_leaps_ahead_ends_no_restore_before_its_half_hour() {
     let head_end = street.head_end().await;
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             street.with(0, |heard| heard.is_deaf = true);
             let back = restored(&street, &head_end, 0).await;
             street.until(back, &[OrderState::Unknown]).await;
@@ -199,8 +196,7 @@ async fn f48_what_can_never_be_sent_goes_to_people_at_once_with_its_reason() {
     let forgotten = "DELETE FROM meter_secret";
     head_end
         .during(async {
-            let id = approved(&street, &head_end, &[0]).await;
-            street.until(id, &[OrderState::VerifiedOpen]).await;
+            opened(&street, &head_end, 0).await;
             run(&Address::Sqlite(street.folder.path().join("store.db")), forgotten).await;
             let back = restored(&street, &head_end, 0).await;
             tokio::time::sleep(Duration::from_secs(10)).await;

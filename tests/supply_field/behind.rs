@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chaobiao::channel::{Lane, Lines};
+use chaobiao::channel::{ChannelHandle, Job, Lane, Lines, Question};
 use chaobiao::clock::{Clock, ManualClock};
 use chaobiao::config::{Config, KeyFile};
 use chaobiao::domain::relay::{CurrentEvidence, Expectation, Proof, Proven, judge};
@@ -13,8 +13,10 @@ use chaobiao::store::archive::Saving;
 use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store};
 use chaobiao::supply::field::{Before, Field, FieldOrder, FieldParts, Fields, Part, Sent};
 use chaobiao::terminal::{TerminalSettings, Terminals};
+use dlt645::exchange::Timing;
 use dlt645::password::Level;
 use dlt645::relay::Command;
+use dlt645::request::Request;
 use gdw1376::address::TerminalAddress;
 use simulator::concentrator::fault::{Kind, Plan};
 use simulator::concentrator::plc::Plc;
@@ -36,6 +38,7 @@ struct Behind {
     clock: Clock,
     _manual: ManualClock,
     field: Field,
+    line: ChannelHandle,
     live: LiveConcentrator,
     server: Server,
     tasks: TaskTracker,
@@ -101,6 +104,7 @@ impl Behind {
                 terminals.attach(stream, ([10, 0, 0, 1], 4000).into());
             }
         });
+        let line = lines.get(&terminal.to_string()).unwrap();
         let parts = FieldParts {
             store: store.clone(),
             clock: clock.clone(),
@@ -109,7 +113,7 @@ impl Behind {
             security: None,
         };
         let field = Fields::new(&config, parts).of(site).unwrap();
-        Self { store, clock, _manual: manual, field, live, server, tasks, stop, _folder: folder }
+        Self { store, clock, _manual: manual, field, line, live, server, tasks, stop, _folder: folder }
     }
 
     fn faults(&self, plan: Plan) {
@@ -167,7 +171,7 @@ impl Behind {
 
     async fn close(self) {
         self.stop.cancel();
-        drop(self.field);
+        drop((self.field, self.line));
         self.tasks.close();
         self.tasks.wait().await;
         self.server.stop().await;
@@ -230,6 +234,39 @@ async fn f48_a_meter_behind_a_slow_carrier_tells_its_clock_and_is_ordered() {
     let offset = before.clock.offset().unwrap();
     assert!(offset.uncertainty > Duration::from_secs(15), "how wide it is stays known: {offset:?}");
     assert_eq!(home.orders(), (2, 0));
+    home.close().await;
+}
+
+/// Behind a slow carrier a dialogue of the night takes most of a minute, and a cut has two seconds from its intent on.
+#[tokio::test]
+async fn f52_a_cut_finds_its_turn_behind_a_terminal_that_is_busy_with_a_night() {
+    let home = Behind::on(Settings { plc: Plc::slow(), ..Settings::swift() }).await;
+    let read = Request::read(home.field.site().meter.address, "00010000".parse().unwrap());
+    for _ in 0..2 {
+        let job = Job::new(Question::new(read.clone()), Lane::Nightly, Timing::serial(2400));
+        let (line, stop) = (home.line.clone(), home.stop.clone());
+        home.tasks.spawn(async move {
+            while let Some(Ok(_)) = stop.run_until_cancelled(line.ask(job.clone())).await {}
+        });
+    }
+    for is_kept in [false, true] {
+        let (before, kept) = home.field.before_kept(Lane::Control).await.unwrap();
+        let kept = kept.filter(|_| is_kept);
+        // The intent is being kept.
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let order = FieldOrder {
+            command: Command::Trip,
+            lane: Lane::Control,
+            clock: before.clock,
+            ahead: MINUTE * 5,
+            expires: Instant::now() + Duration::from_millis(1900),
+            operator: "0000002A".parse().unwrap(),
+        };
+        let sent = home.field.send(&order).await;
+        assert_eq!(sent.kind(), if is_kept { "accepted" } else { "not_sent" }, "{sent:?}");
+        drop(kept);
+    }
+    assert_eq!(home.orders(), (1, 0));
     home.close().await;
 }
 

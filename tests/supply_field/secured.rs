@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chaobiao::channel::Lane;
 use chaobiao::domain::relay::{CurrentEvidence, Expectation, Proof, Proven};
 use chaobiao::store::SecretKind;
-use chaobiao::supply::field::{CannotOrder, Means, NotSent, Sent};
+use chaobiao::supply::field::{CannotOrder, FieldOrder, Means, NotSent, Sent};
 use chaobiao::supply::security::{Challenge, ModuleError, SecurityModule, Session};
 use dlt645::address::MeterAddress;
 use dlt645::meter_time::{Civil, MeterTime, TimeFormat};
@@ -16,6 +17,8 @@ use dlt645::security::CipherText;
 use futures_util::future::BoxFuture;
 use simulator::esam;
 use simulator::meter::chip::Chip;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::rig::{Home, Rig, told};
 
@@ -144,6 +147,39 @@ async fn t04_an_enciphered_order_has_a_session_of_its_own_that_is_ended() {
         assert_eq!((data.len(), &data[..4]), (0x1C, &[0x98, 0, 0, u8::from(word)][..]));
         rig.close().await;
     }
+}
+
+#[tokio::test]
+async fn t04_f52_a_chip_is_proven_to_before_an_intent_and_the_order_is_one_frame_behind_it() {
+    let rig = home(StandIn::default(), Chip::default(), false).await;
+    let before = rig.before().await;
+    let (order, back) = (rig.order(Command::Trip, &before), CancellationToken::new());
+    let (identify, cut, end) =
+        ((0x03, "070000FF".to_owned()), (0x1C, String::new()), (0x03, "070002FF".to_owned()));
+    // Something stands against it: the session is ended and nothing was ordered.
+    let ready = rig.field.ready(&order, &back).await.unwrap();
+    assert_eq!(frames(&rig), std::slice::from_ref(&identify));
+    rig.field.let_go(&order, ready).await;
+    assert_eq!(frames(&rig), [identify.clone(), end.clone()]);
+    let ready = rig.field.ready(&order, &back).await.unwrap();
+    // What gives supply back takes it back before its intent as well.
+    let restore = rig.order(Command::CloseDirectly, &before);
+    let restoring = rig.field.send(&restore);
+    let taken_back = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let soon = FieldOrder { expires: Instant::now() + Duration::from_millis(1900), ..order.clone() };
+        rig.field.send_ready(&soon, ready).await
+    };
+    let (restored, taken_back) = tokio::join!(restoring, taken_back);
+    assert_eq!((restored.kind(), taken_back), ("accepted", Sent::NotSent(NotSent::TakenBack)));
+    // And with nothing against it the order is the next frame.
+    let so_far = frames(&rig).len();
+    let ready = rig.field.ready(&order, &back).await.unwrap();
+    let soon = FieldOrder { expires: Instant::now() + Duration::from_millis(1900), ..order.clone() };
+    assert_eq!(rig.field.send_ready(&soon, ready).await.kind(), "accepted");
+    assert_eq!(frames(&rig)[so_far..], [identify, cut, end]);
+    assert_eq!(chip(&rig, Chip::errors), 0);
+    rig.close().await;
 }
 
 #[tokio::test]

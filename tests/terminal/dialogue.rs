@@ -1,7 +1,10 @@
 //! What a terminal is asked: in which order, one at a time, and which answer belongs to what.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chaobiao::link::Ours;
 use chaobiao::terminal::{AskError, TerminalSettings, Urgency};
 use gdw1376::address::{AddressField, TerminalAddress};
 use gdw1376::civil::Civil;
@@ -211,5 +214,64 @@ async fn requests_are_no_longer_than_the_terminal_takes() {
     let sent = desk.terminals.ask(address(), ask);
     assert!(tokio::time::timeout(Duration::from_secs(1), sent).await.is_err(), "it has left");
     assert_eq!(desk.terminals.status(address()).unwrap().requests, 1);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f36_a_terminal_is_asked_nothing_while_the_site_may_be_anothers() {
+    let desk = Desk::new();
+    let is_ours = Arc::new(AtomicBool::new(true));
+    let asks = Arc::clone(&is_ours);
+    desk.terminals.only_while(Ours::when(move || asks.load(Ordering::Relaxed)));
+    let mut peer = desk.log_in(5000).await;
+    let asked = |ask| {
+        let terminals = desk.terminals.clone();
+        desk.tasks.spawn(async move { terminals.ask(address(), ask).await })
+    };
+    let first = asked(clock_question(Urgency::Nightly));
+    peer.hear().await;
+    // What is not answered is not asked again, and nothing else is.
+    is_ours.store(false, Ordering::Relaxed);
+    let second = asked(clock_question(Urgency::Restore));
+    let third = asked(clock_question(Urgency::OnDemand).until(Instant::now() + SECOND * 10));
+    assert!(peer.is_quiet(SECOND * 600).await, "nothing is said");
+    assert_eq!(first.await.unwrap().unwrap().outcome, Outcome::Silent);
+    assert_eq!(third.await.unwrap().unwrap_err(), AskError::OutOfTime);
+    is_ours.store(true, Ordering::Relaxed);
+    let request = peer.hear().await;
+    peer.answer(&request, &clock_units()).await;
+    assert_eq!(second.await.unwrap().unwrap().outcome, Outcome::Answered { is_complete: true });
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f52_a_terminal_that_is_kept_for_an_order_is_asked_nothing_else() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let carrier = desk.terminals.carrier(address()).unwrap();
+    let number = carrier.keep(Instant::now() + SECOND * 60);
+    let asked = |urgency| {
+        let terminals = desk.terminals.clone();
+        desk.tasks.spawn(async move { terminals.ask(address(), clock_question(urgency)).await })
+    };
+    let nightly = asked(Urgency::Nightly);
+    assert!(peer.is_quiet(SECOND * 10).await, "it is kept");
+    let control = asked(Urgency::Control);
+    let request = peer.hear().await;
+    peer.answer(&request, &clock_units()).await;
+    assert!(control.await.unwrap().is_ok());
+    assert!(peer.is_quiet(SECOND * 10).await, "it is kept still");
+    carrier.let_go(number);
+    let request = peer.hear().await;
+    peer.answer(&request, &clock_units()).await;
+    assert!(nightly.await.unwrap().is_ok());
+    // Whoever forgets it keeps it for a while only.
+    carrier.keep(Instant::now() + SECOND * 5);
+    let begun = Instant::now();
+    let nightly = asked(Urgency::Nightly);
+    let request = peer.hear().await;
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    peer.answer(&request, &clock_units()).await;
+    assert!(nightly.await.unwrap().is_ok());
     desk.close().await;
 }

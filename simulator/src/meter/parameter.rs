@@ -239,7 +239,9 @@ impl Meter {
         self.truth.wiring() == Wiring::ThreePhase
     }
 
-    fn asset_number(&self) -> String {
+    /// What it tells as its asset number (资产管理编码).
+    #[must_use]
+    pub fn asset_number(&self) -> String {
         self.meter_number.iter().rev().fold("SIM-".to_owned(), |text, byte| format!("{text}{byte:02X}"))
     }
 

@@ -106,14 +106,14 @@ fn archive_entry(entry: &MeterEntry, simulated: &Simulated, path: MeterPath) -> 
             protection: None,
         },
         is_unprotected: false,
-        meter: meter(entry, path),
+        meter: meter(entry, simulated, path),
         transformers: ratio(said.multiplier).map(|ct| Transformers { ct, vt: Ratio::ONE }),
         installed_at: moment(installed_at),
         first_reading: moment(installed_at).and_then(|_| shown(simulated, installed_at)),
     }
 }
 
-fn meter(entry: &MeterEntry, path: MeterPath) -> Meter {
+fn meter(entry: &MeterEntry, simulated: &Simulated, path: MeterPath) -> Meter {
     let protocol = match entry.edition {
         EditionName::E2007 | EditionName::Both => MeterProtocol::Dlt2007,
         EditionName::E1997 => MeterProtocol::Dlt1997,
@@ -122,7 +122,8 @@ fn meter(entry: &MeterEntry, path: MeterPath) -> Meter {
     let is_large = entry.wiring == WiringName::Three && protocol == MeterProtocol::Dlt2007;
     Meter {
         address: entry.address,
-        asset_number: None,
+        // Only this protocol has a place for it.
+        asset_number: (protocol == MeterProtocol::Dlt2007).then(|| simulated.asset_number()),
         protocol,
         profile: match &entry.modbus {
             Some(map) => Some(map.profile.clone()).filter(|name| !name.is_empty()),

@@ -33,22 +33,35 @@ impl Ceilings {
         }
     }
 
-    /// Which ceilings this use is above.
+    /// Which ceilings this use is above, and by how much; of the areas the one that is fullest beyond its share.
     #[must_use]
-    pub fn exceeded(&self, usage: &Usage) -> Vec<Objection> {
+    pub fn exceeded(&self, usage: &Usage) -> Vec<CeilingUse> {
         let share = |percent: u32, points: u64| (points * u64::from(percent) / 100).max(1);
-        let is_area_full = usage.areas.iter().any(|(cuts, points)| *cuts > share(self.area_percent, *points));
+        let areas = usage.areas.iter().map(|(cuts, points)| (*cuts, share(self.area_percent, *points)));
+        let fullest = areas.max_by_key(|(cuts, most)| cuts.saturating_sub(*most)).unwrap_or_default();
         [
-            (usage.order > u64::from(self.order), Objection::OverOrderCeiling),
-            (usage.hour > u64::from(self.hour), Objection::OverHourCeiling),
-            (usage.day > u64::from(self.day), Objection::OverDayCeiling),
-            (is_area_full, Objection::OverAreaCeiling),
-            (usage.day > share(self.total_percent, usage.points), Objection::OverTotalCeiling),
+            (Objection::OverOrderCeiling, usage.order, u64::from(self.order)),
+            (Objection::OverHourCeiling, usage.hour, u64::from(self.hour)),
+            (Objection::OverDayCeiling, usage.day, u64::from(self.day)),
+            (Objection::OverAreaCeiling, fullest.0, fullest.1),
+            (Objection::OverTotalCeiling, usage.day, share(self.total_percent, usage.points)),
         ]
         .into_iter()
-        .filter_map(|(is_over, objection)| is_over.then_some(objection))
+        .filter(|(_, used, most)| used > most)
+        .map(|(ceiling, used, most)| CeilingUse { ceiling, used, most })
         .collect()
     }
+}
+
+/// A ceiling that is exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CeilingUse {
+    /// Which, as what stands against a cut by it.
+    pub ceiling: Objection,
+    /// How many points count for it, those in question among them.
+    pub used: u64,
+    /// How many it allows.
+    pub most: u64,
 }
 
 /// How much is used, the cut in question counted in.
@@ -83,7 +96,10 @@ mod tests {
     #[test]
     fn f51_each_ceiling_holds_at_its_number_and_is_exceeded_by_one_more() {
         let ceilings = Ceilings::BUILT_IN;
-        assert_eq!(ceilings.exceeded(&usage()), []);
+        let exceeded = |of: &Usage| -> Vec<Objection> {
+            ceilings.exceeded(of).into_iter().map(|over| over.ceiling).collect()
+        };
+        assert_eq!(exceeded(&usage()), []);
         for (over, objection) in [
             (Usage { order: 51, ..usage() }, Objection::OverOrderCeiling),
             (Usage { hour: 201, ..usage() }, Objection::OverHourCeiling),
@@ -91,10 +107,18 @@ mod tests {
             (Usage { areas: vec![(2, 20)], ..usage() }, Objection::OverAreaCeiling),
             (Usage { points: 49_999, ..usage() }, Objection::OverTotalCeiling),
         ] {
-            assert_eq!(ceilings.exceeded(&over), [objection]);
+            assert_eq!(exceeded(&over), [objection]);
         }
-        let over = ceilings.exceeded(&Usage { day: 1001, ..usage() });
+        let over = exceeded(&Usage { day: 1001, ..usage() });
         assert_eq!(over, [Objection::OverDayCeiling, Objection::OverTotalCeiling]);
+    }
+
+    #[test]
+    fn f51_it_is_said_by_how_much_a_ceiling_is_exceeded() {
+        let over = Usage { areas: vec![(2, 100), (9, 100), (7, 40)], day: 3, points: 64, ..usage() };
+        let said = |over: &CeilingUse| (over.ceiling, over.used, over.most);
+        let said: Vec<_> = Ceilings::BUILT_IN.exceeded(&over).iter().map(said).collect();
+        assert_eq!(said, [(Objection::OverAreaCeiling, 7, 2), (Objection::OverTotalCeiling, 3, 1)]);
     }
 
     #[test]

@@ -210,8 +210,8 @@ async fn disable(
     Path(id): Path<i64>,
     Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    let account = accounts(&services, &caller).enable(Id::new(id), false).await?;
+    let accounts = managing(&services, &caller, &body.code).await?;
+    let account = accounts.enable(Id::new(id), false).await?;
     one(&services, account).await
 }
 
@@ -224,8 +224,8 @@ async fn enable(
     Path(id): Path<i64>,
     Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    let account = accounts(&services, &caller).enable(Id::new(id), true).await?;
+    let accounts = managing(&services, &caller, &body.code).await?;
+    let account = accounts.enable(Id::new(id), true).await?;
     one(&services, account).await
 }
 
@@ -240,8 +240,7 @@ async fn reset(
     Path(id): Path<i64>,
     Given(body): Given<FactorBody>,
 ) -> Result<Json<AccountAnswer>, Problem> {
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    let Made { account, login } = accounts(&services, &caller).reset(Id::new(id)).await?;
+    let Made { account, login } = managing(&services, &caller, &body.code).await?.reset(Id::new(id)).await?;
     let account = shown(&services, account).await?;
     Ok(Json(answer_with(account, login)))
 }
@@ -255,8 +254,7 @@ async fn unlock(
     Path(id): Path<i64>,
     Given(body): Given<FactorBody>,
 ) -> Result<StatusCode, Problem> {
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    accounts(&services, &caller).unlock(Id::new(id)).await?;
+    managing(&services, &caller, &body.code).await?.unlock(Id::new(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -272,8 +270,8 @@ async fn set_role(
     Given(body): Given<RoleBody>,
 ) -> Result<Response, Problem> {
     let role = role_of(&body.role)?;
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    let account = accounts(&services, &caller).set_role(Id::new(id), Some(version), role).await?;
+    let accounts = managing(&services, &caller, &body.code).await?;
+    let account = accounts.set_role(Id::new(id), Some(version), role).await?;
     one(&services, account).await
 }
 
@@ -289,8 +287,8 @@ async fn set_areas(
     Given(body): Given<AreasBody>,
 ) -> Result<Response, Problem> {
     let regions = regions_of(&services, body.areas.as_deref()).await?;
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    let account = accounts(&services, &caller).set_regions(Id::new(id), Some(version), &regions).await?;
+    let accounts = managing(&services, &caller, &body.code).await?;
+    let account = accounts.set_regions(Id::new(id), Some(version), &regions).await?;
     one(&services, account).await
 }
 
@@ -307,8 +305,8 @@ async fn set_receivers(
 ) -> Result<Response, Problem> {
     let account = services.store.account(Id::new(id)).await?.ok_or_else(Problem::not_there)?;
     let receivers = receivers_of(&services, account.role, &body.receivers).await?;
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    let account = accounts(&services, &caller).set_receivers(Id::new(id), Some(version), &receivers).await?;
+    let accounts = managing(&services, &caller, &body.code).await?;
+    let account = accounts.set_receivers(Id::new(id), Some(version), &receivers).await?;
     one(&services, account).await
 }
 
@@ -334,10 +332,8 @@ async fn confirm_role(
     Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
     may_confirm_role(&services, &caller, Id::new(id), seen).await?;
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    let by = caller.acting.person;
-    let account =
-        accounts(&services, &caller).decide_role(Id::new(id), by, Decision::Confirm { seen }).await?;
+    let (by, accounts) = (caller.acting.person, managing(&services, &caller, &body.code).await?);
+    let account = accounts.decide_role(Id::new(id), by, Decision::Confirm { seen }).await?;
     one(&services, account).await
 }
 
@@ -380,6 +376,19 @@ pub(in crate::http) fn accounts<'a>(services: &'a Services, caller: &'a Caller) 
         passwords: services.passwords(),
         by: By::Acting(&caller.acting),
     }
+}
+
+/// The same once whoever asks has shown the second factor.
+///
+/// # Errors
+/// [`Problem`] when the code is wrong, or missing where the role needs one.
+pub(in crate::http) async fn managing<'a>(
+    services: &'a Services,
+    caller: &'a Caller,
+    code: &str,
+) -> Result<Accounts<'a>, Problem> {
+    confirm_second_factor(services, &caller.acting, code).await?;
+    Ok(accounts(services, caller))
 }
 
 /// The part of the network with these transformer areas; all of it where there is no list.

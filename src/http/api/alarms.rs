@@ -41,7 +41,7 @@ struct AlarmShown {
     /// The same in Chinese.
     detail_zh: String,
     /// The supply order it belongs to.
-    order: Option<i64>,
+    order: Option<String>,
     /// How often it came while it was open.
     count: i64,
     /// When it came first, RFC 3339.
@@ -112,6 +112,7 @@ struct AlarmsAsked {
     /// Only those of this kind.
     kind: Option<String>,
     /// Only those of this supply order.
+    #[param(value_type = Option<String>)]
     order: Option<i64>,
     /// Where to go on: `next_cursor` of the answer before.
     cursor: Option<i64>,
@@ -195,7 +196,7 @@ fn shown(record: AlarmRecord) -> AlarmShown {
         subject: record.subject,
         detail: record.detail,
         detail_zh: record.detail_zh,
-        order: record.order,
+        order: record.order.map(|order| order.to_string()),
         count: record.count,
         first_at: record.first_at.to_string(),
         last_at: record.last_at.to_string(),

@@ -40,7 +40,7 @@ struct EntryShown {
     /// What came of it.
     result: String,
     /// The supply order it belongs to.
-    order: Option<i64>,
+    order: Option<String>,
     /// Before and after, as JSON text.
     detail: String,
     /// What binds it to all before it.
@@ -89,6 +89,7 @@ struct Which {
     /// Only those whose action begins so.
     action: Option<String>,
     /// Only those of this supply order.
+    #[param(value_type = Option<String>)]
     order: Option<i64>,
     /// Where to go on: `next_cursor` of the answer before.
     cursor: Option<i64>,
@@ -187,6 +188,7 @@ pub(in crate::http) fn as_file(text: String) -> Response {
 
 fn shown(record: AuditRecord) -> EntryShown {
     let AuditRecord { number, at, actor, source, action, object, result, order, detail, hash } = record;
+    let order = order.map(|order| order.to_string());
     EntryShown { number, at: at.to_string(), actor, source, action, object, result, order, detail, hash }
 }
 

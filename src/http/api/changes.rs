@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::long_number::LongNumber;
 use super::terminal_records::{TerminalArchiveShown, archive_of, archive_shown};
 use super::written::{LONGEST, decimal, instant, some_words, words};
 use crate::domain::proposal::{
@@ -35,7 +36,8 @@ pub(super) enum ChangeShown {
 #[serde(deny_unknown_fields)]
 pub(super) struct SettlementShown {
     /// Number of the order.
-    order: i64,
+    #[schema(value_type = String)]
+    order: LongNumber,
     /// Number of the point.
     point: String,
     /// What was found: `closed`, `open`, or `gone` for a meter that is not there any more.
@@ -167,7 +169,7 @@ pub(super) fn change_of(shown: &ChangeShown) -> Result<Change, Problem> {
         }),
         ChangeShown::SetTerminalArchive(archive) => Change::SetTerminalArchive(archive_of(archive)),
         ChangeShown::SettleOrder(settlement) => Change::SettleOrder(OrderSettlement {
-            order: settlement.order,
+            order: settlement.order.0,
             point: name(&settlement.point)?,
             found: name(&settlement.found)?,
             at: instant(&settlement.at)?.micros(),
@@ -207,7 +209,7 @@ pub(super) fn change_shown(change: &Change) -> ChangeShown {
         }),
         Change::SetTerminalArchive(archive) => ChangeShown::SetTerminalArchive(archive_shown(archive)),
         Change::SettleOrder(settlement) => ChangeShown::SettleOrder(SettlementShown {
-            order: settlement.order,
+            order: LongNumber(settlement.order),
             point: settlement.point.clone(),
             found: settlement.found.clone(),
             at: at(settlement.at),

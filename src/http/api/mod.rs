@@ -9,6 +9,7 @@ mod changes;
 mod cuts;
 pub(super) mod evidence;
 mod health;
+mod long_number;
 mod meters;
 mod meters_file;
 pub(super) mod objected;

@@ -34,8 +34,8 @@ pub(super) fn routes() -> Routes {
 /// An order that was written.
 #[derive(Debug, Serialize, ToSchema)]
 struct DraftAnswer {
-    /// Its number.
-    id: i64,
+    /// Its number, of nineteen digits.
+    id: String,
 }
 
 /// Write an order that nobody acts upon until it is handed in
@@ -54,11 +54,11 @@ async fn draft(
         may_be_drafted(new.kind)?;
         let id = services.store.draft_order(&caller.acting, &new, services.clock.now()).await?;
         services.changes.tell(Topic::Order);
-        Ok((StatusCode::CREATED, DraftAnswer { id: id.number() }))
+        Ok((StatusCode::CREATED, DraftAnswer { id: id.to_string() }))
     };
     let again = async |entry: AuditRecord| {
         let id = entry.order.ok_or_else(Problem::internal)?;
-        Ok((StatusCode::CREATED, DraftAnswer { id }))
+        Ok((StatusCode::CREATED, DraftAnswer { id: id.to_string() }))
     };
     Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
@@ -67,7 +67,7 @@ async fn draft(
 ///
 /// It is a draft again and has to be handed in; whatever was approved is void. Its kind stays.
 #[utoipa::path(put, path = "/api/v1/orders/{id}", tag = "orders", request_body = NewOrderBody,
-    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen")),
+    params(("id" = String, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen")),
     responses((status = 200, body = OrderAnswer)))]
 async fn edit(
     State(services): State<Services>,
@@ -89,7 +89,7 @@ async fn edit(
 
 /// Hand in an order that was written or changed
 #[utoipa::path(post, path = "/api/v1/orders/{id}/submit", tag = "orders",
-    params(("id" = i64, Path)), responses((status = 200, body = SubmittedAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = SubmittedAnswer)))]
 async fn submit(
     State(services): State<Services>,
     caller: Caller,
@@ -106,7 +106,7 @@ async fn submit(
 
 /// Close an order whose points have all ended
 #[utoipa::path(post, path = "/api/v1/orders/{id}/finish", tag = "orders",
-    params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = OrderAnswer)))]
 async fn finish(
     State(services): State<Services>,
     caller: Caller,

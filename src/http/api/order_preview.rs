@@ -67,7 +67,7 @@ struct PreviewAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 struct EmergencyReportShown {
     /// The order.
-    order: i64,
+    order: String,
     /// When its first frame was sent, or may have been, RFC 3339.
     sent_at: String,
     /// Until when it is to be written, RFC 3339.
@@ -99,7 +99,7 @@ struct ReportBody {
 ///
 /// Whether each meter can be ordered from here, and which meters may cut by themselves when their holds end.
 #[utoipa::path(get, path = "/api/v1/orders/{id}/preview", tag = "orders",
-    params(("id" = i64, Path)), responses((status = 200, body = PreviewAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = PreviewAnswer)))]
 async fn preview(
     State(services): State<Services>,
     caller: Caller,
@@ -143,7 +143,7 @@ fn hold_end(end: &HoldEnd) -> HoldEndShown {
 
 /// The report of an emergency cut
 #[utoipa::path(get, path = "/api/v1/orders/{id}/report", tag = "orders",
-    params(("id" = i64, Path)), responses((status = 200, body = ReportAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = ReportAnswer)))]
 async fn report(
     State(services): State<Services>,
     caller: Caller,
@@ -156,7 +156,7 @@ async fn report(
 
 /// Enter the report of an emergency cut, once
 #[utoipa::path(post, path = "/api/v1/orders/{id}/report", tag = "orders", request_body = ReportBody,
-    params(("id" = i64, Path)), responses((status = 200, body = ReportAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = ReportAnswer)))]
 async fn write_report(
     State(services): State<Services>,
     caller: Caller,
@@ -178,7 +178,7 @@ fn report_shown(report: EmergencyReport) -> EmergencyReportShown {
         None => (None, None, None),
     };
     EmergencyReportShown {
-        order: order.number(),
+        order: order.to_string(),
         sent_at: sent_at.to_string(),
         due_at: due_at.to_string(),
         text,

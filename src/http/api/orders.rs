@@ -51,8 +51,8 @@ pub(super) struct OrderAnswer {
 /// What became of an order that was handed in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SubmittedAnswer {
-    /// Its number.
-    id: i64,
+    /// Its number, of nineteen digits.
+    id: String,
     /// How it stands: `submitted` waits for approval.
     state: String,
     /// True when it is above a ceiling and needs a second approver.
@@ -117,6 +117,7 @@ struct OrdersAsked {
     /// Only those with this point.
     point: Option<String>,
     /// Where to go on: `next_cursor` of the answer before.
+    #[param(value_type = Option<String>)]
     cursor: Option<i64>,
     /// How many at most, 1 to 200.
     limit: Option<u32>,
@@ -174,7 +175,7 @@ async fn ask(
 ///
 /// The ETag names exactly this order; whoever approves it gives it back.
 #[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "orders",
-    params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = OrderAnswer)))]
 async fn show(
     State(services): State<Services>,
     caller: Caller,
@@ -186,7 +187,7 @@ async fn show(
 /// Approve an order as another person than asked for it, exactly as it was seen
 #[utoipa::path(post, path = "/api/v1/orders/{id}/approve", tag = "orders",
     request_body = FactorBody,
-    params(("id" = i64, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen"),
+    params(("id" = String, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen"),
         ("Idempotency-Key" = Option<String>, Header, description = "the same request with the same key is done once; its code is not part of it")),
     responses((status = 200, body = OrderAnswer)))]
 async fn approve(
@@ -211,7 +212,7 @@ async fn approve(
 
 /// Withdraw one's approval, as long as nothing was sent
 #[utoipa::path(post, path = "/api/v1/orders/{id}/withdraw", tag = "orders",
-    params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = OrderAnswer)))]
 async fn withdraw(
     State(services): State<Services>,
     caller: Caller,
@@ -224,7 +225,7 @@ async fn withdraw(
 
 /// Take back all of an order that was not sent
 #[utoipa::path(post, path = "/api/v1/orders/{id}/cancel", tag = "orders",
-    params(("id" = i64, Path)), responses((status = 200, body = OrderAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = OrderAnswer)))]
 async fn cancel(
     State(services): State<Services>,
     caller: Caller,
@@ -371,7 +372,7 @@ pub(super) fn handed_in(
     let mut refused = unknown;
     refused.extend(reasons_of(&submitted.refused));
     SubmittedAnswer {
-        id: submitted.id.number(),
+        id: submitted.id.to_string(),
         state: submitted.state.name().to_owned(),
         is_quarantined: submitted.is_quarantined,
         refused,

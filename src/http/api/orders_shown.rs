@@ -14,8 +14,8 @@ use crate::supply::{due_words, proof_words};
 /// An order in a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrderShown {
-    /// Its number.
-    id: i64,
+    /// Its number, of nineteen digits.
+    id: String,
     /// What is ordered: cut, close_permit, direct_close, alarm_on, alarm_off, hold_on, hold_off.
     kind: String,
     /// The same in Chinese.
@@ -115,8 +115,8 @@ struct ApprovalShown {
 /// One try to have a meter do it.
 #[derive(Debug, Serialize, ToSchema)]
 struct AttemptShown {
-    /// Its number.
-    id: i64,
+    /// Its number, of nineteen digits.
+    id: String,
     /// Number of the point.
     point: String,
     /// The how manieth for this point.
@@ -170,7 +170,7 @@ struct StepShown {
 pub(super) fn shown(order: &OrderRecord) -> OrderShown {
     let content = &order.content;
     OrderShown {
-        id: order.id.number(),
+        id: order.id.to_string(),
         kind: content.kind.name().to_owned(),
         kind_zh: content.kind.zh().to_owned(),
         reason: content.reason.name().to_owned(),
@@ -256,7 +256,7 @@ fn point(record: &PointRecord, content: &OrderContent) -> OrderPointShown {
 
 fn attempt(record: &AttemptRecord, point: String) -> AttemptShown {
     AttemptShown {
-        id: record.id.number(),
+        id: record.id.to_string(),
         point,
         number: record.number,
         intent_at: record.intent_at.to_string(),

@@ -34,8 +34,8 @@ pub(super) fn routes() -> Routes {
 /// A protection.
 #[derive(Debug, Serialize, ToSchema)]
 struct ProtectionShown {
-    /// Its number.
-    id: i64,
+    /// Its number, of nineteen digits.
+    id: String,
     /// Number of the point.
     point: String,
     /// important, public_safety, medical, hold, dispute, authority or other.
@@ -175,7 +175,7 @@ async fn list(
     let within = records.into_iter().filter_map(|record| {
         let point = numbers.get(&record.entry.point)?.clone();
         Some(ProtectionShown {
-            id: record.id.number(),
+            id: record.id.to_string(),
             point,
             kind: record.entry.kind.name().to_owned(),
             reason: record.entry.reason,
@@ -226,7 +226,7 @@ async fn load(
 
 /// End a protection, when a second approver wants it, too
 #[utoipa::path(post, path = "/api/v1/protections/{id}/end", tag = "protections",
-    request_body = FactorBody, params(("id" = i64, Path)),
+    request_body = FactorBody, params(("id" = String, Path)),
     responses((status = 200, body = EndedAnswer), (status = 202, description = "another approver is needed", body = EndedAnswer)))]
 async fn end(
     State(services): State<Services>,

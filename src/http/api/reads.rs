@@ -53,6 +53,7 @@ struct NewRead {
 #[serde(deny_unknown_fields)]
 struct Page {
     /// Where to go on: `next_cursor` of the answer before.
+    #[param(value_type = Option<String>)]
     cursor: Option<i64>,
     /// How many at most, 1 to 500.
     limit: Option<u32>,
@@ -108,7 +109,7 @@ async fn list(
 }
 
 /// A job with its meters: their place in the queue, what they are being asked, how they ended
-#[utoipa::path(get, path = "/api/v1/reads/{id}", tag = "reads", params(("id" = i64, Path), Page),
+#[utoipa::path(get, path = "/api/v1/reads/{id}", tag = "reads", params(("id" = String, Path), Page),
     responses((status = 200, body = ReadAndMeters)))]
 async fn show(
     State(services): State<Services>,
@@ -122,7 +123,7 @@ async fn show(
 
 /// What a meter of a job has answered, with its frames
 #[utoipa::path(get, path = "/api/v1/reads/{id}/meters/{address}", tag = "reads",
-    params(("id" = i64, Path), ("address" = String, Path)), responses((status = 200, body = Answers)))]
+    params(("id" = String, Path), ("address" = String, Path)), responses((status = 200, body = Answers)))]
 async fn answers(
     State(services): State<Services>,
     caller: Caller,
@@ -137,7 +138,7 @@ async fn answers(
 }
 
 /// Take a job back: what has not ended ends as cancelled
-#[utoipa::path(delete, path = "/api/v1/reads/{id}", tag = "reads", params(("id" = i64, Path)),
+#[utoipa::path(delete, path = "/api/v1/reads/{id}", tag = "reads", params(("id" = String, Path)),
     responses((status = 200, body = ReadBody)))]
 async fn cancel(
     State(services): State<Services>,
@@ -151,7 +152,7 @@ async fn cancel(
 /// How a job comes along, as server-sent events until it has ended
 ///
 /// Each event `read` holds what `GET` of the job would answer with its first 100 meters.
-#[utoipa::path(get, path = "/api/v1/reads/{id}/stream", tag = "reads", params(("id" = i64, Path)),
+#[utoipa::path(get, path = "/api/v1/reads/{id}/stream", tag = "reads", params(("id" = String, Path)),
     responses((status = 200, description = "events until the job has ended", content_type = "text/event-stream")))]
 async fn stream(
     State(services): State<Services>,

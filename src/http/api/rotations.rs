@@ -46,8 +46,8 @@ struct StepCount {
 /// New passwords that were asked for.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RotationShown {
-    /// Its number.
-    id: i64,
+    /// Its number, of nineteen digits.
+    id: String,
     /// The access level (密级) whose password is replaced.
     level: u8,
     /// Which meters were asked for.
@@ -167,7 +167,7 @@ async fn ask(
 
 /// One rotation with its meters
 #[utoipa::path(get, path = "/api/v1/rotations/{id}", tag = "rotations", operation_id = "show_rotation",
-    params(("id" = i64, Path),
+    params(("id" = String, Path),
         ("cursor" = Option<String>, Query, description = "where to go on: `next_cursor` of the answer before")),
      responses((status = 200, body = RotationAnswer)))]
 async fn show(
@@ -182,7 +182,7 @@ async fn show(
 
 /// Approve it as another person than asked for it
 #[utoipa::path(post, path = "/api/v1/rotations/{id}/approve", tag = "rotations", operation_id = "approve_rotation",
-    request_body = FactorBody, params(("id" = i64, Path)), responses((status = 200, body = RotationAnswer)))]
+    request_body = FactorBody, params(("id" = String, Path)), responses((status = 200, body = RotationAnswer)))]
 async fn approve(
     State(services): State<Services>,
     caller: Caller,
@@ -195,7 +195,7 @@ async fn approve(
 
 /// Refuse it as another person than asked for it
 #[utoipa::path(post, path = "/api/v1/rotations/{id}/refuse", tag = "rotations", operation_id = "refuse_rotation",
-    params(("id" = i64, Path)), responses((status = 200, body = RotationAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = RotationAnswer)))]
 async fn refuse(
     State(services): State<Services>,
     caller: Caller,
@@ -209,7 +209,7 @@ async fn refuse(
 ///
 /// Nothing more is begun. Meters of which it is not known which password they have are still found out of.
 #[utoipa::path(post, path = "/api/v1/rotations/{id}/end", tag = "rotations", operation_id = "end_rotation",
-    params(("id" = i64, Path)), responses((status = 200, body = RotationAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = RotationAnswer)))]
 async fn end(
     State(services): State<Services>,
     caller: Caller,
@@ -336,7 +336,7 @@ fn shown(record: RotationRecord) -> RotationShown {
     let steps = record.counts.iter();
     let steps = steps.map(|(step, meters)| StepCount { step: step.name().to_owned(), meters: *meters });
     RotationShown {
-        id: record.id.number(),
+        id: record.id.to_string(),
         level: record.level.number(),
         steps: steps.collect(),
         selection: record.selection,

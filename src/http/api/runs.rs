@@ -44,6 +44,7 @@ struct RunsPage {
 #[serde(deny_unknown_fields)]
 struct MissingPage {
     /// Where to go on: `next_cursor` of the answer before.
+    #[param(value_type = Option<String>)]
     cursor: Option<i64>,
     /// How many at most, 1 to 500.
     limit: Option<u32>,
@@ -179,7 +180,7 @@ async fn list(
 }
 
 /// A run, and how its meters stand
-#[utoipa::path(get, path = "/api/v1/runs/{id}", tag = "runs", params(("id" = i64, Path)),
+#[utoipa::path(get, path = "/api/v1/runs/{id}", tag = "runs", params(("id" = String, Path)),
     responses((status = 200, body = RunAnswer)))]
 async fn show(
     State(services): State<Services>,
@@ -194,7 +195,7 @@ async fn show(
 }
 
 /// The meters that a run has not read, each with its cause
-#[utoipa::path(get, path = "/api/v1/runs/{id}/missing", tag = "runs", params(("id" = i64, Path), MissingPage),
+#[utoipa::path(get, path = "/api/v1/runs/{id}/missing", tag = "runs", params(("id" = String, Path), MissingPage),
     responses((status = 200, body = MissingAnswer)))]
 async fn missing(
     State(services): State<Services>,
@@ -215,7 +216,7 @@ async fn missing(
 ///
 /// Once, while no run and no other re-read goes on. What comes is in the run.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/read_again", tag = "runs", request_body = ReadAgainBody,
-    params(("id" = i64, Path)), responses((status = 202, body = ReadAgainAnswer)))]
+    params(("id" = String, Path)), responses((status = 202, body = ReadAgainAnswer)))]
 async fn again(
     State(services): State<Services>,
     caller: Caller,

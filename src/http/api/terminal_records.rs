@@ -39,13 +39,16 @@ struct RecordChangeShown {
     /// The number of the record, 1 to 2040.
     number: u16,
     /// What the terminal holds under it; `null` for a record that is added. Nothing is sent when it holds something else by then.
-    before: Option<RecordShown>,
+    #[schema(value_type = Option<RecordShown>)]
+    before: Option<MeterRecord>,
     /// What it is to hold; `null` for a record that is removed.
-    after: Option<RecordShown>,
+    #[schema(value_type = Option<RecordShown>)]
+    after: Option<MeterRecord>,
 }
 
 /// One meter of a terminal's list. Its password in the terminal stays as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[expect(dead_code, reason = "it describes how a record is written, which the record itself does")]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RecordShown {
     /// The measuring point, 1 to 2040.
@@ -155,8 +158,8 @@ async fn propose(
 pub(super) fn archive_of(shown: &TerminalArchiveShown) -> TerminalArchive {
     let changes = shown.changes.iter().map(|change| RecordChange {
         number: change.number,
-        before: change.before.as_ref().map(record_of),
-        after: change.after.as_ref().map(record_of),
+        before: change.before.clone(),
+        after: change.after.clone(),
     });
     TerminalArchive { terminal: shown.terminal.clone(), changes: changes.collect() }
 }
@@ -164,8 +167,8 @@ pub(super) fn archive_of(shown: &TerminalArchiveShown) -> TerminalArchive {
 pub(super) fn archive_shown(archive: &TerminalArchive) -> TerminalArchiveShown {
     let changes = archive.changes.iter().map(|change| RecordChangeShown {
         number: change.number,
-        before: change.before.as_ref().map(record_shown),
-        after: change.after.as_ref().map(record_shown),
+        before: change.before.clone(),
+        after: change.after.clone(),
     });
     TerminalArchiveShown { terminal: archive.terminal.clone(), changes: changes.collect() }
 }
@@ -189,52 +192,5 @@ pub(super) fn setting_shown(setting: &ArchiveSetting) -> SettingShown {
         looked_at: text(setting.looked_at),
         results: results.collect(),
         detail: setting.detail.clone(),
-    }
-}
-
-fn record_of(shown: &RecordShown) -> MeterRecord {
-    let RecordShown { point, address, port, baud, protocol, tariffs, .. } = shown.clone();
-    let RecordShown { integer_digits, decimal_digits, collector, class, sub_class, .. } = shown.clone();
-    MeterRecord {
-        point,
-        address,
-        port,
-        baud,
-        protocol,
-        tariffs,
-        integer_digits,
-        decimal_digits,
-        collector,
-        class,
-        sub_class,
-    }
-}
-
-fn record_shown(record: &MeterRecord) -> RecordShown {
-    let MeterRecord {
-        point,
-        address,
-        port,
-        baud,
-        protocol,
-        tariffs,
-        integer_digits,
-        decimal_digits,
-        collector,
-        class,
-        sub_class,
-    } = record.clone();
-    RecordShown {
-        point,
-        address,
-        port,
-        baud,
-        protocol,
-        tariffs,
-        integer_digits,
-        decimal_digits,
-        collector,
-        class,
-        sub_class,
     }
 }

@@ -85,8 +85,8 @@ pub(super) struct TermsShown {
 /// A row of the table of terms.
 #[derive(Debug, Serialize, ToSchema)]
 struct TermsRow {
-    /// Its number.
-    id: i64,
+    /// Its number, of nineteen digits.
+    id: String,
     /// From which day on.
     from: String,
     /// The name of the transformer area; `null` for everywhere.
@@ -125,8 +125,8 @@ struct NewTerms {
 /// A row that was proposed.
 #[derive(Debug, Serialize, ToSchema)]
 struct TermsProposedAnswer {
-    /// Its number.
-    id: i64,
+    /// Its number, of nineteen digits.
+    id: String,
 }
 
 /// Whether something was loosened.
@@ -193,7 +193,7 @@ async fn loosen(
 async fn terms(State(services): State<Services>) -> Result<Json<TermsAnswer>, Problem> {
     let names = services.store.names_of_areas().await?;
     let row = |record: TermsRecord| TermsRow {
-        id: record.id.number(),
+        id: record.id.to_string(),
         from: record.row.from.to_string(),
         area: record.row.area.map(|area| names.get(&area).cloned().unwrap_or_default()),
         class: record.row.class.map(|class| class.name().to_owned()),
@@ -228,18 +228,18 @@ async fn propose(
             terms: field("terms", terms_of(&body.terms))?,
         };
         let id = services.store.propose_terms(&caller.acting, &entry, services.clock.now()).await?;
-        Ok((StatusCode::CREATED, TermsProposedAnswer { id: id.number() }))
+        Ok((StatusCode::CREATED, TermsProposedAnswer { id: id.to_string() }))
     };
     let again = async |entry: AuditRecord| {
         let id: Id<DatedTerms> = number_in(&entry, "terms ")?;
-        Ok((StatusCode::CREATED, TermsProposedAnswer { id: id.number() }))
+        Ok((StatusCode::CREATED, TermsProposedAnswer { id: id.to_string() }))
     };
     Once { services: &services, caller: &caller, headers: &headers }.answer(&text, work, again).await
 }
 
 /// Confirm a row of terms as another person than proposed it
 #[utoipa::path(post, path = "/api/v1/supply/terms/{id}/confirm", tag = "supply", request_body = FactorBody,
-    params(("id" = i64, Path)), responses((status = 200, body = TermsProposedAnswer)))]
+    params(("id" = String, Path)), responses((status = 200, body = TermsProposedAnswer)))]
 async fn confirm(
     State(services): State<Services>,
     caller: Caller,
@@ -254,7 +254,7 @@ async fn confirm(
     }
     confirm_second_factor(&services, &caller.acting, &body.code).await?;
     services.store.confirm_terms(&caller.acting, record.id, services.clock.now()).await?;
-    Ok(Json(TermsProposedAnswer { id }))
+    Ok(Json(TermsProposedAnswer { id: id.to_string() }))
 }
 
 /// The area with a name, within what this account may see.

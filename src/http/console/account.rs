@@ -11,7 +11,9 @@ use super::components::{Tone, field, state, token};
 use super::handlers::answer;
 use super::layout;
 use super::login::{different, go_on, new_password};
+use super::rights;
 use super::table::{Asked, Column, Table};
+use super::typed::Typed;
 use super::view::{Told, View};
 use super::words::Phrase;
 use crate::config::Words;
@@ -47,16 +49,6 @@ struct NewPassword {
     current: String,
     password: String,
     again: String,
-}
-
-/// A token to be made.
-#[derive(Deserialize)]
-struct NewTokenForm {
-    name: String,
-    scope: String,
-    days: u32,
-    #[serde(default)]
-    current: String,
 }
 
 async fn page(
@@ -103,19 +95,23 @@ async fn add_token(
     State(services): State<Services>,
     view: View,
     caller: Caller,
-    Form(given): Form<NewTokenForm>,
+    typed: Typed,
 ) -> Result<Response, Problem> {
-    let scopes: Vec<String> = given.scope.split_whitespace().map(str::to_owned).collect();
+    let Typed(Asked(fields)) = &typed;
+    let ticked = fields.iter().filter(|(name, _)| name == "scope").map(|(_, scope)| scope.clone());
+    let scopes: Vec<String> = ticked.collect();
+    let days = typed.text("days").parse().unwrap_or(0);
     if !caller.has_session() {
         return Err(Problem::not_allowed());
     }
-    let asked =
-        NewTokenAsked { name: &given.name, scopes: &scopes, days: given.days, password: &given.current };
+    let (name, password) = (typed.text("name"), typed.whole("current"));
+    let asked = NewTokenAsked { name, scopes: &scopes, days, password };
     match make(&services, &caller, asked).await {
         Ok((_, secret)) => draw(&services, view, caller, Some(secret), StatusCode::OK).await,
         Err(problem) if problem.status.is_client_error() => {
             let told = Some(Told::refused(problem.words));
-            let kept = vec![("name", given.name), ("scope", given.scope), ("days", given.days.to_string())];
+            let text = |name: &str| typed.text(name).to_owned();
+            let kept = vec![("name", text("name")), ("scope", scopes.join(" ")), ("days", text("days"))];
             draw(&services, View { told, kept, ..view }, caller, None, problem.status).await
         }
         Err(problem) => Err(problem),
@@ -170,32 +166,42 @@ impl AccountPage {
             form.card method="post" action="/account/tokens" {
                 (token(view))
                 (field(view.say("名称", "Name"), &html! { input name="name" value=(view.kept("name")) required maxlength="64"; }))
-                (field(view.say("权限（空格分隔）", "Rights (separated by spaces)"), &html! {
-                    input name="scope" size="60" required value=(view.kept("scope"));
-                }))
+                fieldset.ticks {
+                    legend { (view.say("权限（只勾选程序需要的）", "Rights (tick only what the program needs)")) }
+                    @let ticked = view.kept("scope");
+                    @for action in self.rights() {
+                        label { input type="checkbox" name="scope" value=(action.name())
+                            checked[ticked.split(' ').any(|scope| scope == action.name())]; " "
+                            (rights::name(action).of(view.look.language)) }
+                    }
+                }
                 (field(view.say("有效天数", "Days"), &html! {
                     input type="number" name="days" required min="1" max="366" value=(if days.is_empty() { "90" } else { days });
                 }))
                 (field(view.say("当前密码", "Present password"), &html! {
                     input type="password" name="current" required maxlength="128" autocomplete="current-password";
                 }))
-                p.hint { (view.say("可填的权限：", "Rights there are: ")) code { (self.rights().join(" ")) } }
                 button { (view.say("生成令牌", "Make a token")) }
             }
         }
     }
 
-    fn rights(&self) -> Vec<&'static str> {
-        Action::all().filter(|action| self.caller.may(*action)).map(Action::name).collect()
+    fn rights(&self) -> impl Iterator<Item = Action> {
+        Action::all().filter(|action| self.caller.may(*action))
     }
 
     fn table(&self, view: &View) -> Table<(TokenRecord, bool)> {
         type Line = (TokenRecord, bool);
         let columns = vec![
             Column::new("name", "名称", "Name", |(each, _): &Line, _| each.name.clone()),
-            Column::new("scopes", "权限", "Rights", |(each, _): &Line, _| {
+            Column::new("scopes", "权限", "Rights", |(each, _): &Line, language| {
+                rights::names(&each.scopes, language)
+            })
+            .wide(),
+            Column::new("codes", "权限代码", "Codes of the rights", |(each, _): &Line, _| {
                 each.scopes.iter().map(|action| action.name()).collect::<Vec<_>>().join(" ")
-            }),
+            })
+            .in_file(),
             Column::new("until", "到期", "Until", |(each, _): &Line, _| {
                 each.expires_at.in_china().to_string()
             })

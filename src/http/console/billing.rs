@@ -31,11 +31,11 @@ pub struct BillingPage {
     pub receivers: Vec<ReceiverStatus>,
     /// Versions, one more than are shown when more follow.
     pub pushes: Vec<Push>,
-    /// What waits for a person.
+    /// What waits for a person, one more than are listed when more do.
     pub reviews: Vec<ReviewLine>,
     /// Proposals that wait for a second person, by the number of the review that each decides.
     pub proposed: HashMap<i64, i64>,
-    /// Points without a consumption of the day, with the reason where it is known.
+    /// Points without a consumption of the day, with the reason where it is known; one more than are listed when there are more.
     pub open: Vec<(String, Option<OpenDay>)>,
     /// What the address says.
     pub asked: Asked,
@@ -133,15 +133,15 @@ impl BillingPage {
         }
     }
 
-    fn pushes(&self, language: Language) -> Table<Push> {
+    fn pushes(&self, language: Language) -> Table<Handed> {
         let caption = Phrase::new("推送", "Handed over");
         let empty = Phrase::new("这一天没有这样的数据", "Nothing of this day is like that");
-        let place = |push: &Push| {
+        let place = |(_, push): &Handed| {
             let PushPlace([point, item, kind, version], receiver) = &push.place;
             format!("{point}~{item}~{kind}~{version}~{receiver}")
         };
         Table::new("", caption, empty, push_columns(), &self.asked).listed(
-            (self.pushes.clone(), self.asked.is_sorted()),
+            (self.pushes.iter().map(|push| (self.day, push.clone())).collect(), self.asked.is_sorted()),
             place,
             language,
         )
@@ -159,17 +159,21 @@ impl BillingPage {
         ];
         let caption = Phrase::new("没有日电量的计量点", "Points without a consumption");
         let empty = Phrase::new("这一天每个计量点都有日电量", "Every point has a consumption of this day");
-        Table::new("open", caption, empty, columns, &self.asked).whole(self.open.clone(), view.look.language)
+        let (mut open, is_cut) = (self.open.clone(), self.open.len() > MOST_LISTED);
+        open.truncate(MOST_LISTED);
+        let table = Table::new("open", caption, empty, columns, &self.asked).cut_off(is_cut);
+        table.whole(open, view.look.language)
     }
 
     fn reviews(&self, view: &View) -> Table<Waiting> {
         let caption = Phrase::new("待复核（可疑示值）", "For review (suspect registers)");
         let empty = Phrase::new("没有待复核的示值", "Nothing waits for review");
         let with = |line: &ReviewLine| (line.clone(), self.proposed.get(&line.review.number()).copied());
-        let rows = self.reviews.iter().map(with).collect();
+        let rows = self.reviews.iter().take(MOST_LISTED).map(with).collect();
         let mut columns = review_columns();
         columns.push(Column::new("decision", "意见", "Decision", proposed).shown(decision).unsorted());
-        Table::new("reviews", caption, empty, columns, &self.asked).whole(rows, view.look.language)
+        let table = Table::new("reviews", caption, empty, columns, &self.asked);
+        table.cut_off(self.reviews.len() > MOST_LISTED).whole(rows, view.look.language)
     }
 }
 
@@ -179,48 +183,67 @@ fn of_point(point: &str, view: &View) -> Markup {
     @else { (inert(point)) } }
 }
 
-fn push_columns() -> Vec<Column<Push>> {
+/// A version, and the day it is of.
+type Handed = (Day, Push);
+
+/// The value, with a way to the registers that it comes from, and so to their frames, for whoever may see them.
+fn traced((day, push): &Handed, view: &View) -> Markup {
+    let value = value_of(push, view.look.language);
+    let address = push.address.as_ref().filter(|_| view.may(Action::SeeCustomers));
+    let last = if push.kind == BillingKind::Consumption { day.next() } else { *day };
+    html! { @match address {
+        Some(address) => a href={ "/meters/" (escaped(address)) "?part=registers&from=" (day) "&until=" (last) } { (value) },
+        None => (value),
+    } }
+}
+
+fn value_of(push: &Push, language: Language) -> String {
+    let decimals = push.kind.decimals(push.item);
+    let withdrawn = || language.of("撤回", "taken back").to_owned();
+    push.value.map_or_else(withdrawn, |(value, _)| Quantity::new(value, decimals).to_string())
+}
+
+fn push_columns() -> Vec<Column<Handed>> {
     vec![
-        Column::new("point", "计量点", "Point", |push: &Push, _| push.point.clone())
-            .shown(|push, view| of_point(&push.point, view)),
-        Column::new("kind", "内容", "What", |push: &Push, language| {
+        // The page says it above the list; of two files nobody could tell which is of which day.
+        Column::new("day", "日期", "Day", |(day, _): &Handed, _| day.to_string()).in_file(),
+        Column::new("point", "计量点", "Point", |(_, push): &Handed, _| push.point.clone())
+            .shown(|(_, push), view| of_point(&push.point, view)),
+        Column::new("kind", "内容", "What", |(_, push): &Handed, language| {
             match push.kind {
                 BillingKind::Register => language.of("零点示值", "register at 00:00"),
                 BillingKind::Consumption => language.of("日电量", "consumption of the day"),
             }
             .to_owned()
         }),
-        Column::new("item", "项目", "Item", |push: &Push, language| {
+        Column::new("item", "项目", "Item", |(_, push): &Handed, language| {
             language.of(&push.item.name_zh(), &push.item.name_en()).to_owned()
         })
-        .by(|push| push.item.key().number().into()),
-        Column::new("value", "数值", "Value", |push: &Push, language| {
-            let decimals = push.kind.decimals(push.item);
-            let withdrawn = || language.of("撤回", "taken back").to_owned();
-            push.value.map_or_else(withdrawn, |(value, _)| Quantity::new(value, decimals).to_string())
-        })
-        .number()
-        .by(|push| push.value.map_or(i64::MIN, |(value, _)| value)),
-        Column::new("unit", "单位", "Unit", |push: &Push, _| push.item.unit().to_owned()),
-        Column::new("quality", "质量", "Quality", |push: &Push, language| {
+        .by(|(_, push)| push.item.key().number().into()),
+        Column::new("value", "数值", "Value", |(_, push): &Handed, language| value_of(push, language))
+            .shown(traced)
+            .number()
+            .by(|(_, push)| push.value.map_or(i64::MIN, |(value, _)| value)),
+        Column::new("unit", "单位", "Unit", |(_, push): &Handed, _| push.item.unit().to_owned()),
+        Column::new("quality", "质量", "Quality", |(_, push): &Handed, language| {
             push.value.map_or("", |(_, quality)| labels::quality(quality).of(language)).to_owned()
         }),
-        Column::new("version", "版本", "Version", |push: &Push, _| push.version.to_string())
+        Column::new("version", "版本", "Version", |(_, push): &Handed, _| push.version.to_string())
             .number()
-            .by(|push| push.version),
-        Column::new("receiver", "接收方", "Receiver", |push: &Push, _| push.receiver.clone()),
-        Column::new("state", "状态", "State", |push: &Push, language| {
+            .by(|(_, push)| push.version),
+        Column::new("receiver", "接收方", "Receiver", |(_, push): &Handed, _| push.receiver.clone()),
+        Column::new("state", "状态", "State", |(_, push): &Handed, language| {
             labels::outbox(push.state).of(language).to_owned()
         })
-        .shown(|push, view| labels::outbox_state(push.state, view.look.language)),
-        Column::new("tries", "次数", "Tries", |push: &Push, _| push.tries.to_string())
+        .shown(|(_, push), view| labels::outbox_state(push.state, view.look.language)),
+        Column::new("tries", "次数", "Tries", |(_, push): &Handed, _| push.tries.to_string())
             .number()
-            .by(|push| push.tries),
-        Column::new("done", "完成时间", "Done at", |push: &Push, _| {
+            .by(|(_, push)| push.tries),
+        Column::new("done", "完成时间", "Done at", |(_, push): &Handed, _| {
             push.done_at.map(|at| at.in_china().to_string()).unwrap_or_default()
         })
-        .by(|push| push.done_at.map_or(i64::MAX, Moment::micros)),
-        Column::new("error", "对方的话", "What was said", |push: &Push, _| {
+        .by(|(_, push)| push.done_at.map_or(i64::MAX, Moment::micros)),
+        Column::new("error", "对方的话", "What was said", |(_, push): &Handed, _| {
             push.last_error.clone().unwrap_or_default()
         }),
     ]
@@ -280,6 +303,9 @@ fn decision((line, proposal): &Waiting, view: &View) -> Markup {
         },
     } }
 }
+
+/// So many reviews and open points are listed.
+pub const MOST_LISTED: usize = 500;
 
 #[cfg(test)]
 pub(crate) fn sample(asked: Asked) -> BillingPage {
@@ -391,6 +417,34 @@ mod tests {
     }
 
     #[test]
+    fn every_value_leads_to_the_registers_it_comes_from_for_whoever_may_see_them() {
+        let page = sample(Asked::default());
+        let drawn = |role| page.markup(&view::sample(Language::Chinese, role)).into_string();
+        let operator = drawn(Role::Operator);
+        for link in [
+            "202411110001?part=registers&amp;from=2026-11-27&amp;until=2026-11-28",
+            "202411110002?part=registers&amp;from=2026-11-27&amp;until=2026-11-27",
+        ] {
+            assert!(operator.contains(&format!("href=\"/meters/{link}\"")), "{link}: {operator}");
+        }
+        assert!(!drawn(Role::Billing).contains("/meters"), "no link that ends at: you may not");
+    }
+
+    #[test]
+    fn a_list_that_was_cut_says_so_on_the_page_and_in_the_file() {
+        let mut page = sample(Asked(vec![("csv".to_owned(), "open".to_owned())]));
+        let view = view::sample(Language::English, Role::Operator);
+        let more = "more rows follow";
+        assert!(!page.file(&view).unwrap().contains(more));
+        page.open = (0..=MOST_LISTED).map(|number| (format!("P{number}"), None)).collect();
+        let file = page.file(&view).unwrap();
+        assert!(file.contains(more) && file.contains("P499") && !file.contains("P500"), "{file}");
+        page.asked = Asked::default();
+        let text = page.markup(&view).into_string();
+        assert!(text.contains("the first 500 rows; more are not listed"), "{text}");
+    }
+
+    #[test]
     fn what_an_address_asks_for_is_read_back() {
         let asked = |name: &str, value: &str| Asked(vec![(name.to_owned(), value.to_owned())]);
         assert_eq!(BillingPage::state(&asked("state", "parked")), Some(OutboxState::Parked));
@@ -399,6 +453,8 @@ mod tests {
         assert_eq!(place, Some(PushPlace([1, 64, 2, 1], "a~b".to_owned())));
         assert_eq!(BillingPage::after(&asked("after", "1~64~2")), None);
         let csv = |table| sample(asked("csv", table)).file(&view::sample(Language::English, Role::Operator));
+        let all = csv("all").unwrap();
+        assert!(all.starts_with("\u{feff}Day,Point,") && all.contains("\r\n2026-11-27,P0000001,"), "{all}");
         assert!(csv("all").unwrap().contains("unknown point") && csv("open").unwrap().contains("P0000010"));
         assert!(csv("receivers").unwrap().contains("=status 503"));
         assert!(csv("reviews").unwrap().contains("suspect: ran back"));

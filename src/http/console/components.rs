@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::view::View;
 use super::words::Language;
 use crate::domain::Moment;
+use crate::store::given_at;
 
 /// How something stands. Each has a shape of its own, so that it is told without its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,19 @@ pub fn state(tone: Tone, words: &str) -> Markup {
             " " (words)
         }
     }
+}
+
+/// A long number as people say it on the telephone: the day and the time of day at which it was given out. What was counted
+/// from 1 is said as it is.
+#[must_use]
+pub fn said(number: i64) -> String {
+    if number < LONG {
+        return number.to_string();
+    }
+    let at = given_at(number).in_china().to_string();
+    let digits: String = at.chars().filter(char::is_ascii_digit).collect();
+    let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
+    format!("{day}-{time}")
 }
 
 /// An instant, as clocks here show it.
@@ -154,6 +168,9 @@ pub fn lasting(language: Language, seconds: u64) -> String {
     format!("{number} {}", language.of(zh, en))
 }
 
+/// Numbers from here on are long.
+const LONG: i64 = 1_000_000_000_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +190,14 @@ mod tests {
         let shapes: std::collections::HashSet<String> = drawn.iter().map(|text| shape(text)).collect();
         assert_eq!(shapes.len(), tones.len());
         assert!(drawn.iter().all(|text| text.contains("&lt;x&gt;")));
+    }
+
+    #[test]
+    fn a_long_number_is_said_by_the_day_and_time_it_was_given_out() {
+        let at = "2026-11-28".parse::<crate::domain::Day>().unwrap().start();
+        let at = at.plus(std::time::Duration::from_secs(9 * 3600 + 30 * 60 + 12));
+        assert_eq!(said(at.micros() * 1024 + 5), "20261128-093012");
+        assert_eq!(said(17), "17");
     }
 
     #[test]

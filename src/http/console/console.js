@@ -21,6 +21,67 @@
     all(document, 'button').forEach((button) => { button.disabled = false; });
   });
 
+  /* What was typed into a form that came when the session was over is not typed twice: it stays in this tab, without passwords
+     and codes, until the same account is back at the form. */
+  const TYPED = 'typed';
+  const account = document.body.dataset.account || '';
+  const isOutside = location.pathname === '/login' || location.pathname === '/welcome';
+  function kept(next) {
+    try {
+      if (next === undefined) return JSON.parse(sessionStorage.getItem(TYPED));
+      if (next === null) sessionStorage.removeItem(TYPED);
+      else sessionStorage.setItem(TYPED, JSON.stringify(next));
+    } catch (refused) { /* A browser that keeps nothing loses it. */ }
+    return null;
+  }
+  document.addEventListener('submit', (event) => {
+    const form = event.target;
+    if (form.method !== 'post' || isOutside || account === '') return;
+    const isSecret = (field) => field.type === 'password' || field.type === 'hidden' || field.type === 'file' || field.name === 'code';
+    const fields = all(form, 'input, select, textarea').filter((field) => field.name && !isSecret(field))
+      .map((field) => [field.name, field.value, field.type === 'checkbox' || field.type === 'radio' ? field.checked : null]);
+    kept({ account: account, action: form.getAttribute('action'), page: location.pathname + location.search, fields: fields, isLost: false });
+  });
+  function giveBack(typed, form) {
+    typed.fields.forEach((was) => {
+      const same = all(form, 'input, select, textarea').filter((field) => field.name === was[0] && field.type !== 'hidden');
+      const field = was[2] === null ? same[0] : same.filter((each) => each.value === was[1])[0];
+      if (!field) return;
+      if (was[2] === null) field.value = was[1];
+      else field.checked = was[2];
+    });
+    kept(null);
+  }
+  (function () {
+    const typed = kept();
+    if (!typed) return;
+    if (location.pathname === '/login') {
+      const isLost = typed.isLost || new URLSearchParams(location.search).get('lost') === 'form';
+      kept(isLost ? Object.assign(typed, { isLost: true }) : null);
+      return;
+    }
+    if (isOutside) return;
+    if (!typed.isLost || typed.account !== account) {
+      kept(null);
+      return;
+    }
+    const form = all(document, 'form').filter((each) => each.method === 'post' && each.getAttribute('action') === typed.action)[0];
+    if (form && form.querySelector('input:not([type=hidden]), select, textarea')) {
+      giveBack(typed, form);
+      return;
+    }
+    const isChinese = document.documentElement.lang.indexOf('zh') === 0;
+    const told = document.createElement('p');
+    const link = document.createElement('a');
+    told.className = 'told';
+    told.setAttribute('role', 'status');
+    link.href = typed.page;
+    link.textContent = isChinese ? '回到刚才填写的表单（内容已保留）' : 'Back to the form (what was typed is kept)';
+    told.appendChild(link);
+    const main = document.querySelector('main');
+    if (main) main.insertBefore(told, main.firstChild);
+  }());
+
   /* A file that is chosen goes with its form as digits, beside its name. */
   all(document, 'input[type=file][data-digits]').forEach((chooser) => {
     const form = chooser.form;

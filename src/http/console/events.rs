@@ -168,7 +168,7 @@ mod tests {
         let last = page.events[1].clone();
         page.events.extend(std::iter::repeat_n(last.clone(), 49));
         let text = page.markup(&view::sample(Language::Chinese, Role::Viewer)).into_string();
-        let after = text.split("after=").nth(1).unwrap().split('"').next().unwrap();
+        let after = text.split("after=").nth(1).unwrap().split(['"', '&']).next().unwrap();
         let after = after.replace("%3A", ":").replace("%20", " ");
         let asked = Asked(vec![("after".to_owned(), after)]);
         assert_eq!(EventsPage::after(&asked), Some(last.place));

@@ -71,7 +71,7 @@ pub fn titled(view: &View, title: &str, content: &Markup) -> Markup {
                 link rel="icon" type="image/svg+xml" href=(ICON.path);
                 script defer src=(SCRIPT.path) {}
             }
-            body {
+            body data-account=[view.acting.as_ref().map(|acting| inert(&acting.name))] {
                 a.skip href="#main" { (view.say("跳到正文", "Skip to content")) }
                 (header(view))
                 (stop(view))

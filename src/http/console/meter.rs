@@ -7,10 +7,11 @@ mod curve;
 mod fetch;
 mod registers;
 mod terminal_frame;
+mod words;
 
 use maud::{Markup, html};
 
-use super::components::{Tone, facts, state, time, token};
+use super::components::{Tone, facts, said, state, time, token};
 use super::labels;
 use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
@@ -125,7 +126,7 @@ impl MeterPage {
                     (self.clock().whole(newest_first(sessions), view.look.language).markup(view))
                     @if view.may(Action::SetClock) { (set_clock(view, &self.sheet.line.address)) }
                 },
-                Part::Status(words) => (status(view, words.as_ref())),
+                Part::Status(words) => (status(view, words.as_ref(), &self.asked)),
                 Part::Fetches(fetches) => (self.fetches(view, fetches).markup(view)),
                 Part::Orders(orders) => div #orders data-live="order" {
                     (super::orders::table(orders, &self.asked, view).markup(view))
@@ -146,7 +147,10 @@ impl MeterPage {
             Part::Registers(part) => part.file(view, &self.asked, &self.sheet.line.address),
             Part::Events(events) => self.events().whole(events.clone(), language).file(language),
             Part::Clock(sessions) => self.clock().whole(newest_first(sessions), language).file(language),
-            Part::Status(_) => None,
+            Part::Status(words) => {
+                let json = words.as_ref().map_or("", |words| &words.words);
+                words::table(json, &self.asked, view).file(language)
+            }
             Part::Fetches(fetches) => self.fetches(view, fetches).file(language),
             Part::Orders(orders) => super::orders::table(orders, &self.asked, view).file(language),
         }
@@ -361,27 +365,24 @@ fn relay_state(view: &View, seen: Option<RelaySeen>) -> Markup {
         " · " @match source {
             RelaySource::Night => (view.say("夜间采集", "nightly run")),
             RelaySource::Read(job) => @if view.may(Action::ReadOnDemand) {
-                a href={ "/reads/" (job) } { (view.say("召测 ", "read on demand ")) (job) }
-            } @else { (view.say("召测 ", "read on demand ")) (job) },
+                a href={ "/reads/" (job) } { (view.say("召测 ", "read on demand ")) (said(job.number())) }
+            } @else { (view.say("召测 ", "read on demand ")) (said(job.number())) },
             RelaySource::Order(order) => @if view.may(Action::SeeCustomers) {
-                a href={ "/orders/" (order) } { (view.say("工单 ", "order ")) (order) }
-            } @else { (view.say("工单 ", "order ")) (order) },
+                a href={ "/orders/" (order) } { (view.say("工单 ", "order ")) (said(order.number())) }
+            } @else { (view.say("工单 ", "order ")) (said(order.number())) },
         }
         " · " (time(at)) " · " (super::components::age(view, at))
     }
 }
 
-fn status(view: &View, words: Option<&StatusWords>) -> Markup {
+fn status(view: &View, words: Option<&StatusWords>, asked: &Asked) -> Markup {
     let Some(words) = words else {
         return html! { section.sheet { p { (view.say("还没有读到状态字。", "No status word was read yet.")) } } };
     };
     html! {
-        section.sheet {
-            h2 { (view.say("运行状态字", "Status words")) }
-            p { (view.say("读于 ", "Read at ")) (time(words.collected_at)) " · "
-                (super::components::age(view, words.collected_at)) }
-            (fetch::words(view, &words.words))
-        }
+        p { (view.say("读于 ", "Read at ")) (time(words.collected_at)) " · "
+            (super::components::age(view, words.collected_at)) }
+        (words::table(&words.words, asked, view).markup(view))
     }
 }
 

@@ -18,6 +18,8 @@ pub const TITLE: Phrase = Phrase::new("电能表", "Meters");
 pub struct MetersPage {
     /// The meters, one more than are shown when more follow.
     pub meters: Vec<MeterLine>,
+    /// How many there are like that.
+    pub found: Option<u64>,
     /// What the address says.
     pub asked: Asked,
 }
@@ -70,7 +72,7 @@ impl MetersPage {
         let empty = Phrase::new("没有符合条件的电能表", "No meter is like that");
         let table = Table::new("", TITLE, empty, columns(view.may(Action::SeeCustomers)), &self.asked);
         let place = |line: &MeterLine| format!("{}:{}", line.place.meter, line.place.sorted);
-        table.cut(self.meters.clone(), place)
+        table.cut(self.meters.clone(), place).counted(self.found)
     }
 }
 
@@ -136,7 +138,7 @@ pub(crate) fn line(number: i64) -> MeterLine {
 
 #[cfg(test)]
 pub(crate) fn sample(asked: Asked) -> MetersPage {
-    MetersPage { meters: (1..=51).map(line).collect(), asked }
+    MetersPage { meters: (1..=51).map(line).collect(), found: Some(23_540), asked }
 }
 
 #[cfg(test)]
@@ -156,7 +158,10 @@ mod tests {
         let text = sample(Asked::default()).markup(&operator).into_string();
         assert!(text.contains("href=\"/meters/202411110050\"") && !text.contains("/meters/202411110051"));
         assert!(
-            text.contains("?after=50%3A202411110050") && text.contains("王小明") && text.contains("保护")
+            text.contains("?after=50%3A202411110050")
+                && text.contains("共 23,540 条")
+                && text.contains("王小明")
+                && text.contains("保护")
         );
         let place = MetersPage::after(&asked("after", "50:202411110050")).unwrap();
         assert_eq!(place, MeterPlace { sorted: "202411110050".to_owned(), meter: 50 });

@@ -34,6 +34,7 @@ pub mod proposals;
 pub mod protections;
 pub mod reads;
 mod receivers;
+mod rights;
 pub mod rotations;
 mod sent;
 pub mod settings;

@@ -34,7 +34,7 @@ pub struct NightPage {
     pub run: Option<Run>,
     /// How its meters stand.
     pub groups: Vec<NightGroup>,
-    /// Those that are missing, as many as are listed.
+    /// Those that are missing, one more than are listed when there are more.
     pub missing: Vec<MissingLine>,
     /// What waits besides.
     pub waiting: Waiting,
@@ -150,7 +150,7 @@ impl NightPage {
 
     /// More than are listed are not counted.
     fn reviews_said(&self) -> String {
-        let is_whole = self.reviews < MOST_REVIEWS;
+        let is_whole = self.reviews <= MOST_REVIEWS;
         format!("{}{}", if is_whole { "" } else { "≥ " }, grouped(self.reviews))
     }
 
@@ -323,8 +323,10 @@ impl NightPage {
         let none = Phrase::new("没有未抄的电能表", "No meter is missing");
         let empty = if self.run.is_some() { none } else { self.no_run(view) };
         let columns = missing_columns(view.may(Action::SeeCustomers));
-        Table::new("missing", caption, empty, columns, &self.asked)
-            .whole(self.missing.clone(), view.look.language)
+        let most = usize::try_from(MOST_MISSING).unwrap_or(usize::MAX);
+        let rows = self.missing.iter().take(most).cloned().collect();
+        let table = Table::new("missing", caption, empty, columns, &self.asked);
+        table.cut_off(self.missing.len() > most).whole(rows, view.look.language)
     }
 }
 
@@ -426,6 +428,8 @@ fn missing_columns(with_customers: bool) -> Vec<Column<MissingLine>> {
 
 /// Reviews that are counted.
 pub const MOST_REVIEWS: u64 = 500;
+/// Missing meters that are listed; there are more only where a whole site is missing.
+pub const MOST_MISSING: u32 = 5000;
 
 #[cfg(test)]
 pub(crate) fn sample(asked: Asked) -> NightPage {

@@ -96,6 +96,9 @@ pub(super) fn sheet(view: &View, line: &OverdueLine, from: Moment) -> Markup {
             p { (view.say("如对电费有异议，或家中有人依赖用电维持生命或健康，请立即告知供电单位。",
                 "If you dispute the bill, or anybody's life or health depends on supply, tell us at once.")) }
             div.signs {
+                div { (view.say("供电单位（盖章）：", "Supplier (seal):")) }
+                div { (view.say("联系电话：", "Telephone:")) }
+                div { (view.say("缴费方式、地点：", "How and where to pay:")) }
                 div { (view.say("送达人：", "Delivered by:")) }
                 div { (view.say("送达方式与时间：", "How and when:")) }
                 div { (view.say("用户签收：", "Received by:")) }

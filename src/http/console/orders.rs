@@ -12,7 +12,7 @@ mod told;
 
 use maud::{Markup, html};
 
-use super::components::{Tone, facts, second_factor, state, time, token};
+use super::components::{Tone, facts, grouped, said, second_factor, state, time, token};
 use super::labels;
 use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
@@ -20,7 +20,7 @@ use super::words::{Language, Phrase, inert};
 use crate::config::Words;
 use crate::domain::Coded;
 use crate::domain::access::Action;
-use crate::domain::supply::{HaltKind, Objection, OrderKind, OrderState, SupplyOrder, Window};
+use crate::domain::supply::{CeilingUse, HaltKind, Objection, OrderKind, OrderState, SupplyOrder, Window};
 use crate::domain::{Id, Moment};
 use crate::store::supply::{
     ApprovalRecord, AttemptOutcome, AttemptRecord, EmergencyReport, HaltRecord, HoldEnd, OrderRecord,
@@ -59,6 +59,8 @@ pub struct OrderPage {
     pub cannot: Vec<(String, Words)>,
     /// What the end of a hold may lead to, as long as nothing was sent.
     pub hold_ends: Vec<HoldEnd>,
+    /// The ceilings that it is above, as long as it waits for approval.
+    pub over: Vec<CeilingUse>,
     /// The report of an emergency cut, once it is due.
     pub report: Option<EmergencyReport>,
     /// What the address says.
@@ -130,7 +132,7 @@ impl OrdersPage {
             section.sheet.verdict data-tone="warn" {
                 p { (state(Tone::Warn, view.say("紧急停电须在 24 小时内补交书面报告", "The report of an emergency cut is due within 24 hours"))) }
                 ul { @for (order, due) in &self.reports { li {
-                    a href={ "/orders/" (order) "#report" } { (view.say("工单 ", "order ")) (order) } " "
+                    a href={ "/orders/" (order) "#report" } { (view.say("工单 ", "order ")) (said(order.number())) } " "
                     (view.say("截止 ", "by ")) (time(*due))
                     @if *due < view.now { " " (state(Tone::Bad, view.say("已逾期", "overdue"))) }
                 } } }
@@ -147,8 +149,10 @@ impl OrdersPage {
 pub(super) fn table(orders: &[OrderRecord], asked: &Asked, view: &View) -> Table<OrderRecord> {
     let columns = vec![
         Column::new("id", "编号", "Number", |order: &OrderRecord, _| order.id.to_string())
-            .shown(|order, _| html! { a href={ "/orders/" (order.id) } { (order.id) } })
+            .shown(|order, _| html! { a href={ "/orders/" (order.id) } { (said(order.id.number())) } })
             .by(|order| order.id.number()),
+        Column::new("said", "简号", "Short number", |order: &OrderRecord, _| said(order.id.number()))
+            .in_file(),
         Column::new("kind", "类型", "Kind", |order: &OrderRecord, language| {
             kind_name(order.content.kind, language).to_owned()
         }),
@@ -308,7 +312,7 @@ impl OrderPage {
                     p { (state(Tone::Bad, unknown(content.kind).of(view.look.language))) }
                 }
                 (facts(&[
-                    (view.say("编号", "Number"), html! { (id) }),
+                    (view.say("编号", "Number"), html! { b { (said(id.number())) } " " small { (id) } }),
                     (view.say("原因", "Reason"), html! {
                         (language.of(content.reason.zh(), content.reason.name())) " " (inert(&content.text)) }),
                     (view.say("执行时段", "Window"), html! { (time(content.window.from)) " – " (time(content.window.until)) }),
@@ -439,9 +443,14 @@ impl OrderPage {
         html! { p {
             (view.say("审批：", "Approvals: ")) (approved) " / " (needed)
             @if approved < needed { (view.say("，还需 ", ", still needed: ")) (needed - approved) (view.say(" 人", "")) }
-            @if self.order.order.is_quarantined { " · "
+            @if self.order.order.is_quarantined && self.over.is_empty() { " · "
                 a href="/settings" { (view.say("超过停电上限，见设置", "above a ceiling of cuts, see the settings")) } }
-        } }
+        }
+        @if !self.over.is_empty() { ul { @for CeilingUse { ceiling, used, most } in &self.over { li {
+            (state(Tone::Warn, view.look.language.of(ceiling.zh(), ceiling.en()))) (view.say("：", ": "))
+            (grouped(*used)) " / " (grouped(*most)) (view.say(" 户", "")) " "
+            a href="/settings" { (view.say("设置", "settings")) }
+        } } } } }
     }
 }
 

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use dlt645::quantity::Quantity;
 
-use super::components::{Tone, state, time};
+use super::components::{Tone, said, state, time};
 use super::orders::{kind_name, state_name, state_of};
 use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
@@ -44,6 +44,7 @@ impl OverduePage {
             @if table.query().is_paper() { (self.sum(view)) }
             (table.markup(view))
             @if table.query().is_paper() { div.signs {
+                div { (view.say("供电单位（盖章）：", "Supplier (seal):")) }
                 div { (view.say("制表：", "Drawn up by:")) }
                 div { (view.say("复核：", "Checked by:")) }
                 div { (view.say("日期：", "Date:")) }
@@ -131,7 +132,7 @@ fn told_columns() -> [Column<Row>; 4] {
             html! {
                 @if let Some((order, kind, state)) = line.order {
                     (kind_name(kind, view.look.language)) " " (state_of(state, view.look.language)) " "
-                    a href={ "/orders/" (order) } { (view.say("查看工单", "see the order")) } " "
+                    a href={ "/orders/" (order) } { (view.say("工单 ", "order ")) (said(order.number())) } " "
                 }
                 @if view.may(Action::RequestCut) && !line.is_protected && may_be_asked(line) {
                     a.no-print href={ "/orders/new?kind=cut&reason=arrears&points=" (escaped(&line.point)) } {

@@ -10,14 +10,13 @@ mod reads;
 pub(super) mod records;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::components::{Tone, facts, second_factor, state, time, token};
 use super::handlers::{answer, answer_as, answer_of};
+use super::sent::Sent;
 use super::table::{Asked, Column, Table, escaped};
-use super::typed::{Typed, refused};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::domain::access::Action;
@@ -105,45 +104,33 @@ async fn show(
     answer_of(&services, &view, (TITLE_OF_ONE, &number), (page.markup(&view), page.file(&view))).await
 }
 
-async fn confirm(
-    State(services): State<Services>,
-    caller: Caller,
-    Path(id): Path<i64>,
-    view: View,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let page = load(&services, &caller, id).await?;
-    let proposal = &page.proposal;
+async fn confirm(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    let Sent { services, caller, typed, .. } = &sent;
+    let proposal = load(services, caller, id).await?.proposal;
     let done = async {
         // What cannot be confirmed uses no code up.
-        let may = proposal.may_be_decided_by(&caller.acting, services.clock.now());
+        let may = proposal.may_be_decided_by(&caller.acting, sent.now());
         may.map_err(ProposalError::MayNot)?;
-        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
-        decide(&services, &caller, proposal.id, Verdict::Confirm).await
+        confirm_second_factor(services, &caller.acting, typed.text("code")).await?;
+        decide(services, caller, proposal.id, Verdict::Confirm).await
     };
-    ended(&services, &caller, view, id, done.await).await
+    let done = done.await;
+    ended(sent, id, done).await
 }
 
-async fn refuse(
-    State(services): State<Services>,
-    caller: Caller,
-    Path(id): Path<i64>,
-    view: View,
-) -> Result<Response, Problem> {
-    let proposal = load(&services, &caller, id).await?.proposal;
-    let done = decide(&services, &caller, proposal.id, Verdict::Refuse).await;
-    ended(&services, &caller, view, id, done).await
+async fn refuse(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    decided(sent, id, Verdict::Refuse).await
 }
 
-async fn withdraw(
-    State(services): State<Services>,
-    caller: Caller,
-    Path(id): Path<i64>,
-    view: View,
-) -> Result<Response, Problem> {
-    let proposal = load(&services, &caller, id).await?.proposal;
-    let done = decide(&services, &caller, proposal.id, Verdict::Withdraw).await;
-    ended(&services, &caller, view, id, done).await
+async fn withdraw(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    decided(sent, id, Verdict::Withdraw).await
+}
+
+/// Decides what needs no code.
+async fn decided(sent: Sent, id: i64, verdict: Verdict) -> Result<Response, Problem> {
+    let proposal = load(&sent.services, &sent.caller, id).await?.proposal;
+    let done = decide(&sent.services, &sent.caller, proposal.id, verdict).await;
+    ended(sent, id, done).await
 }
 
 async fn decide(
@@ -157,16 +144,10 @@ async fn decide(
 }
 
 /// The proposal as it stands then, with why it was not decided.
-async fn ended(
-    services: &Services,
-    caller: &Caller,
-    view: View,
-    id: i64,
-    done: Result<(), Problem>,
-) -> Result<Response, Problem> {
+async fn ended(sent: Sent, id: i64, done: Result<(), Problem>) -> Result<Response, Problem> {
     let Err(problem) = done else { return Ok(Redirect::to(&format!("/proposals/{id}")).into_response()) };
-    let (view, status): (View, StatusCode) = refused(view, problem)?;
-    let page = load(services, caller, id).await?;
+    let (Sent { services, caller, view, .. }, status) = sent.refused(problem)?;
+    let page = load(&services, &caller, id).await?;
     Ok(answer_as(status, &view, TITLE_OF_ONE, &page.markup(&view)))
 }
 

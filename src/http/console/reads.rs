@@ -8,7 +8,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::advice;
-use super::components::{Tone, age, bar, facts, field, state, time, token};
+use super::components::{Tone, age, bar, facts, field, said, state, time, token};
 use super::meter::frames;
 use super::table::{Asked, Column, Table, natural};
 use super::view::View;
@@ -95,8 +95,9 @@ impl ReadsPage {
     fn table(&self, view: &View) -> Table<ReadJob> {
         let columns = vec![
             Column::new("id", "编号", "Number", |job: &ReadJob, _| job.id.to_string())
-                .shown(|job, _| html! { a href={ "/reads/" (job.id) } { (job.id) } })
+                .shown(|job, _| html! { a href={ "/reads/" (job.id) } { (said(job.id.number())) } })
                 .by(|job| job.id.number()),
+            Column::new("said", "简号", "Short number", |job: &ReadJob, _| said(job.id.number())).in_file(),
             Column::new("created", "提出时间", "Asked at", |job: &ReadJob, _| {
                 job.created_at.in_china().to_string()
             }),
@@ -213,7 +214,7 @@ impl ReadPage {
                 p.answer { (state_of(*stands, language)) }
                 (bar(&format!("{ended} / {meters}"), (*meters).into(), &[(Tone::Good, ended)]))
                 (facts(&[
-                    (view.say("编号", "Number"), html! { (id) }),
+                    (view.say("编号", "Number"), html! { b { (said(id.number())) } " " small { (id) } }),
                     (view.say("提出人", "Asked by"), html! { (inert(asked_by)) }),
                     (view.say("提出时间", "Asked at"), time(*created_at)),
                     (view.say("截止", "Ends by"), time(*expires_at)),

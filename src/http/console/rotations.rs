@@ -5,15 +5,18 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use super::components::{Tone, facts, field, second_factor, state, time, token};
+use super::components::{Tone, facts, field, said, second_factor, state, time, token};
 use super::handlers::{answer, answer_as};
+use super::sent::Sent;
 use super::table::{Asked, Column, Table};
-use super::typed::{Typed, numbers, refused};
+use super::typed::{Typed, numbers};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::domain::access::{Action, Regions};
 use crate::domain::proposal::MayNot;
-use crate::domain::rotation::{CannotRotate, MOST_ROTATED, RotationState, RotationStep, may_decide};
+use crate::domain::rotation::{
+    CannotRotate, MOST_ROTATED, Rotation, RotationState, RotationStep, may_decide,
+};
 use crate::domain::{Coded, Id};
 use crate::http::api::rotations::{NEWEST, SEE, addresses, begin, confirm, decide, find};
 use crate::http::routes::Routes;
@@ -76,31 +79,27 @@ async fn all(services: &Services, caller: &Caller, typed: Typed) -> Result<Rotat
     Ok(RotationsPage { rotations, typed, asked: Asked::default() })
 }
 
-async fn ask(
-    State(services): State<Services>,
-    caller: Caller,
-    view: View,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let done = async {
-        let of = match typed.text("of") {
-            "line" => RotationOf::Line(typed.text("line").to_owned()),
-            "meters" => {
-                let written = numbers(typed.whole("meters"), MOST_ROTATED);
-                RotationOf::Meters(addresses(written.iter().map(String::as_str))?)
-            }
-            _ => RotationOf::Factory,
-        };
-        begin(&services, &caller, &of, typed.text("reason")).await
+async fn ask(sent: Sent) -> Result<Response, Problem> {
+    let problem = match asked(&sent).await {
+        Ok(id) => return Ok(Redirect::to(&format!("/passwords/{id}")).into_response()),
+        Err(problem) => problem,
     };
-    match done.await {
-        Ok(id) => Ok(Redirect::to(&format!("/passwords/{id}")).into_response()),
-        Err(problem) => {
-            let (view, status) = refused(view, problem)?;
-            let page = all(&services, &caller, typed).await?;
-            Ok(answer_as(status, &view, TITLE, &page.markup(&view)))
+    let (Sent { services, caller, view, typed }, status) = sent.refused(problem)?;
+    let page = all(&services, &caller, typed).await?;
+    Ok(answer_as(status, &view, TITLE, &page.markup(&view)))
+}
+
+/// Asks for what was written.
+async fn asked(Sent { services, caller, typed, .. }: &Sent) -> Result<Id<Rotation>, Problem> {
+    let of = match typed.text("of") {
+        "line" => RotationOf::Line(typed.text("line").to_owned()),
+        "meters" => {
+            let written = numbers(typed.whole("meters"), MOST_ROTATED);
+            RotationOf::Meters(addresses(written.iter().map(String::as_str))?)
         }
-    }
+        _ => RotationOf::Factory,
+    };
+    begin(services, caller, &of, typed.text("reason")).await
 }
 
 async fn show(
@@ -115,47 +114,25 @@ async fn show(
     answer(&services, &view, TITLE, (page.markup(&view), file)).await
 }
 
-async fn approve(
-    State(services): State<Services>,
-    caller: Caller,
-    Path(id): Path<i64>,
-    view: View,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let done = confirm(&services, &caller, Id::new(id), typed.text("code")).await;
-    ended(&services, &caller, view, id, done).await
+async fn approve(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    let done = confirm(&sent.services, &sent.caller, Id::new(id), sent.typed.text("code")).await;
+    ended(sent, id, done).await
 }
 
-async fn refuse(
-    State(services): State<Services>,
-    caller: Caller,
-    Path(id): Path<i64>,
-    view: View,
-) -> Result<Response, Problem> {
-    let done = decide(&services, &caller, Id::new(id), Verdict::Refuse).await;
-    ended(&services, &caller, view, id, done).await
+async fn refuse(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    let done = decide(&sent.services, &sent.caller, Id::new(id), Verdict::Refuse).await;
+    ended(sent, id, done).await
 }
 
-async fn end(
-    State(services): State<Services>,
-    caller: Caller,
-    Path(id): Path<i64>,
-    view: View,
-) -> Result<Response, Problem> {
-    let done = decide(&services, &caller, Id::new(id), Verdict::Withdraw).await;
-    ended(&services, &caller, view, id, done).await
+async fn end(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    let done = decide(&sent.services, &sent.caller, Id::new(id), Verdict::Withdraw).await;
+    ended(sent, id, done).await
 }
 
-async fn ended(
-    services: &Services,
-    caller: &Caller,
-    view: View,
-    id: i64,
-    done: Result<(), Problem>,
-) -> Result<Response, Problem> {
+async fn ended(sent: Sent, id: i64, done: Result<(), Problem>) -> Result<Response, Problem> {
     let Err(problem) = done else { return Ok(Redirect::to(&format!("/passwords/{id}")).into_response()) };
-    let (view, status) = refused(view, problem)?;
-    let page = load(services, caller, id).await?;
+    let (Sent { services, caller, view, .. }, status) = sent.refused(problem)?;
+    let page = load(&services, &caller, id).await?;
     Ok(answer_as(status, &view, TITLE, &page.markup(&view)))
 }
 
@@ -178,7 +155,7 @@ impl RotationsPage {
     fn table(&self, language: Language) -> Table<RotationRecord> {
         let columns = vec![
             Column::new("id", "编号", "Number", |rotation: &RotationRecord, _| rotation.id.to_string())
-                .shown(|rotation, _| html! { a href={ "/passwords/" (rotation.id) } { (rotation.id) } })
+                .shown(|rotation, _| html! { a href={ "/passwords/" (rotation.id) } { (said(rotation.id.number())) } })
                 .by(|rotation| rotation.id.number()),
             Column::new("selection", "范围", "Which meters", selection),
             Column::new("by", "申请人", "Asked by", |rotation: &RotationRecord, _| {

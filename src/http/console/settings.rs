@@ -78,6 +78,37 @@ pub(super) async fn load(services: &Services, view: &View, asked: Asked) -> Resu
     })
 }
 
+/// A ceiling: what it is called, in what it counts, and where it stands.
+type Ceiling = (Phrase, &'static str, fn(&Ceilings) -> u32);
+
+const CEILINGS: [Ceiling; 5] = [
+    (Phrase::new("每张工单户数", "points of one order"), "", |ceilings| ceilings.order),
+    (Phrase::new("每小时停电户数", "cuts within an hour"), "", |ceilings| ceilings.hour),
+    (Phrase::new("每日停电户数", "cuts within a day"), "", |ceilings| ceilings.day),
+    (Phrase::new("每小时单个台区占比", "of one transformer area within an hour"), " %", |ceilings| {
+        ceilings.area_percent
+    }),
+    (Phrase::new("每日全部计量点占比", "of all points within a day"), " %", |ceilings| {
+        ceilings.total_percent
+    }),
+];
+
+/// A ceiling as it holds, as the configuration says, and as it is built in.
+#[derive(Clone, Debug)]
+struct CeilingLine {
+    name: Phrase,
+    unit: &'static str,
+    holds: u32,
+    configured: Option<u32>,
+    built_in: u32,
+}
+
+impl CeilingLine {
+    fn said(&self, number: Option<u32>) -> String {
+        number.map_or_else(|| "—".to_owned(), |number| format!("{number}{}", self.unit))
+    }
+}
+
 /// A row of the table of terms; the first is what is built in.
 #[derive(Clone, Debug)]
 struct TermsLine {
@@ -95,7 +126,10 @@ impl SettingsPage {
     pub fn markup(&self, view: &View) -> Markup {
         html! {
             (self.site(view))
-            (self.ceilings(view))
+            (self.ceilings(view).markup(view))
+            p.hint { (view.say(
+                "收紧由管理员或审批人通过接口 /api/v1/supply/ceilings/tighten 进行，立即生效；放宽须两名审批人。",
+                "An administrator or approver makes them stricter at /api/v1/supply/ceilings/tighten, at once; two approvers loosen them.")) }
             (self.terms(view).markup(view))
             (self.config(view).markup(view))
         }
@@ -105,7 +139,8 @@ impl SettingsPage {
     #[must_use]
     pub fn file(&self, view: &View) -> Option<String> {
         let language = view.look.language;
-        self.terms(view).file(language).or_else(|| self.config(view).file(language))
+        let others = || self.config(view).file(language).or_else(|| self.ceilings(view).file(language));
+        self.terms(view).file(language).or_else(others)
     }
 
     /// What a key of the configuration is set to.
@@ -155,37 +190,39 @@ impl SettingsPage {
         } }
     }
 
-    fn ceilings(&self, view: &View) -> Markup {
+    fn ceilings(&self, view: &View) -> Table<CeilingLine> {
         let (holds, configured) = self.ceilings;
-        let row = |name: &str, of: fn(&Ceilings) -> u32, unit: &str| {
-            html! { tr {
-                th scope="row" { (name) }
-                td.number { b { (of(&holds)) } (unit) }
-                td.number { @match &configured { Some(configured) => { (of(configured)) (unit) }, None => "—" } }
-                td.number { (of(&Ceilings::BUILT_IN)) (unit) }
-            } }
-        };
-        html! { section.sheet {
-            h2 { (view.say("停电上限", "Ceilings for cuts")) }
-            div.scroll { table {
-                thead { tr {
-                    th scope="col" { (view.say("上限", "Ceiling")) }
-                    th.number scope="col" { (view.say("现行", "In force")) }
-                    th.number scope="col" { (view.say("配置", "Configured")) }
-                    th.number scope="col" { (view.say("内置（不可放宽）", "Built in, never looser")) }
-                } }
-                tbody {
-                    (row(view.say("每张工单户数", "points of one order"), |c| c.order, ""))
-                    (row(view.say("每小时停电户数", "cuts within an hour"), |c| c.hour, ""))
-                    (row(view.say("每日停电户数", "cuts within a day"), |c| c.day, ""))
-                    (row(view.say("每小时单个台区占比", "of one transformer area within an hour"), |c| c.area_percent, " %"))
-                    (row(view.say("每日全部计量点占比", "of all points within a day"), |c| c.total_percent, " %"))
-                }
-            } }
-            p.hint { (view.say(
-                "收紧由管理员或审批人通过接口 /api/v1/supply/ceilings/tighten 进行，立即生效；放宽须两名审批人。",
-                "An administrator or approver makes them stricter at /api/v1/supply/ceilings/tighten, at once; two approvers loosen them.")) }
-        } }
+        let lines = CEILINGS.iter().map(|(name, unit, of)| CeilingLine {
+            name: *name,
+            unit,
+            holds: of(&holds),
+            configured: configured.as_ref().map(of),
+            built_in: of(&Ceilings::BUILT_IN),
+        });
+        let columns = vec![
+            Column::new("ceiling", "上限", "Ceiling", |line: &CeilingLine, language| {
+                line.name.of(language).to_owned()
+            }),
+            Column::new("holds", "现行", "In force", |line: &CeilingLine, _| line.said(Some(line.holds)))
+                .number()
+                .by(|line| line.holds.into()),
+            Column::new("configured", "配置", "Configured", |line: &CeilingLine, _| {
+                line.said(line.configured)
+            })
+            .number()
+            .by(|line| line.configured.map_or(-1, i64::from)),
+            Column::new(
+                "built_in",
+                "内置（不可放宽）",
+                "Built in, never looser",
+                |line: &CeilingLine, _| line.said(Some(line.built_in)),
+            )
+            .number()
+            .by(|line| line.built_in.into()),
+        ];
+        let caption = Phrase::new("停电上限", "Ceilings for cuts");
+        Table::new("ceilings", caption, caption, columns, &self.asked)
+            .whole(lines.collect(), view.look.language)
     }
 
     fn terms(&self, view: &View) -> Table<TermsLine> {

@@ -4,10 +4,16 @@
 //! counts as not said (T14). A cell of a file never runs in a spreadsheet, and no cell steers what is around it (T13).
 //! Lists that are too long to be held are filtered and paged by the store, which is asked by the same names.
 
+mod query;
+
 use maud::{Markup, html};
 
+use super::components::grouped;
 use super::view::View;
 use super::words::{Language, Phrase, inert};
+use query::{TRAIL, is_of_file, marked};
+
+pub use query::{Asked, Query, escaped};
 
 /// A column.
 #[derive(Debug)]
@@ -21,6 +27,8 @@ pub struct Column<R> {
     order: Order<R>,
     is_number: bool,
     is_wide: bool,
+    /// It stands in the file and not on the page.
+    is_of_file: bool,
 }
 
 #[derive(Debug)]
@@ -47,6 +55,7 @@ impl<R> Column<R> {
             order: Order::Text,
             is_number: false,
             is_wide: false,
+            is_of_file: false,
         }
     }
 
@@ -74,6 +83,12 @@ impl<R> Column<R> {
         Self { is_wide: true, ..self }
     }
 
+    /// What only a file needs, since the page says it elsewhere; a filter looks into it all the same.
+    #[must_use]
+    pub fn in_file(self) -> Self {
+        Self { is_of_file: true, ..self }
+    }
+
     /// Not to be sorted by.
     #[must_use]
     pub fn unsorted(self) -> Self {
@@ -87,109 +102,6 @@ impl<R> Column<R> {
     /// What a cell says.
     fn cell(&self, row: &R, language: Language) -> String {
         inert(&(self.text)(row, language))
-    }
-}
-
-/// What the address of a page says behind its `?`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked(pub Vec<(String, String)>);
-
-impl Asked {
-    /// The last value of this name, if there is one that is not empty.
-    #[must_use]
-    pub fn value(&self, name: &str) -> Option<&str> {
-        let of_name = self.0.iter().rev().find(|(known, _)| known == name);
-        of_name.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
-    }
-
-    /// True when the first table of the page is to be sorted by a column. Such a list has numbered pages.
-    #[must_use]
-    pub fn is_sorted(&self) -> bool {
-        self.value("sort").is_some()
-    }
-
-    /// The address with these values changed, those of `None` left out.
-    #[must_use]
-    pub fn link(&self, changes: &[(&str, Option<&str>)]) -> String {
-        let is_kept = |(name, value): &&(String, String)| {
-            !value.is_empty() && changes.iter().all(|(changed, _)| changed != name)
-        };
-        let kept = self.0.iter().filter(is_kept).map(|(name, value)| (name.as_str(), value.as_str()));
-        let changed = changes.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
-        let pairs = kept.chain(changed).map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
-        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
-    }
-}
-
-/// How a table was asked for.
-#[derive(Clone, Debug)]
-pub struct Query {
-    /// Which table of the page, in front of its names in the address; empty for the only one.
-    table: &'static str,
-    asked: Asked,
-    sort: Option<(&'static str, bool)>,
-}
-
-impl Query {
-    /// What the address says of this table.
-    #[must_use]
-    pub fn of<R>(table: &'static str, columns: &[Column<R>], asked: &Asked) -> Self {
-        let mut query = Self { table, asked: asked.clone(), sort: None };
-        query.sort = query.value("sort").and_then(|name| {
-            let (name, is_falling) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
-            let column = columns.iter().find(|column| column.key == name && column.is_sortable())?;
-            Some((column.key, is_falling))
-        });
-        query
-    }
-
-    /// By which column, and whether the largest comes first.
-    #[must_use]
-    pub const fn sort(&self) -> Option<(&'static str, bool)> {
-        self.sort
-    }
-
-    /// What rows must hold.
-    #[must_use]
-    pub fn filter(&self) -> &str {
-        self.value("q").map_or("", str::trim)
-    }
-
-    /// Behind which row a page of the store begins.
-    #[must_use]
-    pub fn after(&self) -> Option<&str> {
-        self.value("after")
-    }
-
-    /// True when the file of this table is wanted.
-    #[must_use]
-    pub fn is_csv(&self) -> bool {
-        self.asked.value("csv") == Some(if self.table.is_empty() { "all" } else { self.table })
-    }
-
-    /// True when all rows are wanted on one page, to be printed.
-    #[must_use]
-    pub fn is_paper(&self) -> bool {
-        self.value("print") == Some("all")
-    }
-
-    fn page(&self) -> usize {
-        self.value("page").and_then(|page| page.parse().ok()).unwrap_or(1).max(1)
-    }
-
-    fn value(&self, name: &str) -> Option<&str> {
-        self.asked.value(&self.name(name))
-    }
-
-    fn name(&self, name: &str) -> String {
-        if self.table.is_empty() { name.to_owned() } else { format!("{}-{name}", self.table) }
-    }
-
-    fn link(&self, changes: &[(&str, Option<&str>)]) -> String {
-        let names: Vec<String> = changes.iter().map(|(name, _)| self.name(name)).collect();
-        let changes: Vec<_> =
-            names.iter().map(String::as_str).zip(changes.iter().map(|(_, value)| *value)).collect();
-        self.asked.link(&changes)
     }
 }
 
@@ -211,6 +123,8 @@ pub enum Pages {
         is_first: bool,
         /// What names the last row, when more follow.
         next: Option<String>,
+        /// All rows, where somebody has counted them.
+        total: Option<u64>,
     },
 }
 
@@ -225,6 +139,8 @@ pub struct Table<R> {
     pages: Pages,
     /// There may be more rows than were sorted.
     is_part: bool,
+    /// There are more rows than were listed.
+    is_cut: bool,
 }
 
 impl<R> Table<R> {
@@ -240,7 +156,7 @@ impl<R> Table<R> {
     ) -> Self {
         let query = Query::of(name, &columns, asked);
         let pages = Pages::Numbered { page: 1, pages: 1, total: 0 };
-        Self { caption, empty, columns, query, rows: Vec::new(), pages, is_part: false }
+        Self { caption, empty, columns, query, rows: Vec::new(), pages, is_part: false, is_cut: false }
     }
 
     /// How it was asked for.
@@ -298,7 +214,29 @@ impl<R> Table<R> {
             rows.truncate(PER_PAGE);
         }
         let next = rows.last().filter(|_| is_more).map(place);
-        Self { rows, pages: Pages::Cursor { is_first, next }, ..self }
+        Self { rows, pages: Pages::Cursor { is_first, next, total: None }, ..self }
+    }
+
+    /// The same, of which there are so many in all.
+    #[must_use]
+    pub fn counted(self, of_all: Option<u64>) -> Self {
+        match self.pages {
+            Pages::Cursor { is_first, next, .. } => {
+                Self { pages: Pages::Cursor { is_first, next, total: of_all }, ..self }
+            }
+            Pages::Numbered { .. } => self,
+        }
+    }
+
+    /// With the word that there are more rows than were listed, on the page and in the file.
+    #[must_use]
+    pub fn cut_off(self, is_cut: bool) -> Self {
+        Self { is_cut, ..self }
+    }
+
+    /// The columns of the page.
+    fn on_page(&self) -> impl Iterator<Item = &Column<R>> {
+        self.columns.iter().filter(|column| !column.is_of_file)
     }
 
     fn sort(&self, rows: &mut [R], language: Language) {
@@ -328,14 +266,14 @@ impl<R> Table<R> {
                 div.scroll tabindex="0" role="region" aria-label=(self.caption.of(language)) {
                     table {
                         caption { (self.caption.of(language)) }
-                        thead { tr { @for column in &self.columns { (self.heading(column, language)) } } }
+                        thead { tr { @for column in self.on_page() { (self.heading(column, language)) } } }
                         tbody {
-                            @for row in &self.rows { tr { @for (place, column) in self.columns.iter().enumerate() {
+                            @for row in &self.rows { tr { @for (place, column) in self.on_page().enumerate() {
                                 @if place == 0 { th scope="row" class=[class(column)] { (cell(column, row, view)) } }
                                 @else { td class=[class(column)] { (cell(column, row, view)) } }
                             } } }
                             @if self.rows.is_empty() {
-                                tr { td.empty colspan=(self.columns.len()) { (self.nothing(view)) } }
+                                tr { td.empty colspan=(self.on_page().count()) { (self.nothing(view)) } }
                             }
                         }
                     }
@@ -367,7 +305,7 @@ impl<R> Table<R> {
             let cells = self.columns.iter().map(|column| harmless(column.cell(row, language)));
             let _ = writer.write_record(cells);
         }
-        if self.rows.len() >= usize::try_from(IN_A_FILE).unwrap_or(usize::MAX) {
+        if self.is_cut || self.rows.len() >= usize::try_from(IN_A_FILE).unwrap_or(usize::MAX) {
             let more = language.of(
                 "（超出文件行数上限，后面还有，请先筛选）",
                 "(more rows follow than a file has: filter first)",
@@ -399,7 +337,7 @@ impl<R> Table<R> {
         };
         let falling = format!("-{}", column.key);
         let next = if sorted == Some(false) { falling.as_str() } else { column.key };
-        let link = self.query.link(&[("sort", Some(next)), ("page", None), ("after", None)]);
+        let link = self.query.link(&[("sort", Some(next)), ("page", None), ("after", None), (TRAIL, None)]);
         html! {
             th scope="col" class=[class(column)] aria-sort=[aria] {
                 @if column.is_sortable() {
@@ -410,7 +348,7 @@ impl<R> Table<R> {
     }
 
     fn filter_form(&self, view: &View) -> Markup {
-        let own = ["q", "page", "after"].map(|name| self.query.name(name));
+        let own = ["q", "page", "after", TRAIL].map(|name| self.query.name(name));
         let kept = self.query.asked.0.iter().filter(|(name, _)| !own.contains(name) && !is_of_file(name));
         html! {
             form.filter method="get" role="search" {
@@ -421,7 +359,7 @@ impl<R> Table<R> {
                 }
                 button { (view.say("查找", "Find")) }
                 @if !self.query.filter().is_empty() {
-                    a href=(self.query.link(&[("q", None), ("page", None), ("after", None)])) {
+                    a href=(self.query.link(&[("q", None), ("page", None), ("after", None), (TRAIL, None)])) {
                         (view.say("清除", "Clear"))
                     }
                 }
@@ -430,10 +368,16 @@ impl<R> Table<R> {
     }
 
     fn count(&self, view: &View) -> Markup {
-        let Pages::Numbered { total, .. } = &self.pages else { return html! {} };
-        html! { span.count { @match view.look.language {
-            Language::Chinese => { "共 " (total) " 条" }
-            Language::English => { (total) (if *total == 1 { " row" } else { " rows" }) }
+        let total = match &self.pages {
+            Pages::Numbered { total, .. } => u64::try_from(*total).unwrap_or(u64::MAX),
+            Pages::Cursor { total: Some(total), .. } => *total,
+            Pages::Cursor { total: None, .. } => return html! {},
+        };
+        html! { span.count { @match (view.look.language, self.is_cut) {
+            (Language::Chinese, false) => { "共 " (grouped(total)) " 条" }
+            (Language::English, false) => { (grouped(total)) (if total == 1 { " row" } else { " rows" }) }
+            (Language::Chinese, true) => { "前 " (grouped(total)) " 条，后面还有，未列出" }
+            (Language::English, true) => { "the first " (grouped(total)) " rows; more are not listed" }
         }
         @if self.is_part { " " (view.say("（仅排序最先的这些，请先筛选）", "(the first of all; filter to sort the rest)")) }
         } }
@@ -442,7 +386,10 @@ impl<R> Table<R> {
     /// What leaves as a file is taken with a reason (T23), which a form asks for with or without a script.
     fn file_form(&self, view: &View) -> Markup {
         let table = if self.query.table.is_empty() { "all" } else { self.query.table };
-        let kept = self.query.asked.0.iter().filter(|(name, value)| !is_of_file(name) && !value.is_empty());
+        // From whichever page it is taken, a file has them all.
+        let of_page = ["page", "after", TRAIL].map(|name| self.query.name(name));
+        let is_kept = |name: &String| !is_of_file(name) && !of_page.contains(name);
+        let kept = self.query.asked.0.iter().filter(|(name, value)| is_kept(name) && !value.is_empty());
         let why = view.say("导出原因", "What the file is for");
         html! {
             details.file {
@@ -462,7 +409,7 @@ impl<R> Table<R> {
         let page = |number: usize| self.query.link(&[("page", Some(&number.to_string()))]);
         let label = view.say("翻页", "Pages");
         html! { @match &self.pages {
-            Pages::Numbered { pages: 1, .. } | Pages::Cursor { is_first: true, next: None } => {}
+            Pages::Numbered { pages: 1, .. } | Pages::Cursor { is_first: true, next: None, .. } => {}
             Pages::Numbered { page: at, pages, .. } => {
                 nav.pages aria-label=(label) {
                     @if *at > 1 { a rel="prev" href=(page(at - 1)) { "◀ " (view.say("上一页", "Previous")) } }
@@ -470,13 +417,21 @@ impl<R> Table<R> {
                     @if at < pages { a rel="next" href=(page(at + 1)) { (view.say("下一页", "Next")) " ▶" } }
                 }
             }
-            Pages::Cursor { is_first, next } => {
+            Pages::Cursor { is_first, next, .. } => {
+                @let trail = self.query.trail();
                 nav.pages aria-label=(label) {
                     @if !is_first {
-                        a href=(self.query.link(&[("after", None)])) { "◀ " (view.say("首页", "First page")) }
+                        a href=(self.query.link(&[("after", None), (TRAIL, None)])) { (view.say("首页", "First page")) }
+                    }
+                    @if let Some((last, before)) = trail.split_last() {
+                        a rel="prev" href=(self.query.link(&[("after", Some(*last)), (TRAIL, Some(&marked(before)))])) {
+                            "◀ " (view.say("上一页", "Previous"))
+                        }
                     }
                     @if let Some(next) = next {
-                        a rel="next" href=(self.query.link(&[("after", Some(next))])) {
+                        @let here = [trail.as_slice(), &[self.query.after().unwrap_or_default()]].concat();
+                        @let kept = here.get(here.len().saturating_sub(LONGEST_TRAIL)..).unwrap_or_default();
+                        a rel="next" href=(self.query.link(&[("after", Some(next)), (TRAIL, Some(&marked(kept)))])) {
                             (view.say("下一页", "Next")) " ▶"
                         }
                     }
@@ -484,11 +439,6 @@ impl<R> Table<R> {
             }
         } }
     }
-}
-
-/// What an address says of the file that is wanted, and nothing else.
-fn is_of_file(name: &str) -> bool {
-    matches!(name, "csv" | "reason")
 }
 
 fn class<R>(column: &Column<R>) -> Option<&'static str> {
@@ -556,19 +506,6 @@ pub fn natural(text: &str) -> Vec<Piece> {
     pieces
 }
 
-/// As a part of an address.
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    let mut address = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => address.push(byte.into()),
-            _ => address.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    address
-}
-
 /// How many rows the store is asked for: those of a page and one more, or as many as a file may have.
 #[must_use]
 pub fn wanted(asked: &Asked) -> u32 {
@@ -582,6 +519,8 @@ pub fn wanted_sorted(asked: &Asked, is_whole: bool) -> u32 {
     if is_whole { usual.max(SORTED_AT_MOST) } else { usual }
 }
 
+/// So many pages lead back one by one; the first is always to be had.
+const LONGEST_TRAIL: usize = 20;
 /// Rows of a page.
 pub const PER_PAGE: usize = 50;
 const PER_PAGE_AND_ONE: u32 = 51;

@@ -2,6 +2,7 @@
 //! taken in.
 
 mod one;
+mod passed;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};

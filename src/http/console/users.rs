@@ -1,15 +1,14 @@
 //! Persons and their accounts (用户管理), and roles that wait for an approver.
 
-use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use super::components::{Tone, field, second_factor, state, token};
 use super::handlers::answer;
 use super::layout;
+use super::sent::Sent;
 use super::table::{Asked, Column, Table};
 use super::typed::Typed;
 use super::view::{Told, View};
@@ -17,8 +16,8 @@ use super::words::{Language, Phrase, inert};
 use crate::domain::Coded;
 use crate::domain::Id;
 use crate::domain::access::{Action, Regions, Role};
-use crate::http::api::accounts::{accounts, may_confirm_role, receivers_of, regions_of, role_of};
-use crate::http::auth::{Decision, OneTimeLogin, Wanted, confirm_second_factor};
+use crate::http::api::accounts::{accounts, managing, may_confirm_role, receivers_of, regions_of, role_of};
+use crate::http::auth::{Accounts, Decision, OneTimeLogin, Wanted};
 use crate::http::routes::Routes;
 use crate::http::{Caller, Problem, Services};
 use crate::store::access::AccountRecord;
@@ -51,20 +50,6 @@ struct UsersPage {
 /// An account with the names of the transformer areas it is bound to.
 type Line = (AccountRecord, Vec<String>);
 
-/// An account to be made.
-#[derive(Deserialize)]
-struct NewUser {
-    person: String,
-    name: String,
-    role: String,
-    #[serde(default)]
-    areas: String,
-    #[serde(default)]
-    receivers: String,
-    #[serde(default)]
-    code: String,
-}
-
 async fn page(State(services): State<Services>, view: View, asked: Asked) -> Result<Response, Problem> {
     let page = UsersPage { accounts: listed(&services).await?, made: None, asked };
     answer(&services, &view, TITLE, (page.markup(&view), page.table(&view).file(view.look.language))).await
@@ -80,140 +65,91 @@ async fn listed(services: &Services) -> Result<Vec<Line>, Problem> {
     Ok(listed)
 }
 
-async fn add(
-    State(services): State<Services>,
-    view: View,
-    caller: Caller,
-    Form(user): Form<NewUser>,
-) -> Result<Response, Problem> {
-    let made = async {
-        let regions = typed_areas(&services, &user.areas).await?;
-        let (person, name, role) = (user.person.as_str(), user.name.as_str(), role_of(&user.role)?);
-        let receivers = receivers_of(&services, role, &lines(&user.receivers)).await?;
-        let wanted = Wanted { person, name, role, regions: &regions };
-        confirm_second_factor(&services, &caller.acting, &user.code).await?;
-        let accounts = accounts(&services, &caller);
-        let made = accounts.add(&wanted).await?;
-        if !receivers.is_empty() {
-            accounts.set_receivers(made.account.id, None, &receivers).await?;
+async fn add(sent: Sent) -> Result<Response, Problem> {
+    let made = made(&sent).await;
+    let text = |name: &'static str| (name, sent.typed.text(name).to_owned());
+    let kept = match made {
+        Ok(_) => Vec::new(),
+        Err(_) => {
+            vec![text("person"), text("name"), text("role"), ("areas", sent.typed.whole("areas").to_owned())]
         }
-        Ok::<_, Problem>(made.login)
     };
-    let made = made.await;
-    let NewUser { person, name, role, areas, .. } = user;
-    let mut kept = vec![("person", person), ("name", name), ("role", role), ("areas", areas)];
-    if made.is_ok() {
-        kept.clear();
+    let view = View { kept, ..sent.view };
+    told(Sent { view, ..sent }, made.map(Some)).await
+}
+
+/// Makes the account that was written.
+async fn made(Sent { services, caller, typed, .. }: &Sent) -> Result<OneTimeLogin, Problem> {
+    let regions = typed_areas(services, typed.whole("areas")).await?;
+    let role = role_of(typed.text("role"))?;
+    let receivers = receivers_of(services, role, &lines(typed.whole("receivers"))).await?;
+    let wanted = Wanted { person: typed.text("person"), name: typed.text("name"), role, regions: &regions };
+    let accounts = managing(services, caller, typed.text("code")).await?;
+    let made = accounts.add(&wanted).await?;
+    if !receivers.is_empty() {
+        accounts.set_receivers(made.account.id, None, &receivers).await?;
     }
-    told(&services, View { kept, ..view }, made.map(Some)).await
+    Ok(made.login)
 }
 
-async fn enable(
-    State(services): State<Services>,
-    view: View,
-    caller: Caller,
-    Path(id): Path<i64>,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let done = async {
-        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
-        accounts(&services, &caller).enable(Id::new(id), true).await?;
-        Ok(None)
-    };
-    told(&services, view, done.await).await
+async fn enable(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    let done = async { sent.managing().await?.enable(Id::new(id), true).await.map_err(Problem::from) };
+    let done = done.await.map(|_| None);
+    told(sent, done).await
 }
 
-async fn disable(
-    State(services): State<Services>,
-    view: View,
-    caller: Caller,
-    Path(id): Path<i64>,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let done = async {
-        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
-        accounts(&services, &caller).enable(Id::new(id), false).await?;
-        Ok(None)
-    };
-    told(&services, view, done.await).await
+async fn disable(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    let done = async { sent.managing().await?.enable(Id::new(id), false).await.map_err(Problem::from) };
+    let done = done.await.map(|_| None);
+    told(sent, done).await
 }
 
-async fn reset(
-    State(services): State<Services>,
-    view: View,
-    caller: Caller,
-    Path(id): Path<i64>,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let done = async {
-        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
-        Ok(Some(accounts(&services, &caller).reset(Id::new(id)).await?.login))
-    };
-    told(&services, view, done.await).await
+async fn reset(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    let done = async { sent.managing().await?.reset(Id::new(id)).await.map_err(Problem::from) };
+    let done = done.await.map(|made| Some(made.login));
+    told(sent, done).await
 }
 
-async fn unlock(
-    State(services): State<Services>,
-    view: View,
-    caller: Caller,
-    Path(id): Path<i64>,
-    typed: Typed,
-) -> Result<Response, Problem> {
-    let done = async {
-        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
-        accounts(&services, &caller).unlock(Id::new(id)).await?;
-        Ok(None)
-    };
-    told(&services, view, done.await).await
+async fn unlock(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
+    let done = async { sent.managing().await?.unlock(Id::new(id)).await.map_err(Problem::from) };
+    let done = done.await.map(|()| None);
+    told(sent, done).await
 }
 
-async fn set_role(
-    State(services): State<Services>,
-    view: View,
-    caller: Caller,
-    Path(id): Path<i64>,
-    typed: Typed,
-) -> Result<Response, Problem> {
+async fn set_role(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
     let done = async {
-        let role = role_of(typed.text("role"))?;
-        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
-        accounts(&services, &caller).set_role(Id::new(id), None, role).await?;
-        Ok(None)
+        let role = role_of(sent.typed.text("role"))?;
+        sent.managing().await?.set_role(Id::new(id), None, role).await.map_err(Problem::from)
     };
-    told(&services, view, done.await).await
+    let done = done.await.map(|_| None);
+    told(sent, done).await
 }
 
-async fn set_areas(
-    State(services): State<Services>,
-    view: View,
-    caller: Caller,
-    Path(id): Path<i64>,
-    typed: Typed,
-) -> Result<Response, Problem> {
+async fn set_areas(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
     let done = async {
-        let regions = typed_areas(&services, typed.whole("areas")).await?;
-        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
-        accounts(&services, &caller).set_regions(Id::new(id), None, &regions).await?;
-        Ok::<_, Problem>(None)
+        let regions = typed_areas(&sent.services, sent.typed.whole("areas")).await?;
+        sent.managing().await?.set_regions(Id::new(id), None, &regions).await.map_err(Problem::from)
     };
-    told(&services, view, done.await).await
+    let done = done.await.map(|_| None);
+    told(sent, done).await
 }
 
-async fn set_receivers(
-    State(services): State<Services>,
-    view: View,
-    caller: Caller,
-    Path(id): Path<i64>,
-    typed: Typed,
-) -> Result<Response, Problem> {
+async fn set_receivers(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
     let done = async {
-        let account = services.store.account(Id::new(id)).await?.ok_or_else(Problem::not_there)?;
-        let receivers = receivers_of(&services, account.role, &lines(typed.whole("receivers"))).await?;
-        confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
-        accounts(&services, &caller).set_receivers(Id::new(id), None, &receivers).await?;
-        Ok::<_, Problem>(None)
+        let account = sent.services.store.account(Id::new(id)).await?.ok_or_else(Problem::not_there)?;
+        let written = lines(sent.typed.whole("receivers"));
+        let receivers = receivers_of(&sent.services, account.role, &written).await?;
+        sent.managing().await?.set_receivers(Id::new(id), None, &receivers).await.map_err(Problem::from)
     };
-    told(&services, view, done.await).await
+    let done = done.await.map(|_| None);
+    told(sent, done).await
+}
+
+impl Sent {
+    /// Accounts as whoever sent it may manage them, once the second factor is shown.
+    async fn managing(&self) -> Result<Accounts<'_>, Problem> {
+        managing(&self.services, &self.caller, self.typed.text("code")).await
+    }
 }
 
 async fn proposed(State(services): State<Services>, view: View) -> Result<Response, Problem> {
@@ -231,9 +167,9 @@ async fn confirm(
 ) -> Result<Redirect, Problem> {
     let seen = typed.text("seen").parse().map_err(|_| Problem::stale())?;
     may_confirm_role(&services, &caller, Id::new(id), seen).await?;
-    confirm_second_factor(&services, &caller.acting, typed.text("code")).await?;
     let decision = Decision::Confirm { seen };
-    accounts(&services, &caller).decide_role(Id::new(id), caller.acting.person, decision).await?;
+    let accounts = managing(&services, &caller, typed.text("code")).await?;
+    accounts.decide_role(Id::new(id), caller.acting.person, decision).await?;
     Ok(Redirect::to("/roles"))
 }
 
@@ -258,17 +194,14 @@ fn lines(typed: &str) -> Vec<String> {
 }
 
 /// The page again, or with what is shown once, or with what was wrong.
-async fn told(
-    services: &Services,
-    view: View,
-    done: Result<Option<OneTimeLogin>, Problem>,
-) -> Result<Response, Problem> {
+async fn told(sent: Sent, done: Result<Option<OneTimeLogin>, Problem>) -> Result<Response, Problem> {
+    let Sent { services, view, .. } = sent;
     match done {
         Ok(None) => Ok(Redirect::to("/users").into_response()),
-        Ok(made) => draw(services, view, made, StatusCode::OK).await,
+        Ok(made) => draw(&services, view, made, StatusCode::OK).await,
         Err(problem) if problem.status.is_client_error() => {
             let view = View { told: Some(Told::refused(problem.words)), ..view };
-            draw(services, view, None, problem.status).await
+            draw(&services, view, None, problem.status).await
         }
         Err(problem) => Err(problem),
     }

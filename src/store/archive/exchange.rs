@@ -1,5 +1,7 @@
 //! What changes from an instant on: the meter of a point, and its transformers.
 
+use std::collections::HashSet;
+
 use dlt645::address::MeterAddress;
 
 use super::known::Known;
@@ -37,6 +39,16 @@ impl Store {
         let meter = record(&mut writing, exchange).await?;
         writing.commit().await?;
         Ok(meter)
+    }
+
+    /// Meters that took the place of another one after an instant: they had no such instant at their points.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn exchanged_since(&self, at: Moment) -> Result<HashSet<Id<Meter>>, StoreError> {
+        let mut reading = self.read("reading which meters took the place of others").await?;
+        let meters: Vec<(i64,)> = reading.rows(IN_PLACE, &[at.into()]).await?;
+        Ok(meters.into_iter().map(|(meter,)| Id::new(meter)).collect())
     }
 
     /// The transformers that hold at a point up to an instant; `None` where none were recorded.
@@ -145,6 +157,10 @@ async fn note_exchange(
 }
 
 const DONE: &str = "SELECT id FROM installation WHERE point_id = $1 AND meter_id = $2 AND installed_at = $3";
+
+/// Meters that were put in later than an instant, at points that another had measured before.
+const IN_PLACE: &str = "SELECT n.meter_id FROM installation n WHERE n.removed_at IS NULL AND n.installed_at > $1 \
+    AND EXISTS (SELECT 1 FROM installation b WHERE b.point_id = n.point_id AND b.installed_at < n.installed_at)";
 
 /// Another stretch of the new meter that is open, or ended behind the instant.
 const BUSY: &str =

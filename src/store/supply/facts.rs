@@ -9,9 +9,9 @@ use super::protection::{list_in_force, no_cut_days, protections_of};
 use super::terms::terms_in_force;
 use crate::domain::access::{Action, Role};
 use crate::domain::supply::{
-    Approval, CLOCKS_DIFFER, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts, OrderState,
-    OrderedPoint, PointFacts, Stage, SupplyOrder, Terms, Usage, objections_to_order, objections_to_point,
-    terms_for,
+    Approval, CLOCKS_DIFFER, CeilingUse, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts,
+    OrderState, OrderedPoint, PointFacts, Stage, SupplyOrder, Terms, Usage, objections_to_order,
+    objections_to_point, terms_for,
 };
 use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, TransformerArea};
 use crate::store::code;
@@ -59,8 +59,8 @@ pub(super) async fn order_facts(
             facts.halts.push(HaltKind::DatabaseBehind);
         }
         facts.no_cut_days = no_cut_days(reading, days(head, judging), &areas(head)).await?;
-        let ceilings = ceilings_in_force(reading).await?.stricter(judging.limits.ceilings);
-        facts.over = ceilings.exceeded(&usage(reading, head, judging).await?);
+        let over = exceeded(reading, head, judging).await?;
+        facts.over = over.into_iter().map(|over| over.ceiling).collect();
     }
     Ok(facts)
 }
@@ -221,6 +221,16 @@ async fn approvals(reading: &mut Transaction, head: &Head) -> Result<Vec<Approva
 
 /// Person, at, role since, hash; owner, role and state of the account, if it is there.
 type ApprovalRow = (i64, i64, i64, String, Option<i64>, Option<i64>, Option<i64>);
+
+/// The ceilings that an order is above.
+pub(super) async fn exceeded(
+    reading: &mut Transaction,
+    head: &Head,
+    judging: Judging<'_>,
+) -> Result<Vec<CeilingUse>, StoreError> {
+    let ceilings = ceilings_in_force(reading).await?.stricter(judging.limits.ceilings);
+    Ok(ceilings.exceeded(&usage(reading, head, judging).await?))
+}
 
 /// How much of the ceilings is used. Before anything is sent, what others have open counts as sent today.
 async fn usage(reading: &mut Transaction, head: &Head, judging: Judging<'_>) -> Result<Usage, StoreError> {

@@ -2,6 +2,7 @@
 //! is gone, and so may the intent of a cut that was sent. All cuts are kept back, and none goes out by an approval of before.
 
 use super::commit_with;
+use super::damaged::unless_damaged;
 use super::halt::{HALT, halts_in_force, subject};
 use super::head::{Head, Step};
 use super::order::end_approvals;
@@ -44,7 +45,13 @@ impl Store {
         billing::raise_floor(&mut writing, now).await?;
         let (mut approvals, open) = (0, writing.rows::<(i64,)>(OPEN, &[]).await?);
         for (id,) in open {
-            let mut head = Head::load(&mut writing, Id::new(id)).await?;
+            let id = Id::new(id);
+            let head = Head::load(&mut writing, id).await;
+            let Some(mut head) = unless_damaged(&mut writing, head, id, now).await? else {
+                // Of what kind it is cannot be told: none goes out by an approval of before.
+                approvals += end_approvals(&mut writing, id, None, by, now).await?;
+                continue;
+            };
             if !head.kind().is_cut_class() {
                 continue;
             }

@@ -11,6 +11,7 @@ mod damaged;
 mod due;
 mod emergency;
 mod evidence;
+mod exceeded;
 mod facts;
 mod halt;
 mod handed_over;

@@ -6,6 +6,7 @@
 
 use super::AttemptOutcome;
 use super::attempt::{conclude, object};
+use super::damaged::unless_damaged;
 use super::head::{Head, Step};
 use super::left::{LeftBy, leave_off, may_have_left};
 use super::order::end_approvals;
@@ -28,9 +29,11 @@ pub(in crate::store) async fn quiet_orders(
     }
     let open: Vec<(i64,)> = writing.rows(OPEN, &[]).await?;
     for (id,) in open {
-        let mut head = Head::load(writing, Id::new(id)).await?;
-        let ended = end_approvals(writing, head.id, None, AuditEntry::SYSTEM, now).await?;
+        let id = Id::new(id);
+        let ended = end_approvals(writing, id, None, AuditEntry::SYSTEM, now).await?;
         found.approvals += ended;
+        let head = Head::load(writing, id).await;
+        let Some(mut head) = unless_damaged(writing, head, id, now).await? else { continue };
         for point in head.points.clone() {
             quiet_point(writing, &mut head, point.ordered.point, (point.state, point.area), found, now)
                 .await?;

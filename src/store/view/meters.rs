@@ -183,6 +183,22 @@ impl Store {
         rows.into_iter().map(line).collect()
     }
 
+    /// How many meters there are like that, on whatever page.
+    ///
+    /// # Errors
+    /// As [`Self::meter_lines`].
+    pub async fn count_meters(&self, asked: &MetersAsked<'_>, regions: &Regions) -> Result<u64, StoreError> {
+        let mut reading = self.read("counting meters").await?;
+        let statement = if asked.words.trim().is_empty() { COUNT.into() } else { *COUNT_FOUND };
+        let args = [
+            super::areas(regions).into(),
+            super::sought(asked.words).into(),
+            i64::from(asked.with_customers).into(),
+        ];
+        let (count,): (i64,) = reading.row(statement, &args).await?.unwrap_or_default();
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     /// All that the archive says of the meter with this address, when it is within the regions.
     ///
     /// # Errors
@@ -333,6 +349,20 @@ fn statement(by: &str, [is_falling, has_words, has_place]: [bool; 3], within: &s
          ORDER BY w.{by} {way}, w.meter_id {way}"
     )
 }
+
+/// A parameter that is not used still has its type.
+const COUNT: &str = "SELECT count(*) FROM meter_list w WHERE ($1 = '' OR $1 LIKE '%,' || CAST(w.area_id AS text) || ',%') \
+    AND CAST($2 AS text) IS NOT NULL AND CAST($3 AS bigint) IS NOT NULL";
+
+static COUNT_FOUND: LazyLock<Sql> = LazyLock::new(|| {
+    Sql::either(|dialect| {
+        let within = dialect.within();
+        format!(
+            "SELECT count(*) FROM meter_list w WHERE ($1 = '' OR $1 LIKE '%,' || CAST(w.area_id AS text) || ',%') \
+             AND ({within}(w.words, $2) > 0 OR ($3 = 1 AND {within}(w.customer_words, $2) > 0))"
+        )
+    })
+});
 
 const COLUMNS: &str = "m.id, m.address, m.asset_number, m.protocol, coalesce(l.name, m.terminal), p.number, \
     c.number, c.name, a.name";

@@ -8,9 +8,10 @@ use dlt645::catalog::Value;
 use dlt645::data_id::DataId;
 use dlt645::meter_time::MeterTime;
 use dlt645::quantity::Quantity;
+use tokio::time::Instant;
 
 use super::ask::{Asker, Heard, Unread, value_of};
-use crate::channel::Lane;
+use crate::channel::{Kept, Lane};
 use crate::config::profile::{MeterProfile, TextOrder};
 use crate::domain::relay::{Currents, Look, StatusWord3};
 use crate::domain::{ClockOffset, Item, Moment, meter_clock};
@@ -134,25 +135,34 @@ impl MeterClock {
     }
 }
 
-/// Reads what is told before an order.
+/// Reads what is told before an order, the clock last: the frame goes by it. From the clock on nothing else is begun on the line,
+/// for as long as what comes with it is held.
 pub(super) async fn read(
     asker: &Asker<'_>,
     site: &SiteMeter,
     profile: &MeterProfile,
-) -> Result<Before, Unread> {
+) -> Result<(Before, Option<Kept>), Unread> {
     let status = status(asker).await?;
-    let clock = clock(asker).await?;
-    let mut before =
-        Before { status, clock, identity: None, energy: None, currents: None, power: None, trip_delay: None };
+    let clock_alone = |clock| Before {
+        status,
+        clock,
+        identity: None,
+        energy: None,
+        currents: None,
+        power: None,
+        trip_delay: None,
+    };
     if asker.lane == Lane::Restore {
-        return Ok(before);
+        return Ok((clock_alone(clock(asker).await?), None));
     }
-    before.identity = known(identity(asker, site, profile).await)?;
-    before.energy = known(energy(asker, profile).await)?.flatten();
-    before.currents = known(currents(asker).await)?;
-    before.power = known(power(asker).await)?.flatten();
-    before.trip_delay = known(trip_delay(asker).await)?;
-    Ok(before)
+    let identity = known(identity(asker, site, profile).await)?;
+    let energy = known(energy(asker, profile).await)?.flatten();
+    let currents = known(currents(asker).await)?;
+    let power = known(power(asker).await)?.flatten();
+    let trip_delay = known(trip_delay(asker).await)?;
+    let kept = asker.line.keep(Instant::now() + KEPT);
+    let before = clock_alone(clock(asker).await?);
+    Ok((Before { identity, energy, currents, power, trip_delay, ..before }, Some(kept)))
 }
 
 /// Reads what is asked before supply is given back or held: the status word first (F48), then the clock. What came before it
@@ -316,17 +326,32 @@ fn text(payload: &[u8], order: TextOrder) -> Option<String> {
     crate::domain::asset::text(&bytes)
 }
 
+/// The register, told twice: behind a slow carrier it has moved meanwhile, on and by little.
 async fn energy(asker: &Asker<'_>, profile: &MeterProfile) -> Result<Option<Timed<i64>>, Unread> {
     let id = DataId::new_2007(ENERGY);
-    let Some(difference) = profile.difference(id) else {
-        let heard = asker.read_twice(ENERGY, &[4]).await?;
-        return Ok(heard.number(ENERGY_DECIMALS)?.map(|value| heard.timed(value)));
+    let difference = profile.difference(id);
+    let bytes = difference.map_or(4, |difference| usize::from(difference.bytes));
+    let told = |heard: &Heard| -> Result<Option<i64>, Unread> {
+        let Some(difference) = difference else { return heard.number(ENERGY_DECIMALS) };
+        let number = bcd::decode(&heard.payload).and_then(|number| i64::try_from(number).ok());
+        let quantity = number.map(|number| Quantity::new(number, difference.decimals.unwrap_or(2)));
+        let scaled = quantity.and_then(|quantity| Item::parse("1.8.0")?.scaled(quantity));
+        scaled.map(Some).ok_or_else(|| heard.no_value())
     };
-    let heard = asker.read_twice(ENERGY, &[usize::from(difference.bytes)]).await?;
-    let number = bcd::decode(&heard.payload).and_then(|number| i64::try_from(number).ok());
-    let quantity = number.map(|number| Quantity::new(number, difference.decimals.unwrap_or(2)));
-    let scaled = quantity.and_then(|quantity| Item::parse("1.8.0")?.scaled(quantity));
-    scaled.map(|value| Some(heard.timed(value))).ok_or_else(|| heard.no_value())
+    let mut before = told(&asker.read(ENERGY, &[bytes]).await?)?;
+    for _ in 0..MOST_CLOCKS {
+        let heard = asker.read(ENERGY, &[bytes]).await?;
+        let next = told(&heard)?;
+        let is_borne_out = match (before, next) {
+            (Some(before), Some(next)) => (0..=MOST_MOVED).contains(&next.saturating_sub(before)),
+            (before, next) => before == next,
+        };
+        if is_borne_out {
+            return Ok(next.map(|value| heard.timed(value)));
+        }
+        before = next;
+    }
+    Err(Unread::Unsteady { id })
 }
 
 /// The currents of all phases: in one answer, or, where the meter does not have that, each by itself.
@@ -373,6 +398,9 @@ async fn trip_delay(asker: &Asker<'_>) -> Result<Timed<Duration>, Unread> {
     Ok(heard.timed(Duration::from_secs(minutes.saturating_mul(60))))
 }
 
+/// How long a line is kept at most, should whoever keeps it forget it.
+const KEPT: Duration = Duration::from_secs(600);
+
 pub(super) const DATE: u32 = 0x0400_0101;
 pub(super) const TIME: u32 = 0x0400_0102;
 const ADDRESS: u32 = 0x0400_0401;
@@ -388,6 +416,8 @@ const CURRENT_C: u32 = 0x0202_0300;
 const POWER: u32 = 0x0203_0000;
 /// As energies are stored.
 const ENERGY_DECIMALS: u8 = 4;
+/// How far a register moves at most from one question to the next: 5 kWh.
+const MOST_MOVED: i64 = 50_000;
 /// 0.001 A.
 const CURRENT_DECIMALS: u8 = 3;
 /// 0.1 W: kW with four decimals.

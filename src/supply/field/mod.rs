@@ -38,7 +38,7 @@ use std::time::Duration;
 use dlt645::exchange::Timing;
 use tokio_util::sync::CancellationToken;
 
-use crate::channel::{ChannelHandle, Lane, Lines, Rate};
+use crate::channel::{ChannelHandle, Kept, Lane, Lines, Rate};
 use crate::clock::Clock;
 use crate::config::profile::{MeterProfile, Profiles, RelaySwitch};
 use crate::config::{Config, Line, pace_of};
@@ -55,7 +55,7 @@ pub use before::{AssetCheck, Before, Identity, MeterClock, Part, Timed};
 pub use capability::{CannotOrder, Capability, Means};
 pub use clock::CannotSetClock;
 pub(super) use clock::ClockPart;
-pub use send::{Carried, FieldOrder, NotSent, Sent, Unclear};
+pub use send::{Carried, FieldOrder, NotSent, Ready, Sent, Unclear};
 
 /// What meters in the field are reached with.
 #[derive(Debug)]
@@ -231,6 +231,14 @@ impl Field {
     /// # Errors
     /// [`Unread`] when status word or clock could not be read; what else could not is `None`.
     pub async fn before(&self, lane: Lane) -> Result<Before, Unread> {
+        Ok(self.before_kept(lane).await?.0)
+    }
+
+    /// The same, with the line kept for the frame that comes behind it, as long as what keeps it is held.
+    ///
+    /// # Errors
+    /// As [`Self::before`].
+    pub async fn before_kept(&self, lane: Lane) -> Result<(Before, Option<Kept>), Unread> {
         before::read(&self.asker(lane), &self.site, &self.profile).await
     }
 
@@ -259,6 +267,25 @@ impl Field {
     /// The same, unless somebody takes it back while its turn has not come.
     pub async fn send_unless(&self, order: &FieldOrder, back: &CancellationToken) -> Sent {
         send::send(self, order, back).await
+    }
+
+    /// Makes ready for an order whose intent is not kept yet: takes the turn of the meter and, where a chip takes the order,
+    /// proves us to it. Nothing that changes the relay leaves by this.
+    ///
+    /// # Errors
+    /// [`NotSent`] says why it cannot be sent.
+    pub async fn ready(&self, order: &FieldOrder, back: &CancellationToken) -> Result<Ready, NotSent> {
+        send::ready(self, order, back).await
+    }
+
+    /// Sends an order that was made ready, once.
+    pub async fn send_ready(&self, order: &FieldOrder, ready: Ready) -> Sent {
+        send::leave(self, order, ready).await
+    }
+
+    /// Ends what was made ready and is not sent.
+    pub async fn let_go(&self, order: &FieldOrder, ready: Ready) {
+        send::let_go(self, order, ready).await;
     }
 
     /// By what looks at it are judged; the trip delay that it told counts before what its profile says.

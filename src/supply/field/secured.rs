@@ -18,25 +18,24 @@ use super::send::{FieldOrder, NotSent, Sent, Timely, give, remember, timely};
 use crate::channel::{End, Job, Question};
 use crate::supply::security::{ModuleError, SecurityModule, Session};
 
-/// Sends an order by way of the security module.
+/// Sends an order by way of the security module, in a session that ends with it.
 pub(super) async fn send(
     field: &Field,
-    order: &FieldOrder,
-    back: &CancellationToken,
+    (order, back): (&FieldOrder, &CancellationToken),
+    session: &Session,
 ) -> Result<Sent, NotSent> {
-    let module = field.inner.security.as_ref().ok_or(CannotOrder::NoSecurityModule)?;
-    let session = open(field, order, module).await?;
-    let sent = order_in(field, (order, back), module, &session).await;
-    end(field, order, module).await;
+    let sent = order_in(field, (order, back), module(field)?, session).await;
+    end(field, order).await;
     sent
 }
 
+fn module(field: &Field) -> Result<&Arc<dyn SecurityModule>, NotSent> {
+    Ok(field.inner.security.as_ref().ok_or(CannotOrder::NoSecurityModule)?)
+}
+
 /// Proves us to the meter.
-async fn open(
-    field: &Field,
-    order: &FieldOrder,
-    module: &Arc<dyn SecurityModule>,
-) -> Result<Session, NotSent> {
+pub(super) async fn open(field: &Field, order: &FieldOrder) -> Result<Session, NotSent> {
+    let module = module(field)?;
     let meter = field.site.meter.address;
     let challenge = module.challenge(meter).await?;
     if !field.inner.is_fresh(challenge.random) {
@@ -73,8 +72,8 @@ async fn order_in(
 }
 
 /// Ends the session. One that cannot be ended ends by itself within minutes.
-async fn end(field: &Field, order: &FieldOrder, module: &Arc<dyn SecurityModule>) {
-    let meter = field.site.meter.address;
+pub(super) async fn end(field: &Field, order: &FieldOrder) {
+    let (meter, Ok(module)) = (field.site.meter.address, module(field)) else { return };
     let ended = match timely(field, order) {
         Ok(timely) => ask(field, order, timely, END, Vec::new()).await.map(|_| ()),
         Err(why) => Err(why),

@@ -1,5 +1,6 @@
 //! The one frame of an order: built by the meter's clock, sent once, and what came of it.
 
+use std::fmt;
 use std::time::Duration;
 
 use dlt645::exchange::{Outcome, Reply};
@@ -13,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::before::MeterClock;
 use super::capability::{self, CannotOrder, Means};
+use super::turn::Held;
 use super::{Field, secured};
 use crate::channel::{End, Job, JobReport, Lane, Question};
 use crate::clock::Awake;
 use crate::domain::relay::Told;
 use crate::domain::{AuditEntry, Day, Moment};
 use crate::store::SecretError;
-use crate::supply::security::ModuleError;
+use crate::supply::security::{ModuleError, Session};
 
 /// An order to one meter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,7 +217,33 @@ pub(super) struct Timely {
     pub(super) awake: Awake,
 }
 
+/// What an order leaves by: the turn of its meter and, where a chip takes orders, a session with it.
+pub struct Ready {
+    means: Means,
+    session: Option<Session>,
+    /// Cancelled when it is taken back.
+    back: CancellationToken,
+    _turn: Held,
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ready({:?})", self.means)
+    }
+}
+
 pub(super) async fn send(field: &Field, order: &FieldOrder, back: &CancellationToken) -> Sent {
+    match ready(field, order, back).await {
+        Ok(ready) => leave(field, order, ready).await,
+        Err(why) => Sent::NotSent(why),
+    }
+}
+
+pub(super) async fn ready(
+    field: &Field,
+    order: &FieldOrder,
+    back: &CancellationToken,
+) -> Result<Ready, NotSent> {
     let (turns, meter) = (&field.inner.turns, field.site.meter_id);
     // Once what gives supply back wants the turn, what has not left does not leave.
     let back = back.child_token();
@@ -226,26 +254,37 @@ pub(super) async fn send(field: &Field, order: &FieldOrder, back: &CancellationT
     } else {
         Some(turns.take(meter, Some(&back)).await)
     };
-    let Some(_turn) = turn else { return Sent::NotSent(NotSent::OutOfTime) };
-    // While the machine was suspended its time went on.
-    if Instant::now() + awake.slept() >= order.expires {
-        return Sent::NotSent(NotSent::OutOfTime);
-    }
-    match sent(field, order, &back).await {
-        Ok(sent) => sent,
-        Err(why) => Sent::NotSent(why),
-    }
-}
-
-async fn sent(field: &Field, order: &FieldOrder, back: &CancellationToken) -> Result<Sent, NotSent> {
+    let turn = turn.ok_or(NotSent::OutOfTime)?;
+    in_time(order, &awake)?;
     // Of an enciphered order the gate of the lane cannot tell.
     if order.command.is_cut_class() && order.lane != Lane::Control {
         return Err(NotSent::NotAllowed);
     }
     let means = capability::of(field).await.means?;
-    match means {
-        Means::Password => {
+    let session = match means {
+        Means::Password => None,
+        Means::SecurityModule => Some(secured::open(field, order).await?),
+    };
+    Ok(Ready { means, session, back, _turn: turn })
+}
+
+pub(super) async fn leave(field: &Field, order: &FieldOrder, ready: Ready) -> Sent {
+    sent(field, order, &ready).await.unwrap_or_else(Sent::NotSent)
+}
+
+pub(super) async fn let_go(field: &Field, order: &FieldOrder, ready: Ready) {
+    if ready.session.is_some() {
+        secured::end(field, order).await;
+    }
+}
+
+async fn sent(field: &Field, order: &FieldOrder, ready: &Ready) -> Result<Sent, NotSent> {
+    let Ready { means, session, back, .. } = ready;
+    let awake = field.inner.parts.clock.awake();
+    match session {
+        None => {
             let password = password(field).await?;
+            in_time(order, &awake)?;
             let timely = timely(field, order)?;
             let plain = Order {
                 meter: field.site.meter.address,
@@ -254,10 +293,15 @@ async fn sent(field: &Field, order: &FieldOrder, back: &CancellationToken) -> Re
                 password,
                 operator: order.operator,
             };
-            give(field, (order, back), Request::relay(plain), timely, means).await
+            give(field, (order, back), Request::relay(plain), timely, *means).await
         }
-        Means::SecurityModule => secured::send(field, order, back).await,
+        Some(session) => secured::send(field, (order, back), session).await,
     }
+}
+
+/// While the machine was suspended the time of an order went on.
+fn in_time(order: &FieldOrder, awake: &Awake) -> Result<(), NotSent> {
+    if Instant::now() + awake.slept() >= order.expires { Err(NotSent::OutOfTime) } else { Ok(()) }
 }
 
 async fn password(field: &Field) -> Result<Password, NotSent> {

@@ -62,7 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
     /// Begins a dialogue.
     pub(super) fn begin(&mut self, order: Box<Order>) {
         let now = Instant::now();
-        if order.is_over(now) {
+        if order.is_over(now) || !self.shared.is_ours() {
             return order.give_up(AskError::OutOfTime);
         }
         let number = self.station.with(|state| state.numbers.take(now));
@@ -98,6 +98,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
     pub(super) async fn transmit(&mut self) -> Result<(), End> {
         while let Some(talk) = &mut self.talk {
             let Some(bytes) = talk.dialogue.poll_transmit() else { return Ok(()) };
+            if !self.shared.is_ours() {
+                // Another instance may be asking: neither again nor for more (F36).
+                continue;
+            }
             if !std::mem::replace(&mut talk.has_left, true) {
                 talk.told.asked_at = Instant::now();
                 self.station.with(|state| state.tally.requests += 1);

@@ -2,7 +2,9 @@
 
 use chaobiao::domain::AlarmKind;
 use chaobiao::domain::access::Regions;
-use chaobiao::domain::supply::{Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason, Window};
+use chaobiao::domain::supply::{
+    CeilingUse, Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason, Window,
+};
 use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::archive::Saving;
 use chaobiao::store::supply::{Intended, Lifting, Limits, NewOrder};
@@ -114,10 +116,15 @@ async fn f51_orders_that_wait_for_the_same_hour_are_held_against_its_ceiling_tog
         let (store, li) = (&fresh.store, acting("li", now()));
         let limits = Limits { ceilings: Ceilings { hour: 1, ..Ceilings::BUILT_IN }, ..LIMITS };
         let ask = async |homes: &[super::ready::Home]| {
-            store.ask_order(&li, &cut(homes, now()), &limits, now()).await.unwrap().is_quarantined
+            store.ask_order(&li, &cut(homes, now()), &limits, now()).await.unwrap()
         };
-        assert!(!ask(&homes[..1]).await);
-        assert!(ask(&homes[1..2]).await, "the hour would not hold both, and neither is sent in part");
+        let exceeded = async |id| store.exceeded_ceilings(id, limits.ceilings, now()).await.unwrap();
+        let first = ask(&homes[..1]).await;
+        assert!(!first.is_quarantined && exceeded(first.id).await.is_empty());
+        let second = ask(&homes[1..2]).await;
+        let over = CeilingUse { ceiling: Objection::OverHourCeiling, used: 2, most: 1 };
+        assert_eq!(exceeded(second.id).await, [over], "whoever approves it is told by how much");
+        assert!(second.is_quarantined, "the hour would not hold both, and neither is sent in part");
         let window = Window { from: now().plus(HOUR * 48), until: now().plus(HOUR * 52) };
         let later = NewOrder { window, ..cut(&homes[2..3], now()) };
         assert!(!store.ask_order(&li, &later, &limits, now()).await.unwrap().is_quarantined, "another hour");

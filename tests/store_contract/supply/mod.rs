@@ -4,6 +4,7 @@ mod ahead;
 mod attempts;
 mod ceilings;
 mod conditions;
+mod damaged;
 mod doubts;
 mod full_disk;
 mod happening;

@@ -51,7 +51,7 @@ pub(super) async fn night(
     let (mut groups, mut missing) = (Vec::new(), Vec::new());
     if let Some(run) = &run {
         groups = store.night_groups(run.id, regions).await?;
-        missing = store.missing_lines(run.id, regions, MOST_MISSING).await?;
+        missing = store.missing_lines(run.id, regions, night::MOST_MISSING.saturating_add(1)).await?;
     }
     let counts = store.push_counts(day, &pushes_seen(&caller)).await?;
     let parked = counts.into_iter().filter(|count| count.state == OutboxState::Parked);
@@ -65,7 +65,7 @@ pub(super) async fn night(
         parked: parked.map(|count| count.count).sum(),
         alarms: store.alarm_counts(regions).await?,
         again: services.read_again.as_ref().map(ReadAgain::under_way),
-        reviews: u64::try_from(store.review_lines(regions, MOST_LISTED).await?.len()).unwrap_or(0),
+        reviews: count(store.review_lines(regions, ONE_MORE).await?.len()),
         asked,
     };
     let view = with_bad_day(view, &page.asked, day);
@@ -107,7 +107,7 @@ pub(super) async fn billing(
         store.pushes(which, words, after.as_ref(), &seen, wanted_sorted(&asked, asked.is_sorted())).await?;
     let (mut reviews, mut open, mut proposed) = (Vec::new(), Vec::new(), HashMap::new());
     if view.may(Action::SeeCustomers) {
-        reviews = store.review_lines(regions, MOST_LISTED).await?;
+        reviews = store.review_lines(regions, ONE_MORE).await?;
         open = open_points(&services, day, regions, &view).await?;
         proposed = proposed_reviews(&services, &view).await?;
     }
@@ -136,7 +136,7 @@ async fn open_points(
     view: &View,
 ) -> Result<Vec<(String, Option<crate::billing::OpenDay>)>, StoreError> {
     let store = &services.store;
-    let points = store.points_without_consumption(day, regions, MOST_LISTED).await?;
+    let points = store.points_without_consumption(day, regions, ONE_MORE).await?;
     let mut open = Vec::with_capacity(points.len());
     for (place, point) in points.into_iter().enumerate() {
         let mut why = None;
@@ -356,9 +356,8 @@ fn asked_day(asked: &Asked) -> Option<Day> {
     asked.value("day")?.parse().ok()
 }
 
-/// Missing meters that are listed; there are more only where a whole site is missing.
-const MOST_MISSING: u32 = 5000;
-const MOST_LISTED: u32 = 500;
+/// One more than are listed, which tells that there are more.
+const ONE_MORE: u32 = 501;
 const MOST_PROPOSED: u32 = 5000;
 /// Orders that wait and are looked at one by one.
 const MOST_WAITING: u32 = 50;

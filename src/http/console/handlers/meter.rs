@@ -38,7 +38,8 @@ pub(super) async fn meters(
         now: services.clock.now(),
     };
     let meters = services.store.meter_lines(&wanted, &caller.acting.regions).await?;
-    let page = MetersPage { meters, asked };
+    let found = Some(services.store.count_meters(&wanted, &caller.acting.regions).await?);
+    let page = MetersPage { meters, found, asked };
     answer(&services, &view, meters::TITLE, (page.markup(&view), page.file(&view))).await
 }
 

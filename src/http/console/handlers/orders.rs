@@ -14,6 +14,7 @@ use crate::domain::{Coded, Day, Id, Moment};
 use crate::http::api::order_drafts::may_be_drafted;
 use crate::http::api::written::{LONGEST, words};
 use crate::http::auth::confirm_second_factor;
+use crate::http::console::components::said;
 use crate::http::console::cuts::{self, CutsPage};
 use crate::http::console::layout;
 use crate::http::console::orders::{self, OrderForm, OrderPage, OrdersPage, Paper, PaperPage, Refused};
@@ -83,7 +84,7 @@ pub(super) async fn order(
     let left_out = orders::left_out(&view, asked.value(LEFT_OUT));
     let page = OrderPage { asked, ..page_of(&services, &caller, id).await? };
     let file = page.file(&view);
-    let number = id.to_string();
+    let number = said(id);
     answer_of(
         &services,
         &view,
@@ -314,8 +315,12 @@ pub(super) async fn page_of(services: &Services, caller: &Caller, id: i64) -> Re
     if is_early && content.kind == OrderKind::HoldOff {
         hold_ends = services.store.hold_ends(of).await?;
     }
+    let mut over = Vec::new();
+    if let Some(supply) = services.supply.as_ref().filter(|_| is_early && order.order.is_quarantined) {
+        over = services.store.exceeded_ceilings(of, supply.ceilings(), services.clock.now()).await?;
+    }
     let report = services.store.emergency_report(of).await?;
-    Ok(OrderPage { order, cannot, hold_ends, report, asked: Asked::default() })
+    Ok(OrderPage { order, cannot, hold_ends, over, report, asked: Asked::default() })
 }
 
 pub(super) async fn load(services: &Services, caller: &Caller, id: i64) -> Result<OrderView, Problem> {

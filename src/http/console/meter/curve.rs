@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use crate::domain::{Day, DayCurve, Item, ItemKind, Moment, Way};
+use crate::domain::{Day, DayCurve, Item, ItemKind, Moment, Source, Way};
 use crate::http::console::chart::{Chart, Point};
 use crate::http::console::components::{age, time};
 use crate::http::console::labels;
@@ -152,6 +152,9 @@ impl CurvePart {
             Column::new("value", "数值", "Value", |(item, point, _): &Line, _| {
                 item.quantity(point.value).to_string()
             })
+            .shown(|(item, point), _| {
+                traced(point.at, Source::LoadRecord, &item.quantity(point.value).to_string())
+            })
             .number()
             .by(|(_, point, _)| point.value),
             Column::new("unit", "单位", "Unit", |(item, ..): &Line, _| item.unit().to_owned()).unsorted(),
@@ -195,6 +198,9 @@ impl CurvePart {
             Column::new("value", "数值", "Value", |latest: &Latest, _| {
                 latest.item.quantity(latest.value).to_string()
             })
+            .shown(|latest, _| {
+                traced(latest.at, latest.source, &latest.item.quantity(latest.value).to_string())
+            })
             .number()
             .by(|latest| latest.value),
             Column::new("unit", "单位", "Unit", |latest: &Latest, _| latest.item.unit().to_owned()),
@@ -217,6 +223,12 @@ impl CurvePart {
     }
 }
 
+/// A value with a way to the frames of its day; to who decided, for one that no meter told.
+fn traced(at: Moment, source: Source, value: &str) -> Markup {
+    let part = if matches!(source, Source::Manual | Source::Estimate) { "registers" } else { "fetches" };
+    html! { a href={ "?part=" (part) "&from=" (Day::of(at)) "&until=" (Day::of(at)) } { (value) } }
+}
+
 fn point((at, slot): (Moment, crate::domain::SlotValue)) -> Point {
     Point { at, value: slot.value, quality: slot.quality }
 }
@@ -227,7 +239,7 @@ const LONGEST: Duration = Duration::from_secs(62 * 86_400);
 
 #[cfg(test)]
 pub(super) fn sample() -> CurvePart {
-    use crate::domain::{Id, Quality, SlotValue, SlotsPerDay, Source, Suspicion};
+    use crate::domain::{Id, Quality, SlotValue, SlotsPerDay, Suspicion};
     let item = Item::parse("1.8.0").unwrap();
     let last: Day = "2026-11-27".parse().unwrap();
     let day = |back: i64| {

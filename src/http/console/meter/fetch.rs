@@ -1,8 +1,7 @@
 //! One exchange with a meter: what it brought, and its frames explained byte by byte.
 
-use dlt645::data_id::DataId;
 use dlt645::edition::Edition;
-use dlt645::explain::{self as meter, FramePiece, GarbagePiece, Note, Piece, Shown, ShownValue};
+use dlt645::explain::{FramePiece, GarbagePiece, Note, Piece, ShownValue};
 use maud::{Markup, html};
 
 use super::terminal_frame;
@@ -189,28 +188,6 @@ fn values(view: &View, values: &[ShownValue]) -> Markup {
             } }
         } }
     } }
-}
-
-/// Status words as they are kept: JSON of identifier and word.
-pub(super) fn words(view: &View, json: &str) -> Markup {
-    let words: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).unwrap_or_default();
-    let shown = words.iter().filter_map(|(id, word)| {
-        let id: DataId = id.parse().ok()?;
-        Some((id, explained(id, word.as_str()?)?))
-    });
-    html! { @for (id, shown) in shown {
-        h3 { span.code { (id) } }
-        (values(view, &shown.values))
-    } }
-}
-
-/// A word, most significant digit first.
-fn explained(id: DataId, word: &str) -> Option<Shown> {
-    let bytes: Option<Vec<u8>> = (0..word.len() / 2)
-        .rev()
-        .map(|place| u8::from_str_radix(word.get(2 * place..2 * place + 2)?, 16).ok())
-        .collect();
-    Some(meter::data(id, &bytes?))
 }
 
 fn notes_markup(notes: &[Note], language: Language) -> Markup {

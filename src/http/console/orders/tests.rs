@@ -75,6 +75,7 @@ fn one(kind: OrderKind, state: OrderState) -> OrderPage {
     };
     let approval = ApprovalRecord { person: Id::new(2), name: "li.na".to_owned(), at: at(500), ended: None };
     OrderPage {
+        over: Vec::new(),
         order: OrderView {
             hash: order.content.hash(),
             order,
@@ -430,4 +431,16 @@ fn the_paper_forms_of_a_station_have_places_to_sign() {
     }
     assert!(Paper::ALL.iter().all(|paper| Paper::of_key(paper.key()) == Some(*paper)));
     assert_eq!(Paper::of_key("x"), None);
+}
+
+#[test]
+fn whoever_approves_is_told_which_ceiling_is_exceeded_and_by_how_much() {
+    let mut page = one(OrderKind::Cut, OrderState::Submitted);
+    page.order.order.is_quarantined = true;
+    let zh = page.markup(&view(Language::Chinese, Role::Approver)).into_string();
+    assert!(zh.contains("超过停电上限，见设置"), "{zh}");
+    page.over = vec![CeilingUse { ceiling: Objection::OverTotalCeiling, used: 3, most: 1 }];
+    let zh = page.markup(&view(Language::Chinese, Role::Approver)).into_string();
+    assert!(zh.contains("超过全部计量点停电比例上限") && zh.contains("：3 / 1 户"), "{zh}");
+    assert!(!zh.contains("超过停电上限，见设置"), "{zh}");
 }

@@ -5,6 +5,7 @@ use crate::domain::terminal_archive::{
     MeterRecord, RecordAnswer, RecordChange, RecordResult, SettingState, TerminalArchive,
 };
 use crate::domain::{Around, Compared, Day, Item, ManualRead, ManualReads, Quality, Suspicion};
+use crate::http::console::typed::Typed;
 use crate::http::console::view;
 
 fn noon() -> Moment {

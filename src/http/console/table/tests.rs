@@ -73,7 +73,7 @@ fn links_keep_what_was_asked_and_change_one_thing() {
     let table = table(&asked).cut(rows(&["x"; 51]), |_| "7\"".to_owned());
     let drawn = table.markup(&view::sample(Language::English, Role::Viewer)).into_string();
     for part in [
-        r#"href="?day=2026-11-28&amp;q=%E7%8E%8B%20%26%20%3Cb%3E&amp;page=2&amp;after=7%22""#,
+        r#"href="?day=2026-11-28&amp;q=%E7%8E%8B%20%26%20%3Cb%3E&amp;page=2&amp;after=7%22&amp;trail=%0A""#,
         r#"href="?day=2026-11-28&amp;q=%E7%8E%8B%20%26%20%3Cb%3E&amp;sort=name""#,
         r#"name="q" value="王 &amp; &lt;b&gt;""#,
         r#"<th scope="col" class="number">"#,
@@ -181,4 +181,43 @@ fn a_file_says_in_which_zone_its_times_are() {
     let table = Table::new("", Phrase::new("表", "table"), Phrase::new("无", "none"), columns, &asked);
     let file = table.whole(rows(&["a"]), Language::English).file(Language::English).unwrap();
     assert!(file.contains("At (UTC+8),Name\r\n"), "{file}");
+}
+
+#[test]
+fn a_list_that_is_not_counted_leads_back_page_by_page() {
+    let page = |pairs: &[(&str, &str)], total| {
+        let table = table(&asked(pairs)).cut(rows(&["x"; 51]), |_| "next".to_owned()).counted(total);
+        table.markup(&view::sample(Language::English, Role::Viewer)).into_string()
+    };
+    let first = page(&[], Some(1234));
+    assert!(first.contains("?after=next&amp;trail=%0A\"") && !first.contains("Previous"), "{first}");
+    assert!(first.contains("1,234 rows") && !page(&[], None).contains(" rows"));
+    let third = page(&[("after", "b"), ("trail", "\n\na")], None);
+    assert!(third.contains("rel=\"prev\" href=\"?after=a&amp;trail=%0A\""), "{third}");
+    assert!(third.contains("?after=next&amp;trail=%0A%0Aa%0Ab\""), "{third}");
+    let second = page(&[("after", "a"), ("trail", "\n")], None);
+    assert!(second.contains("rel=\"prev\" href=\"?after=&amp;trail=\""), "{second}");
+    // Sorting and looking for something else begin anew.
+    assert!(!third.contains("sort=name&amp;trail") && !third.contains("name=\"trail\""), "{third}");
+    let long = "\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20\n21\n22";
+    let long = page(&[("after", "x"), ("trail", long)], None);
+    assert!(long.contains("trail=%0A4%0A5") && !long.contains("trail=%0A1%0A2%0A3%0A4%0A5%0A6%0A7%0A8%0A9%0A10%0A11%0A12%0A13%0A14%0A15%0A16%0A17%0A18%0A19%0A20%0A21%0A22%0Ax"), "it does not grow for ever: {long}");
+}
+
+#[test]
+fn a_column_of_the_file_stands_in_no_page_and_is_filtered_by() {
+    let columns = || {
+        vec![
+            Column::new("name", "名", "Name", |row: &Row, _| row.name.to_owned()),
+            Column::new("more", "另", "More", |_: &Row, _| "zzz".to_owned()).in_file(),
+        ]
+    };
+    let drawn = |pairs: &[(&str, &str)]| {
+        let caption = Phrase::new("表", "Table");
+        Table::new("", caption, caption, columns(), &asked(pairs)).whole(rows(&["a"]), Language::English)
+    };
+    let text = drawn(&[("q", "zzz")]).markup(&view::sample(Language::English, Role::Viewer)).into_string();
+    assert!(text.contains(">a<") && !text.contains("More"), "{text}");
+    let file = drawn(&[("csv", "all")]).file(Language::English).unwrap();
+    assert_eq!(file, "\u{feff}Name,More\r\na,zzz\r\n");
 }

@@ -9,17 +9,16 @@ use maud::{Markup, html};
 use super::super::components::{Tone, age, facts, field, grouped, percent, state, time, token};
 use super::super::events::record;
 use super::super::handlers::{answer_as, answer_of};
-use super::super::meter::frames;
 use super::super::proposals::records::told;
 use super::super::table::{Asked, Column, Table, escaped};
 use super::super::typed::{Typed, refused};
 use super::super::view::View;
 use super::super::words::{Language, Phrase};
-use super::{Line, clock_words, stands, written};
+use super::{Line, clock_words, passed, stands, written};
 use crate::domain::access::Action;
 use crate::domain::{Id, Run};
 use crate::http::api::written::{LONGEST, some_words};
-use crate::http::terminals::{Seen, WantedOfTerminal, one, passed, propose_records, set_clock};
+use crate::http::terminals::{Seen, WantedOfTerminal, one, passed as frames_of, propose_records, set_clock};
 use crate::http::{Caller, Problem, Services};
 use crate::store::terminal::{ArchiveSetting, Difference, DifferenceKind, TerminalEventLine};
 use crate::terminal::{PassedFrame, TerminalStatus};
@@ -68,7 +67,7 @@ async fn read(
     events.retain(|event| kept.tells_of(event.meter));
     let run = services.store.newest_runs(1).await?.first().map(|run| run.id);
     let is_whole = kept.tells_of(None);
-    let frames = if is_whole { passed(services, kept.address) } else { Vec::new() };
+    let frames = if is_whole { frames_of(services, kept.address) } else { Vec::new() };
     let mut settings = services.store.settings_of(kept.address, MOST_SETTINGS).await?;
     settings.retain(|_| is_whole);
     Ok(TerminalPage { line: (kept, now), events, frames, run, settings, typed, asked })
@@ -145,7 +144,7 @@ impl TerminalPage {
             (self.differences(view).markup(view))
             (self.records(view, &address))
             (self.events(view).markup(view))
-            (self.passed(view))
+            (passed::table(&self.frames, &self.asked, view.look.language).markup(view))
         }
     }
 
@@ -153,7 +152,8 @@ impl TerminalPage {
     #[must_use]
     pub fn file(&self, view: &View) -> Option<String> {
         let language = view.look.language;
-        self.differences(view).file(language).or_else(|| self.events(view).file(language))
+        let frames = || passed::table(&self.frames, &self.asked, language).file(language);
+        self.differences(view).file(language).or_else(|| self.events(view).file(language)).or_else(frames)
     }
 
     fn facts(&self, view: &View) -> Markup {
@@ -290,15 +290,6 @@ impl TerminalPage {
         }
     }
 
-    fn passed(&self, view: &View) -> Markup {
-        html! {
-            @if !self.frames.is_empty() {
-                h2 { (view.say("最近报文", "Last frames")) }
-                @for frame in self.frames.iter().rev() { (passed_markup(frame, view)) }
-            }
-        }
-    }
-
     fn events(&self, view: &View) -> Table<TerminalEventLine> {
         let columns = vec![
             Column::new(
@@ -326,25 +317,6 @@ impl TerminalPage {
         let empty = Phrase::new("没有事件", "No events");
         Table::new("events", caption, empty, columns, &self.asked)
             .whole(self.events.clone(), view.look.language)
-    }
-}
-
-/// A frame with its time, and what is in it.
-fn passed_markup(frame: &PassedFrame, view: &View) -> Markup {
-    let direction = if frame.is_sent { view.say("发", "sent") } else { view.say("收", "received") };
-    html! {
-        details {
-            summary { (time(frame.at)) " " (direction) " "
-                span.code { (frame.bytes.len() + frame.left_out) } " " (view.say("字节", "bytes")) }
-            @if frame.left_out == 0 { (frames(view, &frame.bytes, None)) }
-            @else {
-                pre { (frame.bytes.iter().map(|byte| format!("{byte:02X} ")).collect::<String>()) "…" }
-                p { (view.say(
-                    "其余字节不保留：可能含密码，或为转发及过长的报文。",
-                    "The rest is not kept: it may hold a password, is forwarded, or is too long.",
-                )) }
-            }
-        }
     }
 }
 

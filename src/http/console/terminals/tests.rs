@@ -73,5 +73,19 @@ fn a_terminal_is_told_by_words_and_what_others_wrote_does_nothing() {
     let drawn = one.markup(&view).into_string();
     assert!(drawn.contains("表地址不同") && drawn.contains("202411110099"), "{drawn}");
     assert!(drawn.contains("链路接口检测") && drawn.contains("登录"), "a frame is explained: {drawn}");
-    assert!(drawn.contains("其余字节不保留") && drawn.contains("48</span>"), "{drawn}");
+    assert!(
+        drawn.contains("其余字节不保留") && drawn.contains("48</span>") && drawn.contains("AFN 10H"),
+        "{drawn}"
+    );
+    let asked = |pairs: &[(&str, &str)]| {
+        Asked(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    };
+    let file = TerminalPage { asked: asked(&[("csv", "frames")]), ..one.clone() }.file(&view).unwrap();
+    assert!(
+        file.contains("链路接口检测") && file.contains("AFN 10H,48,68 A2") && file.contains("10 61 …"),
+        "{file}"
+    );
+    let sorted =
+        TerminalPage { asked: asked(&[("frames-sort", "bytes")]), ..one }.markup(&view).into_string();
+    assert!(sorted.find(">20</span>").unwrap() < sorted.find("48</span>").unwrap(), "{sorted}");
 }
