@@ -130,4 +130,6 @@ pub mod decisions {
     pub mod d0050_tables_are_changed_by_migrate_and_serve_alone {}
     #[doc = include_str!("decisions/0051-what-people-typed-is-no-answer-of-a-meter.md")]
     pub mod d0051_what_people_typed_is_no_answer_of_a_meter {}
+    #[doc = include_str!("decisions/0058-what-speaks-against-who-a-terminal-is.md")]
+    pub mod d0058_what_speaks_against_who_a_terminal_is {}
 }

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::peer;
 use super::station::Station;
 use super::strangers::Strangers;
+use super::tls::{Standing, Verifier};
 use super::{Change, Report, Stranger, TerminalSettings, TerminalStatus, WhatChanged};
 use crate::clock::Clock;
 use crate::config;
@@ -30,6 +31,10 @@ pub(super) struct Shared {
     pub(super) sessions: AtomicUsize,
     /// Terminals of the configuration are dialled, each by pauses that are drawn from this.
     pub(super) dialling: OnceLock<u64>,
+    /// Judges certificates, where some may be revoked.
+    pub(super) verifier: OnceLock<Arc<Verifier>>,
+    /// How the lists of revoked certificates stand, where there are to be any.
+    pub(super) lists: Mutex<Option<Standing>>,
     stations: RwLock<HashMap<TerminalAddress, Arc<Station>>>,
     strangers: Mutex<Strangers>,
 }
@@ -52,6 +57,8 @@ impl Shared {
             changes: broadcast::Sender::new(MOST_CHANGES),
             sessions: AtomicUsize::new(0),
             dialling: OnceLock::new(),
+            verifier: OnceLock::new(),
+            lists: Mutex::default(),
             stations: RwLock::default(),
             strangers: Mutex::default(),
         }
@@ -136,6 +143,7 @@ impl Shared {
             foreign: tally.foreign,
             reports: tally.reports,
             claims: tally.claims,
+            claimed: tally.claimed,
             refused: tally.refused,
             floods: tally.floods,
             certificate: station.with(|state| state.certificate.as_ref().map(peer::shown)),

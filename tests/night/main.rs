@@ -4,6 +4,7 @@
 mod absence;
 mod behind;
 mod bill;
+mod claimed;
 mod clocks;
 mod codes;
 mod complete;
