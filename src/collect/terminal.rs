@@ -31,6 +31,7 @@
 
 mod archive;
 mod ask;
+mod counted;
 mod curve;
 mod events;
 mod freeze;
@@ -366,14 +367,11 @@ impl TerminalNight {
         let at_points = |site: &Arc<SiteMeter>| Some((point_of(site)?.number(), site.meter_id));
         let meters = self.line.sites.iter().filter_map(at_points).collect();
         let asker = TerminalAsker { lane: Lane::Housekeeping, ..self.asker.clone() };
-        let (read, missed) = events::read_events(&asker, self.session.events_read, &meters).await;
+        let store = &self.line.inner.store;
         let mut batch = Batch::default();
-        batch.notes.terminals.events = read;
+        batch.notes.terminals.events =
+            events::keep_new(&asker, store, self.session.events_read, &meters).await;
         self.line.keep(batch, Vec::new()).await;
-        if let Some(missed) = missed {
-            let terminal = self.asker.address;
-            tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
-        }
     }
 
     /// Whether what the terminal stores for a meter's point is believed to be the meter's.

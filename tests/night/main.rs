@@ -8,6 +8,7 @@ mod claimed;
 mod clocks;
 mod codes;
 mod complete;
+mod counted;
 mod events;
 mod held;
 mod kills;

@@ -86,6 +86,23 @@ async fn t05_points_that_were_verified_before_a_claim_are_so_no_more() {
 }
 
 #[tokio::test]
+async fn what_is_kept_at_a_place_of_the_memory_of_events() {
+    on_both(async |fresh| {
+        let ours = terminal("1100-3039");
+        let read = |important, events| EventsRead { terminal: ours, important, read_to: None, events };
+        let events =
+            vec![read(false, vec![event(7, "AA"), event(8, "BB")]), read(true, vec![event(7, "CC")])];
+        keep(fresh, TerminalNotes { events, ..TerminalNotes::default() }).await;
+        let store = &fresh.store;
+        assert_eq!(store.events_at(ours, false, 7).await.unwrap(), [(14, "AA".to_owned())]);
+        assert_eq!(store.events_at(ours, true, 7).await.unwrap(), [(14, "CC".to_owned())]);
+        assert_eq!(store.events_at(ours, true, 8).await.unwrap(), []);
+        assert_eq!(store.events_at(terminal("1100-0007"), false, 7).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_terminal_is_known_while_somebody_or_the_archive_wants_it() {
     on_both(async |fresh| {
         let store = &fresh.store;
