@@ -132,4 +132,6 @@ pub mod decisions {
     pub mod d0051_what_people_typed_is_no_answer_of_a_meter {}
     #[doc = include_str!("decisions/0058-what-speaks-against-who-a-terminal-is.md")]
     pub mod d0058_what_speaks_against_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0059-a-forwarded-question-is-waited-for-while-supply-waits.md")]
+    pub mod d0059_a_forwarded_question_is_waited_for_while_supply_waits {}
 }

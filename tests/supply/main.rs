@@ -6,6 +6,7 @@
     reason = "a step that fails must end its test"
 )]
 
+mod behind;
 mod doubts;
 mod kills;
 mod orders;
