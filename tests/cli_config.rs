@@ -43,6 +43,36 @@ fn a_bad_file_is_exit_code_2_and_its_faults_are_said() {
 }
 
 #[test]
+fn t07_a_bad_list_of_revoked_certificates_is_a_fault_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("amr.toml");
+    let list = folder.path().join("terminals.crl");
+    let tls = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/terminal/tls");
+    let check = |more: &str, ca: &str| {
+        let text = format!(
+            "[database]\npath = \"a.db\"\n[terminals]\ntls_certificate = \"{tls}/server.pem\"\n\
+             tls_key = \"{tls}/server.key\"\ntls_client_ca = \"{tls}/{ca}.pem\"\n{more}"
+        );
+        std::fs::write(&file, text).unwrap();
+        let check =
+            |arguments: &[&str]| chaobiao(&[&["check", "-c", file.to_str().unwrap()], arguments].concat());
+        let (check, json) = (check(&[]), check(&["--json"]));
+        (check.status.code(), String::from_utf8(check.stderr).unwrap(), json)
+    };
+    assert_eq!(check("", "ca").0, Some(0));
+    let (code, said, json) = check("tls_revoked = \"terminals.crl\"\n", "ca");
+    assert_eq!(code, Some(2));
+    assert!(said.contains("amr.toml:7: terminals.tls_revoked = ") && said.contains("文件不存在"), "{said}");
+    let fault: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((fault["line"].as_u64(), fault["kind"].as_str()), (Some(7), Some("file")));
+    std::fs::write(&list, "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n").unwrap();
+    let (code, said, _) = check("tls_revoked = \"terminals.crl\"\n", "ca");
+    assert!(code == Some(2) && said.contains("number 1 is none") && said.contains("第1份无法解析"), "{said}");
+    let (code, said, _) = check("", "nobody");
+    assert!(code == Some(2) && said.contains("amr.toml:4: terminals.tls_certificate"), "{said}");
+}
+
+#[test]
 fn curves_that_meters_behind_terminals_cannot_give_are_warned_of_and_are_no_fault() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("amr.toml");

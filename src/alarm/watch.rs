@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channel::{ChannelHandle, LinePhase, LineStatus, Lines};
 use crate::clock::Clock;
-use crate::config::Alarms;
+use crate::config::{Alarms, Words};
 use crate::domain::access::Regions;
 use crate::domain::{Alarm, AlarmKind, Moment};
 use crate::store::alarm::AlarmFilter;
@@ -101,6 +101,8 @@ impl Watcher<'_> {
         for terminal in self.terminals.map(Terminals::all).unwrap_or_default() {
             passed_over(self.look_at_terminal(&terminal, now).await)?;
         }
+        let trouble = self.terminals.and_then(|terminals| terminals.revocation_trouble(now));
+        passed_over(self.look_at_revocations(trouble, now).await)?;
         passed_over(self.look_at_refused(now).await)?;
         self.look_at_receivers(now).await
     }
@@ -184,7 +186,10 @@ impl Watcher<'_> {
         told.claimed = status.claims;
         if status.refused > told.refused {
             let alarm = Alarm::new(AlarmKind::TerminalClaimed, subject, now);
-            let (zh, en) = ("证书不符的登录已拒绝", "logins with another certificate were refused");
+            let (zh, en) = (
+                "证书不符或已吊销，已拒绝",
+                "it came with another certificate, or a revoked one, and was refused",
+            );
             self.store.raise_alarm(&alarm.saying(zh, en)).await?;
         }
         told.refused = status.refused;
@@ -194,6 +199,17 @@ impl Watcher<'_> {
         }
         told.floods = status.floods;
         Ok(())
+    }
+
+    /// A list of revoked certificates that cannot be used, or is outdated. (T7)
+    async fn look_at_revocations(&mut self, trouble: Option<Words>, now: Moment) -> Result<(), StoreError> {
+        match trouble {
+            Some(Words { en, zh }) => {
+                let alarm = Alarm::new(AlarmKind::TerminalRevocations, "terminals", now);
+                self.begin(alarm.saying(&zh, &en)).await
+            }
+            None => self.end(AlarmKind::TerminalRevocations, "terminals", now).await,
+        }
     }
 
     /// Wall time that runs otherwise than the time of the machine was set. (F33)
@@ -247,6 +263,7 @@ const ENDED_HERE: &[AlarmKind] = &[
     AlarmKind::LineDown,
     AlarmKind::LineChatter,
     AlarmKind::TerminalSilent,
+    AlarmKind::TerminalRevocations,
     AlarmKind::BillingParked,
     AlarmKind::BillingBehind,
 ];
@@ -305,33 +322,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn t07_a_list_of_revoked_certificates_that_cannot_be_used_is_an_alarm_until_it_can() {
+        let looks = std::cell::Cell::new(0);
+        let now = Moment::from_micros(0);
+        let told = told(async |watcher| {
+            looks.set(looks.get() + 1);
+            let is_bad = looks.get() < 3;
+            let trouble = is_bad.then(|| Words::of("outdated", "已过期"));
+            watcher.look_at_revocations(trouble, now).await?;
+            assert_eq!(watcher.open.as_ref().map(HashSet::len), Some(usize::from(is_bad)));
+            Ok(())
+        });
+        assert_eq!(told.await, [(AlarmKind::TerminalRevocations, 1)]);
+    }
+
+    #[tokio::test]
     async fn t05_a_claimed_terminal_is_told_though_the_database_was_away_at_that_moment() {
-        let status = TerminalStatus {
-            address: "1100-3039".parse().unwrap(),
-            is_online: true,
-            from: None,
-            connected_at: None,
-            last_heard_at: None,
-            last_heartbeat_at: None,
-            heartbeat: None,
-            sessions: 2,
-            requests: 0,
-            answers: 0,
-            silent: 0,
-            late: 0,
-            foreign: 0,
-            reports: 0,
-            claims: 1,
-            refused: 1,
-            floods: 1,
-            certificate: None,
-            sent_bytes: 0,
-            received_bytes: 0,
-            events: None,
-            edition: None,
-            most_request: 0,
-            waiting: 0,
-        };
+        let address = "1100-3039".parse().unwrap();
+        let status = TerminalStatus { claims: 1, refused: 1, floods: 1, ..TerminalStatus::sample(address) };
         let now = Moment::from_micros(0);
         let told = told(async |watcher| watcher.look_at_terminal(&status, now).await).await;
         assert_eq!(told, [(AlarmKind::TerminalFlood, 1), (AlarmKind::TerminalClaimed, 2)]);

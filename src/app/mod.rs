@@ -327,6 +327,7 @@ impl Site {
         let knowing = boxed(|| terminals::look_after(store, &self.clock, &self.terminals, stop));
         let keeping = boxed(|| self.keep_reports(stop));
         let setting = boxed(|| terminals::set_records(&self.collector, stop));
+        let counted = boxed(|| self.collector.read_counted_events(stop));
         let nights = boxed(|| self.nights(stop));
         let polls = boxed(|| self.polls(stop));
         let anchor = boxed(|| self.anchor(stop));
@@ -351,7 +352,8 @@ impl Site {
                 sending,
                 knowing,
                 keeping,
-                setting
+                setting,
+                counted
             );
         });
         self.with_an_end(stop, everything).await;

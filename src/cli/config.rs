@@ -7,8 +7,13 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::CliError;
+use crate::clock::Clock;
 use crate::collect::unobtainable;
-use crate::config::{Config, ConfigError, EXAMPLE, Effective, Fault, Listing, Words};
+use crate::config::{
+    Config, ConfigError, EXAMPLE, Effective, Fault, FaultKind, Faults, Listing, Loaded, Words,
+};
+use crate::telemetry::with_causes;
+use crate::terminal::{Terminals, TlsError};
 
 /// Check a configuration file, or print an example
 #[derive(Debug, Args)]
@@ -70,7 +75,7 @@ impl ConfigCommand {
 
 impl Check {
     fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        match Config::load(&self.config) {
+        match self.judged() {
             Ok(loaded) => {
                 if self.json {
                     let mut pieces = loaded.effective.iter().map(ValuePiece::of);
@@ -91,6 +96,40 @@ impl Check {
                 }
                 Err(config_error(&error))
             }
+        }
+    }
+}
+
+impl Check {
+    /// The configuration, if it and the files of TLS that it names are without fault.
+    fn judged(&self) -> Result<Loaded, ConfigError> {
+        let loaded = Config::load(&self.config)?;
+        match Terminals::check(&loaded.config.terminals, Clock::system().now()) {
+            Ok(()) => Ok(loaded),
+            Err(error) => Err(ConfigError::Faulty(Faults(vec![self.of_tls(error)]))),
+        }
+    }
+
+    /// What is wrong with the files of TLS, as a fault of the key that names them.
+    fn of_tls(&self, error: TlsError) -> Fault {
+        let (key, value, kind) = match error {
+            TlsError::Revoked { path, fault } => ("tls_revoked", Some(path), fault),
+            error => {
+                let said = with_causes(&error);
+                let (en, zh) =
+                    ("a certificate, its key and an authority that go together", "相互匹配的证书、私钥和 CA");
+                let words = Words::new(format!("{en}: {said}"), format!("{zh}：{said}"));
+                ("tls_certificate", None, FaultKind::Content(words))
+            }
+        };
+        let text = std::fs::read_to_string(&self.config).unwrap_or_default();
+        let line = (1..).zip(text.lines()).find(|(_, line)| line.trim_start().starts_with(key));
+        Fault {
+            file: self.config.clone(),
+            line: line.map(|(number, _)| number),
+            key: format!("terminals.{key}"),
+            value: value.map(|path| format!("\"{}\"", path.display())),
+            kind,
         }
     }
 }

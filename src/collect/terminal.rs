@@ -13,6 +13,7 @@
 //! - **A terminal is believed for a point only when the meter itself has said the same** (F24): the first night of a point
 //!   is read from its meter, by a forwarded question, and compared. Every [`VERIFY_AGAIN`] that is done once more. What the
 //!   terminal stored before the first time is not taken, and totals that another point could have as well prove nothing.
+//!   Once somebody has come under its address from elsewhere while it was there, every point has its first night again (T5).
 //! - **What it read later than usual is no freeze by itself**: a terminal whose question for the freeze was refused stores the
 //!   register as it stands then. Neither is what says that a meter has suddenly stopped, which a terminal that repeats the day
 //!   before says, or what no meter can have counted. Such a point counts when the meter itself has said the same (F24).
@@ -30,6 +31,7 @@
 
 mod archive;
 mod ask;
+mod counted;
 mod curve;
 mod events;
 mod freeze;
@@ -109,6 +111,8 @@ pub(super) struct TerminalNight {
     doubtful: HashSet<Id<Meter>>,
     /// Meters of which the terminal read an earlier midnight so late that the meter has to be asked.
     late_gaps: HashSet<Id<Meter>>,
+    /// When somebody last came under its address from elsewhere, as far as that was taken in.
+    claimed: Option<Moment>,
 }
 
 impl TerminalNight {
@@ -161,7 +165,9 @@ impl TerminalNight {
             asks_events: false,
             doubtful,
             late_gaps,
+            claimed: None,
         };
+        night.doubt_claimed();
         night.take_due();
         Ok(night)
     }
@@ -195,6 +201,7 @@ impl TerminalNight {
 
     /// Once through all there is to do for what is not read yet.
     async fn pass(&mut self, is_first: bool) -> Result<(), StoreError> {
+        self.doubt_claimed();
         if let Err(missed) = self.begin_session().await {
             self.miss_unbegun(&missed).await;
             return Ok(());
@@ -276,7 +283,9 @@ impl TerminalNight {
                 }
                 let gaps = self.facts.curve_gaps(&settings, site, (self.line.run.day.previous(), 1));
                 let (brought, missed) = self.curves_of(site, &gaps).await;
-                let Some(mut outcome) = self.line.outcome_of(site.meter_id) else { continue };
+                // Somebody else may have come under its address meanwhile.
+                let outcome = self.line.outcome_of(site.meter_id).filter(|_| self.is_believed(site));
+                let Some(mut outcome) = outcome else { continue };
                 let slots: usize = brought.curves.iter().map(|(_, curve)| curve.count()).sum();
                 let wanted: u64 = gaps.iter().map(|gap| u64::from(gap.slots)).sum();
                 let left = wanted.saturating_sub(u64::try_from(slots).unwrap_or(u64::MAX));
@@ -311,6 +320,9 @@ impl TerminalNight {
                     break 'sites;
                 }
                 let (brought, missed) = self.curves_of(&site, std::slice::from_ref(&gap)).await;
+                if !self.is_believed(&site) {
+                    break;
+                }
                 batch.curves.extend(brought.curves);
                 batch.fetches.extend(brought.fetches);
                 if missed.is_some_and(|missed| missed.cause == MissingCause::TerminalOffline) {
@@ -358,21 +370,37 @@ impl TerminalNight {
         let at_points = |site: &Arc<SiteMeter>| Some((point_of(site)?.number(), site.meter_id));
         let meters = self.line.sites.iter().filter_map(at_points).collect();
         let asker = TerminalAsker { lane: Lane::Housekeeping, ..self.asker.clone() };
-        let (read, missed) = events::read_events(&asker, self.session.events_read, &meters).await;
+        let store = &self.line.inner.store;
         let mut batch = Batch::default();
-        batch.notes.terminals.events = read;
+        batch.notes.terminals.events =
+            events::keep_new(&asker, store, self.session.events_read, &meters).await;
         self.line.keep(batch, Vec::new()).await;
-        if let Some(missed) = missed {
-            let terminal = self.asker.address;
-            tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
-        }
     }
 
     /// Whether what the terminal stores for a meter's point is believed to be the meter's.
     fn is_believed(&self, site: &SiteMeter) -> bool {
         let Some(point) = point_of(site) else { return false };
+        let claimed = self.asker.terminals.claimed_at(self.asker.address);
+        let is_verified = |verified: &Verified| {
+            verified.point == point.number() && claimed.is_none_or(|claimed| verified.at > claimed)
+        };
         !self.session.excluded.contains_key(&point.number())
-            && self.verified.get(&site.meter_id).is_some_and(|verified| verified.point == point.number())
+            && self.verified.get(&site.meter_id).is_some_and(is_verified)
+    }
+
+    /// What was verified before somebody else came under the terminal's address counts no more (T5).
+    pub(super) fn doubt_claimed(&mut self) {
+        let claimed = self.asker.terminals.claimed_at(self.asker.address);
+        if claimed == self.claimed {
+            return;
+        }
+        self.claimed = claimed;
+        let is_since = |verified: &Verified| claimed.is_none_or(|claimed| verified.at > claimed);
+        self.verified.retain(|_, verified| is_since(verified));
+        self.due.retain(|_, verified| is_since(verified));
+        // It may be another's word.
+        self.held.clear();
+        self.totals.clear();
     }
 
     /// Whether what the terminal stores of a midnight is believed: only since the meter first said the same at its point.

@@ -59,6 +59,8 @@ pub struct TerminalTls {
     pub key: PathBuf,
     /// Who signs the certificates of terminals, PEM.
     pub client_ca: PathBuf,
+    /// Which of these are revoked: lists of that authority, PEM or DER.
+    pub revoked: Option<PathBuf>,
 }
 
 /// A terminal that waits to be dialled (终端作服务器).
@@ -138,8 +140,14 @@ fn read_tls(section: &mut Section<'_>, base: &Path) -> Option<TerminalTls> {
         "no listen_udp beside tls_certificate: datagrams show no certificate, and anybody could be any terminal by them",
         "不与 tls_certificate 同时使用：UDP 报文不带证书，任何人都可冒充终端",
     )));
+    let revoked = section.optional::<PathBuf>("tls_revoked", ..).map(|path| base.join(path));
+    section.check(
+        !section.has("tls_revoked") || given.is_some(),
+        &["tls_revoked"],
+        FaultKind::Needs(TLS_NAMES[0]),
+    );
     let [certificate, key, client_ca] = files;
-    Some(TerminalTls { certificate: certificate?, key: key?, client_ca: client_ca? })
+    Some(TerminalTls { certificate: certificate?, key: key?, client_ca: client_ca?, revoked })
 }
 
 /// Reads every terminal that is dialled; none twice, by address or place.

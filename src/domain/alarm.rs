@@ -124,6 +124,10 @@ pub enum AlarmKind {
     AccountChanged,
     /// Nobody knows which of two passwords a meter has. (T25)
     PasswordUnclear,
+    /// A list of revoked certificates of terminals cannot be used, or is outdated. (T7)
+    TerminalRevocations,
+    /// Events of a terminal are lost before they were read.
+    TerminalEventsLost,
 }
 
 /// What is to be known of a kind.
@@ -182,8 +186,10 @@ impl Coded for AlarmKind {
         (Self::TerminalFlood, 38, "terminal_flood"),
         (Self::BillingBehind, 39, "billing_behind"),
         (Self::BillingStranger, 40, "billing_stranger"),
-        (Self::CutsReport, 42, "cuts_report"),
-        (Self::ClocksJumped, 43, "clocks_jumped"),
+        (Self::TerminalRevocations, 41, "terminal_revocations"),
+        (Self::TerminalEventsLost, 42, "terminal_events_lost"),
+        (Self::CutsReport, 43, "cuts_report"),
+        (Self::ClocksJumped, 44, "clocks_jumped"),
     ];
 }
 
@@ -276,6 +282,20 @@ impl AlarmKind {
                 false,
                 "有两处同时以同一终端地址登录，或登录证书不符",
                 "two claim to be one terminal, or one came without its certificate",
+            ),
+            row(
+                Self::TerminalRevocations,
+                Warning,
+                true,
+                "终端证书吊销列表不可用或已过期",
+                "the list of revoked certificates of terminals cannot be used or is outdated",
+            ),
+            row(
+                Self::TerminalEventsLost,
+                Notice,
+                false,
+                "终端事件未及读取即被覆盖",
+                "events of a terminal were lost before they were read",
             ),
             row(
                 Self::TerminalFlood,
@@ -489,7 +509,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(42);
+        coded::check::<AlarmKind>(44);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

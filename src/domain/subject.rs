@@ -60,6 +60,7 @@ const WORDS: &[(&str, &str)] = &[
     ("stop", "急停"),
     ("stop_file", "急停文件"),
     ("terminal", "终端"),
+    ("terminals", "终端"),
     ("terms", "停电条件"),
     ("token", "令牌"),
 ];

@@ -147,4 +147,8 @@ pub mod decisions {
     pub mod d0056_lines_ask_whose_the_site_is {}
     #[doc = include_str!("decisions/0057-a-line-is-kept-for-the-cut-it-was-read-for.md")]
     pub mod d0057_a_line_is_kept_for_the_cut_it_was_read_for {}
+    #[doc = include_str!("decisions/0058-what-speaks-against-who-a-terminal-is.md")]
+    pub mod d0058_what_speaks_against_who_a_terminal_is {}
+    #[doc = include_str!("decisions/0059-a-forwarded-question-is-waited-for-while-supply-waits.md")]
+    pub mod d0059_a_forwarded_question_is_waited_for_while_supply_waits {}
 }

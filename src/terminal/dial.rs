@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::peer::Peer;
 use super::session;
 use super::state::Shared;
 use super::station::Station;
@@ -36,7 +37,7 @@ async fn dial_again(shared: Arc<Shared>, station: Arc<Station>, to: String, mut 
                 watch_over(&stream, Liveness::default());
                 // On a task of its own, which brings what is open to its end when the server is stopped.
                 let (station, shared_too) = (Arc::clone(&station), Arc::clone(&shared));
-                let served = session::serve(stream, from, station, Vec::new(), shared_too);
+                let served = session::serve(stream, Peer::plain(from), station, Vec::new(), shared_too);
                 let _ = shared.tasks.spawn(served).await;
             }
             Ok(Err(error)) => {

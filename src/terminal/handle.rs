@@ -23,12 +23,14 @@ use super::queue::{Order, What};
 use super::server::{self, TerminalError};
 use super::state::Shared;
 use super::station::{Due, Station};
+use super::tls::{self, TlsError};
 use super::{
     Ask, AskError, Change, MeterPort, PassedFrame, Report, Stranger, TerminalSettings, TerminalStatus, Told,
 };
 use super::{dial, session, udp};
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, Words};
+use crate::domain::Moment;
 use crate::link::{Carrier, Gate, Ours};
 
 /// All terminals. Cheap to clone.
@@ -68,6 +70,14 @@ impl Terminals {
             terminals.adopt(terminal.address, TerminalSettings::default());
         }
         Ok(terminals)
+    }
+
+    /// Judges the files of TLS as [`Self::open`] does, and more strictly: an outdated list of revoked certificates is wrong.
+    ///
+    /// # Errors
+    /// [`TlsError`] says which file is wrong.
+    pub fn check(config: &config::Terminals, now: Moment) -> Result<(), TlsError> {
+        config.tls.as_ref().map_or(Ok(()), |files| tls::check(files, now))
     }
 
     /// Nobody can dial in and nobody is dialled: sessions come by [`Self::attach`] only.
@@ -172,6 +182,12 @@ impl Terminals {
         self.shared.station(of).map(|station| self.shared.status(&station))
     }
 
+    /// When somebody last came under the address of a terminal from elsewhere while it was there.
+    #[must_use]
+    pub fn claimed_at(&self, of: TerminalAddress) -> Option<Moment> {
+        self.shared.station(of)?.with(|state| state.tally.claimed).map(|(at, _)| at)
+    }
+
     /// The last frames between a terminal and us, the oldest first; none of one that is not adopted.
     #[must_use]
     pub fn passed(&self, of: TerminalAddress) -> Vec<PassedFrame> {
@@ -195,6 +211,13 @@ impl Terminals {
     #[must_use]
     pub fn reports(&self) -> Option<mpsc::Receiver<Report>> {
         self.shared.reports_taken.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What is wrong with the lists of revoked certificates, where there are to be any; those in use stay in use.
+    #[must_use]
+    pub fn revocation_trouble(&self, now: Moment) -> Option<Words> {
+        let standing = self.shared.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.as_ref().and_then(|standing| standing.trouble(now))
     }
 
     /// Tells whenever a terminal comes or goes. Whoever is slow misses some and is told so.

@@ -1,18 +1,25 @@
 //! Who has connected: from where, by which way, and with which certificate.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 /// The SHA-256 of a certificate.
 pub(super) type Fingerprint = [u8; 32];
 
+/// A certificate with those it hangs on.
+pub(super) type Chain = Arc<[CertificateDer<'static>]>;
+
 /// The other end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Peer {
     pub(super) from: SocketAddr,
     /// It has shown this one, which hangs on an authority of ours.
     pub(super) certificate: Option<Fingerprint>,
+    /// The same with those it hangs on, where it may come to be revoked.
+    pub(super) chain: Option<Chain>,
     /// It sends datagrams, which come late, twice and in any order.
     pub(super) is_datagram: bool,
 }
@@ -20,7 +27,7 @@ pub(super) struct Peer {
 impl Peer {
     /// One that has connected without a certificate.
     pub(super) const fn plain(from: SocketAddr) -> Self {
-        Self { from, certificate: None, is_datagram: false }
+        Self { from, certificate: None, chain: None, is_datagram: false }
     }
 }
 

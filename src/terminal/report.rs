@@ -40,6 +40,8 @@ pub enum WhatChanged {
     Lost,
     /// One that is not known wanted to log in.
     Refused,
+    /// Somebody came under its address from elsewhere while it was there.
+    Claimed,
 }
 
 impl WhatChanged {
@@ -51,6 +53,7 @@ impl WhatChanged {
             Self::LoggedOut => "logged_out",
             Self::Lost => "lost",
             Self::Refused => "refused",
+            Self::Claimed => "claimed",
         }
     }
 }

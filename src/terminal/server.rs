@@ -53,10 +53,12 @@ impl TerminalError {
 /// Listens as the configuration says, and tells where.
 pub(super) fn listen(shared: &Arc<Shared>) -> Result<Option<SocketAddr>, TerminalError> {
     let Some(address) = shared.config.listen else { return Ok(None) };
-    let tls = shared.config.tls.as_ref().map(tls::acceptor).transpose()?;
+    let door = shared.config.tls.as_ref().map(tls::open).transpose()?;
     let failed = |source| TerminalError::Listen { address, source };
     let listener = bind(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
+    let tls = door.as_ref().map(|door| door.acceptor.clone());
+    door.into_iter().for_each(|door| tls::keep(shared, door));
     let (all, stop) = (Arc::clone(shared), shared.stop.clone());
     shared.tasks.spawn(async move {
         stop.run_until_cancelled(accept_all(listener, tls, all)).await;
@@ -109,9 +111,10 @@ async fn connection(
     };
     match timeout(shared.config.register_within, tls.accept(stream)).await {
         Ok(Ok(stream)) => {
-            let shown = stream.get_ref().1.peer_certificates().and_then(|shown| shown.first());
-            let certificate = shown.and_then(|shown| peer::fingerprint(shown));
-            let peer = Peer { certificate, ..Peer::plain(from) };
+            let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let certificate = shown.first().and_then(|shown| peer::fingerprint(shown));
+            let chain = shared.verifier.get().map(|_| shown.iter().cloned().collect());
+            let peer = Peer { certificate, chain, ..Peer::plain(from) };
             session::of_stranger(stream, peer, shared, Some(place)).await;
         }
         Ok(Err(error)) => {

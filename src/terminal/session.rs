@@ -10,7 +10,6 @@ mod reports;
 mod talk;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -47,15 +46,25 @@ pub(super) async fn of_stranger<S>(
     let registered = tokio::select! {
         biased;
         () = shared.stop.cancelled() => return,
-        registered = timeout(limit, login::login(&mut stream, peer, &shared)) => registered,
+        registered = timeout(limit, login::login(&mut stream, &peer, &shared)) => registered,
     };
     drop(place);
     let outcome = match registered {
         Ok(Ok(login::Login { station, frames })) => {
             let tasks = shared.tasks.clone();
-            station.with(|state| state.certificate = state.certificate.or(peer.certificate));
-            tasks.spawn(serve(stream, peer.from, station, frames, shared));
-            "logged_in"
+            station.with(|state| {
+                state.certificate = state.certificate.or(peer.certificate);
+                state.chain.clone_from(&peer.chain);
+            });
+            // The lists may have changed since its certificate was looked at.
+            let judged = shared.verifier.get().zip(peer.chain.as_ref());
+            if judged.is_some_and(|(verifier, chain)| verifier.is_revoked(chain)) {
+                station.with(|state| state.tally.refused += 1);
+                "revoked"
+            } else {
+                tasks.spawn(serve(stream, peer, station, frames, shared));
+                "logged_in"
+            }
         }
         Ok(Err(refused)) => refused.kind(),
         Err(_) => "timed_out",
@@ -70,7 +79,7 @@ pub(super) fn count_login(outcome: &'static str) {
 /// The session of a terminal that is known; `frames` have come already.
 pub(super) async fn serve<S>(
     stream: S,
-    from: SocketAddr,
+    peer: Peer,
     station: Arc<Station>,
     frames: Vec<Vec<u8>>,
     shared: Arc<Shared>,
@@ -79,14 +88,17 @@ pub(super) async fn serve<S>(
 {
     let wake = Arc::new(Notify::new());
     let heartbeat = shared.heartbeat(&station);
-    let Some(generation) = station.begin(from, (shared.clock.now(), heartbeat), &wake) else { return };
+    let Some(begun) = station.begin(&peer, (shared.clock.now(), heartbeat), &wake) else { return };
     shared.sessions.fetch_add(1, Ordering::Relaxed);
     gauge!(telemetry::TERMINAL_SESSIONS).increment(1.0);
     shared.tell(station.address, WhatChanged::LoggedIn);
+    if begun.is_claim {
+        shared.tell(station.address, WhatChanged::Claimed);
+    }
     let mut session = Session {
         stream,
         wake,
-        generation,
+        generation: begun.generation,
         ear: Ear::new(Decoder::with_limit(MAX_COUNTED)),
         talk: None,
         grant: None,

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::peer;
 use super::station::Station;
 use super::strangers::Strangers;
+use super::tls::{Standing, Verifier};
 use super::{Change, Report, Stranger, TerminalSettings, TerminalStatus, WhatChanged};
 use crate::clock::Clock;
 use crate::config;
@@ -33,6 +34,10 @@ pub(super) struct Shared {
     pub(super) ours: OnceLock<Ours>,
     /// Terminals of the configuration are dialled, each by pauses that are drawn from this.
     pub(super) dialling: OnceLock<u64>,
+    /// Judges certificates, where some may be revoked.
+    pub(super) verifier: OnceLock<Arc<Verifier>>,
+    /// How the lists of revoked certificates stand, where there are to be any.
+    pub(super) lists: Mutex<Option<Standing>>,
     stations: RwLock<HashMap<TerminalAddress, Arc<Station>>>,
     strangers: Mutex<Strangers>,
 }
@@ -56,6 +61,8 @@ impl Shared {
             sessions: AtomicUsize::new(0),
             ours: OnceLock::new(),
             dialling: OnceLock::new(),
+            verifier: OnceLock::new(),
+            lists: Mutex::default(),
             stations: RwLock::default(),
             strangers: Mutex::default(),
         }
@@ -145,6 +152,7 @@ impl Shared {
             foreign: tally.foreign,
             reports: tally.reports,
             claims: tally.claims,
+            claimed: tally.claimed,
             refused: tally.refused,
             floods: tally.floods,
             certificate: station.with(|state| state.certificate.as_ref().map(peer::shown)),

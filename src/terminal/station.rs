@@ -18,7 +18,7 @@ use super::budget::Budget;
 use super::numbers::Numbers;
 use super::pace::Pace;
 use super::passed::Passed;
-use super::peer::Fingerprint;
+use super::peer::{Chain, Fingerprint, Peer};
 use super::queue::{Queue, Waiting, What};
 use super::{AskError, MeterPort, TerminalSettings};
 use crate::domain::Moment;
@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) passed: Passed,
     /// What it has shown that it comes with: nobody else is it.
     pub(super) certificate: Option<Fingerprint>,
+    /// What its session has shown, where that may come to be revoked.
+    pub(super) chain: Option<Chain>,
     /// What it may still say by itself.
     pub(super) budget: Budget,
     /// The number of the last frame that it began.
@@ -84,7 +86,9 @@ pub(super) struct Tally {
     pub(super) reports: u64,
     /// Sessions that somebody elsewhere began while the one before was there.
     pub(super) claims: u64,
-    /// Logins without its certificate.
+    /// When the last of them did, and from where.
+    pub(super) claimed: Option<(Moment, SocketAddr)>,
+    /// Logins without its certificate, or with a revoked one.
     pub(super) refused: u64,
     /// How often it was hung up since it flooded.
     pub(super) floods: u64,
@@ -92,6 +96,14 @@ pub(super) struct Tally {
     pub(super) received_bytes: u64,
     pub(super) events: Option<EventCounters>,
     pub(super) edition: Option<LengthCode>,
+}
+
+/// A session that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Begun {
+    pub(super) generation: u64,
+    /// Another one, from elsewhere, was there.
+    pub(super) is_claim: bool,
 }
 
 /// Whether what was to be asked still waits.
@@ -118,6 +130,7 @@ impl Station {
             tally: Tally::default(),
             passed: Passed::default(),
             certificate: None,
+            chain: None,
             budget: Budget::new(Instant::now()),
             last_begun: None,
             queue: Queue::default(),
@@ -215,21 +228,25 @@ impl Station {
     }
 
     /// A session begins, and the one before is over. Where that was heard within its heartbeat and this one comes from
-    /// elsewhere, two claim to be the terminal.
+    /// elsewhere, two claim to be the terminal, unless a certificate shows which it is.
     pub(super) fn begin(
         &self,
-        from: SocketAddr,
+        peer: &Peer,
         (now, heartbeat): (Moment, Duration),
         wake: &Arc<Notify>,
-    ) -> Option<u64> {
+    ) -> Option<Begun> {
+        let from = peer.from;
         let mut state = self.lock();
         if state.is_forgotten {
             return None;
         }
         let is_there =
             state.live.is_some() && state.tally.last_heard_at.is_some_and(|at| now.since(at) < heartbeat);
-        if let Some(before) = state.tally.from.filter(|before| is_there && before.ip() != from.ip()) {
+        let before = state.tally.from.filter(|before| is_there && before.ip() != from.ip());
+        let before = before.filter(|_| peer.certificate.is_none());
+        if let Some(before) = before {
             state.tally.claims += 1;
+            state.tally.claimed = Some((now, from));
             let terminal = self.address;
             tracing::warn!(peer = %from, terminal.address = %terminal,
                 "terminal {terminal} comes from {from} while it is there from {before}");
@@ -243,7 +260,7 @@ impl Station {
         state.tally.sessions += 1;
         drop(state);
         self.changed.notify_waiters();
-        Some(generation)
+        Some(Begun { generation, is_claim: before.is_some() })
     }
 
     /// A session ends; true when it was the one that counts.
@@ -257,6 +274,18 @@ impl Station {
         drop(state);
         self.changed.notify_waiters();
         is_current
+    }
+
+    /// Ends the session that there is; false when there is none.
+    pub(super) fn hang_up(&self) -> bool {
+        let mut state = self.lock();
+        state.wake();
+        let was_there = state.live.take().is_some();
+        state.without_since = Instant::now();
+        state.chain = None;
+        drop(state);
+        self.changed.notify_waiters();
+        was_there
     }
 
     pub(super) fn is_current(&self, generation: u64) -> bool {

@@ -42,7 +42,9 @@ pub struct TerminalStatus {
     pub reports: u64,
     /// Sessions that began elsewhere while the one before was there: two claim to be this terminal.
     pub claims: u64,
-    /// Logins that were refused since they came without its certificate.
+    /// When the last of these began, and where it came from.
+    pub claimed: Option<(Moment, SocketAddr)>,
+    /// Logins that were refused, and sessions that were ended, since its certificate was another, or is revoked.
     pub refused: u64,
     /// How often it was hung up since it said more than any terminal has to.
     pub floods: u64,
@@ -60,4 +62,38 @@ pub struct TerminalStatus {
     pub most_request: u16,
     /// How many questions and orders wait.
     pub waiting: usize,
+}
+
+#[cfg(test)]
+impl TerminalStatus {
+    /// One that never came.
+    pub(crate) const fn sample(address: TerminalAddress) -> Self {
+        Self {
+            address,
+            is_online: false,
+            from: None,
+            connected_at: None,
+            last_heard_at: None,
+            last_heartbeat_at: None,
+            heartbeat: None,
+            sessions: 0,
+            requests: 0,
+            answers: 0,
+            silent: 0,
+            late: 0,
+            foreign: 0,
+            reports: 0,
+            claims: 0,
+            claimed: None,
+            refused: 0,
+            floods: 0,
+            certificate: None,
+            sent_bytes: 0,
+            received_bytes: 0,
+            events: None,
+            edition: None,
+            most_request: 512,
+            waiting: 0,
+        }
+    }
 }

@@ -4,9 +4,11 @@
 mod absence;
 mod behind;
 mod bill;
+mod claimed;
 mod clocks;
 mod codes;
 mod complete;
+mod counted;
 mod doubted;
 mod events;
 mod held;

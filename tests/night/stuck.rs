@@ -138,3 +138,26 @@ async fn f07_events_behind_a_reset_of_the_terminal_are_read_and_reading_goes_on_
     head_end.close().await;
     town.close().await;
 }
+
+fn takes_little(setup: Setup) -> Setup {
+    let mut setup = swift(setup);
+    setup.settings.takes = 300;
+    setup
+}
+
+/// How long requests may be is asked once, and known in every later process.
+#[tokio::test]
+async fn the_longest_request_that_a_terminal_takes_is_known_after_a_restart() {
+    let (_folder, town) = town(world(4, 1, 78), NO_HISTORY, takes_little).await;
+    let terminal = town.terminals[0].address;
+    for night in ["2026-11-22", "2026-11-23"] {
+        let head_end = town.head_end();
+        let most = || head_end.terminals.status(terminal).unwrap().most_request;
+        assert_eq!(most(), 512, "nothing is known yet");
+        let report = town.night(&head_end, day(night)).await;
+        assert_eq!((report.run.state, report.progress.read), (RunState::Done, 4), "{:?}", report.progress);
+        assert_eq!(most(), 300, "{night}");
+        head_end.close().await;
+    }
+    town.close().await;
+}

@@ -54,6 +54,55 @@ fn event(place: u8, body: &str) -> TerminalEvent {
 }
 
 #[tokio::test]
+async fn t05_points_that_were_verified_before_a_claim_are_so_no_more() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        store.save_archive(&[behind(1, 1), behind(2, 2), behind(3, 3)], at(0), Saving::Save).await.unwrap();
+        let (ours, other) = (terminal("1100-3039"), terminal("1100-0007"));
+        let meters = store.meters_at(ours).await.unwrap();
+        let verified = |point: u16, seconds| VerifiedPoint {
+            meter: meters[&point],
+            terminal: ours,
+            point,
+            at: at(seconds),
+        };
+        let first = (1..=3).map(|point| verified(point, 10)).collect();
+        keep(fresh, TerminalNotes { verified: first, ..TerminalNotes::default() }).await;
+        // The second is verified anew before the claim is noted.
+        keep(fresh, TerminalNotes { verified: vec![verified(2, 60)], ..TerminalNotes::default() }).await;
+        assert_eq!(store.doubt_points(other, at(50)).await.unwrap(), 0);
+        assert_eq!(store.verified_points(ours).await.unwrap().len(), 3);
+        assert_eq!(store.doubt_points(ours, at(50)).await.unwrap(), 2);
+        let kept = store.verified_points(ours).await.unwrap();
+        assert_eq!(kept.len(), 1);
+        assert_eq!(
+            (kept[&meters[&2]].at, kept[&meters[&2]].since),
+            (at(60), at(60)),
+            "and only from then on"
+        );
+        assert_eq!(store.doubt_points(ours, at(50)).await.unwrap(), 0, "once more changes nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_kept_at_a_place_of_the_memory_of_events() {
+    on_both(async |fresh| {
+        let ours = terminal("1100-3039");
+        let read = |important, events| EventsRead { terminal: ours, important, read_to: None, events };
+        let events =
+            vec![read(false, vec![event(7, "AA"), event(8, "BB")]), read(true, vec![event(7, "CC")])];
+        keep(fresh, TerminalNotes { events, ..TerminalNotes::default() }).await;
+        let store = &fresh.store;
+        assert_eq!(store.events_at(ours, false, 7).await.unwrap(), [(14, "AA".to_owned())]);
+        assert_eq!(store.events_at(ours, true, 7).await.unwrap(), [(14, "CC".to_owned())]);
+        assert_eq!(store.events_at(ours, true, 8).await.unwrap(), []);
+        assert_eq!(store.events_at(terminal("1100-0007"), false, 7).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_terminal_is_known_while_somebody_or_the_archive_wants_it() {
     on_both(async |fresh| {
         let store = &fresh.store;

@@ -6,6 +6,7 @@
     reason = "a step that fails must end its test"
 )]
 
+mod behind;
 mod clocks;
 mod doubts;
 mod kills;

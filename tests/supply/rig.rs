@@ -354,6 +354,11 @@ impl Street {
         self.bus.now().world(At::from_civil(self.start.civil().unwrap()))
     }
 
+    /// The key of the passwords that are kept.
+    pub(crate) const fn key(&self) -> &KeyFile {
+        &self.key
+    }
+
     /// What opens the passwords that are kept.
     pub(crate) async fn vault(&self) -> Vault {
         self.store.open_vault(&self.key, self.clock.now()).await.unwrap()
@@ -423,11 +428,22 @@ impl HeadEnd {
         (tasks, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         let line = Channel::spawn(ChannelSettings::new("line"), dialler, Box::new(()), &tasks, stop.clone());
+        Self::on_lines((store, clock), (config, folder), key, Lines::of([line]), (tasks, stop)).await
+    }
+
+    /// On these lines.
+    pub(crate) async fn on_lines(
+        (store, clock): (&Store, &Clock),
+        (config, folder): (&Config, &Path),
+        key: &KeyFile,
+        lines: Lines,
+        (tasks, stop): (TaskTracker, CancellationToken),
+    ) -> Self {
         let vault = store.open_vault(key, clock.now()).await.unwrap();
         let parts = FieldParts {
             store: store.clone(),
             clock: clock.clone(),
-            lines: Lines::of([line]),
+            lines,
             vault: Some(vault),
             security: None,
         };
@@ -565,7 +581,7 @@ fn fitted(count: usize, start: Moment) -> (BusEntry, Vec<Shared>) {
     World::build(&world).unwrap().fit(At::from_civil(start.civil().unwrap())).pop().unwrap()
 }
 
-fn archived(number: u64, address: MeterAddress, line: &str) -> ArchiveEntry {
+pub(crate) fn archived(number: u64, address: MeterAddress, line: &str) -> ArchiveEntry {
     let (customer, point) = (format!("C{number:05}"), format!("P{number:05}"));
     ArchiveEntry {
         customer: Customer { number: customer.clone(), name: "王".to_owned(), class: None },

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chaobiao::link::Ours;
-use chaobiao::terminal::{AskError, TerminalSettings, Urgency};
+use chaobiao::terminal::{Ask, AskError, TerminalSettings, Urgency};
 use gdw1376::address::{AddressField, TerminalAddress};
 use gdw1376::civil::Civil;
 use gdw1376::control::Control;
@@ -206,7 +206,7 @@ async fn requests_are_no_longer_than_the_terminal_takes() {
     let desk = Desk::with("most_request = 64\n");
     let _peer = desk.log_in(5000).await;
     let long = Request::ReadArchive((1..=40).collect());
-    let ask = chaobiao::terminal::Ask::new(long.clone(), Urgency::Nightly, Timing::STORED);
+    let ask = Ask::new(long.clone(), Urgency::Nightly, Timing::STORED);
     let refused = desk.terminals.ask(address(), ask.clone()).await.unwrap_err();
     assert!(matches!(refused, AskError::TooLong { most: 64, .. }), "{refused}");
     let settings = TerminalSettings { most_request: Some(256), ..TerminalSettings::default() };
@@ -273,5 +273,59 @@ async fn f52_a_terminal_that_is_kept_for_an_order_is_asked_nothing_else() {
     assert_eq!(begun.elapsed().as_secs(), 5);
     peer.answer(&request, &clock_units()).await;
     assert!(nightly.await.unwrap().is_ok());
+    desk.close().await;
+}
+
+/// AFN 09 F2 of a terminal that takes so much, with one port.
+fn ports(takes: u16) -> Vec<u8> {
+    let takes = takes.to_le_bytes();
+    let head = hex("00 00 02 00 00 02 00 00 08 00");
+    let rest = hex("00 04 02 00 00 00 00 01 01 1F 00 60 09 00 00 00 04 00 02 00 02");
+    [head, takes.to_vec(), rest].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_terminal_said_earlier_of_its_longest_request_holds_until_it_says_otherwise() {
+    let desk = Desk::with("most_request = 512\n");
+    assert_eq!(desk.terminals.status(address()).unwrap().most_request, 512);
+    desk.terminals.set_takes(address(), 256);
+    assert_eq!(desk.terminals.status(address()).unwrap().most_request, 256);
+    let ask = Ask::new(Request::ReadArchive((1..=200).collect()), Urgency::Nightly, Timing::STORED);
+    let refused = desk.terminals.ask(address(), ask).await.unwrap_err();
+    assert!(matches!(refused, AskError::TooLong { most: 256, .. }), "{refused}");
+    // What it says itself counts, and no older word against it.
+    let mut peer = desk.log_in(5000).await;
+    let ask = desk.terminals.ask(address(), Ask::new(Request::ReadPorts, Urgency::Nightly, Timing::STORED));
+    let answers = async {
+        let request = peer.hear().await;
+        peer.answer(&request, &ports(1024)).await;
+    };
+    let (told, ()) = tokio::join!(ask, answers);
+    assert_eq!(told.unwrap().outcome, Outcome::Answered { is_complete: true });
+    assert_eq!(desk.terminals.status(address()).unwrap().most_request, 1024);
+    desk.terminals.set_takes(address(), 256);
+    assert_eq!(desk.terminals.status(address()).unwrap().most_request, 1024);
+    desk.close().await;
+}
+
+/// Supply is not kept waiting for a question to be put a second and a third time.
+#[tokio::test(start_paused = true)]
+async fn f48_a_question_that_is_left_unanswered_is_not_put_again_while_supply_waits() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let (terminals, others) = (desk.terminals.clone(), desk.terminals.clone());
+    let first =
+        desk.tasks.spawn(async move { terminals.ask(address(), clock_question(Urgency::Nightly)).await });
+    let asked = peer.hear().await;
+    let begin = Instant::now();
+    desk.tasks.spawn(async move { others.ask(address(), clock_question(Urgency::Restore)).await });
+    let second = peer.hear().await;
+    assert!(begin.elapsed() <= SECOND * 31, "{:?}", begin.elapsed());
+    assert_ne!(number(&second), number(&asked), "another question");
+    assert_eq!(first.await.unwrap().unwrap().outcome, Outcome::Silent);
+    // What comes of the first is known as its own.
+    peer.answer(&asked, &clock_units()).await;
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(desk.terminals.status(address()).unwrap().late, 1);
     desk.close().await;
 }

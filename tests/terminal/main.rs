@@ -15,6 +15,7 @@ mod hostile;
 mod many;
 mod noise;
 mod reports;
+mod revoked;
 mod rig;
 mod sessions;
 mod sockets;

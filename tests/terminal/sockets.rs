@@ -21,24 +21,29 @@ use tokio_util::task::TaskTracker;
 use crate::hostile::heartbeat;
 use crate::rig::{LOGIN, LOGIN_ANSWER, address, clock_question, clock_units, hex};
 
-struct Port {
-    terminals: Terminals,
+pub(crate) struct Port {
+    pub(crate) terminals: Terminals,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Port {
     async fn open(text: &str) -> Self {
+        Self::open_at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terminal/tls/chaobiao.toml"), text)
+            .await
+    }
+
+    /// With the files beside a configuration.
+    pub(crate) async fn open_at(base: &Path, text: &str) -> Self {
         let text = format!("[database]\npath = \"x.db\"\n[terminals]\n{text}");
-        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terminal/tls/chaobiao.toml");
-        let config = Config::parse(&base, &text).unwrap().config;
+        let config = Config::parse(base, &text).unwrap().config;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let terminals = Terminals::open(&config.terminals, Clock::system(), 7, &tasks, &stop).await.unwrap();
         terminals.adopt(address(), TerminalSettings::default());
         Self { terminals, tasks, stop }
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.terminals.listening().unwrap()
     }
 
@@ -46,7 +51,7 @@ impl Port {
         TcpStream::connect(self.address()).await.unwrap()
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -266,5 +271,72 @@ async fn an_old_datagram_takes_no_session_over() {
     let status = port.terminals.status(address()).unwrap();
     assert_eq!((status.sessions, status.from), (2, Some(since.local_addr().unwrap())));
     assert!(confirmed(&since, heartbeat(3)).await);
+    port.close().await;
+}
+
+/// Everything that is sent takes its time on the way, as on a slow mobile network.
+async fn slowly(mut near: tokio::io::DuplexStream, far: TcpStream) {
+    let (mut from_far, mut to_far) = far.into_split();
+    let (mut down, mut up) = ([0; 4096], [0; 4096]);
+    loop {
+        tokio::select! {
+            count = near.read(&mut up) => {
+                let Ok(count @ 1..) = count else { return };
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                if to_far.write_all(&up[..count]).await.is_err() {
+                    return;
+                }
+            }
+            count = from_far.read(&mut down) => {
+                let Ok(count @ 1..) = count else { return };
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                if near.write_all(&down[..count]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// With TLS a login takes round trips, and those of a slow network have the time for them while silent clients press.
+#[tokio::test]
+async fn f21_a_slow_terminal_with_tls_gets_in_among_silent_clients_that_come_again_and_again() {
+    let files = "tls_certificate = \"server.pem\"\ntls_key = \"server.key\"\ntls_client_ca = \"ca.pem\"";
+    let port = Port::open(&format!("listen = \"127.0.0.1:0\"\nmost_unregistered = 4\n{files}")).await;
+    let (to, silent) = (port.address(), TaskTracker::new());
+    let end = CancellationToken::new();
+    for _ in 0..6 {
+        let end = end.clone();
+        silent.spawn(async move {
+            let again = async {
+                loop {
+                    let Ok(mut stream) = TcpStream::connect(to).await else { continue };
+                    let _ = stream.read(&mut [0; 8]).await;
+                }
+            };
+            end.run_until_cancelled(again).await;
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (ours, near) = tokio::io::duplex(8192);
+    let comes = async {
+        let on_the_way = slowly(near, port.dial().await);
+        let logs_in = async {
+            let mut stream =
+                connector(Some("terminal")).connect("localhost".try_into().unwrap(), ours).await.ok()?;
+            stream.write_all(&hex(LOGIN)).await.ok()?;
+            let mut frame = vec![0; 20];
+            stream.read_exact(&mut frame).await.ok()?;
+            Some(frame)
+        };
+        tokio::select! {
+            frame = logs_in => frame,
+            () = on_the_way => None,
+        }
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(40), comes).await.unwrap(), Some(hex(LOGIN_ANSWER)));
+    end.cancel();
+    silent.close();
+    silent.wait().await;
     port.close().await;
 }

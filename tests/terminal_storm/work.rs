@@ -17,10 +17,44 @@ use crate::{ALONE, resident};
 
 const COUNT: u16 = 2000;
 const SECOND: Duration = Duration::from_secs(1);
-/// A restore is at its meter within this (F20, F48). A build without optimisation on a busy machine may take longer.
-const PROMISED: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 10 });
+/// A restore is at its meter within this (F20, F48), and a read is done.
+const PROMISED: Duration = Duration::from_secs(10);
 /// What the API takes at most in 99 of 100 cases.
-const API: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 1 });
+const API: Duration = Duration::from_secs(1);
+/// Whatever the build and the machine: supply is given back within two minutes (F48).
+const AT_MOST: Duration = Duration::from_secs(120);
+/// What a page takes an optimised build that has nothing else to do on two cores.
+const AT_REST: Duration = Duration::from_millis(5);
+const PAGES: [&str; 3] = ["/api/v1/meters?limit=50", "/api/v1/terminals?limit=50", "/api/v1/session"];
+
+/// What is promised of an optimised build, and as many times as much of one that is not as its pages take longer when nothing
+/// goes on: what the storm costs is judged in either.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    slower: u32,
+}
+
+impl Limits {
+    async fn of(served: &Served) -> Self {
+        let mut took = Vec::new();
+        for path in PAGES.into_iter().cycle().take(60) {
+            took.push(ask(served, path).await);
+        }
+        took.sort_unstable();
+        let middle = took[took.len() / 2];
+        println!("a page takes {middle:?} at rest");
+        let slower = u32::try_from(middle.as_micros() / AT_REST.as_micros()).unwrap();
+        Self { slower: if cfg!(debug_assertions) { slower.clamp(1, 20) } else { 1 } }
+    }
+
+    fn promised(self) -> Duration {
+        (PROMISED * self.slower).min(AT_MOST)
+    }
+
+    fn api(self) -> Duration {
+        API * self.slower
+    }
+}
 
 /// Asks the API for a page over a connection of its own.
 async fn ask(served: &Served, path: &str) -> Duration {
@@ -66,7 +100,7 @@ async fn reads(served: &Served, end: &CancellationToken) -> Vec<Duration> {
 async fn api(served: &Served, end: &CancellationToken) -> Vec<Duration> {
     let mut took = Vec::new();
     while !end.is_cancelled() {
-        for path in ["/api/v1/meters?limit=50", "/api/v1/terminals?limit=50", "/api/v1/session"] {
+        for path in PAGES {
             took.push(ask(served, path).await);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -81,14 +115,14 @@ fn orders(served: &Served) -> usize {
 }
 
 /// Gives the first home its supply back; how long it took until the order was at the meter.
-async fn restore(served: &Served) -> Duration {
+async fn restore(served: &Served, limits: Limits) -> Duration {
     let by = acting("li", served.site.services().clock.now());
     let point = served.homes[0].0.point;
     let begin = Instant::now();
     let note = Some("somebody is at home");
     served.site.supply.restore(&by, &[point], Reason::Settled, note).await.unwrap();
     while orders(served) == 0 {
-        assert!(begin.elapsed() < PROMISED, "no order has reached the meter");
+        assert!(begin.elapsed() < limits.promised(), "no order has reached the meter");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     begin.elapsed()
@@ -99,6 +133,8 @@ async fn restore(served: &Served) -> Duration {
 async fn f20_reads_the_api_and_a_restore_go_on_while_two_thousand_terminals_come_back() {
     let _alone = ALONE.lock().await;
     let served = Served::start(12, COUNT).await;
+    let limits = Limits::of(&served).await;
+    println!("{limits:?}");
     let before = resident();
     let end = CancellationToken::new();
     let storm = async {
@@ -120,15 +156,15 @@ async fn f20_reads_the_api_and_a_restore_go_on_while_two_thousand_terminals_come
         streams
     };
     let (streams, reads, api, restored) =
-        tokio::join!(storm, reads(&served, &end), api(&served, &end), restore(&served));
+        tokio::join!(storm, reads(&served, &end), api(&served, &end), restore(&served, limits));
     let most = api[(api.len() * 99).div_ceil(100) - 1];
     println!("{} reads, the longest {:?}", reads.len(), reads.iter().max());
     println!(
         "{} answers of the API, 99 of 100 within {most:?}; the restore was there in {restored:?}",
         api.len()
     );
-    assert!(reads.len() > 1 && reads.iter().all(|took| *took < PROMISED), "{reads:?}");
-    assert!(most < API, "{most:?}");
+    assert!(reads.len() > 1 && reads.iter().all(|took| *took < limits.promised()), "{reads:?}");
+    assert!(most < limits.api(), "{most:?}");
     // What has left once does not leave again: the meter has closed, and that is read.
     tokio::time::sleep(SECOND * 2).await;
     assert_eq!(orders(&served), 1);

@@ -28,11 +28,16 @@ struct Seen {
 }
 
 impl Concentrator {
-    fn note(&mut self, code: u8, unit: Unit) {
+    /// It notes an event of this code (ERC).
+    pub fn note_event(&mut self, code: u8, body: Vec<u8>) {
         let at = self.at();
-        if self.events.note(code, unit.into_bytes(), at) {
+        if self.events.note(code, body, at) {
             self.report_now();
         }
+    }
+
+    fn note(&mut self, code: u8, unit: Unit) {
+        self.note_event(code, unit.into_bytes());
     }
 
     /// ERC 1: data were deleted.

@@ -9,14 +9,30 @@ use serde_json::json;
 
 use super::super::ask::Missed;
 use super::ask::TerminalAsker;
-use crate::domain::{Id, Meter, Moment};
+use crate::domain::{Alarm, AlarmKind, Id, Meter, Moment};
+use crate::store::Store;
 use crate::store::terminal::{EventsRead, TerminalEvent};
 use gdw1376::address::TerminalAddress;
 
-/// Reads the events of both kinds that are new since the places in `read`; what came of one kind stands whatever becomes of
-/// the other. Why the rest did not come is told beside it.
-pub(super) async fn read_events(
+/// Reads the events of both kinds that are new since the places in `read`, to be kept; what came of one kind stands whatever
+/// becomes of the other. That some are lost is told, and why the rest did not come.
+pub(super) async fn keep_new(
     asker: &TerminalAsker,
+    store: &Store,
+    read: (Option<u8>, Option<u8>),
+    meters: &HashMap<u16, Id<Meter>>,
+) -> Vec<EventsRead> {
+    let terminal = asker.address;
+    let (brought, first) = read_events(asker, store, read, meters).await;
+    if let Some(missed) = first {
+        tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
+    }
+    brought
+}
+
+async fn read_events(
+    asker: &TerminalAsker,
+    store: &Store,
     read: (Option<u8>, Option<u8>),
     meters: &HashMap<u16, Id<Meter>>,
 ) -> (Vec<EventsRead>, Option<Missed>) {
@@ -31,7 +47,24 @@ pub(super) async fn read_events(
     for (important, known, counted) in
         [(true, read.0, counters.important), (false, read.1, counters.ordinary)]
     {
-        let from = known.unwrap_or_else(|| counted.saturating_sub(AT_FIRST));
+        let mut from = known.unwrap_or_else(|| counted.saturating_sub(AT_FIRST));
+        let is_over = match known {
+            Some(place) => is_overwritten(asker, store, important, place.wrapping_sub(1), meters).await,
+            None => Ok(false),
+        };
+        match is_over {
+            Ok(true) => {
+                tell_lost(asker, store, important).await;
+                // All that it holds, but the oldest: a question that ends where it begins asks for nothing.
+                from = counted.wrapping_add(1);
+            }
+            Ok(false) => {}
+            // What is read now would hide that some were lost; the next time tells.
+            Err(missed) => {
+                first = first.or(Some(missed));
+                continue;
+            }
+        }
         if from == counted {
             continue;
         }
@@ -40,6 +73,49 @@ pub(super) async fn read_events(
         first = first.or(missed);
     }
     (brought, first)
+}
+
+/// Whether another event stands at the place of one that was read: 256 and more have come since then, whatever the counters
+/// show.
+async fn is_overwritten(
+    asker: &TerminalAsker,
+    store: &Store,
+    important: bool,
+    place: u8,
+    meters: &HashMap<u16, Id<Meter>>,
+) -> Result<bool, Missed> {
+    let known = store.events_at(asker.address, important, place).await;
+    let known = known.map_err(|error| Missed::of_database(&error))?;
+    if known.is_empty() {
+        return Ok(false);
+    }
+    let came = ask_ring(asker, important, (place, place.wrapping_add(1)), meters).await?;
+    let came = came.iter().find(|event| event.place == place);
+    Ok(came.is_some_and(|event| !known.contains(&(event.code, event.body.clone()))))
+}
+
+/// Says that events were lost before they were read.
+async fn tell_lost(asker: &TerminalAsker, store: &Store, important: bool) {
+    let (terminal, now) = (asker.address, asker.clock.now());
+    let (zh, en) = if important {
+        (
+            "上次读取后重要事件已超过 256 条，最早的已被覆盖",
+            "more than 256 important events since they were read last",
+        )
+    } else {
+        (
+            "上次读取后一般事件已超过 256 条，最早的已被覆盖",
+            "more than 256 ordinary events since they were read last",
+        )
+    };
+    tracing::warn!(terminal = %terminal, important, "terminal {terminal}: {en}, the oldest are lost");
+    let alarm = Alarm::new(AlarmKind::TerminalEventsLost, format!("terminal {terminal}"), now);
+    if let Err(error) = store.raise_alarm(&alarm.saying(zh, en)).await {
+        tracing::error!(
+            kind = error.kind(),
+            "that events of terminal {terminal} are lost is not told: {error}"
+        );
+    }
 }
 
 /// The events from one place to before another, question by question. Where the terminal gives fewer, reading goes on behind

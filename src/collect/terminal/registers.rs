@@ -26,6 +26,7 @@ type Pointed = Vec<(Arc<SiteMeter>, Point)>;
 impl TerminalNight {
     /// Reads what the terminal froze tonight for these meters. What belongs to a point that is not verified is held.
     pub(super) async fn read_registers(&mut self, sites: Vec<Arc<SiteMeter>>) {
+        self.doubt_claimed();
         let (pointed, others) = self.stored(sites);
         for (site, missed) in others {
             let outcome = self.line.outcome_of(site.meter_id).map(|outcome| outcome.outcome);
@@ -251,6 +252,10 @@ impl TerminalNight {
                 let mut batch = Batch::default();
                 for (site, point) in chunk {
                     let Some(Ok(frozen)) = found.remove(&point.number()) else { continue };
+                    // Somebody else may have come under its address meanwhile.
+                    if !self.is_believed_of(site, day) {
+                        continue;
+                    }
                     if self.is_late(site, &frozen, day.start()) {
                         self.late_gaps.insert(site.meter_id);
                         continue;

@@ -14,6 +14,9 @@ impl TerminalNight {
     /// from now on, unless another point could say so as well; where they do not, the meter's word stands and the difference
     /// is told.
     pub(super) async fn verify(&mut self) -> Result<(), StoreError> {
+        // Whoever comes from elsewhere from here on makes what is verified now count for nothing.
+        let now = self.line.inner.clock.now();
+        self.doubt_claimed();
         let midnight = self.day().start();
         let sites: Vec<Arc<SiteMeter>> =
             self.line.sites.iter().filter(|site| self.held.contains_key(&site.meter_id)).cloned().collect();
@@ -27,7 +30,6 @@ impl TerminalNight {
             return Ok(());
         }
         let accepted: HashMap<RegisterKey, Accepted> = self.line.inner.store.accepted(&keys).await?;
-        let now = self.line.inner.clock.now();
         let (mut batch, mut differing) = (Batch::default(), Vec::new());
         for site in &sites {
             let (Some(held), Some(point)) = (self.held.get(&site.meter_id), point_of(site)) else { continue };
@@ -111,6 +113,7 @@ impl TerminalNight {
     /// At the end: what is held for meters that did not answer themselves is kept as what it is, and counts for nothing,
     /// unless they had confirmed their point before.
     pub(super) async fn give_up_held(&mut self) {
+        self.doubt_claimed();
         let midnight = self.day().start();
         let sites: Vec<_> =
             self.line.sites.iter().filter(|site| self.held.contains_key(&site.meter_id)).cloned().collect();

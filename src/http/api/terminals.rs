@@ -62,6 +62,19 @@ struct TerminalShown {
     silent: u64,
     /// How many wait.
     waiting: usize,
+    /// How often somebody came under its address from elsewhere while it was there, since the program began. Its points
+    /// count as not verified since then.
+    claims: u64,
+    /// When that was last, RFC 3339.
+    claimed_at: Option<String>,
+    /// Where whoever came last so came from.
+    claimed_from: Option<String>,
+    /// How often it was refused or hung up for its certificate since the program began: another one, none, or a revoked one.
+    refused: u64,
+    /// How often it was hung up since it sent far too much, since the program began.
+    floods: u64,
+    /// The certificate that it comes with, as SHA-256 in hexadecimal; `null` without TLS.
+    certificate: Option<String>,
 }
 
 /// Terminals, by address.
@@ -261,6 +274,7 @@ fn shown(seen: &Seen) -> TerminalShown {
     let Seen { kept, now } = seen;
     let text = |at: Option<Moment>| at.map(|at| at.to_string());
     let status = now.as_ref();
+    let claimed = status.and_then(|status| status.claimed);
     let (adopted_at, adopted_by) = kept.adopted.clone().unzip();
     TerminalShown {
         address: kept.address.to_string(),
@@ -280,6 +294,12 @@ fn shown(seen: &Seen) -> TerminalShown {
         requests: status.map_or(0, |status| status.requests),
         silent: status.map_or(0, |status| status.silent),
         waiting: status.map_or(0, |status| status.waiting),
+        claims: status.map_or(0, |status| status.claims),
+        claimed_at: text(claimed.map(|(at, _)| at)),
+        claimed_from: claimed.map(|(_, from)| from.to_string()),
+        refused: status.map_or(0, |status| status.refused),
+        floods: status.map_or(0, |status| status.floods),
+        certificate: status.and_then(|status| status.certificate.clone()),
     }
 }
 
@@ -290,3 +310,48 @@ fn difference(difference: &Difference) -> DifferenceShown {
 
 const MOST_EVENTS: u32 = 200;
 const MOST_SETTINGS: u32 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::terminal::TerminalLine;
+    use crate::terminal::TerminalStatus;
+
+    #[test]
+    fn t05_a_terminal_is_shown_with_who_claimed_it_and_its_certificate() {
+        let address = "1100-3039".parse().unwrap();
+        let kept = TerminalLine {
+            address,
+            name: None,
+            adopted: None,
+            meters: 0,
+            last_run: None,
+            logged_in_at: None,
+            heard_at: None,
+            frames: None,
+            archive: None,
+            events_read: (None, None),
+            clock: None,
+            verified: 0,
+            shared: None,
+        };
+        let now = TerminalStatus {
+            claims: 2,
+            claimed: Some((Moment::from_micros(0), "10.66.66.66:4711".parse().unwrap())),
+            refused: 1,
+            floods: 3,
+            certificate: Some("0a".repeat(32)),
+            ..TerminalStatus::sample(address)
+        };
+        let told = |now| serde_json::to_value(shown(&Seen { kept: kept.clone(), now })).unwrap();
+        let seen = told(Some(now));
+        assert_eq!((&seen["claims"], &seen["refused"], &seen["floods"]), (&2.into(), &1.into(), &3.into()));
+        assert_eq!(seen["claimed_at"], "1970-01-01T00:00:00Z");
+        assert_eq!(seen["claimed_from"], "10.66.66.66:4711");
+        assert_eq!(seen["certificate"], "0a".repeat(32));
+        let unserved = told(None);
+        assert!(
+            unserved["claims"] == 0 && unserved["certificate"].is_null() && unserved["claimed_at"].is_null()
+        );
+    }
+}

@@ -122,6 +122,24 @@ impl Store {
         writing.commit().await
     }
 
+    /// Takes back that points of a terminal are verified: somebody else may have been it since `claimed_at`. Those that were
+    /// verified anew since then are so only from there on.
+    ///
+    /// # Errors
+    /// As [`Self::adopt_terminal`].
+    pub async fn doubt_points(
+        &self,
+        terminal: TerminalAddress,
+        claimed_at: Moment,
+    ) -> Result<u64, StoreError> {
+        let mut writing = self.write("taking back that points are verified").await?;
+        let args = [terminal.to_string().into(), claimed_at.into()];
+        let gone = writing.execute(DOUBTED, &args).await?;
+        writing.execute(SINCE, &args).await?;
+        writing.commit().await?;
+        Ok(gone)
+    }
+
     /// Lets go what is noted of terminals and tells nothing any more: clocks and events that are older than they are kept. A clock
     /// that runs ahead lets none go (F33).
     ///
@@ -156,6 +174,11 @@ const CERTIFIED: &str = "INSERT INTO terminal (address, certificate) VALUES ($1,
 const NEWEST_CLOCK: &str = "SELECT max(at) FROM terminal_clock WHERE at <= $1";
 
 const NEWEST_EVENT: &str = "SELECT max(collected_at) FROM terminal_event WHERE collected_at <= $1";
+
+const DOUBTED: &str = "DELETE FROM terminal_point WHERE terminal = $1 AND verified_at <= $2";
+
+const SINCE: &str = "UPDATE terminal_point SET verified_since = verified_at WHERE terminal = $1 \
+    AND (verified_since IS NULL OR verified_since <= $2)";
 
 const LET_GO: &str = "SELECT let_notes_go($1, $2)";
 

@@ -216,6 +216,22 @@ impl Store {
         Ok(rows.into_iter().filter_map(at).collect())
     }
 
+    /// What is kept of events at one place of a terminal's memory: code and bytes in hexadecimal of each.
+    ///
+    /// # Errors
+    /// As [`Self::terminals`].
+    pub async fn events_at(
+        &self,
+        terminal: TerminalAddress,
+        important: bool,
+        place: u8,
+    ) -> Result<Vec<(u8, String)>, StoreError> {
+        let mut reading = self.read("reading events of terminals").await?;
+        let args = [terminal.to_string().into(), i64::from(important).into(), i64::from(place).into()];
+        let rows: Vec<(i64, String)> = reading.rows(AT, &args).await?;
+        Ok(rows.into_iter().filter_map(|(code, body)| Some((u8::try_from(code).ok()?, body))).collect())
+    }
+
     /// The newest events of a terminal, or of all, the last that came in first.
     ///
     /// # Errors
@@ -392,6 +408,9 @@ const VERIFIED: &str = "SELECT meter_id, point, verified_at, coalesce(verified_s
 
 const METERS: &str = "SELECT m.measuring_point, m.id FROM meter m \
     JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL WHERE m.terminal = $1";
+
+const AT: &str =
+    "SELECT code, body FROM terminal_event WHERE terminal = $1 AND important = $2 AND place = $3";
 
 const EVENTS: &str = "SELECT terminal, important, code, meter_id, began, record, collected_at FROM terminal_event \
     WHERE $1 IS NULL OR terminal = $1 ORDER BY collected_at DESC, place DESC LIMIT $2";

@@ -55,7 +55,7 @@ impl NoLogin {
 /// Waits for the login of a terminal that is known. Some send a heartbeat instead. [1376 5]
 pub(super) async fn login<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    peer: Peer,
+    peer: &Peer,
     shared: &Shared,
 ) -> Result<Login, NoLogin> {
     let mut ear = Ear::new(Decoder::with_limit(LONGEST));
@@ -85,7 +85,7 @@ pub(super) async fn login<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Why this login is refused, and what is said to it.
-fn refuse(wire: &[u8], peer: Peer, shared: &Shared) -> Option<(NoLogin, Vec<u8>)> {
+fn refuse(wire: &[u8], peer: &Peer, shared: &Shared) -> Option<(NoLogin, Vec<u8>)> {
     let message = read(wire)?;
     let from = peer.from;
     let address = message.address.terminal;

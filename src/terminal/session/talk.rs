@@ -47,12 +47,14 @@ impl Talk {
         own.map(|own| own.min(self.over_at(restore_waits)))
     }
 
-    /// However many frames a terminal makes of an answer, it ends; sooner when supply is to be given back (F48).
+    /// However many frames a terminal makes of an answer, it ends; sooner when supply is to be given back (F48): a question
+    /// that it leaves unanswered is not put again then.
     fn over_at(&self, restore_waits: bool) -> Instant {
-        if restore_waits && !self.order.request.changes() && !self.told.frames.is_empty() {
-            return self.began + MOST_BEFORE_RESTORE;
-        }
         let timing = self.order.timing;
+        if restore_waits && !self.order.request.changes() {
+            let is_silent = self.told.frames.is_empty();
+            return self.began + if is_silent { timing.answer } else { MOST_BEFORE_RESTORE };
+        }
         let tries = u32::from(timing.repetitions).saturating_add(1);
         self.began + MOST_LASTING.max(timing.answer.saturating_mul(tries) + MOST_BEFORE_RESTORE)
     }

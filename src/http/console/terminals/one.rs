@@ -139,7 +139,7 @@ impl TerminalPage {
             h2 { span.code { (address) } " " (written(self.line.0.name.as_deref())) " "
                 (state(tone, words.of(view.look.language))) }
             section.sheet { (self.facts(view)) }
-            @if let Some(status) = &self.line.1 { (traffic(status, view)) }
+            @if let Some(status) = &self.line.1 { (traffic(status, view)) (who(status, view)) }
             (self.actions(view, &address))
             (self.differences(view).markup(view))
             (self.records(view, &address))
@@ -347,6 +347,41 @@ fn traffic(status: &TerminalStatus, view: &View) -> Markup {
         ),
         (view.say("排队", "Waiting"), html! { (status.waiting) }),
     ])
+}
+
+/// Who it is, as far as is known, and who else wanted to be it.
+fn who(status: &TerminalStatus, view: &View) -> Markup {
+    let mut rows = Vec::new();
+    if let Some(certificate) = &status.certificate {
+        rows.push((
+            view.say("证书（SHA-256）", "Certificate (SHA-256)"),
+            html! { span.code { (certificate) } },
+        ));
+    }
+    if let Some((at, from)) = status.claimed {
+        let times = html! {
+            (state(Tone::Warn, view.say("有", "yes"))) " " (grouped(status.claims)) " × · " (time(at)) " "
+            span.code { (from.to_string()) }
+            p.hint { (view.say(
+                "另一地址以该终端地址登录并接管会话。此前核对的测量点须与电表重新核对后方可采用。",
+                "Somebody came under its address from elsewhere while it was there. Its points count again once each meter \
+                 itself has said the same anew.")) }
+        };
+        rows.push((view.say("异地接管", "Claimed from elsewhere"), times));
+    }
+    if status.refused > 0 {
+        rows.push((
+            view.say("因证书被拒（次）", "Refused for its certificate"),
+            html! { (grouped(status.refused)) },
+        ));
+    }
+    if status.floods > 0 {
+        rows.push((
+            view.say("发送过多被断开（次）", "Hung up for sending too much"),
+            html! { (grouped(status.floods)) },
+        ));
+    }
+    html! { @if !rows.is_empty() { (facts(&rows)) } }
 }
 
 const fn difference(kind: DifferenceKind) -> Phrase {

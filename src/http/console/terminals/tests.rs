@@ -89,3 +89,48 @@ fn a_terminal_is_told_by_words_and_what_others_wrote_does_nothing() {
         TerminalPage { asked: asked(&[("frames-sort", "bytes")]), ..one }.markup(&view).into_string();
     assert!(sorted.find(">20</span>").unwrap() < sorted.find("48</span>").unwrap(), "{sorted}");
 }
+
+#[test]
+fn t05_who_claimed_a_terminal_and_its_certificate_stand_on_its_page() {
+    let (kept, _) = line("1100-3039", None, Vec::new());
+    let drawn = |status: TerminalStatus, language| {
+        let one = TerminalPage {
+            line: (kept.clone(), Some(status)),
+            events: Vec::new(),
+            frames: Vec::new(),
+            run: None,
+            settings: Vec::new(),
+            typed: Typed::default(),
+            asked: Asked::default(),
+        };
+        one.markup(&view::sample(language, Role::Operator)).into_string()
+    };
+    let plain = TerminalStatus::sample(kept.address);
+    let at = "2026-11-28".parse::<Day>().unwrap().start();
+    let status = TerminalStatus {
+        claims: 2,
+        claimed: Some((at, "10.66.66.66:4711".parse().unwrap())),
+        refused: 1,
+        certificate: Some("0a".repeat(32)),
+        ..plain.clone()
+    };
+    for (language, words) in [
+        (Language::Chinese, ["异地接管", "须与电表重新核对", "因证书被拒", "证书（SHA-256）"]),
+        (
+            Language::English,
+            [
+                "Claimed from elsewhere",
+                "said the same anew",
+                "Refused for its certificate",
+                "Certificate (SHA-256)",
+            ],
+        ),
+    ] {
+        let page = drawn(status.clone(), language);
+        for told in words.into_iter().chain(["10.66.66.66:4711", &"0a".repeat(32)]) {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+        let page = drawn(plain.clone(), language);
+        assert!(words.iter().all(|told| !page.contains(told)), "nothing to tell: {page}");
+    }
+}
