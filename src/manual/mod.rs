@@ -137,8 +137,6 @@ pub mod decisions {
     pub mod d0052_what_is_let_go_goes_by_more_than_our_clock {}
     #[doc = include_str!("decisions/0053-curves-go-when-they-stand-in-a-backup.md")]
     pub mod d0053_curves_go_when_they_stand_in_a_backup {}
-    #[doc = include_str!("decisions/0060-the-clock-of-a-meter-is-set-by-a-person-and-proven-by-reading.md")]
-    pub mod d0060_the_clock_of_a_meter_is_set_by_a_person_and_proven_by_reading {}
     #[doc = include_str!("decisions/0054-whose-clock-is-off-is-told-by-a-person-once.md")]
     pub mod d0054_whose_clock_is_off_is_told_by_a_person_once {}
     #[doc = include_str!("decisions/0055-what-is-billed-comes-first-and-again-until-the-deadline.md")]
@@ -151,4 +149,6 @@ pub mod decisions {
     pub mod d0058_what_speaks_against_who_a_terminal_is {}
     #[doc = include_str!("decisions/0059-a-forwarded-question-is-waited-for-while-supply-waits.md")]
     pub mod d0059_a_forwarded_question_is_waited_for_while_supply_waits {}
+    #[doc = include_str!("decisions/0060-the-clock-of-a-meter-is-set-by-a-person-and-proven-by-reading.md")]
+    pub mod d0060_the_clock_of_a_meter_is_set_by_a_person_and_proven_by_reading {}
 }
