@@ -152,9 +152,6 @@ impl CurvePart {
             Column::new("value", "数值", "Value", |(item, point, _): &Line, _| {
                 item.quantity(point.value).to_string()
             })
-            .shown(|(item, point), _| {
-                traced(point.at, Source::LoadRecord, &item.quantity(point.value).to_string())
-            })
             .number()
             .by(|(_, point, _)| point.value),
             Column::new("unit", "单位", "Unit", |(item, ..): &Line, _| item.unit().to_owned()).unsorted(),
