@@ -41,7 +41,7 @@ async fn claim(town: &Town, head_end: &HeadEnd) -> DuplexStream {
     theirs
 }
 
-async fn read(town: &Town, head_end: &HeadEnd, night: Day, count: u64) {
+async fn read(town: &Town, head_end: &HeadEnd, night: Day, count: u32) {
     let report = town.night(head_end, night).await;
     assert_eq!((report.run.state, report.progress.read), (RunState::Done, count), "{:?}", report.progress);
 }

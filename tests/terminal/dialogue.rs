@@ -82,7 +82,7 @@ async fn an_answer_in_two_frames_is_whole_and_a_heartbeat_in_between_is_confirme
         functions: FnNumber::new(161).into_iter().collect(),
         period: Period::Day(Civil::date(2024, 8, 20).unwrap()),
     });
-    let ask = chaobiao::terminal::Ask::new(freeze, Urgency::Nightly, Timing::STORED);
+    let ask = Ask::new(freeze, Urgency::Nightly, Timing::STORED);
     let ask = desk.terminals.ask(address(), ask);
     let also = async {
         tokio::task::yield_now().await;
@@ -121,7 +121,7 @@ async fn f06_a_late_answer_is_counted_and_never_taken_for_that_of_a_newer_questi
     let desk = Desk::new();
     let mut peer = desk.log_in(5000).await;
     let quick = Timing { answer: SECOND, repetitions: 0, ..Timing::STORED };
-    let question = |urgency| chaobiao::terminal::Ask { timing: quick, ..clock_question(urgency) };
+    let question = |urgency| Ask { timing: quick, ..clock_question(urgency) };
     let mut unanswered = Vec::new();
     for _ in 0..12 {
         let ask = desk.terminals.ask(address(), question(Urgency::OnDemand));
@@ -156,7 +156,7 @@ async fn the_frames_of_a_late_answer_are_no_begin_of_another() {
     let desk = Desk::new();
     let mut peer = desk.log_in(5000).await;
     let quick = Timing { answer: SECOND, repetitions: 0, ..Timing::STORED };
-    let question = || chaobiao::terminal::Ask { timing: quick, ..clock_question(Urgency::OnDemand) };
+    let question = || Ask { timing: quick, ..clock_question(Urgency::OnDemand) };
     let (told, old) = tokio::join!(desk.terminals.ask(address(), question()), peer.hear());
     assert_eq!(told.unwrap().outcome, Outcome::Silent);
     let ask = desk.terminals.ask(address(), question());

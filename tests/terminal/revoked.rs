@@ -102,6 +102,8 @@ async fn log_in(port: &Port, name: &str, from: &str) -> Option<TlsStream<TcpStre
 
 /// Lets the file be looked at again, without waiting for the time.
 async fn looked_at() {
+    // Whoever looks has to have begun to wait.
+    tokio::time::sleep(Duration::from_millis(20)).await;
     tokio::time::pause();
     tokio::time::advance(SECOND * 11).await;
     tokio::time::resume();

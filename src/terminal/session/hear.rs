@@ -1,11 +1,14 @@
 //! What becomes of a frame: confirmed, handed to the dialogue, counted.
 
 use gdw1376::afn::Afn;
+use gdw1376::answer;
 use gdw1376::assembly::is_report;
+use gdw1376::auxiliary::EventCounters;
 use gdw1376::confirmation::Confirmation;
 use gdw1376::frame::Frame;
 use gdw1376::message::Message;
 use gdw1376::report::Begun;
+use gdw1376::unit;
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -60,7 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         self.heard_at = Instant::now();
         self.station.with(|state| {
             state.tally.edition = Some(message.code);
-            state.tally.events = message.auxiliary.events.or(state.tally.events);
+            state.tally.events = counted(&message).or(state.tally.events);
         });
         match Begun::of(&message) {
             Some(begun) if !self.spend() => {
@@ -122,6 +125,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         debug_assert!(!is_report(message.control), "reports are told apart before");
         count(if is_late { "late" } else { "unasked" });
     }
+}
+
+/// What it says of its event counters, beside anything or with events themselves. [1376 3.10]
+fn counted(message: &Message<'_>) -> Option<EventCounters> {
+    let of_events = || unit::cut(message).units.iter().find_map(answer::events).map(|told| told.counters);
+    let has_events = message.afn == Afn::CLASS_3;
+    message.auxiliary.events.or_else(|| has_events.then(of_events).flatten())
 }
 
 pub(super) fn read(wire: &[u8]) -> Option<Message<'_>> {
