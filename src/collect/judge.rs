@@ -77,7 +77,7 @@ mod tests {
             fetch: None,
         };
         // The third of four is gone.
-        let came = [(0, 1_000_0000), (1, 400_0000), (2, 300_0000), (4, 100_0000)];
+        let came = [(0, 10_000_000), (1, 4_000_000), (2, 3_000_000), (4, 1_000_000)];
         let judged = |unsummed: &[(Item, Moment)]| {
             let mut readings: Vec<_> = came.iter().map(|(tariff, value)| reading(*tariff, *value)).collect();
             judge_sums(&profile, &mut readings, unsummed);

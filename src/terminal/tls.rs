@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{NoServerSessionStorage, VerifierBuilderError};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
@@ -98,13 +99,14 @@ pub(super) fn open(files: &TerminalTls) -> Result<Door, TlsError> {
         (VerifierBuilderError::InvalidCrl(_), Some((path, ..))) => wrong(path, lists::unread(1)),
         _ => TlsError::Authority(error),
     })?);
+    let clients: Arc<dyn ClientCertVerifier> = Arc::<Verifier>::clone(&verifier);
     let path = &files.key;
     let key =
         PrivateKeyDer::from_pem_file(path).map_err(|source| TlsError::File { path: path.clone(), source })?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Certificates)?
-        .with_client_cert_verifier(Arc::clone(&verifier) as _)
+        .with_client_cert_verifier(clients)
         .with_single_cert(certificates(&files.certificate)?, key)
         .map_err(TlsError::Certificates)?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
