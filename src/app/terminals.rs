@@ -203,6 +203,7 @@ const EVENTS_KEPT: Duration = Duration::from_secs(3 * 366 * 86_400);
 #[cfg(test)]
 mod tests {
     use gdw1376::auxiliary::Password;
+    use gdw1376::civil::Civil;
     use gdw1376::dialogue::Timing;
     use gdw1376::request::Request;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -375,7 +376,7 @@ mod tests {
         rig.terminals.attach(near, ([10, 0, 0, 1], 1).into());
         far.write_all(&login()).await.unwrap();
         far.read_exact(&mut [0; 20]).await.unwrap();
-        let clock = Request::SetClock(now.civil().unwrap());
+        let clock = Request::SetClock(Civil::date(2026, 11, 30).unwrap());
         let asked = rig.terminals.ask(ours, Ask::new(clock, Urgency::Control, Timing::STORED));
         let comes = async {
             let mut frame = vec![0; 512];
