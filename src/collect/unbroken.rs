@@ -65,7 +65,6 @@ const MOST: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
-#[expect(clippy::panic, reason = "what breaks off is what is tested")]
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
