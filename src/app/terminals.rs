@@ -371,6 +371,8 @@ mod tests {
         let code = Password(*b"0123456789ABCDEF");
         let entry = AuditEntry::of_system(now, "secret.replace", "passwords");
         rig.store.replace_terminal_passwords(&vault, &[(ours, code)], &entry).await.unwrap();
+        // From here on the store opens what is sealed.
+        rig.store.seal_factors(vault, &entry).await.unwrap();
         rig.introduced().await;
         let (near, mut far) = tokio::io::duplex(1024);
         rig.terminals.attach(near, ([10, 0, 0, 1], 1).into());

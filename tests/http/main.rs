@@ -50,4 +50,5 @@ mod settled;
 mod slow;
 mod streams;
 mod terminals;
+mod traced;
 mod visitor;

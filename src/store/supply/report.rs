@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::access::Regions;
+use crate::domain::supply::HaltKind;
 use crate::domain::{Alarm, AlarmKind, Coded, Day, Moment};
 use crate::store::Store;
 use crate::store::alarm::raise;
@@ -36,13 +37,14 @@ impl Store {
     }
 
     /// Tells of the cuts that were asked for on the day before, once, from seven in the morning on; a day without any is not
-    /// told of. Says whether it did (T31).
+    /// told of, nor any while our clock is in doubt (F33). Says whether it did (T31).
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot.
     pub async fn tell_cuts_of_yesterday(&self, now: Moment) -> Result<bool, StoreError> {
         let today = Day::of(now);
-        if now < today.start().plus(TOLD_FROM) {
+        let is_doubted = self.halts().await?.iter().any(|halt| halt.kind == HaltKind::Clock);
+        if is_doubted || now < today.start().plus(TOLD_FROM) {
             return Ok(false);
         }
         let day = today.previous();
