@@ -60,7 +60,7 @@ async fn each_value_of_a_curve_says_how_and_when_it_came_and_by_which_exchange()
     assert_eq!(shown(1, "collected_at"), "2026-11-14T14:45:00Z");
     let file = town.rig.get(&format!("{path}&format=csv&reason=x"), Some(&town.li)).await.body;
     assert!(file.lines().next().unwrap().ends_with(",fetch"), "{file}");
-    assert!(file.lines().nth(2).unwrap().ends_with(&second), "{file}");
+    assert!(file.lines().nth(2).unwrap().ends_with(&format!("\"{second}\"")), "{file}");
     let page = format!("/meters/{METER}?part=curve&item=1.8.0&from=2026-11-14&until=2026-11-14");
     let page = town.rig.get(&page, Some(&town.li)).await.body;
     for fetch in [first, second] {
