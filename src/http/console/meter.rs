@@ -123,8 +123,8 @@ impl MeterPage {
                 Part::Registers(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
                 Part::Events(events) => (self.events().whole(events.clone(), view.look.language).markup(view)),
                 Part::Clock(sessions) => {
-                    (self.clock().whole(newest_first(sessions), view.look.language).markup(view))
                     @if view.may(Action::SetClock) { (set_clock(view, &self.sheet.line.address)) }
+                    (self.clock().whole(newest_first(sessions), view.look.language).markup(view))
                 },
                 Part::Status(words) => (status(view, words.as_ref(), &self.asked)),
                 Part::Fetches(fetches) => (self.fetches(view, fetches).markup(view)),

@@ -138,8 +138,10 @@ impl TerminalPage {
                 a href={ "/meters?q=" (escaped(&address)) } { (view.say("该终端下的电能表", "meters behind it")) } }
             h2 { span.code { (address) } " " (written(self.line.0.name.as_deref())) " "
                 (state(tone, words.of(view.look.language))) }
-            section.sheet { (self.facts(view)) }
-            @if let Some(status) = &self.line.1 { (traffic(status, view)) (who(status, view)) }
+            section.sheet {
+                (self.facts(view))
+                @if let Some(status) = &self.line.1 { (traffic(status, view)) (who(status, view)) }
+            }
             (self.actions(view, &address))
             (self.differences(view).markup(view))
             (self.records(view, &address))
