@@ -11,7 +11,7 @@ use chaobiao::config::{Config, Http};
 use chaobiao::domain::supply::{CalendarKind, Objection, OrderState, Reason, SupplyOrder};
 use chaobiao::domain::{Day, Id};
 use chaobiao::http::{self, Services, Source};
-use chaobiao::store::supply::{CalendarEntry, PaymentEntry, SupplyError};
+use chaobiao::store::supply::{AttemptOutcome, CalendarEntry, PaymentEntry, SupplyError};
 use chaobiao::store::{Address, AuditFilter, Migrations, Store, StoreError, Taken, Tenure};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -418,7 +418,14 @@ async fn f32_f45_at_whatever_moment_of_a_cut_the_server_falls_silent_no_frame_is
         for (place, id) in orders.iter().enumerate() {
             until_heard(street, place, &[TRIP], 150).await;
             let view = street.view(*id).await;
-            assert!((1..=2).contains(&view.attempts.len()), "{view:?}");
+            // Any of the silences may have met an intent of this home: of such an attempt nothing is sent.
+            let sent = view
+                .attempts
+                .iter()
+                .filter(|attempt| attempt.outcome != Some(AttemptOutcome::NotSent))
+                .count();
+            assert_eq!(sent, 1, "{view:?}");
+            assert!(view.attempts.len() <= HOMES + 1, "{view:?}");
         }
         sleep(seconds(3)).await;
         assert_eq!(heard(street), vec![vec![TRIP]; HOMES]);
