@@ -231,6 +231,55 @@ async fn f30_a_site_whose_log_takes_nothing_is_served_and_stops_cleanly() {
     assert_eq!(serving.wait().unwrap().code(), Some(0));
 }
 
+/// Serves an office with so many handles at most.
+fn serve_with_handles(office: &Office, most: u32) -> Child {
+    let log = std::fs::File::options().create(true).append(true).open(office.path("serve.log")).unwrap();
+    Command::new("sh")
+        .args(["-c", &format!("ulimit -n {most}; exec \"$0\" serve -c \"$1\"")])
+        .arg(env!("CARGO_BIN_EXE_chaobiao"))
+        .arg(office.path("chaobiao.toml"))
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn f37_whoever_takes_all_connections_takes_no_handle_from_the_night() {
+    let office = Office::open(6);
+    let ports = ports::two_free();
+    let config = office.path("chaobiao.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace("listen = \"127.0.0.1:0\"", &format!("listen = \"127.0.0.1:{ports}\""));
+    let terminals = format!("\n[terminals]\nlisten = \"127.0.0.1:{}\"\n", ports + 1);
+    std::fs::write(&config, text + &terminals).unwrap();
+
+    // Fewer than its lines and its database take: it says so and does not begin.
+    let mut refused = serve_with_handles(&office, 220);
+    assert_eq!(refused.wait().unwrap().code(), Some(1), "{}", office.log());
+    assert!(office.log().contains("LimitNOFILE=") && office.log().contains("220"), "{}", office.log());
+
+    let mut serving = serve_with_handles(&office, 320);
+    let mut taken = Vec::new();
+    for (port, count) in [(ports, 400), (ports + 1, 800)] {
+        while taken.len() < count {
+            match tokio::net::TcpStream::connect(("127.0.0.1", port)).await {
+                Ok(stream) => taken.push(stream),
+                // Not open yet.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+            assert!(serving.try_wait().unwrap().is_none(), "{}", office.log());
+        }
+    }
+    assert_eq!(office.wait_for_end().await, RunState::Done, "{}", office.log());
+    let held = std::fs::read_dir(format!("/proc/{}/fd", serving.id())).unwrap().count();
+    drop(taken);
+    terminate(&serving);
+    assert_eq!(serving.wait().unwrap().code(), Some(0), "{}", office.log());
+    let log = office.log();
+    assert!(log.contains("file handles are short") && !log.contains("os error 24"), "{log}");
+    assert!(held < 320, "{held} of 320 were open");
+}
+
 #[tokio::test]
 async fn f26_a_night_that_is_killed_again_and_again_ends_as_one_that_was_not() {
     killed(3, kills(6)).await;

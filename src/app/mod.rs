@@ -9,6 +9,7 @@ mod anchor;
 mod asked;
 mod console;
 mod disk;
+mod handles;
 mod lend;
 mod lock;
 mod pulse;
@@ -21,6 +22,8 @@ mod watched;
 
 pub use console::Console;
 pub use disk::used as disk_used;
+pub use handles::FewHandles;
+pub(crate) use handles::Handles;
 pub use lock::SiteLock;
 pub use standby::Standby;
 pub use watched::{WATCHERS_WAIT, WatchPort};
@@ -110,6 +113,9 @@ pub enum AppError {
     /// A line has more meters than its nights can hold.
     #[error("{}", told_overfull(.0))]
     Overfull(Vec<(String, Forecast)>),
+    /// This process may not open as much as the site needs.
+    #[error(transparent)]
+    Handles(#[from] FewHandles),
     /// A run.
     #[error(transparent)]
     Collect(#[from] CollectError),
@@ -153,6 +159,7 @@ impl AppError {
             Self::Drill(_) => "drill",
             Self::Lock { .. } => "lock",
             Self::Overfull(_) => "overfull",
+            Self::Handles(_) => "handles",
             Self::Collect(error) => error.kind(),
             Self::Http(error) | Self::Watched(error) => error.kind(),
             Self::FirstLogin(error) => error.kind(),
@@ -213,8 +220,10 @@ impl Site {
     ///
     /// # Errors
     /// [`AppError`] when the database cannot be used, another process serves the site, a line has more meters than its
-    /// nights can hold, or a port for devices or terminals that dial in cannot be opened. A line that is down is no error.
-    pub async fn start(config: Config, clock: Clock, seed: u64) -> Result<Self, AppError> {
+    /// nights can hold, this process may have too few files open, or a port for devices or terminals that dial in cannot
+    /// be opened. A line that is down is no error.
+    pub async fn start(mut config: Config, clock: Clock, seed: u64) -> Result<Self, AppError> {
+        handles::fit(&mut config)?;
         let address = Address::from(&config.database.place);
         let lock = SiteLock::of(&address)?;
         let store = Store::open_configured(&config.database, Migrations::Run).await;
@@ -255,7 +264,6 @@ impl Site {
         let (tasks, stop_lines, stop_waiting) =
             (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let terminals = Terminals::open(&config.terminals, clock.clone(), seed, &tasks, &stop_lines).await?;
-        terminals::introduce(&store, &terminals).await.map_err(unusable)?;
         let lines = Lines::open(&config, &captures, seed, &tasks, &stop_lines).await?;
         let lines = lines.with_terminals(terminals.clone(), &config, &captures, seed, &tasks, &stop_lines);
         let held = store.clone();
@@ -270,6 +278,8 @@ impl Site {
         );
         let on_demand = OnDemand::new(collector.clone(), config.on_demand, &tasks, stop_lines.clone());
         let supply = supply(&config, &store, &clock, &lines, seed).await;
+        // What they hold is opened by the key that supply has opened.
+        terminals::introduce(&store, &terminals).await.map_err(unusable)?;
         let billing_wake = Arc::new(Notify::new());
         let read_again =
             ReadAgain::new(collector.clone(), &tasks, stop_lines.clone(), Arc::clone(&billing_wake));

@@ -9,7 +9,7 @@ use nix::unistd::{AccessFlags, access};
 
 use super::finding::{Finding, Level};
 use super::store::Standing;
-use crate::app::disk_used;
+use crate::app::{Handles, disk_used};
 use crate::config::{Config, DatabasePlace, ReceiverWay};
 use crate::ownership;
 
@@ -190,14 +190,12 @@ fn clock_source() -> Finding {
 /// Handles against what the configuration can need at most.
 fn handles(config: &Config) -> Finding {
     const OF: &str = "file handles";
-    let terminals =
-        if config.terminals.listen.is_some() { u64::from(config.terminals.most_sessions) } else { 0 };
-    let lines = u64::try_from(config.lines.len()).unwrap_or(u64::MAX);
-    let needed = lines + terminals + u64::from(config.http.most_connections) + SPARE;
+    let needed = Handles::of(config).needed();
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let limit = limits
         .lines()
-        .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse::<u64>().ok());
+        // A service takes as many as the second one lets it.
+        .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().nth(1)?.parse::<u64>().ok());
     let Some(limit) = limit else {
         return Finding::new(Level::Note, OF, "their limit is unknown", "限额未知");
     };
@@ -222,6 +220,3 @@ fn memory() -> Option<Finding> {
         _ => Finding::ok("memory", text, zh),
     })
 }
-
-/// Handles for the database, captures, alarms and everything else.
-const SPARE: u64 = 200;

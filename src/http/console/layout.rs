@@ -160,10 +160,10 @@ fn stop(view: &View) -> Markup {
         Stop::None => {}
         Stop::Released => {
             (press(view))
-            @if view.is_unfinished { p.hint.no-print { (view.say(
-                "设置密码及双因素验证后才能急停；紧急时请他人急停。",
-                "STOP is yours once your password and second factor are set; until then have somebody else press it."))
-            } }
+            @if view.is_unfinished { div.stop { small { (view.say(
+                "完成账号设置后才能急停；紧急时请他人急停。",
+                "STOP is yours once your account is set up; until then have somebody else press it."))
+            } } }
         }
         Stop::Pressed { at, by, reason, lifted_by } => {
             div.stopped role="alert" {
@@ -295,7 +295,7 @@ mod tests {
         let text = drawn(&unfinished);
         assert!(!text.contains("href=\"/meters\"") && !text.contains("href=\"/account\""), "{text}");
         assert!(!text.contains("action=\"/stop\""), "{text}");
-        assert!(text.contains("once your password and second factor are set"), "{text}");
+        assert!(text.contains("once your account is set up"), "{text}");
         assert!(text.contains("action=\"/logout\""), "{text}");
         let pressed = Stop::Pressed {
             at: unfinished.now,
