@@ -213,7 +213,7 @@ impl Site {
         }
         let Some(read) = self.store.last_day_read(today).await?.map(Day::next) else { return Ok(()) };
         let keep_from = read.min(today).plus(-i64::from(days));
-        let Some(backed_up) = self.store.last_backup().await? else {
+        let Some(backed_up) = self.store.last_backup(self.clock.now()).await? else {
             tracing::warn!(
                 "no curve is let go before a backup was made: run chaobiao backup  尚无备份，过期曲线暂不清除"
             );

@@ -15,6 +15,7 @@ use super::patient::Patient;
 use super::progress::Progress;
 use super::terminal::Rests;
 use super::unbroken::{Begun, on_each};
+use super::visit::is_stranger;
 use super::witnesses::{Verdict, Witnesses};
 use super::writer::Writer;
 use crate::channel::{ChannelHandle, Lane, Lines};
@@ -339,7 +340,12 @@ impl Collector {
     async fn polled_meters(&self) -> Result<Arc<Vec<SiteMeter>>, StoreError> {
         let known = || self.inner.polled.lock().unwrap_or_else(PoisonError::into_inner);
         match self.inner.store.site_meters().await {
-            Ok(sites) => {
+            Ok(mut sites) => {
+                // What is no meter of the archive fills no slot of its point (F12).
+                let meters: Vec<_> = sites.iter().map(|site| site.meter_id).collect();
+                let checks = self.inner.store.asset_checks(&meters).await?;
+                sites
+                    .retain(|site| !checks.get(&site.meter_id).is_some_and(|check| is_stranger(check, site)));
                 let sites = Arc::new(sites);
                 *known() = Some(Arc::clone(&sites));
                 Ok(sites)
@@ -376,7 +382,7 @@ impl Collector {
         }
         self.tell(unreachable).await;
         let lines: Vec<String> = by_line.keys().cloned().collect();
-        let (done, given_up) = on_each(lines, |line, begun| {
+        let (mut done, given_up) = on_each(lines, |line, begun| {
             let meters = by_line.get(&line).cloned().unwrap_or_default();
             let night = LineNight { run: run.clone(), line, meters, lane, stop: stop.clone() };
             let inner = Arc::clone(&self.inner);
@@ -389,7 +395,14 @@ impl Collector {
         for line in given_up {
             let meters = by_line.remove(&line).unwrap_or_default();
             let night = LineNight { run: run.clone(), line, meters, lane, stop: stop.clone() };
-            let left = night.reloaded(&self.inner).await?.meters.into_iter().map(|(_, meter)| meter);
+            let reloaded = match night.reloaded(&self.inner).await {
+                Ok(reloaded) => reloaded,
+                Err(error) => {
+                    done = done.and(Err(error));
+                    continue;
+                }
+            };
+            let left = reloaded.meters.into_iter().map(|(_, meter)| meter);
             let left = left.filter(|meter| meter.outcome == RunOutcome::Waiting);
             let detail = "the work on its line broke off";
             self.tell(left.map(|meter| missing(meter, MissingCause::Stopped, detail)).collect()).await;

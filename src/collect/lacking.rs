@@ -27,9 +27,9 @@ impl Lacking {
         self.unsummed.push(total);
     }
 
-    /// Takes the totals of which a tariff is no number.
-    pub(super) fn take_unsummed(&mut self) -> Vec<Item> {
-        std::mem::take(&mut self.unsummed)
+    /// The totals of which a tariff is no number.
+    pub(super) fn unsummed_totals(&self) -> impl Iterator<Item = Item> {
+        self.unsummed.iter().copied()
     }
 
     /// One that it has, and whose value is gone.

@@ -86,7 +86,8 @@ impl LineRun {
             return TerminalNight::new(self, facts, terminals, address).await?.work().await;
         }
         let is_night = self.lane == Lane::Nightly;
-        let pauses = if is_night { Pauses::of(&self.inner.settings.collection) } else { Pauses::NONE };
+        let pauses =
+            if is_night { Pauses::of(&self.inner.settings.collection, &self.run) } else { Pauses::NONE };
         let waiting = self.pending(|_| true);
         self.phase(Step::Registers, waiting, &facts, AT_ONCE).await;
         // What is billed comes first: whoever missed one frame does not wait for what everybody else has recorded.
@@ -102,6 +103,8 @@ impl LineRun {
             if self.pending(may_be_better).is_empty() || !self.pause(pause).await {
                 break;
             }
+            let hear = || facts.hear_of_confirmed(&self.inner.store, &self.sites);
+            until_it_answers(&self.stop, "say what was confirmed", hear).await?;
             let again = self.pending(may_be_better);
             self.phase(Step::Registers, again, &facts, AT_ONCE_LATER).await;
             for step in [Step::Curves, Step::Events, Step::Gaps] {
@@ -285,8 +288,11 @@ pub(super) async fn poll_line(
             let _ahead = ahead;
             inner.writer.save(brought.batch).await.is_some() && is_whole
         });
-        // So much is on its way to the database that no more may be.
+        // So much is on its way to the database that no more may be; what is not asked by then has its slot missing.
         while must_wait && context.inner.writer.is_full() {
+            if context.stop.is_cancelled() || Instant::now() >= context.deadline {
+                return keeping;
+            }
             sleep(A_MOMENT).await;
         }
     }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::config::Collection;
+use crate::domain::Run;
+use crate::plan::night_of;
 
 /// The pauses before the passes of one line, one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -15,10 +17,13 @@ pub(super) struct Pauses {
 }
 
 impl Pauses {
-    /// Those of a night; none where nothing is read again.
-    pub(super) const fn of(collection: &Collection) -> Self {
+    /// Those of a run; none where nothing is read again. One by day does not go on for as long as a night is: others wait for it
+    /// to read again what they miss.
+    pub(super) fn of(collection: &Collection, run: &Run) -> Self {
         let left = collection.passes;
-        Self { left, next: collection.pass_pause, goes_on: collection.until_deadline && left > 0 }
+        let is_by_day = run.deadline > night_of(run.day, collection.start, collection.deadline).deadline;
+        let goes_on = collection.until_deadline && left > 0 && !is_by_day;
+        Self { left, next: collection.pass_pause, goes_on }
     }
 
     /// Of what is not come back to.
@@ -52,12 +57,29 @@ const LONGEST: Duration = Duration::from_secs(3600);
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::domain::{Day, Id, Moment, RunKind, RunState};
+
+    fn run_until(deadline: impl FnOnce(Day) -> Moment) -> Run {
+        let day = "2026-11-22".parse::<Day>().unwrap();
+        Run {
+            id: Id::new(1),
+            scope: "site".to_owned(),
+            day,
+            kind: RunKind::Nightly,
+            planned: 1,
+            started_at: day.start(),
+            deadline: deadline(day),
+            state: RunState::Running,
+            ended_at: None,
+        }
+    }
 
     fn minutes(more: &str, until_deadline: bool) -> Vec<u64> {
         let text = format!("[database]\npath = \"a.db\"\n[collection]\n{more}");
         let mut collection = Config::parse("a.toml".as_ref(), &text).unwrap().config.collection;
         collection.until_deadline &= until_deadline;
-        let pauses = Pauses::of(&collection);
+        let night = run_until(|day| night_of(day, collection.start, collection.deadline).deadline);
+        let pauses = Pauses::of(&collection, &night);
         assert_eq!(pauses.is_any(), collection.passes > 0);
         pauses.take(8).map(|pause| pause.as_secs() / 60).collect()
     }
@@ -68,5 +90,8 @@ mod tests {
         assert_eq!(minutes("passes = 1\npass_pause = \"2h\"", true), [120; 8], "no pause is shortened");
         assert_eq!(minutes("passes = 2", false), [10, 10], "somebody waits");
         assert!(minutes("passes = 0", true).is_empty());
+        let config = Config::parse("a.toml".as_ref(), "[database]\npath = \"a.db\"\n").unwrap().config;
+        let noon = run_until(|day| day.start().plus(Duration::from_secs(12 * 3600)));
+        assert_eq!(Pauses::of(&config.collection, &noon).count(), 3, "by day others wait for it");
     }
 }

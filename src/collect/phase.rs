@@ -2,6 +2,7 @@
 
 mod dating;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::judge::judge;
 use super::line::{Context, Done};
 use super::registers::read_standing;
 use super::visit::{
-    Brought, ClockReading, CurveWanted, Dating, Registers, check_asset, read_curve, read_events,
+    Brought, ClockReading, CurveWanted, Dating, Registers, check_asset, is_stranger, read_curve, read_events,
     read_registers, trust,
 };
 use crate::channel::Lane;
@@ -26,7 +27,7 @@ use crate::domain::{
 };
 use crate::plan::{CurveGap, Midnight, curve_gaps, register_gaps};
 use crate::store::archive::SiteMeter;
-use crate::store::{AssetCheck, Batch, StoreError};
+use crate::store::{AssetCheck, Batch, Store, StoreError};
 
 /// What is done with a meter at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,11 +47,12 @@ pub(super) enum Step {
 pub(super) struct Facts {
     day: Day,
     accepted: HashMap<RegisterKey, Accepted>,
-    curves: HashMap<Id<Meter>, HashMap<(Item, Day), DayCurve>>,
+    /// Those of the days that may be read, with what was kept since.
+    curves: Mutex<HashMap<Id<Meter>, HashMap<(Item, Day), DayCurve>>>,
     /// The clock of each meter in its sessions since before the first midnight that may be read, those of this night too.
     clocks: Mutex<HashMap<Id<Meter>, Vec<ClockOffset>>>,
     /// How far clocks are off by what a person has confirmed.
-    confirmed: HashMap<Id<Meter>, ClockOffset>,
+    confirmed: Mutex<HashMap<Id<Meter>, ClockOffset>>,
     /// What meters said of their asset numbers.
     assets: HashMap<Id<Meter>, AssetCheck>,
     /// Meters that are not those of the archive.
@@ -89,6 +91,9 @@ impl Facts {
         let clocks = store.clocks_since(&meters, day.plus(-i64::from(depth)).start()).await?;
         let confirmed = store.confirmed_clocks(&meters).await?;
         let assets = store.asset_checks(&meters).await?;
+        let is_known =
+            |site: &&Arc<SiteMeter>| assets.get(&site.meter_id).is_some_and(|check| is_stranger(check, site));
+        let strangers = sites.iter().filter(is_known).map(|site| site.meter_id).collect();
         let mut counted: HashMap<_, HashMap<_, _>> = HashMap::new();
         let mut has_words = HashSet::new();
         if settings.collection.events {
@@ -100,11 +105,11 @@ impl Facts {
         Ok(Self {
             day,
             accepted,
-            curves,
+            curves: Mutex::new(curves),
             clocks: Mutex::new(clocks),
-            confirmed,
+            confirmed: Mutex::new(confirmed),
             assets,
-            strangers: Mutex::default(),
+            strangers: Mutex::new(strangers),
             counted,
             has_words,
         })
@@ -119,10 +124,11 @@ impl Facts {
     /// What a meter's clock says of ours. One of which a person has confirmed how far it is off shows the right time as long as it
     /// is off by that, or by what it has drifted to since.
     fn as_witness(&self, meter: Id<Meter>, now: ClockOffset, tolerance: Duration) -> ClockOffset {
-        let Some(confirmed) = self.confirmed.get(&meter) else { return now };
+        let confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).get(&meter).copied();
+        let Some(confirmed) = confirmed else { return now };
         let midnight = self.day.start();
         let before = self.clocks(meter).into_iter().rfind(|session| session.at < midnight);
-        let usual = before.filter(|before| before.at > confirmed.at).unwrap_or(*confirmed);
+        let usual = before.filter(|before| before.at > confirmed.at).unwrap_or(confirmed);
         let moved = ClockOffset { fast_us: now.fast_us.saturating_sub(usual.fast_us), ..now };
         if moved.is_within(tolerance) { moved } else { now }
     }
@@ -140,7 +146,8 @@ impl Facts {
         (newest, days): (Day, u8),
     ) -> Vec<CurveGap> {
         let none = HashMap::new();
-        let curves = self.curves.get(&site.meter_id).unwrap_or(&none);
+        let curves = self.curves.lock().unwrap_or_else(PoisonError::into_inner);
+        let curves = curves.get(&site.meter_id).unwrap_or(&none);
         let span = (site.installed_at, self.day.start());
         curve_gaps(&settings.items, settings.slots, (newest, days), span, curves)
     }
@@ -159,6 +166,29 @@ impl Facts {
     /// Whether a meter has told another asset number than the archive has.
     fn is_stranger(&self, meter: Id<Meter>) -> bool {
         self.strangers.lock().unwrap_or_else(PoisonError::into_inner).contains(&meter)
+    }
+
+    /// What a person has confirmed of our clock since.
+    pub(super) async fn hear_of_confirmed(
+        &self,
+        store: &Store,
+        sites: &[Arc<SiteMeter>],
+    ) -> Result<(), StoreError> {
+        let meters: Vec<Id<Meter>> = sites.iter().map(|site| site.meter_id).collect();
+        let confirmed = store.confirmed_clocks(&meters).await?;
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = confirmed;
+        Ok(())
+    }
+
+    /// What is kept of curves is not asked for again, nor counted.
+    fn has_kept(&self, kept: Vec<DayCurve>) {
+        let mut curves = self.curves.lock().unwrap_or_else(PoisonError::into_inner);
+        for curve in kept {
+            match curves.entry(curve.meter).or_default().entry((curve.item, curve.day)) {
+                Entry::Occupied(mut known) => drop(known.get_mut().merge(&curve)),
+                Entry::Vacant(place) => drop(place.insert(curve)),
+            }
+        }
     }
 
     fn learn(&self, meter: Id<Meter>, clock: ClockReading) {
@@ -233,10 +263,15 @@ impl Visit<'_> {
             clock_now,
         };
         let mut brought = read_registers(&asker, &inner.known, wanted).await;
-        // Where the line is bad it is asked the next time, and is no other meter for that.
         let before = self.facts.assets.get(&self.site.meter_id);
-        if let Ok(Some(asset)) = check_asset(&asker, before).await {
-            self.compare(asset, &mut brought);
+        match check_asset(&asker, before).await {
+            Ok(Some(asset)) => self.compare(asset, &mut brought),
+            Ok(None) => {}
+            // Where the line is bad it is asked the next time, and is for that no other meter than it was before.
+            Err(_) if self.facts.is_stranger(self.site.meter_id) => {
+                before.into_iter().for_each(|before| self.compare(before.clone(), &mut brought));
+            }
+            Err(_) => {}
         }
         // How far a meter is off a clock that is doubted itself is kept, and says nothing of the meter before a person does.
         if let ClockReading::Off(offset) = clock_now {
@@ -334,9 +369,14 @@ impl Visit<'_> {
         let span = (today, depth);
         let gaps = self.facts.register_gaps(meter, &collection.registers, span, self.site.installed_at);
         let asker = self.context.asker(self.site, self.profile, self.context.lane);
-        if !gaps.is_empty()
-            && let Ok((clock_now, Dating::Sure)) = self.clock_of_tonight(&asker).await
-        {
+        let clock_now = if gaps.is_empty() { None } else { Some(self.clock_of_tonight(&asker).await) };
+        // A clock that is doubted, or was not heard, may be borne out the next time.
+        let mut had_it = match &clock_now {
+            None | Some(Ok((_, Dating::Sure))) => true,
+            Some(Ok(_)) => false,
+            Some(Err(missed)) => missed.is_of_meter(),
+        };
+        if let Some(Ok((clock_now, Dating::Sure))) = clock_now {
             let clocks = self.facts.clocks(meter);
             for midnight in &gaps {
                 let wanted = Registers {
@@ -357,13 +397,14 @@ impl Visit<'_> {
                 }
             }
         }
-        let (mut slots, mut had_it) = (0, true);
+        let mut slots = 0;
         let intervals = &inner.settings.intervals;
         if intervals.mode == IntervalMode::LoadRecord && self.profile.load_record {
             for gap in self.curve_gaps(today.plus(-2), intervals.repair_days.saturating_sub(1)) {
                 let (batch, missed) = self.read_curves(std::slice::from_ref(&gap), Lane::Interval).await;
-                let brought = filled(&batch);
+                let (brought, curves) = (filled(&batch), curves_of(&batch));
                 if !batch.is_empty() && inner.writer.save(batch).await.is_some() {
+                    self.facts.has_kept(curves);
                     slots += brought;
                 }
                 if missed.is_some_and(|missed| !is_said_of_a_day(&missed)) {
@@ -431,7 +472,8 @@ impl Visit<'_> {
 
     /// Keeps a batch with the outcome of the meter, in one transaction. The next meter may be asked meanwhile.
     async fn keep(self, mut batch: Batch, done: Done) -> Done {
-        let Self { context, turn, .. } = self;
+        let Self { context, turn, facts, .. } = self;
+        let curves = curves_of(&batch);
         batch.outcomes.push(done.outcome.clone());
         let writer = &context.inner.writer;
         let ahead = writer.go_ahead();
@@ -439,6 +481,7 @@ impl Visit<'_> {
         let kept = writer.save(batch).await;
         drop((ahead, turn));
         if kept.is_some() {
+            facts.has_kept(curves);
             return done;
         }
         // Not kept: it has to be read again.
@@ -467,6 +510,10 @@ const fn is_said_of_a_day(missed: &Missed) -> bool {
 
 const fn does_not_say(missed: &Missed) -> bool {
     matches!(missed.cause, MissingCause::NoSuchData | MissingCause::Refused | MissingCause::NotAuthorised)
+}
+
+fn curves_of(batch: &Batch) -> Vec<DayCurve> {
+    batch.curves.iter().map(|(_, curve)| curve.clone()).collect()
 }
 
 fn filled(batch: &Batch) -> u64 {

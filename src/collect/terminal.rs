@@ -176,7 +176,7 @@ impl TerminalNight {
     pub(super) async fn work(mut self) -> Result<(), StoreError> {
         let is_night = self.line.lane == Lane::Nightly;
         let collection = &self.line.inner.settings.collection;
-        let mut pauses = if is_night { Pauses::of(collection) } else { Pauses::NONE };
+        let mut pauses = if is_night { Pauses::of(collection, &self.line.run) } else { Pauses::NONE };
         let mut pause = collection.pass_pause;
         let mut is_first = true;
         loop {

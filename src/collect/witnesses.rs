@@ -112,11 +112,23 @@ fn said(mut offsets: Vec<i64>, tolerance: Duration) -> Verdict {
     let is_near = |one: i64, other: i64| within(one, other, tolerance);
     let of = offsets.len();
     let Some(middle) = offsets.get(of / 2).copied() else { return Verdict::Unknown };
-    let by = offsets.iter().filter(|offset| within(**offset, middle, SAME)).count();
+    // The further ours is off, the less it matters how far each of them has drifted.
+    let same = Duration::from_micros(middle.unsigned_abs() / 10).clamp(SAME, tolerance.max(SAME));
+    let by = offsets.iter().filter(|offset| within(**offset, middle, same)).count();
     if !is_near(middle, 0) && by >= LEAST && by * 2 > of {
         return Verdict::Contradicted { slow_us: middle, by, of };
     }
-    if offsets.iter().any(|offset| is_near(*offset, 0)) { Verdict::BornOut } else { Verdict::Unknown }
+    // Where two of three and more are off to one side, the others may have drifted to where ours is.
+    let far = |is_fast: bool| {
+        offsets.iter().filter(|offset| !is_near(**offset, 0) && (**offset > 0) == is_fast).count()
+    };
+    let most = far(true).max(far(false));
+    let is_one_sided = most >= LEAST && most * 3 >= of * 2;
+    if !is_one_sided && offsets.iter().any(|offset| is_near(*offset, 0)) {
+        Verdict::BornOut
+    } else {
+        Verdict::Unknown
+    }
 }
 
 /// So many are not gone through for each meter that is asked.
@@ -128,8 +140,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const EARLIEST: Moment = Moment::from_micros(1_577_808_000_000_000);
 /// What was heard longer ago says nothing of now.
 const LATELY: Duration = Duration::from_secs(3600);
-/// Clocks that are right show the same time but for so much. Those that were left to drift for years may be within some minutes
-/// of each other by chance, and prove nothing of ours.
+/// Clocks that are right show the same time but for so much, or a tenth of what ours is off. Those that were left to drift for
+/// years may be within some minutes of each other by chance, and prove nothing of ours.
 const SAME: Duration = Duration::from_secs(30);
 /// So many meters have to show the same for them to be believed against our clock: two may by chance.
 const LEAST: usize = 3;
@@ -172,6 +184,20 @@ mod tests {
         // Each is off in its own way: nobody looked after them.
         assert_eq!(said(&[HOUR, 2 * HOUR, -HOUR, 900, -900]), Verdict::Unknown);
         assert_eq!(said(&[HOUR, 2 * HOUR, -HOUR, 900, -200]), Verdict::BornOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f33_clocks_that_have_drifted_apart_show_all_the_same_that_ours_is_wrong() {
+        let said = |seconds: &[i64]| heard(seconds).verdict(NOW, TOLERANCE);
+        let drifted = [-180, -120, -60, 0, 50, 100, 170];
+        let by = |off: i64| drifted.map(|seconds| seconds + off);
+        assert_eq!(said(&drifted), Verdict::BornOut);
+        assert_eq!(said(&by(HOUR)), against(HOUR, 7, 7));
+        assert_eq!(said(&by(-HOUR)), against(-HOUR, 7, 7));
+        // Seven minutes are within what clocks drift by: the one that is near ours bears nothing out.
+        assert_eq!(said(&by(420)), Verdict::Unknown);
+        assert_eq!(said(&by(-420)), Verdict::Unknown);
+        assert_eq!(said(&[600, 700, 0, -10]), Verdict::BornOut, "half are right");
     }
 
     #[tokio::test(start_paused = true)]

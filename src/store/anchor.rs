@@ -99,7 +99,14 @@ impl Store {
     /// [`StoreError`] when the database does not answer.
     pub async fn verify_audit_by(&self, file: Option<&Path>) -> Result<AuditVerdict, StoreError> {
         let file = file.map(Path::to_owned);
-        let read = move || file.filter(|file| file.exists()).map(|file| anchors(&file)).transpose();
+        let read = move || {
+            let Some(file) = file else { return Ok(None) };
+            // A folder that may not be looked into says nothing of what is in it.
+            match file.try_exists() {
+                Ok(false) => Ok(None),
+                Ok(true) | Err(_) => anchors(&file).map(Some),
+            }
+        };
         // It may be long.
         let read = tokio::task::spawn_blocking(read).await.unwrap_or(Ok(None));
         let (mut noted, notes) = match read {

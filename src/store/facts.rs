@@ -112,7 +112,7 @@ impl Store {
         let (reviews,): (i64,) = reading.row(REVIEWS, &[]).await?.unwrap_or_default();
         let from = now.minus(BACKUPS_WITHIN).micros();
         let backed_up: Option<(i64,)> =
-            reading.row(LAST_BACKUP, &[]).await?.filter(|(at,): &(i64,)| *at >= from);
+            reading.row(LAST_BACKUP, &[i64::MAX.into()]).await?.filter(|(at,): &(i64,)| *at >= from);
         Ok(ServiceFacts {
             schema,
             outbox,
@@ -125,13 +125,13 @@ impl Store {
         })
     }
 
-    /// When the last backup was made that succeeded; `None` where none was noted.
+    /// When the last backup up to `now` was made that succeeded; `None` where none was noted.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn last_backup(&self) -> Result<Option<Moment>, StoreError> {
+    pub async fn last_backup(&self, now: Moment) -> Result<Option<Moment>, StoreError> {
         let mut reading = self.read("reading when a backup was made").await?;
-        let row: Option<(i64,)> = reading.row(LAST_BACKUP, &[]).await?;
+        let row: Option<(i64,)> = reading.row(LAST_BACKUP, &[now.into()]).await?;
         Ok(row.map(|(at,)| Moment::from_micros(at)))
     }
 
@@ -206,8 +206,8 @@ const UNKNOWN: &str = "SELECT count(*), min(changed_at) FROM supply_order_point 
 
 const REVIEWS: &str = "SELECT count(*) FROM review WHERE closed_at IS NULL";
 
-/// By the name of the action: how far back it is does not matter.
+/// By the name of the action: how far back it is does not matter. What a clock that ran ahead has noted is left out by its time.
 const LAST_BACKUP: Sql = Sql {
-    sqlite: "SELECT at FROM audit WHERE action = 'backup.make' AND result = 'done' ORDER BY number DESC LIMIT 1",
-    postgres: "SELECT at FROM audit WHERE action COLLATE \"C\" = 'backup.make' AND result = 'done' ORDER BY number DESC LIMIT 1",
+    sqlite: "SELECT at FROM audit WHERE action = 'backup.make' AND result = 'done' AND at <= $1 ORDER BY number DESC LIMIT 1",
+    postgres: "SELECT at FROM audit WHERE action COLLATE \"C\" = 'backup.make' AND result = 'done' AND at <= $1 ORDER BY number DESC LIMIT 1",
 };

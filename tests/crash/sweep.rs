@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use chaobiao::clock::Clock;
 use tokio::time::Instant;
 
 use crate::names;
@@ -82,11 +84,24 @@ fn sweeps() -> usize {
     std::env::var("CHAOBIAO_SWEEPS").ok().and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
+/// Waits for the next day where this one is all but over: the nights of the sites end a minute before it does.
+async fn clear_of_midnight() {
+    let left = today().next().start().since(Clock::system().now());
+    if left < A_SWEEP {
+        tokio::time::sleep(left).await;
+    }
+}
+
+/// Longer than a sweep of the named points takes on a busy machine.
+const A_SWEEP: Duration = Duration::from_secs(600);
+
 /// Each point with each action: the first time it is met, then, in further sweeps, the second, the third and so on, and the
 /// first again after the last.
 async fn each_name(cluster: Option<&'static Cluster>) {
+    clear_of_midnight().await;
     let (mut sites, mut day) = (Sites::open(cluster).await, today());
     for sweep in 0..sweeps() {
+        clear_of_midnight().await;
         let began = Instant::now();
         if day != today() {
             (sites, day) = (Sites::open(cluster).await, today());

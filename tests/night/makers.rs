@@ -286,6 +286,10 @@ async fn f14_i20_a_gap_behind_many_midnights_without_supply_is_closed() {
     town.close().await;
 }
 
+/// What it leaves unanswered in one night and another: its asset number, and the number of the meter.
+const DEAF: [&[[u8; 4]]; 3] =
+    [&[], &[[0x03, 0x04, 0x00, 0x04]], &[[0x03, 0x04, 0x00, 0x04], [0x02, 0x04, 0x00, 0x04]]];
+
 /// F12: two meters were exchanged on the bus, and each answers under the address of the other's customer.
 #[tokio::test]
 async fn f12_a_meter_with_another_asset_number_than_the_archive_is_held_until_that_is_put_right() {
@@ -307,21 +311,31 @@ async fn f12_a_meter_with_another_asset_number_than_the_archive_is_held_until_th
     let stranger = plan.archive[1].meter.address;
     let town = Town::new(plan).await;
     let head_end = town.head_end();
-    for night in [first, second] {
+    // In the second night it leaves the question unanswered, in the third that for its number as well.
+    let third = second.next();
+    for (night, deaf_to) in [(first, DEAF[0]), (second, DEAF[1]), (third, DEAF[2])] {
+        let truth = town.shared(stranger).lock().unwrap().meter.truth().clone();
+        let manners = Manners { deaf_to, ..Manners::default() };
+        let deaf = SimulatedMeter::new(stranger, Editions::ONLY_2007, manners, truth);
+        town.shared(stranger).lock().unwrap().meter = deaf;
         assert_eq!(town.night(&head_end, night).await.run.state, RunState::Partial);
         let missing: Vec<_> = town.missing(night).await.into_iter().collect();
         assert_eq!(missing, [(stranger, MissingCause::Implausible)]);
     }
+    // Nor does it fill slots by day.
+    let slot = third.start().plus(std::time::Duration::from_secs(8 * 3600));
+    town.clock.sleep_until(slot).await;
+    assert_eq!(head_end.collector.poll_slot(slot, &head_end.stop).await.unwrap().planned, 2);
     let run = town.store.run_of("site", second, chaobiao::domain::RunKind::Nightly).await.unwrap().unwrap();
     let outcomes = town.store.run_meters(run.id).await.unwrap();
     let detail = outcomes.iter().find_map(|outcome| outcome.detail.clone()).unwrap();
     assert!(detail.starts_with("the meter tells the asset number SIM-"), "{detail}");
-    let findings = town.judge((first, second), &[first, second]).await;
-    assert_eq!((findings.wrong, findings.registers), (Vec::new(), 2 * 2 * 10));
-    assert_eq!(findings.suspect["suspect: identity"], 2 * 10);
+    let findings = town.judge((first, third), &[first, second, third]).await;
+    assert_eq!((findings.wrong, findings.registers), (Vec::new(), 3 * 2 * 10));
+    assert_eq!(findings.suspect["suspect: identity"], 3 * 10);
     let id = town.number(stranger).await;
     let curves =
-        town.store.curves(&[id], &town.config.intervals.items, first.previous(), second).await.unwrap();
+        town.store.curves(&[id], &town.config.intervals.items, first.previous(), third).await.unwrap();
     assert!(curves.is_empty(), "{curves:?}");
     let meters: Vec<_> = town.numbers().await.into_iter().map(|(id, _)| id).collect();
     let checks = town.store.asset_checks(&meters).await.unwrap();

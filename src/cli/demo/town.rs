@@ -75,8 +75,9 @@ impl Town {
         std::fs::write(&file, &text)
             .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
         let loaded = Config::parse(&file, &text);
-        let Loaded { config, effective } =
+        let Loaded { mut config, effective } =
             loaded.map_err(|error| super::super::config::config_error(&error))?;
+        config.collection.until_deadline = false;
         let somebody = somebody(&world);
         Ok(Self { config, effective, world, entries, wires, terminals, server, somebody })
     }
@@ -189,9 +190,10 @@ const FEW: u32 = 3;
 
 /// Gaps of earlier days would take as long as their nights would have.
 const MORE: &str = "
-# A demonstration begins today. 演示从今天开始，不补采历史。
+# A demonstration begins today, and somebody waits for it. 演示从今天开始，不补采历史，补抄间隔短。
 [collection]
 repair_days = 1
+pass_pause = \"10s\"
 
 [intervals]
 repair_days = 1

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::super::ask::Missed;
 use super::ask::TerminalAsker;
-use crate::domain::{Alarm, AlarmKind, Id, Meter, Moment};
+use crate::domain::{Alarm, AlarmKind, Id, Meter, MissingCause, Moment};
 use crate::store::Store;
 use crate::store::terminal::{EventsRead, TerminalEvent};
 use gdw1376::address::TerminalAddress;
@@ -59,7 +59,14 @@ async fn read_events(
                 from = counted.wrapping_add(1);
             }
             Ok(false) => {}
-            // What is read now would hide that some were lost; the next time tells.
+            // It has something, and not that one: it was reset, or leaves such a question unanswered. The rest is read all the
+            // same; nobody can tell whether some were lost.
+            Err(missed) if missed.is_of_meter() || missed.cause == MissingCause::TerminalSilent => {
+                tracing::warn!(terminal = %asker.address, important, "whether events of terminal {} were lost is not known: {}",
+                    asker.address, missed.detail);
+                first = first.or(Some(missed));
+            }
+            // It is away, or there is no time left: what is read now would hide that some were lost; the next time tells.
             Err(missed) => {
                 first = first.or(Some(missed));
                 continue;

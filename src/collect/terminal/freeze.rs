@@ -165,6 +165,10 @@ fn whole(
         }
         let read_at = checked(total, read_at, (day.start(), answered.answered_at), tolerance)?;
         let mut block = Vec::new();
+        if values.iter().any(|(tariff, value)| *tariff > 0 && value.as_ref().is_err_and(|gap| gap.is_corrupt))
+        {
+            lacking.unsummed(total);
+        }
         for (tariff, value) in values {
             let item = total.with_tariff(tariff);
             let item = item.ok_or_else(|| Missed::new(MissingCause::WrongForm, "too many tariffs"))?;

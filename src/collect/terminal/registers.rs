@@ -208,7 +208,8 @@ impl TerminalNight {
             fetch: Some(fetch.id),
         };
         let mut own = Batch { registers: frozen.values().map(reading).collect(), ..Batch::default() };
-        let judged = judge(&inner.known, profile, &mut own.registers, &[]).await;
+        let unsummed: Vec<_> = frozen.lacking.unsummed_totals().map(|total| (total, as_of)).collect();
+        let judged = judge(&inner.known, profile, &mut own.registers, &unsummed).await;
         judged.map_err(|error| Missed::of_database(&error))?;
         let against = match quality {
             Quality::Suspect(Suspicion::Clock) => {

@@ -177,7 +177,7 @@ async fn read_freeze(
             format!("freeze {back} was of {dated}, then of {again}"),
         ));
     }
-    unsummed.extend(lacking.take_unsummed().into_iter().map(|total| (total, as_of)));
+    unsummed.extend(lacking.unsummed_totals().map(|total| (total, as_of)));
     let trust = trust(wanted, as_of);
     for (total, values, heard) in answers {
         let items = values.iter().map(|value| value.item).collect();
@@ -290,7 +290,7 @@ async fn read_live(
         };
         let Some(values) = booked(*total, &heard, asker.profile, &mut lacking) else { continue };
         let at = whole_second(heard.asked_at);
-        unsummed.extend(lacking.take_unsummed().into_iter().map(|total| (total, at)));
+        unsummed.extend(lacking.unsummed_totals().map(|total| (total, at)));
         let items = values.iter().map(|value| value.item).collect();
         add(batch, fetch(store, asker, &heard, items, (at, at), Source::Live), values, at, None);
         is_any = true;
