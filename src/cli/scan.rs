@@ -301,13 +301,14 @@ impl Scan {
             asker.tune(*rate)?;
             for edition in &editions {
                 asker.set_timing(self.timing(rate.baud));
+                let told: Option<&mut dyn Write> = if self.json { Some(&mut *out) } else { None };
                 let mut search = Search {
                     asker: &mut *asker,
                     edition: *edition,
                     rate: *rate,
                     deadline,
                     retries: self.retries,
-                    told: if self.json { Some(&mut *out as &mut dyn Write) } else { None },
+                    told,
                     answered: 0,
                 };
                 if search.run(findings).await? == Stop::Limit {
