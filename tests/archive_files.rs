@@ -69,6 +69,23 @@ fn f38_every_bad_file_is_refused_with_what_stands_beside_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn what_stands_alone_is_taken_as_far_as_it_can_be_kept() {
+    let file = read(&folder().join("alone.csv")).unwrap();
+    let told: Vec<_> =
+        file.notices.iter().map(|notice| (notice.column.as_str(), notice.line, notice.kind.name())).collect();
+    assert_eq!(
+        told,
+        [
+            ("保护原因", 2, "not protected"),
+            ("保护原因", 3, "protects"),
+            ("10kV线路", 4, "left out"),
+            ("抄表例日", 4, "left out"),
+        ]
+    );
+    assert_eq!(file.entries[1].point.protection.as_deref(), Some("医院"));
+}
+
 /// A folder with the configuration of a simulated world of 64 meters, and its archive file.
 struct Tour(tempfile::TempDir);
 
@@ -165,7 +182,7 @@ fn f38_a_refused_file_changes_nothing_and_says_why() {
     std::fs::write(tour.path("bad.csv"), text.replacen("bus-1", "bus-9", 1)).unwrap();
     let (code, told) = tour.import(&["bad.csv"]);
     let fault = &told[0];
-    assert_eq!((code, told.len(), fault["line"].as_u64()), (Some(2), 1, Some(2)));
+    assert_eq!((code, told.len(), fault["line"].as_u64()), (Some(1), 1, Some(2)));
     assert_eq!((fault["column"].as_str(), fault["value"].as_str()), (Some("线路"), Some("bus-9")));
 
     std::fs::write(tour.path("swapped.csv"), text.replacen("202411110001", "209912310001", 1)).unwrap();
@@ -176,7 +193,12 @@ fn f38_a_refused_file_changes_nothing_and_says_why() {
     );
     assert!(told[0]["message_zh"].as_str().unwrap().contains("202411110001"));
 
-    assert_eq!(tour.run(&["meters", "import", "none.csv"]).status.code(), Some(2));
+    let missing = tour.run(&["meters", "import", "none.csv"]);
+    let said = String::from_utf8(missing.stderr).unwrap();
+    assert!(
+        missing.status.code() == Some(1) && said.contains("none.csv: there is no such file  没有此文件"),
+        "{said}"
+    );
     assert_eq!(tour.run(&["meters", "import", "meters.csv", "-c", "none.toml"]).status.code(), Some(2));
     let url = ["meters", "import", "meters.csv", "--database", "postgres://u:secret@h/d"];
     assert_eq!(tour.run(&url).status.code(), Some(2));

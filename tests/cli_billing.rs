@@ -8,12 +8,16 @@ use std::time::Duration;
 use chaobiao::billing::{LedgerSink, Rules, push_once, settle_due};
 use chaobiao::clock::ManualClock;
 use chaobiao::config::Config;
+use chaobiao::domain::proposal::{Change, MeterExchange, ReviewDecision, Shown};
 use chaobiao::domain::{
     ArchiveEntry, Customer, Day, Id, Item, Meter, MeterPath, MeterProtocol, MeteringPoint, Moment, PointRole,
-    Quality, RegisterReading, Source, Transformers,
+    Quality, RegisterReading, Source, Suspicion, Transformers,
 };
 use chaobiao::store::archive::Saving;
 use chaobiao::store::{Address, Batch, Migrations, Store};
+
+#[path = "support/operator.rs"]
+mod operator;
 
 fn chaobiao(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_chaobiao")).args(["billing", "list"]).args(arguments).output().unwrap()
@@ -157,4 +161,65 @@ async fn what_cannot_be_listed_says_why() {
     }
     let plain = chaobiao(&["--database", database.to_str().unwrap()]);
     assert_eq!(plain.status.code(), Some(0));
+}
+
+/// Another command of `billing` with `--json`, of a folder: its exit code, what it printed and what it said.
+fn billing(folder: &Path, arguments: &[&str]) -> (Option<i32>, Vec<serde_json::Value>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaobiao"));
+    let done = command.current_dir(folder).arg("billing").args(arguments).arg("--json").output().unwrap();
+    let printed = text(done.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (done.status.code(), printed, text(done.stderr))
+}
+
+#[tokio::test]
+async fn suspect_values_and_exchanges_are_listed_and_a_decision_waits_for_another_person() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path()).await;
+    let folder = folder.path();
+    let store = Store::open(&Address::Sqlite(folder.join("store.db")), Migrations::Check).await.unwrap();
+    let now = chaobiao::clock::Clock::system().now();
+    operator::add_li(&store, folder, now).await;
+    let suspect = Quality::Suspect(Suspicion::LargeStep);
+    let far =
+        RegisterReading { quality: suspect, ..reading(midnight("2025-11-22"), 99_999_900, Source::Freeze) };
+    store.save(&Batch { registers: vec![far], ..Batch::default() }, now).await.unwrap();
+    let (code, waiting, said) = billing(folder, &["review", "list"]);
+    assert_eq!((code, waiting.len(), &waiting[0]["value"]), (Some(0), 1, &"9999.9900".into()), "{said}");
+    assert_eq!((&waiting[0]["point"], &waiting[0]["meter"]), (&"P1".into(), &"202411110001".into()));
+    let review = waiting[0]["id"].to_string();
+    let li = ["--reason", "looked at", "--as", "li", "--password-file", "password"];
+    let decide =
+        |review: &str, how: &str| billing(folder, &[&["review", "decide", review, how], &li[..]].concat());
+    assert_eq!(decide("99", "--accept").0, Some(1), "there is none");
+    let (code, proposed, said) = decide(&review, "--reject");
+    assert_eq!((code, &proposed[0]["accept"]), (Some(0), &false.into()), "{said}");
+    assert!(said.contains("待另一人在控制台确认"), "{said}");
+    let proposals = store.proposals(true, i64::MAX, 10).await.unwrap();
+    let decision = Change::DecideReview(ReviewDecision { review: review.parse().unwrap(), accept: false });
+    assert_eq!((proposals[0].proposed_as.as_str(), &proposals[0].change), ("li", &decision));
+    assert_eq!(billing(folder, &["review", "list"]).1.len(), 1, "one person alone decides nothing");
+
+    assert_eq!(billing(folder, &["swaps"]).1, Vec::<serde_json::Value>::new());
+    let li = store.account_named("li").await.unwrap().unwrap().acting("test");
+    let swap = Change::ExchangeMeter(MeterExchange {
+        point: "P1".to_owned(),
+        removed: "202411110001".to_owned(),
+        installed: "202411110009".to_owned(),
+        asset_number: None,
+        protocol: "645-2007".to_owned(),
+        profile: None,
+        at: midnight("2025-11-22").micros(),
+        closing: vec![Shown { item: "1-0:1.8.0".to_owned(), value: 12_360_000 }],
+        opening: Vec::new(),
+    });
+    store.propose(&swap, "burnt", &li, now).await.unwrap();
+    let (code, swaps, said) = billing(folder, &["swaps", "--point", "P1"]);
+    assert_eq!((code, swaps.len(), &swaps[0]["state"]), (Some(0), 1, &"open".into()), "{said}");
+    assert_eq!(swaps[0]["change"]["installed"], "202411110009");
+    assert_eq!(billing(folder, &["swaps", "--point", "P2"]).1.len(), 0);
+    let shown =
+        Command::new(env!("CARGO_BIN_EXE_chaobiao")).current_dir(folder).args(["billing", "swaps"]).output();
+    let shown = text(shown.unwrap().stdout);
+    assert!(shown.contains("1236.0000 kWh") && shown.contains("待确认"), "{shown}");
+    store.close().await;
 }

@@ -128,10 +128,11 @@ fn text_is_plain_when_piped_and_names_everything() {
 }
 
 #[test]
-fn wrong_usage_is_two_and_says_where() {
-    for (input, place) in [("68 1G", "column 5"), ("68 123", "column 6"), ("", "no bytes")] {
+fn bytes_that_are_none_are_one_and_say_where_and_wrong_usage_is_two() {
+    for (input, place) in [("68 1G", "column 5"), ("68 123", "column 6"), ("", "no bytes"), ("", "没有字节")]
+    {
         let output = chaobiao(&["decode", "-"], input);
-        assert_eq!(output.status.code(), Some(2), "{input:?}");
+        assert_eq!(output.status.code(), Some(1), "{input:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains(place), "{:?}", output.stderr);
         assert!(output.stdout.is_empty());
     }

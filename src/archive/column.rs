@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, FaultKind, Faults};
 use super::table::Record;
-use crate::config::shortened;
+use crate::config::{Words, shortened};
 
 /// A column of the archive file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -189,6 +189,16 @@ impl Header {
     pub(super) fn name(&self, column: Column) -> String {
         self.place(column)
             .map_or_else(|| format!("{} ({})", column.en(), column.zh()), |place| self.name_at(place))
+    }
+
+    /// The same in both languages: in Chinese its Chinese name comes first.
+    pub(super) fn words(&self, column: Column) -> Words {
+        let named = self.name(column);
+        let zh = match named.is_ascii() || self.place(column).is_none() {
+            true => format!("“{}”（{}）", column.zh(), column.en()),
+            false => format!("“{named}”"),
+        };
+        Words::new(named, zh)
     }
 
     /// Names of columns that are not known.

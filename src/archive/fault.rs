@@ -118,12 +118,12 @@ pub enum FaultKind {
     /// It has a meaning only beside another column, which is empty.
     Needs {
         /// Its name.
-        other: String,
+        other: Words,
     },
     /// It stands beside a column which it excludes.
     Excludes {
         /// Its name.
-        other: String,
+        other: Words,
     },
     /// The multiplier cannot be applied exactly.
     Inexact,

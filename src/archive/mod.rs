@@ -14,6 +14,7 @@ mod column;
 mod encoding;
 pub mod evidence;
 mod fault;
+mod notice;
 mod problem;
 pub mod reads;
 mod row;
@@ -30,6 +31,7 @@ pub use change::{CellChange, cells_changed};
 pub use column::Column;
 pub use encoding::{Encoding, MOST_BYTES};
 pub use fault::{Fault, FaultKind, Faults, Told};
+pub use notice::{Notice, NoticeKind};
 pub use site::Site;
 pub use write::{Headings, write};
 
@@ -49,6 +51,8 @@ pub struct ArchiveFile {
     pub sheet: Option<String>,
     /// The columns that are not known and were not read, as they are named there.
     pub ignored: Vec<String>,
+    /// What was taken otherwise than it stands there.
+    pub notices: Vec<Notice>,
     header: Header,
     /// The line at which each entry begins.
     lines: Vec<u64>,
@@ -118,11 +122,11 @@ fn of_records(
     site: &Site<'_>,
     mut faults: Faults,
 ) -> Result<ArchiveFile, Faults> {
-    let (mut entries, mut lines) = (Vec::new(), Vec::new());
+    let (mut entries, mut lines, mut notices) = (Vec::new(), Vec::new(), Vec::new());
     let mut is_empty = true;
     for record in records {
         is_empty = false;
-        if let Some(entry) = Row::new(site, &header, &record).read(&mut faults) {
+        if let Some(entry) = Row::new(site, &header, &record).read(&mut faults, &mut notices) {
             entries.push(entry);
             lines.push(record.line);
         }
@@ -131,7 +135,7 @@ fn of_records(
         return Err(Faults::from(FaultKind::HeaderOnly).of_sheet(sheet.as_deref()));
     }
     let ignored = header.ignored();
-    let file = ArchiveFile { entries, encoding, sheet, ignored, header, lines };
+    let file = ArchiveFile { entries, encoding, sheet, ignored, notices, header, lines };
     faults.extend(file.faults(&repeated(&file.entries)));
     if faults.is_empty() { Ok(file) } else { Err(faults.sorted().of_sheet(file.sheet.as_deref())) }
 }

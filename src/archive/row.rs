@@ -3,6 +3,7 @@
 use super::cell::{self, Read, TextKind};
 use super::column::{Column, Header};
 use super::fault::{Fault, FaultKind, Faults};
+use super::notice::{self, Notice, NoticeKind};
 use super::site::Site;
 use super::table::Record;
 use crate::config::{Words, shortened};
@@ -20,16 +21,20 @@ pub(super) struct Row<'a> {
     record: &'a Record,
     /// Each with the place of its column.
     faults: Vec<(Option<usize>, Fault)>,
+    notices: Vec<(Column, NoticeKind)>,
 }
 
 impl<'a> Row<'a> {
     pub(super) const fn new(site: &'a Site<'a>, header: &'a Header, record: &'a Record) -> Self {
-        Self { site, header, record, faults: Vec::new() }
+        Self { site, header, record, faults: Vec::new(), notices: Vec::new() }
     }
 
     /// What the line says, or its faults in the order of the columns.
-    pub(super) fn read(mut self, faults: &mut Faults) -> Option<ArchiveEntry> {
+    pub(super) fn read(mut self, faults: &mut Faults, notices: &mut Vec<Notice>) -> Option<ArchiveEntry> {
         let entry = self.entry();
+        for (column, kind) in std::mem::take(&mut self.notices) {
+            notice::add(notices, self.header.name(column), self.record.line, kind);
+        }
         self.faults.sort_by_key(|(place, _)| *place);
         self.faults.into_iter().for_each(|(_, fault)| faults.push(fault));
         entry
@@ -60,9 +65,9 @@ impl<'a> Row<'a> {
         let meter = self.meter();
         let (installed_at, first_reading) = self.installation();
         let feeder = self.optional(Column::Feeder, label);
-        self.needs(Column::Feeder, Column::TransformerArea);
+        let feeder = self.kept_with(Column::TransformerArea, Column::Feeder, feeder);
         let reading_day = self.optional(Column::ReadingDay, |cell| cell::whole(cell, 1, 28));
-        self.needs(Column::ReadingDay, Column::Route);
+        let reading_day = self.kept_with(Column::Route, Column::ReadingDay, reading_day);
         let transformers = self.transformers();
         let meter = meter.filter(|_| self.faults.is_empty())?;
         Some(ArchiveEntry {
@@ -126,7 +131,7 @@ impl<'a> Row<'a> {
         let parity = self.optional(Column::Parity, cell::word);
         match (self.cell(Column::Line), self.cell(Column::Terminal)) {
             (Some(_), Some(_)) => {
-                let other = self.header.name(Column::Line);
+                let other = self.header.words(Column::Line);
                 self.fault(Column::Terminal, FaultKind::Excludes { other });
             }
             (None, None) => {
@@ -184,11 +189,14 @@ impl<'a> Row<'a> {
     fn protection(&mut self) -> (Option<String>, bool) {
         let protected = self.optional(Column::Protected, cell::yes_or_no);
         let reason = self.optional(Column::ProtectionReason, prose);
-        if reason.is_some() && protected != Some(true) && self.cell(Column::Protected).is_none() {
-            self.needs(Column::ProtectionReason, Column::Protected);
-        } else if reason.is_some() && protected == Some(false) {
-            let words = Words::of("yes, since a reason is given", "“是”，因为填写了保护原因");
-            self.fault(Column::Protected, FaultKind::Expected(words));
+        match (protected, &reason) {
+            (Some(false), Some(_)) => self.notices.push((Column::ProtectionReason, NoticeKind::NotProtected)),
+            // A point that is protected for nothing loses nothing; one that ought to be and is not might be cut.
+            (None, Some(_)) if self.cell(Column::Protected).is_none() => {
+                self.notices.push((Column::ProtectionReason, NoticeKind::Protects));
+                return (reason, false);
+            }
+            _ => {}
         }
         ((protected == Some(true)).then(|| reason.unwrap_or_default()), protected == Some(false))
     }
@@ -196,8 +204,12 @@ impl<'a> Row<'a> {
     fn installation(&mut self) -> (Option<Moment>, Option<i64>) {
         let installed_at: Option<Moment> = self.optional(Column::InstalledAt, cell::moment);
         self.note(Column::InstalledAt, installed_at.and_then(|at| self.site.installed_at(at)));
-        let first_reading = self.optional(Column::FirstReading, cell::energy);
-        self.needs(Column::FirstReading, Column::InstalledAt);
+        let mut first_reading = self.optional(Column::FirstReading, cell::energy);
+        if first_reading.is_some() && self.cell(Column::InstalledAt).is_none() {
+            // No other day may be put in its place.
+            self.notices.push((Column::FirstReading, NoticeKind::NoDay));
+            first_reading = None;
+        }
         // Readings are kept for these years.
         if installed_at.is_some_and(|at| first_reading.is_some() && at.civil().is_none()) {
             let words = Words::of(
@@ -209,10 +221,19 @@ impl<'a> Row<'a> {
         (installed_at, first_reading)
     }
 
+    /// What the archive keeps with another column, if that one is filled.
+    fn kept_with<T>(&mut self, needed: Column, column: Column, value: Option<T>) -> Option<T> {
+        if value.is_some() && self.cell(needed).is_none() {
+            self.notices.push((column, NoticeKind::LeftOutWithout(needed)));
+            return None;
+        }
+        value
+    }
+
     /// Notes a fault where a cell is filled and the one it needs is not.
     fn needs(&mut self, column: Column, needed: Column) {
         if self.cell(column).is_some() && self.cell(needed).is_none() {
-            let other = self.header.name(needed);
+            let other = self.header.words(needed);
             self.fault(column, FaultKind::Needs { other });
         }
     }

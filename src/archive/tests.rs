@@ -62,7 +62,7 @@ fn f38_all_faults_of_an_archive_are_told_together_with_their_lines() {
          C1,P1,2.02411E+11,645-2007,L1,,,,,,\n\
          ,P2,２,645-2008,,,,,,,\n\
          \"C3\",\"P3\n\",3,645-2007,L1,,100,80,,,\n\
-         C4,P3,3,645-2007,L1,,,,5,,F1\n\
+         C4,P3,3,645-2007,L1,,,,-5,,F1\n\
          C5,P5,5,645-2007,L1,x\n\
          C6,P3,3,645-2007,L1,,,,,,\n\
          C7,P7,3,645-2007,L1,,,,,,\n"
@@ -77,8 +77,7 @@ fn f38_all_faults_of_an_archive_are_told_together_with_their_lines() {
             at(3, "protocol", "645-2008", "expected"),
             at(3, "line", "", "no path"),
             at(4, "multiplier", "80", "product"),
-            at(6, "first_reading", "5", "needs"),
-            at(6, "feeder", "F1", "needs"),
+            at(6, "first_reading", "-5", "expected"),
             at(7, "", "", "cells"),
             at(9, "meter_address", "000000000003", "repeated meter"),
         ]
@@ -159,9 +158,55 @@ fn protection_is_said_or_not_said() {
     assert_eq!(of("否,"), Ok((None, true)));
     assert_eq!(of("是,医院"), Ok((Some("医院".to_owned()), false)));
     assert_eq!(of("yes,"), Ok((Some(String::new()), false)));
-    assert_eq!(of(",医院"), Err(vec!["needs"]));
-    assert_eq!(of("否,医院"), Err(vec!["expected"]));
+    // It is safer to protect one too many.
+    assert_eq!(of(",医院"), Ok((Some("医院".to_owned()), false)));
+    assert_eq!(of("否,医院"), Ok((None, true)));
     assert_eq!(of("1,医院"), Err(vec!["expected"]));
+}
+
+#[test]
+fn optional_columns_do_not_depend_on_one_another_and_what_cannot_be_kept_is_told() {
+    let header = "customer_number,point_number,meter_address,protocol,line,transformer_area,feeder,route,reading_day,\
+                  installed_at,first_reading,protected,protection_reason";
+    let text = format!(
+        "{header}\nC,P1,1,645-2007,L,,F1,,28,,5,no,hospital\nC,P2,2,645-2007,L,,F1,,7,,,,school\n\
+         C,P3,3,645-2007,L,A1,F1,R1,7,2026-11-01,5,yes,school\n"
+    );
+    let file = lines_of(&text).unwrap();
+    let of = |place: usize| {
+        let entry = &file.entries[place];
+        let protection = entry.point.protection.as_deref();
+        (entry.feeder.as_deref(), entry.reading_day, entry.first_reading.is_some(), protection)
+    };
+    assert_eq!(of(0), (None, None, false, None));
+    assert_eq!(of(1), (None, None, false, Some("school")));
+    assert_eq!(of(2), (Some("F1"), Some(7), true, Some("school")));
+    let told: Vec<_> = file
+        .notices
+        .iter()
+        .map(|notice| (notice.column.as_str(), notice.line, notice.lines, notice.kind))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("protection_reason", 2, 1, NoticeKind::NotProtected),
+            ("first_reading", 2, 1, NoticeKind::NoDay),
+            ("feeder", 2, 2, NoticeKind::LeftOutWithout(Column::TransformerArea)),
+            ("reading_day", 2, 2, NoticeKind::LeftOutWithout(Column::Route)),
+            ("protection_reason", 3, 1, NoticeKind::Protects),
+        ]
+    );
+    let words = NoticeKind::LeftOutWithout(Column::Route).words();
+    assert!(words.zh.contains("“抄表段”（route）"), "{words:?}");
+    assert!(of_words("L1,,7,1").zh.contains("“终端地址”（terminal）"));
+}
+
+/// What is said of the first fault of a meter that is reached like this.
+fn of_words(rest: &str) -> crate::config::Words {
+    let header =
+        "customer_number,point_number,meter_address,protocol,line,terminal,measuring_point,terminal_port";
+    let faults = lines_of(&format!("{header}\nC,P,1,645-2007,{rest}\n")).unwrap_err();
+    faults.iter().next().unwrap().kind.words()
 }
 
 #[test]

@@ -213,12 +213,12 @@ impl FaultKind {
                 "电能表须有线路或终端地址，请填写其中之一",
             ),
             Self::Needs { other } => Words::new(
-                format!("has no meaning without {other}; fill that in, or take this out"),
-                format!("缺少“{other}”时没有意义，请补填或删除此项"),
+                format!("has no meaning without {}; fill that in, or take this out", other.en),
+                format!("缺少{}时没有意义，请补填或删除此项", other.zh),
             ),
             Self::Excludes { other } => Words::new(
-                format!("stands beside {other}; a meter is reached one way: take one of them out"),
-                format!("与“{other}”同时填写；电能表只能有一种接入方式，请删除其中之一"),
+                format!("stands beside {}; a meter is reached one way: take one of them out", other.en),
+                format!("与{}同时填写；电能表只能有一种接入方式，请删除其中之一", other.zh),
             ),
             Self::Inexact => Words::of(
                 "the multiplier has more than two decimals or is too large",

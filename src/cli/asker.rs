@@ -16,7 +16,7 @@ use super::trouble::Trouble;
 use crate::channel::{Failure, Question, Speaker, Timer, Told};
 use crate::clock::Clock;
 use crate::domain::Moment;
-use crate::link::{Gate, Lent, Link, Place, Rate};
+use crate::link::{Gate, Lent, Link, LinkError, Place, Rate};
 
 pub(super) mod service;
 
@@ -122,7 +122,7 @@ impl Asker {
             *own = rate;
         }
         let tuned = self.link.as_mut().map_or(Ok(()), |link| link.tune(rate));
-        tuned.map_err(|error| CliError::Failed(error.with_causes()))
+        tuned.map_err(|error| CliError::Failed(in_both(&error)))
     }
 
     /// Asks something that changes nothing.
@@ -145,7 +145,8 @@ impl Asker {
             _ => None,
         };
         address.map(Target::Meter).ok_or_else(|| {
-            let told = Trouble::of(&told.outcome).unwrap_or_else(|| Trouble::new("no address", "无地址"));
+            let told = Trouble::of_anybody(&told.outcome, target)
+                .unwrap_or_else(|| Trouble::new("no address", "无地址"));
             CliError::Failed(format!(
                 "{pattern}: {}; scan tells who is there  {}，可用 scan 搜表",
                 told.en, told.zh
@@ -177,7 +178,7 @@ impl Asker {
         let speaker = Speaker { link: &mut link, gate, tap: &mut self.trace, timer: &mut Timer::default() };
         let told = speaker.converse(question, self.timing, &|| true).await;
         match &told.failure {
-            Some(Failure::Link(error)) => self.lost = Some(error.with_causes()),
+            Some(Failure::Link(error)) => self.lost = Some(in_both(error)),
             _ => self.link = Some(link),
         }
         Ok(told)
@@ -188,7 +189,7 @@ impl Asker {
             // The line is not opened beside a service that may be on its way back.
             return Err(service::gone());
         }
-        let found = Lent::seek(&self.place).await.map_err(|error| CliError::Failed(error.with_causes()))?;
+        let found = Lent::seek(&self.place).await.map_err(|error| CliError::Failed(in_both(&error)))?;
         if let Some(lent) = found {
             self.lent = Some(lent.rate());
             if self.is_traced {
@@ -203,8 +204,8 @@ impl Asker {
         let limit = self.timing.first_byte.max(Duration::from_secs(5));
         let opened = Link::open(&self.place, limit).await;
         opened.map_err(|error| match &self.lost {
-            Some(lost) => CliError::Failed(format!("{lost}; then {}", error.with_causes())),
-            None => CliError::Failed(error.with_causes()),
+            Some(lost) => CliError::Failed(format!("{lost}; then  随后 {}", in_both(&error))),
+            None => CliError::Failed(in_both(&error)),
         })
     }
 
@@ -217,6 +218,11 @@ impl Asker {
         let answered = now.minus(instant.saturating_duration_since(answered_at));
         (answered.minus(told.answer_delay.unwrap_or_default()), answered)
     }
+}
+
+/// What is wrong with a line, in both languages.
+pub(super) fn in_both(error: &LinkError) -> String {
+    format!("{}  {}", error.with_causes(), error.zh()).trim_end().to_owned()
 }
 
 /// The question for one identifier. An answer of the standard's length is whole even when its frame says "more

@@ -21,7 +21,7 @@ pub(super) struct Entry {
     pub(super) event: String,
     pub(super) id: String,
     pub(super) command: String,
-    /// Who was logged in.
+    /// The user of this machine who ran the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
     pub(super) line: String,

@@ -145,7 +145,7 @@ impl Export {
 
     async fn write(&self, store: &Store, out: &mut impl Write) -> Result<(), CliError> {
         let failed = |error| store_error(&error);
-        let user = super::user::operating();
+        let user = super::who::at_the_machine();
         let entry = AuditEntry {
             actor: user,
             source: COMMAND_LINE.to_owned(),

@@ -182,7 +182,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 /// An audit entry of whoever runs the command.
 pub(super) fn entry(at: Moment, action: &'static str, object: impl Into<String>) -> AuditEntry {
     AuditEntry {
-        actor: super::user::operating(),
+        actor: super::who::at_the_machine(),
         source: COMMAND_LINE.to_owned(),
         ..AuditEntry::of_system(at, action, object)
     }

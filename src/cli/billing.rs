@@ -3,7 +3,9 @@
 
 mod receivers;
 mod reconcile;
+mod review;
 mod show;
+mod swaps;
 
 use std::io::Write;
 
@@ -35,6 +37,10 @@ enum What {
     Retry(receivers::Retry),
     /// Compare counts and sums of a day with what receivers have, by reading route, both ways (对账)
     Reconcile(reconcile::Reconcile),
+    /// Suspect values that wait for a person, and what is to become of them (复核)
+    Review(review::ReviewCommand),
+    /// List exchanges of meters, each a dated pair (换表)
+    Swaps(swaps::Swaps),
 }
 
 #[derive(Debug, Args)]
@@ -76,6 +82,8 @@ impl BillingCommand {
             What::Status(status) => status.run(out).await,
             What::Retry(retry) => retry.run(out).await,
             What::Reconcile(reconcile) => reconcile.run(out).await,
+            What::Review(review) => review.run(out).await,
+            What::Swaps(swaps) => swaps.run(out).await,
         }
     }
 }
@@ -110,7 +118,7 @@ impl List {
             let all = (Moment::from_micros(i64::MIN), Moment::from_micros(i64::MAX));
             let known = store.points_between(all.0, all.1).await.map_err(failed)?;
             if !known.iter().any(|(_, number)| number == point) {
-                return Err(CliError::Failed(format!(
+                return Err(CliError::Unknown(format!(
                     "no meter ever measured a point {point}  没有计量点 {point} 的电能表"
                 )));
             }

@@ -182,7 +182,7 @@ impl Changer {
             event: "intent".to_owned(),
             id: format!("{:x}-{:x}-{}", now.micros(), std::process::id(), self.orders),
             command: self.command.to_owned(),
-            user: std::env::var("USER").ok(),
+            user: Some(super::who::at_the_machine()),
             line: asker.place().to_string(),
             meter: order.meter.to_string(),
             order: order.what.clone(),

@@ -62,7 +62,9 @@ impl Decode {
     pub(super) fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let bytes = self.bytes()?;
         if bytes.is_empty() {
-            return Err(CliError::Usage("no bytes were given: expected hexadecimal digits".into()));
+            return Err(CliError::Data(
+                "no bytes were given: expected hexadecimal digits  没有字节：应为十六进制数".into(),
+            ));
         }
         let pieces = explain::pieces(&bytes, self.edition.map(Edition::from));
         for (place, piece) in pieces.iter().enumerate() {
@@ -115,7 +117,7 @@ impl Decode {
                 text_of(&input)
             }
         };
-        let parsed = hex::parse(&text).map_err(|error| CliError::Usage(error.to_string()))?;
+        let parsed = hex::parse(&text).map_err(|error| CliError::Data(error.to_string()))?;
         if !parsed.passed_over.is_empty() {
             super::talk(&passed_over(&parsed.passed_over));
         }

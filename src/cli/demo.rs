@@ -7,6 +7,7 @@ mod share;
 mod town;
 
 use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,12 +49,12 @@ pub(super) struct Demo {
     /// Where the database and the configuration go; a new directory for temporary files where none is given
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Where the console listens; at port 8645 where none is named
+    #[arg(long, value_name = "ADDR[:PORT]", default_value = "127.0.0.1:8645", value_parser = console_at, alias = "console")]
+    listen: SocketAddr,
     /// Where the lines listen: an address of this machine; ports are chosen by the system
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
-    listen: std::net::IpAddr,
-    /// Where the console listens
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8645")]
-    console: std::net::SocketAddr,
+    lines_on: IpAddr,
     /// Print the summary as one JSON object
     #[arg(long)]
     json: bool,
@@ -63,12 +64,12 @@ impl Demo {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let clock = Clock::system();
         if !self.once
-            && let Err(error) = std::net::TcpListener::bind(self.console)
+            && let Err(error) = std::net::TcpListener::bind(self.listen)
         {
             return Err(CliError::Failed(format!(
-                "the console cannot listen at {}: {error}; name another place with --console  \
-                 控制台无法监听该地址，请用 --console 指定其他端口",
-                self.console
+                "the console cannot listen at {}: {error}; name another place with --listen  \
+                 控制台无法监听该地址，请用 --listen 指定其他地址或端口",
+                self.listen
             )));
         }
         let directory = self.directory(&clock)?;
@@ -222,7 +223,8 @@ impl Demo {
             people::open(&site.store, logins, now).await?;
         }
         if let Some(console) = &console {
-            tell_console(console);
+            // What is simulated may be signed in to by whoever sees this.
+            tell_console(console, &directory.join(town::CONFIG), true);
         }
         tell_people(&site.store, logins).await?;
         let stop = CancellationToken::new();
@@ -236,6 +238,19 @@ impl Demo {
         serving.await;
         Ok(())
     }
+}
+
+/// An address of the console, with or without a port.
+fn console_at(text: &str) -> Result<SocketAddr, String> {
+    let with_port = text.parse().or_else(|_| {
+        let address: Result<IpAddr, _> = text.trim_start_matches('[').trim_end_matches(']').parse();
+        address.map(|address| SocketAddr::new(address, CONSOLE_PORT))
+    });
+    with_port.map_err(|_| {
+        "expected an address with or without a port, such as 127.0.0.1 or 0.0.0.0:8645  \
+         应为地址或 地址:端口，如 127.0.0.1 或 0.0.0.0:8645"
+            .to_owned()
+    })
 }
 
 /// Who can sign in, once, and whom they may and may not cut.
@@ -270,5 +285,27 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
     ));
 }
 
+/// Where the console is when nobody names a port.
+const CONSOLE_PORT: u16 = 8645;
+
 /// How long the history is when nobody says otherwise.
 const WEEKS: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_console_has_a_port_where_none_is_named() {
+        for (text, at) in [
+            ("0.0.0.0", "0.0.0.0:8645"),
+            ("127.0.0.1:28700", "127.0.0.1:28700"),
+            ("::1", "[::1]:8645"),
+            ("[::1]:80", "[::1]:80"),
+        ] {
+            assert_eq!(console_at(text).map(|at| at.to_string()).as_deref(), Ok(at));
+        }
+        let refused = console_at("somewhere").unwrap_err();
+        assert!(refused.contains("127.0.0.1") && refused.contains("地址:端口"), "{refused}");
+    }
+}

@@ -61,7 +61,9 @@ impl Di {
             },
         };
         if found.is_empty() {
-            return Err(CliError::Failed(format!("no identifier fits {words:?}")));
+            return Err(CliError::Unknown(format!(
+                "no identifier fits {words:?}  没有匹配的数据标识：{words}"
+            )));
         }
         for found in &found {
             if self.json {

@@ -49,7 +49,10 @@ impl Doctor {
         let config = &loaded.config;
         let (mut found, standing) = store::look(config).await;
         let is_served = standing != Standing::Free;
-        found.extend(lines::look(config, is_served).await);
+        // The lines of a drill are those of the site itself.
+        if standing != Standing::Drill {
+            found.extend(lines::look(config, is_served).await);
+        }
         if self.ask && !is_served {
             found.extend(ask::look(config).await);
         }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::CliError;
 use super::asker::Asker;
 use super::change::ChangeArgs;
+use super::china_time;
 use super::decode::EditionArg;
 use super::line::AskArgs;
 use super::trouble::Trouble;
@@ -167,7 +168,9 @@ struct Record {
     back: Option<u8>,
     ok: bool,
     /// When it was taken, by the meter's clock.
+    #[serde(serialize_with = "china_time::json_or_none")]
     at: Option<String>,
+    #[serde(serialize_with = "china_time::values")]
     values: Vec<ShownValue>,
     /// What the meter does not have.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,12 +1,14 @@
 //! The command line, one file per command. Data go to standard output, talk to standard error; exit code 0 is done, 1
 //! the thing asked did not work, 2 wrong usage or configuration.
 
+mod abouts;
 mod asker;
 mod audit;
 mod audit_log;
 mod backup;
 mod billing;
 mod change;
+mod china_time;
 mod clock_reading;
 mod collect;
 mod config;
@@ -17,6 +19,7 @@ mod demo;
 mod di;
 mod doctor;
 mod events;
+mod faults;
 mod freeze;
 mod line;
 mod load_profile;
@@ -41,6 +44,7 @@ mod summary;
 mod time;
 mod trace;
 mod trouble;
+mod usage;
 mod user;
 mod watch;
 mod who;
@@ -50,7 +54,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::archive::MOST_BYTES;
 use crate::telemetry::with_causes;
@@ -122,9 +126,15 @@ enum Command {
 /// Why a command ended without doing what was asked.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
-    /// The command line or its input cannot be understood.
+    /// The command line or the configuration cannot be understood.
     #[error("{0}")]
     Usage(String),
+    /// What was given to work on is no good: rows of a file, pasted bytes, a file that cannot be read.
+    #[error("{0}")]
+    Data(String),
+    /// What was named is not there.
+    #[error("{0}")]
+    Unknown(String),
     /// It was understood and did not work.
     #[error("{0}")]
     Failed(String),
@@ -133,10 +143,23 @@ enum CliError {
     Io(#[from] io::Error),
 }
 
+impl CliError {
+    /// The exit code, the same for all commands: 2 for wrong usage or configuration, 1 for all that did not work.
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Data(_) | Self::Unknown(_) | Self::Failed(_) | Self::Io(_) => 1,
+        }
+    }
+}
+
 /// Runs the command the process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match arguments() {
+        Ok(cli) => cli,
+        Err(error) => return wrong_usage(&error),
+    };
     #[cfg(feature = "failpoints")]
     if let Err(error) = crate::failpoint::arm_from_environment() {
         talk(&with_causes(&error));
@@ -180,9 +203,30 @@ pub fn run() -> ExitCode {
             let mut talk = anstream::stderr().lock();
             // Nothing is left to do when standard error is gone, too.
             let _ = writeln!(talk, "chaobiao: {error}");
-            ExitCode::from(if matches!(error, CliError::Usage(_)) { 2 } else { 1 })
+            ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// The commands, each of which opens in both languages.
+fn command() -> clap::Command {
+    abouts::in_both(Cli::command())
+}
+
+fn arguments() -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Tells what is wrong with the arguments in both languages; or prints the help that was asked for.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    // Nothing is left to do when nobody can be told.
+    let _ = error.print();
+    if let Some(zh) = usage::zh(error) {
+        talk(&zh);
+    }
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
 /// Runs a command that waits for a line or for the network.
@@ -205,8 +249,19 @@ fn file_of_people(file: &Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let read = File::open(file).and_then(|file| file.take(most).read_to_end(&mut bytes));
-    read.map_err(|error| CliError::Usage(format!("{}: {error}", file.display())))?;
+    read.map_err(|error| unreadable(file, &error))?;
     Ok(bytes)
+}
+
+/// A file of data that cannot be read, as the end of a command.
+fn unreadable(file: &Path, error: &io::Error) -> CliError {
+    let file = file.display();
+    CliError::Data(match error.kind() {
+        io::ErrorKind::NotFound => format!("{file}: there is no such file  没有此文件"),
+        io::ErrorKind::PermissionDenied => format!("{file}: may not be read  无权读取"),
+        io::ErrorKind::IsADirectory => format!("{file}: is a folder, not a file  是文件夹而不是文件"),
+        _ => format!("{file}: cannot be read: {error}  无法读取"),
+    })
 }
 
 /// One JSON object on a line of its own.

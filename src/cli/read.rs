@@ -118,13 +118,13 @@ impl Read {
         if let Some(given) = edition.filter(|given| *given != item.edition()) {
             let digits = given.data_id_width() * 2;
             return Err(CliError::Usage(format!(
-                "{item} is no identifier of {given}: those have {digits} digits"
+                "{item} is no identifier of {given}: those have {digits} digits  {item} 不是 {given} 的数据标识，应为 {digits} 位"
             )));
         }
         let row = catalog::find(item).map(|entry| &entry.row.shape);
         match row {
             Some(Shape::LoadRecord(_)) if item.di0() == 0x01 => Err(CliError::Usage(format!(
-                "{item} wants a time to begin at: that is load-profile --from; {:08X} reads the newest record",
+                "{item} wants a time to begin at: that is load-profile --from 须给出起始时间，请用 load-profile --from; {:08X} reads the newest record",
                 item.code() | 0x03 & !0x01
             ))),
             Some(Shape::LoadRecord(_)) => Request::read_blocks(self.meter, item, Blocks::ONE)
@@ -135,7 +135,7 @@ impl Read {
 
     fn record(&self, item: DataId, outcome: &Outcome) -> Record {
         let report = outcome.report();
-        let trouble = Trouble::of(outcome);
+        let trouble = Trouble::of_anybody(outcome, self.meter);
         let mut record = Record {
             meter: self.meter.to_string(),
             di: item.to_string(),
@@ -164,13 +164,17 @@ impl Read {
 
 /// An identifier as it is written.
 fn identifier(text: &str) -> Result<DataId, CliError> {
-    text.parse().map_err(|error| CliError::Usage(format!("{text}: {error}")))
+    text.parse().map_err(|error| {
+        CliError::Usage(format!(
+            "{text}: {error}  {text}：数据标识为 8 位（2007 版）或 4 位（1997 版）十六进制数，见 chaobiao di"
+        ))
+    })
 }
 
 fn not_read(count: usize, of: usize) -> Result<(), CliError> {
     match count {
         0 => Ok(()),
-        count => Err(CliError::Failed(format!("{count} of {of} not read"))),
+        count => Err(CliError::Failed(format!("{count} of {of} not read  共 {of} 项，{count} 项未读到"))),
     }
 }
 

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::database::{Place, store_error};
 use super::who::Who;
-use super::{CliError, file_of_people, talk, write_json};
+use super::{CliError, faults, file_of_people, talk, write_json};
+use crate::archive::Faults;
 use crate::archive::reads::{manual_reads, read_reads};
-use crate::archive::{Faults, Told};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
 use crate::domain::access::{Acting, Action};
@@ -43,7 +43,7 @@ enum What {
 Each read is compared with what the meter said at that instant, or before and behind it. None takes the place of a value \
 from the meter: what differs goes to the review queue once it is confirmed, and where the meter said nothing of a midnight, \
 what a person read at 0:00 is billed, marked as manual.\n\n\
-Exit code: 0 proposed, 1 refused, 2 faults in the file or wrong usage.\n\n\
+Exit code: 0 proposed, 1 faults in the file or refused, 2 wrong usage or configuration.\n\n\
 Example: chaobiao readings import reads.xlsx --reason \"line down\" --as li.na --password-file pw -c chaobiao.toml"
 )]
 struct Import {
@@ -80,7 +80,7 @@ struct Piece<'a> {
 
 #[derive(Serialize)]
 struct Proposed {
-    proposal: i64,
+    proposal: String,
     reads: usize,
     doubtful: usize,
 }
@@ -115,7 +115,12 @@ impl Import {
     ) -> Result<(), CliError> {
         let acting = self.who.allowed(store, Action::ProposeReview).await?;
         let now = Clock::system().now();
-        let entered = self.reads(store, &acting, bytes, now).await?;
+        let entered = match self.reads(store, &acting, bytes, now).await? {
+            Ok(entered) => entered,
+            Err(found) => {
+                return Err(CliError::Data(faults::tell(out, (&self.file, &found), self.json)?));
+            }
+        };
         let compared =
             store.compare_reads(&entered.reads, profiles).await.map_err(|error| store_error(&error))?;
         let compared: Vec<ComparedRead> = compared
@@ -137,7 +142,7 @@ impl Import {
         let proposed = store.propose(&Change::EnterReads(entered), &self.reason, &acting, now).await;
         let id = proposed.map_err(|error| refused(&error))?.number();
         if self.json {
-            return write_json(out, &Proposed { proposal: id, reads, doubtful });
+            return write_json(out, &Proposed { proposal: id.to_string(), reads, doubtful });
         }
         talk(&sum);
         writeln!(out, "{id}")?;
@@ -154,16 +159,16 @@ impl Import {
         acting: &Acting,
         bytes: &[u8],
         now: Moment,
-    ) -> Result<ManualReads, CliError> {
-        let faulty = |faults: Faults| {
-            CliError::Usage(Told { faults: &faults, file: &self.file, most: MOST_TOLD }.to_string())
+    ) -> Result<Result<ManualReads, Faults>, CliError> {
+        let rows = match read_reads(bytes, None, now) {
+            Ok(rows) => rows,
+            Err(faults) => return Ok(Err(faults)),
         };
-        let rows = read_reads(bytes, None, now).map_err(faulty)?;
         let places: Vec<_> = rows.iter().map(|(_, row)| row.place.clone()).collect();
         let found =
             store.placed_meters(&places, &acting.regions).await.map_err(|error| store_error(&error))?;
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        manual_reads(&name, rows, found).map_err(faulty)
+        Ok(manual_reads(&name, rows, found))
     }
 
     fn tell(&self, out: &mut impl Write, read: &ManualRead, compared: &ComparedRead) -> Result<(), CliError> {
@@ -219,6 +224,3 @@ fn refused(error: &ProposalError) -> CliError {
         other => CliError::Failed(other.to_string()),
     }
 }
-
-/// How many faults are told on a terminal.
-const MOST_TOLD: usize = 50;

@@ -90,7 +90,7 @@ impl RegisterLine {
     async fn why_down(&self) -> CliError {
         let dialled = Dialler::to(self.place.clone(), DIAL_WITHIN).dial().await;
         CliError::Failed(match dialled {
-            Err(error) => error.with_causes(),
+            Err(error) => super::asker::in_both(&error),
             Ok(_) => format!("{}: the line broke off  线路中断", self.place),
         })
     }

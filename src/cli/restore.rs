@@ -19,6 +19,7 @@ use super::{CliError, with_causes};
 use crate::app::{AppError, SiteLock};
 use crate::clock::Clock;
 use crate::config::{Config, DatabasePlace, DatabaseUrl};
+use crate::domain::Moment;
 use crate::ownership;
 use crate::store::{Address, Restored, Room, Store, StoreError};
 
@@ -303,7 +304,9 @@ impl Restore {
             return super::write_json(out, &report);
         }
         writeln!(out, "restored from  恢复自                 {}", report.backup.display())?;
-        writeln!(out, "made at  备份时间                     {}", report.made_at)?;
+        let made_at = report.made_at.parse::<Moment>().map(|at| at.in_china().to_string());
+        let made_at = made_at.unwrap_or_else(|_| report.made_at.to_owned());
+        writeln!(out, "made at  备份时间                     {made_at}")?;
         writeln!(out, "bytes checked  校验字节数             {}", report.bytes)?;
         writeln!(out, "audit entries, sound  审计日志完整    {audit_entries}")?;
         writeln!(out, "approvals void  作废审批              {}", report.approvals_void)?;

@@ -68,7 +68,7 @@ pub(super) struct Scan {
     /// When to stop, whatever is left
     #[arg(long, value_name = "TIME", default_value = "30min", value_parser = config::duration)]
     limit: Duration,
-    /// Print one JSON object a line
+    /// Print one JSON object a line, for each meter as soon as it is found
     #[arg(long)]
     json: bool,
     /// Show both directions in hexadecimal with times and meaning, on standard error
@@ -92,12 +92,16 @@ struct Found {
     edition: &'static str,
     baud: u32,
     parity: String,
+    #[serde(serialize_with = "super::china_time::json_or_none")]
     clock: Option<String>,
     fast_seconds: Option<String>,
     forward_active: Option<String>,
     unit: Option<&'static str>,
     /// What it says itself; a meter of 1997 has none.
     asset_number: Option<String>,
+    /// It stands on standard output already.
+    #[serde(skip)]
+    is_told: bool,
 }
 
 /// What is held against the archive, as JSON.
@@ -149,7 +153,7 @@ impl Scan {
         let deadline = monotonic() + self.limit;
         let mut findings = Findings::default();
         let ended = tokio::select! {
-            ended = self.all(&mut asker, &rates, deadline, &mut findings) => ended,
+            ended = self.all(out, &mut asker, &rates, (deadline, &mut findings)) => ended,
             interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Stop::Interrupted).map_err(CliError::Io),
         };
         // A port can be open only once.
@@ -240,7 +244,9 @@ impl Scan {
             let framing = framing.unwrap_or(Framing::Bus);
             return Ok(Some(Archived { entries, framing, pace, profiles }));
         }
-        Err(CliError::Usage(format!("neither configuration nor archive has a line {line}  没有线路 {line}")))
+        Err(CliError::Unknown(format!(
+            "neither configuration nor archive has a line {line}  没有线路 {line}"
+        )))
     }
 
     /// Tells what is held against the archive, and writes the sheet; says how many meters are to be looked into.
@@ -282,10 +288,10 @@ impl Scan {
 
     async fn all(
         &self,
+        out: &mut impl Write,
         asker: &mut Asker,
         rates: &[Rate],
-        deadline: Instant,
-        findings: &mut Findings,
+        (deadline, findings): (Instant, &mut Findings),
     ) -> Result<Stop, CliError> {
         let editions = match self.edition {
             Some(edition) => vec![Edition::from(edition)],
@@ -295,12 +301,14 @@ impl Scan {
             asker.tune(*rate)?;
             for edition in &editions {
                 asker.set_timing(self.timing(rate.baud));
+                let told: Option<&mut dyn Write> = if self.json { Some(&mut *out) } else { None };
                 let mut search = Search {
                     asker: &mut *asker,
                     edition: *edition,
                     rate: *rate,
                     deadline,
                     retries: self.retries,
+                    told,
                     answered: 0,
                 };
                 if search.run(findings).await? == Stop::Limit {
@@ -374,7 +382,9 @@ impl Scan {
     fn print(&self, out: &mut impl Write, findings: &mut Findings) -> Result<(), CliError> {
         findings.found.sort_by(|one, other| one.address.cmp(&other.address));
         if self.json {
-            return findings.found.iter().try_for_each(|found| super::write_json(out, found));
+            // A meter that answers in both editions is told again.
+            let untold = findings.found.iter().filter(|found| !found.is_told);
+            return untold.into_iter().try_for_each(|found| super::write_json(out, found));
         }
         if findings.found.is_empty() {
             return Ok(());

@@ -4,7 +4,7 @@ mod rows;
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use dlt645::address::MeterAddress;
@@ -13,8 +13,9 @@ use gdw1376::auxiliary::Password;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::backup::entry;
 use super::database::{Found, Place};
-use super::{CliError, talk, with_causes, write_json};
+use super::{CliError, talk, unreadable, with_causes, write_json};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
 use crate::config::{Config, KeyFile};
@@ -50,6 +51,9 @@ enum What {
 struct KeyArgs {
     /// The file to make
     file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -58,13 +62,16 @@ A row is for one meter (its address), for all meters of a line that have no pass
 those of a profile (`profile NAME`). A row for a terminal (`terminal 1100-3039`) has no level and its message authentication \
 code of 32 hexadecimal digits. Every fault of the file is told by its line, nothing of it is shown, and with a fault \
 none is kept. Take the file away afterwards.\n\n\
-Exit code: 0 kept, 1 did not work, 2 faults in the file, wrong usage or configuration.\n\n\
+Exit code: 0 kept, 1 faults in the file or not kept, 2 wrong usage or configuration.\n\n\
 Example: chaobiao secrets import passwords.csv -c chaobiao.toml")]
 struct Import {
     /// The file: UTF-8, commas, a header
     file: PathBuf,
     #[command(flatten)]
     place: Place,
+    /// Print one JSON object: how many were kept, or a line for each fault
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -82,12 +89,18 @@ struct Rewrap {
     new: PathBuf,
     #[command(flatten)]
     place: Place,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
 struct Forget {
     #[command(flatten)]
     place: Place,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 /// A factory password as JSON.
@@ -95,6 +108,34 @@ struct Forget {
 struct Piece {
     factory_password_of: String,
     level: u8,
+}
+
+/// A key file as JSON: its name, never what is in it.
+#[derive(Serialize)]
+struct KeyPiece {
+    key: String,
+    file: String,
+}
+
+/// How many passwords a file has brought, as JSON.
+#[derive(Serialize)]
+struct KeptPiece {
+    kept: usize,
+}
+
+/// A fault of a file as JSON.
+#[derive(Serialize)]
+struct FaultPiece {
+    file: String,
+    line: usize,
+    message: &'static str,
+    message_zh: &'static str,
+}
+
+/// How many key files open nothing any more, as JSON.
+#[derive(Serialize)]
+struct ForgottenPiece {
+    forgotten: u64,
 }
 
 /// The counts as JSON.
@@ -109,7 +150,7 @@ struct Counts {
 impl Secrets {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         match self.what {
-            What::Key(KeyArgs { file }) => make_key(&file, out),
+            What::Key(key) => key.run(out),
             What::Import(import) => import.run(out).await,
             What::Check(check) => check.run(out).await,
             What::Rewrap(rewrap) => rewrap.run(out).await,
@@ -118,22 +159,28 @@ impl Secrets {
     }
 }
 
-fn make_key(file: &Path, out: &mut impl Write) -> Result<(), CliError> {
-    let key = KeyFile::make(file).map_err(|error| failed(&error))?;
-    let file = file.display();
-    writeln!(out, "已生成密钥 {}：{file}，请与数据库分开备份。", key.name())?;
-    writeln!(out, "Key {} made: {file}. Back it up apart from the database.", key.name())?;
-    Ok(())
+impl KeyArgs {
+    fn run(self, out: &mut impl Write) -> Result<(), CliError> {
+        let key = KeyFile::make(&self.file).map_err(|error| failed(&error))?;
+        let file = self.file.display();
+        if self.json {
+            return write_json(out, &KeyPiece { key: key.name().to_string(), file: file.to_string() });
+        }
+        writeln!(out, "已生成密钥 {}：{file}，请与数据库分开备份。", key.name())?;
+        writeln!(out, "Key {} made: {file}. Back it up apart from the database.", key.name())?;
+        Ok(())
+    }
 }
 
 impl Import {
     async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let opened = Opened::at(&self.place).await?;
-        let bytes = std::fs::read(&self.file)
-            .map_err(|error| CliError::Usage(format!("{}: {error}", self.file.display())))?;
+        let bytes = std::fs::read(&self.file).map_err(|error| unreadable(&self.file, &error))?;
         let bytes = Zeroizing::new(bytes);
-        let secrets = opened.named(rows::read(&bytes), &self.file).await?;
-        let (meters, terminals) = secrets;
+        let (meters, terminals) = match opened.named(rows::read(&bytes)).await? {
+            Ok(named) => named,
+            Err(faults) => return Err(self.faulty(out, &faults)?),
+        };
         if !meters.is_empty() {
             let entry =
                 opened.entry("secret.replace", format!("passwords of {} meters or groups", meters.len()));
@@ -146,9 +193,31 @@ impl Import {
             kept.map_err(|error| failed(&error))?;
         }
         let count = meters.len() + terminals.len();
+        if self.json {
+            return write_json(out, &KeptPiece { kept: count });
+        }
         writeln!(out, "已保存 {count} 个密码，原文件请销毁。")?;
         writeln!(out, "{count} passwords kept. Destroy the file now.")?;
         Ok(())
+    }
+}
+
+impl Import {
+    /// Tells the faults of the file, and nothing of what stands in it.
+    fn faulty(&self, out: &mut impl Write, faults: &[Fault]) -> Result<CliError, CliError> {
+        let file = self.file.display();
+        for fault in faults.iter().take(if self.json { faults.len() } else { TOLD }) {
+            if self.json {
+                let (message, message_zh) = fault.words();
+                let file = file.to_string();
+                write_json(out, &FaultPiece { file, line: fault.line, message, message_zh })?;
+            } else {
+                talk(&format!("{file}: {fault}"));
+            }
+        }
+        out.flush()?;
+        let count = faults.len();
+        Ok(CliError::Data(format!("{count} faults, nothing kept  共 {count} 处错误，未保存")))
     }
 }
 
@@ -203,6 +272,10 @@ impl Rewrap {
         let entry = opened.entry("secret.rewrap", format!("key file {}", new.name()));
         let done = opened.store.rewrap_secrets(&opened.key, &new, &entry).await;
         done.map_err(|error| failed(&error))?;
+        if self.json {
+            let file = self.new.display().to_string();
+            return write_json(out, &KeyPiece { key: new.name().to_string(), file });
+        }
         writeln!(
             out,
             "密钥 {} 现在也可用；请修改 key_file 并重启，再执行 `chaobiao secrets forget`。",
@@ -223,6 +296,9 @@ impl Forget {
         let entry = opened.entry("secret.forget", format!("all key files but {}", opened.key.name()));
         let gone = opened.store.forget_other_key_files(&opened.key, &entry).await;
         let gone = gone.map_err(|error| failed(&error))?;
+        if self.json {
+            return write_json(out, &ForgottenPiece { forgotten: gone });
+        }
         writeln!(out, "已停用其他密钥文件 {gone} 个。  {gone} other key files open nothing any more.")?;
         Ok(())
     }
@@ -259,8 +335,7 @@ impl Opened {
     }
 
     fn entry(&self, action: &'static str, object: String) -> AuditEntry {
-        let entry = AuditEntry::of_system(self.clock.now(), action, object);
-        AuditEntry { source: "command line".to_owned(), ..entry }
+        entry(self.clock.now(), action, object)
     }
 
     async fn meters(&self) -> Result<HashMap<MeterAddress, Id<Meter>>, CliError> {
@@ -269,7 +344,7 @@ impl Opened {
     }
 
     /// The rows of a file with the numbers of their meters, when every row has a place.
-    async fn named(&self, rows: Result<Vec<Row>, Vec<Fault>>, file: &Path) -> Result<Named, CliError> {
+    async fn named(&self, rows: Result<Vec<Row>, Vec<Fault>>) -> Result<Result<Named, Vec<Fault>>, CliError> {
         let meters = self.meters().await?;
         let known = self.store.known_terminals().await.map_err(|error| failed(&error))?;
         let (mut secrets, mut codes, mut faults) = (Vec::new(), Vec::new(), Vec::new());
@@ -291,14 +366,7 @@ impl Opened {
                 }
             }
         }
-        if faults.is_empty() {
-            return Ok((secrets, codes));
-        }
-        for fault in faults.iter().take(TOLD) {
-            talk(&format!("{}: {fault}", file.display()));
-        }
-        let count = faults.len();
-        Err(CliError::Usage(format!("{count} faults, nothing kept  共 {count} 处错误，未保存")))
+        Ok(if faults.is_empty() { Ok((secrets, codes)) } else { Err(faults) })
     }
 
     fn scope(&self, owner: Owner, meters: &HashMap<MeterAddress, Id<Meter>>) -> Option<SecretScope> {

@@ -1,7 +1,7 @@
 //! `chaobiao serve`: the head-end at work.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -12,6 +12,7 @@ use super::stop::Stops;
 use crate::app::{AppError, Console, Site, Standby};
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
+use crate::http::auth::OneTimeLogin;
 use crate::store::Holder;
 use crate::telemetry;
 
@@ -44,7 +45,7 @@ impl Serve {
         let watchers = site.open_watch_port().await.map_err(|error| app_error(&error))?;
         tell(site.lines.len(), meters, &config);
         if let Some(console) = &console {
-            tell_console(console);
+            tell_console(console, &self.config, std::io::stderr().is_terminal());
         }
         let stop = CancellationToken::new();
         if let Some((port, recorder)) = watchers.zip(recorder) {
@@ -147,29 +148,29 @@ fn tell(lines: usize, meters: usize, config: &Config) {
     }
 }
 
-/// Says where the console is, and the first login, once and to a terminal alone: it is no matter for a log (T24).
-pub(super) fn tell_console(console: &Console) {
-    let at = console.at;
-    super::talk(&format!("the console  控制台: http://{at}"));
-    let Some(login) = &console.login else { return };
-    if std::io::stderr().is_terminal() {
-        super::talk(&format!(
-            "there is no account yet: sign in once as  尚无账号，请用一次性账号登录: {} / {}",
-            login.name, login.password
-        ));
-        let until = login.until.in_china();
-        super::talk(&format!(
-            "it is good until {until}; later `chaobiao user reset {0}` gives another  \
-             有效期至 {until}，过期后用 chaobiao user reset {0} 重置",
-            login.name
-        ));
-    } else {
-        super::talk(&format!(
-            "there is no account yet but {0}: `chaobiao user reset {0}` on this machine prints its one-time password  \
-             仅有初始账号 {0}：请在本机执行 chaobiao user reset {0} 取得一次性密码",
-            login.name
-        ));
+/// Says where the console is, and how to sign in first. The password itself is no matter for a log (T24).
+pub(super) fn tell_console(console: &Console, config: &Path, shows_password: bool) {
+    super::talk(&format!("the console  控制台: http://{}", console.at));
+    if let Some(login) = &console.login {
+        super::talk(&first_login(login, config, shows_password));
     }
+}
+
+/// How to sign in where there is no account yet.
+fn first_login(login: &OneTimeLogin, config: &Path, shows_password: bool) -> String {
+    let OneTimeLogin { name, password, until } = login;
+    let (until, config) = (until.in_china(), config.display());
+    let password = match shows_password {
+        true => format!(
+            "there is no account yet: sign in once as  尚无账号，请用一次性账号登录: {name} / {password}\n\
+             it is good until {until}  有效期至 {until}\n"
+        ),
+        false => format!("there is no account yet but {name}  仅有初始账号 {name}\n"),
+    };
+    format!(
+        "{password}`chaobiao user reset {name} -c {config}` on this machine prints a one-time password  \
+         在本机执行 chaobiao user reset {name} -c {config} 可取得一次性密码"
+    )
 }
 
 /// Draws differ from one start to the next.
@@ -193,5 +194,24 @@ pub(super) fn app_error(error: &AppError) -> CliError {
         )),
         AppError::Overfull(_) => CliError::Usage(text),
         _ => CliError::Failed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Moment;
+
+    #[test]
+    fn t24_the_way_to_a_first_login_is_told_everywhere_and_the_password_only_where_it_may_be() {
+        let until = Moment::from_micros(0);
+        let login = OneTimeLogin { name: "admin".into(), password: "once-upon".into(), until };
+        let config = Path::new("/etc/chaobiao/site.toml");
+        for shows_password in [true, false] {
+            let told = first_login(&login, config, shows_password);
+            assert_eq!(told.contains("once-upon"), shows_password, "{told}");
+            let hint = "chaobiao user reset admin -c /etc/chaobiao/site.toml";
+            assert_eq!(told.matches(hint).count(), 2, "in both languages: {told}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::CliError;
 use super::asker::Asker;
 use super::change::{ChangeArgs, Fate, PasswordArgs};
+use super::china_time;
 use super::clock_reading::{self, ClockReading};
 use super::decode::EditionArg;
 use super::line::AskArgs;
@@ -62,7 +63,7 @@ struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<&'static str>,
     /// UTC+8, as the clocks are.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "china_time::json_or_none")]
     not_before: Option<String>,
     /// What became of the order to set it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +77,9 @@ struct Record {
 /// Two clocks beside each other.
 #[derive(Debug, Serialize)]
 struct Shown {
+    #[serde(serialize_with = "china_time::json")]
     clock: String,
+    #[serde(serialize_with = "china_time::json")]
     our_clock: String,
     fast_seconds: String,
     uncertainty_seconds: String,

@@ -1,5 +1,6 @@
 //! Why there is no answer, in words of both languages.
 
+use dlt645::address::Target;
 use dlt645::exchange::{Outcome, Report};
 use serde::Serialize;
 
@@ -42,10 +43,47 @@ impl Trouble {
             }
             Outcome::NotSent(_) => Self::new("nothing was sent: the line failed", "未发送：线路故障"),
             Outcome::Silent(report) | Outcome::Unknown(report) | Outcome::Sent(report) => {
-                Self::new(silence(report), "无应答")
+                Self::new(silence(report), silence_zh(report))
             }
         })
     }
+
+    /// The same of a question that several meters may have answered: what was heard of them at once is no answer.
+    pub(super) fn of_anybody(outcome: &Outcome, target: Target) -> Option<Self> {
+        let Self { en, zh } = Self::of(outcome)?;
+        let garbled = match outcome {
+            Outcome::Silent(report) => {
+                let dropped = report.counters.dropped;
+                dropped.bad_checksums + dropped.bad_ends + dropped.cut_short + dropped.noise_bytes > 0
+            }
+            _ => false,
+        };
+        Some(match target {
+            Target::Pattern(_) if garbled => Self::new(
+                format!(
+                    "{en}; several meters may have answered at once (collision): ask one by its full address, scan tells who is there"
+                ),
+                format!("{zh}；可能有多只电能表同时应答（冲突），请用完整表号询问，可用 scan 搜表"),
+            ),
+            _ => Self { en, zh },
+        })
+    }
+}
+
+/// The same in Chinese.
+fn silence_zh(report: &Report) -> String {
+    let dropped = report.counters.dropped;
+    let bad = dropped.bad_checksums + dropped.bad_ends + dropped.cut_short;
+    let noise = dropped.noise_bytes;
+    let other: u32 = report.counters.iter().map(|(_, count)| count).sum();
+    let mut text = format!("无应答，共询问 {} 次", report.attempts);
+    if other > 0 {
+        text.push_str(&format!("；收到 {other} 帧不符的报文，未采用"));
+    }
+    if bad > 0 || noise > 0 {
+        text.push_str(&format!("；收到 {bad} 个坏帧、{noise} 个杂字节"));
+    }
+    text
 }
 
 /// Silence in words: what was heard instead, if anything.

@@ -1,7 +1,7 @@
 //! `chaobiao user`: accounts, on the machine itself, with the rules of the console.
 //!
 //! Whoever has the machine and its database needs no account; what they do is entered in the audit log under the name of
-//! their login there. This is also the way back in when everybody is locked out.
+//! their user there. This is also the way back in when everybody is locked out.
 
 use std::io::Write;
 
@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::CliError;
 use super::database::{Place, store_error};
+use super::who::at_the_machine;
 use crate::clock::Clock;
 use crate::domain::Coded;
 use crate::domain::access::{Regions, Role};
@@ -83,6 +84,9 @@ struct Named {
     place: Place,
     /// The name of the account
     name: String,
+    /// Print one JSON object: the account as it is by now
+    #[arg(long)]
+    json: bool,
 }
 
 /// What is done with one account.
@@ -113,12 +117,7 @@ impl Add {
         store.close().await;
         let Made { account, login } = made?;
         if self.json {
-            let shown = Shown {
-                one_time_password: Some(&login.password),
-                one_time_password_until: Some(login.until.to_string()),
-                ..Shown::of(&account)
-            };
-            super::write_json(out, &shown)?;
+            super::write_json(out, &Shown::given(&account, Some(&login)))?;
         } else {
             writeln!(out, "{}  {}", login.name, login.password)?;
         }
@@ -132,7 +131,8 @@ impl Add {
         } else {
             let names: Vec<&str> = self.area.iter().map(String::as_str).collect();
             let regions = store.areas_named(&names).await.map_err(|error| store_error(&error))?;
-            regions.ok_or_else(|| CliError::Failed("there is no such transformer area  没有该台区".into()))?
+            regions
+                .ok_or_else(|| CliError::Unknown("there is no such transformer area  没有该台区".into()))?
         };
         let wanted = Wanted {
             person: self.person.as_deref().unwrap_or(&self.name),
@@ -140,7 +140,7 @@ impl Add {
             role: self.role,
             regions: &regions,
         };
-        let (clock, passwords, user) = (Clock::system(), Passwords::default(), operating());
+        let (clock, passwords, user) = (Clock::system(), Passwords::default(), at_the_machine());
         let accounts = Accounts { store, clock: &clock, passwords: &passwords, by: By::CommandLine(&user) };
         if !self.receiver.is_empty() && self.role != Role::Billing {
             return Err(CliError::Usage(
@@ -149,7 +149,7 @@ impl Add {
         }
         let known = store.receiver_statuses().await.map_err(|error| store_error(&error))?;
         if let Some(name) = self.receiver.iter().find(|name| known.iter().all(|known| known.name != **name)) {
-            return Err(CliError::Failed(format!("there is no receiver {name}  没有接收方 {name}")));
+            return Err(CliError::Unknown(format!("there is no receiver {name}  没有接收方 {name}")));
         }
         let mut made = accounts.add(&wanted).await.map_err(|error| manage_error(&error))?;
         if !self.receiver.is_empty() {
@@ -181,13 +181,19 @@ impl Named {
     async fn run(self, out: &mut impl Write, doing: Doing) -> Result<(), CliError> {
         let store = there(&self.place).await?;
         let done = self.act(&store, doing).await;
+        let account = store.account_named(&self.name.to_lowercase()).await;
         store.close().await;
-        match done? {
-            Some(made) => {
-                writeln!(out, "{}  {}", made.login.name, made.login.password)?;
-                talk_of(&made.login);
+        let login = done?.map(|made| made.login);
+        let account = account.map_err(|error| store_error(&error))?;
+        match (&login, account.filter(|_| self.json)) {
+            (login, Some(account)) => {
+                super::write_json(out, &Shown::given(&account, login.as_ref()))?;
             }
-            None => super::talk("done  已完成"),
+            (Some(login), None) => writeln!(out, "{}  {}", login.name, login.password)?,
+            (None, None) => super::talk("done  已完成"),
+        }
+        if let Some(login) = &login {
+            talk_of(login);
         }
         Ok(())
     }
@@ -195,9 +201,9 @@ impl Named {
     async fn act(&self, store: &Store, doing: Doing) -> Result<Option<Made>, CliError> {
         let name = self.name.to_lowercase();
         let found = store.account_named(&name).await.map_err(|error| store_error(&error))?;
-        let missing = || CliError::Failed(format!("there is no account {name}  没有账号 {name}"));
+        let missing = || CliError::Unknown(format!("there is no account {name}  没有账号 {name}"));
         let id = found.ok_or_else(missing)?.id;
-        let (clock, passwords, user) = (Clock::system(), Passwords::default(), operating());
+        let (clock, passwords, user) = (Clock::system(), Passwords::default(), at_the_machine());
         let accounts = Accounts { store, clock: &clock, passwords: &passwords, by: By::CommandLine(&user) };
         let done = match doing {
             Doing::Enable(is_enabled) => accounts.enable(id, is_enabled).await.map(|_| None),
@@ -245,6 +251,17 @@ impl<'a> Shown<'a> {
     }
 }
 
+impl<'a> Shown<'a> {
+    /// The same with the one-time password that was given, which is shown this once.
+    fn given(account: &'a AccountRecord, login: Option<&'a OneTimeLogin>) -> Self {
+        Self {
+            one_time_password: login.map(|login| login.password.as_str()),
+            one_time_password_until: login.map(|login| login.until.to_string()),
+            ..Self::of(account)
+        }
+    }
+}
+
 /// Says what a one-time password is good for.
 fn talk_of(login: &OneTimeLogin) {
     let until = login.until.in_china();
@@ -252,14 +269,6 @@ fn talk_of(login: &OneTimeLogin) {
         "this password is shown once, must be changed at the next login, and is good until {until}  \
          一次性密码，有效期至 {until}，登录后须修改"
     ));
-}
-
-/// The name of the login of whoever runs the command, for the audit log.
-pub(super) fn operating() -> String {
-    ["SUDO_USER", "USER", "LOGNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// The first account may be the first that is kept of a site.

@@ -43,7 +43,13 @@ pub(super) async fn with_ctrl_c(
     show: impl Future<Output = std::convert::Infallible>,
     stops: &mut Stops,
 ) -> Result<NightReport, CliError> {
-    let failed = |error: CollectError| CliError::Failed(super::with_causes(&error));
+    let failed = |error: CollectError| {
+        let zh = match &error {
+            CollectError::NotYet { day } => format!("  {day} 尚未开始，零点之前不能抄该日数据"),
+            CollectError::Store { day, .. } => format!("  {day} 的抄表结果无法保存"),
+        };
+        CliError::Failed(format!("{}{zh}", super::with_causes(&error)))
+    };
     let stop = CancellationToken::new();
     let night = site.run_night(day, &stop);
     tokio::pin!(night, show);

@@ -1,9 +1,11 @@
-//! Who acts on the command line: an account and its password, for what needs a right.
+//! Who acts on the command line: an account and its password, for what needs a right; for what needs only the machine, whoever
+//! the operating system says it is.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
+use nix::unistd::getuid;
 use zeroize::Zeroizing;
 
 use super::CliError;
@@ -11,7 +13,14 @@ use super::database::store_error;
 use crate::clock::Clock;
 use crate::domain::access::{Acting, Action};
 use crate::http::auth::{COMMAND_LINE, LoginError, known_by_password};
+use crate::link::user_name;
 use crate::store::Store;
+
+/// The user of this machine who runs the command, by the number the operating system gives and not by what the environment says,
+/// which anybody may set. (T27)
+pub(super) fn at_the_machine() -> String {
+    user_name(getuid().as_raw())
+}
 
 /// Who acts.
 #[derive(Debug, Args)]

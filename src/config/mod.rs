@@ -128,7 +128,7 @@ pub struct Loaded {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("configuration {} cannot be read (`chaobiao config example` prints one to begin with)", file.display())]
+    #[error("configuration {} cannot be read (`chaobiao config example` prints one to begin with)  配置文件无法读取（可用 chaobiao config example 生成示例）", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,

@@ -97,7 +97,7 @@ pub(super) async fn take_over(
         List::Calendar => taking.calendar(text.as_bytes()).await,
     };
     if taken.is_err() && list == List::Protections {
-        services.store.protections_failed(services.clock.now()).await?;
+        services.store.protections_failed(&caller.acting, services.clock.now()).await?;
     }
     taken
 }

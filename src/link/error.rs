@@ -102,6 +102,25 @@ impl LinkError {
         }
     }
 
+    /// What it is in Chinese; empty where the words have both languages already.
+    #[must_use]
+    pub fn zh(&self) -> String {
+        match self {
+            Self::OpenSerial { device, .. } => format!("无法打开串口 {device}"),
+            Self::Connect { address, .. } => format!("无法连接 {address}"),
+            Self::ConnectTimeout { address, limit } => format!("{} 秒内未能连接 {address}", limit.as_secs()),
+            Self::NotDialledIn { line } => format!("线路 {line} 的设备尚未拨入"),
+            Self::Closed => "线路已断开".to_owned(),
+            Self::Replaced => "设备已重新拨入".to_owned(),
+            Self::NoHeartBeat { limit } => format!("{} 秒内没有心跳", limit.as_secs()),
+            Self::Stuck { limit } => format!("线路 {} 秒内发不出数据", limit.as_secs()),
+            Self::NoAnswer => "终端没有带回任何应答".to_owned(),
+            Self::NoTurn => "终端一直忙于其他任务".to_owned(),
+            Self::Lent { .. } | Self::ServiceEnded => String::new(),
+            Self::Failed(_) => "线路读写失败".to_owned(),
+        }
+    }
+
     /// The error with its causes, in one line.
     #[must_use]
     pub fn with_causes(&self) -> String {

@@ -24,7 +24,7 @@ impl Demo {
     pub(crate) fn start(meters: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_chaobiao"))
-            .args(["demo", "--console", "127.0.0.1:0", "--meters", &meters.to_string()])
+            .args(["demo", "--listen", "127.0.0.1:0", "--meters", &meters.to_string()])
             .arg("--dir")
             .arg(folder.path().join("demo"))
             .stdin(Stdio::null())

@@ -15,7 +15,7 @@ fn f14_a_daily_freeze_is_found_by_its_time_and_agrees_with_the_load_record() {
     assert_eq!(said.code, Some(0), "{}", said.talk);
     let freeze = said.one();
     assert_eq!((&freeze["ok"], &freeze["kind"]), (&true.into(), &"daily".into()));
-    assert_eq!(freeze["at"], format!("{day} 00:00"));
+    assert_eq!(freeze["at"], format!("{day}T00:00:00+08:00"));
     let total = &freeze["values"][0];
     assert_eq!(
         (&total["name"], &total["tariff"]),
@@ -57,7 +57,7 @@ fn f14_counting_back_over_a_power_cut_would_be_wrong_and_is_not_done() {
     for days in [0, 1, 2, 6, 7, 20] {
         let said = freeze(days);
         assert_eq!(said.code, Some(0), "{days}: {}{}", said.out, said.talk);
-        assert_eq!(said.one()["at"], format!("{} 00:00", today.plus(-days)));
+        assert_eq!(said.one()["at"], format!("{}T00:00:00+08:00", today.plus(-days)));
     }
     for days in [3, 4, 5] {
         let said = freeze(days);
@@ -111,7 +111,7 @@ fn f18_a_load_profile_is_whole_and_its_holes_are_holes() {
         .map(|slot| slot["at"].as_str().unwrap())
         .collect();
     let times = ["03:15", "03:30", "03:45", "04:00", "04:15"];
-    assert_eq!(holes, times.map(|time| format!("{day} {time}")));
+    assert_eq!(holes, times.map(|time| format!("{day}T{time}:00+08:00")));
     assert_eq!(
         (&summary["records"], &summary["holes"], &summary["complete"]),
         (&91.into(), &5.into(), &true.into())

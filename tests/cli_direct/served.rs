@@ -168,7 +168,8 @@ async fn t03_t27_what_is_asked_directly_goes_through_the_service_that_has_the_li
     let asked: Vec<_> = entries.iter().filter(|record| record.action == "line.ask").collect();
     assert_eq!(asked.len(), 10, "one for each command: {asked:?}");
     assert!(asked.iter().all(|record| record.object == "line east" && record.result == "done"));
-    assert_eq!(asked[0].detail, r#"{"frames":2,"refused":0}"#);
+    let detail = r#"{"frames":2,"refused":0,"meters":["202411110001"],"items":["00010000","04000401"]}"#;
+    assert_eq!(asked[0].detail, detail);
     store.close().await;
     served.stop();
 }

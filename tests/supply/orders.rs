@@ -458,7 +458,7 @@ async fn i12_a_restore_is_taken_whatever_stands_against_cuts() {
     head_end
         .during(async {
             let now: Moment = street.clock.now();
-            street.store.protections_failed(now).await.unwrap();
+            street.store.protections_failed(&acting("li", now), now).await.unwrap();
             head_end.supply.press_stop(&acting("li", now), "").await.unwrap();
             let home = street.houses[0].home;
             let refused = head_end.supply.ask(&acting("li", now), &cut(&[home], now)).await;

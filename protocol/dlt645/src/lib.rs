@@ -50,7 +50,7 @@
 //! let Content::Values(values) = entry.read(answer.payload())? else { return Err("no values".into()) };
 //! for reading in values {
 //!     assert_eq!(reading.name_en(), "forward active energy, total");
-//!     assert_eq!(reading.name_zh(), "(当前)正向有功总电能");
+//!     assert_eq!(reading.name_zh(), "正向有功总电能");
 //!     assert_eq!(reading.field.unit, "kWh");
 //!     assert_eq!(reading.item().ok_or("no item")?.to_string(), "1-0:1.8.0");
 //!     // Exact: 123456 with two decimals. What the meter marks as "no value" is `Value::Absent`, never zero.

@@ -1,7 +1,10 @@
 //! One command that asks through us, from its first word to the entry in the audit log.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use dlt645::edition::Edition;
+use dlt645::request::Request;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -20,6 +23,28 @@ struct Count {
     frames: u32,
     /// Frames that were not let pass.
     refused: u32,
+    /// Whom they went to, or were to go to; the first hundred.
+    meters: BTreeSet<String>,
+    /// What they asked for; the first hundred.
+    items: BTreeSet<String>,
+}
+
+impl Count {
+    /// Notes whom a frame goes to and what it asks for, as far as it says so.
+    fn note(&mut self, wish: &Wish) {
+        let edition = if wish.terms.edition == 1997 { Edition::E1997 } else { Edition::E2007 };
+        let Ok(request) = Request::parse_wire(edition, &wish.frame) else { return };
+        keep(&mut self.meters, request.address().to_string());
+        if let Some(item) = request.item() {
+            keep(&mut self.items, item.to_string());
+        }
+    }
+}
+
+fn keep(names: &mut BTreeSet<String>, name: String) {
+    if names.len() < MOST_NAMES {
+        names.insert(name);
+    }
 }
 
 impl Lender {
@@ -57,6 +82,7 @@ impl Lender {
         while let Some(wish) = heard(stream).await {
             // Counted first: what is broken off was asked, too.
             count.frames += 1;
+            count.note(&wish);
             let replied = tokio::select! {
                 // Who is gone wants no answer, and says nothing before it has one.
                 _ = stream.fill_buf() => return,
@@ -114,5 +140,7 @@ async fn say(stream: &mut BufReader<UnixStream>, word: &impl Serialize) -> bool 
     matches!(said, Ok(Ok(())))
 }
 
+/// More names are not kept of one command.
+const MOST_NAMES: usize = 100;
 /// Whoever does not read for so long is gone.
 const SAID_WITHIN: Duration = Duration::from_secs(5);

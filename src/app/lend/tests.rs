@@ -102,7 +102,10 @@ async fn t03_a_line_is_lent_to_the_user_who_serves_and_to_root_and_nothing_that_
         entries.iter().map(|entry| (entry.action.as_str(), entry.detail.as_str())).collect();
     assert_eq!(
         entered,
-        [("line.ask", r#"{"frames":0,"refused":2}"#), ("line.ask", r#"{"frames":1,"refused":0}"#)]
+        [
+            ("line.ask", r#"{"frames":0,"refused":2,"meters":["202411110001","999999999999"],"items":[]}"#),
+            ("line.ask", r#"{"frames":1,"refused":0,"meters":["202411110001"],"items":["00010000"]}"#),
+        ]
     );
     assert!(entries[0].result.starts_with("refused"), "{entries:?}");
     bench.stop.cancel();

@@ -7,7 +7,7 @@ use dlt645::exchange::{Counters, Outcome, Timing};
 
 use super::super::CliError;
 use super::super::trace::Trace;
-use super::monotonic;
+use super::{in_both, monotonic};
 use crate::channel::{Failure, Question, Speaker, Timer, Told};
 use crate::link::{Gate, Heard, Lengths, Lent, Link, LinkError, Place, Terms};
 
@@ -27,7 +27,7 @@ pub(super) async fn ask(
     let mut told = speaker.converse(question, timing, &|| true).await;
     match told.failure.take() {
         Some(Failure::Link(LinkError::ServiceEnded)) => return Err(gone()),
-        Some(Failure::Link(error)) => return Err(CliError::Failed(error.with_causes())),
+        Some(Failure::Link(error)) => return Err(CliError::Failed(in_both(&error))),
         Some(Failure::Blocked(blocked)) => return Err(CliError::Failed(blocked.to_string())),
         None => {}
     }
@@ -86,7 +86,7 @@ pub(in super::super) async fn refuse_served(place: &Place) -> Result<(), CliErro
              该线路由 chaobiao serve 占用（线路 {0}），Modbus 表请在控制台召测",
             lent.line()
         ))),
-        Err(error) => Err(CliError::Failed(error.with_causes())),
+        Err(error) => Err(CliError::Failed(in_both(&error))),
     }
 }
 

@@ -156,7 +156,7 @@ impl Retry {
             let failed = |error| store_error(&error);
             let receiver = &self.receiver;
             if store.receiver_statuses().await.map_err(failed)?.iter().all(|known| known.name != *receiver) {
-                return Err(CliError::Usage(format!(
+                return Err(CliError::Unknown(format!(
                     "there is no receiver {receiver}; see `billing status`  没有接收方 {receiver}"
                 )));
             }

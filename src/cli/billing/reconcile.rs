@@ -96,7 +96,9 @@ impl Reconcile {
     ) -> Result<(), CliError> {
         if receivers.is_empty() {
             let name = self.receiver.as_deref().unwrap_or_default();
-            return Err(CliError::Usage(format!("no receiver {name} is configured  没有配置接收方 {name}")));
+            return Err(CliError::Unknown(format!(
+                "no receiver {name} is configured  没有配置接收方 {name}"
+            )));
         }
         let mut wrong = Vec::new();
         for receiver in receivers {

@@ -15,12 +15,17 @@ use line::{Kind, Line, Run};
 /// What is wrong with the text.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum HexError {
-    #[error("line {line}, column {column}: {letter:?} is no hexadecimal digit")]
+    #[error(
+        "line {line}, column {column}: {letter:?} is no hexadecimal digit  第 {line} 行第 {column} 列：{letter:?} 不是十六进制数字"
+    )]
     NotHex { line: usize, column: usize, letter: char },
-    #[error("line {line}, column {column}: a digit is missing, bytes have two")]
+    #[error(
+        "line {line}, column {column}: a digit is missing, bytes have two  第 {line} 行第 {column} 列：缺一位，每字节为两位十六进制数"
+    )]
     OddDigits { line: usize, column: usize },
     #[error(
-        "line {line}, column {column}: bytes are left out here; a frame is explained only when it is whole"
+        "line {line}, column {column}: bytes are left out here; a frame is explained only when it is whole  \
+         第 {line} 行第 {column} 列：此处省略了字节，帧须完整才能解析"
     )]
     LeftOut { line: usize, column: usize },
 }

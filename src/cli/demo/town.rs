@@ -69,7 +69,7 @@ impl Town {
             reach(&bus, entry, demo, directory).await?;
         }
         let file = directory.join(CONFIG);
-        let http = format!("\n[http]\nlisten = \"{}\"\n", demo.console);
+        let http = format!("\n[http]\nlisten = \"{}\"\n", demo.listen);
         let text = archive::config_text(&world)? + MORE + &http + &passwords::section(directory)?;
         let text = text + &terminals_section(demo)?;
         std::fs::write(&file, &text)
@@ -114,7 +114,7 @@ fn draw(demo: &Demo) -> Result<WorldFile, CliError> {
     let line = |number: usize| BusEntry {
         name: format!("{number}号线"),
         // The last one is on a pseudo-terminal, when there are several.
-        tcp: (number < lines || lines == 1).then(|| SocketAddr::new(demo.listen, 0).to_string()),
+        tcp: (number < lines || lines == 1).then(|| SocketAddr::new(demo.lines_on, 0).to_string()),
         pty: None,
         baud: BAUD,
         echo: false,
@@ -147,9 +147,9 @@ fn hang_behind_terminal(world: &mut WorldFile) -> Result<(), CliError> {
 
 /// The section of the configuration with the port that concentrators dial: one that is free now.
 fn terminals_section(demo: &Demo) -> Result<String, CliError> {
-    let bound = std::net::TcpListener::bind(SocketAddr::new(demo.listen, 0));
+    let bound = std::net::TcpListener::bind(SocketAddr::new(demo.lines_on, 0));
     let free = bound.and_then(|bound| bound.local_addr());
-    let free = free.map_err(|error| CliError::Failed(format!("{}: {error}", demo.listen)))?;
+    let free = free.map_err(|error| CliError::Failed(format!("{}: {error}", demo.lines_on)))?;
     Ok(format!("\n# The concentrator dials here. 集中器主动连接。\n[terminals]\nlisten = \"{free}\"\n"))
 }
 
@@ -164,8 +164,8 @@ async fn reach(
         CliError::Failed(format!("{}: {}", entry.name, super::super::with_causes(error)))
     };
     if entry.tcp.is_some() {
-        let bound = bus.listen(SocketAddr::new(demo.listen, 0), CLIENTS).await.map_err(|error| {
-            CliError::Failed(format!("{} cannot be listened on  无法监听: {error}", demo.listen))
+        let bound = bus.listen(SocketAddr::new(demo.lines_on, 0), CLIENTS).await.map_err(|error| {
+            CliError::Failed(format!("{} cannot be listened on  无法监听: {error}", demo.lines_on))
         })?;
         entry.tcp = Some(bound.to_string());
     } else {

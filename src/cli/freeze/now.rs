@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::super::CliError;
 use super::super::asker::Asker;
 use super::super::change::{Fate, Order, Said, one_meter};
-use super::super::clock_reading;
 use super::super::trouble::Trouble;
+use super::super::{china_time, clock_reading};
 use super::read::Taken;
 use super::{Freeze, KindArg};
 
@@ -22,7 +22,9 @@ struct Outcome {
     ok: bool,
     outcome: Fate,
     /// The newest instant freeze before and after, by the meter's clock.
+    #[serde(serialize_with = "china_time::json_or_none")]
     before: Option<String>,
+    #[serde(serialize_with = "china_time::json_or_none")]
     at: Option<String>,
     #[serde(flatten)]
     trouble: Option<Trouble>,

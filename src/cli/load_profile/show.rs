@@ -5,7 +5,7 @@ use std::io::Write;
 use dlt645::meter_time::Civil;
 use serde::Serialize;
 
-use super::super::CliError;
+use super::super::{CliError, china_time};
 use super::LoadProfile;
 use super::collect::Measured;
 use super::slots::{Profile, Slot};
@@ -14,6 +14,7 @@ use super::slots::{Profile, Slot};
 #[derive(Serialize)]
 struct Record<'a> {
     meter: &'a str,
+    #[serde(serialize_with = "china_time::json")]
     at: String,
     state: &'static str,
     values: &'a [Measured],
@@ -23,7 +24,9 @@ struct Record<'a> {
 #[derive(Serialize)]
 struct Summary<'a> {
     meter: &'a str,
+    #[serde(serialize_with = "china_time::json")]
     from: String,
+    #[serde(serialize_with = "china_time::json")]
     to: String,
     interval_minutes: Option<u16>,
     records: usize,

@@ -7,10 +7,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::EncodingName;
-use crate::archive::{self, ArchiveFile, Encoding, Fault, Faults, Site, Told, cells_changed};
+use crate::archive::{self, ArchiveFile, Encoding, Notice, Site, cells_changed};
 use crate::cli::backup::entry;
 use crate::cli::database::{Found, Place, store_error};
-use crate::cli::{CliError, file_of_people, talk, write_json};
+use crate::cli::{CliError, faults, file_of_people, talk, write_json};
 use crate::clock::Clock;
 use crate::config::profile::Profiles;
 use crate::domain::Moment;
@@ -22,7 +22,7 @@ use crate::store::archive::{ArchiveError, ArchivePreview, ArchiveReport, EntryCh
     after_help = "Columns have Chinese or English names and stand in any order; README.md lists them, and \
 fixtures/archive/ holds a file in each language. A title above the header, and a header in two lines, are passed over. Of a \
 workbook the one sheet with these columns is read. What the file does not name stays as it is.\n\n\
-Exit code: 0 taken over, 1 refused by what is kept or for want of --confirm, 2 faults in the file, wrong usage or \
+Exit code: 0 taken over, 1 faults in the file, or refused by what is kept or for want of --confirm, 2 wrong usage or \
 configuration.\n\n\
 Example: chaobiao meters import meters.csv -c chaobiao.toml --dry-run"
 )]
@@ -45,7 +45,7 @@ pub(super) struct Import {
     json: bool,
 }
 
-/// How many faults, and how many changes, are told on a terminal.
+/// How many changes are told on a terminal.
 const TOLD: usize = 50;
 
 /// The result as JSON.
@@ -55,6 +55,7 @@ struct Piece<'a> {
     encoding: &'static str,
     sheet: Option<&'a str>,
     ignored_columns: &'a [String],
+    notices: Vec<NoticePiece<'a>>,
     meters: usize,
     before: usize,
     added: usize,
@@ -66,6 +67,32 @@ struct Piece<'a> {
     /// Of a dry run: what would change.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Vec<ChangePiece>>,
+}
+
+/// What was taken otherwise than it stands in the file, as JSON.
+#[derive(Serialize)]
+struct NoticePiece<'a> {
+    column: &'a str,
+    line: u64,
+    lines: usize,
+    kind: &'static str,
+    message: String,
+    message_zh: String,
+}
+
+impl<'a> NoticePiece<'a> {
+    fn of(notice: &'a Notice) -> Self {
+        let Notice { column, line, lines, kind } = notice;
+        let words = kind.words();
+        Self {
+            column,
+            line: *line,
+            lines: *lines,
+            kind: kind.name(),
+            message: words.en,
+            message_zh: words.zh,
+        }
+    }
 }
 
 /// A meter that would be new or other, as JSON.
@@ -85,19 +112,6 @@ struct CellPiece {
     after: String,
 }
 
-/// A fault as JSON.
-#[derive(Serialize)]
-struct FaultPiece<'a> {
-    file: String,
-    sheet: Option<&'a str>,
-    line: Option<u64>,
-    column: Option<&'a str>,
-    value: Option<&'a str>,
-    kind: &'static str,
-    message: String,
-    message_zh: String,
-}
-
 impl Import {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
         let found = self.place.find()?;
@@ -113,9 +127,9 @@ impl Import {
         };
         let file = match archive::read(&bytes, self.encoding.map(Encoding::from), &site) {
             Ok(file) => file,
-            Err(faults) => {
-                let told = self.tell_faults(out, &faults)?;
-                return Err(CliError::Usage(told));
+            Err(found) => {
+                let told = faults::tell(out, (&self.file, &found), self.json)?;
+                return Err(CliError::Data(told));
             }
         };
         if found.config.is_none() {
@@ -124,7 +138,7 @@ impl Import {
         match self.save(&found, &file, now).await? {
             Ok(preview) => self.tell(out, &file, &preview, !self.dry_run),
             Err(ArchiveError::Problems(problems)) => {
-                let told = self.tell_faults(out, &file.faults(&problems))?;
+                let told = faults::tell(out, (&self.file, &file.faults(&problems)), self.json)?;
                 Err(CliError::Failed(told))
             }
             Err(ArchiveError::Large(report)) => {
@@ -185,6 +199,7 @@ impl Import {
                 encoding: file.encoding.name(),
                 sheet: file.sheet.as_deref(),
                 ignored_columns: &file.ignored,
+                notices: file.notices.iter().map(NoticePiece::of).collect(),
                 meters,
                 before,
                 added,
@@ -202,6 +217,14 @@ impl Import {
         writeln!(out, "{name}  {encoding}  {meters} meters  {meters} 只电能表")?;
         if !file.ignored.is_empty() {
             writeln!(out, "  columns not read    未识别的列  {}", file.ignored.join(", "))?;
+        }
+        for Notice { column, line, lines, kind } in &file.notices {
+            let words = kind.words();
+            writeln!(
+                out,
+                "  {column}  ({lines} lines, the first is {line}  共 {lines} 行，首见第 {line} 行)"
+            )?;
+            writeln!(out, "      {}  {}", words.en, words.zh)?;
         }
         for (en, zh, count) in [
             ("new", "新增    ", added),
@@ -222,29 +245,6 @@ impl Import {
             )?,
         }
         Ok(())
-    }
-
-    /// Gives the faults as the words with which the command ends.
-    fn tell_faults(&self, out: &mut impl Write, faults: &Faults) -> Result<String, CliError> {
-        if self.json {
-            faults.iter().try_for_each(|fault| write_json(out, &self.piece(fault, faults.sheet())))?;
-            out.flush()?;
-        }
-        Ok(Told { faults, file: &self.file, most: if self.json { 0 } else { TOLD } }.to_string())
-    }
-
-    fn piece<'a>(&self, fault: &'a Fault, sheet: Option<&'a str>) -> FaultPiece<'a> {
-        let words = fault.kind.words();
-        FaultPiece {
-            file: self.file.display().to_string(),
-            sheet,
-            line: fault.line,
-            column: fault.column.as_deref(),
-            value: fault.found.as_deref(),
-            kind: fault.kind(),
-            message: words.en,
-            message_zh: words.zh,
-        }
     }
 }
 

@@ -4,17 +4,19 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
-use super::{Site, Who, refused};
+use super::site::{Site, refused};
+use crate::archive::Faults;
 use crate::archive::evidence::{self, EvidenceList, unknown_in_lines};
-use crate::archive::{Faults, Told};
 use crate::cli::database::{Place, store_error};
-use crate::cli::{CliError, talk};
+use crate::cli::who::Who;
+use crate::cli::{CliError, faults, talk, unreadable, write_json};
 use crate::domain::access::Acting;
 use crate::domain::{Id, TransformerArea};
 use crate::store::StoreError;
 use crate::store::supply::{
-    ArrearsEntry, CalendarEntry, IdentityEntry, NoticeEntry, PaymentEntry, ProtectionEntry,
+    ArrearsEntry, CalendarEntry, IdentityEntry, NoticeEntry, PaymentEntry, ProtectionEntry, SupplyError,
 };
 
 #[derive(Debug, Args)]
@@ -26,7 +28,7 @@ use crate::store::supply::{
   protections  计量点编号 point_number, 保护类别 kind, 保护原因 reason, 截止时间 until\n\
   calendar     日期 day, 类别 kind, 台区 transformer_area\n\n\
 A list of protected points that is empty or has a fault keeps all cuts back until one is loaded.\n\n\
-Exit code: 0 taken over, 1 refused, 2 faults in the file or wrong usage.\n\n\
+Exit code: 0 taken over, 1 faults in the file or refused, 2 wrong usage or configuration.\n\n\
 Example: chaobiao orders import payments today.csv --as li.na --password-file pw -c chaobiao.toml")]
 pub(super) struct Import {
     /// Which list
@@ -37,6 +39,16 @@ pub(super) struct Import {
     who: Who,
     #[command(flatten)]
     place: Place,
+    /// Print one JSON object: what was taken over, or a line for each fault
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was taken over, as JSON.
+#[derive(Serialize)]
+struct Entered {
+    list: String,
+    entered: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -52,6 +64,7 @@ enum Which {
 /// Why a list was not taken over.
 enum NotTaken {
     Faults(Faults),
+    Refused(SupplyError),
     Command(CliError),
 }
 
@@ -61,9 +74,9 @@ impl From<Faults> for NotTaken {
     }
 }
 
-impl From<CliError> for NotTaken {
-    fn from(error: CliError) -> Self {
-        Self::Command(error)
+impl From<SupplyError> for NotTaken {
+    fn from(error: SupplyError) -> Self {
+        Self::Refused(error)
     }
 }
 
@@ -75,10 +88,9 @@ impl From<StoreError> for NotTaken {
 
 impl Import {
     pub(super) async fn run(self, out: &mut impl Write) -> Result<(), CliError> {
-        let bytes = std::fs::read(&self.file)
-            .map_err(|error| CliError::Usage(format!("{}: {error}", self.file.display())))?;
+        let bytes = std::fs::read(&self.file).map_err(|error| unreadable(&self.file, &error))?;
         let site = Site::open(&self.place).await?;
-        let acting = site.acting(&self.who).await?;
+        let acting = self.who.acting(&site.store).await?;
         let taken = match self.list {
             Which::Arrears => site.arrears(&acting, &bytes).await,
             Which::Payments => site.payments(&acting, &bytes).await,
@@ -88,20 +100,25 @@ impl Import {
             Which::Calendar => site.calendar(&acting, &bytes).await,
         };
         if taken.is_err() && self.list == Which::Protections {
-            let noted = site.store.protections_failed(site.clock.now()).await;
+            let noted = site.store.protections_failed(&acting, site.clock.now()).await;
             noted.map_err(|error| store_error(&error))?;
         }
         site.close().await;
         match taken {
+            Ok(entered) if self.json => {
+                let list = self.list.to_possible_value();
+                let list = list.map(|list| list.get_name().to_owned()).unwrap_or_default();
+                write_json(out, &Entered { list, entered })
+            }
             Ok(rows) => {
                 writeln!(out, "{rows} entries were taken over  已导入 {rows} 条")?;
                 Ok(())
             }
             Err(NotTaken::Command(error)) => Err(error),
-            Err(NotTaken::Faults(faults)) => {
-                let told = Told { faults: &faults, file: &self.file, most: MOST_TOLD };
-                Err(CliError::Usage(told.to_string()))
+            Err(NotTaken::Faults(found)) => {
+                Err(CliError::Data(faults::tell(out, (&self.file, &found), self.json)?))
             }
+            Err(NotTaken::Refused(error)) => Err(refused(out, self.json, &error)?),
         }
     }
 }
@@ -119,7 +136,7 @@ impl Site {
             as_of: row.as_of,
         });
         let entered = self.store.enter_arrears(acting, &entries, self.clock.now()).await;
-        entered.map_err(|error| refused(&error))?;
+        entered?;
         Ok(entries.len())
     }
 
@@ -135,7 +152,7 @@ impl Site {
             paid_at: row.paid_at,
         });
         let entered = self.store.enter_payments(acting, &entries, self.clock.now()).await;
-        entered.map_err(|error| refused(&error))?;
+        entered?;
         Ok(entries.len())
     }
 
@@ -152,7 +169,7 @@ impl Site {
             given_by: row.given_by,
         });
         let entered = self.store.enter_notices(acting, &entries, self.clock.now()).await;
-        entered.map_err(|error| refused(&error))?;
+        entered?;
         Ok(entries.len())
     }
 
@@ -172,7 +189,7 @@ impl Site {
             verified_by: row.verified_by,
         });
         let entered = self.store.enter_identities(acting, &entries, self.clock.now()).await;
-        entered.map_err(|error| refused(&error))?;
+        entered?;
         Ok(entries.len())
     }
 
@@ -187,7 +204,7 @@ impl Site {
             until: row.until,
         });
         let entered = self.store.load_protections(acting, &entries, self.clock.now()).await;
-        entered.map_err(|error| refused(&error))?;
+        entered?;
         Ok(entries.len())
     }
 
@@ -207,7 +224,7 @@ impl Site {
             })
             .collect();
         let entered = self.store.enter_calendar(acting, &entries, self.clock.now()).await;
-        entered.map_err(|error| refused(&error))?;
+        entered?;
         Ok(entries.len())
     }
 }
@@ -246,6 +263,3 @@ fn known<T>(names: Vec<(u64, String)>, found: Vec<Option<T>>) -> Result<Vec<T>, 
 fn paired<T, I, E>(rows: Vec<(u64, T)>, ids: Vec<I>, entry: impl Fn(T, I) -> E) -> Vec<E> {
     rows.into_iter().zip(ids).map(|((_, row), id)| entry(row, id)).collect()
 }
-
-/// How many faults are told on a terminal.
-const MOST_TOLD: usize = 50;

@@ -2,130 +2,17 @@
 
 use std::io::Write;
 
-use serde::Serialize;
-
 use crate::cli::{CliError, write_json};
-use crate::domain::Coded;
-use crate::domain::supply::words_of;
-use crate::store::supply::{OrderRecord, OrderView, PointRecord};
-use crate::supply::due_words;
-
-#[derive(Serialize)]
-struct Listed {
-    id: i64,
-    kind: &'static str,
-    reason: &'static str,
-    state: &'static str,
-    points: usize,
-    is_quarantined: bool,
-    is_flagged: bool,
-    requested_by: String,
-    created_at: String,
-    window_from: String,
-    window_until: String,
-}
-
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    order: Listed,
-    text: String,
-    hash: String,
-    points_of_order: Vec<Point>,
-    approvals: Vec<Approval>,
-    attempts: Vec<Attempt>,
-}
-
-#[derive(Serialize)]
-struct Point {
-    number: String,
-    meter_address: String,
-    customer_number: String,
-    state: &'static str,
-    since: String,
-    due_at: Option<String>,
-    due: Option<String>,
-    due_zh: Option<String>,
-    proof: String,
-    objections: String,
-}
-
-#[derive(Serialize)]
-struct Approval {
-    by: String,
-    at: String,
-    ended_at: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Attempt {
-    number: i64,
-    intent_at: String,
-    outcome: Option<&'static str>,
-    detail: String,
-}
-
-impl Listed {
-    fn of(order: &OrderRecord) -> Self {
-        let content = &order.content;
-        Self {
-            id: order.id.number(),
-            kind: content.kind.name(),
-            reason: content.reason.name(),
-            state: order.state.name(),
-            points: content.points.len(),
-            is_quarantined: order.is_quarantined,
-            is_flagged: order.is_flagged,
-            requested_by: order.requested_by.clone(),
-            created_at: order.created_at.to_string(),
-            window_from: content.window.from.to_string(),
-            window_until: content.window.until.to_string(),
-        }
-    }
-}
-
-impl Shown {
-    fn of(view: &OrderView) -> Self {
-        let content = &view.order.content;
-        let due = |point: &PointRecord| due_words(content.kind, point.state, point.due_at, content.window);
-        let points = view.points.iter().map(|point| Point {
-            due_at: due(point).map(|_| point.due_at.to_string()),
-            due: due(point).map(|words| words.en),
-            due_zh: due(point).map(|words| words.zh),
-            number: point.number.clone(),
-            meter_address: point.address.clone(),
-            customer_number: point.customer.0.clone(),
-            state: point.state.name(),
-            since: point.changed_at.to_string(),
-            proof: point.proof.clone(),
-            objections: words_of(&point.objections),
-        });
-        let approvals = view.approvals.iter().map(|approval| Approval {
-            by: approval.name.clone(),
-            at: approval.at.to_string(),
-            ended_at: approval.ended.as_ref().map(|(at, _)| at.to_string()),
-        });
-        let attempts = view.attempts.iter().map(|attempt| Attempt {
-            number: attempt.number,
-            intent_at: attempt.intent_at.to_string(),
-            outcome: attempt.outcome.map(Coded::name),
-            detail: attempt.detail.clone(),
-        });
-        Self {
-            order: Listed::of(&view.order),
-            text: view.order.content.text.clone(),
-            hash: view.hash.to_string(),
-            points_of_order: points.collect(),
-            approvals: approvals.collect(),
-            attempts: attempts.collect(),
-        }
-    }
-}
+use crate::domain::{Coded, detail_zh};
+use crate::http::api::{order_shown, order_shown_whole};
+use crate::store::AuditRecord;
+use crate::store::supply::{AttemptOutcome, OrderRecord, OrderView};
+use crate::supply::{due_words, proof_words};
 
 pub(super) fn list(out: &mut impl Write, orders: &[OrderRecord], json: bool) -> Result<(), CliError> {
     for order in orders {
         if json {
-            write_json(out, &Listed::of(order))?;
+            write_json(out, &order_shown(order))?;
             continue;
         }
         let content = &order.content;
@@ -152,9 +39,15 @@ pub(super) fn list(out: &mut impl Write, orders: &[OrderRecord], json: bool) -> 
     Ok(())
 }
 
-pub(super) fn one(out: &mut impl Write, view: &OrderView, json: bool) -> Result<(), CliError> {
+/// An order with its points, approvals and attempts; as JSON with its steps, too, of which the newest comes first.
+pub(super) fn one(
+    out: &mut impl Write,
+    view: &OrderView,
+    steps: &[AuditRecord],
+    json: bool,
+) -> Result<(), CliError> {
     if json {
-        return write_json(out, &Shown::of(view));
+        return write_json(out, &order_shown_whole(view, steps));
     }
     let content = &view.order.content;
     writeln!(
@@ -172,14 +65,16 @@ pub(super) fn one(out: &mut impl Write, view: &OrderView, json: bool) -> Result<
     for point in &view.points {
         writeln!(
             out,
-            "  {}  {}  {} {}  {}  {}",
+            "  {}  {}  {} {}  {}",
             point.number,
             point.address,
             point.state.name(),
             point.state.zh(),
-            point.changed_at.in_china(),
-            point.proof
+            point.changed_at.in_china()
         )?;
+        if let Some((en, zh)) = proof_words(&point.proof) {
+            writeln!(out, "    {en}  {zh}")?;
+        }
         if let Some(due) = due_words(content.kind, point.state, point.due_at, content.window) {
             writeln!(out, "    {}  {}", due.en, due.zh)?;
         }
@@ -192,8 +87,23 @@ pub(super) fn one(out: &mut impl Write, view: &OrderView, json: bool) -> Result<
         writeln!(out, "  approved by {}  审批  {}{ended}", approval.name, approval.at.in_china())?;
     }
     for attempt in &view.attempts {
-        let outcome = attempt.outcome.map_or("not known", Coded::name);
-        writeln!(out, "  sent  下发  {}  {outcome} {}", attempt.intent_at.in_china(), attempt.detail)?;
+        let (en, zh) = outcome_words(attempt.outcome);
+        writeln!(out, "  sent  下发  {}  {en}  {zh}", attempt.intent_at.in_china())?;
+        if !attempt.detail.is_empty() {
+            writeln!(out, "    {}  {}", attempt.detail, detail_zh(&attempt.detail))?;
+        }
     }
     Ok(())
+}
+
+const fn outcome_words(outcome: Option<AttemptOutcome>) -> (&'static str, &'static str) {
+    match outcome {
+        None => ("not known yet", "结果还不知道"),
+        Some(AttemptOutcome::Accepted) => {
+            ("accepted, not yet proof that it was done", "电表受理（尚不等于执行）")
+        }
+        Some(AttemptOutcome::Refused) => ("refused by the meter", "电表拒绝"),
+        Some(AttemptOutcome::NotSent) => ("nothing left", "未发出"),
+        Some(AttemptOutcome::Unknown) => ("unknown", "结果未知"),
+    }
 }

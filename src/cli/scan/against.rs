@@ -190,6 +190,7 @@ pub(super) mod tests {
             forward_active: Some("123.45".to_owned()),
             unit: Some("kWh"),
             asset_number: Some("A1".to_owned()),
+            is_told: false,
         }
     }
 

@@ -52,6 +52,7 @@ pub(super) async fn read(
         unit: value.as_ref().and_then(|value| value.unit),
         forward_active: value.and_then(|value| value.value),
         asset_number: asset.filter(|asset| !asset.is_empty()),
+        is_told: false,
     })
 }
 

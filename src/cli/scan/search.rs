@@ -1,14 +1,15 @@
 //! The search by leading wildcards (缩位寻址): a pattern under which several answer is narrowed by two more digits until
 //! each meter stands alone. [645-2007 2 wildcards]
 
+use std::io::Write;
 use std::time::Instant;
 
 use dlt645::address::{AddressField, AddressPattern, MeterAddress};
 use dlt645::edition::Edition;
 
-use super::super::CliError;
 use super::super::asker::{Asker, monotonic};
 use super::super::progress::{say, status};
+use super::super::{CliError, write_json};
 use super::probe::{self, Heard};
 use super::{Findings, facts};
 use crate::link::Rate;
@@ -28,6 +29,8 @@ pub(super) struct Search<'a> {
     pub(super) rate: Rate,
     pub(super) deadline: Instant,
     pub(super) retries: u8,
+    /// Where a meter is told as soon as it is found, as a line of JSON.
+    pub(super) told: Option<&'a mut dyn Write>,
     /// How many meters have answered, and doubts: what grows when a branch leads anywhere.
     pub(super) answered: usize,
 }
@@ -108,13 +111,19 @@ impl Search<'_> {
             let year = facts::year(self.edition);
             if known.edition != year && known.baud == self.rate.baud {
                 known.edition = "both";
+                known.is_told = false;
             }
             return Ok(());
         }
         match probe::address(self.asker, self.edition, meter, self.retries.max(2)).await? {
             Heard::One(_) => {
-                let found = facts::read(self.asker, self.edition, meter, self.rate).await?;
+                let mut found = facts::read(self.asker, self.edition, meter, self.rate).await?;
                 say(&format!("{address}  {}  {}", found.edition, self.rate));
+                if let Some(out) = &mut self.told {
+                    write_json(out, &found)?;
+                    out.flush()?;
+                    found.is_told = true;
+                }
                 findings.found.push(found);
             }
             _ => findings.unclear.push(format!("{address} ({}, {})", self.rate, self.edition)),

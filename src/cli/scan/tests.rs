@@ -51,7 +51,8 @@ async fn search(meters: &[(&str, &str)], faults: &[&str], limit: Duration) -> (S
     let mut findings = Findings::default();
     let deadline = monotonic() + limit;
     for edition in [Edition::E2007, Edition::E1997] {
-        let mut search = Search { asker: &mut asker, edition, rate, deadline, retries: 1, answered: 0 };
+        let mut search =
+            Search { asker: &mut asker, edition, rate, deadline, retries: 1, told: None, answered: 0 };
         if search.run(&mut findings).await.unwrap() == Stop::Limit {
             return (Stop::Limit, findings);
         }

@@ -152,6 +152,7 @@ impl Unit<'_> {
             forward_active: value.map(|(row, value)| row.item.quantity(value).to_string()),
             unit: value.map(|(row, _)| row.item.unit()),
             asset_number: None,
+            is_told: false,
         })
     }
 }

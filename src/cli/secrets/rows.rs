@@ -74,9 +74,10 @@ pub(super) enum Wrong {
     Again,
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (en, zh) = match self.what {
+impl Fault {
+    /// What is wrong, in English and in Chinese.
+    pub(super) const fn words(self) -> (&'static str, &'static str) {
+        match self.what {
             Wrong::Header => ("the first line must be: address,level,password", "首行应为：地址,密级,密码"),
             Wrong::Empty => ("there is no row", "没有数据行"),
             Wrong::Columns => ("there must be three columns", "应为三列"),
@@ -94,7 +95,13 @@ impl fmt::Display for Fault {
                 ("password of a terminal: 32 hexadecimal digits", "终端消息认证码应为 32 位十六进制数")
             }
             Wrong::Again => ("the same address and level stand further up", "与前面的行重复"),
-        };
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (en, zh) = self.words();
         write!(f, "line {}: {en}  第 {} 行：{zh}", self.line, self.line)
     }
 }

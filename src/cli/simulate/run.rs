@@ -137,7 +137,9 @@ impl Run {
             if self.terminals.add_fault(&mut of_terminals, text)? {
                 continue;
             }
-            faults.add(text).map_err(|error| CliError::Usage(format!("--fault {text}: {error}")))?;
+            faults.add(text).map_err(|error| {
+                CliError::Usage(format!("--fault {text}: {error}  --fault 应为 类别=比例，如 silence=1%"))
+            })?;
         }
         let start = self.at.map_or_else(present, Ok)?;
         let mut world = World::build(&file).map_err(|error| CliError::Usage(error.to_string()))?;
@@ -274,7 +276,7 @@ impl Run {
             let count = line.meters.len();
             let plural = if count == 1 { "" } else { "s" };
             let how = line.baud.map_or_else(|| "Modbus TCP".to_owned(), |baud| format!("{baud} baud"));
-            writeln!(out, "{}  {}  {how}  {count} meter{plural}", line.name, line.place)?;
+            writeln!(out, "{}  {}  {how}  {count} meter{plural}  {count} 只电能表", line.name, line.place)?;
             for meter in line.meters.iter().take(SHOWN) {
                 let told = truth(line, meter, start);
                 let forward = told
@@ -285,7 +287,7 @@ impl Run {
                 writeln!(out, "  {}  {}  {forward} at {start}", told.address, told.edition)?;
             }
             if count > SHOWN {
-                writeln!(out, "  and {} more", count - SHOWN)?;
+                writeln!(out, "  and {0} more  另有 {0} 只", count - SHOWN)?;
             }
         }
         for line in terminals.lines() {
@@ -305,9 +307,9 @@ impl Run {
                     format!("--baud {} --meter {address} --trace 00010000", baud.unwrap_or_default())
                 }
             };
-            writeln!(out, "try: chaobiao read --tcp {place} {how}")?;
+            writeln!(out, "try  试读: chaobiao read --tcp {place} {how}")?;
         }
-        writeln!(out, "stop with Ctrl-C")?;
+        writeln!(out, "stop with Ctrl-C  按 Ctrl-C 结束")?;
         Ok(())
     }
 
@@ -336,7 +338,7 @@ impl Run {
             return super::super::write_json(out, &last);
         }
         for (name, count) in happened {
-            writeln!(out, "{count:>8} times {name}")?;
+            writeln!(out, "{count:>8} times 次  {name}")?;
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ struct PushesAnswer {
 
 /// A suspect value that waits for a person. What becomes of it is proposed under `/api/v1/proposals`.
 #[derive(Debug, Serialize, ToSchema)]
-struct ReviewShown {
+pub(crate) struct ReviewShown {
     /// Its number.
     id: i64,
     /// Address of the meter.
@@ -208,7 +208,7 @@ fn push_shown(push: Push) -> PushShown {
     }
 }
 
-fn review_shown(line: ReviewLine) -> ReviewShown {
+pub(crate) fn review_shown(line: ReviewLine) -> ReviewShown {
     let item: Item = line.item;
     ReviewShown {
         id: line.review.number(),

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::archive::{ArchiveFile, cells_changed};
+use crate::archive::{ArchiveFile, Notice, cells_changed};
 use crate::domain::access::Action;
 use crate::http::archive_import::{Looked, import, preview};
 use crate::http::brought::{Brought, FileAsked, LARGEST_FILE};
@@ -21,6 +21,21 @@ pub(super) fn routes() -> Routes {
         .taking(LARGEST_FILE)
 }
 
+/// Something of a file that was taken otherwise than it stands there.
+#[derive(Debug, Serialize, ToSchema)]
+struct NoticeShown {
+    /// The column as the file names it.
+    column: String,
+    /// The first line it is of.
+    line: u64,
+    /// Of how many lines it is.
+    lines: usize,
+    /// What was done with it.
+    detail: String,
+    /// The same in Chinese.
+    detail_zh: String,
+}
+
 /// What a file of the archive changes, or has changed.
 #[derive(Debug, Serialize, ToSchema)]
 struct ArchiveImported {
@@ -30,6 +45,8 @@ struct ArchiveImported {
     sheet: Option<String>,
     /// Columns that are not known and were not read.
     ignored_columns: Vec<String>,
+    /// What was taken otherwise than it stands in the file: a cell that the archive keeps only with another one.
+    notices: Vec<NoticeShown>,
     /// Meters in the file.
     meters: usize,
     /// Meters in the archive before.
@@ -120,12 +137,24 @@ async fn import_meters(
     Ok(Json(ArchiveImportAnswer { import }))
 }
 
+fn notice_shown(notice: &Notice) -> NoticeShown {
+    let words = notice.kind.words();
+    NoticeShown {
+        column: notice.column.clone(),
+        line: notice.line,
+        lines: notice.lines,
+        detail: words.en,
+        detail_zh: words.zh,
+    }
+}
+
 fn imported(file: &ArchiveFile, report: ArchiveReport) -> ArchiveImported {
     let ArchiveReport { before, added, changed, same } = report;
     ArchiveImported {
         encoding: file.encoding.name().to_owned(),
         sheet: file.sheet.clone(),
         ignored_columns: file.ignored.clone(),
+        notices: file.notices.iter().map(notice_shown).collect(),
         meters: file.entries.len(),
         before,
         added,

@@ -43,7 +43,12 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
 
+pub(crate) use billing::review_shown;
+pub(crate) use objected::{reason as objection_shown, reasons_against as objections_shown};
 pub(super) use openapi::document;
+pub(crate) use orders::SubmittedAnswer;
+pub(crate) use orders_shown::{detail as order_shown_whole, shown as order_shown};
+pub(crate) use proposals::shown as proposal_shown;
 pub(super) use reads::address;
 
 /// Every route of the API.

@@ -18,7 +18,7 @@ pub(in crate::http) fn supply(services: &Services) -> Result<&Supply, Problem> {
 }
 
 /// An objection against a point with this number, or against the whole.
-pub(super) fn reason(objection: Objection, of: Option<&str>) -> ProblemReason {
+pub(crate) fn reason(objection: Objection, of: Option<&str>) -> ProblemReason {
     ProblemReason {
         code: objection.name().to_owned(),
         of: of.map(str::to_owned),
@@ -34,6 +34,13 @@ pub(super) fn reasons_of(points: &[PointObjections]) -> Vec<ProblemReason> {
         point.objections.iter().map(move |objection| reason(*objection, Some(&number))).collect::<Vec<_>>()
     };
     points.iter().flat_map(of_point).collect()
+}
+
+/// All that stands against an order: against the whole, then against its points.
+pub(crate) fn reasons_against(objected: &Objected) -> Vec<ProblemReason> {
+    let mut reasons: Vec<_> = objected.order.iter().map(|objection| reason(*objection, None)).collect();
+    reasons.extend(reasons_of(&objected.points));
+    reasons
 }
 
 /// There are no points or customers with these numbers, or none that whoever asks may see.
@@ -63,8 +70,7 @@ fn refused(objected: &Objected) -> Problem {
     if of_order(Objection::OtherRegion) {
         return Problem::not_there();
     }
-    let mut reasons: Vec<_> = objected.order.iter().map(|objection| reason(*objection, None)).collect();
-    reasons.extend(reasons_of(&objected.points));
+    let reasons = reasons_against(objected);
     if of_order(Objection::OrderChanged) {
         return Problem::stale().because(reasons);
     }

@@ -50,7 +50,7 @@ pub(super) struct OrderAnswer {
 
 /// What became of an order that was handed in.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SubmittedAnswer {
+pub(crate) struct SubmittedAnswer {
     /// Its number, of nineteen digits.
     id: String,
     /// How it stands: `submitted` waits for approval.
@@ -369,13 +369,20 @@ pub(super) fn handed_in(
     unknown: Vec<ProblemReason>,
 ) -> SubmittedAnswer {
     services.changes.tell(Topic::Order);
-    let mut refused = unknown;
-    refused.extend(reasons_of(&submitted.refused));
-    SubmittedAnswer {
-        id: submitted.id.to_string(),
-        state: submitted.state.name().to_owned(),
-        is_quarantined: submitted.is_quarantined,
-        refused,
+    SubmittedAnswer::of(submitted, unknown)
+}
+
+impl SubmittedAnswer {
+    /// What became of an order, beside points that are not there.
+    pub(crate) fn of(submitted: Submitted, unknown: Vec<ProblemReason>) -> Self {
+        let mut refused = unknown;
+        refused.extend(reasons_of(&submitted.refused));
+        Self {
+            id: submitted.id.to_string(),
+            state: submitted.state.name().to_owned(),
+            is_quarantined: submitted.is_quarantined,
+            refused,
+        }
     }
 }
 

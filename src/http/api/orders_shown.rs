@@ -13,7 +13,7 @@ use crate::supply::{due_words, proof_words};
 
 /// An order in a list.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct OrderShown {
+pub(crate) struct OrderShown {
     /// Its number, of nineteen digits.
     id: String,
     /// What is ordered: cut, close_permit, direct_close, alarm_on, alarm_off, hold_on, hold_off.
@@ -54,7 +54,7 @@ pub(super) struct OrderShown {
 
 /// An order with all that belongs to it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct OrderDetail {
+pub(crate) struct OrderDetail {
     #[serde(flatten)]
     order: OrderShown,
     /// What whoever approves it approves; the ETag.
@@ -167,7 +167,7 @@ struct StepShown {
 }
 
 /// An order in a list.
-pub(super) fn shown(order: &OrderRecord) -> OrderShown {
+pub(crate) fn shown(order: &OrderRecord) -> OrderShown {
     let content = &order.content;
     OrderShown {
         id: order.id.to_string(),
@@ -192,7 +192,7 @@ pub(super) fn shown(order: &OrderRecord) -> OrderShown {
 }
 
 /// An order with all that belongs to it, and its steps, of which the newest comes first.
-pub(super) fn detail(view: &OrderView, steps: &[AuditRecord]) -> OrderDetail {
+pub(crate) fn detail(view: &OrderView, steps: &[AuditRecord]) -> OrderDetail {
     let number = |point: Id<MeteringPoint>| {
         let of = view.points.iter().find(|known| known.ordered.point == point);
         of.map(|known| known.number.clone()).unwrap_or_default()

@@ -33,7 +33,7 @@ pub(super) fn routes() -> Routes {
 
 /// A proposed change and what became of it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ProposalShown {
+pub(crate) struct ProposalShown {
     /// Its number.
     id: i64,
     change: ChangeShown,
@@ -255,7 +255,7 @@ pub(super) async fn answered(services: &Services, proposal: Proposal) -> Result<
     Ok(ProposalAnswer { proposal: shown(proposal), setting })
 }
 
-pub(super) fn shown(proposal: Proposal) -> ProposalShown {
+pub(crate) fn shown(proposal: Proposal) -> ProposalShown {
     ProposalShown {
         id: proposal.id.number(),
         change: change_shown(&proposal.change),

@@ -11,7 +11,8 @@ use super::table::{Asked, Column, Table};
 use super::typed::Typed;
 use super::view::View;
 use super::words::{Phrase, inert};
-use crate::archive::cells_changed;
+use crate::archive::{Notice, cells_changed};
+use crate::config::Words;
 use crate::domain::access::{Action, Regions};
 use crate::http::archive_import::{Looked, import, preview};
 use crate::http::lists::LARGE;
@@ -51,6 +52,8 @@ pub struct ImportShown {
     pub lines: Vec<ImportLine>,
     /// Columns that were not read.
     pub ignored: Vec<String>,
+    /// What was taken otherwise than it stands in the file.
+    pub notices: Vec<Notice>,
     /// What is named in order to have it done.
     pub digest: String,
 }
@@ -120,6 +123,7 @@ fn shown(looked: Looked) -> ImportShown {
         report: preview.report,
         lines: preview.changes.iter().take(MOST_SHOWN).filter_map(line).collect(),
         ignored: file.ignored.clone(),
+        notices: file.notices.clone(),
         digest: preview.digest,
     }
 }
@@ -175,6 +179,16 @@ impl ImportPage {
                     (view.say("文件未列（保留不变）", "Not named, kept"), html! { (shown.report.absent()) }),
                     (view.say("未识别的列", "Columns not read"), html! { (inert(&shown.ignored.join(", "))) }),
                 ]))
+                @if !shown.notices.is_empty() {
+                    ul { @for Notice { column, line, lines, kind } in &shown.notices {
+                        @let Words { en, zh } = kind.words();
+                        li {
+                            (inert(column)) " "
+                            (view.say("行数 ", "lines ")) (lines) (view.say("，首见第 ", ", the first is ")) (line)
+                            (view.say(" 行：", ": ")) (view.say(&zh, &en))
+                        }
+                    } }
+                }
                 @if shown.report.is_large() {
                     p { (state(Tone::Bad, view.say("变更超过现有档案的五分之一，请确认这份文件是对的",
                         "more than a fifth of the archive changes: make sure that this is the right file"))) }
@@ -230,6 +244,7 @@ const MOST_SHOWN: usize = 500;
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::archive::NoticeKind;
     use crate::domain::access::Role;
     use crate::http::console::view;
     use crate::http::console::words::Language;
@@ -244,8 +259,15 @@ pub(crate) mod tests {
         };
         let report = ArchiveReport { before: 4, added: 1, changed: 1, same: 2 };
         let lines = vec![line(2, Some(cells)), line(3, None)];
-        let shown =
-            ImportShown { report, lines, ignored: vec!["备注".to_owned()], digest: "ab-cd".to_owned() };
+        let kind = NoticeKind::LeftOutWithout(crate::archive::Column::Route);
+        let notices = vec![Notice { column: "抄表例日".to_owned(), line: 2, lines: 2, kind }];
+        let shown = ImportShown {
+            report,
+            lines,
+            ignored: vec!["备注".to_owned()],
+            notices,
+            digest: "ab-cd".to_owned(),
+        };
         ImportPage { shown: Some(shown), ..ImportPage::default() }
     }
 
@@ -257,6 +279,7 @@ pub(crate) mod tests {
             "线路：&lt;script&gt;1&lt;/script&gt; → —",
             "新增",
             "超过现有档案的五分之一",
+            "抄表例日 行数 2，首见第 2 行：未导入",
             "name=\"digest\" value=\"ab-cd\"",
             "name=\"sure\" required",
         ] {

@@ -50,6 +50,24 @@ impl Store {
         self.ended(pressed.await, acting, "stop.press", "stop".into(), now).await
     }
 
+    /// The same by a user of the machine itself, who needs no account: stopping harms nobody. (T27)
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot.
+    pub async fn press_stop_at_machine(
+        &self,
+        user: &str,
+        reason: &str,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let entry = AuditEntry {
+            actor: user.to_owned(),
+            source: AuditEntry::COMMAND_LINE.to_owned(),
+            ..AuditEntry::of_system(now, "stop.press", "stop")
+        };
+        self.halt(HaltKind::Stop, (user, &shortened(reason)), entry, now).await
+    }
+
     /// Keeps all cuts back because of what the program itself has seen: a file, or a clock that jumped.
     ///
     /// # Errors

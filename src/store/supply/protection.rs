@@ -94,7 +94,7 @@ impl Store {
     ) -> Result<(), SupplyError> {
         let action = "protection.load";
         if entries.is_empty() {
-            self.protections_failed(now).await?;
+            self.protections_failed(acting, now).await?;
         }
         let loaded = async {
             may(acting, Action::AddProtection)?;
@@ -114,11 +114,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot.
-    pub async fn protections_failed(&self, now: Moment) -> Result<(), StoreError> {
+    pub async fn protections_failed(&self, acting: &Acting, now: Moment) -> Result<(), StoreError> {
         let mut writing =
             self.change_supply("noting that the list of protected points was not loaded").await?;
         writing.execute(FAILED, &[now.into()]).await?;
-        let entry = AuditEntry::of_system(now, "protection.load", "protections");
+        let entry = AuditEntry::by(acting, now, "protection.load", "protections");
         commit_with(writing, &entry.ending("failed")).await
     }
 

@@ -63,7 +63,7 @@ pub(super) async fn happen(fresh: &Fresh, event: &str, id: Id<SupplyOrder>, home
             store.tighten_ceilings(&acting("admin", now), ceilings, now).await.unwrap();
         }
         "stop" => store.press_stop(&acting("auditor", now), "too many", now).await.unwrap(),
-        "no list" => store.protections_failed(now).await.unwrap(),
+        "no list" => store.protections_failed(&li, now).await.unwrap(),
         "calendar" => {
             let day = CalendarEntry { day: Day::of(now), area: None, kind: CalendarKind::Heat };
             store.enter_calendar(&li, &[day], now).await.unwrap();

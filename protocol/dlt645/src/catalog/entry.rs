@@ -102,13 +102,21 @@ impl Entry {
         name
     }
 
-    /// The name in Chinese, likewise.
+    /// The name in Chinese as the standard has it, likewise: a quantity with settlement days says of now that it is.
     #[must_use]
     pub fn name_zh(&self) -> String {
         match self.variable('s') {
+            Some(0) => format!("(当前){}", self.value_name_zh()),
+            _ => self.value_name_zh(),
+        }
+    }
+
+    /// The name in Chinese of a value under this identifier: what is measured now needs no word for it.
+    #[must_use]
+    pub fn value_name_zh(&self) -> String {
+        match self.variable('s') {
             Some(back @ 1..) => format!("(上{back}结算日){}", self.fill(self.row.name_zh)),
-            Some(_) => format!("(当前){}", self.fill(self.row.name_zh)),
-            None => self.fill(self.row.name_zh),
+            _ => self.fill(self.row.name_zh),
         }
     }
 
@@ -357,7 +365,7 @@ impl Reading<'_> {
     /// The name in Chinese.
     #[must_use]
     pub fn name_zh(&self) -> String {
-        self.name(Entry::name_zh, self.field.name_zh, |text, number| match text {
+        self.name(Entry::value_name_zh, self.field.name_zh, |text, number| match text {
             Part::Total => "(总)".to_owned(),
             Part::Tariff => format!("(费率{number})"),
             Part::Now => "(当前)".to_owned(),

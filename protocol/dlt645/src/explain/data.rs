@@ -69,7 +69,7 @@ pub(super) fn understood(id: DataId, data: &[u8], is_write: bool, part: Part) ->
         Ok(Content::LoadRecords(_)) if data.is_empty() => shown.no_record(&entry),
         Ok(Content::LoadRecords(blocks)) => shown.blocks(entry, blocks, data, is_part),
         Ok(Content::Nothing) => {}
-        Ok(Content::Opaque(bytes)) => shown.raw(bytes, &entry.name_en(), &entry.name_zh()),
+        Ok(Content::Opaque(bytes)) => shown.raw(bytes, &entry.name_en(), &entry.value_name_zh()),
         Err(_) if is_part => shown.part(&entry, data),
         Err(deviation) => shown.deviating(&entry, deviation, data),
     }
@@ -94,7 +94,7 @@ impl Shown {
             "part of a longer answer: values are split only when all frames are joined",
             "后续帧未拼接,无法单独解析",
         ));
-        self.raw(data, &entry.name_en(), &entry.name_zh());
+        self.raw(data, &entry.name_en(), &entry.value_name_zh());
     }
 
     /// Remarks what no meter can have measured, where nothing else was said of it.
@@ -143,13 +143,13 @@ impl Shown {
         if data.is_empty() {
             self.nothing(entry);
         }
-        self.raw(data, &entry.name_en(), &entry.name_zh());
+        self.raw(data, &entry.name_en(), &entry.value_name_zh());
     }
 
     fn nothing(&mut self, entry: &Entry) {
         self.values.push(ShownValue {
             name: entry.name_en(),
-            name_zh: entry.name_zh(),
+            name_zh: entry.value_name_zh(),
             absent: Some("no data"),
             absent_zh: Some("无数据"),
             ..ShownValue::default()
