@@ -17,13 +17,14 @@ mod standby;
 mod tell_facts;
 mod tenure;
 mod terminals;
+mod watch_port;
 mod watched;
 
 pub use console::Console;
 pub use disk::used as disk_used;
 pub use lock::SiteLock;
 pub use standby::Standby;
-pub use watched::{WATCHERS_WAIT, WatchPort};
+pub use watched::WATCHERS_WAIT;
 
 use std::convert::Infallible;
 use std::io;
@@ -116,9 +117,6 @@ pub enum AppError {
     /// The port of the console.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The port for machines that watch.
-    #[error("the port of [metrics] cannot be opened")]
-    Watched(#[source] HttpError),
     /// The first account.
     #[error("the first account cannot be made")]
     FirstLogin(#[from] AccountError),
@@ -154,7 +152,7 @@ impl AppError {
             Self::Lock { .. } => "lock",
             Self::Overfull(_) => "overfull",
             Self::Collect(error) => error.kind(),
-            Self::Http(error) | Self::Watched(error) => error.kind(),
+            Self::Http(error) => error.kind(),
             Self::FirstLogin(error) => error.kind(),
         }
     }
