@@ -1,5 +1,5 @@
 //! `chaobiao billing` as a user meets it.
-#![expect(clippy::unwrap_used, reason = "a failing step must end its test")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a failing step must end its test")]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use chaobiao::clock::ManualClock;
 use chaobiao::config::Config;
 use chaobiao::domain::proposal::{Change, MeterExchange, ReviewDecision, Shown};
 use chaobiao::domain::{
-    ArchiveEntry, Customer, Day, Id, Item, Meter, MeterPath, MeterProtocol, MeteringPoint, Moment, PointRole,
+    ArchiveEntry, Customer, Day, Fetch, Id, Item, Meter, MeterPath, MeterProtocol, MeteringPoint, Moment, PointRole,
     Quality, RegisterReading, Source, Suspicion, Transformers,
 };
 use chaobiao::store::archive::Saving;
@@ -72,6 +72,20 @@ fn reading(at: Moment, value: i64, source: Source) -> RegisterReading {
     }
 }
 
+fn fetch(id: Id<Fetch>, at: Moment) -> Fetch {
+    Fetch {
+        id,
+        meter: Id::new(1),
+        items: vec![Item::parse("1.8.0").unwrap()],
+        from: at,
+        until: at,
+        source: Source::Freeze,
+        collected_at: at,
+        frames: vec![0x68, 0x16],
+        run: None,
+    }
+}
+
 /// A configuration and a database with one point: 20 November is delivered, the 21st waits, the 22nd is open.
 async fn prepare(folder: &Path) -> String {
     let config = folder.join("chaobiao.toml");
@@ -90,8 +104,14 @@ async fn prepare(folder: &Path) -> String {
         vec![reading(late, 12_360_000, Source::Live)],
     ];
     let mut sink = LedgerSink::new(store.clone(), ManualClock::still(now).clock());
-    for (place, registers) in steps.into_iter().enumerate() {
-        store.save(&Batch { registers, ..Batch::default() }, now).await.unwrap();
+    for (place, mut registers) in steps.into_iter().enumerate() {
+        // What an exchange brought, and what the others stand for came by none.
+        let fetch = fetch(store.new_fetch_id(now), midnight("2025-11-20"));
+        if place == 0 {
+            registers[0].fetch = Some(fetch.id);
+        }
+        let fetches = Vec::from_iter((place == 0).then_some(fetch));
+        store.save(&Batch { fetches, registers, ..Batch::default() }, now).await.unwrap();
         settle_due(&store, &rules, now).await.unwrap();
         if place == 0 {
             let settings = Config::load(&config).unwrap().config.billing;
@@ -135,6 +155,15 @@ async fn what_was_pushed_what_waits_and_what_is_open_is_listed() {
     assert_eq!(first["key"], "register/P1/1-0:1.8.0/2025-11-20T00:00:00+08:00/1");
     assert_eq!((&first["value"], &first["state"]), (&"1234.5600".into(), &"delivered".into()));
     assert_eq!(first["lineage"]["meter"], "202411110001");
+    let read = &first["lineage"]["reading"];
+    let fetch = read["fetch"].as_str().unwrap();
+    assert_eq!(read["frames"], format!("/meters/202411110001/fetches/{fetch}"), "{json}");
+    let closing = |line: &str| {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        value["lineage"]["parts"][0]["closing"].clone()
+    };
+    let closings: Vec<_> = json.lines().map(closing).filter(|read| read.is_object()).collect();
+    assert!(!closings.is_empty() && closings.iter().all(|read| read["fetch"].is_null()), "{json}");
     let last: serde_json::Value =
         serde_json::from_str(list(&["--day", "2025-11-22", "--json"]).0.lines().last().unwrap()).unwrap();
     assert_eq!((&last["what"], &last["reason"]), (&"open".into(), &"no_reading".into()));

@@ -312,3 +312,28 @@ async fn the_watchdog_is_fed_as_long_as_collection_turns_and_no_longer() {
     assert!(served.child.wait().unwrap().success());
     assert!(manager.hears(Duration::from_millis(300)).iter().any(|(_, text)| text.contains("STOPPING=1")));
 }
+
+/// A port that another program has is told of and keeps nobody from being read; once it is free, who watches is answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_another_program_has_stops_nothing_and_is_opened_once_it_is_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = other.local_addr().unwrap();
+    let config = format!(
+        "[database]\npath = \"chaobiao.db\"\n[http]\nlisten = \"127.0.0.1:0\"\n[metrics]\nlisten = \"{at}\"\n"
+    );
+    std::fs::write(folder.path().join("chaobiao.toml"), config).unwrap();
+    let log = std::fs::File::create(folder.path().join("serve.log")).unwrap();
+    let child = chaobiao(folder.path()).arg("serve").stderr(log).spawn().unwrap();
+    let mut served =
+        Served { folder: folder.path().to_owned(), child, watch: String::new(), console: String::new() };
+    served.console = served.told("控制台: http://").await;
+    let log = std::fs::read_to_string(folder.path().join("serve.log")).unwrap();
+    assert!(log.contains("[metrics] listen") && log.contains("监控端口无法使用（抄表不受影响）"), "{log}");
+    assert!(log.contains(&at.to_string()), "it says which: {log}");
+    assert_eq!(ask(&served.console, "/login").status, 200);
+    drop(other);
+    served.watch = served.told("metrics are at http://").await;
+    assert_eq!(served.watch, at.to_string());
+    served.ask_until("/readyz", |answer| answer.status == 200).await;
+}

@@ -18,6 +18,7 @@ mod standby;
 mod tell_facts;
 mod tenure;
 mod terminals;
+mod watch_port;
 mod watched;
 
 pub use console::Console;
@@ -26,7 +27,7 @@ pub use handles::FewHandles;
 pub(crate) use handles::Handles;
 pub use lock::SiteLock;
 pub use standby::Standby;
-pub use watched::{WATCHERS_WAIT, WatchPort};
+pub use watched::WATCHERS_WAIT;
 
 use std::convert::Infallible;
 use std::io;
@@ -122,9 +123,6 @@ pub enum AppError {
     /// The port of the console.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The port for machines that watch.
-    #[error("the port of [metrics] cannot be opened")]
-    Watched(#[source] HttpError),
     /// The first account.
     #[error("the first account cannot be made")]
     FirstLogin(#[from] AccountError),
@@ -161,7 +159,7 @@ impl AppError {
             Self::Overfull(_) => "overfull",
             Self::Handles(_) => "handles",
             Self::Collect(error) => error.kind(),
-            Self::Http(error) | Self::Watched(error) => error.kind(),
+            Self::Http(error) => error.kind(),
             Self::FirstLogin(error) => error.kind(),
         }
     }

@@ -13,12 +13,11 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::AppError;
 use super::tell_facts::seconds;
+use super::watch_port::WatchPort;
 use crate::clock::Clock;
 use crate::config::{Config, Database};
 use crate::domain::supply::HaltKind;
-use crate::http;
 use crate::store::{Holder, Migrations, Store};
 use crate::supply::is_stopped;
 use crate::telemetry::facts::{self, Exposition};
@@ -35,16 +34,10 @@ pub struct Standby {
 impl Standby {
     /// Begins to wait, answers on the port for machines, where there is one, that it does, and looks for the file that stops
     /// all cuts.
-    ///
-    /// # Errors
-    /// [`AppError`] when the port cannot be opened.
-    pub async fn begin(holder: Holder, config: &Config, clock: &Clock) -> Result<Self, AppError> {
-        let at = config.metrics.listen;
+    pub async fn begin(holder: Holder, config: &Config, clock: &Clock) -> Self {
         let (holder, tasks, stop) =
             (Arc::new(Mutex::new(holder)), TaskTracker::new(), CancellationToken::new());
-        if let Some(at) = at {
-            let listener = http::listen(at).await.map_err(AppError::Watched)?;
-            tracing::info!("it waits at http://{}/readyz", listener.local_addr().unwrap_or(at));
+        if let Some(at) = config.metrics.listen {
             let mut facts = Exposition::default();
             facts.add(facts::BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1);
             facts.add(facts::STARTED, &[], seconds(clock.now()));
@@ -57,10 +50,14 @@ impl Standby {
                 .route("/readyz", get(readiness))
                 .route("/metrics", get(metrics))
                 .with_state(Arc::clone(&holder));
-            let (answers, ended) = (tasks.clone(), stop.clone());
-            tasks.spawn(async move {
-                http::serve_alone(router, listener, MOST_CONNECTIONS, &answers, &ended).await;
-            });
+            let port = WatchPort {
+                at,
+                router,
+                told: |at| tracing::info!("it waits at http://{at}/readyz"),
+                tasks: tasks.clone(),
+                stop: stop.clone(),
+            };
+            port.answer().await;
         }
         if let Some(file) = config.supply.stop_file.clone() {
             let (database, clock, ended) = (config.database.clone(), clock.clone(), stop.clone());
@@ -68,7 +65,7 @@ impl Standby {
                 ended.run_until_cancelled(stop_by_file(&file, &database, &clock)).await;
             });
         }
-        Ok(Self { holder, tasks, stop })
+        Self { holder, tasks, stop }
     }
 
     /// Notes who serves the site now.
@@ -125,4 +122,3 @@ async fn readiness(State(holder): State<Arc<Mutex<Holder>>>) -> Response {
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How often it is looked for the file: STOP has to hold within two seconds (F52).
 const LOOK: Duration = Duration::from_millis(500);
-const MOST_CONNECTIONS: usize = 32;

@@ -5,7 +5,6 @@
 //! time and waited for within bounds ([`Asked`]), so that a database that hangs hangs neither it nor anything else. Clients
 //! that do not move are closed as those of the console are.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,7 +14,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::anchor::Noted;
@@ -23,24 +21,16 @@ use super::asked::{Asked, WITHIN};
 use super::disk::{Room, room};
 use super::lock::SiteLock;
 use super::pulse::Pulse;
-use super::{AppError, Site, tell_facts};
+use super::watch_port::WatchPort;
+use super::{Site, tell_facts};
 use crate::clock::Clock;
 use crate::domain::Moment;
 use crate::domain::access::Regions;
-use crate::http;
 use crate::store::alarm::AlarmCounts;
 use crate::store::facts::ServiceFacts;
 use crate::store::{Store, StoreError};
 use crate::telemetry::facts::Exposition;
 use crate::telemetry::{Recorder, with_causes};
-
-/// The port, open.
-#[derive(Debug)]
-pub struct WatchPort {
-    /// Where it listens.
-    pub at: SocketAddr,
-    listener: TcpListener,
-}
 
 /// What the database tells for one answer.
 pub(super) type Told = Result<(ServiceFacts, AlarmCounts), Kind>;
@@ -73,18 +63,10 @@ struct Health {
 }
 
 impl Site {
-    /// Opens the port for machines that watch; `None` when the configuration has none.
-    ///
-    /// # Errors
-    /// [`AppError`] when it cannot be opened.
-    pub async fn open_watch_port(&self) -> Result<Option<WatchPort>, AppError> {
-        let Some(at) = self.config.metrics.listen else { return Ok(None) };
-        let listener = http::listen(at).await.map_err(AppError::Watched)?;
-        Ok(Some(WatchPort { at: listener.local_addr().unwrap_or(at), listener }))
-    }
-
-    /// Answers on it until `stop`, in tasks of its own.
-    pub fn answer_watchers(&self, port: WatchPort, recorder: Recorder, stop: &CancellationToken) {
+    /// Answers who watches, where the configuration has them watch, until `stop`, in tasks of its own. A port that another
+    /// program has is told of, and opened once it is free.
+    pub async fn answer_watchers(&self, recorder: Recorder, stop: &CancellationToken) {
+        let Some(at) = self.config.metrics.listen else { return };
         let tasks = &self.tasks;
         let watched = Watched {
             store: self.store.clone(),
@@ -100,11 +82,14 @@ impl Site {
             room: Asked::new(tasks, stop),
             ready: Asked::new(tasks, stop),
         };
-        let router = router(Arc::new(watched));
-        let (served, ended) = (tasks.clone(), stop.clone());
-        tasks.spawn(async move {
-            http::serve_alone(router, port.listener, MOST_CONNECTIONS, &served, &ended).await;
-        });
+        let port = WatchPort {
+            at,
+            router: router(Arc::new(watched)),
+            told: |at| tracing::info!("metrics are at http://{at}/metrics"),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        port.answer().await;
         let ended = stop.clone();
         tasks.spawn(async move { recorder.keep_up(&ended).await });
     }
@@ -194,9 +179,6 @@ fn kept_quiet(error: &StoreError) -> Kind {
     tracing::debug!(kind = error.kind(), "a question of who watches: {}", with_causes(error));
     error.kind()
 }
-
-/// Who watches has one connection, or a few.
-const MOST_CONNECTIONS: usize = 32;
 
 /// How long an answer takes at most.
 pub const WATCHERS_WAIT: std::time::Duration = WITHIN;

@@ -13,6 +13,7 @@ mod drop;
 mod flow;
 mod lineage;
 mod open;
+mod origin;
 mod post;
 mod push;
 mod receivers;
@@ -25,6 +26,7 @@ mod tallies;
 
 pub use drop::CsvSink;
 pub use open::{OpenDay, last_week, open_days};
+pub use origin::{End, Origin, origins, traced};
 pub use post::HttpSink;
 pub use push::{Pushed, Settings, push_once};
 pub use receivers::{Receiver, Receivers, ReconcileError, Sink};

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 
 use super::CliError;
 use super::database::{Found, Place, store_error};
-use crate::billing::{OpenDay, Rules, last_week, open_days};
+use crate::billing::{OpenDay, Origin, Rules, last_week, open_days, origins};
 use crate::clock::Clock;
 use crate::domain::{Day, Moment};
 use crate::store::billing::{BillingLine, Which};
@@ -47,7 +47,8 @@ enum What {
 #[command(
     after_help = "Without --day and --point: the newest day that has a consumption. A day lists the registers of its \
 beginning, 00:00, and what was used in it.\nStates: waiting 等待, leased 在途 (offered, no answer yet), delivered 已送达, \
-superseded 已被取代 (a later version took its place), parked 待处理 (refused).\n\n\
+superseded 已被取代 (a later version took its place), parked 待处理 (refused).\n--json names for each read in `lineage` the exchange that \
+brought it (fetch), its run (run, run_day), and the console's page of its frames (frames).\n\n\
 Exit code: 0 listed, 1 not, 2 wrong usage or configuration.\n\n\
 Examples: chaobiao billing list -c chaobiao.toml --day 2026-11-21\n          \
 chaobiao billing list -c chaobiao.toml --open        chaobiao billing list --point P000000001 --json"
@@ -72,6 +73,8 @@ struct List {
 /// What is listed.
 struct Listed {
     lines: Vec<BillingLine>,
+    /// The reads that each comes from; nothing where nobody asks.
+    origins: Vec<Vec<Origin>>,
     open: Vec<OpenDay>,
 }
 
@@ -100,9 +103,9 @@ impl List {
         let store = Found::open(&found, Migrations::Check).await?;
         let listed = self.listed(&store, rules.as_ref(), Clock::system().now()).await;
         store.close().await;
-        let Listed { lines, open } = listed?;
+        let Listed { lines, origins, open } = listed?;
         if self.json {
-            show::json(out, &lines, &open)?;
+            show::json(out, &lines, &origins, &open)?;
         } else {
             show::table(out, &lines, &open)?;
         }
@@ -134,10 +137,16 @@ impl List {
             }
         };
         let lines = if self.open { Vec::new() } else { store.billing_lines(which).await.map_err(failed)? };
+        let mut from = Vec::new();
+        if self.json {
+            let values: Vec<_> =
+                lines.iter().map(|line| (line.key.item, line.content.lineage.as_str())).collect();
+            from = origins(store, &values).await.map_err(failed)?;
+        }
         let open = match rules {
             Some(rules) => open_days(store, rules, days, point, now).await.map_err(failed)?,
             None => Vec::new(),
         };
-        Ok(Listed { lines, open })
+        Ok(Listed { lines, origins: from, open })
     }
 }

@@ -42,15 +42,13 @@ impl Serve {
         let meters =
             site.store.site_meters().await.map_err(|error| super::database::store_error(&error))?.len();
         let console = site.open_console().await.map_err(|error| app_error(&error))?;
-        let watchers = site.open_watch_port().await.map_err(|error| app_error(&error))?;
         tell(site.lines.len(), meters, &config);
         if let Some(console) = &console {
             tell_console(console, &self.config, std::io::stderr().is_terminal());
         }
         let stop = CancellationToken::new();
-        if let Some((port, recorder)) = watchers.zip(recorder) {
-            tracing::info!("metrics are at http://{}/metrics", port.at);
-            site.answer_watchers(port, recorder, &stop);
+        if let Some(recorder) = recorder {
+            site.answer_watchers(recorder, &stop).await;
         }
         let is_idle = {
             let serving = site.serve(console, &stop);
@@ -122,8 +120,7 @@ async fn started(config: &Config, clock: &Clock, stops: &mut Stops) -> Result<Op
                 let Holder { name, version, .. } = &holder;
                 tracing::info!("standby: {name}, version {version}, serves the site");
                 super::service::ready();
-                let begun = Standby::begin(holder, config, clock).await;
-                standby = Some(begun.map_err(|error| app_error(&error))?);
+                standby = Some(Standby::begin(holder, config, clock).await);
             }
         }
         tokio::select! {
@@ -188,9 +185,6 @@ pub(super) fn app_error(error: &AppError) -> CliError {
         AppError::Held(_) => CliError::Failed(format!("{text}  该站点正由另一实例提供服务")),
         AppError::Http(_) => CliError::Failed(format!(
             "{text}; give another address under [http] listen  控制台端口无法使用，请修改 [http] listen"
-        )),
-        AppError::Watched(_) => CliError::Failed(format!(
-            "{text}; give another address under [metrics] listen  监控端口无法使用，请修改 [metrics] listen"
         )),
         AppError::Overfull(_) => CliError::Usage(text),
         _ => CliError::Failed(text),

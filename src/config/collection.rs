@@ -33,7 +33,8 @@ pub struct Collection {
     pub passes: u8,
     /// Whether it is read again behind those, too, with growing pauses until the deadline: so it is unless somebody waits.
     pub until_deadline: bool,
-    /// How long to wait before such a pass.
+    /// How long to wait before such a pass. A question waits as long for its turn: what it would wait longer for is better left to
+    /// the next pass.
     pub pass_pause: Duration,
     /// How many questions in a row a meter leaves unanswered before it counts as dead.
     pub dead_after: u8,

@@ -245,7 +245,9 @@ impl Config {
         // Never that of the console, where everybody comes (T21).
         let metrics = root.section("metrics", |section| {
             let metrics = Metrics::read(section);
-            ports.take(section, "[metrics] listen", metrics.listen);
+            // One that nobody wrote down gives way when the site is served.
+            let written = metrics.listen.filter(|_| section.has("listen"));
+            ports.take(section, "[metrics] listen", written);
             metrics
         });
         let audit = root.section("audit", |section| Audit::read(section, base));

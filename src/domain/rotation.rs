@@ -76,9 +76,9 @@ impl Coded for RotationStep {
     ];
 }
 
-/// What came of a frame that changes a password, or proves one.
+/// What came of a frame that writes in a meter: a new password, its proof, a time, the order of a freeze.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PasswordAnswer {
+pub enum WriteAnswer {
     /// The meter took it.
     Taken,
     /// The meter refused the authority: wrong password, or not authorised.
@@ -105,8 +105,8 @@ pub struct Tries {
 impl RotationStep {
     /// Where the meter stands after an answer; `None` where no answer is waited for.
     #[must_use]
-    pub const fn after(self, answer: PasswordAnswer, tries: Tries) -> Option<Self> {
-        use PasswordAnswer::{NotAuthorised, NotSent, Refused, Silent, Taken};
+    pub const fn after(self, answer: WriteAnswer, tries: Tries) -> Option<Self> {
+        use WriteAnswer::{NotAuthorised, NotSent, Refused, Silent, Taken};
         Some(match (self, answer) {
             (Self::Sending, NotSent) => Self::Waiting,
             (Self::Sending, Taken) => Self::Written,
@@ -214,12 +214,12 @@ mod tests {
     use super::*;
     use crate::domain::coded;
 
-    const ANSWERS: [PasswordAnswer; 5] = [
-        PasswordAnswer::Taken,
-        PasswordAnswer::NotAuthorised,
-        PasswordAnswer::Refused,
-        PasswordAnswer::Silent,
-        PasswordAnswer::NotSent,
+    const ANSWERS: [WriteAnswer; 5] = [
+        WriteAnswer::Taken,
+        WriteAnswer::NotAuthorised,
+        WriteAnswer::Refused,
+        WriteAnswer::Silent,
+        WriteAnswer::NotSent,
     ];
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
                         seen += 1;
                         let told = format!("{step:?} {answer:?} {tries:?} {next:?}");
                         if next == RotationStep::Verified {
-                            assert!(step.is_to_be_proven() && answer == PasswordAnswer::Taken, "{told}");
+                            assert!(step.is_to_be_proven() && answer == WriteAnswer::Taken, "{told}");
                         }
                         if next == RotationStep::Kept {
                             assert!(*step == RotationStep::Sending && !is_doubtful, "{told}");

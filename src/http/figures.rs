@@ -21,7 +21,7 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// Those of the run that is or was last under way.
+    /// Those of the run that is or was last under way, for an account of all areas as this process sees them now.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer; it is asked for some areas only.
@@ -35,6 +35,14 @@ impl Figures {
                 steps: Some(progress.steps),
             });
         }
+        Self::kept(services, regions).await
+    }
+
+    /// Those of the newest run as the database has them, whoever asks and whatever this process has seen of it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub(super) async fn kept(services: &Services, regions: &Regions) -> Result<Self, StoreError> {
         let runs = services.store.newest_runs(1).await?;
         let mut figures = Self::default();
         let Some(run) = runs.first() else { return Ok(figures) };

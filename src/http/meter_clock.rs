@@ -1,58 +1,31 @@
 //! Sets the clock of a meter, for the API and the console (F14).
 
-use axum::http::StatusCode;
-
+use super::clock_set::{ClockSet, near_midnight};
+use super::meter_told::{conflict, not_reachable, not_sent, site_of, supply};
 use super::{Caller, Problem, Services, Topic};
-use crate::domain::ClockOffset;
 use crate::supply::MeterClockSet;
-use crate::supply::field::NotReachable;
 
-/// Sets the clock of a meter to the present: how it stood before, where it showed a time, and how it stands.
+/// Sets the clock of a meter to the present.
 pub(super) async fn set_clock(
     services: &Services,
     caller: &Caller,
     address: &str,
-) -> Result<(Option<ClockOffset>, ClockOffset), Problem> {
-    let address = super::api::address(address)?;
-    let (store, regions) = (&services.store, &caller.acting.regions);
-    let sheet = store.meter_sheet(&address.to_string(), regions, services.clock.now()).await?;
-    let site = match sheet {
-        Some(_) => store.site_meter(address).await?,
-        None => None,
-    };
-    let site = site.ok_or_else(Problem::not_there)?;
-    let conflict = |code, en: &str, zh: &str| Err(Problem::new(StatusCode::CONFLICT, code, en, zh));
-    let Some(supply) = &services.supply else {
-        return conflict("no_lines", "this process has no lines", "本进程未接线路，不能对时");
-    };
-    let set = supply.set_meter_clock(&caller.acting, site).await?;
+) -> Result<ClockSet, Problem> {
+    let site = site_of(services, caller, address).await?;
+    let set = supply(services)?.set_meter_clock(&caller.acting, site).await?;
     services.changes.tell(Topic::Read);
     let code = set.kind();
-    match set {
-        MeterClockSet::Done(before, after) => Ok((before, after)),
-        MeterClockSet::NotNeeded(offset) => Ok((Some(offset), offset)),
-        MeterClockSet::NotBefore(at) => {
-            let at = at.in_china();
-            let en = format!("too near to midnight: not before {at}");
-            conflict(code, &en, &format!("临近零点冻结，请在此后对时：{at}"))
-        }
+    Err(match set {
+        MeterClockSet::Done(before, now) => return Ok(ClockSet { before, now }),
+        MeterClockSet::NotNeeded(offset) => return Ok(ClockSet::not_needed(offset)),
+        MeterClockSet::NotBefore(at) => near_midnight(at),
         MeterClockSet::Cannot(why) => conflict(code, why.words().0, why.words().1),
-        MeterClockSet::NotReachable(why) => {
-            let zh = match why {
-                NotReachable::NoTerminal { .. } => "该表所在终端未接入本主站",
-                NotReachable::NoLine { .. } => "配置中没有该表所在线路",
-                NotReachable::NoProfile { .. } => "没有该表的表型",
-            };
-            conflict(code, &why.to_string(), zh)
-        }
+        MeterClockSet::NotReachable(why) => not_reachable(&why),
         MeterClockSet::NotRead(why) => {
             let en = format!("its clock could not be read, so nothing was sent: {why}");
             conflict(code, &en, "未能读到电能表时钟，未下发对时")
         }
-        MeterClockSet::NotSent => {
-            let en = "the line gave no turn in time: try again later";
-            conflict(code, en, "线路繁忙，未轮到下发，请稍后重试")
-        }
+        MeterClockSet::NotSent => not_sent(code),
         MeterClockSet::PasswordRefused => {
             let en = "the meter refused the password; none is tried again before tomorrow";
             conflict(code, en, "电能表拒绝密码，明天之前不再尝试")
@@ -62,5 +35,5 @@ pub(super) async fn set_clock(
             let en = "the meter did not say whether it has set its clock, or kept its own: read it again";
             conflict(code, en, "电能表未确认，或确认后时钟未变，请复读核对")
         }
-    }
+    })
 }

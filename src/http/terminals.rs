@@ -3,12 +3,13 @@
 use axum::http::StatusCode;
 use gdw1376::address::TerminalAddress;
 
+use super::clock_set::{ClockSet, near_midnight};
 use super::{Caller, Problem, Services, Topic};
 pub(super) use crate::collect::WantedRecords as WantedOfTerminal;
-use crate::collect::{ClockSet, Collector, RecordsProposed};
+use crate::collect::{ClockSet as TerminalClockSet, Collector, RecordsProposed};
+use crate::domain::Id;
 use crate::domain::access::Regions;
 use crate::domain::proposal::{Change, Proposal};
-use crate::domain::{ClockOffset, Id};
 use crate::store::terminal::{Adoption, TerminalLine};
 use crate::terminal::{PassedFrame, Stranger, TerminalSettings, TerminalStatus};
 
@@ -83,30 +84,27 @@ pub(super) async fn set_clock(
     services: &Services,
     caller: &Caller,
     address: &str,
-) -> Result<(ClockOffset, ClockOffset), Problem> {
+) -> Result<ClockSet, Problem> {
     let address = one(services, &caller.acting.regions, address).await?.kept.address;
     let collector = served(services)?;
     let conflict = |code, en: &str, zh: &str| Err(Problem::new(StatusCode::CONFLICT, code, en, zh));
     match collector.set_terminal_clock(&caller.acting, address).await? {
-        ClockSet::Done(before, after) => Ok((before, after)),
-        ClockSet::NotNeeded(offset) => Ok((offset, offset)),
-        ClockSet::NotBefore(at) => {
-            let (en, zh) = ("too near to midnight: not before", "临近零点冻结，请在此后对时：");
-            conflict("near_midnight", &format!("{en} {}", at.in_china()), &format!("{zh}{}", at.in_china()))
-        }
-        ClockSet::Refused => {
+        TerminalClockSet::Done(before, now) => Ok(ClockSet { before: Some(before), now }),
+        TerminalClockSet::NotNeeded(offset) => Ok(ClockSet::not_needed(offset)),
+        TerminalClockSet::NotBefore(at) => Err(near_midnight(at)),
+        TerminalClockSet::Refused => {
             let en = "the terminal refused, or said that it did and kept its own clock";
             conflict("refused", en, "终端拒绝对时，或确认后时钟未变")
         }
-        ClockSet::Unknown => {
+        TerminalClockSet::Unknown => {
             let en = "the terminal did not say whether it has set its clock: look again";
             conflict("unknown", en, "终端未确认是否已对时，请稍后核对")
         }
-        ClockSet::OwnClockDoubted => {
+        TerminalClockSet::OwnClockDoubted => {
             let en = "the clock of this machine has jumped: an approver has to confirm it first";
             conflict("own_clock_doubted", en, "主站时钟发生跳变，须审批人确认后方可对时")
         }
-        ClockSet::NotReached(why) => conflict("not_reached", &why, "终端无应答，未能对时"),
+        TerminalClockSet::NotReached(why) => conflict("not_reached", &why, "终端无应答，未能对时"),
     }
 }
 

@@ -151,4 +151,6 @@ pub mod decisions {
     pub mod d0059_a_forwarded_question_is_waited_for_while_supply_waits {}
     #[doc = include_str!("decisions/0060-the-clock-of-a-meter-is-set-by-a-person-and-proven-by-reading.md")]
     pub mod d0060_the_clock_of_a_meter_is_set_by_a_person_and_proven_by_reading {}
+    #[doc = include_str!("decisions/0062-what-brought-a-read-is-looked-up-and-not-kept-with-the-value.md")]
+    pub mod d0062_what_brought_a_read_is_looked_up_and_not_kept_with_the_value {}
 }

@@ -73,20 +73,36 @@ impl Store {
     ) -> Result<Vec<LedgerEntry>, StoreError> {
         let mut reading = self.read("reading the ledger").await?;
         let rows: Vec<Row> = reading.rows(OF_METER, &[meter.into(), from.into(), until.into()]).await?;
-        let mut entries = rows.into_iter().map(|row| entry(meter, row)).collect::<Result<Vec<_>, _>>()?;
-        // From the back, since of the versions of one key the newest accepted one counts.
-        let mut counted = None;
-        for entry in entries.iter_mut().rev() {
-            let key = entry.reading.key();
-            let quality = entry.reading.quality;
-            let is_damaged = quality == Quality::Suspect(Suspicion::Damaged);
-            if (is_damaged || quality.is_accepted()) && counted != Some(key) {
-                entry.is_current = !is_damaged;
-                counted = Some(key);
-            }
-        }
-        Ok(entries)
+        entries(meter, rows)
     }
+
+    /// All versions of those of a meter's registers whose newest value is a read, at the instants of these values: by instant, item and
+    /// version.
+    ///
+    /// # Errors
+    /// As [`Self::accepted`].
+    pub async fn ledger_of_latest(&self, meter: Id<Meter>) -> Result<Vec<LedgerEntry>, StoreError> {
+        let mut reading = self.read("reading the versions of the newest values").await?;
+        let rows: Vec<Row> = reading.rows(OF_LATEST, &[meter.into()]).await?;
+        entries(meter, rows)
+    }
+}
+
+/// Versions in order of time, item and version, each with whether it counts.
+fn entries(meter: Id<Meter>, rows: Vec<Row>) -> Result<Vec<LedgerEntry>, StoreError> {
+    let mut entries = rows.into_iter().map(|row| entry(meter, row)).collect::<Result<Vec<_>, _>>()?;
+    // From the back, since of the versions of one key the newest accepted one counts.
+    let mut counted = None;
+    for entry in entries.iter_mut().rev() {
+        let key = entry.reading.key();
+        let quality = entry.reading.quality;
+        let is_damaged = quality == Quality::Suspect(Suspicion::Damaged);
+        if (is_damaged || quality.is_accepted()) && counted != Some(key) {
+            entry.is_current = !is_damaged;
+            counted = Some(key);
+        }
+    }
+    Ok(entries)
 }
 
 impl Store {
@@ -436,3 +452,8 @@ const ONE: &str = "SELECT item, as_of, version, value, quality, source, meter_ti
 const OF_METER: &str = "SELECT item, as_of, version, value, quality, source, meter_time, collected_at, fetch_id, \
     recorded_at, decided_by, note, seal FROM register_ledger WHERE meter_id = $1 AND as_of BETWEEN $2 AND $3 \
     ORDER BY as_of, item, version";
+
+const OF_LATEST: &str = "SELECT l.item, l.as_of, l.version, l.value, l.quality, l.source, l.meter_time, l.collected_at, \
+    l.fetch_id, l.recorded_at, l.decided_by, l.note, l.seal \
+    FROM latest n CROSS JOIN register_ledger l \
+    WHERE n.meter_id = $1 AND l.meter_id = n.meter_id AND l.item = n.item AND l.as_of = n.at ORDER BY l.as_of, l.item, l.version";

@@ -212,6 +212,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0039_doubts.sql"),
         include_str!("migrations/postgres/0039_doubts.sql"),
     ),
+    Migration::new(
+        "brought",
+        include_str!("migrations/sqlite/0040_brought.sql"),
+        include_str!("migrations/postgres/0040_brought.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

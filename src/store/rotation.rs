@@ -18,7 +18,7 @@ use crate::config::profile::MeterProfile;
 use crate::domain::access::{Acting, Action};
 use crate::domain::proposal::MayNot;
 use crate::domain::rotation::{
-    CannotRotate, MOST_WRITES, PasswordAnswer, Rotation, RotationState, RotationStep, Tries, may_decide,
+    CannotRotate, MOST_WRITES, Rotation, RotationState, RotationStep, Tries, WriteAnswer, may_decide,
 };
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Day, Id, Meter, Moment};
 use crate::store::archive::SiteMeter;
@@ -313,7 +313,7 @@ impl Store {
         &self,
         vault: &Vault,
         due: &DueRotation,
-        answer: PasswordAnswer,
+        answer: WriteAnswer,
         now: Moment,
     ) -> Result<RotationStep, SecretError> {
         let mut writing = self.write("noting what became of a password").await?;
@@ -324,15 +324,15 @@ impl Store {
         let tries = Tries { writes: at.writes, proofs: at.proofs, is_doubtful };
         let Some(step) = at.step.after(answer, tries) else { return Ok(at.step) };
         let mut next = Stands { step, why: words(answer), next_at: now, ..at };
-        if answer == PasswordAnswer::Taken {
+        if answer == WriteAnswer::Taken {
             // It was right: the meter counts from the beginning again.
             Candidates::note_doubt(&mut writing, due.key(), None).await?;
             next.proofs = 0;
         }
-        if at.step == RotationStep::Sending && answer == PasswordAnswer::NotAuthorised {
+        if at.step == RotationStep::Sending && answer == WriteAnswer::NotAuthorised {
             next.writes = MOST_WRITES;
         }
-        if answer == PasswordAnswer::NotSent {
+        if answer == WriteAnswer::NotSent {
             // It does not count.
             let is_proof = at.step.is_to_be_proven();
             next.proofs -= i64::from(is_proof);
@@ -343,11 +343,11 @@ impl Store {
             match step {
                 RotationStep::Written => Candidates::note_likely(&mut writing, due.key(), true).await?,
                 RotationStep::Unclear if at.step == RotationStep::Sending => {
-                    let is_new = answer == PasswordAnswer::NotAuthorised;
+                    let is_new = answer == WriteAnswer::NotAuthorised;
                     Candidates::note_likely(&mut writing, due.key(), is_new).await?;
                 }
                 RotationStep::Waiting => {
-                    if answer == PasswordAnswer::NotAuthorised {
+                    if answer == WriteAnswer::NotAuthorised {
                         Candidates::note_likely(&mut writing, due.key(), false).await?;
                     }
                     next.next_at = tomorrow(now);
@@ -451,13 +451,13 @@ const fn action(step: RotationStep) -> &'static str {
     }
 }
 
-const fn words(answer: PasswordAnswer) -> &'static str {
+const fn words(answer: WriteAnswer) -> &'static str {
     match answer {
-        PasswordAnswer::Taken => "taken",
-        PasswordAnswer::NotAuthorised => "not_authorised",
-        PasswordAnswer::Refused => "refused",
-        PasswordAnswer::Silent => "unknown",
-        PasswordAnswer::NotSent => "not_sent",
+        WriteAnswer::Taken => "taken",
+        WriteAnswer::NotAuthorised => "not_authorised",
+        WriteAnswer::Refused => "refused",
+        WriteAnswer::Silent => "unknown",
+        WriteAnswer::NotSent => "not_sent",
     }
 }
 

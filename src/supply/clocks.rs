@@ -9,7 +9,7 @@ use super::field::{CannotSetClock, ClockPart, Field, MeterClock, NotReachable, U
 use super::service::Supply;
 use crate::domain::access::Acting;
 use crate::domain::meter_clock::{Correction, correction};
-use crate::domain::rotation::PasswordAnswer;
+use crate::domain::rotation::WriteAnswer;
 use crate::domain::supply::HaltKind;
 use crate::domain::{AuditEntry, ClockOffset, Day, Moment};
 use crate::store::archive::SiteMeter;
@@ -129,10 +129,10 @@ impl Supply {
         };
         let before = Some(before).filter(|offset| offset.fast_us != NO_TIME_US);
         let after = match answer {
-            PasswordAnswer::NotSent => return Ok(MeterClockSet::NotSent),
-            PasswordAnswer::NotAuthorised => return Ok(MeterClockSet::PasswordRefused),
-            PasswordAnswer::Refused => return Ok(MeterClockSet::Refused),
-            PasswordAnswer::Taken | PasswordAnswer::Silent => field.clock().await,
+            WriteAnswer::NotSent => return Ok(MeterClockSet::NotSent),
+            WriteAnswer::NotAuthorised => return Ok(MeterClockSet::PasswordRefused),
+            WriteAnswer::Refused => return Ok(MeterClockSet::Refused),
+            WriteAnswer::Taken | WriteAnswer::Silent => field.clock().await,
         };
         // What it says it did is one thing, what its clock shows the other.
         let Ok(MeterClock::Off(after)) = after else { return Ok(MeterClockSet::Unknown) };
@@ -149,9 +149,9 @@ impl Supply {
         acting: &Acting,
         field: &Field,
         before: ClockOffset,
-    ) -> Result<Result<PasswordAnswer, CannotSetClock>, StoreError> {
+    ) -> Result<Result<WriteAnswer, CannotSetClock>, StoreError> {
         let clock = &self.0.clock;
-        let mut answer = PasswordAnswer::NotSent;
+        let mut answer = WriteAnswer::NotSent;
         for part in parts(before, clock.now()) {
             for _ in 0..TURNS {
                 let password = match field.password_for_parameters().await {
@@ -164,17 +164,17 @@ impl Supply {
                 let civil = field.when_heard();
                 answer = match civil {
                     Some(civil) => field.write_time(*part, civil, password).await,
-                    None => PasswordAnswer::NotSent,
+                    None => WriteAnswer::NotSent,
                 };
                 self.enter(&told, answered(answer), civil).await?;
-                if answer != PasswordAnswer::NotSent {
+                if answer != WriteAnswer::NotSent {
                     break;
                 }
             }
-            if answer == PasswordAnswer::NotAuthorised {
+            if answer == WriteAnswer::NotAuthorised {
                 field.refused_parameters().await;
             }
-            if answer != PasswordAnswer::Taken {
+            if answer != WriteAnswer::Taken {
                 break;
             }
         }
@@ -212,13 +212,13 @@ fn parts(before: ClockOffset, now: Moment) -> &'static [ClockPart] {
     }
 }
 
-const fn answered(answer: PasswordAnswer) -> &'static str {
+pub(super) const fn answered(answer: WriteAnswer) -> &'static str {
     match answer {
-        PasswordAnswer::Taken => "accepted",
-        PasswordAnswer::NotAuthorised => "password refused",
-        PasswordAnswer::Refused => "refused",
-        PasswordAnswer::Silent => "unknown",
-        PasswordAnswer::NotSent => "not sent",
+        WriteAnswer::Taken => "accepted",
+        WriteAnswer::NotAuthorised => "password refused",
+        WriteAnswer::Refused => "refused",
+        WriteAnswer::Silent => "unknown",
+        WriteAnswer::NotSent => "not sent",
     }
 }
 

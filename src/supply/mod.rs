@@ -26,6 +26,7 @@ mod carry;
 mod clocks;
 mod due;
 pub mod field;
+mod freezes;
 mod guard;
 mod leaving;
 mod proof;
@@ -38,6 +39,7 @@ mod verdict;
 
 pub use clocks::MeterClockSet;
 pub use due::due_words;
+pub use freezes::MeterFreeze;
 pub use guard::is_stopped;
 pub use proof::proof_words;
 pub use rotation::{RotationError, RotationOf};

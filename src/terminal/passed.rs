@@ -84,8 +84,8 @@ fn may_be_kept(frame: &[u8]) -> bool {
 
 /// Where the function (AFN) of a frame stands.
 const AFN: usize = 12;
-/// What is kept of other frames: up to the sequence byte.
-const BEGINNING: usize = 14;
+/// What is kept of other frames: up to what they are for, which is no secret (AFN, the sequence byte, Pn and Fn).
+const BEGINNING: usize = 18;
 /// Moment, direction and both lengths.
 const HEAD: usize = 13;
 /// The most frames that are kept.

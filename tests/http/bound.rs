@@ -12,7 +12,7 @@ use crate::rig::{Answer, Somebody, request};
 const RECEIVERS: [&str; 2] = ["ledger", "north_grid"];
 
 /// Two receivers, each with the registers and the use of a day of both homes.
-async fn handed_over(town: &Town) -> Day {
+pub(crate) async fn handed_over(town: &Town) -> Day {
     let store = &town.rig.services.store;
     let now = town.now();
     store.know_receivers(&[("ledger", "ledger"), ("north_grid", "http")], now).await.unwrap();
@@ -30,7 +30,15 @@ async fn handed_over(town: &Town) -> Day {
     };
     let registers =
         [1, 2].map(|meter| [reading(meter, day.start(), 1000), reading(meter, day.next().start(), 1400)]);
-    store.save(&Batch { registers: registers.concat(), ..Batch::default() }, now).await.unwrap();
+    hand_over(town, &Batch { registers: registers.concat(), ..Batch::default() }).await;
+    day
+}
+
+/// Saves what was read, and hands over what it settles.
+pub(crate) async fn hand_over(town: &Town, batch: &Batch) {
+    let store = &town.rig.services.store;
+    let now = town.now();
+    store.save(batch, now).await.unwrap();
     let rules = Rules {
         items: vec![Item::parse("1.8.0").unwrap()],
         window: std::time::Duration::from_secs(6 * 3600),
@@ -45,7 +53,6 @@ async fn handed_over(town: &Town) -> Day {
     };
     let mut sink = LedgerSink::new(store.clone(), town.rig.services.clock.clone());
     push_once(store, &mut sink, &settings, now).await.unwrap();
-    day
 }
 
 /// The receivers that an account of a billing service is to see from now on.

@@ -47,6 +47,7 @@ mod rotations;
 mod said;
 mod sessions;
 mod settled;
+mod site;
 mod slow;
 mod streams;
 mod terminals;

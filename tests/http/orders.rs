@@ -32,7 +32,7 @@ pub(crate) struct Town {
     pub(crate) elsewhere: [Somebody; 2],
 }
 
-fn entry(number: u32) -> ArchiveEntry {
+pub(crate) fn entry(number: u32) -> ArchiveEntry {
     ArchiveEntry {
         customer: Customer {
             number: format!("C{number}"),

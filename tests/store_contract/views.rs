@@ -156,18 +156,35 @@ async fn interval_read_shows_values_with_the_fetch_that_brought_them() {
                 "quality",
                 "source",
                 "collected_at",
+                "meter_time",
+                "fetch_id",
             ],
         );
         let rows = fresh.texts(&format!("SELECT {columns} FROM interval_read ORDER BY at")).await;
+        let [recorded, polled] = [first.fetches[0].id, second.fetches[0].id];
         let line = |hour: &str, value: &str, rest: &str| {
             format!("000000000001 P1 1-0:16.7.0 total active power {hour}:00:00.000000Z {value} kW {rest}")
         };
         assert_eq!(
             rows,
             [
-                line("2026-11-20T16", "0.0010", "ok load record 2026-11-21T16:10:00.250000Z"),
-                line("2026-11-20T17", "1.2345", "ok live 2026-11-20T17:01:00.000000Z"),
-                line("2026-11-20T18", "-0.0005", "suspect: clock load record 2026-11-21T16:10:00.250000Z"),
+                line(
+                    "2026-11-20T16",
+                    "0.0010",
+                    &format!("ok load record 2026-11-21T16:10:00.250000Z 2026-11-21 00:00:00 {recorded}")
+                ),
+                line(
+                    "2026-11-20T17",
+                    "1.2345",
+                    &format!("ok live 2026-11-20T17:01:00.000000Z - {polled}")
+                ),
+                line(
+                    "2026-11-20T18",
+                    "-0.0005",
+                    &format!(
+                        "suspect: clock load record 2026-11-21T16:10:00.250000Z 2026-11-21 02:00:00 {recorded}"
+                    )
+                ),
             ]
         );
     })

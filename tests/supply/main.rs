@@ -9,6 +9,7 @@
 mod behind;
 mod clocks;
 mod doubts;
+mod freezes;
 mod kills;
 mod orders;
 mod process;

@@ -65,6 +65,8 @@ pub(crate) struct Heard {
     /// authorised.
     pub(crate) written: usize,
     pub(crate) times: usize,
+    /// How often it was told to freeze.
+    pub(crate) freezes: usize,
     pub(crate) unauthorised: usize,
     /// It hears orders, and what it says of itself is lost.
     pub(crate) is_unread: bool,
@@ -89,6 +91,7 @@ impl Heard {
         }
         self.written += usize::from(request.control.0 == 0x18);
         self.times += usize::from(request.control.0 == 0x14);
+        self.freezes += usize::from(request.control.0 == 0x16);
         let fate = self.fates.pop_front().unwrap_or(Fate::Answered);
         if fate == Fate::FrameLost {
             return None;
@@ -109,7 +112,7 @@ impl Station for Heard {
         if self.is_dead {
             return None;
         }
-        if matches!(request.control.0, 0x14 | 0x18) {
+        if matches!(request.control.0, 0x14 | 0x16 | 0x18) {
             return self.hear_write(now, request);
         }
         if request.control.0 != 0x1C {
@@ -536,6 +539,7 @@ fn house(home: Home, meter: &Shared) -> House {
         fates: VecDeque::new(),
         written: 0,
         times: 0,
+        freezes: 0,
         unauthorised: 0,
         is_unread: false,
         is_slow: false,

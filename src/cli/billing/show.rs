@@ -6,7 +6,7 @@ use std::io::Write;
 use dlt645::quantity::Quantity;
 use serde::Serialize;
 
-use crate::billing::OpenDay;
+use crate::billing::{OpenDay, Origin, traced};
 use crate::cli::{CliError, write_json};
 use crate::domain::{BillingKind, Coded, Quality};
 use crate::store::billing::{BillingLine, Delivery, OutboxState};
@@ -48,13 +48,19 @@ struct OpenPiece<'a> {
     message_zh: String,
 }
 
-pub(super) fn json(out: &mut impl Write, lines: &[BillingLine], open: &[OpenDay]) -> Result<(), CliError> {
-    lines.iter().try_for_each(|line| write_json(out, &ValuePiece::of(line)))?;
+pub(super) fn json(
+    out: &mut impl Write,
+    lines: &[BillingLine],
+    origins: &[Vec<Origin>],
+    open: &[OpenDay],
+) -> Result<(), CliError> {
+    let mut lines = lines.iter().zip(origins);
+    lines.try_for_each(|(line, origins)| write_json(out, &ValuePiece::of(line, origins)))?;
     open.iter().try_for_each(|open| write_json(out, &OpenPiece::of(open)))
 }
 
 impl<'a> ValuePiece<'a> {
-    fn of(line: &'a BillingLine) -> Self {
+    fn of(line: &'a BillingLine, origins: &[Origin]) -> Self {
         let delivery = line.delivery.as_ref();
         let is_due = |delivery: &&Delivery| delivery.done_at.is_none();
         Self {
@@ -75,7 +81,7 @@ impl<'a> ValuePiece<'a> {
             next_at: delivery.filter(is_due).map(|delivery| delivery.next_at.to_string()),
             done_at: delivery.and_then(|delivery| delivery.done_at).map(|at| at.to_string()),
             last_error: delivery.and_then(|delivery| delivery.last_error.as_deref()),
-            lineage: serde_json::from_str(&line.content.lineage).unwrap_or_default(),
+            lineage: traced(&line.content.lineage, origins),
         }
     }
 }

@@ -39,11 +39,11 @@ pub(super) async fn look(config: &Config, is_served: bool) -> Vec<Finding> {
     if !is_served {
         let ports = [
             ("[http] listen", config.http.enabled.then_some(config.http.listen)),
-            ("[metrics] listen", config.metrics.listen),
             ("[dtu] listen", config.dtu.listen),
             ("[terminals] listen", config.terminals.listen),
         ];
         found.extend(ports.into_iter().filter_map(|(of, at)| Some(free(of, at?))));
+        found.extend(config.metrics.listen.map(free_to_watch));
     }
     found
 }
@@ -86,6 +86,16 @@ fn free(of: &str, at: SocketAddr) -> Finding {
         Err(error) => Finding::fail(of, format!("{at}: {error}"), "端口不可用")
             .doing("another process has it, or it needs rights: choose another port  请更换端口"),
     }
+}
+
+/// Whether who watches could be answered there; meters are read all the same.
+fn free_to_watch(at: SocketAddr) -> Finding {
+    let found = free("[metrics] listen", at);
+    if found.level == Level::Ok {
+        return found;
+    }
+    Finding { level: Level::Note, ..found }
+        .doing("meters are read all the same; choose another port, or switch it off with enabled = false  不影响抄表；请更换端口或停用")
 }
 
 fn serial(found: &mut Vec<Finding>, of: &str, port: &Path, is_served: bool) {

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::accounts::ListMeta;
 use super::written::{day, named};
+use crate::billing::{Origin, origins, traced};
 use crate::domain::access::Action;
 use crate::domain::{Coded, Day, Item};
 use crate::http::routes::Routes;
@@ -51,6 +52,11 @@ struct PushShown {
     done_at: Option<String>,
     /// What was said when it was last not taken.
     last_error: Option<String>,
+    /// Where it comes from: by a `rule`, from one `reading` or from `parts` with an `opening` and a `closing` read each, of the
+    /// meter that is named. Each read has the number of the exchange that brought it (`fetch`), the run of that (`run`,
+    /// `run_day`), and the page of its frames (`frames`); `null` for what a person read, outside a run, and for frames that were let go.
+    #[schema(value_type = Object)]
+    lineage: serde_json::Value,
 }
 
 /// How many versions are in one state with one receiver.
@@ -159,7 +165,9 @@ async fn pushes(
     let is_full = u32::try_from(found.len()).unwrap_or(u32::MAX) >= limit;
     let next_cursor = found.last().filter(|_| is_full).map(|push| cursor(&push.place));
     let is_wanted = |push: &Push| asked.receiver.as_ref().is_none_or(|receiver| *receiver == push.receiver);
-    let pushes: Vec<_> = found.into_iter().filter(is_wanted).map(push_shown).collect();
+    let wanted: Vec<Push> = found.into_iter().filter(is_wanted).collect();
+    let from = origins(store, &lineages(&wanted)).await?;
+    let pushes: Vec<_> = wanted.into_iter().zip(from).map(push_shown).collect();
     let counts = counts.into_iter().map(|count| PushCountShown {
         receiver: count.receiver,
         state: count.state.name().to_owned(),
@@ -189,7 +197,12 @@ pub(in crate::http) fn pushes_seen(caller: &Caller) -> PushesSeen<'_> {
     PushesSeen { regions: &caller.acting.regions, receivers: caller.account.sees_receivers() }
 }
 
-fn push_shown(push: Push) -> PushShown {
+/// What versions are of, and where they come from.
+pub(in crate::http) fn lineages(pushes: &[Push]) -> Vec<(Item, &str)> {
+    pushes.iter().map(|push| (push.item, push.lineage.as_str())).collect()
+}
+
+fn push_shown((push, origins): (Push, Vec<Origin>)) -> PushShown {
     let decimals = push.kind.decimals(push.item);
     PushShown {
         point: push.point,
@@ -205,6 +218,7 @@ fn push_shown(push: Push) -> PushShown {
         tries: push.tries,
         done_at: push.done_at.map(|at| at.to_string()),
         last_error: push.last_error,
+        lineage: traced(&push.lineage, &origins),
     }
 }
 

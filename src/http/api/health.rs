@@ -38,10 +38,14 @@ struct Health {
     lines: usize,
     /// Names of those of them that are not up.
     lines_down: Vec<String>,
-    /// Meters of the run of the night that is or was last under way, for an account of some areas those in these.
+    /// The day of the newest run, which the figures below are of; null before the first one.
+    run_day: Option<String>,
+    /// Its meters, for an account of some areas those in these.
     planned: u64,
     /// Those of them that are read.
     read: u64,
+    /// Those of them that are missing so far.
+    missing: u64,
 }
 
 /// Who serves the site.
@@ -75,7 +79,8 @@ async fn health(State(services): State<Services>, caller: Caller) -> Result<Json
     let lines: Vec<_> = services.lines.iter().filter(|line| seen.hold(line.name())).collect();
     let down = lines.iter().filter(|line| line.status().phase.name() != "up");
     let lines_down = down.map(|line| line.name().to_owned()).collect();
-    let Figures { planned, read, .. } = Figures::of(&services, regions).await?;
+    let Figures { planned, read, missing, .. } = Figures::kept(&services, regions).await?;
+    let run_day = services.store.newest_runs(1).await?.first().map(|run| run.day.to_string());
     let health = Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: services.clock.now().to_string(),
@@ -84,8 +89,10 @@ async fn health(State(services): State<Services>, caller: Caller) -> Result<Json
         database_is_whole: services.store.loss().is_none(),
         lines: lines.len(),
         lines_down,
+        run_day,
         planned,
         read,
+        missing,
     };
     Ok(Json(HealthAnswer { health }))
 }

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::accounts::ListMeta;
+use super::clock_set::ClockSetAnswer;
 use crate::domain::access::Action;
-use crate::domain::{ClockOffset, Coded, Multiplier};
+use crate::domain::{Coded, Multiplier};
 use crate::http::meter_clock::set_clock;
+use crate::http::meter_freeze::order_freeze;
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services};
 use crate::store::view::{MeterLine, MeterPlace, MeterSheet, MeterSort, MetersAsked, Stay};
@@ -19,6 +21,7 @@ pub(super) fn routes() -> Routes {
         .api::<__path_list, _, _>(Action::SeeStatus, list)
         .api::<__path_show, _, _>(Action::SeeStatus, show)
         .api::<__path_set, _, _>(Action::SetClock, set)
+        .api::<__path_freeze, _, _>(Action::SetClock, freeze)
 }
 
 /// Which meters.
@@ -158,31 +161,43 @@ async fn show(
     Ok(Json(MeterAnswer { meter }))
 }
 
-/// How the clock of a meter stood before it was set, and stands now.
-#[derive(Debug, Serialize, ToSchema)]
-struct MeterClockAnswer {
-    /// How many seconds it was fast, negative when it was slow; `null` for a clock that showed no time.
-    fast_seconds_before: Option<i64>,
-    /// How many seconds it is fast now.
-    fast_seconds_now: i64,
-}
-
 /// Set the clock of a meter to the present
 ///
 /// Sent at once and read back; only to meters of the 2007 edition on a line of this process, with the password of level 04. Not
 /// within ten minutes of midnight, by our clock or by the meter's; a clock that is right within five seconds stays as it is.
 #[utoipa::path(post, path = "/api/v1/meters/{address}/clock", tag = "meters",
     params(("address" = String, Path)),
-    responses((status = 200, body = MeterClockAnswer),
+    responses((status = 200, body = ClockSetAnswer),
         (status = 409, description = "not now, not from here, refused, or unknown: the code says which")))]
 async fn set(
     State(services): State<Services>,
     caller: Caller,
     Path(address): Path<String>,
-) -> Result<Json<MeterClockAnswer>, Problem> {
-    let (before, now) = set_clock(&services, &caller, &address).await?;
-    let seconds = |offset: ClockOffset| offset.fast_us / 1_000_000;
-    Ok(Json(MeterClockAnswer { fast_seconds_before: before.map(seconds), fast_seconds_now: seconds(now) }))
+) -> Result<Json<ClockSetAnswer>, Problem> {
+    Ok(Json(set_clock(&services, &caller, &address).await?.into()))
+}
+
+/// A freeze that was ordered.
+#[derive(Debug, Serialize, ToSchema)]
+struct FreezeAnswer {
+    /// When the meter has frozen, by its own clock, to the minute.
+    frozen_at: String,
+}
+
+/// Tell a meter to freeze its registers now
+///
+/// Sent at once, and proven by the newest instant freeze (瞬时冻结) that the meter has behind it; only to meters of the 2007 edition
+/// on a line of this process. What it froze is read with `chaobiao freeze --kind instant`.
+#[utoipa::path(post, path = "/api/v1/meters/{address}/freeze", tag = "meters",
+    params(("address" = String, Path)),
+    responses((status = 200, body = FreezeAnswer),
+        (status = 409, description = "not from here, refused, or unknown: the code says which")))]
+async fn freeze(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+) -> Result<Json<FreezeAnswer>, Problem> {
+    Ok(Json(FreezeAnswer { frozen_at: order_freeze(&services, &caller, &address).await? }))
 }
 
 /// The meter with an address, as far as the caller may see it.

@@ -6,9 +6,13 @@ pub(super) mod audit;
 pub(super) mod billing;
 mod browse;
 mod changes;
+mod clock_set;
+mod consumptions;
 mod cuts;
 pub(super) mod evidence;
 mod health;
+mod line_loss;
+mod lines;
 mod long_number;
 mod meters;
 mod meters_file;
@@ -28,6 +32,8 @@ pub(super) mod receivers;
 pub(super) mod rotations;
 mod runs;
 mod series;
+mod settings;
+mod site_events;
 mod stop;
 mod stream;
 mod terminal_records;
@@ -79,6 +85,11 @@ pub(super) fn routes() -> Routes {
         .and(meters::routes())
         .and(meters_file::routes())
         .and(series::routes())
+        .and(consumptions::routes())
+        .and(site_events::routes())
+        .and(lines::routes())
+        .and(line_loss::routes())
+        .and(settings::routes())
         .and(runs::routes())
         .and(terminals::routes())
         .and(rotations::routes())

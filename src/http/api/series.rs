@@ -1,6 +1,9 @@
 //! What meters said, over time: their newest values, registers, load curves and events, as JSON by page or as CSV.
 #![expect(unused_qualifications, reason = "what utoipa makes of parameters")]
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
@@ -12,11 +15,13 @@ use super::accounts::ListMeta;
 use super::meters::sheet_of;
 use super::written::{LONGEST, words};
 use crate::domain::access::Action;
-use crate::domain::{AuditEntry, Coded, Day, Item, Moment, Source};
+use crate::domain::{AuditEntry, Coded, Day, Id, Item, Meter, Moment, SlotValue, Source};
+use crate::http::console::labels;
+use crate::http::console::words::Language;
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services, cell};
-use crate::store::LedgerEntry;
 use crate::store::view::MeterSheet;
+use crate::store::{AllBrought, Brought, Latest, LedgerEntry, StoreError};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -84,6 +89,10 @@ struct ValueShown {
 struct EventShown {
     /// The identifier of its count.
     kind: String,
+    /// What it is called.
+    name: String,
+    /// The same in Chinese.
+    name_zh: String,
     /// When it began, as the meter wrote it.
     began: String,
     /// When it was read, RFC 3339.
@@ -124,13 +133,7 @@ async fn latest(
     let sheet = sheet_of(&services, &caller, &address).await?;
     let mut latest = services.store.latest_of(sheet.line.meter).await?;
     latest.retain(|latest| sheet.within.holds(latest.at));
-    let values = latest.into_iter().map(|latest| ValueShown {
-        quality: latest.quality.name().to_owned(),
-        source: Some(latest.source.name().to_owned()),
-        collected_at: Some(latest.collected_at.to_string()),
-        ..value(latest.item, latest.at, latest.value)
-    });
-    let values: Vec<_> = values.collect();
+    let values = newest(&services, sheet.line.meter, latest).await?;
     let meta = ListMeta { count: values.len(), next_cursor: None };
     Ok(Json(ValuesAnswer { values, meta }))
 }
@@ -184,6 +187,8 @@ async fn events(
     let mut events = services.store.events_of(sheet.line.meter).await?;
     events.retain(|event| sheet.within.holds_event(event.collected_at, &event.began));
     let events = events.into_iter().map(|event| EventShown {
+        name: labels::event(&event.kind, Language::English),
+        name_zh: labels::event(&event.kind, Language::Chinese),
         kind: event.kind,
         began: event.began,
         collected_at: event.collected_at.to_string(),
@@ -306,6 +311,44 @@ fn paged<T>(mut all: impl Iterator<Item = T>, cursor: usize, limit: usize) -> (V
     (page, meta)
 }
 
+/// The newest values, each with the version that it is, or with the exchange that brought its slot of a curve.
+async fn newest(
+    services: &Services,
+    meter: Id<Meter>,
+    latest: Vec<Latest>,
+) -> Result<Vec<ValueShown>, StoreError> {
+    let entries = services.store.ledger_of_latest(meter).await?;
+    // The last of several that are alike: a person may have decided that a value counts after all.
+    let read = |latest: &Latest| {
+        entries.iter().rev().find(|LedgerEntry { reading, .. }| {
+            let Latest { item, at, value, collected_at, .. } = *latest;
+            (reading.item, reading.as_of, reading.value, reading.collected_at)
+                == (item, at, value, collected_at)
+        })
+    };
+    let mut brought: HashMap<Day, AllBrought> = HashMap::new();
+    let mut values = Vec::with_capacity(latest.len());
+    for latest in latest {
+        let Latest { item, at, value, quality, .. } = latest;
+        if let Some(entry) = read(&latest) {
+            values.push(register(entry.clone()));
+            continue;
+        }
+        let day = Day::of(at);
+        let of_day = match brought.entry(day) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(services.store.brought(meter, (day, day)).await?),
+        };
+        let by = of_day.first(item, at);
+        values.push(ValueShown {
+            source: Some(latest.source.name().to_owned()),
+            collected_at: Some(latest.collected_at.to_string()),
+            ..slot(item, at, SlotValue { value, quality }, by)
+        });
+    }
+    Ok(values)
+}
+
 async fn curves(
     services: &Services,
     sheet: &MeterSheet,
@@ -321,22 +364,25 @@ async fn curves(
     let mut values = Vec::new();
     for curve in curves {
         let filled = curve.filled().filter(|(at, _)| sheet.within.holds(*at));
-        values.extend(filled.map(|(at, slot)| {
-            let brought = all_brought.first(curve.item, at);
-            // A load record is kept by the meter under the time of the slot.
-            let is_recorded = brought.is_some_and(|brought| brought.source == Source::LoadRecord);
-            ValueShown {
-                quality: slot.quality.name().to_owned(),
-                source: brought.map(|brought| brought.source.name().to_owned()),
-                collected_at: brought.map(|brought| brought.collected_at.to_string()),
-                meter_time: is_recorded.then(|| at.in_china().to_string()),
-                fetch: brought.map(|brought| brought.id.to_string()),
-                ..value(curve.item, at, slot.value)
-            }
-        }));
+        values.extend(
+            filled.map(|(at, filled)| slot(curve.item, at, filled, all_brought.first(curve.item, at))),
+        );
     }
     values.sort_by(|one, other| (&one.at, &one.item).cmp(&(&other.at, &other.item)));
     Ok(values)
+}
+
+fn slot(item: Item, at: Moment, filled: SlotValue, brought: Option<&Brought>) -> ValueShown {
+    // A load record is kept by the meter under the time of the slot.
+    let is_recorded = brought.is_some_and(|brought| brought.source == Source::LoadRecord);
+    ValueShown {
+        quality: filled.quality.name().to_owned(),
+        source: brought.map(|brought| brought.source.name().to_owned()),
+        collected_at: brought.map(|brought| brought.collected_at.to_string()),
+        meter_time: is_recorded.then(|| at.in_china().to_string()),
+        fetch: brought.map(|brought| brought.id.to_string()),
+        ..value(item, at, filled.value)
+    }
 }
 
 fn register(entry: LedgerEntry) -> ValueShown {

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::accounts::ListMeta;
+use super::clock_set::ClockSetAnswer;
 use super::terminal_records::{SettingShown, setting_shown};
+use crate::domain::Moment;
 use crate::domain::access::Action;
-use crate::domain::{ClockOffset, Moment};
 use crate::http::routes::Routes;
 use crate::http::terminals::{Seen, adopt, forget, one, seen, set_clock, strangers};
 use crate::http::{Caller, Given, Problem, Services};
@@ -159,15 +160,6 @@ struct AdoptBody {
     name: Option<String>,
 }
 
-/// How a clock stood before it was set, and stands now.
-#[derive(Debug, Serialize, ToSchema)]
-struct ClockAnswer {
-    /// How many seconds it was fast; negative when it was slow.
-    fast_seconds_before: i64,
-    /// How many seconds it is fast now.
-    fast_seconds_now: i64,
-}
-
 /// Terminals that are taken in or named by the archive
 #[utoipa::path(get, path = "/api/v1/terminals", tag = "terminals",
     responses((status = 200, body = TerminalsAnswer)))]
@@ -259,15 +251,13 @@ async fn let_go(
 /// Not near midnight, when terminals and meters freeze; a clock that is right stays as it is.
 #[utoipa::path(post, path = "/api/v1/terminals/{address}/clock", tag = "terminals",
     params(("address" = String, Path)),
-    responses((status = 200, body = ClockAnswer), (status = 409, description = "not now, refused, or unknown")))]
+    responses((status = 200, body = ClockSetAnswer), (status = 409, description = "not now, refused, or unknown")))]
 async fn set(
     State(services): State<Services>,
     caller: Caller,
     Path(address): Path<String>,
-) -> Result<Json<ClockAnswer>, Problem> {
-    let (before, now) = set_clock(&services, &caller, &address).await?;
-    let seconds = |offset: ClockOffset| offset.fast_us / 1_000_000;
-    Ok(Json(ClockAnswer { fast_seconds_before: seconds(before), fast_seconds_now: seconds(now) }))
+) -> Result<Json<ClockSetAnswer>, Problem> {
+    Ok(Json(set_clock(&services, &caller, &address).await?.into()))
 }
 
 fn shown(seen: &Seen) -> TerminalShown {

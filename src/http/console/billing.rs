@@ -1,5 +1,7 @@
 //! Billing: what each receiver was given and how far it is, what waits for a person, and which days are open.
 
+mod reads;
+
 use std::collections::HashMap;
 
 use maud::{Markup, html};
@@ -11,7 +13,7 @@ use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use super::{labels, receivers};
-use crate::billing::OpenDay;
+use crate::billing::{OpenDay, Origin};
 use crate::domain::access::Action;
 use crate::domain::{BillingKind, Coded, Day, Moment};
 use crate::store::billing::{OutboxState, ReceiverStatus};
@@ -29,8 +31,8 @@ pub struct BillingPage {
     pub counts: Vec<PushCount>,
     /// Each receiver, and how it is.
     pub receivers: Vec<ReceiverStatus>,
-    /// Versions, one more than are shown when more follow.
-    pub pushes: Vec<Push>,
+    /// Versions with the reads they come from, one more than are shown when more follow.
+    pub pushes: Vec<(Push, Vec<Origin>)>,
     /// What waits for a person, one more than are listed when more do.
     pub reviews: Vec<ReviewLine>,
     /// Proposals that wait for a second person, by the number of the review that each decides.
@@ -134,14 +136,19 @@ impl BillingPage {
     }
 
     fn pushes(&self, language: Language) -> Table<Handed> {
+        let handed = |(push, reads): &(Push, Vec<Origin>)| Handed {
+            day: self.day,
+            push: push.clone(),
+            reads: reads.clone(),
+        };
         let caption = Phrase::new("推送", "Handed over");
         let empty = Phrase::new("这一天没有这样的数据", "Nothing of this day is like that");
-        let place = |(_, push): &Handed| {
-            let PushPlace([point, item, kind, version], receiver) = &push.place;
+        let place = |handed: &Handed| {
+            let PushPlace([point, item, kind, version], receiver) = &handed.push.place;
             format!("{point}~{item}~{kind}~{version}~{receiver}")
         };
         Table::new("", caption, empty, push_columns(), &self.asked).listed(
-            (self.pushes.iter().map(|push| (self.day, push.clone())).collect(), self.asked.is_sorted()),
+            (self.pushes.iter().map(handed).collect(), self.asked.is_sorted()),
             place,
             language,
         )
@@ -183,18 +190,12 @@ fn of_point(point: &str, view: &View) -> Markup {
     @else { (inert(point)) } }
 }
 
-/// A version, and the day it is of.
-type Handed = (Day, Push);
-
-/// The value, with a way to the registers that it comes from, and so to their frames, for whoever may see them.
-fn traced((day, push): &Handed, view: &View) -> Markup {
-    let value = value_of(push, view.look.language);
-    let address = push.address.as_ref().filter(|_| view.may(Action::SeeCustomers));
-    let last = if push.kind == BillingKind::Consumption { day.next() } else { *day };
-    html! { @match address {
-        Some(address) => a href={ "/meters/" (escaped(address)) "?part=registers&from=" (day) "&until=" (last) } { (value) },
-        None => (value),
-    } }
+/// A version, the day it is of, and the reads it comes from.
+#[derive(Clone, Debug)]
+struct Handed {
+    day: Day,
+    push: Push,
+    reads: Vec<Origin>,
 }
 
 fn value_of(push: &Push, language: Language) -> String {
@@ -206,44 +207,50 @@ fn value_of(push: &Push, language: Language) -> String {
 fn push_columns() -> Vec<Column<Handed>> {
     vec![
         // The page says it above the list; of two files nobody could tell which is of which day.
-        Column::new("day", "日期", "Day", |(day, _): &Handed, _| day.to_string()).in_file(),
-        Column::new("point", "计量点", "Point", |(_, push): &Handed, _| push.point.clone())
-            .shown(|(_, push), view| of_point(&push.point, view)),
-        Column::new("kind", "内容", "What", |(_, push): &Handed, language| {
+        Column::new("day", "日期", "Day", |handed: &Handed, _| handed.day.to_string()).in_file(),
+        Column::new("point", "计量点", "Point", |Handed { push, .. }: &Handed, _| push.point.clone())
+            .shown(|Handed { push, .. }, view| of_point(&push.point, view)),
+        Column::new("kind", "内容", "What", |Handed { push, .. }: &Handed, language| {
             match push.kind {
                 BillingKind::Register => language.of("零点示值", "register at 00:00"),
                 BillingKind::Consumption => language.of("日电量", "consumption of the day"),
             }
             .to_owned()
         }),
-        Column::new("item", "项目", "Item", |(_, push): &Handed, language| {
+        Column::new("item", "项目", "Item", |Handed { push, .. }: &Handed, language| {
             language.of(&push.item.name_zh(), &push.item.name_en()).to_owned()
         })
-        .by(|(_, push)| push.item.key().number().into()),
-        Column::new("value", "数值", "Value", |(_, push): &Handed, language| value_of(push, language))
-            .shown(traced)
-            .number()
-            .by(|(_, push)| push.value.map_or(i64::MIN, |(value, _)| value)),
-        Column::new("unit", "单位", "Unit", |(_, push): &Handed, _| push.item.unit().to_owned()),
-        Column::new("quality", "质量", "Quality", |(_, push): &Handed, language| {
+        .by(|Handed { push, .. }| push.item.key().number().into()),
+        Column::new("value", "数值", "Value", |Handed { push, .. }: &Handed, language| {
+            value_of(push, language)
+        })
+        .number()
+        .by(|Handed { push, .. }| push.value.map_or(i64::MIN, |(value, _)| value)),
+        Column::new("unit", "单位", "Unit", |Handed { push, .. }: &Handed, _| push.item.unit().to_owned()),
+        reads::column(),
+        Column::new("quality", "质量", "Quality", |Handed { push, .. }: &Handed, language| {
             push.value.map_or("", |(_, quality)| labels::quality(quality).of(language)).to_owned()
         }),
-        Column::new("version", "版本", "Version", |(_, push): &Handed, _| push.version.to_string())
-            .number()
-            .by(|(_, push)| push.version),
-        Column::new("receiver", "接收方", "Receiver", |(_, push): &Handed, _| push.receiver.clone()),
-        Column::new("state", "状态", "State", |(_, push): &Handed, language| {
+        Column::new("version", "版本", "Version", |Handed { push, .. }: &Handed, _| {
+            push.version.to_string()
+        })
+        .number()
+        .by(|Handed { push, .. }| push.version),
+        Column::new("receiver", "接收方", "Receiver", |Handed { push, .. }: &Handed, _| {
+            push.receiver.clone()
+        }),
+        Column::new("state", "状态", "State", |Handed { push, .. }: &Handed, language| {
             labels::outbox(push.state).of(language).to_owned()
         })
-        .shown(|(_, push), view| labels::outbox_state(push.state, view.look.language)),
-        Column::new("tries", "次数", "Tries", |(_, push): &Handed, _| push.tries.to_string())
+        .shown(|Handed { push, .. }, view| labels::outbox_state(push.state, view.look.language)),
+        Column::new("tries", "次数", "Tries", |Handed { push, .. }: &Handed, _| push.tries.to_string())
             .number()
-            .by(|(_, push)| push.tries),
-        Column::new("done", "完成时间", "Done at", |(_, push): &Handed, _| {
+            .by(|Handed { push, .. }| push.tries),
+        Column::new("done", "完成时间", "Done at", |Handed { push, .. }: &Handed, _| {
             push.done_at.map(|at| at.in_china().to_string()).unwrap_or_default()
         })
-        .by(|(_, push)| push.done_at.map_or(i64::MAX, Moment::micros)),
-        Column::new("error", "对方的话", "What was said", |(_, push): &Handed, _| {
+        .by(|Handed { push, .. }| push.done_at.map_or(i64::MAX, Moment::micros)),
+        Column::new("error", "对方的话", "What was said", |Handed { push, .. }: &Handed, _| {
             push.last_error.clone().unwrap_or_default()
         }),
     ]
@@ -309,7 +316,9 @@ pub const MOST_LISTED: usize = 500;
 
 #[cfg(test)]
 pub(crate) fn sample(asked: Asked) -> BillingPage {
+    use crate::billing::End;
     use crate::domain::{Id, Item, Open, Quality, Suspicion};
+    use crate::store::billing::BroughtBy;
     let day: Day = "2026-11-27".parse().unwrap();
     let item = Item::parse("1.8.0").unwrap();
     let push = |point: i64, kind, state, error: Option<&str>| Push {
@@ -324,7 +333,18 @@ pub(crate) fn sample(asked: Asked) -> BillingPage {
         tries: 1,
         done_at: Some(day.next().start()),
         last_error: error.map(str::to_owned),
+        lineage: String::new(),
         place: PushPlace([point, 64, 2, 1], "ledger".to_owned()),
+    };
+    let read = |point: i64, end, at: Day, fetch: Option<i64>| Origin {
+        meter: format!("2024111100{point:02}"),
+        end,
+        read_at: Some(at.start()),
+        brought: fetch.map(|fetch| BroughtBy {
+            fetch: Id::new(fetch),
+            is_kept: true,
+            run: Some((Id::new(700 + fetch), at)),
+        }),
     };
     let count = |state, count| PushCount { receiver: "ledger".to_owned(), state, count };
     BillingPage {
@@ -345,9 +365,15 @@ pub(crate) fn sample(asked: Asked) -> BillingPage {
             },
         ],
         pushes: vec![
-            push(1, BillingKind::Consumption, OutboxState::Delivered, None),
-            push(2, BillingKind::Register, OutboxState::Waiting, None),
-            push(3, BillingKind::Consumption, OutboxState::Parked, Some("unknown point")),
+            (
+                push(1, BillingKind::Consumption, OutboxState::Delivered, None),
+                vec![read(1, End::Opening, day, Some(31)), read(11, End::Closing, day.next(), Some(32))],
+            ),
+            (
+                push(2, BillingKind::Register, OutboxState::Waiting, None),
+                vec![read(2, End::Register, day, None)],
+            ),
+            (push(3, BillingKind::Consumption, OutboxState::Parked, Some("unknown point")), Vec::new()),
         ],
         reviews: vec![ReviewLine {
             review: Id::new(1),
@@ -417,17 +443,25 @@ mod tests {
     }
 
     #[test]
-    fn every_value_leads_to_the_registers_it_comes_from_for_whoever_may_see_them() {
+    fn every_value_leads_to_the_frames_of_its_reads_for_whoever_may_see_them() {
         let page = sample(Asked::default());
         let drawn = |role| page.markup(&view::sample(Language::Chinese, role)).into_string();
         let operator = drawn(Role::Operator);
+        // Of the meter that was there then; what a person read has no frames and is among the registers of its meter.
         for link in [
-            "202411110001?part=registers&amp;from=2026-11-27&amp;until=2026-11-28",
-            "202411110002?part=registers&amp;from=2026-11-27&amp;until=2026-11-27",
+            "/meters/202411110001/fetches/31",
+            "/meters/202411110011/fetches/32",
+            "/meters/202411110002?part=registers&amp;from=2026-11-27&amp;until=2026-11-27",
+            "/?day=2026-11-28",
         ] {
-            assert!(operator.contains(&format!("href=\"/meters/{link}\"")), "{link}: {operator}");
+            assert!(operator.contains(&format!("href=\"{link}\"")), "{link}: {operator}");
         }
         assert!(!drawn(Role::Billing).contains("/meters"), "no link that ends at: you may not");
+        let asked = Asked(vec![("csv".to_owned(), "all".to_owned())]);
+        let file = sample(asked).file(&view::sample(Language::English, Role::Billing)).unwrap();
+        let reads =
+            "from 2026-11-27 00:00:00, frames 31, run 731; to 2026-11-28 00:00:00, frames 32, run 732";
+        assert!(file.contains(reads), "{file}");
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(super) fn routes() -> Routes {
         .page("/meters", Action::SeeStatus, meter::meters)
         .page("/meters/{address}", Action::SeeStatus, meter::meter)
         .form("/meters/{address}/clock", Action::SetClock, meter::clock)
+        .form("/meters/{address}/freeze", Action::SetClock, meter::freeze)
         .page("/meters/{address}/fetches/{fetch}", Action::SeeCustomers, meter::fetch)
         .page("/billing", Action::SeePushes, collection::billing)
         .page("/lines", Action::SeeStatus, collection::lines)

@@ -30,6 +30,7 @@ pub const PLACES: &[Place] = &[
     place("/proposals", "变更", "Changes", Action::SeeCustomers),
     place("/billing", "计费", "Billing", Action::SeePushes),
     place("/lines", "线路", "Lines", Action::SeeStatus),
+    place("/terminals", "终端", "Terminals", Action::SeeStatus),
     place("/events", "事件", "Events", Action::SeeCustomers),
     place("/loss", "线损", "Line loss", Action::SeeCustomers),
     place("/roles", "角色确认", "Roles", Action::ConfirmLimits),
@@ -270,6 +271,7 @@ mod tests {
         assert_eq!(at("/"), ["/"]);
         assert_eq!(at("/?day=2026-11-28"), ["/"]);
         assert_eq!(at("/meters/7?item=1.8.0"), ["/meters"]);
+        assert_eq!((at("/terminals/1100-3039"), at("/lines")), (vec!["/terminals"], vec!["/lines"]));
         assert_eq!(at("/metersx"), Vec::<&str>::new());
     }
 

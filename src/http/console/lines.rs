@@ -6,8 +6,8 @@ use super::components::{Tone, bar, grouped, lasting, percent, state};
 use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Language, Phrase, inert};
-use crate::channel::{Lane, LinePhase, Tally};
-use crate::domain::Moment;
+use crate::channel::{Lane, LinePhase};
+pub use crate::http::line_list::LineLine;
 
 /// What the page is called.
 pub const TITLE: Phrase = Phrase::new("线路", "Lines");
@@ -21,30 +21,6 @@ pub struct LinesPage {
     pub terminals: usize,
     /// What the address says.
     pub asked: Asked,
-}
-
-/// How a line stands.
-#[derive(Clone, Debug)]
-pub struct LineLine {
-    /// Its name.
-    pub name: String,
-    /// Whether it is a terminal and no line of the configuration.
-    pub is_terminal: bool,
-    /// Meters on it.
-    pub meters: u64,
-    /// What it is about, and for how many seconds; `None` for a line that is archived and not configured, and for a terminal
-    /// that is not on line.
-    pub phase: Option<(LinePhase, u64)>,
-    /// When a terminal was last heard.
-    pub heard_at: Option<Moment>,
-    /// How many jobs wait in each lane.
-    pub depths: [usize; Lane::ALL.len()],
-    /// The lane that is being asked.
-    pub asking: Option<Lane>,
-    /// What it has seen.
-    pub tally: Tally,
-    /// The share of its night that its schedule fills, in percent.
-    pub budget: Option<u64>,
 }
 
 impl LineLine {
@@ -211,6 +187,7 @@ fn number(number: u64) -> i64 {
 
 #[cfg(test)]
 pub(crate) fn sample(asked: Asked) -> LinesPage {
+    use crate::channel::Tally;
     let line = |name: &str, phase, budget| LineLine {
         name: name.to_owned(),
         is_terminal: false,

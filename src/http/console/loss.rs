@@ -61,10 +61,44 @@ impl Loss {
     }
 
     /// In hundredths of a percent of what was supplied.
-    fn rate(self) -> Option<i64> {
+    pub(in crate::http) fn rate(self) -> Option<i64> {
         let Self::Known { supplied, lost } = self else { return None };
         let rate = i128::from(lost) * 10_000;
         if supplied > 0 { i64::try_from(rate / i128::from(supplied)).ok() } else { None }
+    }
+
+    /// What is to be thought of it.
+    pub(in crate::http) fn judged(self) -> Judged {
+        match (self, self.rate()) {
+            (Self::Incomplete { .. }, _) => Judged::Incomplete,
+            (Self::Known { lost, .. }, _) if lost < 0 => Judged::Negative,
+            (Self::Known { .. }, None) => Judged::NothingSupplied,
+            (Self::Known { .. }, Some(rate)) if rate <= HIGH => Judged::Normal,
+            (Self::Known { .. }, Some(_)) => Judged::High,
+        }
+    }
+}
+
+/// What is to be thought of a loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Judged {
+    Normal,
+    High,
+    Negative,
+    NothingSupplied,
+    Incomplete,
+}
+
+impl Judged {
+    /// A short name from a closed set.
+    pub(in crate::http) const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::High => "high",
+            Self::Negative => "negative",
+            Self::NothingSupplied => "nothing_supplied",
+            Self::Incomplete => "incomplete",
+        }
     }
 }
 
@@ -143,28 +177,24 @@ impl LossPage {
 
 fn said(flow: &AreaFlow, language: Language) -> (Tone, String) {
     let loss = Loss::of(flow);
-    match loss {
-        Loss::Incomplete { check, customers } => {
-            let words = match language {
-                Language::Chinese => format!("不完整：缺考核表 {check} 块、用户表 {customers} 块"),
-                Language::English => {
-                    format!("incomplete: {check} check meters, {customers} customers missing")
-                }
-            };
-            (Tone::Waiting, words)
-        }
-        Loss::Known { lost, .. } if lost < 0 => (
-            Tone::Bad,
-            language
-                .of("为负：核对户变关系、倍率", "negative: check who belongs here, and multipliers")
-                .to_owned(),
-        ),
-        Loss::Known { .. } => match loss.rate() {
-            Some(rate) if rate <= HIGH => (Tone::Good, language.of("正常", "normal").to_owned()),
-            Some(_) => (Tone::Warn, language.of("偏高", "high").to_owned()),
-            None => (Tone::Quiet, language.of("无供入", "nothing supplied").to_owned()),
-        },
+    if let Loss::Incomplete { check, customers } = loss {
+        let words = match language {
+            Language::Chinese => format!("不完整：缺考核表 {check} 块、用户表 {customers} 块"),
+            Language::English => format!("incomplete: {check} check meters, {customers} customers missing"),
+        };
+        return (Tone::Waiting, words);
     }
+    let (tone, words) = match loss.judged() {
+        Judged::Normal => (Tone::Good, language.of("正常", "normal")),
+        Judged::High => (Tone::Warn, language.of("偏高", "high")),
+        Judged::Negative => (
+            Tone::Bad,
+            language.of("为负：核对户变关系、倍率", "negative: check who belongs here, and multipliers"),
+        ),
+        Judged::NothingSupplied => (Tone::Quiet, language.of("无供入", "nothing supplied")),
+        Judged::Incomplete => (Tone::Waiting, language.of("不完整", "incomplete")),
+    };
+    (tone, words.to_owned())
 }
 
 /// A consumption, to two decimals, the rest cut off.

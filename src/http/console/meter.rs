@@ -11,13 +11,14 @@ mod words;
 
 use maud::{Markup, html};
 
-use super::components::{Tone, facts, said, state, time, token};
+use super::at_once::{SET_CLOCK, form};
+use super::components::{Tone, facts, said, state, time};
 use super::labels;
 use super::table::{Asked, Column, Table, escaped};
 use super::view::View;
 use super::words::{Phrase, inert};
 use crate::domain::access::Action;
-use crate::domain::{ClockSession, Fetch, Item};
+use crate::domain::{ClockSession, Fetch, Item, MeterProtocol};
 use crate::http::console::evidence::orderable_state;
 use crate::http::orderable::Orderable;
 use crate::store::supply::OrderRecord;
@@ -120,10 +121,17 @@ impl MeterPage {
             }
             @match &self.part {
                 Part::Curve(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
-                Part::Registers(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
+                Part::Registers(part) => {
+                    @if view.may(Action::SetClock) && self.sheet.line.protocol == MeterProtocol::Dlt2007 {
+                        (form(view, &format!("/meters/{}/freeze", escaped(&self.sheet.line.address)), FREEZE, FREEZE_HINT))
+                    }
+                    (part.markup(view, &self.asked, &self.sheet.line.address))
+                },
                 Part::Events(events) => (self.events().whole(events.clone(), view.look.language).markup(view)),
                 Part::Clock(sessions) => {
-                    @if view.may(Action::SetClock) { (set_clock(view, &self.sheet.line.address)) }
+                    @if view.may(Action::SetClock) {
+                        (form(view, &format!("/meters/{}/clock", escaped(&self.sheet.line.address)), SET_CLOCK, CLOCK_HINT))
+                    }
                     (self.clock().whole(newest_first(sessions), view.look.language).markup(view))
                 },
                 Part::Status(words) => (status(view, words.as_ref(), &self.asked)),
@@ -386,19 +394,20 @@ fn status(view: &View, words: Option<&StatusWords>, asked: &Asked) -> Markup {
     }
 }
 
-/// The form that sets its clock.
-fn set_clock(view: &View, address: &str) -> Markup {
-    html! {
-        form.pick.no-print method="post" action={ "/meters/" (escaped(address)) "/clock" } {
-            (token(view))
-            button { (view.say("对时", "Set its clock")) }
-            p.hint { (view.say(
-                "先读表钟，相差5秒以上时用04级密码写入主站时间并回读；零点前后10分钟内不对时。",
-                "Reads the clock first; when it is off by more than five seconds our time is written with the password of level 04 \
-                 and read back. Not within ten minutes of midnight.")) }
-        }
-    }
-}
+/// The button that has it freeze, and what that does.
+const FREEZE: Phrase = Phrase::new("立即冻结", "Freeze now");
+const FREEZE_HINT: Phrase = Phrase::new(
+    "向该表下发瞬时冻结命令（16H），并回读最近一次瞬时冻结的时间加以确认；结算用的日冻结不受影响。",
+    "Tells the meter to freeze its registers now (16H), and reads back when its newest instant freeze was taken. Daily freezes, \
+     which bills go by, stay as they are.",
+);
+
+/// What setting its clock does.
+const CLOCK_HINT: Phrase = Phrase::new(
+    "先读表钟，相差5秒以上时用04级密码写入主站时间并回读；零点前后10分钟内不对时。",
+    "Reads the clock first; when it is off by more than five seconds our time is written with the password of level 04 and read \
+     back. Not within ten minutes of midnight.",
+);
 
 fn newest_first(sessions: &[ClockSession]) -> Vec<ClockSession> {
     let mut sessions = sessions.to_vec();

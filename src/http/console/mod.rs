@@ -8,6 +8,7 @@ mod account;
 pub mod advice;
 pub mod alarms;
 pub mod assets;
+mod at_once;
 mod audit;
 pub mod billing;
 pub mod chart;

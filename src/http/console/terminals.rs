@@ -113,7 +113,6 @@ impl TerminalsPage {
         let online = self.terminals.iter().filter(|line| is_online(line)).count();
         let differing = self.terminals.iter().filter(|line| differences(line) > 0).count();
         html! {
-            p.no-print { a href="/lines" { "◀ " (super::lines::TITLE.of(view.look.language)) } }
             ul.tiles {
                 li.tile { b { (online) " / " (self.terminals.len()) } span { (view.say("终端在线", "terminals on line")) } }
                 li.tile { b { (differing) } span { (view.say("档案有差异", "archives that differ")) } }

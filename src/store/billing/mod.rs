@@ -4,11 +4,13 @@
 //! Settling takes what is due, adds versions and their outbox rows and takes the notes away in one transaction; one at a
 //! time settles, leases or takes receipts. What the values are is computed by `crate::billing`.
 
+mod consumption;
 mod due;
 mod floor;
 mod ledger;
 mod list;
 mod load;
+mod origin;
 mod outbox;
 mod receiver;
 mod recorded;
@@ -20,10 +22,12 @@ pub(super) use due::{note, note_since};
 pub(super) use floor::raise as raise_floor;
 pub(super) use load::look;
 
+pub use consumption::DayConsumption;
 pub use due::Due;
 pub use ledger::Entered;
 pub use list::{BillingLine, Delivery, Which};
 pub use load::{MeterType, Span};
+pub use origin::{BroughtBy, ReadVersion};
 pub use outbox::{Lease, LeaseEnd, OutboxRecord, OutboxState};
 pub use receiver::{ReceiverStatus, RetryKeys};
 pub use recorded::Recorded;

@@ -77,6 +77,8 @@ pub struct Push {
     pub done_at: Option<Moment>,
     /// What was said when it was last not taken.
     pub last_error: Option<String>,
+    /// Where it comes from, as it is kept.
+    pub lineage: String,
     /// Where a page behind this one begins.
     pub place: PushPlace,
 }
@@ -205,11 +207,12 @@ type PushRow = (
     i64,
     Option<i64>,
     Option<String>,
+    String,
 );
 
 fn push(row: PushRow) -> Result<Push, StoreError> {
-    let (number, address, point, key, kind, version, value, quality, receiver, state, tries, done_at, error) =
-        row;
+    let (number, address, point, key, kind, version, value, quality, receiver, state, ..) = row;
+    let (.., tries, done_at, error, lineage) = row;
     let quality = quality.map(|quality| code("quality", quality)).transpose()?;
     Ok(Push {
         point: number,
@@ -224,6 +227,7 @@ fn push(row: PushRow) -> Result<Push, StoreError> {
         tries,
         done_at: done_at.map(Moment::from_micros),
         last_error: error,
+        lineage,
     })
 }
 
@@ -285,7 +289,7 @@ static FOUND_PUSHES: LazyLock<Sql> = LazyLock::new(|| {
 fn pushes(with: &str, outbox: &str, words: &str, within: &str) -> String {
     format!(
         "{with}SELECT p.number, m.address, o.point_id, o.item, o.kind, o.version, b.value, b.quality, o.receiver, \
-             o.state, o.tries, o.done_at, o.last_error \
+             o.state, o.tries, o.done_at, o.last_error, b.lineage \
          FROM {outbox} JOIN billing_value b ON b.point_id = o.point_id AND b.item = o.item AND b.kind = o.kind \
              AND b.at = o.at AND b.version = o.version \
          JOIN metering_point p ON p.id = o.point_id \

@@ -12,7 +12,7 @@ use super::before::{self, DATE, MeterClock, TIME};
 use super::{Field, Unread};
 use crate::channel::Lane;
 use crate::config::profile::OrderForm;
-use crate::domain::rotation::PasswordAnswer;
+use crate::domain::rotation::WriteAnswer;
 use crate::domain::{AuditEntry, Day, MeterPath, MeterProtocol};
 use crate::store::{SecretError, SecretKind};
 
@@ -173,12 +173,12 @@ impl Field {
         part: ClockPart,
         civil: Civil,
         password: Password,
-    ) -> PasswordAnswer {
+    ) -> WriteAnswer {
         let credentials = Credentials { password, operator: OperatorCode::from_wire([0; 4]) };
         let value = MeterTime::from_civil(part.format(), civil).wire().to_vec();
         match Request::write(self.site.meter.address, part.id(), credentials, value) {
             Ok(request) => self.write_once(request, Instant::now() + AT_ONCE).await,
-            Err(_) => PasswordAnswer::NotSent,
+            Err(_) => WriteAnswer::NotSent,
         }
     }
 }

@@ -23,6 +23,7 @@ mod ask;
 mod before;
 mod capability;
 mod clock;
+mod freeze;
 mod rotate;
 mod secured;
 mod send;
@@ -55,6 +56,7 @@ pub use before::{AssetCheck, Before, Identity, MeterClock, Part, Timed};
 pub use capability::{CannotOrder, Capability, Means};
 pub use clock::CannotSetClock;
 pub(super) use clock::ClockPart;
+pub use freeze::CannotFreeze;
 pub use send::{Carried, FieldOrder, NotSent, Ready, Sent, Unclear};
 
 /// What meters in the field are reached with.

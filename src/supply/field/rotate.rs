@@ -13,7 +13,7 @@ use super::turn::Held;
 use super::{Field, MeterProfile, SiteMeter};
 use crate::config::profile::OrderForm;
 use crate::domain::MeterProtocol;
-use crate::domain::rotation::{CannotRotate, PasswordAnswer};
+use crate::domain::rotation::{CannotRotate, WriteAnswer};
 
 impl Field {
     /// Whether its passwords can be rotated from here, by its make.
@@ -39,11 +39,7 @@ impl Field {
     }
 
     /// Writes a password under the authority of another one of its level, once.
-    pub(in crate::supply) async fn write_password(
-        &self,
-        authority: Password,
-        new: Password,
-    ) -> PasswordAnswer {
+    pub(in crate::supply) async fn write_password(&self, authority: Password, new: Password) -> WriteAnswer {
         let request = Request::change_password(Edition::E2007, self.site.meter.address, authority, new);
         self.write_once(request, Instant::now() + PATIENCE).await
     }

@@ -7,6 +7,7 @@ mod receivers;
 mod rules;
 mod run;
 mod settle;
+mod shown;
 mod standstill;
 
 use std::time::Duration;

@@ -9,32 +9,32 @@ use axum::response::{Redirect, Response};
 use super::answer;
 use gdw1376::address::TerminalAddress;
 
-use crate::billing::open_days;
-use crate::channel::{ChannelHandle, LinePhase, Tally};
-use crate::collect::{ReadAgain, forecasts};
+use crate::billing::{open_days, origins};
+use crate::channel::LinePhase;
+use crate::collect::ReadAgain;
 use crate::config::Words;
 use crate::domain::access::{Action, Regions};
 use crate::domain::proposal::{Change, Proposal};
 use crate::domain::supply::OrderState;
 use crate::domain::{Day, Id, Moment, RunKind};
-use crate::http::api::billing::pushes_seen;
+use crate::http::api::billing::{lineages, pushes_seen};
 use crate::http::api::receivers::seen as receivers;
 use crate::http::console::billing::{self, BillingPage};
 use crate::http::console::events::{self, EventsPage};
-use crate::http::console::lines::{self, LineLine, LinesPage};
+use crate::http::console::lines::{self, LinesPage};
 use crate::http::console::loss::{self, LossPage};
 use crate::http::console::night::{self, NightPage, Waiting};
 use crate::http::console::table::{Asked, natural, wanted_sorted};
 use crate::http::console::typed::Typed;
 use crate::http::console::view::{Told, View};
 use crate::http::figures::LinesSeen;
+use crate::http::line_list::LineList;
 use crate::http::reread::{Missed, read_again};
 use crate::http::{Caller, Problem, Services};
 use crate::store::billing::OutboxState;
 use crate::store::supply::{ApprovalRecord, OrderFilter};
 use crate::store::view::EventsAsked;
 use crate::store::{Store, StoreError};
-use crate::terminal::Terminals;
 
 /// The first page.
 pub(super) async fn night(
@@ -105,6 +105,8 @@ pub(super) async fn billing(
     let seen = pushes_seen(&caller);
     let pushes =
         store.pushes(which, words, after.as_ref(), &seen, wanted_sorted(&asked, asked.is_sorted())).await?;
+    let reads = origins(store, &lineages(&pushes)).await?;
+    let pushes = pushes.into_iter().zip(reads).collect();
     let (mut reviews, mut open, mut proposed) = (Vec::new(), Vec::new(), HashMap::new());
     if view.may(Action::SeeCustomers) {
         reviews = store.review_lines(regions, ONE_MORE).await?;
@@ -156,79 +158,10 @@ pub(super) async fn lines(
     view: View,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let regions = &caller.acting.regions;
-    let counted = services.store.meters_by_line(regions).await?;
-    let seen = LinesSeen::of(&services, regions).await?;
-    let mut budgets = Vec::new();
-    if let Some(rules) = &services.rules {
-        budgets = forecasts(&rules.collection, &services.store.site_meters().await?);
-    }
-    let budget = |name: &str| {
-        let forecast = budgets.iter().find(|(line, _)| line == name);
-        forecast.map(|(_, forecast)| forecast.percent())
-    };
-    let meters = |name: &str| {
-        let of_line = counted.iter().find(|(line, ..)| line == name);
-        of_line.map_or(0, |(.., meters)| *meters)
-    };
-    let lines = services.lines.iter().filter(|line| seen.hold(line.name()));
-    let mut listed: Vec<LineLine> =
-        lines.map(|line| line_of(&line, meters(line.name()), budget(line.name()))).collect();
-    let terminals = services.terminals.as_ref().map(Terminals::all).unwrap_or_default();
-    let mut known = services.store.known_terminals().await?;
-    known.retain(|address| seen.hold(&address.to_string()));
-    for address in &known {
-        // One that has no session has no line.
-        let name = address.to_string();
-        if listed.iter().all(|line| line.name != name) {
-            listed.push(LineLine { is_terminal: true, ..without_line(&name, meters(&name)) });
-        }
-    }
-    for line in &mut listed {
-        let Some(status) = terminals.iter().find(|status| status.address.to_string() == line.name) else {
-            continue;
-        };
-        line.is_terminal = true;
-        line.heard_at = status.last_heard_at;
-        let (exchanges, answered, silent) = (status.requests, status.answers, status.silent);
-        line.tally = Tally { exchanges, answered, silent, ..line.tally };
-    }
-    let unconfigured =
-        counted.iter().filter(|(name, is_terminal, _)| !is_terminal && services.lines.get(name).is_none());
-    listed.extend(unconfigured.map(|(name, _, meters)| without_line(name, *meters)));
-    listed.sort_by_cached_key(|line| (line.is_terminal, natural(&line.name)));
-    let page = LinesPage { lines: listed, terminals: known.len(), asked };
+    let LineList { mut lines, terminals } = LineList::of(&services, &caller.acting.regions).await?;
+    lines.sort_by_cached_key(|line| (line.is_terminal, natural(&line.name)));
+    let page = LinesPage { lines, terminals, asked };
     answer(&services, &view, lines::TITLE, (page.markup(&view), page.file(&view))).await
-}
-
-/// What has meters and nothing that leads there now.
-fn without_line(name: &str, meters: u64) -> LineLine {
-    LineLine {
-        name: name.to_owned(),
-        is_terminal: false,
-        meters,
-        phase: None,
-        heard_at: None,
-        depths: Default::default(),
-        asking: None,
-        tally: Tally::default(),
-        budget: None,
-    }
-}
-
-fn line_of(line: &ChannelHandle, meters: u64, budget: Option<u64>) -> LineLine {
-    let status = line.status();
-    LineLine {
-        name: line.name().to_owned(),
-        is_terminal: false,
-        meters,
-        phase: Some((status.phase, status.since.elapsed().as_secs())),
-        heard_at: None,
-        depths: status.depths,
-        asking: status.asking,
-        tally: status.tally,
-        budget,
-    }
 }
 
 /// What waits for whoever looks, and which ways to the meters do not work.

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 
 use super::{answer, answer_as, answer_of};
+use crate::config::Words;
 use crate::domain::access::{Action, Regions};
 use crate::domain::{Day, Fetch, Id, Item, Moment, RunKind};
+use crate::http::console::at_once::{Ended, ended};
 use crate::http::console::meter::{self, CurvePart, FetchPage, MeterPage, Part, RegistersPart, stretch};
 use crate::http::console::meters::{self, MetersPage};
 use crate::http::console::table::{Asked, escaped, wanted};
-use crate::http::console::typed::refused;
-use crate::http::console::view::View;
+use crate::http::console::typed::moment;
+use crate::http::console::view::{Told, View};
 use crate::http::meter_clock::set_clock;
+use crate::http::meter_freeze::order_freeze;
 use crate::http::orderable::Orderable;
 use crate::http::{Caller, Problem, Services};
 use crate::store::StoreError;
@@ -52,6 +55,7 @@ pub(super) async fn meter(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let page = page_of(&services, &caller, &address, (&view, asked)).await?;
+    let view = with_freeze(view, &page.asked);
     let address = page.sheet.line.address.clone();
     answer_of(&services, &view, (meter::TITLE, &address), (page.markup(&view), page.file(&view))).await
 }
@@ -63,11 +67,32 @@ pub(super) async fn clock(
     Path(address): Path<String>,
     view: View,
 ) -> Result<Response, Problem> {
-    match set_clock(&services, &caller, &address).await {
-        Ok(_) => Ok(Redirect::to(&format!("/meters/{}?part=clock", escaped(&address))).into_response()),
-        Err(problem) => {
-            let (view, status) = refused(view, problem)?;
+    let done = set_clock(&services, &caller, &address).await;
+    match ended(done, view, &format!("/meters/{}?part=clock", escaped(&address)))? {
+        Ended::Done(response) => Ok(response),
+        Ended::Not(view, status) => {
             let asked = Asked(vec![("part".to_owned(), "clock".to_owned())]);
+            let page = page_of(&services, &caller, &address, (&view, asked)).await?;
+            Ok(answer_as(status, &view, meter::TITLE, &page.markup(&view)))
+        }
+    }
+}
+
+/// Tells it to freeze.
+pub(super) async fn freeze(
+    State(services): State<Services>,
+    caller: Caller,
+    Path(address): Path<String>,
+    view: View,
+) -> Result<Response, Problem> {
+    let done = order_freeze(&services, &caller, &address).await;
+    // The time is the meter's; the page takes it for nothing but a minute.
+    let minute = done.as_ref().map(|at| at.replace(' ', "T")).unwrap_or_default();
+    let back = format!("/meters/{}?part=registers&frozen={}", escaped(&address), escaped(&minute));
+    match ended(done, view, &back)? {
+        Ended::Done(response) => Ok(response),
+        Ended::Not(view, status) => {
+            let asked = Asked(vec![("part".to_owned(), "registers".to_owned())]);
             let page = page_of(&services, &caller, &address, (&view, asked)).await?;
             Ok(answer_as(status, &view, meter::TITLE, &page.markup(&view)))
         }
@@ -92,6 +117,18 @@ async fn page_of(
     let relay = services.store.relay_seen(sheet.line.meter).await?;
     let relay = relay.filter(|seen| sheet.within.holds(seen.at));
     Ok(MeterPage { sheet, orderable, relay, part, asked })
+}
+
+/// The page with word of a freeze that was ordered from it.
+fn with_freeze(view: View, asked: &Asked) -> View {
+    let Some(at) = asked.value("frozen").and_then(moment) else { return view };
+    let at = at.in_china().to_string();
+    let at = at.get(..16).unwrap_or(&at);
+    let words = Words::new(
+        format!("the meter has frozen its registers at {at}, by its own clock"),
+        format!("电能表已冻结，表内冻结时间 {at}（表钟）"),
+    );
+    View { told: Some(Told { is_good: true, words, reasons: Vec::new() }), ..view }
 }
 
 async fn part(

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
+use super::super::at_once::{Ended, SET_CLOCK, ended, form};
 use super::super::components::{Tone, age, facts, field, grouped, percent, state, time, token};
 use super::super::events::record;
 use super::super::handlers::{answer_as, answer_of};
@@ -79,10 +80,10 @@ pub(super) async fn clock(
     Path(address): Path<String>,
     view: View,
 ) -> Result<Response, Problem> {
-    match set_clock(&services, &caller, &address).await {
-        Ok(_) => Ok(Redirect::to(&format!("/terminals/{}", escaped(&address))).into_response()),
-        Err(problem) => {
-            let (view, status) = refused(view, problem)?;
+    let done = set_clock(&services, &caller, &address).await;
+    match ended(done, view, &format!("/terminals/{}", escaped(&address)))? {
+        Ended::Done(response) => Ok(response),
+        Ended::Not(view, status) => {
             let page = read(&services, &caller, &address, Default::default()).await?;
             Ok(answer_as(status, &view, super::TITLE, &page.markup(&view)))
         }
@@ -207,13 +208,7 @@ impl TerminalPage {
                     }
                 }
                 @if view.may(Action::SetClock) {
-                    form method="post" action={ "/terminals/" (escaped(address)) "/clock" } {
-                        (token(view))
-                        button { (view.say("对时", "Set its clock")) }
-                        p.hint { (view.say(
-                            "把终端时钟设为主站时间，立即下发并回读；不影响电能表的时钟。",
-                            "Sets the clock of the terminal to ours at once and reads it back; clocks of meters are left alone.")) }
-                    }
+                    (form(view, &format!("/terminals/{}/clock", escaped(address)), SET_CLOCK, CLOCK_HINT))
                 }
                 @if self.line.0.meters == 0 && self.line.0.adopted.is_some() && view.may(Action::AdoptTerminal) {
                     form method="post" action={ "/terminals/" (escaped(address)) "/forget" } {
@@ -407,5 +402,10 @@ fn kind(event: &TerminalEventLine, language: Language) -> String {
     format!("ERC{} {name}", event.code)
 }
 
+/// What setting its clock does.
+const CLOCK_HINT: Phrase = Phrase::new(
+    "把终端时钟设为主站时间，立即下发并回读；不影响电能表的时钟。",
+    "Sets the clock of the terminal to ours at once and reads it back; clocks of meters are left alone.",
+);
 const MOST_EVENTS: u32 = 200;
 const MOST_SETTINGS: u32 = 20;

@@ -1,5 +1,6 @@
 //! The last frames between a terminal and us, as a table: which way, what for, how long, and every byte explained.
 
+use gdw1376::identifier::Identifier;
 use maud::{Markup, html};
 
 use super::super::components::state;
@@ -44,10 +45,12 @@ fn digits(frame: &PassedFrame) -> String {
     format!("{}{}", kept.join(" "), if frame.left_out > 0 { " …" } else { "" })
 }
 
-/// What a frame is for, as its explanation is headed; of one that is not kept whole, its function code.
+/// What a frame is for, as its explanation is headed, with the items that its first unit names (Fn); of one that is not kept whole,
+/// its function code with those.
 fn function(frame: &PassedFrame, language: Language) -> String {
+    let items = items(frame).map(|items| format!(" {items}")).unwrap_or_default();
     if frame.left_out > 0 {
-        return frame.bytes.get(AFN).map(|afn| format!("AFN {afn:02X}H")).unwrap_or_default();
+        return frame.bytes.get(AFN).map(|afn| format!("AFN {afn:02X}H{items}")).unwrap_or_default();
     }
     let named = explain::pieces(&frame.bytes, None).into_iter().find_map(|found| match found {
         Found::Terminal(terminal) => {
@@ -56,7 +59,15 @@ fn function(frame: &PassedFrame, language: Language) -> String {
         }
         Found::Meter(..) => None,
     });
-    named.unwrap_or_default()
+    named.map(|named| format!("{named}{items}")).unwrap_or_default()
+}
+
+/// What its first data unit is of: `F25`, or several; `None` where no unit can be told.
+fn items(frame: &PassedFrame) -> Option<String> {
+    let wire: [u8; Identifier::WIDTH] = frame.bytes.get(UNIT..UNIT + Identifier::WIDTH)?.try_into().ok()?;
+    let functions = Identifier::from_wire(wire).functions;
+    functions.functions().next()?;
+    Some(functions.to_string())
 }
 
 /// The bytes with their names, folded away.
@@ -78,3 +89,5 @@ fn explained(frame: &PassedFrame, view: &View) -> Markup {
 
 /// Where the function code of a frame stands. [1376 2]
 const AFN: usize = 12;
+/// Where its first data unit begins.
+const UNIT: usize = 14;

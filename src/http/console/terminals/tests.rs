@@ -47,10 +47,13 @@ fn frames() -> Vec<PassedFrame> {
         0x68, 0x32, 0x00, 0x32, 0x00, 0x68, 0xC9, 0x00, 0x02, 0x34, 0x12, 0x00, 0x02, 0x71, 0x00, 0x00, 0x01,
         0x00, 0x85, 0x16,
     ];
-    let forwarded = vec![0x68, 0xA2, 0x00, 0xA2, 0x00, 0x68, 0x4A, 0x00, 0x02, 0x34, 0x12, 0x02, 0x10, 0x61];
+    let forwarded = vec![
+        0x68, 0xA2, 0x00, 0xA2, 0x00, 0x68, 0x4A, 0x00, 0x02, 0x34, 0x12, 0x02, 0x10, 0x61, 0x00, 0x00, 0x01,
+        0x00,
+    ];
     vec![
         PassedFrame { at, is_sent: false, bytes: login, left_out: 0 },
-        PassedFrame { at, is_sent: true, bytes: forwarded, left_out: 34 },
+        PassedFrame { at, is_sent: true, bytes: forwarded, left_out: 30 },
     ]
 }
 
@@ -74,7 +77,7 @@ fn a_terminal_is_told_by_words_and_what_others_wrote_does_nothing() {
     assert!(drawn.contains("表地址不同") && drawn.contains("202411110099"), "{drawn}");
     assert!(drawn.contains("链路接口检测") && drawn.contains("登录"), "a frame is explained: {drawn}");
     assert!(
-        drawn.contains("其余字节不保留") && drawn.contains("48</span>") && drawn.contains("AFN 10H"),
+        drawn.contains("其余字节不保留") && drawn.contains("48</span>") && drawn.contains("AFN 10H F1"),
         "{drawn}"
     );
     let asked = |pairs: &[(&str, &str)]| {
@@ -82,7 +85,9 @@ fn a_terminal_is_told_by_words_and_what_others_wrote_does_nothing() {
     };
     let file = TerminalPage { asked: asked(&[("csv", "frames")]), ..one.clone() }.file(&view).unwrap();
     assert!(
-        file.contains("链路接口检测") && file.contains("AFN 10H,48,68 A2") && file.contains("10 61 …"),
+        file.contains("链路接口检测 F1,20,")
+            && file.contains("AFN 10H F1,48,68 A2")
+            && file.contains("61 00 00 01 00 …"),
         "{file}"
     );
     let sorted =
