@@ -151,4 +151,6 @@ pub mod decisions {
     pub mod d0059_a_forwarded_question_is_waited_for_while_supply_waits {}
     #[doc = include_str!("decisions/0060-the-clock-of-a-meter-is-set-by-a-person-and-proven-by-reading.md")]
     pub mod d0060_the_clock_of_a_meter_is_set_by_a_person_and_proven_by_reading {}
+    #[doc = include_str!("decisions/0063-a-password-that-was-refused-keeps-cuts-back-and-restores-not.md")]
+    pub mod d0063_a_password_that_was_refused_keeps_cuts_back_and_restores_not {}
 }

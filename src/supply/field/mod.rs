@@ -54,7 +54,7 @@ pub use ask::Unread;
 pub use before::{AssetCheck, Before, Identity, MeterClock, Part, Timed};
 pub use capability::{CannotOrder, Capability, Means};
 pub use clock::CannotSetClock;
-pub(super) use clock::ClockPart;
+pub(super) use clock::{AT_ONCE, ClockPart};
 pub use send::{Carried, FieldOrder, NotSent, Ready, Sent, Unclear};
 
 /// What meters in the field are reached with.
