@@ -7,12 +7,20 @@ use crate::domain::ClockOffset;
 use crate::supply::MeterClockSet;
 use crate::supply::field::NotReachable;
 
-/// Sets the clock of a meter to the present: how it stood before, where it showed a time, and how it stands.
+/// How the clock of a meter stood, where it showed a time, and stands.
+pub(super) struct ClockWas {
+    pub(super) before: Option<ClockOffset>,
+    pub(super) now: ClockOffset,
+    /// It was set; else it was right and nothing was sent.
+    pub(super) was_sent: bool,
+}
+
+/// Sets the clock of a meter to the present.
 pub(super) async fn set_clock(
     services: &Services,
     caller: &Caller,
     address: &str,
-) -> Result<(Option<ClockOffset>, ClockOffset), Problem> {
+) -> Result<ClockWas, Problem> {
     let address = super::api::address(address)?;
     let (store, regions) = (&services.store, &caller.acting.regions);
     let sheet = store.meter_sheet(&address.to_string(), regions, services.clock.now()).await?;
@@ -29,8 +37,8 @@ pub(super) async fn set_clock(
     services.changes.tell(Topic::Read);
     let code = set.kind();
     match set {
-        MeterClockSet::Done(before, after) => Ok((before, after)),
-        MeterClockSet::NotNeeded(offset) => Ok((Some(offset), offset)),
+        MeterClockSet::Done(before, now) => Ok(ClockWas { before, now, was_sent: true }),
+        MeterClockSet::NotNeeded(now) => Ok(ClockWas { before: Some(now), now, was_sent: false }),
         MeterClockSet::NotBefore(at) => {
             let at = at.in_china();
             let en = format!("too near to midnight: not before {at}");

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::accounts::ListMeta;
 use crate::domain::access::Action;
 use crate::domain::{ClockOffset, Coded, Multiplier};
-use crate::http::meter_clock::set_clock;
+use crate::http::meter_clock::{ClockWas, set_clock};
 use crate::http::routes::Routes;
 use crate::http::{Asked, Caller, Problem, Services};
 use crate::store::view::{MeterLine, MeterPlace, MeterSheet, MeterSort, MetersAsked, Stay};
@@ -165,6 +165,8 @@ struct MeterClockAnswer {
     fast_seconds_before: Option<i64>,
     /// How many seconds it is fast now.
     fast_seconds_now: i64,
+    /// Whether anything was sent: nothing is to a clock that is right.
+    was_sent: bool,
 }
 
 /// Set the clock of a meter to the present
@@ -180,9 +182,10 @@ async fn set(
     caller: Caller,
     Path(address): Path<String>,
 ) -> Result<Json<MeterClockAnswer>, Problem> {
-    let (before, now) = set_clock(&services, &caller, &address).await?;
+    let ClockWas { before, now, was_sent } = set_clock(&services, &caller, &address).await?;
     let seconds = |offset: ClockOffset| offset.fast_us / 1_000_000;
-    Ok(Json(MeterClockAnswer { fast_seconds_before: before.map(seconds), fast_seconds_now: seconds(now) }))
+    let fast_seconds_before = before.map(seconds);
+    Ok(Json(MeterClockAnswer { fast_seconds_before, fast_seconds_now: seconds(now), was_sent }))
 }
 
 /// The meter with an address, as far as the caller may see it.

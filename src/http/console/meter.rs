@@ -123,7 +123,7 @@ impl MeterPage {
                 Part::Registers(part) => (part.markup(view, &self.asked, &self.sheet.line.address)),
                 Part::Events(events) => (self.events().whole(events.clone(), view.look.language).markup(view)),
                 Part::Clock(sessions) => {
-                    @if view.may(Action::SetClock) { (set_clock(view, &self.sheet.line.address)) }
+                    @if view.may(Action::SetClock) { (set_clock(view, &self.sheet.line.address, self.asked.value("set"))) }
                     (self.clock().whole(newest_first(sessions), view.look.language).markup(view))
                 },
                 Part::Status(words) => (status(view, words.as_ref(), &self.asked)),
@@ -386,9 +386,18 @@ fn status(view: &View, words: Option<&StatusWords>, asked: &Asked) -> Markup {
     }
 }
 
-/// The form that sets its clock.
-fn set_clock(view: &View, address: &str) -> Markup {
+/// The form that sets its clock, and what came of it when it was pressed.
+fn set_clock(view: &View, address: &str, came: Option<&str>) -> Markup {
+    let came = match came {
+        Some("done") => Some(("已对时并回读。", "The clock was set and read back.")),
+        Some("not_needed") => Some((
+            "表钟相差不到5秒，未下发对时。",
+            "The clock is right within five seconds: nothing was sent.",
+        )),
+        _ => None,
+    };
     html! {
+        @if let Some((zh, en)) = came { p role="status" { (view.say(zh, en)) } }
         form.pick.no-print method="post" action={ "/meters/" (escaped(address)) "/clock" } {
             (token(view))
             button { (view.say("对时", "Set its clock")) }

@@ -22,7 +22,7 @@ pub(super) const fn name(action: Action) -> Phrase {
         Action::EnterPayments => Phrase::new("登记缴费", "enter payments"),
         Action::AddProtection => Phrase::new("录入保护", "add protections"),
         Action::RemoveProtection => Phrase::new("解除保护", "end protections"),
-        Action::SetClock => Phrase::new("终端对时", "set clocks of terminals"),
+        Action::SetClock => Phrase::new("终端、电能表对时", "set clocks of terminals and meters"),
         Action::ProposeMeterChange => Phrase::new("提出换表等变更", "propose changes of meters"),
         Action::ConfirmMeterChange => Phrase::new("确认换表等变更", "confirm changes of meters"),
         Action::ImportArchive => Phrase::new("导入档案", "import the archive"),

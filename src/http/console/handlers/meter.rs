@@ -64,7 +64,11 @@ pub(super) async fn clock(
     view: View,
 ) -> Result<Response, Problem> {
     match set_clock(&services, &caller, &address).await {
-        Ok(_) => Ok(Redirect::to(&format!("/meters/{}?part=clock", escaped(&address))).into_response()),
+        Ok(was) => {
+            let came = if was.was_sent { "done" } else { "not_needed" };
+            let page = format!("/meters/{}?part=clock&set={came}", escaped(&address));
+            Ok(Redirect::to(&page).into_response())
+        }
         Err(problem) => {
             let (view, status) = refused(view, problem)?;
             let asked = Asked(vec![("part".to_owned(), "clock".to_owned())]);
