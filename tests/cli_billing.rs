@@ -10,8 +10,8 @@ use chaobiao::clock::ManualClock;
 use chaobiao::config::Config;
 use chaobiao::domain::proposal::{Change, MeterExchange, ReviewDecision, Shown};
 use chaobiao::domain::{
-    ArchiveEntry, Customer, Day, Fetch, Id, Item, Meter, MeterPath, MeterProtocol, MeteringPoint, Moment, PointRole,
-    Quality, RegisterReading, Source, Suspicion, Transformers,
+    ArchiveEntry, Customer, Day, Fetch, Id, Item, Meter, MeterPath, MeterProtocol, MeteringPoint, Moment,
+    PointRole, Quality, RegisterReading, Source, Suspicion, Transformers,
 };
 use chaobiao::store::archive::Saving;
 use chaobiao::store::{Address, Batch, Migrations, Store};

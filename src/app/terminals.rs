@@ -62,18 +62,22 @@ pub(super) async fn look_after(
 ) {
     let (mut noted, mut certified, mut doubted) = (HashMap::new(), HashMap::new(), HashMap::new());
     let mut changes = terminals.changes();
+    terminals.keep_claims();
+    let (mut is_kept, mut soon) = (false, Instant::now());
     let mut looked_at = Instant::now();
     for round in 1_u64.. {
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
+            let is_over = tokio::select! {
+                () = stop.cancelled() => true,
                 () = tokio::time::sleep_until(looked_at + LOOK_AGAIN) => break,
-                () = claimed(&mut changes) => {
-                    if let Err(error) = doubt(store, terminals, &mut doubted).await {
-                        tracing::warn!(kind = error.kind(), "points of a terminal that was claimed: {}", with_causes(&error));
-                    }
-                }
+                () = tokio::time::sleep_until(soon), if !is_kept => false,
+                () = claimed(&mut changes, soon) => false,
+            };
+            is_kept = doubt_at_once(store, terminals, &mut doubted).await;
+            if is_over {
+                return;
             }
+            soon = Instant::now() + SOON;
         }
         looked_at = Instant::now();
         let done = async {
@@ -111,8 +115,9 @@ pub(super) async fn set_records(collector: &Collector, stop: &CancellationToken)
     }
 }
 
-/// Returns soon after somebody has come under the address of a terminal that is there.
-async fn claimed(changes: &mut Receiver<Change>) {
+/// Returns when somebody has come under the address of a terminal that is there, not before `soon`: where one comes, more may.
+async fn claimed(changes: &mut Receiver<Change>, soon: Instant) {
+    tokio::time::sleep_until(soon).await;
     loop {
         match changes.recv().await {
             Ok(Change { what: WhatChanged::Claimed, .. }) => break,
@@ -120,8 +125,30 @@ async fn claimed(changes: &mut Receiver<Change>) {
             Err(RecvError::Closed) => std::future::pending().await,
         }
     }
-    // Where one comes, more may.
-    tokio::time::sleep(SOON).await;
+}
+
+/// Takes back at once what is to be taken back; false when that is to be done again. Until it is done nothing is asked of
+/// whoever has come, so that it matters to nobody when the process is killed before (F28).
+async fn doubt_at_once(
+    store: &Store,
+    terminals: &Terminals,
+    doubted: &mut HashMap<TerminalAddress, Moment>,
+) -> bool {
+    match tokio::time::timeout(KEPT_WITHIN, doubt(store, terminals, doubted)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(
+                kind = error.kind(),
+                "points of a terminal that was claimed: {}",
+                with_causes(&error)
+            );
+            false
+        }
+        Err(_) => {
+            tracing::warn!("points of a terminal that was claimed: the database does not answer");
+            false
+        }
+    }
 }
 
 /// Takes back that points are verified, of terminals that somebody else may have been since (T5).
@@ -139,6 +166,7 @@ async fn doubt(
                 again: it was claimed from {from}");
             doubted.insert(terminal, at);
         }
+        terminals.claim_kept(terminal, at);
     }
     Ok(())
 }
@@ -189,6 +217,8 @@ async fn note(
 
 /// Somebody who has confirmed it looks at it.
 const SET_AGAIN: Duration = Duration::from_secs(5);
+/// So long the database may take for it.
+const KEPT_WITHIN: Duration = Duration::from_secs(5);
 /// So long it is waited for more that come at the same time.
 const SOON: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -206,7 +236,7 @@ mod tests {
     use gdw1376::civil::Civil;
     use gdw1376::dialogue::Timing;
     use gdw1376::request::Request;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio_util::task::TaskTracker;
 
     use super::*;
@@ -324,9 +354,8 @@ mod tests {
         rig.stop.cancel();
     }
 
-    #[tokio::test]
-    async fn t05_points_of_a_terminal_that_was_claimed_are_taken_back_at_once() {
-        let rig = Rig::new("").await;
+    /// A terminal with a point that is verified.
+    async fn verified(rig: &Rig) -> TerminalAddress {
         rig.archive(&["1100-0001"]).await;
         rig.introduced().await;
         let ours = terminal("1100-0001");
@@ -336,15 +365,28 @@ mod tests {
         let terminals = TerminalNotes { verified, ..TerminalNotes::default() };
         let notes = Notes { terminals, ..Notes::default() };
         rig.store.save(&Batch { notes, ..Batch::default() }, at).await.unwrap();
+        ours
+    }
+
+    /// Two that come under its address, from elsewhere each.
+    async fn claim(rig: &Rig) -> [DuplexStream; 2] {
+        let mut streams = Vec::new();
+        for number in 1..=2 {
+            let (near, mut far) = tokio::io::duplex(1024);
+            rig.terminals.attach(near, ([10, 0, 0, number], 1).into());
+            far.write_all(&login()).await.unwrap();
+            far.read_exact(&mut [0; 20]).await.unwrap();
+            streams.push(far);
+        }
+        streams.try_into().unwrap()
+    }
+
+    #[tokio::test]
+    async fn t05_points_of_a_terminal_that_was_claimed_are_taken_back_at_once() {
+        let rig = Rig::new("").await;
+        let ours = verified(&rig).await;
         let comes = async {
-            let mut streams = Vec::new();
-            for number in 1..=2 {
-                let (near, mut far) = tokio::io::duplex(1024);
-                rig.terminals.attach(near, ([10, 0, 0, number], 1).into());
-                far.write_all(&login()).await.unwrap();
-                far.read_exact(&mut [0; 20]).await.unwrap();
-                streams.push(far);
-            }
+            let _streams = claim(&rig).await;
             assert_eq!(rig.terminals.status(ours).unwrap().claims, 1);
             for _ in 0..100 {
                 if rig.store.verified_points(ours).await.unwrap().is_empty() {
@@ -359,6 +401,45 @@ mod tests {
             () = comes => {}
         }
         rig.stop.cancel();
+    }
+
+    #[tokio::test]
+    async fn t05_f28_whoever_may_be_another_is_asked_nothing_before_that_is_kept() {
+        let rig = Rig::new("").await;
+        let ours = verified(&rig).await;
+        let comes = async {
+            // Whoever looks after terminals has begun.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let [_, mut other] = claim(&rig).await;
+            let read = Request::ReadClock;
+            let asked = rig.terminals.ask(ours, Ask::new(read, Urgency::Control, Timing::STORED));
+            let mut byte = [0];
+            tokio::select! {
+                told = asked => panic!("{told:?}"),
+                read = other.read_exact(&mut byte) => { read.unwrap(); }
+            }
+            assert!(
+                rig.store.verified_points(ours).await.unwrap().is_empty(),
+                "it is asked and still believed"
+            );
+        };
+        tokio::select! {
+            () = look_after(&rig.store, &rig.clock, &rig.terminals, &rig.stop) => panic!("it ended"),
+            done = tokio::time::timeout(Duration::from_secs(20), comes) => done.unwrap(),
+        }
+        rig.stop.cancel();
+    }
+
+    #[tokio::test]
+    async fn t05_f28_what_was_claimed_just_before_the_end_is_taken_back() {
+        let rig = Rig::new("").await;
+        let ours = verified(&rig).await;
+        let comes = async {
+            let _streams = claim(&rig).await;
+            rig.stop.cancel();
+        };
+        tokio::join!(look_after(&rig.store, &rig.clock, &rig.terminals, &rig.stop), comes);
+        assert!(rig.store.verified_points(ours).await.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -12,12 +12,14 @@ pub(super) struct ClockSet {
     pub(super) before: Option<ClockOffset>,
     /// Now.
     pub(super) now: ClockOffset,
+    /// It was set; else it was right and nothing was sent.
+    pub(super) was_sent: bool,
 }
 
 impl ClockSet {
     /// One that was near enough and was left alone.
     pub(super) const fn not_needed(offset: ClockOffset) -> Self {
-        Self { before: Some(offset), now: offset }
+        Self { before: Some(offset), now: offset, was_sent: false }
     }
 }
 

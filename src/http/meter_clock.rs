@@ -16,7 +16,7 @@ pub(super) async fn set_clock(
     services.changes.tell(Topic::Read);
     let code = set.kind();
     Err(match set {
-        MeterClockSet::Done(before, now) => return Ok(ClockSet { before, now }),
+        MeterClockSet::Done(before, now) => return Ok(ClockSet { before, now, was_sent: true }),
         MeterClockSet::NotNeeded(offset) => return Ok(ClockSet::not_needed(offset)),
         MeterClockSet::NotBefore(at) => near_midnight(at),
         MeterClockSet::Cannot(why) => conflict(code, why.words().0, why.words().1),

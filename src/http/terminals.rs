@@ -89,7 +89,7 @@ pub(super) async fn set_clock(
     let collector = served(services)?;
     let conflict = |code, en: &str, zh: &str| Err(Problem::new(StatusCode::CONFLICT, code, en, zh));
     match collector.set_terminal_clock(&caller.acting, address).await? {
-        TerminalClockSet::Done(before, now) => Ok(ClockSet { before: Some(before), now }),
+        TerminalClockSet::Done(before, now) => Ok(ClockSet { before: Some(before), now, was_sent: true }),
         TerminalClockSet::NotNeeded(offset) => Ok(ClockSet::not_needed(offset)),
         TerminalClockSet::NotBefore(at) => Err(near_midnight(at)),
         TerminalClockSet::Refused => {

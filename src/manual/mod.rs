@@ -153,4 +153,6 @@ pub mod decisions {
     pub mod d0060_the_clock_of_a_meter_is_set_by_a_person_and_proven_by_reading {}
     #[doc = include_str!("decisions/0062-what-brought-a-read-is-looked-up-and-not-kept-with-the-value.md")]
     pub mod d0062_what_brought_a_read_is_looked_up_and_not_kept_with_the_value {}
+    #[doc = include_str!("decisions/0063-a-password-that-was-refused-keeps-cuts-back-and-restores-not.md")]
+    pub mod d0063_a_password_that_was_refused_keeps_cuts_back_and_restores_not {}
 }

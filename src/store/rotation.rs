@@ -503,7 +503,7 @@ const STANDS: &str = "SELECT m.step, m.writes, m.proofs, m.next_at, r.state FROM
 const KEEP: &str = "UPDATE secret_rotation_meter SET step = $3, writes = $4, proofs = $5, next_at = $6, \
     changed_at = $7, why = $8 WHERE rotation_id = $1 AND meter_id = $2";
 
-const REFUSED_ON: &str = "SELECT day FROM refused_secret WHERE meter_id = $1 AND day = $2 AND kind = 1";
+const REFUSED_ON: &str = "SELECT day FROM refused_secret WHERE meter_id = $1 AND day = $2 AND kind IN (1, 3)";
 
 const FINISH: &str = "UPDATE secret_rotation SET state = 5, ended_at = $2 WHERE id = $1 AND state = 2 AND NOT EXISTS \
     (SELECT 1 FROM secret_rotation_meter m WHERE m.rotation_id = $1 AND m.step IN (1, 2, 3, 4))";

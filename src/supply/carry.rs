@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::asked::{Asked, judged};
 use super::field::{CannotOrder, Field, FieldOrder, NotSent, Part, Ready, Sent};
 use super::guard::is_stopped;
+use super::leaving::Leaves;
 use super::proof::proof_name;
 use super::service::Supply;
 use super::verdict::{Verdict, handed_over, is_handed_over, not_verified, unread, verdict};
@@ -101,11 +102,22 @@ impl Supply {
             Some(leaves) => Some(field.ready(&order, &leaves.back).await),
             None => None,
         };
+        if is_taken_back(&leaves, &ready) {
+            // It is judged anew, or over: whoever gives supply back does not wait for an intent that nothing is sent for (F48).
+            drop(asked.kept);
+            let_go(field, &order, ready).await;
+            self.0.tell();
+            return Ok(());
+        }
         let now = self.0.clock.now();
         let (awake, began) = (self.0.clock.awake(), Instant::now());
-        if due.kind.is_cut_class() {
-            self.halt_for_a_jump(now).await?;
-            self.halt_for_the_file(now).await?;
+        if due.kind.is_cut_class()
+            && let Err(error) = self.halt_if_called_for(now).await
+        {
+            drop(asked.kept);
+            let_go(field, &order, ready).await;
+            self.0.tell();
+            return Err(error);
         }
         let intent = Intent {
             order: due.order,
@@ -151,6 +163,12 @@ impl Supply {
         drop(asked.kept);
         self.keep_outcome(due, attempt, outcome(&sent)).await;
         Ok(())
+    }
+
+    /// Keeps cuts back for a clock that has jumped and for the file.
+    async fn halt_if_called_for(&self, now: Moment) -> Result<(), StoreError> {
+        self.halt_for_a_jump(now).await?;
+        self.halt_for_the_file(now).await
     }
 
     /// What keeps a cut back since its intent was begun, by what no database is asked for.
@@ -390,6 +408,17 @@ fn spread_over(window: Window, size: i64, now: Moment) -> Duration {
 /// How long a cut may wait for its turn once its intent is kept: no longer than STOP may take, and not beyond its window.
 fn leaves_within(window: Window, now: Moment) -> Duration {
     CUT_WAITS.min(window.until.since(now))
+}
+
+/// True when a cut was taken back before its intent.
+fn is_taken_back(leaves: &Option<Leaves<'_>>, ready: &Option<Result<Ready, NotSent>>) -> bool {
+    let is_judged_anew = leaves.as_ref().is_some_and(|leaves| leaves.back.is_cancelled());
+    let gives_way = match ready {
+        Some(Ok(ready)) => ready.is_taken_back(),
+        Some(Err(why)) => *why == NotSent::TakenBack,
+        None => false,
+    };
+    is_judged_anew || gives_way
 }
 
 /// Ends what was made ready and is not sent.

@@ -1,12 +1,13 @@
 //! Setting the clock of one meter, on a person's word (对时, F14): read, written at once, read again, and every frame in the
-//! audit log before it leaves and with what came of it (I23).
+//! audit log before it leaves and with what came of it (I23). Only by a clock of ours that is borne out (F33).
 
 use std::time::Duration;
 
 use dlt645::meter_time::Civil;
 
-use super::field::{CannotSetClock, ClockPart, Field, MeterClock, NotReachable, Unread};
+use super::field::{AT_ONCE, CannotSetClock, ClockPart, Field, MeterClock, NotReachable, Unread};
 use super::service::Supply;
+use crate::channel::Lane;
 use crate::domain::access::Acting;
 use crate::domain::meter_clock::{Correction, correction};
 use crate::domain::rotation::WriteAnswer;
@@ -30,13 +31,13 @@ pub enum MeterClockSet {
     NotReachable(NotReachable),
     /// Its clock could not be read; nothing was sent.
     NotRead(Unread),
-    /// The line gave no turn in time; nothing was sent, or the date only.
+    /// The line gave no turn in time; nothing was sent.
     NotSent,
     /// The meter refused the password.
     PasswordRefused,
     /// The meter refused for another reason.
     Refused,
-    /// Something was sent, and its clock is not right or cannot be read: look again.
+    /// Something was sent, all of it or the date only, and its clock is not right or cannot be read: look again.
     Unknown,
 }
 
@@ -96,7 +97,6 @@ impl Supply {
 
     async fn try_to_set(&self, acting: &Acting, site: SiteMeter) -> Result<MeterClockSet, StoreError> {
         let (store, clock) = (&self.0.store, &self.0.clock);
-        let meter = site.meter_id;
         let field = match self.0.fields.of(site) {
             Ok(field) => field,
             Err(why) => return Ok(MeterClockSet::NotReachable(why)),
@@ -107,78 +107,116 @@ impl Supply {
         if store.halts().await?.iter().any(|halt| halt.kind == HaltKind::Clock) {
             return Ok(MeterClockSet::Cannot(CannotSetClock::OwnClockDoubted));
         }
+        // As long as it is only read, nobody who orders something from this meter waits.
+        let before = match called_for(field.clock(Lane::OnDemand).await, clock.now()) {
+            Ok(before) => before,
+            Err(set) => return Ok(set),
+        };
+        if !self.is_borne_out(&field, shown(before)).await? {
+            // A person who has compared our clock may say that it is the meter that was off.
+            let mut batch = Batch::default();
+            batch.notes.doubted_clocks.extend(shown(before).map(|offset| (field.site().meter_id, offset)));
+            store.save(&batch, clock.now()).await?;
+            return Ok(MeterClockSet::Cannot(CannotSetClock::OwnClockDoubted));
+        }
         let Ok(_turn) = tokio::time::timeout(PATIENCE, field.turn()).await else {
             return Ok(MeterClockSet::NotSent);
         };
-        let before = match field.clock().await {
-            Ok(MeterClock::Off(offset)) => offset,
-            // A clock that shows no time is wrong enough.
-            Ok(MeterClock::Absurd { at }) => {
-                ClockOffset { at, fast_us: NO_TIME_US, uncertainty: Duration::ZERO }
-            }
-            Err(unread) => return Ok(MeterClockSet::NotRead(unread)),
+        // Somebody else may have set it meanwhile. A line that is kept for a cut of this meter lets nothing else pass.
+        let before = match called_for(field.clock(Lane::Control).await, clock.now()) {
+            Ok(before) => before,
+            Err(set) => return Ok(set),
         };
-        match correction(before, clock.now(), ALLOWED) {
-            Correction::NotNeeded => return Ok(MeterClockSet::NotNeeded(before)),
-            Correction::NotBefore(at) => return Ok(MeterClockSet::NotBefore(at)),
-            Correction::ByBroadcast | Correction::ByWrite => {}
+        match self.write(acting, &field, before).await? {
+            Written::Nothing(set) => Ok(set),
+            Written::Perhaps => self.proven(&field, before).await,
         }
-        let answer = match self.write(acting, &field, before).await? {
-            Ok(answer) => answer,
-            Err(why) => return Ok(MeterClockSet::Cannot(why)),
-        };
-        let before = Some(before).filter(|offset| offset.fast_us != NO_TIME_US);
-        let after = match answer {
-            WriteAnswer::NotSent => return Ok(MeterClockSet::NotSent),
-            WriteAnswer::NotAuthorised => return Ok(MeterClockSet::PasswordRefused),
-            WriteAnswer::Refused => return Ok(MeterClockSet::Refused),
-            WriteAnswer::Taken | WriteAnswer::Silent => field.clock().await,
-        };
-        // What it says it did is one thing, what its clock shows the other.
-        let Ok(MeterClock::Off(after)) = after else { return Ok(MeterClockSet::Unknown) };
-        let mut batch = Batch::default();
-        batch.notes.clocks = before.into_iter().chain([after]).map(|offset| (meter, offset)).collect();
-        store.save(&batch, clock.now()).await?;
-        let is_right = after.is_within(RIGHT + after.uncertainty);
-        Ok(if is_right { MeterClockSet::Done(before, after) } else { MeterClockSet::Unknown })
     }
 
-    /// Writes the date where it is wrong, and the time. What the last frame came to; the first that is not taken is the last.
+    /// Reads what became of a clock that may have been written, and keeps how it was and is.
+    async fn proven(&self, field: &Field, before: ClockOffset) -> Result<MeterClockSet, StoreError> {
+        // What it says it did is one thing, what its clock shows the other.
+        let after = match field.clock(Lane::Control).await {
+            Ok(MeterClock::Off(after)) => Some(after),
+            Ok(MeterClock::Absurd { .. }) | Err(_) => None,
+        };
+        let (before, meter) = (shown(before), field.site().meter_id);
+        let mut batch = Batch::default();
+        batch.notes.clocks = before.into_iter().chain(after).map(|offset| (meter, offset)).collect();
+        self.0.store.save(&batch, self.0.clock.now()).await?;
+        Ok(match after {
+            Some(after) if after.is_within(RIGHT + after.uncertainty) => MeterClockSet::Done(before, after),
+            _ => MeterClockSet::Unknown,
+        })
+    }
+
+    /// Writes the date where it is wrong, and the time; the first frame that is not taken is the last.
     async fn write(
         &self,
         acting: &Acting,
         field: &Field,
         before: ClockOffset,
-    ) -> Result<Result<WriteAnswer, CannotSetClock>, StoreError> {
-        let clock = &self.0.clock;
-        let mut answer = WriteAnswer::NotSent;
-        for part in parts(before, clock.now()) {
-            for _ in 0..TURNS {
-                let password = match field.password_for_parameters().await {
-                    Ok(password) => password,
-                    Err(why) => return Ok(Err(why)),
-                };
-                let told = Frame { acting, field, part: *part };
-                self.enter(&told, "intended", field.when_heard()).await?;
-                // What is written is by the clock as it is now: the entry may have taken a while.
-                let civil = field.when_heard();
-                answer = match civil {
-                    Some(civil) => field.write_time(*part, civil, password).await,
-                    None => WriteAnswer::NotSent,
-                };
-                self.enter(&told, answered(answer), civil).await?;
-                if answer != WriteAnswer::NotSent {
-                    break;
+    ) -> Result<Written, StoreError> {
+        let mut is_written = false;
+        for part in parts(before, self.0.clock.now()) {
+            let why = match self.write_part(acting, field, (*part, before)).await? {
+                Ok(WriteAnswer::Taken) => {
+                    is_written = true;
+                    continue;
                 }
+                Ok(WriteAnswer::Silent) => return Ok(Written::Perhaps),
+                Ok(WriteAnswer::NotSent) => MeterClockSet::NotSent,
+                Ok(WriteAnswer::NotAuthorised) => MeterClockSet::PasswordRefused,
+                Ok(WriteAnswer::Refused) => MeterClockSet::Refused,
+                Err(why) => why,
+            };
+            // Where the date was written the clock is another, whatever became of the time.
+            return Ok(if is_written { Written::Perhaps } else { Written::Nothing(why) });
+        }
+        Ok(Written::Perhaps)
+    }
+
+    /// Writes one of them, once; that its turn does not come is tried again at once.
+    async fn write_part(
+        &self,
+        acting: &Acting,
+        field: &Field,
+        (part, before): (ClockPart, ClockOffset),
+    ) -> Result<Result<WriteAnswer, MeterClockSet>, StoreError> {
+        let clock = &self.0.clock;
+        for _ in 0..TURNS {
+            let password = match field.password_for_parameters().await {
+                Ok(password) => password,
+                Err(why) => return Ok(Err(MeterClockSet::Cannot(why))),
+            };
+            let told = Frame { acting, field, part };
+            self.enter(&told, "intended", field.when_heard()).await?;
+            // The entry may have taken a while: midnight may be near by now, and what is written is by the clock as it is now.
+            let now = clock.now();
+            let leaves = [now, now.plus(AT_ONCE)].map(|at| correction(before, at, ALLOWED));
+            let near = leaves.into_iter().find_map(|correction| match correction {
+                Correction::NotBefore(at) => Some(at),
+                _ => None,
+            });
+            if let Some(at) = near {
+                self.enter(&told, answered(WriteAnswer::NotSent), None).await?;
+                return Ok(Err(MeterClockSet::NotBefore(at)));
             }
+            let civil = field.when_heard();
+            let answer = match civil {
+                Some(civil) => field.write_time(part, civil, password).await,
+                None => WriteAnswer::NotSent,
+            };
+            // Before anything that may fail: the same password is not to leave once more today (I18).
             if answer == WriteAnswer::NotAuthorised {
                 field.refused_parameters().await;
             }
-            if answer != WriteAnswer::Taken {
-                break;
+            self.enter(&told, answered(answer), civil).await?;
+            if answer != WriteAnswer::NotSent {
+                return Ok(Ok(answer));
             }
         }
-        Ok(Ok(answer))
+        Ok(Ok(WriteAnswer::NotSent))
     }
 
     async fn enter(&self, frame: &Frame<'_>, result: &str, civil: Option<Civil>) -> Result<(), StoreError> {
@@ -193,6 +231,33 @@ impl Supply {
         });
         self.0.store.audit(&entry.saying(detail.to_string()).ending(result)).await.map(drop)
     }
+}
+
+/// What the frames of a clock came to.
+enum Written {
+    /// The clock may be another: what it shows tells.
+    Perhaps,
+    /// It goes on as it did.
+    Nothing(MeterClockSet),
+}
+
+/// How far a clock is off that is to be set now; or why it is not.
+fn called_for(read: Result<MeterClock, Unread>, now: Moment) -> Result<ClockOffset, MeterClockSet> {
+    let before = match read.map_err(MeterClockSet::NotRead)? {
+        MeterClock::Off(offset) => offset,
+        // A clock that shows no time is wrong enough.
+        MeterClock::Absurd { at } => ClockOffset { at, fast_us: NO_TIME_US, uncertainty: Duration::ZERO },
+    };
+    match correction(before, now, ALLOWED) {
+        Correction::NotNeeded => Err(MeterClockSet::NotNeeded(before)),
+        Correction::NotBefore(at) => Err(MeterClockSet::NotBefore(at)),
+        Correction::ByBroadcast | Correction::ByWrite => Ok(before),
+    }
+}
+
+/// How far it was off, where it showed a time.
+fn shown(before: ClockOffset) -> Option<ClockOffset> {
+    Some(before).filter(|offset| offset.fast_us != NO_TIME_US)
 }
 
 /// A frame that is entered in the audit log.

@@ -22,6 +22,7 @@
 //! What is asked of one meter is left to [`field`], the rules to [`crate::domain::supply`], keeping to `store`.
 
 mod asked;
+mod borne_out;
 mod carry;
 mod clocks;
 mod due;

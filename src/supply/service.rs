@@ -324,7 +324,7 @@ impl Supply {
             let meter = site.meter_id;
             let can = match self.0.fields.of(site) {
                 Err(_) => false,
-                Ok(field) => field.capability().await.means.is_ok(),
+                Ok(field) => field.capability().await.cut.is_ok(),
             };
             if !can {
                 found.push(meter);

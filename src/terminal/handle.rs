@@ -182,7 +182,19 @@ impl Terminals {
         self.shared.station(of).map(|station| self.shared.status(&station))
     }
 
-    /// When somebody last came under the address of a terminal from elsewhere while it was there.
+    /// From now on claims are kept: of a terminal that may be another nothing is asked until [`Self::claim_kept`].
+    pub fn keep_claims(&self) {
+        self.shared.claims_kept.get_or_init(|| ());
+    }
+
+    /// That a terminal was claimed at that moment is kept, where a kill does not reach it.
+    pub fn claim_kept(&self, of: TerminalAddress, at: Moment) {
+        if let Some(station) = self.shared.station(of) {
+            station.claim_kept(at);
+        }
+    }
+
+    /// When somebody who may be another last came under the address of a terminal from elsewhere while it was there.
     #[must_use]
     pub fn claimed_at(&self, of: TerminalAddress) -> Option<Moment> {
         self.shared.station(of)?.with(|state| state.tally.claimed).map(|(at, _)| at)

@@ -51,17 +51,13 @@ pub(super) async fn of_stranger<S>(
     drop(place);
     let outcome = match registered {
         Ok(Ok(login::Login { station, frames })) => {
-            let tasks = shared.tasks.clone();
-            station.with(|state| {
-                state.certificate = state.certificate.or(peer.certificate);
-                state.chain.clone_from(&peer.chain);
-            });
-            // The lists may have changed since its certificate was looked at.
-            let judged = shared.verifier.get().zip(peer.chain.as_ref());
-            if judged.is_some_and(|(verifier, chain)| verifier.is_revoked(chain)) {
+            // The lists may have changed since its certificate was looked at. It is bound to none that is revoked.
+            if shared.is_revoked(&peer) {
                 station.with(|state| state.tally.refused += 1);
                 "revoked"
             } else {
+                let tasks = shared.tasks.clone();
+                station.with(|state| state.certificate = state.certificate.or(peer.certificate));
                 tasks.spawn(serve(stream, peer, station, frames, shared));
                 "logged_in"
             }
@@ -88,7 +84,14 @@ pub(super) async fn serve<S>(
 {
     let wake = Arc::new(Notify::new());
     let heartbeat = shared.heartbeat(&station);
-    let Some(begun) = station.begin(&peer, (shared.clock.now(), heartbeat), &wake) else { return };
+    let now = (shared.clock.now(), heartbeat);
+    let Some(begun) = station.begin(&peer, now, shared.keeps_claims(), &wake) else { return };
+    // Lists that came before the session was there have hung nobody up.
+    if shared.is_revoked(&peer) {
+        station.with(|state| state.tally.refused += 1);
+        station.end(begun.generation);
+        return;
+    }
     shared.sessions.fetch_add(1, Ordering::Relaxed);
     gauge!(telemetry::TERMINAL_SESSIONS).increment(1.0);
     shared.tell(station.address, WhatChanged::LoggedIn);

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::peer;
+use super::peer::{self, Peer};
 use super::station::Station;
 use super::strangers::Strangers;
 use super::tls::{Standing, Verifier};
@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub(super) dialling: OnceLock<u64>,
     /// Judges certificates, where some may be revoked.
     pub(super) verifier: OnceLock<Arc<Verifier>>,
+    /// Somebody keeps claims: see [`super::Terminals::keep_claims`].
+    pub(super) claims_kept: OnceLock<()>,
     /// How the lists of revoked certificates stand, where there are to be any.
     pub(super) lists: Mutex<Option<Standing>>,
     stations: RwLock<HashMap<TerminalAddress, Arc<Station>>>,
@@ -62,6 +64,7 @@ impl Shared {
             ours: OnceLock::new(),
             dialling: OnceLock::new(),
             verifier: OnceLock::new(),
+            claims_kept: OnceLock::new(),
             lists: Mutex::default(),
             stations: RwLock::default(),
             strangers: Mutex::default(),
@@ -71,6 +74,16 @@ impl Shared {
     /// Whether the site is ours to speak in.
     pub(super) fn is_ours(&self) -> bool {
         self.ours.get().is_none_or(Ours::is_so)
+    }
+
+    pub(super) fn keeps_claims(&self) -> bool {
+        self.claims_kept.get().is_some()
+    }
+
+    /// Whether the certificate of whoever has come is revoked by now.
+    pub(super) fn is_revoked(&self, peer: &Peer) -> bool {
+        let judged = self.verifier.get().zip(peer.chain.as_ref());
+        judged.is_some_and(|(verifier, chain)| verifier.is_revoked(chain))
     }
 
     pub(super) fn station(&self, address: TerminalAddress) -> Option<Arc<Station>> {

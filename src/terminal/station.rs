@@ -49,6 +49,10 @@ pub(super) struct State {
     pub(super) certificate: Option<Fingerprint>,
     /// What its session has shown, where that may come to be revoked.
     pub(super) chain: Option<Chain>,
+    /// When it last came from elsewhere while it was there.
+    moved_at: Option<Moment>,
+    /// It may be another, and that is not kept yet by whoever keeps it: it is asked nothing.
+    is_claim_unkept: bool,
     /// What it may still say by itself.
     pub(super) budget: Budget,
     /// The number of the last frame that it began.
@@ -84,9 +88,9 @@ pub(super) struct Tally {
     pub(super) late: u64,
     pub(super) foreign: u64,
     pub(super) reports: u64,
-    /// Sessions that somebody elsewhere began while the one before was there.
+    /// Sessions that somebody elsewhere began while the one before was there, with its certificate as well.
     pub(super) claims: u64,
-    /// When the last of them did, and from where.
+    /// When the last of them did that may be another, and from where.
     pub(super) claimed: Option<(Moment, SocketAddr)>,
     /// Logins without its certificate, or with a revoked one.
     pub(super) refused: u64,
@@ -131,6 +135,8 @@ impl Station {
             passed: Passed::default(),
             certificate: None,
             chain: None,
+            moved_at: None,
+            is_claim_unkept: false,
             budget: Budget::new(Instant::now()),
             last_begun: None,
             queue: Queue::default(),
@@ -228,11 +234,14 @@ impl Station {
     }
 
     /// A session begins, and the one before is over. Where that was heard within its heartbeat and this one comes from
-    /// elsewhere, two claim to be the terminal, unless a certificate shows which it is.
+    /// elsewhere, two may claim to be the terminal. A certificate may have been copied, and a mobile network gives its terminals
+    /// new addresses: with the right one it is itself, unless it comes from elsewhere twice within a heartbeat. `is_kept` when
+    /// somebody keeps claims, until when whoever has come is asked nothing.
     pub(super) fn begin(
         &self,
         peer: &Peer,
         (now, heartbeat): (Moment, Duration),
+        is_kept: bool,
         wake: &Arc<Notify>,
     ) -> Option<Begun> {
         let from = peer.from;
@@ -243,10 +252,13 @@ impl Station {
         let is_there =
             state.live.is_some() && state.tally.last_heard_at.is_some_and(|at| now.since(at) < heartbeat);
         let before = state.tally.from.filter(|before| is_there && before.ip() != from.ip());
-        let before = before.filter(|_| peer.certificate.is_none());
         if let Some(before) = before {
+            let alternates = state.moved_at.replace(now).is_some_and(|at| now.since(at) < heartbeat);
             state.tally.claims += 1;
-            state.tally.claimed = Some((now, from));
+            if peer.certificate.is_none() || alternates {
+                state.tally.claimed = Some((now, from));
+                state.is_claim_unkept = is_kept;
+            }
             let terminal = self.address;
             tracing::warn!(peer = %from, terminal.address = %terminal,
                 "terminal {terminal} comes from {from} while it is there from {before}");
@@ -255,6 +267,7 @@ impl Station {
         state.generation += 1;
         let generation = state.generation;
         state.live = Some(Live { generation, wake: Arc::clone(wake) });
+        state.chain.clone_from(&peer.chain);
         state.pace.begin();
         (state.tally.from, state.tally.connected_at) = (Some(from), Some(now));
         state.tally.sessions += 1;
@@ -282,10 +295,18 @@ impl Station {
         state.wake();
         let was_there = state.live.take().is_some();
         state.without_since = Instant::now();
-        state.chain = None;
         drop(state);
         self.changed.notify_waiters();
         was_there
+    }
+
+    /// The claim of that moment is kept.
+    pub(super) fn claim_kept(&self, at: Moment) {
+        let mut state = self.lock();
+        if state.tally.claimed.is_some_and(|(claimed, _)| claimed == at) {
+            state.is_claim_unkept = false;
+            state.wake();
+        }
     }
 
     pub(super) fn is_current(&self, generation: u64) -> bool {
@@ -300,7 +321,7 @@ impl Station {
     /// What is to be sent next on this session.
     pub(super) fn next(&self, generation: u64) -> Option<Waiting> {
         let mut state = self.lock();
-        if !state.is_current(generation) {
+        if !state.is_current(generation) || state.is_claim_unkept {
             return None;
         }
         let now = Instant::now();

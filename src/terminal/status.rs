@@ -42,7 +42,8 @@ pub struct TerminalStatus {
     pub reports: u64,
     /// Sessions that began elsewhere while the one before was there: two claim to be this terminal.
     pub claims: u64,
-    /// When the last of these began, and where it came from.
+    /// When the last of these began that may be another, and where it came from: not one with the right certificate, unless it
+    /// comes from elsewhere twice within a heartbeat.
     pub claimed: Option<(Moment, SocketAddr)>,
     /// Logins that were refused, and sessions that were ended, since its certificate was another, or is revoked.
     pub refused: u64,

@@ -67,6 +67,8 @@ pub(crate) struct Heard {
     pub(crate) times: usize,
     /// How often it was told to freeze.
     pub(crate) freezes: usize,
+    /// The times of day that it was told.
+    pub(crate) set_to: Vec<[u8; 3]>,
     pub(crate) unauthorised: usize,
     /// It hears orders, and what it says of itself is lost.
     pub(crate) is_unread: bool,
@@ -82,6 +84,8 @@ pub(crate) enum Fate {
     Answered,
     AnswerLost,
     FrameLost,
+    /// It is answered, and then somebody gives the meter another password.
+    OtherPassword,
 }
 
 impl Heard {
@@ -92,13 +96,20 @@ impl Heard {
         self.written += usize::from(request.control.0 == 0x18);
         self.times += usize::from(request.control.0 == 0x14);
         self.freezes += usize::from(request.control.0 == 0x16);
+        // Identifier, password, operator, then seconds, minutes, hours.
+        if let [0x02, 0x01, 0x00, 0x04, _, _, _, _, _, _, _, _, second, minute, hour] = *request.data {
+            self.set_to.push([hour, minute, second]);
+        }
         let fate = self.fates.pop_front().unwrap_or(Fate::Answered);
         if fate == Fate::FrameLost {
             return None;
         }
         let reply = self.meter.hear(now, request);
         self.unauthorised += usize::from(reply.as_ref().is_some_and(is_refusal));
-        reply.filter(|_| fate == Fate::Answered)
+        if fate == Fate::OtherPassword {
+            self.meter.lock().unwrap().meter.passwords_mut().set(4, [0x99; 3]);
+        }
+        reply.filter(|_| fate != Fate::AnswerLost)
     }
 }
 
@@ -540,6 +551,7 @@ fn house(home: Home, meter: &Shared) -> House {
         written: 0,
         times: 0,
         freezes: 0,
+        set_to: Vec::new(),
         unauthorised: 0,
         is_unread: false,
         is_slow: false,

@@ -183,6 +183,50 @@ async fn t04_f52_a_chip_is_proven_to_before_an_intent_and_the_order_is_one_frame
 }
 
 #[tokio::test]
+async fn t04_f48_a_cut_that_is_taken_back_proves_nothing_and_waits_for_no_turn() {
+    let rig = home(StandIn::default(), Chip::default(), false).await;
+    let before = rig.before().await;
+    let (order, back) = (rig.order(Command::Trip, &before), CancellationToken::new());
+    let limit = Duration::from_secs(60);
+    let ready = rig.field.ready(&order, &CancellationToken::new()).await.unwrap();
+    let so_far = frames(&rig).len();
+    // Another has the turn of the meter.
+    let waits = tokio::time::timeout(limit, rig.field.ready(&order, &back));
+    let took_back = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        back.cancel();
+        Instant::now()
+    };
+    let (waited, at) = tokio::join!(waits, took_back);
+    assert_eq!(waited.unwrap().unwrap_err(), NotSent::TakenBack);
+    assert!(at.elapsed() < Duration::from_secs(1));
+    let soon = FieldOrder { expires: Instant::now() + Duration::from_secs(10), ..order.clone() };
+    let late = tokio::time::timeout(limit, rig.field.ready(&soon, &CancellationToken::new())).await;
+    assert_eq!(late.unwrap().unwrap_err(), NotSent::OutOfTime, "it waits no longer than it may");
+    rig.field.let_go(&order, ready).await;
+    assert_eq!(frames(&rig).len(), so_far + 1, "the end of the first session");
+    let again = rig.field.ready(&order, &back).await;
+    assert_eq!(again.unwrap_err(), NotSent::TakenBack);
+    assert_eq!(frames(&rig).len(), so_far + 1, "a cut that is taken back asks the chip nothing");
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn t04_a_session_is_ended_although_the_answer_to_its_order_came_when_no_order_may_leave_any_more() {
+    let rig = home(StandIn::default(), Chip::default(), false).await;
+    let before = rig.before().await;
+    let order = rig.order(Command::Trip, &before);
+    let ready = rig.field.ready(&order, &CancellationToken::new()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let soon = FieldOrder { expires: Instant::now() + Duration::from_millis(50), ..order };
+    let began = Instant::now();
+    assert_eq!(rig.field.send_ready(&soon, ready).await.kind(), "accepted");
+    assert!(began.elapsed() > Duration::from_millis(50), "its answer is on the way for longer");
+    assert_eq!(chip(&rig, |chip| (chip.errors(), chip.ended())), (0, 1));
+    rig.close().await;
+}
+
+#[tokio::test]
 async fn t04_a_proof_that_is_not_taken_is_not_tried_again_that_day() {
     let rig = home(StandIn::default(), Chip::default().keyed([7; 32]), false).await;
     let (_, sent) = rig.send(Command::CloseDirectly).await;

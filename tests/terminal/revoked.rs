@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chaobiao::clock::Clock;
 use chaobiao::config::Config;
-use chaobiao::terminal::Terminals;
+use chaobiao::terminal::{Terminals, WhatChanged};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -122,20 +122,56 @@ async fn t07_a_revoked_certificate_is_refused_and_its_session_is_ended_without_a
     assert!(log_in(&port, "expired", "127.0.0.1").await.is_none(), "it has run out");
     let mut session = log_in(&port, "one", "127.0.0.1").await.unwrap();
     assert_eq!(trouble(&port), None);
-    // With its certificate it is itself, wherever it comes from.
-    drop(log_in(&port, "one", "127.0.0.2").await.unwrap());
-    assert_eq!(port.terminals.status(address()).unwrap().claims, 0);
-    assert!(read_20(&mut session).await.is_none(), "the newest session wins");
-    let mut session = log_in(&port, "one", "127.0.0.1").await.unwrap();
+    let mut session = {
+        drop(log_in(&port, "one", "127.0.0.2").await.unwrap());
+        assert!(read_20(&mut session).await.is_none(), "the newest session wins");
+        log_in(&port, "one", "127.0.0.1").await.unwrap()
+    };
 
+    let mut changes = port.terminals.changes();
     site.lists(&["both.crl"]);
     looked_at().await;
     assert!(read_20(&mut session).await.is_none(), "the session is over");
+    let told = changes.try_recv().map(|change| (change.terminal, change.what));
+    assert_eq!(told.ok(), Some((address(), WhatChanged::Lost)), "whoever follows it is told");
     let status = port.terminals.status(address()).unwrap();
     assert_eq!((status.is_online, status.refused), (false, 1));
     assert!(log_in(&port, "one", "127.0.0.1").await.is_none());
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(port.terminals.status(address()).unwrap().refused, 2, "it is told which terminal came");
+    port.close().await;
+}
+
+#[tokio::test]
+async fn t05_a_certificate_that_is_copied_is_told_and_takes_points_back_when_two_alternate() {
+    let site = Site::new(&["other.crl"]);
+    let port = Port::open_at(&site.base(), FILES).await;
+    let mut sessions = Vec::new();
+    let mut seen = Vec::new();
+    for from in ["127.0.0.1", "127.0.0.2", "127.0.0.1"] {
+        sessions.push(log_in(&port, "one", from).await.unwrap());
+        let status = port.terminals.status(address()).unwrap();
+        seen.push((status.claims, status.claimed.map(|(_, from)| from.ip().to_string())));
+    }
+    // One new address is what a mobile network gives a terminal; the old one again is two that have its certificate.
+    assert_eq!(seen, [(0, None), (1, None), (2, Some("127.0.0.1".to_owned()))]);
+    port.close().await;
+}
+
+#[tokio::test]
+async fn t07_a_terminal_is_not_bound_to_a_certificate_that_was_revoked_before_its_login() {
+    let site = Site::new(&["none.crl"]);
+    let port = Port::open_at(&site.base(), &format!("{FILES}register_within = \"30s\"\n")).await;
+    let tcp = TcpStream::connect(port.address()).await.unwrap();
+    let mut stream = connector("one").connect("localhost".try_into().unwrap(), tcp).await.unwrap();
+    site.lists(&["both.crl"]);
+    looked_at().await;
+    stream.write_all(&hex(LOGIN)).await.unwrap();
+    read_20(&mut stream).await;
+    let limit = tokio::time::timeout(SECOND * 20, stream.read(&mut [0; 8])).await.unwrap();
+    assert!(matches!(limit, Ok(0) | Err(_)), "it is refused");
+    let status = port.terminals.status(address()).unwrap();
+    assert_eq!((status.is_online, status.refused, status.certificate), (false, 1, None));
     port.close().await;
 }
 

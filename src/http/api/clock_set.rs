@@ -13,11 +13,17 @@ pub(super) struct ClockSetAnswer {
     fast_seconds_before: Option<i64>,
     /// How many seconds it is fast now.
     fast_seconds_now: i64,
+    /// Whether anything was sent: nothing is to a clock that is right.
+    was_sent: bool,
 }
 
 impl From<ClockSet> for ClockSetAnswer {
     fn from(set: ClockSet) -> Self {
         let seconds = |offset: ClockOffset| offset.fast_us / 1_000_000;
-        Self { fast_seconds_before: set.before.map(seconds), fast_seconds_now: seconds(set.now) }
+        Self {
+            fast_seconds_before: set.before.map(seconds),
+            fast_seconds_now: seconds(set.now),
+            was_sent: set.was_sent,
+        }
     }
 }

@@ -56,17 +56,19 @@ pub fn state(tone: Tone, words: &str) -> Markup {
     }
 }
 
-/// A long number as people say it on the telephone: the day and the time of day at which it was given out. What was counted
-/// from 1 is said as it is.
+/// A long number as people say it on the telephone: the day and the time of day at which it was given out, and of the second the
+/// thousandth, so that two of one second are two. What was counted from 1 is said as it is.
 #[must_use]
 pub fn said(number: i64) -> String {
     if number < LONG {
         return number.to_string();
     }
-    let at = given_at(number).in_china().to_string();
+    let given = given_at(number);
+    let thousandth = given.micros().rem_euclid(1_000_000) / 1000;
+    let at = given.in_china().to_string();
     let digits: String = at.chars().filter(char::is_ascii_digit).collect();
     let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
-    format!("{day}-{time}")
+    format!("{day}-{time}-{thousandth:03}")
 }
 
 /// An instant, as clocks here show it.
@@ -196,7 +198,8 @@ mod tests {
     fn a_long_number_is_said_by_the_day_and_time_it_was_given_out() {
         let at = "2026-11-28".parse::<crate::domain::Day>().unwrap().start();
         let at = at.plus(std::time::Duration::from_secs(9 * 3600 + 30 * 60 + 12));
-        assert_eq!(said(at.micros() * 1024 + 5), "20261128-093012");
+        assert_eq!(said(at.micros() * 1024 + 5), "20261128-093012-000");
+        assert_eq!(said((at.micros() + 47_999) * 1024), "20261128-093012-047", "another of the same second");
         assert_eq!(said(17), "17");
     }
 

@@ -129,6 +129,7 @@ impl MeterPage {
                 },
                 Part::Events(events) => (self.events().whole(events.clone(), view.look.language).markup(view)),
                 Part::Clock(sessions) => {
+                    @if let Some((zh, en)) = clock_came(&self.asked) { p role="status" { (view.say(zh, en)) } }
                     @if view.may(Action::SetClock) {
                         (form(view, &format!("/meters/{}/clock", escaped(&self.sheet.line.address)), SET_CLOCK, CLOCK_HINT))
                     }
@@ -408,6 +409,18 @@ const CLOCK_HINT: Phrase = Phrase::new(
     "Reads the clock first; when it is off by more than five seconds our time is written with the password of level 04 and read \
      back. Not within ten minutes of midnight.",
 );
+
+/// What came of setting its clock, when that was pressed.
+fn clock_came(asked: &Asked) -> Option<(&'static str, &'static str)> {
+    match asked.value("set") {
+        Some("done") => Some(("已对时并回读。", "The clock was set and read back.")),
+        Some("not_needed") => Some((
+            "表钟相差不到5秒，未下发对时。",
+            "The clock is right within five seconds: nothing was sent.",
+        )),
+        _ => None,
+    }
+}
 
 fn newest_first(sessions: &[ClockSession]) -> Vec<ClockSession> {
     let mut sessions = sessions.to_vec();

@@ -12,6 +12,9 @@ use crate::store::SecretKind;
 pub struct Capability {
     /// By what, or why not.
     pub means: Result<Means, CannotOrder>,
+    /// The same for what takes supply away, which waits for tomorrow when the meter refused any password today: of three it
+    /// takes none any more, and supply may have to be given back (I18).
+    pub cut: Result<Means, CannotOrder>,
     /// Its switch is outside: a cut is proven only by a current that ceases, and closing may happen at once.
     pub is_outside: bool,
     /// It refused what it was told last, and nothing has been replaced since: it may refuse again.
@@ -120,7 +123,11 @@ pub(super) async fn of(field: &Field) -> Capability {
     let refused_at = refused_at(field).await;
     let means = means(field, refused_at.flatten()).await;
     let is_outside = field.profile.relay.switch == RelaySwitch::Outside;
-    Capability { means, is_outside, refused_at: replaced_since(field, refused_at.flatten()).await }
+    let cut = match means {
+        Ok(Means::Password) => refused_none(field).await.map(|()| Means::Password),
+        means => means,
+    };
+    Capability { means, cut, is_outside, refused_at: replaced_since(field, refused_at.flatten()).await }
 }
 
 async fn means(field: &Field, refused_at: Option<Moment>) -> Result<Means, CannotOrder> {
@@ -141,6 +148,15 @@ async fn means(field: &Field, refused_at: Option<Moment>) -> Result<Means, Canno
         since.map_err(|_| CannotOrder::NotKnown)?.ok_or(CannotOrder::NoPassword)?;
     }
     Ok(means)
+}
+
+/// Whether the meter refused no password for parameters today.
+async fn refused_none(field: &Field) -> Result<(), CannotOrder> {
+    let (inner, meter, kind) = (&field.inner, field.site.meter_id, SecretKind::ParameterPassword);
+    let today = Day::of(inner.parts.clock.now());
+    let at = inner.parts.store.last_refused_secret(meter, kind).await.map_err(|_| CannotOrder::NotKnown)?;
+    let is_refused = at.is_some_and(|at| Day::of(at) >= today) || inner.was_refused(meter, kind, today);
+    if is_refused { Err(CannotOrder::RefusedToday) } else { Ok(()) }
 }
 
 /// What follows from the make of the meter alone.

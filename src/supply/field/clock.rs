@@ -83,8 +83,10 @@ impl CannotSetClock {
                 ("the database does not say whether there is a password", "数据库未应答，无法确认密码")
             }
             Self::OwnClockDoubted => (
-                "the clock of this machine has jumped: an approver has to confirm it first",
-                "主站时钟发生跳变，须审批人确认后方可对时",
+                "nothing bears out the clock of this machine: where it has jumped, an approver has to confirm it; otherwise no \
+                 other meter shows its time: compare it and say so by `chaobiao clock confirm`",
+                "主站时钟未得到证实：如发生过跳变，须审批人确认；否则是没有其他电能表与主站时间相符，请核对主站时钟后\
+                 执行 chaobiao clock confirm",
             ),
         }
     }
@@ -116,8 +118,8 @@ impl ClockPart {
 
 impl Field {
     /// What the clock shows, until two readings of it agree.
-    pub(in crate::supply) async fn clock(&self) -> Result<MeterClock, Unread> {
-        before::clock(&self.asker(Lane::OnDemand)).await
+    pub(in crate::supply) async fn clock(&self, lane: Lane) -> Result<MeterClock, Unread> {
+        before::clock(&self.asker(lane)).await
     }
 
     /// Whether the clock can be set from here, by the make of the meter and the way to it.
@@ -150,7 +152,8 @@ impl Field {
         }
     }
 
-    /// Remembers that the meter refused the password for parameters: it is not tried again today. Orders go on with theirs.
+    /// Remembers that the meter refused the password for parameters: it is not tried again today, and no other but to give
+    /// supply back.
     pub(in crate::supply) async fn refused_parameters(&self) {
         let (inner, meter) = (&self.inner, self.site.meter.address);
         let (now, kind) = (inner.parts.clock.now(), SecretKind::ParameterPassword);
@@ -184,7 +187,7 @@ impl Field {
 }
 
 /// A frame that has not left by then says a time that is over.
-const AT_ONCE: Duration = Duration::from_millis(1_500);
+pub(in crate::supply) const AT_ONCE: Duration = Duration::from_millis(1_500);
 /// The bytes of such a frame: what stands around every frame, identifier, password, operator and the longer value.
 const LONGEST: usize = 12 + 4 + 8 + 4;
 /// A meter counts whole seconds.

@@ -55,7 +55,7 @@ pub use ask::Unread;
 pub use before::{AssetCheck, Before, Identity, MeterClock, Part, Timed};
 pub use capability::{CannotOrder, Capability, Means};
 pub use clock::CannotSetClock;
-pub(super) use clock::ClockPart;
+pub(super) use clock::{AT_ONCE, ClockPart};
 pub use freeze::CannotFreeze;
 pub use send::{Carried, FieldOrder, NotSent, Ready, Sent, Unclear};
 

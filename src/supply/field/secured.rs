@@ -4,18 +4,21 @@
 //! not sent, whatever the module gives. The session is ended whatever came of the order, by the lane that it was sent on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dlt645::data_id::DataId;
 use dlt645::exchange::{LengthRule, Outcome};
 use dlt645::relay::EncipheredOrder;
 use dlt645::request::Request;
 use dlt645::security::SecurityData;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Field;
 use super::capability::{CannotOrder, Means};
-use super::send::{FieldOrder, NotSent, Sent, Timely, give, remember, timely};
+use super::send::{FieldOrder, NotSent, Sent, give, remember, timely};
 use crate::channel::{End, Job, Question};
+use crate::clock::Awake;
 use crate::supply::security::{ModuleError, SecurityModule, Session};
 
 /// Sends an order by way of the security module, in a session that ends with it.
@@ -25,7 +28,7 @@ pub(super) async fn send(
     session: &Session,
 ) -> Result<Sent, NotSent> {
     let sent = order_in(field, (order, back), module(field)?, session).await;
-    end(field, order).await;
+    end(field, (order, back)).await;
     sent
 }
 
@@ -34,7 +37,10 @@ fn module(field: &Field) -> Result<&Arc<dyn SecurityModule>, NotSent> {
 }
 
 /// Proves us to the meter.
-pub(super) async fn open(field: &Field, order: &FieldOrder) -> Result<Session, NotSent> {
+pub(super) async fn open(
+    field: &Field,
+    (order, back): (&FieldOrder, &CancellationToken),
+) -> Result<Session, NotSent> {
     let module = module(field)?;
     let meter = field.site.meter.address;
     let challenge = module.challenge(meter).await?;
@@ -43,7 +49,8 @@ pub(super) async fn open(field: &Field, order: &FieldOrder) -> Result<Session, N
         return Err(ModuleError::Unfit.into());
     }
     let timely = timely(field, order)?;
-    let answer = ask(field, order, timely, IDENTIFY, challenge.wire()).await?;
+    let until = (timely.expires, timely.awake);
+    let answer = ask(field, (order, until, back), IDENTIFY, challenge.wire()).await?;
     let (random, serial) = answer.split_first_chunk::<4>().ok_or(NotSent::NoSession)?;
     let serial = <[u8; 8]>::try_from(serial).map_err(|_| NotSent::NoSession)?;
     tracing::info!(meter.address = %meter, "{}: a session with meter {meter}", module.label());
@@ -71,24 +78,26 @@ async fn order_in(
     give(field, (order, back), Request::relay(enciphered), timely, Means::SecurityModule).await
 }
 
-/// Ends the session. One that cannot be ended ends by itself within minutes.
-pub(super) async fn end(field: &Field, order: &FieldOrder) {
+/// Ends the session, whenever the order could have left until. One that cannot be ended ends by itself within minutes: whoever
+/// gives supply back does not wait for it.
+pub(super) async fn end(field: &Field, (order, back): (&FieldOrder, &CancellationToken)) {
     let (meter, Ok(module)) = (field.site.meter.address, module(field)) else { return };
-    let ended = match timely(field, order) {
-        Ok(timely) => ask(field, order, timely, END, Vec::new()).await.map(|_| ()),
-        Err(why) => Err(why),
-    };
+    let parts = &field.inner.parts;
+    let never = CancellationToken::new();
+    let (within, back) = if back.is_cancelled() { (ENDS_SOON, &never) } else { (ENDS_WITHIN, back) };
+    let by = Instant::now() + within;
+    let by = parts.store.may_act_until().map_or(by, |until| until.min(by));
+    let ended = ask(field, (order, (by, parts.clock.awake()), back), END, Vec::new()).await;
     if let Err(why) = ended {
         let label = module.label();
         tracing::warn!(meter.address = %meter, kind = why.kind(), "{label}: the session with {meter} is not ended");
     }
 }
 
-/// Asks the meter's chip something, once.
+/// Asks the meter's chip something, once, unless it is taken back while it waits.
 async fn ask(
     field: &Field,
-    order: &FieldOrder,
-    timely: Timely,
+    (order, (expires, awake), back): (&FieldOrder, (Instant, Awake), &CancellationToken),
     item: u32,
     payload: Vec<u8>,
 ) -> Result<Vec<u8>, NotSent> {
@@ -99,10 +108,12 @@ async fn ask(
     };
     let request = Request::security(field.site.meter.address, order.operator, data);
     let question = Question::new(request).expecting(length);
-    let mut job =
-        Job::new(question, order.lane, field.timing).expiring(timely.expires).while_awake(timely.awake);
+    let mut job = Job::new(question, order.lane, field.timing).expiring(expires).while_awake(awake);
     job.rate = field.rate;
-    let report = field.line.ask(job).await?;
+    let report = match field.line.ask_unless(job, back).await {
+        Err(_) if back.is_cancelled() => return Err(NotSent::TakenBack),
+        report => report?,
+    };
     match report.end {
         End::Done(Outcome::Answered(answer)) => Ok(answer.payload().to_vec()),
         End::Done(Outcome::Refused { refusal, .. }) => {
@@ -125,3 +136,7 @@ async fn ask(
 
 const IDENTIFY: u32 = 0x0700_00FF;
 const END: u32 = 0x0700_02FF;
+/// How long the end of a session may wait for its turn: behind a slow carrier another exchange takes a minute and a half.
+const ENDS_WITHIN: Duration = Duration::from_secs(120);
+/// The same while somebody waits for the turn of the meter.
+const ENDS_SOON: Duration = Duration::from_secs(5);

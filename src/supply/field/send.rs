@@ -9,7 +9,7 @@ use dlt645::password::{Level, OperatorCode, Password};
 use dlt645::relay::{Command, Deadline, Order};
 use dlt645::request::Request;
 use dlt645::response::{ExecutionWord, Refusal};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::before::MeterClock;
@@ -226,6 +226,13 @@ pub struct Ready {
     _turn: Held,
 }
 
+impl Ready {
+    /// True when it was taken back while it waited.
+    pub(in crate::supply) fn is_taken_back(&self) -> bool {
+        self.back.is_cancelled()
+    }
+}
+
 impl fmt::Debug for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Ready({:?})", self.means)
@@ -252,18 +259,23 @@ pub(super) async fn ready(
         let must = capability::statically(field) == Ok(Means::SecurityModule);
         turns.take_to_restore(meter, expires(field, order), must).await
     } else {
-        Some(turns.take(meter, Some(&back)).await)
+        let turn = timeout_at(expires(field, order), turns.take(meter, Some(&back)));
+        back.run_until_cancelled(turn).await.ok_or(NotSent::TakenBack)?.ok()
     };
     let turn = turn.ok_or(NotSent::OutOfTime)?;
     in_time(order, &awake)?;
+    if back.is_cancelled() {
+        return Err(NotSent::TakenBack);
+    }
     // Of an enciphered order the gate of the lane cannot tell.
     if order.command.is_cut_class() && order.lane != Lane::Control {
         return Err(NotSent::NotAllowed);
     }
-    let means = capability::of(field).await.means?;
+    let capability = capability::of(field).await;
+    let means = if order.command.is_cut_class() { capability.cut? } else { capability.means? };
     let session = match means {
         Means::Password => None,
-        Means::SecurityModule => Some(secured::open(field, order).await?),
+        Means::SecurityModule => Some(secured::open(field, (order, &back)).await?),
     };
     Ok(Ready { means, session, back, _turn: turn })
 }
@@ -274,7 +286,7 @@ pub(super) async fn leave(field: &Field, order: &FieldOrder, ready: Ready) -> Se
 
 pub(super) async fn let_go(field: &Field, order: &FieldOrder, ready: Ready) {
     if ready.session.is_some() {
-        secured::end(field, order).await;
+        secured::end(field, (order, &ready.back)).await;
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Door, Lists, Verifier};
 use crate::config::{FaultKind, Words};
 use crate::domain::Moment;
+use crate::terminal::WhatChanged;
 use crate::terminal::peer::Fingerprint;
 use crate::terminal::state::Shared;
 
@@ -126,6 +127,7 @@ impl Watched {
                 let terminal = station.address;
                 tracing::warn!(terminal.address = %terminal, "the certificate of terminal {terminal} is revoked: it is hung up");
                 station.with(|state| state.tally.refused += 1);
+                self.shared.tell(terminal, WhatChanged::Lost);
             }
         }
     }

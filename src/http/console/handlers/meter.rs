@@ -68,7 +68,12 @@ pub(super) async fn clock(
     view: View,
 ) -> Result<Response, Problem> {
     let done = set_clock(&services, &caller, &address).await;
-    match ended(done, view, &format!("/meters/{}?part=clock", escaped(&address)))? {
+    let came = match &done {
+        Ok(set) if set.was_sent => "&set=done",
+        Ok(_) => "&set=not_needed",
+        Err(_) => "",
+    };
+    match ended(done, view, &format!("/meters/{}?part=clock{came}", escaped(&address)))? {
         Ended::Done(response) => Ok(response),
         Ended::Not(view, status) => {
             let asked = Asked(vec![("part".to_owned(), "clock".to_owned())]);

@@ -149,6 +149,19 @@ fn drawn(name: &str, language: Language) -> String {
 }
 
 #[test]
+fn a_page_says_whether_anything_was_sent_to_a_clock() {
+    let said = |came: &str| {
+        let pages = pages(&Asked(vec![("set".to_owned(), came.to_owned())]));
+        let (_, page) = pages.iter().find(|(known, _)| *known == "clock").unwrap();
+        page.markup(&view(Language::English, Role::Operator)).into_string()
+    };
+    let (set, left) = ("The clock was set and read back.", "nothing was sent");
+    assert!(said("done").contains(set) && !said("done").contains(left));
+    assert!(said("not_needed").contains(left) && !said("not_needed").contains(set));
+    assert!(!said("<x>").contains(set) && !said("<x>").contains(left));
+}
+
+#[test]
 fn every_part_of_a_meter_is_drawn() {
     for (name, zh, en) in [
         ("curve", "由相邻两点示值相减", "Differences of neighbouring registers"),
