@@ -62,7 +62,7 @@ impl Field {
 
     /// When its newest instant freeze was taken, by its own clock; `None` where it has none.
     pub(in crate::supply) async fn newest_freeze(&self) -> Result<Option<MeterTime>, Unread> {
-        let asker = self.asker(Lane::OnDemand);
+        let asker = self.asker(IN_TURN);
         match asker.read(NEWEST, &[5]).await {
             Ok(heard) => match heard.value()? {
                 Value::Time(at) => Ok(Some(at)),
@@ -75,14 +75,16 @@ impl Field {
                 Ok(None)
             }
             // Some meters do not answer what they do not have: then the clock tells that it is there.
-            Err(Unread::Silent { id }) => self.clock().await.map(|_| None).map_err(|_| Unread::Silent { id }),
+            Err(Unread::Silent { id }) => {
+                self.clock(IN_TURN).await.map(|_| None).map_err(|_| Unread::Silent { id })
+            }
             Err(unread) => Err(unread),
         }
     }
 
     /// Whether a freeze was taken just now: by the clock of the meter, to the minute that it notes.
     pub(in crate::supply) async fn was_just_taken(&self, at: MeterTime) -> bool {
-        let (Some(civil), Ok(MeterClock::Off(offset))) = (at.civil(), self.clock().await) else {
+        let (Some(civil), Ok(MeterClock::Off(offset))) = (at.civil(), self.clock(IN_TURN).await) else {
             return false;
         };
         let now = self.inner.parts.clock.now();
@@ -100,6 +102,8 @@ impl Field {
     }
 }
 
+/// What is asked while it is this meter's turn: a line that is kept for a cut of it lets nothing else pass.
+const IN_TURN: Lane = Lane::Control;
 /// The time of the newest instant freeze.
 const NEWEST: u32 = 0x0501_0001;
 /// An order that has not left by then is given to the line anew.
