@@ -18,6 +18,7 @@ mod tell_facts;
 mod tenure;
 mod terminals;
 mod watched;
+mod wire;
 
 pub use console::Console;
 pub use disk::used as disk_used;
