@@ -76,7 +76,7 @@ pub use meters::Probing;
 pub use modbus::{RegisterOutcome, RegisterQuestion, RegisterRefusal, Registers};
 pub use question::{Inquiry, Question};
 pub use settings::ChannelSettings;
-pub use status::{LinePhase, LineStatus, Tally};
+pub use status::{LinePhase, LineStatus, LineUse, Tally};
 pub use timer::Timer;
 
 /// A line and its task.

@@ -20,6 +20,7 @@ mod tenure;
 mod terminals;
 mod watch_port;
 mod watched;
+mod wire;
 
 pub use console::Console;
 pub use disk::used as disk_used;

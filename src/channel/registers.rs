@@ -21,7 +21,9 @@ impl Driver {
             let life = self.units.sign_of_life(unit, Instant::now());
             let asked = Asked::sign_of_life(unit, life, self.settings.framing, self.next_number());
             let Some(told) = self.talk(unit, life, &asked, timing).await else { return };
-            self.shared.with_tally(|tally| tally.count(life.name(), &told.outcome, &told.counters));
+            self.shared.with_tally(|tally| {
+                tally.count((life.name(), timing.quiet_after_answer), &told.outcome, &told.counters)
+            });
             let is_settled = told.outcome.is_answer() && told.failure.is_none();
             if !is_settled || self.units.owes(unit, function, Instant::now()) {
                 let wait = self.units.owes_for(unit, function, Instant::now());

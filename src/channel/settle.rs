@@ -29,7 +29,7 @@ impl Driver {
     pub(super) fn settle(&mut self, told: Told<Came>) {
         let Some(mut entry) = self.asking.take() else { return };
         let wanted = self.shared.wanted();
-        let function = entry.job.question.function_name();
+        let function = (entry.job.question.function_name(), entry.job.timing.quiet_after_answer);
         self.shared.with_tally(|tally| tally.count(function, &told.outcome, &told.counters));
         let times = self.times(&entry, &told);
         self.learn(&entry, &told);

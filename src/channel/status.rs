@@ -1,5 +1,7 @@
 //! How a line stands, for people and for whoever plans its work.
 
+use std::time::Duration;
+
 use dlt645::decoder::Dropped;
 use dlt645::exchange::{Counters, Unfit};
 use metrics::{counter, histogram};
@@ -86,12 +88,49 @@ pub struct Tally {
     pub chatters: u64,
     /// How often the task of the line broke off. (R9)
     pub panics: u64,
+    /// How far the line was in use.
+    pub used: LineUse,
+}
+
+/// How far a line was in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineUse {
+    /// What was answered took so long: request, delay of the meter, answer, and the quiet that it needs behind.
+    pub answered: Duration,
+    /// From the first byte of the first request to the end of the last exchange.
+    between: Option<(std::time::Instant, std::time::Instant)>,
+}
+
+impl LineUse {
+    /// Adds an exchange; with the quiet behind it, where it was answered.
+    pub fn add(&mut self, (began, ended): (std::time::Instant, std::time::Instant), quiet: Option<Duration>) {
+        if let Some(quiet) = quiet {
+            self.answered += ended.saturating_duration_since(began) + quiet;
+        }
+        let ended = ended + quiet.unwrap_or_default();
+        let (first, last) = self.between.unwrap_or((began, ended));
+        self.between = Some((first.min(began), last.max(ended)));
+    }
+
+    /// From the first request to the end of the last exchange and its quiet.
+    #[must_use]
+    pub fn span(&self) -> Duration {
+        self.between.map_or(Duration::ZERO, |(first, last)| last.saturating_duration_since(first))
+    }
 }
 
 impl Tally {
-    /// Counts an exchange.
-    pub(super) fn count(&mut self, function: &'static str, outcome: &Came, counters: &Counters) {
+    /// Counts an exchange, with the quiet that an answer needs behind it.
+    pub(super) fn count(
+        &mut self,
+        (function, quiet): (&'static str, Duration),
+        outcome: &Came,
+        counters: &Counters,
+    ) {
         self.exchanges += 1;
+        let is_answer = matches!(outcome.kind(), "answered" | "refused");
+        let report = outcome.report();
+        self.used.add((report.began_at, report.ended_at), is_answer.then_some(quiet));
         match outcome.kind() {
             "answered" => self.answered += 1,
             "refused" => self.refused += 1,

@@ -67,9 +67,11 @@ impl Collect {
         site.tell_of_the_night(&report).await.map_err(|error| super::database::store_error(&error))?;
         let handed = site.hand_off().await;
         let summary = Summary::of(&site.store, &report, began.elapsed()).await;
+        let wire_share = site.wire_share();
         site.close().await;
         let store_error = |error| super::database::store_error(&error);
-        let summary = Summary { handed: handed.map_err(store_error)?, ..summary.map_err(store_error)? };
+        let summary =
+            Summary { handed: handed.map_err(store_error)?, wire_share, ..summary.map_err(store_error)? };
         let place = if self.config == Path::new(USUAL) { None } else { Some(self.config.as_path()) };
         summary.print(out, self.json, place)?;
         let again = "; `chaobiao collect` goes on with it  采集已中途停止，再次运行 collect 将继续";

@@ -49,7 +49,13 @@ fn named_zh(text: &str) -> String {
             return format!("：{zh} {name}");
         }
     }
-    String::new()
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    match text.split_once(": ") {
+        Some((name, _)) if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
+            format!("：{name} 的值无效")
+        }
+        _ => String::new(),
+    }
 }
 
 /// The query of a request, after the question mark.
@@ -99,4 +105,17 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 pub fn etag(version: i64) -> (header::HeaderName, HeaderValue) {
     let value = HeaderValue::from_str(&format!("\"{version}\""));
     (header::ETAG, value.unwrap_or(HeaderValue::from_static("\"\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parameter_whose_value_is_none_is_named_in_chinese() {
+        let text = "Failed to deserialize query string: limit: invalid digit found in string";
+        assert_eq!(named_zh(text), "：limit 的值无效");
+        assert_eq!(named_zh("missing field `reason`"), "：缺少字段 reason");
+        assert_eq!(named_zh("invalid type: string"), "");
+    }
 }
