@@ -20,4 +20,7 @@ mod restores;
 #[expect(dead_code, reason = "tests of a database that goes away begin a street on a server, in real time")]
 mod rig;
 mod rotation;
+mod sealed;
+#[path = "../supply_field/stand_in.rs"]
+mod stand_in;
 mod world;

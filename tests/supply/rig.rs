@@ -21,6 +21,7 @@ use chaobiao::store::archive::Saving;
 use chaobiao::store::supply::OrderView;
 use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store, Vault};
 use chaobiao::supply::field::{FieldParts, Fields};
+use chaobiao::supply::security::SecurityModule;
 use chaobiao::supply::{Supply, SupplyParts, SupplySettings};
 use dlt645::address::MeterAddress;
 use dlt645::frame::{Frame, MAX_DATA, WireFrame};
@@ -290,6 +291,16 @@ impl Street {
 
     /// The same with a way of its own to the database.
     pub(crate) async fn head_end_with(&self, store: &Store) -> HeadEnd {
+        self.head_end_of(store, &self.config, None).await
+    }
+
+    /// The same by another configuration, with a security module.
+    pub(crate) async fn head_end_of(
+        &self,
+        store: &Store,
+        config: &Config,
+        security: Option<Arc<dyn SecurityModule>>,
+    ) -> HeadEnd {
         self.cutter.mend();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (bus, cutter, wires) = (self.bus.clone(), Arc::clone(&self.cutter), tasks.clone());
@@ -300,7 +311,9 @@ impl Street {
             Some(theirs)
         };
         let (dialler, folder) = (Dialler::memory(dial, true), self.folder.path());
-        HeadEnd::of((store, &self.clock), (&self.config, folder), &self.key, dialler, (tasks, stop)).await
+        let line = Channel::spawn(ChannelSettings::new("line"), dialler, Box::new(()), &tasks, stop.clone());
+        let (store, lines) = ((store, &self.clock), Lines::of([line]));
+        HeadEnd::with_module(store, (config, folder), &self.key, (lines, security), (tasks, stop)).await
     }
 
     /// Lets time run as it does, and puts the line on a port of this machine.
@@ -451,16 +464,21 @@ impl HeadEnd {
         (config, folder): (&Config, &Path),
         key: &KeyFile,
         lines: Lines,
+        ends: (TaskTracker, CancellationToken),
+    ) -> Self {
+        Self::with_module((store, clock), (config, folder), key, (lines, None), ends).await
+    }
+
+    async fn with_module(
+        (store, clock): (&Store, &Clock),
+        (config, folder): (&Config, &Path),
+        key: &KeyFile,
+        (lines, security): (Lines, Option<Arc<dyn SecurityModule>>),
         (tasks, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         let vault = store.open_vault(key, clock.now()).await.unwrap();
-        let parts = FieldParts {
-            store: store.clone(),
-            clock: clock.clone(),
-            lines,
-            vault: Some(vault),
-            security: None,
-        };
+        let parts =
+            FieldParts { store: store.clone(), clock: clock.clone(), lines, vault: Some(vault), security };
         let settings = SupplySettings {
             ceilings: Ceilings::BUILT_IN,
             stop_file: Some(folder.join("STOP")),

@@ -14,3 +14,4 @@ mod orders;
 mod refusals;
 mod rig;
 mod secured;
+mod stand_in;
