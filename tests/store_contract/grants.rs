@@ -105,7 +105,7 @@ async fn count(asking: &mut PgConnection, like: &str) -> i64 {
 
 /// What the service may have dropped: no more than curves that are old by the clock of the server, whatever it asks for.
 async fn only_old_curves_go(serving: &mut PgConnection) {
-    run(serving, "SELECT make_partitions((now()::date - date '1970-01-01')::bigint), make_partitions(18270)")
+    run(serving, "SELECT make_partitions(((now() AT TIME ZONE 'UTC' + interval '8 hours')::date - date '1970-01-01')::bigint), make_partitions(18270)")
         .await
         .unwrap();
     let lists = ["meter_fetch", "register_ledger", "billing_value", "outbox", "billing_ledger"];
