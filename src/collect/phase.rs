@@ -42,13 +42,16 @@ pub(super) enum Step {
     Gaps,
 }
 
+/// The curves of each meter, by item and day.
+type Curves = HashMap<Id<Meter>, HashMap<(Item, Day), DayCurve>>;
+
 /// What is known of the meters of a line when their night begins.
 #[derive(Debug)]
 pub(super) struct Facts {
     day: Day,
     accepted: HashMap<RegisterKey, Accepted>,
     /// Those of the days that may be read, with what was kept since.
-    curves: Mutex<HashMap<Id<Meter>, HashMap<(Item, Day), DayCurve>>>,
+    curves: Mutex<Curves>,
     /// The clock of each meter in its sessions since before the first midnight that may be read, those of this night too.
     clocks: Mutex<HashMap<Id<Meter>, Vec<ClockOffset>>>,
     /// How far clocks are off by what a person has confirmed.
@@ -80,7 +83,7 @@ impl Facts {
             .flat_map(|meter| items.iter().flat_map(|item| days.iter().map(|day| key(meter, item, day))))
             .collect();
         let accepted = store.accepted(&keys).await?;
-        let mut curves: HashMap<_, HashMap<_, _>> = HashMap::new();
+        let mut curves = Curves::new();
         if settings.intervals.mode == IntervalMode::LoadRecord {
             let (from, until) = (day.plus(-i64::from(settings.intervals.repair_days.max(1))), day.previous());
             for curve in store.curves(&meters, &settings.intervals.items, from, until).await? {

@@ -69,9 +69,9 @@ async fn i04_a_midnight_that_a_person_read_is_billed_as_read_by_a_person_until_t
     write("reads.csv", "P1,2026-11-21,0:00,正向有功总,101.25,张三,现场\n");
     let why = ["--reason", "line down"];
     let (code, _, told) = import(&rig, "bad.csv", "li", &why);
-    assert!(code == 2 && told.contains("bad.csv:2: reading"), "{told}");
+    assert!(code == 1 && told.contains("bad.csv:2: reading"), "{told}");
     let (code, _, told) = import(&rig, "unknown.csv", "li", &why);
-    assert!(code == 2 && told.contains("unknown.csv:2") && told.contains("P7"), "{told}");
+    assert!(code == 1 && told.contains("unknown.csv:2") && told.contains("P7"), "{told}");
     let (code, _, told) = import(&rig, "reads.csv", "wei", &why);
     assert!(code == 1 && told.contains("propose_review"), "{told}");
     assert_eq!(import(&rig, "reads.csv", "li", &[]).0, 2, "why is to be said");

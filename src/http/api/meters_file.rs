@@ -23,7 +23,7 @@ pub(super) fn routes() -> Routes {
 
 /// Something of a file that was taken otherwise than it stands there.
 #[derive(Debug, Serialize, ToSchema)]
-struct NoticeShown {
+struct ImportNoticeShown {
     /// The column as the file names it.
     column: String,
     /// The first line it is of.
@@ -46,7 +46,7 @@ struct ArchiveImported {
     /// Columns that are not known and were not read.
     ignored_columns: Vec<String>,
     /// What was taken otherwise than it stands in the file: a cell that the archive keeps only with another one.
-    notices: Vec<NoticeShown>,
+    notices: Vec<ImportNoticeShown>,
     /// Meters in the file.
     meters: usize,
     /// Meters in the archive before.
@@ -137,9 +137,9 @@ async fn import_meters(
     Ok(Json(ArchiveImportAnswer { import }))
 }
 
-fn notice_shown(notice: &Notice) -> NoticeShown {
+fn notice_shown(notice: &Notice) -> ImportNoticeShown {
     let words = notice.kind.words();
-    NoticeShown {
+    ImportNoticeShown {
         column: notice.column.clone(),
         line: notice.line,
         lines: notice.lines,
