@@ -95,7 +95,7 @@ async fn i04_a_midnight_that_a_person_read_is_billed_as_read_by_a_person_until_t
         Value::Null,
         "it waits for another person"
     );
-    let proposal = Id::new(lines[1]["proposal"].as_i64().unwrap());
+    let proposal = Id::new(lines[1]["proposal"].as_str().unwrap().parse().unwrap());
     rig.store
         .decide_proposal(proposal, Verdict::Confirm, &approver(), &Profiles::default(), rig.now())
         .await
