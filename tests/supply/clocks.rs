@@ -7,7 +7,7 @@ use chaobiao::domain::AuditEntry;
 use chaobiao::domain::supply::HaltKind;
 use chaobiao::domain::supply::OrderState;
 use chaobiao::domain::{ClockOffset, Day, Moment};
-use chaobiao::store::{Address, AuditFilter, Batch, NewSecret, SecretDigits, SecretScope, StoreError};
+use chaobiao::store::{Address, Batch, NewSecret, SecretDigits, SecretScope, StoreError};
 use chaobiao::supply::field::CannotSetClock;
 use chaobiao::supply::{MeterClockSet, Supply};
 use dlt645::password::Level;
@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use crate::orders::{MINUTE, PERMIT, approved, opened, restored};
 use crate::ready::{acting, cut, run};
-use crate::rig::{Fate, Street};
+use crate::rig::heard::Fate;
+use crate::rig::{Street, entered};
 
 const DIGITS: &str = "204816";
 
@@ -63,16 +64,6 @@ async fn kept(street: &Street, place: usize) -> Vec<(i64, bool)> {
     kept.iter().map(|session| (seconds(session.offset), session.is_doubted)).collect()
 }
 
-/// Results of the entries of frames, the oldest first, and that of the last whole attempt.
-async fn entered(street: &Street) -> (Vec<String>, String) {
-    let all = street.store.audit_before(&AuditFilter::default(), i64::MAX, 500).await.unwrap();
-    let of = |action: &str| {
-        let found = all.iter().rev().filter(|record| record.action == action);
-        found.map(|record| record.result.clone()).collect::<Vec<String>>()
-    };
-    (of("meter.frame"), of("meter.set_clock").pop().unwrap_or_default())
-}
-
 fn times(street: &Street, place: usize) -> usize {
     street.with(place, |heard| heard.times)
 }
@@ -88,20 +79,23 @@ async fn f14_i23_a_clock_is_set_once_and_each_frame_is_entered_before_it_leaves(
     assert!(after.is_within(Duration::from_secs(2)), "{after:?}");
     assert_eq!(times(&street, 0), 1, "the day was right: the time is all that is written");
     assert_eq!(
-        entered(&street).await,
+        entered(&street, "meter.set_clock").await,
         (vec!["intended".to_owned(), "accepted".to_owned()], "done".to_owned())
     );
     let sessions = street.store.clocks_of(street.houses[0].home.meter).await.unwrap();
     let sessions: Vec<i64> = sessions.iter().map(|session| session.offset.fast_us).collect();
     assert_eq!(sessions, [before.fast_us, after.fast_us]);
     assert!(matches!(set(&street, supply, 0).await, MeterClockSet::NotNeeded(_)));
-    assert_eq!((times(&street, 0), entered(&street).await.1), (1, "not_needed".to_owned()));
+    assert_eq!(
+        (times(&street, 0), entered(&street, "meter.set_clock").await.1),
+        (1, "not_needed".to_owned())
+    );
     // Days off: date and time.
     street.set_clock_off(1, -3 * 86_400 + 100);
     let MeterClockSet::Done(_, after) = set(&street, supply, 1).await else { panic!("not set") };
     assert!(after.is_within(Duration::from_secs(2)), "{after:?}");
     assert_eq!(times(&street, 1), 2);
-    assert_eq!(entered(&street).await.0.len(), 6, "two entries for each frame on the bus");
+    assert_eq!(entered(&street, "meter.set_clock").await.0.len(), 6, "two entries for each frame on the bus");
     head_end.close().await;
 }
 
@@ -118,7 +112,7 @@ async fn f14_r6_what_a_lost_frame_or_answer_did_is_what_the_clock_shows_and_noth
         assert_eq!(set == MeterClockSet::Unknown, fate == Fate::FrameLost, "{set:?}");
         assert_eq!(times(&street, place), 1);
     }
-    let (frames, last) = entered(&street).await;
+    let (frames, last) = entered(&street, "meter.set_clock").await;
     assert_eq!(frames, ["intended", "unknown", "intended", "unknown"]);
     assert_eq!(last, "unknown");
     head_end.close().await;
@@ -179,7 +173,10 @@ async fn f14_r6_a_clock_of_which_the_date_was_written_is_never_told_as_left_alon
     street.with(0, |heard| heard.fates.push_back(Fate::OtherPassword));
     assert_eq!(set(&street, &head_end.supply, 0).await, MeterClockSet::Unknown);
     let all = ["intended", "accepted", "intended", "password refused"];
-    assert_eq!(entered(&street).await, (all.map(str::to_owned).to_vec(), "unknown".to_owned()));
+    assert_eq!(
+        entered(&street, "meter.set_clock").await,
+        (all.map(str::to_owned).to_vec(), "unknown".to_owned())
+    );
     assert_eq!(kept(&street, 0).await, [(-3 * 86_400 + 100, false), (100, false)]);
     let again = set(&street, &head_end.supply, 0).await;
     assert_eq!(again, MeterClockSet::Cannot(CannotSetClock::RefusedToday));

@@ -2,26 +2,16 @@
 //! the meter has behind it.
 
 use chaobiao::domain::Moment;
-use chaobiao::store::AuditFilter;
 use chaobiao::supply::{MeterFreeze, Supply};
 
 use crate::ready::acting;
-use crate::rig::{Fate, Street};
+use crate::rig::heard::Fate;
+use crate::rig::{Street, entered};
 
 async fn freeze(street: &Street, supply: &Supply, place: usize) -> MeterFreeze {
     let address = street.houses[place].meter.lock().unwrap().meter.address().as_meter().unwrap();
     let site = street.store.site_meter(address).await.unwrap().unwrap();
     supply.order_freeze(&acting("li", street.clock.now()), site).await.unwrap()
-}
-
-/// Results of the entries of frames, the oldest first, and that of the last whole attempt.
-async fn entered(street: &Street) -> (Vec<String>, String) {
-    let all = street.store.audit_before(&AuditFilter::default(), i64::MAX, 500).await.unwrap();
-    let of = |action: &str| {
-        let found = all.iter().rev().filter(|record| record.action == action);
-        found.map(|record| record.result.clone()).collect::<Vec<String>>()
-    };
-    (of("meter.frame"), of("meter.freeze").pop().unwrap_or_default())
 }
 
 fn times(street: &Street, place: usize) -> usize {
@@ -43,7 +33,7 @@ async fn i23_a_meter_freezes_once_and_the_frame_is_entered_before_it_leaves() {
     assert!((began..=minute(street.clock.now())).contains(&at), "{at}");
     assert_eq!((times(&street, 0), times(&street, 1)), (1, 0));
     let both = vec!["intended".to_owned(), "accepted".to_owned()];
-    assert_eq!(entered(&street).await, (both, "done".to_owned()));
+    assert_eq!(entered(&street, "meter.freeze").await, (both, "done".to_owned()));
     // Of two in a minute the second has the time of the first, and is told by the clock of the meter.
     assert!(matches!(freeze(&street, supply, 0).await, MeterFreeze::Done(_)));
     assert_eq!(times(&street, 0), 2);
@@ -62,7 +52,7 @@ async fn what_a_lost_frame_or_answer_did_is_read_and_nothing_is_sent_twice() {
         assert_eq!(came == MeterFreeze::Unknown, fate == Fate::FrameLost, "{came:?}");
         assert_eq!(times(&street, place), 1);
     }
-    let (frames, last) = entered(&street).await;
+    let (frames, last) = entered(&street, "meter.freeze").await;
     assert_eq!(frames, ["intended", "unknown", "intended", "unknown"]);
     assert_eq!(last, "unknown");
     head_end.close().await;
@@ -75,6 +65,9 @@ async fn a_meter_that_does_not_answer_is_told_nothing() {
     street.with(0, |heard| heard.is_dead = true);
     let came = freeze(&street, &head_end.supply, 0).await;
     assert!(matches!(came, MeterFreeze::NotRead(_)), "{came:?}");
-    assert_eq!((times(&street, 0), entered(&street).await), (0, (Vec::new(), "not_read".to_owned())));
+    assert_eq!(
+        (times(&street, 0), entered(&street, "meter.freeze").await),
+        (0, (Vec::new(), "not_read".to_owned()))
+    );
     head_end.close().await;
 }

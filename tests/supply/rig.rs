@@ -1,7 +1,9 @@
 //! A street: homes that can be cut on one line, a store with their password, and a head-end that may be killed and begun
 //! again, in paused time.
 
-use std::collections::VecDeque;
+#[path = "heard.rs"]
+pub(crate) mod heard;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,21 +21,20 @@ use chaobiao::domain::{
 use chaobiao::link::Dialler;
 use chaobiao::store::archive::Saving;
 use chaobiao::store::supply::OrderView;
-use chaobiao::store::{Address, Migrations, NewSecret, SecretDigits, SecretScope, Store, Vault};
+use chaobiao::store::{Address, AuditFilter, Migrations, NewSecret, SecretDigits, SecretScope, Store, Vault};
 use chaobiao::supply::field::{FieldParts, Fields};
 use chaobiao::supply::security::SecurityModule;
 use chaobiao::supply::{Supply, SupplyParts, SupplySettings};
 use dlt645::address::MeterAddress;
-use dlt645::frame::{Frame, MAX_DATA, WireFrame};
+use dlt645::frame::{MAX_DATA, WireFrame};
 use dlt645::password::{DigitOrder, Level, Password};
 use simulator::bus::Bus;
-use simulator::bus::moment::Moment as BusMoment;
 use simulator::bus::rate::{Parity, Rate};
 use simulator::bus::settings::Settings as BusSettings;
 use simulator::instant::At;
 use simulator::meter::relay::RelayKind;
 use simulator::serve::{LiveBus, Server};
-use simulator::station::{Reply, Station};
+use simulator::station::Station;
 use simulator::world::World;
 use simulator::world::file::BusEntry;
 use simulator::world::fitted::Shared;
@@ -44,112 +45,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use heard::Heard;
+
 use crate::ready::{Home, homes, make_people, make_ready, protect};
 
 /// The password of the meters on their level of control.
 pub(crate) const PASSWORD: &str = "739154";
-
-/// A meter that counts the orders it heard, and may keep its answers to them to itself.
-pub(crate) struct Heard {
-    meter: Shared,
-    /// N1 of every relay order that was heard whole.
-    pub(crate) orders: Vec<u8>,
-    /// It answers no order.
-    pub(crate) is_mute: bool,
-    /// It answers nothing at all.
-    pub(crate) is_dead: bool,
-    /// It hears no order: the line loses it.
-    pub(crate) is_deaf: bool,
-    /// What becomes of the next frames that write a password, or a date or time.
-    pub(crate) fates: VecDeque<Fate>,
-    /// How many of the first it was sent, how many of the second, and how many of either and of orders it refused as not
-    /// authorised.
-    pub(crate) written: usize,
-    pub(crate) times: usize,
-    /// How often it was told to freeze.
-    pub(crate) freezes: usize,
-    /// The times of day that it was told.
-    pub(crate) set_to: Vec<[u8; 3]>,
-    pub(crate) unauthorised: usize,
-    /// It hears orders, and what it says of itself is lost.
-    pub(crate) is_unread: bool,
-    /// A terminal on the way keeps orders for later.
-    pub(crate) is_slow: bool,
-    /// What is kept for later.
-    kept: Vec<Vec<u8>>,
-}
-
-/// What becomes of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Answered,
-    AnswerLost,
-    FrameLost,
-    /// It is answered, and then somebody gives the meter another password.
-    OtherPassword,
-}
-
-impl Heard {
-    fn hear_write(&mut self, now: BusMoment, request: &Frame<'_>) -> Option<Reply> {
-        if self.meter.lock().unwrap().meter.address().as_meter() != request.address.as_meter() {
-            return None;
-        }
-        self.written += usize::from(request.control.0 == 0x18);
-        self.times += usize::from(request.control.0 == 0x14);
-        self.freezes += usize::from(request.control.0 == 0x16);
-        // Identifier, password, operator, then seconds, minutes, hours.
-        if let [0x02, 0x01, 0x00, 0x04, _, _, _, _, _, _, _, _, second, minute, hour] = *request.data {
-            self.set_to.push([hour, minute, second]);
-        }
-        let fate = self.fates.pop_front().unwrap_or(Fate::Answered);
-        if fate == Fate::FrameLost {
-            return None;
-        }
-        let reply = self.meter.hear(now, request);
-        self.unauthorised += usize::from(reply.as_ref().is_some_and(is_refusal));
-        if fate == Fate::OtherPassword {
-            self.meter.lock().unwrap().meter.passwords_mut().set(4, [0x99; 3]);
-        }
-        reply.filter(|_| fate != Fate::AnswerLost)
-    }
-}
-
-fn is_refusal(reply: &Reply) -> bool {
-    let start = reply.bytes.iter().position(|byte| *byte == 0x68).unwrap();
-    reply.bytes[start + 8] & 0x40 != 0
-}
-
-impl Station for Heard {
-    fn hear(&mut self, now: BusMoment, request: &Frame<'_>) -> Option<Reply> {
-        if self.is_dead {
-            return None;
-        }
-        if matches!(request.control.0, 0x14 | 0x16 | 0x18) {
-            return self.hear_write(now, request);
-        }
-        if request.control.0 != 0x1C {
-            return self.meter.hear(now, request).filter(|_| !self.is_unread);
-        }
-        if self.is_deaf {
-            return None;
-        }
-        if self.is_slow {
-            self.kept.push(request.to_bytes().unwrap());
-            return None;
-        }
-        let reply = self.meter.hear(now, request);
-        // PA P0 P1 P2 C0 C1 C2 C3 N1: of meters with another address nothing is counted.
-        if reply.is_some() {
-            self.orders.extend(request.data.get(8));
-        }
-        self.unauthorised += usize::from(reply.as_ref().is_some_and(is_refusal));
-        reply.filter(|_| !self.is_mute)
-    }
-
-    fn rate(&self, now: BusMoment) -> Rate {
-        self.meter.rate(now)
-    }
-}
 
 /// A home and its meter.
 pub(crate) struct House {
@@ -559,22 +460,7 @@ fn house(home: Home, meter: &Shared) -> House {
     let [_, digits @ ..] = password.wire();
     assert!(meter.lock().unwrap().meter.passwords_mut().set(2, digits));
     let meter = Arc::clone(meter);
-    let heard = Heard {
-        meter: Arc::clone(&meter),
-        orders: Vec::new(),
-        is_mute: false,
-        is_dead: false,
-        is_deaf: false,
-        fates: VecDeque::new(),
-        written: 0,
-        times: 0,
-        freezes: 0,
-        set_to: Vec::new(),
-        unauthorised: 0,
-        is_unread: false,
-        is_slow: false,
-        kept: Vec::new(),
-    };
+    let heard = Heard::of(Arc::clone(&meter));
     House { home, meter, heard: Arc::new(Mutex::new(heard)) }
 }
 
@@ -641,4 +527,14 @@ pub(crate) fn archived(number: u64, address: MeterAddress, line: &str) -> Archiv
         installed_at: None,
         first_reading: None,
     }
+}
+
+/// Results of the entries of frames in the audit log, the oldest first, and that of the last whole attempt at something.
+pub(crate) async fn entered(street: &Street, attempt: &str) -> (Vec<String>, String) {
+    let all = street.store.audit_before(&AuditFilter::default(), i64::MAX, 500).await.unwrap();
+    let of = |action: &str| {
+        let found = all.iter().rev().filter(|record| record.action == action);
+        found.map(|record| record.result.clone()).collect::<Vec<String>>()
+    };
+    (of("meter.frame"), of(attempt).pop().unwrap_or_default())
 }

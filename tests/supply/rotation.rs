@@ -18,7 +18,8 @@ use tokio::sync::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::ready::acting;
-use crate::rig::{Fate, PASSWORD, Street};
+use crate::rig::heard::Fate;
+use crate::rig::{PASSWORD, Street};
 
 /// Points are of the whole process: one such test at a time.
 static ALONE: Mutex<()> = Mutex::const_new(());
