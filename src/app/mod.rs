@@ -354,18 +354,21 @@ impl Site {
                 pulse.watch("disks", stop, disks),
                 pulse.watch("orders", stop, ordered),
                 pulse.watch("watching", stop, watching),
-                polls,
-                console,
-                asked,
-                rotated,
-                sending,
-                knowing,
-                keeping,
-                setting,
-                counted
+                pulse.turn("polls", polls),
+                pulse.turn("console", console),
+                pulse.turn("reads on demand", asked),
+                pulse.turn("passwords", rotated),
+                pulse.turn("alarms", sending),
+                pulse.turn("terminals", knowing),
+                pulse.turn("reports of terminals", keeping),
+                pulse.turn("records of terminals", setting),
+                pulse.turn("events of terminals", counted)
             );
         });
-        self.with_an_end(stop, everything).await;
+        tokio::select! {
+            () = self.with_an_end(stop, everything) => {}
+            never = pulse.name_the_slow(stop, LAST_WAIT * 2) => match never {},
+        }
     }
 
     /// What of the site has stopped turning; nothing is as it should be. For a watchdog.

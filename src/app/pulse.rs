@@ -4,6 +4,7 @@
 //! that ended before it was told to is named.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ struct Seen {
     beat_at: Option<Instant>,
     /// Parts that ended and should not have.
     ended: BTreeSet<&'static str>,
+    /// Parts that have not ended.
+    at_work: BTreeSet<&'static str>,
 }
 
 impl Pulse {
@@ -30,6 +33,16 @@ impl Pulse {
         stands.then_some("main").into_iter().chain(seen.ended.iter().copied()).collect()
     }
 
+    /// Says again and again which parts are waited for, once they have been told to stop so long ago.
+    pub(super) async fn name_the_slow(&self, stop: &CancellationToken, after: Duration) -> Infallible {
+        stop.cancelled().await;
+        loop {
+            sleep(after).await;
+            let slow: Vec<&str> = self.seen().at_work.iter().copied().collect();
+            tracing::warn!("not stopped yet: {} still at work", slow.join(", "));
+        }
+    }
+
     /// Turns a part that ends only when it is told to.
     pub(super) async fn watch(
         &self,
@@ -37,11 +50,18 @@ impl Pulse {
         stop: &CancellationToken,
         part: impl Future<Output = ()>,
     ) {
-        part.await;
+        self.turn(name, part).await;
         if !stop.is_cancelled() {
             tracing::error!("{name} has ended and should not have");
             self.seen().ended.insert(name);
         }
+    }
+
+    /// Turns a part that may end by itself.
+    pub(super) async fn turn(&self, name: &'static str, part: impl Future<Output = ()>) {
+        self.seen().at_work.insert(name);
+        part.await;
+        self.seen().at_work.remove(name);
     }
 
     /// Beats until `stop`.
@@ -80,7 +100,12 @@ mod tests {
         assert_eq!(pulse.troubles(), Vec::<&str>::new());
         tokio::time::advance(LONGEST * 2).await;
         assert_eq!(pulse.troubles(), ["main"], "nobody turns it any more");
-        pulse.watch("nights", &stop, async {}).await;
+        pulse
+            .watch("nights", &stop, async {
+                assert_eq!(pulse.seen().at_work, BTreeSet::from(["nights"]));
+            })
+            .await;
+        assert_eq!(pulse.seen().at_work, BTreeSet::new());
         assert_eq!(pulse.troubles(), ["main", "nights"]);
         stop.cancel();
         pulse.watch("billing", &stop, async {}).await;

@@ -238,19 +238,23 @@ impl Asker<'_> {
 
     /// Gives the line a question and waits for what becomes of it. Only one that was asked is no error.
     pub(super) async fn put(&self, what: AskedFor, question: Inquiry) -> Result<JobReport, Missed> {
+        let stopped = || Missed::new(MissingCause::Stopped, format!("{what}: the run was stopped"));
         if self.stop.is_cancelled() {
-            return Err(Missed::new(MissingCause::Stopped, format!("{what}: the run was stopped")));
+            return Err(stopped());
         }
         let until = self.deadline.min(Instant::now() + self.patience);
         let mut job = Job::new(question, self.lane, self.timing).retried(self.retries).until(until);
         job.rate = self.rate;
         job.when_dead = self.when_dead;
-        let pending = loop {
+        let mut pending = loop {
             match self.line.offer(job) {
                 Ok(pending) => break pending,
                 Err(refused) if refused.reason == Refusal::Busy => {
                     job = *refused.job;
-                    self.line.room(self.lane).await;
+                    tokio::select! {
+                        () = self.line.room(self.lane) => {}
+                        () = self.stop.cancelled() => return Err(stopped()),
+                    }
                 }
                 Err(refused) => {
                     return Err(Missed::new(MissingCause::Stopped, format!("{what}: {refused}")));
@@ -259,11 +263,16 @@ impl Asker<'_> {
         };
         if let Some(seat) = self.seat {
             seat.put(Some((what, pending.ticket())));
-            if self.stop.is_cancelled() {
-                pending.cancel();
-            }
         }
-        let report = pending.await;
+        let report = tokio::select! {
+            biased;
+            report = &mut pending => report,
+            // What waits for its turn ends: it may be long in coming, or never come. What has begun comes to its end (F36).
+            () = self.stop.cancelled() => {
+                pending.cancel();
+                pending.await
+            }
+        };
         self.seat.iter().for_each(|seat| seat.put(None));
         match &report.end {
             End::Done(_) | End::Registers(_) => Ok(report),

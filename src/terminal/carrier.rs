@@ -79,7 +79,7 @@ impl Carrier for OfTerminal {
             let id = station.enqueue(What::Turn(turn), urgency, until, returns_within);
             let id = id.map_err(|_| LinkError::Closed)?;
             let place = Place { station: Arc::clone(&station), id, until, returns_within };
-            match place.wait(granted, &shared.stop).await {
+            match place.wait(granted, shared.stop.cancelled()).await {
                 Ok(grant) => Ok(Turn::new(move |carried| {
                     Box::pin(async move { send(grant, &carried, until, station, &shared).await })
                 })),

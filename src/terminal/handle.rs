@@ -244,6 +244,19 @@ impl Terminals {
     /// # Errors
     /// [`AskError`] when nothing was asked.
     pub async fn ask(&self, to: TerminalAddress, what: Ask) -> Result<Told, AskError> {
+        self.ask_unless(to, what, &self.shared.stop).await
+    }
+
+    /// The same; what waits for its turn is taken back when `back` says so, too.
+    ///
+    /// # Errors
+    /// As [`Self::ask`]; [`AskError::Stopped`] for what was taken back.
+    pub async fn ask_unless(
+        &self,
+        to: TerminalAddress,
+        what: Ask,
+        back: &CancellationToken,
+    ) -> Result<Told, AskError> {
         let station = self.shared.station(to).ok_or(AskError::Unknown)?;
         let Ask { request, urgency, timing, until, password } = what;
         if !is_allowed(&request) {
@@ -262,7 +275,10 @@ impl Terminals {
         let returns_within = self.shared.config.return_within;
         let id = station.enqueue(What::Order(Box::new(order)), urgency, until, returns_within)?;
         let place = Place { station, id, until, returns_within };
-        place.wait(told, &self.shared.stop).await?
+        let either = async {
+            tokio::select! { () = self.shared.stop.cancelled() => {} () = back.cancelled() => {} }
+        };
+        place.wait(told, either).await?
     }
 
     /// The end of the line behind a terminal, whether it is there or not; `None` when it is not adopted.
@@ -290,13 +306,15 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Waits for what is to come, or until it is clear that its turn does not.
+    /// Waits for what is to come, or until it is clear that its turn does not: when `stopped` returns before it, too.
     pub(super) async fn wait<T>(
         &self,
         mut comes: oneshot::Receiver<T>,
-        stop: &CancellationToken,
+        stopped: impl Future<Output = ()>,
     ) -> Result<T, AskError> {
         let mut reason = AskError::Stopped;
+        let mut stopped = std::pin::pin!(stopped);
+        let mut is_stopped = false;
         loop {
             let changed = self.station.changed.notified();
             tokio::pin!(changed);
@@ -315,7 +333,10 @@ impl Place {
             tokio::select! {
                 biased;
                 came = &mut comes => return came.map_err(|_| reason),
-                () = stop.cancelled(), if due != Due::Begun => self.give_up(AskError::Stopped),
+                () = &mut stopped, if due != Due::Begun && !is_stopped => {
+                    is_stopped = true;
+                    self.give_up(AskError::Stopped);
+                }
                 why = over => {
                     reason = why;
                     self.give_up(why);

@@ -27,6 +27,7 @@ mod relays;
 mod rig;
 mod settings;
 mod steps;
+mod stopped;
 mod stuck;
 mod truth;
 mod year;

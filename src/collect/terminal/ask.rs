@@ -54,7 +54,7 @@ impl TerminalAsker {
         }
         let until = self.deadline.min(Instant::now() + self.patience);
         let ask = Ask::new(request, self.lane.urgency(), Timing::STORED).until(until);
-        let told = self.terminals.ask(self.address, ask).await;
+        let told = self.terminals.ask_unless(self.address, ask, &self.stop).await;
         let told = told.map_err(|error| Missed::new(cause_of(error), format!("{what}: {error}")))?;
         match told.outcome {
             Outcome::Answered { is_complete } if !told.frames.is_empty() => Ok(Answered {
