@@ -1,7 +1,6 @@
 //! `chaobiao clock`: what meters say of the clock of this machine, and a person's word for it where none of them can.
 
 use std::io::Write;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -126,13 +125,9 @@ impl Confirm {
 }
 
 async fn doubted(store: &Store) -> Result<Vec<(MeterAddress, ClockOffset)>, CliError> {
-    let since = Clock::system().now().minus(LATELY);
-    store.doubted_clocks(since).await.map_err(|error| store_error(&error))
+    store.doubted_clocks(Clock::system().now()).await.map_err(|error| store_error(&error))
 }
 
 fn line(address: MeterAddress, clock: ClockOffset) -> String {
     format!("{address}  {:+} s  {}", clock.fast_us / 1_000_000, clock.at.in_china())
 }
-
-/// A night and the day behind it, as what is confirmed goes back.
-const LATELY: Duration = Duration::from_secs(36 * 3600);

@@ -11,22 +11,23 @@ use dlt645::address::MeterAddress;
 
 use super::Store;
 use super::audit;
+use super::clock_step;
 use super::error::StoreError;
 use super::session::offset;
 use super::sql::{Kind, Rows, Sql, Table};
+use super::transaction::Transaction;
 use crate::domain::access::Acting;
 use crate::domain::{AuditEntry, ClockOffset, Id, Meter, Moment};
 
 impl Store {
-    /// The meters whose last session was since an instant and in doubt of our clock, with what it showed, by address.
+    /// The meters whose last session was in doubt of our clock and not long before `now`, with what it showed, by address. What
+    /// was before our clock was set says nothing of it as it is now.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn doubted_clocks(
-        &self,
-        since: Moment,
-    ) -> Result<Vec<(MeterAddress, ClockOffset)>, StoreError> {
+    pub async fn doubted_clocks(&self, now: Moment) -> Result<Vec<(MeterAddress, ClockOffset)>, StoreError> {
         let mut reading = self.read("reading clocks that are in doubt").await?;
+        let since = lately(&mut reading, now).await?;
         let rows: Vec<(String, i64, i64, i64)> = reading.rows(DOUBTED, &[since.into()]).await?;
         let known = |(address, at, fast, wrong): (String, i64, i64, i64)| -> Result<_, StoreError> {
             let unknown = || StoreError::Unknown { list: "meter address", found: address.clone() };
@@ -36,7 +37,7 @@ impl Store {
     }
 
     /// Keeps that a person has confirmed the clock of this machine, in the audit log, too. What sessions up to a day and a half
-    /// before showed is how far the meters are off.
+    /// before showed, since the clock was set last, is how far the meters are off.
     ///
     /// # Errors
     /// As [`Self::doubted_clocks`].
@@ -65,13 +66,19 @@ impl Store {
         let keys: Vec<[i64; 1]> = meters.iter().map(|meter| [meter.number()]).collect();
         let mut args = reading.dialect().keys(&keys);
         let at = Moment::from_micros(at);
-        args.extend([at.minus(NOT_LONG).into(), at.into()]);
+        args.extend([lately(&mut reading, at).await?.into(), at.into()]);
         let rows: Vec<(i64, i64, i64, i64)> = reading.rows(BEFORE, &args).await?;
         Ok(rows
             .into_iter()
             .map(|(meter, at, fast, wrong)| (Id::new(meter), offset(at, fast, wrong)))
             .collect())
     }
+}
+
+/// From when on sessions say how far meters are off a clock that shows `now`.
+async fn lately(reading: &mut Transaction, now: Moment) -> Result<Moment, StoreError> {
+    let set = clock_step::dated_otherwise(reading, now).await?;
+    Ok(set.into_iter().fold(now.minus(NOT_LONG), Ord::max))
 }
 
 /// A night and the day behind it.
@@ -84,7 +91,7 @@ const CONFIRMED: Table = Table {
 };
 
 const DOUBTED: &str = "SELECT m.address, c.at, c.fast_us, c.uncertainty_us FROM clock_ledger c JOIN meter m ON m.id = c.meter_id \
-    WHERE c.is_doubted = 1 AND c.at >= $1 \
+    WHERE c.is_doubted = 1 AND c.at > $1 \
     AND c.at = (SELECT max(e.at) FROM clock_ledger e WHERE e.meter_id = c.meter_id) ORDER BY m.address";
 
 const LAST: &str = "SELECT max(at) FROM clock_confirmed";

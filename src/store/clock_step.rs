@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Store;
 use super::error::StoreError;
+use super::sql::{Kind, Rows, Table};
 use super::supply::halts_in_force;
 use super::transaction::Transaction;
 use crate::domain::Moment;
@@ -21,22 +22,35 @@ impl Store {
         Ok(row.map(|(at,)| Moment::from_micros(at)))
     }
 
-    /// Lets what waits follow a clock that was set back by so much and shows `now`: messages of alarms, billing values and
-    /// receivers that rest, and looks at meters after an order. What a person has fixed, such as the window of an order, stays.
-    /// Says how much was moved.
+    /// Notes that the clock was set by so many microseconds and shows `now`. What waits follows one that was set back: messages of
+    /// alarms, billing values and receivers that rest, and looks at meters after an order. What a person has fixed, such as the
+    /// window of an order, stays. Says how much was moved.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot; then nothing was moved.
-    pub async fn follow_clock_back(&self, by: Duration, now: Moment) -> Result<u64, StoreError> {
-        let mut writing = self.write("following a clock that was set back").await?;
-        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+    pub async fn follow_clock(&self, by_us: i64, now: Moment) -> Result<u64, StoreError> {
+        let mut writing = self.write("following a clock that was set").await?;
+        let back = 0_i64.saturating_sub(by_us).max(0);
+        let mut rows = Rows::new(&STEP);
+        let showed = Moment::from_micros(now.micros().saturating_add(back));
+        rows.push([now.into(), showed.into()]);
+        writing.insert(&STEP, &rows).await?;
         let mut moved = 0;
-        for statement in WAITING {
-            moved += writing.execute(statement, &[by.into(), now.into()]).await?;
+        for statement in WAITING.iter().filter(|_| back > 0) {
+            moved += writing.execute(*statement, &[back.into(), now.into()]).await?;
         }
         writing.commit().await?;
         Ok(moved)
     }
+}
+
+/// Until when, by a clock that shows `now`, something may have been dated by another that it was set from since.
+pub(in crate::store) async fn dated_otherwise(
+    reading: &mut Transaction,
+    now: Moment,
+) -> Result<Option<Moment>, StoreError> {
+    let row: Option<(Option<i64>,)> = reading.row(UNTIL, &[now.into()]).await?;
+    Ok(row.and_then(|(until,)| until).map(Moment::from_micros))
 }
 
 /// From when the age of what is let go is counted: from the newest row that is a day old by this clock, so that one which has just
@@ -56,6 +70,14 @@ pub(in crate::store) async fn surely_past(
 
 /// Within so long a clock that has leapt ahead is found out.
 const A_DAY: Duration = Duration::from_secs(86_400);
+
+const STEP: Table = Table {
+    name: "clock_step",
+    columns: &[("at", Kind::Int), ("until", Kind::Int)],
+    on_conflict: "DO NOTHING",
+};
+
+const UNTIL: &str = "SELECT max(until) FROM clock_step WHERE at <= $1";
 
 const LAST_NOTED: &str = "SELECT at FROM audit ORDER BY number DESC LIMIT 1";
 

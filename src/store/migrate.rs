@@ -217,6 +217,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0040_brought.sql"),
         include_str!("migrations/postgres/0040_brought.sql"),
     ),
+    Migration::new(
+        "steps",
+        include_str!("migrations/sqlite/0041_steps.sql"),
+        include_str!("migrations/postgres/0041_steps.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

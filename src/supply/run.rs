@@ -157,10 +157,7 @@ impl Supply {
         let now = self.0.clock.now();
         let kept = async {
             if let Some(jumped_us) = self.halt_for_a_jump(now).await? {
-                let back = Duration::from_micros(0_i64.saturating_sub(jumped_us).max(0).unsigned_abs());
-                if !back.is_zero() {
-                    self.0.store.follow_clock_back(back, now).await?;
-                }
+                self.0.store.follow_clock(jumped_us, now).await?;
                 self.watch().seen_to(jumped_us);
             }
             if let Some(loss) = self.0.store.is_audit_there().await? {

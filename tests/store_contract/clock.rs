@@ -32,7 +32,7 @@ async fn f33_what_waits_follows_a_clock_that_was_set_back_and_what_is_over_stays
         );
         fresh.run(&sql).await.unwrap();
         // The clock showed a day later.
-        let moved = fresh.store.follow_clock_back(HOUR * 24, now).await.unwrap();
+        let moved = fresh.store.follow_clock(-24 * 3_600_000_000, now).await.unwrap();
         assert_eq!(moved, 2 + 1 + 2 + 3);
         let hour = now.plus(HOUR).micros();
         let of = async |sql: &str| fresh.texts(sql).await;

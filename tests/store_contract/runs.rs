@@ -169,7 +169,42 @@ async fn f14_what_a_person_has_confirmed_is_what_the_last_session_before_showed(
         assert_eq!(confirmed, expected.into_iter().collect(), "not what is behind it, nor long before");
         let noted = store.audit_after(0, 100).await.unwrap();
         assert!(noted.iter().any(|entry| entry.action == "clock.confirm" && entry.actor == by.name));
-        assert_eq!(store.doubted_clocks(hours(50)).await.unwrap(), []);
+        assert_eq!(store.doubted_clocks(hours(100)).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f14_f33_sessions_from_before_our_clock_was_set_are_not_confirmed() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        let hours = |count: u64| start().plus(minutes(60 * count));
+        let offset = |at, fast_us| ClockOffset { at, fast_us, uncertainty: Duration::from_millis(620) };
+        let by = acting(1, Role::Operator);
+        store.save_archive(&[entry(1)], start(), Saving::Save).await.unwrap();
+        let one = store.site_meters().await.unwrap()[0].meter_id;
+        let keep = async |at| {
+            let notes = Notes { doubted_clocks: vec![(one, offset(at, 5))], ..Notes::default() };
+            store.save(&Batch { notes, ..Batch::default() }, at).await.unwrap();
+        };
+        let confirmed = async |now| {
+            let listed = store.doubted_clocks(now).await.unwrap().len();
+            store.confirm_clock(&by, "", now).await.unwrap();
+            let confirmed = store.confirmed_clocks(&[one]).await.unwrap().remove(&one);
+            assert_eq!(listed, usize::from(confirmed.is_some()), "what is listed is what is confirmed");
+            confirmed.map(|offset| offset.at)
+        };
+        keep(hours(1)).await;
+        assert_eq!(confirmed(hours(2)).await, Some(hours(1)));
+        // Set ahead by ten hours, and back by two.
+        store.follow_clock(10 * 3_600_000_000, hours(13)).await.unwrap();
+        assert_eq!(confirmed(hours(14)).await, None);
+        keep(hours(15)).await;
+        assert_eq!(confirmed(hours(16)).await, Some(hours(15)));
+        store.follow_clock(-2 * 3_600_000_000, hours(15)).await.unwrap();
+        assert_eq!(confirmed(hours(17)).await, None, "both clocks showed these hours");
+        keep(hours(18)).await;
+        assert_eq!(confirmed(hours(19)).await, Some(hours(18)));
     })
     .await;
 }

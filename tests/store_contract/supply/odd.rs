@@ -77,7 +77,10 @@ async fn t31_the_cuts_of_a_day_are_told_of_once_on_the_next_morning() {
         let filter = AlarmFilter { kind: Some(AlarmKind::CutsReport), ..AlarmFilter::default() };
         let told = store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
         assert_eq!(told.len(), 1);
-        assert_eq!(told[0].detail, "3 orders, 3 points asked, 0 sent, 0 open; li: 3 orders, 3 points");
+        assert_eq!(
+            told[0].detail,
+            "3 orders, 3 points asked, 0 sent, 0 open; accounts: 1, the most by one of them: 3 points"
+        );
         store.acknowledge_alarm(told[0].id, &acting("wang", now()), "", morning).await.unwrap();
         assert!(!store.tell_cuts_of_yesterday(morning.plus(HOUR)).await.unwrap(), "once, seen or not");
         assert!(!store.tell_cuts_of_yesterday(morning.plus(HOUR * 24)).await.unwrap(), "of that day only");
