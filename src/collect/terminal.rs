@@ -31,6 +31,7 @@
 
 mod archive;
 mod ask;
+mod borne_out;
 mod counted;
 mod curve;
 mod events;

@@ -101,8 +101,8 @@ pub(super) async fn set_clock(
             conflict("unknown", en, "终端未确认是否已对时，请稍后核对")
         }
         TerminalClockSet::OwnClockDoubted => {
-            let en = "the clock of this machine has jumped: an approver has to confirm it first";
-            conflict("own_clock_doubted", en, "主站时钟发生跳变，须审批人确认后方可对时")
+            let en = "the clock of this machine has jumped, or no other clock shows its time: it has to be confirmed first";
+            conflict("own_clock_doubted", en, "主站时钟发生跳变，或无其他时钟可印证，须先确认主站时钟")
         }
         TerminalClockSet::NotReached(why) => conflict("not_reached", &why, "终端无应答，未能对时"),
     }

@@ -69,7 +69,7 @@ impl Collector {
         address: TerminalAddress,
     ) -> Result<ClockSet, StoreError> {
         let is_doubted = self.inner.store.halts().await?.iter().any(|halt| halt.kind == HaltKind::Clock);
-        let set = if is_doubted { ClockSet::OwnClockDoubted } else { self.try_set_clock(address).await };
+        let set = if is_doubted { ClockSet::OwnClockDoubted } else { self.try_set_clock(address).await? };
         let now = self.inner.clock.now();
         let entry = AuditEntry::by(acting, now, "terminal.set_clock", format!("terminal {address}"));
         let entry = match &set {
@@ -83,10 +83,10 @@ impl Collector {
         Ok(set)
     }
 
-    async fn try_set_clock(&self, address: TerminalAddress) -> ClockSet {
+    async fn try_set_clock(&self, address: TerminalAddress) -> Result<ClockSet, StoreError> {
         let inner = &self.inner;
         let Some(terminals) = inner.lines.terminals().cloned() else {
-            return ClockSet::NotReached("this process serves no terminals".to_owned());
+            return Ok(ClockSet::NotReached("this process serves no terminals".to_owned()));
         };
         let asker = TerminalAsker {
             terminals,
@@ -101,37 +101,40 @@ impl Collector {
             Ok(Some(before)) => before,
             // A clock that shows no time is wrong enough.
             Ok(None) => ClockOffset { at: inner.clock.now(), fast_us: i64::MAX, uncertainty: Duration::ZERO },
-            Err(Missed { detail, .. }) => return ClockSet::NotReached(detail),
+            Err(Missed { detail, .. }) => return Ok(ClockSet::NotReached(detail)),
         };
         match correction(before, inner.clock.now(), ALLOWED) {
-            Correction::NotNeeded => return ClockSet::NotNeeded(before),
-            Correction::NotBefore(at) => return ClockSet::NotBefore(at),
+            Correction::NotNeeded => return Ok(ClockSet::NotNeeded(before)),
+            Correction::NotBefore(at) => return Ok(ClockSet::NotBefore(at)),
             Correction::ByBroadcast | Correction::ByWrite => {}
+        }
+        if !self.is_borne_out(&asker).await? {
+            return Ok(ClockSet::OwnClockDoubted);
         }
         // It is under way for half a second or so, and terminals take whole seconds.
         let Some(civil) = items::civil(inner.clock.now().plus(UNDER_WAY)) else {
-            return ClockSet::NotReached("no terminal can write such a time".to_owned());
+            return Ok(ClockSet::NotReached("no terminal can write such a time".to_owned()));
         };
         let ask = Ask::new(Request::SetClock(civil), Lane::Control.urgency(), Timing::STORED);
         let told = asker.terminals.ask(address, ask.until(Instant::now() + UNTIL)).await;
         let answer = match told {
             Ok(told) => answer_of(&told.outcome),
-            Err(error) => return ClockSet::NotReached(error.to_string()),
+            Err(error) => return Ok(ClockSet::NotReached(error.to_string())),
         };
         if matches!(answer, RecordAnswer::Refused(_)) {
-            return ClockSet::Refused;
+            return Ok(ClockSet::Refused);
         }
         // What it says it did is one thing, what its clock shows the other.
-        let Ok(Some(after)) = session::read_clock(&asker).await else { return ClockSet::Unknown };
+        let Ok(Some(after)) = session::read_clock(&asker).await else { return Ok(ClockSet::Unknown) };
         let mut batch = Batch::default();
         batch.notes.terminals.clocks = vec![(address, before), (address, after)];
         batch.notes.terminals.clocks.retain(|(_, offset)| offset.fast_us != i64::MAX);
         inner.writer.save(batch).await;
-        match (correction(after, inner.clock.now(), ALLOWED), answer) {
+        Ok(match (correction(after, inner.clock.now(), ALLOWED), answer) {
             (Correction::NotNeeded, _) => ClockSet::Done(before, after),
             (_, RecordAnswer::Taken) => ClockSet::Refused,
             _ => ClockSet::Unknown,
-        }
+        })
     }
 }
 
