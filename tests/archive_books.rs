@@ -127,10 +127,11 @@ fn f38_what_a_spreadsheet_has_spoilt_is_refused_by_sheet_row_and_column_with_wha
     };
     for (place, cell, at, en, zh) in [
         (2, Number("1234567890123456"), "a.xlsx [档案]:3: 通信地址", "spreadsheet", "文本"),
+        (2, Number("202411000000"), "a.xlsx [档案]:3: 通信地址", "spreadsheet", "文本"),
         (2, Text("2.02411E+11"), "[档案]:3: 通信地址 = 2.02411E+11", "spreadsheet", "文本"),
         (2, Text("２０２４１１１１０００１"), "[档案]:3: 通信地址", "202411110001", "202411110001"),
         (5, Date("46300"), "[档案]:3: CT = 2026-10-05 00:00:00", "becomes a date", "会变成日期"),
-        (6, Number("46082"), "[档案]:3: 安装日期 = 46082", "a day such as", "日期，如"),
+        (6, Number("46082"), "[档案]:3: 安装日期 = 46082", "counts 2026-03-01", "日期序号"),
         (7, Error, "[档案]:3: 起度", "holds an error", "错误值"),
         (0, Blank, "[档案]:3: 户号", "", ""),
         (

@@ -78,6 +78,9 @@ nightly() {
     export CHAOBIAO_LATE_ANSWERS="${CHAOBIAO_LATE_ANSWERS:-1000000}" CHAOBIAO_STORMS="${CHAOBIAO_STORMS:-20000}"
     export CHAOBIAO_TOWNS="${CHAOBIAO_TOWNS:-10000}" CHAOBIAO_TERMINAL_METERS="${CHAOBIAO_TERMINAL_METERS:-200}"
     export CHAOBIAO_METERS="${CHAOBIAO_METERS:-200}" CHAOBIAO_LINES="${CHAOBIAO_LINES:-3125}"
+    export CHAOBIAO_YEAR_METERS="${CHAOBIAO_YEAR_METERS:-2000}" CHAOBIAO_SWEEPS="${CHAOBIAO_SWEEPS:-20}"
+    # What a night does not have it says, and does not pass for having run.
+    export CHAOBIAO_TEST_REQUIRE="${CHAOBIAO_TEST_REQUIRE:-postgres,chromium,schemathesis}"
     step cargo test --locked --workspace --release
     step cargo test --locked --workspace --release --tests -- --ignored --nocapture
 }

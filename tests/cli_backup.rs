@@ -216,6 +216,30 @@ fn site_on(url: &str) -> TempDir {
 }
 
 #[test]
+fn f41_a_restore_that_lacks_a_file_says_which_and_leaves_nothing_behind() {
+    let site = site("path = \"chaobiao.db\"");
+    let at = site.path();
+    let config = std::fs::read_to_string(at.join("chaobiao.toml")).unwrap();
+    let receiver = "[[billing.receivers]]\nname = \"marketing\"\nurl = \"http://127.0.0.1:9/\"\nsecret_file = \"billing.secret\"\n";
+    std::fs::write(at.join("chaobiao.toml"), config + receiver).unwrap();
+    std::fs::write(at.join("billing.secret"), "0123456789abcdef0123456789abcdef").unwrap();
+    let made = run(at, &["backup", "backups"]);
+    assert!(talk(&made).contains("billing.secret, secrets.key"), "{}", talk(&made));
+    let backup = at.join(String::from_utf8(made.stdout).unwrap().trim());
+    let listed = succeed(at, &["backup", "backups", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["not_in_it"], serde_json::json!(["billing.secret", "secrets.key"]));
+
+    let place = empty_place(at);
+    let refused = run(place.path(), &["restore", backup.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(talk(&refused).contains("billing.secret"), "{}", talk(&refused));
+    assert_eq!(files(place.path()), [place.path().join("secrets.key")]);
+    std::fs::copy(at.join("billing.secret"), place.path().join("billing.secret")).unwrap();
+    succeed(place.path(), &["restore", "--drill", backup.to_str().unwrap()]);
+}
+
+#[test]
 fn f41_f42_a_backup_that_is_altered_or_was_not_finished_is_refused() {
     let site = site("path = \"chaobiao.db\"");
     let backup = back_up(site.path());

@@ -51,7 +51,9 @@ impl Site {
             if let Err(error) = self.make_room(night.day).await {
                 tracing::error!(kind = error.kind(), "making room for new days: {}", with_causes(&error));
             }
-            tokio::join!(self.night(night, stop), self.let_old_go(night, stop));
+            if self.has_meters_in(night, stop).await {
+                tokio::join!(self.night(night, stop), self.let_old_go(night, stop));
+            }
             last = Some(night.day);
             if began >= night.deadline {
                 // It was run behind its time: should that come after all, it is still to be run.
@@ -62,6 +64,26 @@ impl Site {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.clock.leaves((night.start, night.deadline)) => {}
+            }
+        }
+    }
+
+    /// Waits until there is a meter, as on a site whose archive is still to come: a night that was run for nobody would be over for
+    /// those that come in it (F38). False when none has come by its end.
+    async fn has_meters_in(&self, night: Night, stop: &CancellationToken) -> bool {
+        loop {
+            match self.store.has_meters().await {
+                Ok(false) => {}
+                // What is wrong with the database is told by the night.
+                Ok(true) | Err(_) => return true,
+            }
+            tokio::select! {
+                () = stop.cancelled() => return false,
+                () = self.clock.rest(AGAIN) => {}
+            }
+            let now = self.clock.now();
+            if now < night.start || night.is_over(now) {
+                return false;
             }
         }
     }
@@ -149,7 +171,7 @@ impl Site {
         let before = self.last_night(passed).await?.map(|run| run.day).filter(|before| *before < passed);
         if let Some(before) = before {
             // A site without meters misses nothing.
-            if !self.store.site_meters().await?.is_empty() {
+            if self.store.has_meters().await? {
                 tracing::warn!(run.day = %passed, "the night of {passed} was not run; the last one was {before}");
                 alarm::night_missed(&self.store, passed, before, now).await?;
             }

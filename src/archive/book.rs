@@ -120,7 +120,9 @@ fn text(cell: &DataRef<'_>) -> Result<String, FaultKind> {
         DataRef::SharedString(text) => (*text).to_owned(),
         DataRef::Int(number) => number.to_string(),
         // Beyond so many digits the last ones are lost.
-        DataRef::Float(number) if number.abs() >= EXACT => return Err(FaultKind::Scientific),
+        DataRef::Float(number) if number.abs() >= EXACT || is_rounded(*number) => {
+            return Err(FaultKind::Scientific);
+        }
         DataRef::Float(number) => number.to_string(),
         DataRef::Bool(is) => if *is { "yes" } else { "no" }.to_owned(),
         DataRef::DateTime(at) if at.is_duration() => return Err(FaultKind::CellError),
@@ -131,6 +133,11 @@ fn text(cell: &DataRef<'_>) -> Result<String, FaultKind> {
         DataRef::DateTimeIso(at) => at.clone(),
         DataRef::DurationIso(_) | DataRef::Error(_) => return Err(FaultKind::CellError),
     })
+}
+
+/// Whether a long number ends with so many zeros that it was written as `2.02411E+11` once: what stood there is lost.
+fn is_rounded(number: f64) -> bool {
+    number.abs() >= LONG && number % ROUND == 0.0
 }
 
 fn broken<E>(_: E) -> Faults {
@@ -172,6 +179,9 @@ const MOST_ROWS: usize = 500_000;
 const MOST_CELLS: usize = 5_000_000;
 /// A number of a spreadsheet has 15 digits.
 const EXACT: f64 = 1e15;
+/// Spreadsheets show numbers from here on with an exponent, and with six digits of them.
+const LONG: f64 = 1e11;
+const ROUND: f64 = 1e6;
 
 #[cfg(test)]
 mod tests {
@@ -187,6 +197,9 @@ mod tests {
     fn numbers_come_whole() {
         assert_eq!(text(&DataRef::Float(202_411_110_001.0)).unwrap(), "202411110001");
         assert_eq!(text(&DataRef::Float(1234.56)).unwrap(), "1234.56");
-        assert_eq!(text(&DataRef::Float(1e15)), Err(FaultKind::Scientific));
+        assert_eq!(text(&DataRef::Float(99_999_000_000.0)).unwrap(), "99999000000");
+        for lost in [1e15, 1.23e11, 2.02411e11] {
+            assert_eq!(text(&DataRef::Float(lost)), Err(FaultKind::Scientific), "{lost}");
+        }
     }
 }

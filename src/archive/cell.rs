@@ -140,11 +140,25 @@ pub(super) fn terminal(cell: &str) -> Read<String> {
 pub(super) fn moment(cell: &str) -> Read<Moment> {
     number_like(cell)?;
     read_moment(cell).ok_or_else(|| {
-        FaultKind::Expected(Words::of(
-            "a day such as 2026-11-21 or 2026/11/21, from 1980 on, with a time of day if need be",
-            "日期，如 2026-11-21 或 2026/11/21（1980 年起），必要时可带时间",
-        ))
+        FaultKind::Expected(match serial(cell) {
+            Some(day) => Words::new(
+                format!("a day: {cell} is how a spreadsheet counts {day}; give the column the format of a date, or write {day}"),
+                format!("日期：{cell} 是电子表格的日期序号（即 {day}）；请将该列设为“日期”格式，或填写 {day}"),
+            ),
+            None => Words::of(
+                "a day such as 2026-11-21 or 2026/11/21, from 1980 on, with a time of day if need be",
+                "日期，如 2026-11-21 或 2026/11/21（1980 年起），必要时可带时间",
+            ),
+        })
     })
+}
+
+/// The day that a spreadsheet counts so, from the last days of 1899 on.
+fn serial(cell: &str) -> Option<Day> {
+    let (whole, part) = cell.split_once('.').unwrap_or((cell, "0"));
+    let days = digits(whole).filter(|_| whole.len() == 5 && digits(part).is_some())?;
+    let day = Day::new(2000, 1, 1)?.plus(i64::from(days) - SERIAL_OF_2000);
+    (day >= Day::new(u16::try_from(EARLIEST).ok()?, 1, 1)?).then_some(day)
 }
 
 fn read_moment(cell: &str) -> Option<Moment> {
@@ -228,6 +242,8 @@ const fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
 }
 
+/// How a spreadsheet counts the first day of 2000.
+const SERIAL_OF_2000: i64 = 36_526;
 /// No meter that is read today was installed in an earlier year.
 const EARLIEST: u32 = 1980;
 
@@ -285,6 +301,10 @@ mod tests {
             "2026-3-1 1:00:00.1234567",
         ] {
             assert_eq!(shown(cell), None, "{cell}");
+        }
+        for (cell, told) in [("45413", true), ("45413.5", true), ("4541", false), ("20240501", false)] {
+            let Err(FaultKind::Expected(words)) = moment(cell) else { panic!("{cell}") };
+            assert_eq!(words.en.contains("2024-05-01") && words.zh.contains("2024-05-01"), told, "{cell}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::column::Column;
 use super::words::energy;
 use crate::config::Words;
-use crate::domain::ArchiveProblem;
+use crate::domain::{ArchiveProblem, Numbered};
 
 /// The column a problem is told of.
 pub(super) const fn column_of(problem: &ArchiveProblem) -> Column {
@@ -17,7 +17,11 @@ pub(super) const fn column_of(problem: &ArchiveProblem) -> Column {
             Column::MeasuringPoint
         }
         ArchiveProblem::RepeatedAsset { .. } | ArchiveProblem::AssetTaken { .. } => Column::AssetNumber,
-        ArchiveProblem::OtherCustomer { .. } => Column::CustomerNumber,
+        ArchiveProblem::OtherCustomer { .. } | ArchiveProblem::OtherZeros { of: Numbered::Customer, .. } => {
+            Column::CustomerNumber
+        }
+        ArchiveProblem::OtherZeros { of: Numbered::Point, .. } => Column::PointNumber,
+        ArchiveProblem::OtherZeros { of: Numbered::Asset, .. } => Column::AssetNumber,
         ArchiveProblem::OtherFeeder { .. } => Column::Feeder,
         ArchiveProblem::OtherReadingDay { .. } => Column::ReadingDay,
         ArchiveProblem::Overlap | ArchiveProblem::OtherInstallation { .. } => Column::InstalledAt,
@@ -101,6 +105,15 @@ fn against_kept(problem: &ArchiveProblem) -> Words {
         ArchiveProblem::AssetTaken { address } => Words::new(
             format!("meter {address} has this asset number; correct it, or leave it empty"),
             format!("该资产编号已属于电能表 {address}，请更正或留空"),
+        ),
+        ArchiveProblem::OtherZeros { known, .. } => Words::new(
+            format!(
+                "recorded is {known}, which differs by the zeros before it alone; write it so, and give the column the format text, \
+                 or a spreadsheet takes the zeros away"
+            ),
+            format!(
+                "已登记的是 {known}，仅前面的零不同；请按已登记的填写，并将该列设为“文本”格式（否则电子表格会去掉前导零）"
+            ),
         ),
         ArchiveProblem::Overlap => Words::of(
             "lies before the last meter was taken out here, or before this one was taken out elsewhere",

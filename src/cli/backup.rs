@@ -51,6 +51,8 @@ struct Made<'a> {
     backup: &'a Path,
     bytes: u64,
     seconds: u64,
+    /// Files that the configuration names and that are not in it, as they are named.
+    not_in_it: &'a [String],
 }
 
 impl Backup {
@@ -87,14 +89,19 @@ impl Backup {
         let bytes = made?;
         noted?;
         let seconds = began.elapsed().as_secs();
+        let not_in_it = &files_beside(&loaded.effective)[..];
         if self.json {
-            super::write_json(out, &Made { backup: &whole, bytes, seconds })?;
+            super::write_json(out, &Made { backup: &whole, bytes, seconds, not_in_it })?;
         } else {
             writeln!(out, "{}", whole.display())?;
-            super::talk(&format!(
-                "{bytes} bytes in {seconds} s; keep the key files elsewhere: they are not in it  \
-                 已完成；密钥文件不在其中，须另行保管"
-            ));
+            super::talk(&format!("{bytes} bytes in {seconds} s  已完成"));
+            if !not_in_it.is_empty() {
+                super::talk(&format!(
+                    "keep these files elsewhere, they are not in it, and a restore or a drill needs them in their places  \
+                     以下文件不在备份中，须另行保管，恢复或演练前放回原处: {}",
+                    not_in_it.join(", ")
+                ));
+            }
         }
         Ok(())
     }
@@ -157,6 +164,20 @@ fn profiles_of(effective: &[Effective]) -> Option<String> {
     let named = effective.iter().find(|value| value.section == "profiles" && value.key == "directory")?;
     Some(named.value.as_deref()?.trim_matches('"').to_owned())
 }
+
+/// The files that the configuration names and that are not copied, as they are named: keys, passwords and certificates.
+fn files_beside(effective: &[Effective]) -> Vec<String> {
+    let is_file = |key: &str| key.ends_with("_file") || key.starts_with("tls_");
+    let is_one = |value: &&Effective| is_file(value.key) && !WRITTEN.contains(&value.key);
+    let named = effective.iter().filter(is_one).filter_map(|value| value.value.as_deref());
+    let mut files: Vec<String> = named.map(|name| name.trim_matches('"').to_owned()).collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// Files that the service or a person writes, and that are no part of a configuration.
+const WRITTEN: [&str; 2] = ["anchor_file", "stop_file"];
 
 /// Copies the profiles of the site; says their names within the backup.
 fn copy_profiles(from: &Path, to: &Path) -> std::io::Result<Vec<String>> {

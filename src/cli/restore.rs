@@ -27,7 +27,8 @@ use crate::store::{Address, Restored, Room, Store, StoreError};
 #[derive(Debug, Args)]
 #[command(
     after_help = "The database of the configuration must not be there (SQLite) or be empty (PostgreSQL). Where there is no \
-configuration, that of the backup is put there first; the key files must be in their places already.\n\n\
+configuration, that of the backup is put there first; the key files and all other files that the configuration names, as \
+`chaobiao backup` listed them, must be in their places already.\n\n\
 Checks every file and the audit log; ends all approvals of supply orders, takes back what was not sent, and leaves what \
 was being sent to people; offers billing again what it may not have had; ends all sessions. `chaobiao serve` then reads \
 what is missing since.\n\n\
@@ -98,8 +99,12 @@ impl Restore {
                 manifest.version
             )));
         }
-        self.put_configuration(&manifest)?;
-        let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
+        let put = self.put_configuration(&manifest)?;
+        let loaded = Config::load(&self.config).map_err(|error| {
+            // What names files that are not there yet is not left for another backup to go by.
+            put.iter().for_each(|file| drop(fs::remove_file(file)));
+            super::config::config_error(&error)
+        })?;
         let mut config = loaded.config;
         self.owner.stand_in(&mut config)?;
         let _notes = self.hold_anchor(&config)?;
@@ -128,10 +133,11 @@ impl Restore {
         self.report(out, &manifest, ready, began.elapsed().as_secs())
     }
 
-    /// Puts the configuration of the backup where there is none.
-    fn put_configuration(&self, manifest: &Manifest) -> Result<(), CliError> {
+    /// Puts the configuration of the backup where there is none; gives the files that were put there.
+    fn put_configuration(&self, manifest: &Manifest) -> Result<Vec<PathBuf>, CliError> {
+        let mut put = Vec::new();
         if self.config.exists() {
-            return Ok(());
+            return Ok(put);
         }
         let failed = |error| CliError::Failed(format!("{}: {error}", self.config.display()));
         let folder = folder_of(&self.config);
@@ -143,6 +149,7 @@ impl Restore {
                 let (from, to) = (self.backup.join(manifest::PROFILES).join(name), profiles.join(name));
                 if !to.exists() {
                     ownership::copy_new(&from, &to).map_err(failed)?;
+                    put.push(to);
                 }
             }
         }
@@ -151,7 +158,9 @@ impl Restore {
         ownership::copy_new(&self.backup.join(manifest::CONFIG), &partial)
             .and_then(|()| fs::rename(&partial, &self.config))
             .and_then(|()| sync(folder))
-            .map_err(failed)
+            .map_err(failed)?;
+        put.push(self.config.clone());
+        Ok(put)
     }
 
     async fn restore_file(&self, manifest: &Manifest, file: &Path) -> Result<Ready, CliError> {

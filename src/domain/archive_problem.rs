@@ -87,6 +87,14 @@ pub enum ArchiveProblem {
         /// Address of that meter.
         address: String,
     },
+    /// What is kept differs by zeros before the number alone, as a spreadsheet loses them.
+    #[error("recorded is {known}, which differs by the zeros before it alone")]
+    OtherZeros {
+        /// What the number is of.
+        of: Numbered,
+        /// The number that is recorded.
+        known: String,
+    },
     /// The meter was installed before the last one was taken out, or before it was itself taken out elsewhere.
     #[error("the installation overlaps an earlier one of the point or of the meter")]
     Overlap,
@@ -124,6 +132,17 @@ pub enum ArchiveProblem {
     },
 }
 
+/// What has a number in the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbered {
+    /// A customer (户号).
+    Customer,
+    /// A metering point (计量点编号).
+    Point,
+    /// A meter, by its asset number (资产编号).
+    Asset,
+}
+
 impl ArchiveProblem {
     /// Its name: a closed list.
     #[must_use]
@@ -142,6 +161,7 @@ impl ArchiveProblem {
             Self::MeasuringPointTaken { .. } => "measuring point taken",
             Self::UnitTaken { .. } => "unit taken",
             Self::AssetTaken { .. } => "asset taken",
+            Self::OtherZeros { .. } => "other zeros",
             Self::Overlap => "overlap",
             Self::OtherInstallation { .. } => "other installation",
             Self::OtherTransformers { .. } => "other transformers",

@@ -51,7 +51,7 @@ pub use archive::{
     ArchiveEntry, Customer, CustomerClass, Feeder, Installation, Line, Meter, MeterPath, MeterProtocol,
     MeteringPoint, Parity, PointRole, ReadingRoute, TransformerArea, TransformersFrom,
 };
-pub use archive_problem::{ArchiveProblem, repeated};
+pub use archive_problem::{ArchiveProblem, Numbered, repeated};
 pub use audit::{AuditEntry, AuditHash};
 pub use billing::{BillingContent, BillingKey, BillingKind, BillingVersion};
 pub use cause::MissingCause;

@@ -19,7 +19,7 @@ use super::console::layout::first_place;
 use super::problem::Problem;
 use super::rate::Kind;
 use super::refusals;
-use super::routes::{Route, Rule};
+use super::routes::{IDEMPOTENCY_KEY, Route, Rule};
 use super::server::Seat;
 use crate::config::Words;
 use crate::domain::Coded;
@@ -101,6 +101,9 @@ async fn check(
     };
     allowed(kind_of(route)).await?;
     may(route, caller.as_ref(), &parts.uri)?;
+    if route.changes() && !route.takes_key && parts.headers.contains_key(IDEMPOTENCY_KEY) {
+        return Err(no_key().into());
+    }
     let mut bytes = Bytes::new();
     if route.changes() {
         same_origin(&parts.headers)?;
@@ -206,6 +209,16 @@ fn may(route: &Route, caller: Option<&Caller>, uri: &Uri) -> Result<(), Refused>
         return Err(Refused::Goto(first_place(&caller.acting).to_owned()));
     }
     Err(Problem::not_allowed().into())
+}
+
+/// A key that changes nothing is not taken for one that does (T18).
+fn no_key() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "key_not_taken",
+        "this request takes no Idempotency-Key: sent again, it would be done again; look what became of it before you do",
+        "该接口不支持幂等键，重复提交会再次执行；重发前请先查询结果",
+    )
 }
 
 fn unfinished() -> Problem {

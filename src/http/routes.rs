@@ -15,7 +15,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use utoipa::__dev::SchemaReferences;
-use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::path::{HttpMethod, Operation, Parameter};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::Services;
@@ -56,6 +56,8 @@ pub struct Route {
     pub most_bytes: usize,
     /// Of a form, how many parts of its path lead to the page that it stands on; none for the first page.
     pub page: usize,
+    /// Whether it does once what comes again with the same idempotency key.
+    pub takes_key: bool,
 }
 
 impl Route {
@@ -123,8 +125,14 @@ impl Routes {
         P::schemas(&mut self.described.schemas);
         for described in P::methods() {
             let (method, filter) = method(&described);
-            self.described.operations.push((P::path(), described, P::operation()));
+            let operation = P::operation();
+            let is_key = |one: &RefOr<Parameter>| matches!(one, RefOr::T(one) if one.name == IDEMPOTENCY_KEY);
+            let takes_key = operation.parameters.iter().flatten().any(is_key);
+            self.described.operations.push((P::path(), described, operation));
             self = self.add(method, P::path(), rule, on(filter, Erased::of(handler.clone())));
+            if let Some((route, _)) = self.entries.last_mut() {
+                route.takes_key = takes_key;
+            }
         }
         self
     }
@@ -175,7 +183,8 @@ impl Routes {
     }
 
     fn add(mut self, method: Method, path: String, rule: Rule, handler: MethodRouter<Services>) -> Self {
-        self.entries.push((Route { method, path, rule, most_bytes: MOST_BYTES, page: 0 }, handler));
+        let route = Route { method, path, rule, most_bytes: MOST_BYTES, page: 0, takes_key: false };
+        self.entries.push((route, handler));
         self
     }
 }
@@ -225,6 +234,8 @@ impl Handler<(), Services> for Erased {
     }
 }
 
+/// The header of a key with which a request is done once.
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// The most bytes that a body may have where its route says nothing else.
 const MOST_BYTES: usize = 1024 * 1024;
 
@@ -242,6 +253,7 @@ mod tests {
                 rule: Rule::SignedIn,
                 most_bytes: 0,
                 page: depth_of_page(&pages, pattern),
+                takes_key: false,
             };
             route.page_of(path)
         };

@@ -189,3 +189,33 @@ async fn t18_the_same_key_is_done_once() {
     assert_eq!(month.json()["account"], first.json()["account"], "30 days later");
     assert_eq!(rig.services.store.accounts().await.unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn t18_a_key_that_would_change_nothing_is_refused() {
+    let rig = Rig::new().await;
+    let who = [rig.signed_in("admin", Role::Admin).await, rig.signed_in("li", Role::Operator).await];
+    let document = rig.get("/api/openapi.json", Some(&who[0])).await.json();
+    let (mut refused, mut taken) = (0, 0);
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, told) in methods.as_object().unwrap().iter().filter(|(method, _)| *method != "get") {
+            let parameters = told["parameters"].as_array().into_iter().flatten();
+            if parameters.map(|one| one["name"].as_str().unwrap()).any(|name| name == "Idempotency-Key") {
+                taken += 1;
+                continue;
+            }
+            let place = path.replace(['{', '}'], "");
+            for who in &who {
+                let request = crate::rig::request(method.to_uppercase().parse().unwrap(), &place, Some(who))
+                    .header("content-type", "application/json")
+                    .header("x-csrf-token", &who.csrf)
+                    .header("idempotency-key", "2026-11-30/no/1");
+                let code = rig.send(request.body(axum::body::Body::from("{}")).unwrap()).await.code();
+                assert!(code == "key_not_taken" || code == "not_allowed", "{method} {path}: {code}");
+                refused += usize::from(code == "key_not_taken");
+            }
+        }
+    }
+    assert!(refused > 40 && taken > 8, "{refused} {taken}");
+    let too_many = &document["paths"]["/api/v1/orders"]["post"]["responses"]["429"];
+    assert_eq!(too_many["headers"]["Retry-After"]["schema"]["type"], "integer", "{too_many}");
+}

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chaobiao::domain::{
     ArchiveEntry, ArchiveProblem, Customer, CustomerClass, Installation, Item, Meter, MeterPath,
-    MeterProtocol, MeteringPoint, Parity, PointRole, Quality, RegisterReading, Source, Transformers,
-    TransformersFrom,
+    MeterProtocol, MeteringPoint, Numbered, Parity, PointRole, Quality, RegisterReading, Source,
+    Transformers, TransformersFrom,
 };
 use chaobiao::store::archive::{ArchiveError, ArchiveReport, Exchange, Saving};
 use chaobiao::store::{Batch, StoreError};
@@ -376,6 +376,36 @@ async fn no_two_meters_share_a_measuring_point_or_an_asset_number() {
         );
         let swapped = [behind(1, 8), behind(2, 7)];
         assert_eq!(save(fresh, &swapped).await.unwrap().changed, 2, "a list may swap them");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f38_zeros_that_a_spreadsheet_lost_make_nothing_new() {
+    on_both(async |fresh| {
+        let of = |number: u32, customer: &str, point: &str, asset: &str| {
+            let mut entry = entry(number);
+            entry.customer.number = customer.to_owned();
+            entry.point.number = point.to_owned();
+            entry.meter.asset_number = Some(asset.to_owned());
+            entry
+        };
+        let zeros = |of, known: &str| ArchiveProblem::OtherZeros { of, known: known.to_owned() };
+        let kept = of(1, "0000001001", "0011", "000077");
+        save(fresh, std::slice::from_ref(&kept)).await.unwrap();
+        assert_eq!(save(fresh, &[kept]).await.unwrap().same, 1);
+        for (entry, expected) in [
+            (of(1, "1001", "0011", "000077"), zeros(Numbered::Customer, "0000001001")),
+            (of(2, "00001001", "P2", "78"), zeros(Numbered::Customer, "0000001001")),
+            (of(2, "1002", "11", "78"), zeros(Numbered::Point, "0011")),
+            (of(1, "0000001001", "0011", "77"), zeros(Numbered::Asset, "000077")),
+        ] {
+            let found = problems(fresh, &[entry]).await;
+            assert!(found.contains(&(0, expected)), "{found:?}");
+        }
+        let both = [of(2, "0012", "P2", "78"), of(3, "12", "P3", "79")];
+        assert_eq!(problems(fresh, &both).await, [(1, zeros(Numbered::Customer, "0012"))]);
+        assert_eq!(save(fresh, &both[..1]).await.unwrap().added, 1);
     })
     .await;
 }

@@ -20,6 +20,13 @@ fn day(text: &str) -> Day {
 /// A site whose only meter hangs on a line that is not there, so that each of its runs lacks something; its clock shows
 /// `now` until it is set.
 async fn site(now: Moment) -> (tempfile::TempDir, ManualClock, Site) {
+    let begun = empty(now).await;
+    take_in(&begun.2, now).await;
+    begun
+}
+
+/// A site without an archive.
+async fn empty(now: Moment) -> (tempfile::TempDir, ManualClock, Site) {
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
         "[database]\npath = \"{}\"\n[intervals]\nkeep_days = 62\n",
@@ -28,6 +35,10 @@ async fn site(now: Moment) -> (tempfile::TempDir, ManualClock, Site) {
     let config = Config::parse(&folder.path().join("amr.toml"), &text).unwrap().config;
     let manual = ManualClock::still(now);
     let site = Site::start(config, manual.clock(), 1).await.unwrap();
+    (folder, manual, site)
+}
+
+async fn take_in(site: &Site, now: Moment) {
     let entry = ArchiveEntry {
         customer: Customer { number: "C".to_owned(), name: "王".to_owned(), class: None },
         point: MeteringPoint {
@@ -53,7 +64,6 @@ async fn site(now: Moment) -> (tempfile::TempDir, ManualClock, Site) {
         first_reading: None,
     };
     site.store.save_archive(&[entry], now, Saving::Save).await.unwrap();
-    (folder, manual, site)
 }
 
 /// The run of a day, once it has ended at `at` or later.
@@ -259,6 +269,32 @@ async fn a_new_site_has_missed_no_night() {
         None
     );
     assert_eq!(alarms(&site).await, []);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn f38_a_night_waits_for_an_archive_that_comes_in_it() {
+    let tonight = day("2026-12-30");
+    let in_the_night = tonight.start().plus(Duration::from_secs(3600));
+    let (_folder, manual, site) = empty(in_the_night).await;
+    let stop = CancellationToken::new();
+    let lived = async {
+        // As long as nobody is there, no run is begun, whatever time goes by.
+        for seconds in [10, 60, 600] {
+            manual.set(in_the_night.plus(Duration::from_secs(seconds)));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(site.store.run_of("site", tonight, RunKind::Nightly).await.unwrap(), None);
+        let later = in_the_night.plus(Duration::from_secs(700));
+        take_in(&site, later).await;
+        manual.set(later.plus(AGAIN));
+        let run = ended(&site, tonight, later).await;
+        assert_eq!(site.store.run_meters(run.id).await.unwrap().len(), 1);
+        stop.cancel();
+    };
+    tokio::join!(site.nights(&stop), lived);
+    let told: Vec<_> = alarms(&site).await.into_iter().map(|alarm| alarm.kind).collect();
+    assert_eq!(told, [AlarmKind::NightPartial], "of the meter that has no line");
     site.close().await;
 }
 

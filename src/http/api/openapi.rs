@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value};
 use utoipa::PartialSchema;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, Content, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref, ResponseBuilder,
+    Components, Content, InfoBuilder, Object, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Response,
+    ResponseBuilder, Schema, Type,
 };
 
 use crate::http::problem::ProblemDocument;
@@ -90,6 +92,7 @@ fn build(routes: &Routes) -> OpenApi {
             .content("application/problem+json", problem)
             .build();
         operation.responses.responses.insert("default".to_owned(), refused.into());
+        operation.responses.responses.insert("429".to_owned(), too_many().into());
         paths.add_path_operation(path, vec![method.clone()], operation);
     }
     let info = InfoBuilder::new()
@@ -98,6 +101,20 @@ fn build(routes: &Routes) -> OpenApi {
         .description(Some(ABOUT))
         .build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
+}
+
+/// What any request may be answered.
+fn too_many() -> Response {
+    let seconds = Object::builder().schema_type(Type::Integer).minimum(Some(1)).build();
+    let wait = HeaderBuilder::new()
+        .schema(Some(RefOr::T(Schema::Object(seconds))))
+        .description(Some("in so many seconds it may be sent again"))
+        .build();
+    ResponseBuilder::new()
+        .description("too many requests of this account; nothing was done")
+        .header("Retry-After", wait)
+        .content("application/problem+json", Content::new(Some(Ref::from_schema_name("ProblemDocument"))))
+        .build()
 }
 
 /// Who may use it, in words.

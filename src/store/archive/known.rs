@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::guarded::Guarded;
-use super::kept::Kept;
+use super::kept::{Kept, without_zeros};
 use super::sites::Sites;
 use crate::domain::modbus::unit_of;
 use crate::domain::{
-    ArchiveEntry, ArchiveProblem, Coded, Customer, Meter, MeterPath, MeterProtocol, Moment, RegisterReading,
+    ArchiveEntry, ArchiveProblem, Coded, Customer, Meter, MeterPath, MeterProtocol, Moment, Numbered,
+    RegisterReading,
 };
 use crate::store::error::StoreError;
 use crate::store::sql::{Cell, Kind, Rows, Table};
@@ -114,7 +115,24 @@ impl Known {
         if (entry.is_unprotected && is_protected) || self.guarded.loses(entry, becomes) {
             found.push(ArchiveProblem::Protected);
         }
+        found.extend(self.lost_zeros(entry));
         found
+    }
+
+    /// Numbers of which a spreadsheet has lost the zeros before them, or another list has kept them: each would become a thing of
+    /// its own.
+    fn lost_zeros<'e>(&'e self, entry: &'e ArchiveEntry) -> impl Iterator<Item = ArchiveProblem> + 'e {
+        let customer = self.customers.alike(&entry.customer.number).map(|known| (Numbered::Customer, known));
+        let point = self.points.alike(&entry.point.number).map(|known| (Numbered::Point, known));
+        let held = || self.meters.held(&entry.meter.address.to_string())?.asset_number.as_deref();
+        let asset = entry.meter.asset_number.as_deref().zip(held());
+        let is_alike = |(told, held): &(&str, &str)| {
+            told != held && without_zeros(told).is_some_and(|told| without_zeros(held) == Some(told))
+        };
+        let asset = asset.filter(is_alike).map(|(_, known)| (Numbered::Asset, known));
+        let problem =
+            |(of, known): (Numbered, &str)| ArchiveProblem::OtherZeros { of, known: known.to_owned() };
+        [customer, point, asset].into_iter().flatten().map(problem)
     }
 
     /// Of all that was taken over, what another installed meter has as well. Asked at the end, since a list may move

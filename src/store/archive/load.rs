@@ -49,6 +49,16 @@ impl Store {
         site_meters(&mut self.read("reading the installed meters").await?, None).await
     }
 
+    /// Whether any meter is installed.
+    ///
+    /// # Errors
+    /// As [`Self::site_meters`].
+    pub async fn has_meters(&self) -> Result<bool, StoreError> {
+        let mut reading = self.read("reading whether there are meters").await?;
+        let row: Option<(i64,)> = reading.row(ANY_METER, &[]).await?;
+        Ok(row.is_some())
+    }
+
     /// The installed meter with this address.
     ///
     /// # Errors
@@ -296,6 +306,8 @@ async fn routes(reading: &mut Transaction) -> Result<Vec<ReadingRoute>, StoreErr
 }
 
 /// Of all meters that are installed: the meters, how they are reached, the points.
+const ANY_METER: &str = "SELECT meter_id FROM installation WHERE removed_at IS NULL LIMIT 1";
+
 const ALL: [&str; 3] = [
     "SELECT m.id, n.point_id, n.installed_at, m.address, m.asset_number, m.protocol, m.profile \
         FROM installation n JOIN meter m ON m.id = n.meter_id WHERE n.removed_at IS NULL ORDER BY m.id",
