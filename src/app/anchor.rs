@@ -68,6 +68,7 @@ impl Site {
         let mut verified = None;
         let mut orders = self.supply.changes();
         let mut held = None;
+        let mut is_refused = false;
         loop {
             if held.is_none()
                 && let Some(file) = settings.anchor_file.clone()
@@ -79,11 +80,19 @@ impl Site {
                 self.verify(settings.anchor_file.as_deref()).await;
                 verified = Some(today);
             }
+            let before = last;
             last = self.note_head(settings.anchor_file.as_deref(), last).await;
+            if last > before && std::mem::take(&mut is_refused) {
+                self.settle(AlarmKind::AuditFailed, None).await;
+            }
             tokio::select! {
                 () = tokio::time::sleep(settings.anchor_every) => {}
                 // Of what was sent something stands elsewhere soon, whatever becomes of the database.
                 Ok(()) = orders.changed() => {}
+                () = self.store.audit_refused() => {
+                    is_refused = true;
+                    self.settle(AlarmKind::AuditFailed, Some(REFUSED)).await;
+                }
                 () = self.store.loss_acknowledged() => {
                     self.begin_notes_anew(settings.anchor_file.as_deref()).await;
                     (last, verified) = (0, None);
@@ -185,6 +194,10 @@ impl Site {
     }
 }
 
+/// What is told where the log takes no entry.
+const REFUSED: &str = "the database takes no entry of the audit log: nothing is done, STOP works by its file  数据库不接受审计日志，\
+    各项操作均被拒绝，急停请用急停文件";
+
 /// What alarms about it name.
 const SUBJECT: &str = "audit log";
 
@@ -255,6 +268,43 @@ mod tests {
         assert_eq!(open().await, [AlarmKind::AuditFailed]);
         assert_eq!(site.note_head(Some(&file), number).await, number + 1);
         assert_eq!(open().await, []);
+    }
+
+    #[tokio::test]
+    async fn t26_a_log_that_takes_no_entry_is_an_alarm_until_it_takes_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store.db");
+        let text = format!("[database]\npath = \"{}\"\n[audit]\nanchor_every = \"10s\"\n", file.display());
+        let config = Config::parse(&folder.path().join("amr.toml"), &text).unwrap().config;
+        let site = Site::start(config, Clock::system(), 1).await.unwrap();
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+        let mut beside = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.unwrap();
+        let open = async || {
+            let filter = AlarmFilter { is_open: true, ..AlarmFilter::default() };
+            let alarms = site.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
+            alarms.into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
+        };
+        let entry = AuditEntry::of_system(site.clock.now(), "test", "nothing");
+        let shut = "CREATE TRIGGER shut BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'shut'); END";
+        sqlx::raw_sql(shut).execute(&mut beside).await.unwrap();
+        let stop = CancellationToken::new();
+        let lived = async {
+            let refused = site.store.audit(&entry).await.unwrap_err();
+            assert_eq!(refused.kind(), "audit_refused");
+            while open().await != [AlarmKind::AuditFailed] {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            sqlx::raw_sql("DROP TRIGGER shut").execute(&mut beside).await.unwrap();
+            site.store.audit(&entry).await.unwrap();
+            while !open().await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            stop.cancel();
+        };
+        let within =
+            tokio::time::timeout(Duration::from_secs(60), async { tokio::join!(site.anchor(&stop), lived) });
+        within.await.unwrap();
+        site.close().await;
     }
 
     #[tokio::test]

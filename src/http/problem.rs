@@ -182,6 +182,13 @@ pub struct ProblemReason {
     pub detail_zh: String,
 }
 
+/// Why nothing is done without an audit log, and what works all the same (T26).
+const AUDIT_REFUSED: (&str, &str) = (
+    "the audit log cannot be written, so nothing was done: STOP works by its file; send somebody to give supply back at the meter, and \
+     enter it once the log can be written again",
+    "审计日志无法写入，本次操作未执行：急停请用急停文件；复电请派人到现场办理，恢复后补录",
+);
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let conflict = |en: &str, zh: &str| Self::new(StatusCode::CONFLICT, error.kind(), en, zh);
@@ -222,6 +229,15 @@ impl From<StoreError> for Problem {
             }
             StoreError::Refused(_) | StoreError::Conflict { .. } => {
                 return conflict("it stands against what is there", "与现有数据冲突");
+            }
+            StoreError::AuditRefused(_) => {
+                tracing::error!("a request failed: {}", with_causes(&error));
+                return Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    error.kind(),
+                    AUDIT_REFUSED.0,
+                    AUDIT_REFUSED.1,
+                );
             }
             StoreError::Unavailable { .. } | StoreError::Overtaken => {
                 tracing::warn!("the database is not available: {}", with_causes(&error));

@@ -149,7 +149,8 @@ pub(super) async fn append(writing: &mut Transaction, entry: &AuditEntry) -> Res
         detail.into(),
         hash.to_string().into(),
     ];
-    writing.execute(ADD, &args).await?;
+    let added = writing.execute(ADD, &args).await;
+    added.map_err(|error| writing.audit_refused(error))?;
     if let Some(request) = &entry.request {
         note_request(writing, request, number, *at).await?;
     }

@@ -33,6 +33,9 @@ pub enum StoreError {
         #[source]
         source: Box<sqlx::Error>,
     },
+    /// The audit log does not take an entry, and without it nothing is done (T26).
+    #[error("the audit log does not take an entry, so nothing was done")]
+    AuditRefused(#[source] Box<StoreError>),
     /// A number that stands for a member of a closed list, and is none.
     #[error("{list} holds {found}, which this version does not know")]
     Unknown {
@@ -186,6 +189,7 @@ impl StoreError {
                 "store_inconsistent"
             }
             Self::NewerSchema { .. } | Self::OlderSchema { .. } | Self::OtherSchema { .. } => "store_schema",
+            Self::AuditRefused(_) => "audit_refused",
             Self::Served(_) => "store_served",
             Self::UnsafeSetting { .. } => "store_unsafe_setting",
             Self::UnfinishedRestore => "store_unfinished_restore",

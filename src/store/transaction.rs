@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, Sqlite};
 
 use super::audit::AuditHead;
 use super::engine::Engine;
-use super::error::StoreError;
+use super::error::{Remedy, StoreError};
 use super::fullness::Fullness;
 use super::held_time::HeldTime;
 use super::lent::Lent;
@@ -152,6 +152,15 @@ impl Transaction {
             (None, None) => Ok(None),
             (None, Some(head)) => witness::compare(&witness, head, self).await,
         }
+    }
+
+    /// Tells that the audit log does not take an entry, unless it may take it the next time.
+    pub(super) fn audit_refused(&self, error: StoreError) -> StoreError {
+        if matches!(error.remedy(), Remedy::Retry) {
+            return error;
+        }
+        self.witness.iter().for_each(Witness::refused);
+        StoreError::AuditRefused(Box::new(error))
     }
 
     /// What is missing of the audit log, as far as it was found out.

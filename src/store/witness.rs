@@ -40,6 +40,8 @@ pub(super) struct Witness(Arc<Inner>);
 struct Inner {
     known: Mutex<Known>,
     acknowledged: Notify,
+    /// The log has not taken an entry.
+    refused: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +88,11 @@ impl Witness {
         *self.known() = Known::default();
     }
 
+    /// The log has not taken an entry.
+    pub(super) fn refused(&self) {
+        self.0.refused.notify_one();
+    }
+
     /// Wakes whoever waits for that.
     pub(super) fn tell(&self) {
         self.0.acknowledged.notify_one();
@@ -110,6 +117,11 @@ impl Store {
         };
         let mut reading = self.read("looking whether the audit log is there").await?;
         compare(&self.witness, head, &mut reading).await
+    }
+
+    /// Returns when the audit log has not taken an entry that it should have.
+    pub async fn audit_refused(&self) {
+        self.witness.0.refused.notified().await;
     }
 
     /// What is missing, as far as it was found out.
