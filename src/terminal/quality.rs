@@ -84,8 +84,8 @@ impl LinkMeasured {
 
     const fn by_logins(&self) -> LinkQuality {
         match self.logins {
-            ..=MOST_RENEWALS => LinkQuality::Good,
-            ..=MOST_HOURLY => LinkQuality::Fair,
+            logins if logins <= MOST_RENEWALS => LinkQuality::Good,
+            logins if logins <= MOST_HOURLY => LinkQuality::Fair,
             _ => LinkQuality::Poor,
         }
     }
