@@ -37,6 +37,7 @@ mod curve;
 mod events;
 mod freeze;
 mod items;
+mod lost;
 mod meter_events;
 mod questions;
 mod record;

@@ -294,7 +294,7 @@ impl AlarmKind {
                 Self::TerminalEventsLost,
                 Notice,
                 false,
-                "终端事件未及读取即被覆盖",
+                "终端事件未及读取即丢失",
                 "events of a terminal were lost before they were read",
             ),
             row(

@@ -155,4 +155,6 @@ pub mod decisions {
     pub mod d0062_what_brought_a_read_is_looked_up_and_not_kept_with_the_value {}
     #[doc = include_str!("decisions/0063-a-password-that-was-refused-keeps-cuts-back-and-restores-not.md")]
     pub mod d0063_a_password_that_was_refused_keeps_cuts_back_and_restores_not {}
+    #[doc = include_str!("decisions/0064-the-way-to-a-terminal-is-judged-by-what-was-asked-of-it.md")]
+    pub mod d0064_the_way_to_a_terminal_is_judged_by_what_was_asked_of_it {}
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gdw1376::address::TerminalAddress;
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -169,6 +170,7 @@ impl Shared {
             refused: tally.refused,
             floods: tally.floods,
             certificate: station.with(|state| state.certificate.as_ref().map(peer::shown)),
+            link: station.with(|state| state.measured.link(Instant::now())),
             sent_bytes: tally.sent_bytes,
             received_bytes: tally.received_bytes,
             events: tally.events,

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::budget::Budget;
+use super::measured::Measured;
 use super::numbers::Numbers;
 use super::pace::Pace;
 use super::passed::Passed;
@@ -44,6 +45,7 @@ pub(super) struct State {
     pub(super) recent: Recent,
     pub(super) pace: Pace,
     pub(super) tally: Tally,
+    pub(super) measured: Measured,
     pub(super) passed: Passed,
     /// What it has shown that it comes with: nobody else is it.
     pub(super) certificate: Option<Fingerprint>,
@@ -132,6 +134,7 @@ impl Station {
             recent: Recent::default(),
             pace: Pace::default(),
             tally: Tally::default(),
+            measured: Measured::default(),
             passed: Passed::default(),
             certificate: None,
             chain: None,
@@ -271,6 +274,7 @@ impl Station {
         state.pace.begin();
         (state.tally.from, state.tally.connected_at) = (Some(from), Some(now));
         state.tally.sessions += 1;
+        state.measured.login(Instant::now());
         drop(state);
         self.changed.notify_waiters();
         Some(Begun { generation, is_claim: before.is_some() })

@@ -7,6 +7,7 @@ use gdw1376::address::TerminalAddress;
 use gdw1376::auxiliary::EventCounters;
 use gdw1376::frame::LengthCode;
 
+use super::LinkMeasured;
 use crate::domain::Moment;
 
 /// How a terminal stands. Counts are since the program began.
@@ -51,6 +52,8 @@ pub struct TerminalStatus {
     pub floods: u64,
     /// The certificate that it comes with, as SHA-256.
     pub certificate: Option<String>,
+    /// What has shown of the way to it.
+    pub link: LinkMeasured,
     /// Bytes sent.
     pub sent_bytes: u64,
     /// Bytes received.
@@ -89,6 +92,7 @@ impl TerminalStatus {
             refused: 0,
             floods: 0,
             certificate: None,
+            link: LinkMeasured { asked: 0, unanswered: 0, answered_after: None, logins: 0 },
             sent_bytes: 0,
             received_bytes: 0,
             events: None,

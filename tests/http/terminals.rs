@@ -32,6 +32,8 @@ async fn a_terminal_is_taken_in_shown_and_let_go() {
         (&one["terminal"]["is_online"], &one["terminal"]["name"]),
         (&false.into(), &"滨河1号台区".into())
     );
+    assert!(one["terminal"].as_object().unwrap().contains_key("link"));
+    assert_eq!(one["terminal"]["link"], serde_json::Value::Null, "this process serves no terminals");
     assert_eq!(rig.get("/api/v1/terminals/1100-3040", Some(&he)).await.status, StatusCode::NOT_FOUND);
     assert_eq!(rig.get("/api/v1/terminals/unknown", Some(&he)).await.json()["meta"]["count"], 0);
 

@@ -91,3 +91,30 @@ async fn events_that_were_overwritten_before_they_were_read_are_told_as_lost() {
         town.close().await;
     }
 }
+
+#[tokio::test]
+async fn a_terminal_that_began_anew_is_told_as_that_and_its_events_are_each_kept_once() {
+    // Counted further than what was read when it began anew, and not as far.
+    for (before, after) in [(3, 10), (60, 5)] {
+        let (_folder, town) = town(world(2, 1, 95), NO_HISTORY, swift).await;
+        verify(&town).await;
+        let head_end = town.head_end();
+        happens(&town, 1, 0);
+        town.night(&head_end, day("2026-11-22")).await;
+        happens(&town, before, 1000);
+        town.night(&head_end, day("2026-11-23")).await;
+        let known = 1 + i64::from(before);
+        assert_eq!((kept(&town).await, lost(&town).await), (known, Vec::new()));
+        town.terminals[0].live.with(|c| c.initialise());
+        happens(&town, after, 2000);
+        town.night(&head_end, day("2026-11-24")).await;
+        assert_eq!(kept(&town).await, known + i64::from(after));
+        let told = lost(&town).await;
+        assert!(told.len() == 1 && told[0].contains("counters began anew"), "{told:?}");
+        happens(&town, 2, 3000);
+        town.night(&head_end, day("2026-11-25")).await;
+        assert_eq!((kept(&town).await, lost(&town).await), (known + i64::from(after) + 2, told), "once");
+        head_end.close().await;
+        town.close().await;
+    }
+}

@@ -132,6 +132,12 @@ async fn each_meter_is_asked_by_its_port() {
         assert!(matches!(report.unwrap().end, End::Done(Outcome::Silent(_))));
         assert_eq!(begin.elapsed().as_secs(), if number == 1 { 90 } else { 10 });
     }
+    let status = desk.terminals.status(address()).unwrap();
+    assert_eq!(
+        (status.requests, status.silent, status.link.asked),
+        (4, 2, 0),
+        "meters are not the way to it"
+    );
     desk.close().await;
 }
 

@@ -12,6 +12,7 @@ mod basics;
 mod dialogue;
 mod forwarded;
 mod hostile;
+mod link;
 mod many;
 mod noise;
 mod reports;

@@ -44,17 +44,20 @@ impl Concentrator {
         Ok(())
     }
 
+    /// Somebody deletes its data, as by AFN 01 F2: its events are counted from the beginning.
+    pub fn initialise(&mut self) {
+        self.freezes.clear();
+        self.first_live = self.shown().day();
+        self.events.clear();
+        self.initialised();
+    }
+
     /// AFN 01: confirms first, then starts again.
     pub(super) fn reset(&mut self, asked: &[Asked<'_>]) -> Said {
         let [unit] = asked else { return Said::Denied };
         match unit.function {
             1 => {}
-            2 => {
-                self.freezes.clear();
-                self.first_live = self.shown().day();
-                self.events.clear();
-                self.initialised();
-            }
+            2 => self.initialise(),
             3 | 4 => {
                 self.freezes.clear();
                 self.first_live = self.shown().day();

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::super::ask::Missed;
 use super::ask::TerminalAsker;
+use super::lost::{Last, Loss};
 use crate::domain::{Alarm, AlarmKind, Id, Meter, MissingCause, Moment};
 use crate::store::Store;
 use crate::store::terminal::{EventsRead, TerminalEvent};
@@ -48,74 +49,70 @@ async fn read_events(
         [(true, read.0, counters.important), (false, read.1, counters.ordinary)]
     {
         let mut from = known.unwrap_or_else(|| counted.saturating_sub(AT_FIRST));
-        let is_over = match known {
-            Some(place) => is_overwritten(asker, store, important, place.wrapping_sub(1), meters).await,
-            None => Ok(false),
+        let last = match known {
+            Some(place) => look_at(asker, store, important, place.wrapping_sub(1), meters).await,
+            None => Ok(Last::Stands),
         };
-        match is_over {
-            Ok(true) => {
-                tell_lost(asker, store, important).await;
-                // All that it holds, but the oldest: a question that ends where it begins asks for nothing.
-                from = counted.wrapping_add(1);
-            }
-            Ok(false) => {}
+        let last = match last {
+            Ok(last) => last,
             // It has something, and not that one: it was reset, or leaves such a question unanswered. The rest is read all the
             // same; nobody can tell whether some were lost.
             Err(missed) if missed.is_of_meter() || missed.cause == MissingCause::TerminalSilent => {
                 tracing::warn!(terminal = %asker.address, important, "whether events of terminal {} were lost is not known: {}",
                     asker.address, missed.detail);
                 first = first.or(Some(missed));
+                Last::Stands
             }
             // It is away, or there is no time left: what is read now would hide that some were lost; the next time tells.
             Err(missed) => {
                 first = first.or(Some(missed));
                 continue;
             }
+        };
+        if last == Last::IsAnother {
+            // All that it holds, but the oldest: a question that ends where it begins asks for nothing.
+            from = counted.wrapping_add(1);
         }
         if from == counted {
             continue;
         }
         let (read, missed) = read_ring(asker, important, (from, counted), meters).await;
+        let events = read.as_ref().map(|read| read.events.as_slice()).unwrap_or_default();
+        if let Some(loss) = Loss::of(last, (from, counted), events) {
+            tell(asker, store, important, loss).await;
+        }
         brought.extend(read);
         first = first.or(missed);
     }
     (brought, first)
 }
 
-/// Whether another event stands at the place of one that was read: 256 and more have come since then, whatever the counters
-/// show.
-async fn is_overwritten(
+/// What stands at the place of the event that was read last.
+async fn look_at(
     asker: &TerminalAsker,
     store: &Store,
     important: bool,
     place: u8,
     meters: &HashMap<u16, Id<Meter>>,
-) -> Result<bool, Missed> {
+) -> Result<Last, Missed> {
     let known = store.events_at(asker.address, important, place).await;
     let known = known.map_err(|error| Missed::of_database(&error))?;
     if known.is_empty() {
-        return Ok(false);
+        return Ok(Last::Stands);
     }
     let came = ask_ring(asker, important, (place, place.wrapping_add(1)), meters).await?;
-    let came = came.iter().find(|event| event.place == place);
-    Ok(came.is_some_and(|event| !known.contains(&(event.code, event.body.clone()))))
+    Ok(match came.iter().find(|event| event.place == place) {
+        None => Last::IsGone,
+        Some(event) if known.contains(&(event.code, event.body.clone())) => Last::Stands,
+        Some(_) => Last::IsAnother,
+    })
 }
 
 /// Says that events were lost before they were read.
-async fn tell_lost(asker: &TerminalAsker, store: &Store, important: bool) {
+async fn tell(asker: &TerminalAsker, store: &Store, important: bool, loss: Loss) {
     let (terminal, now) = (asker.address, asker.clock.now());
-    let (zh, en) = if important {
-        (
-            "上次读取后重要事件已超过 256 条，最早的已被覆盖",
-            "more than 256 important events since they were read last",
-        )
-    } else {
-        (
-            "上次读取后一般事件已超过 256 条，最早的已被覆盖",
-            "more than 256 ordinary events since they were read last",
-        )
-    };
-    tracing::warn!(terminal = %terminal, important, "terminal {terminal}: {en}, the oldest are lost");
+    let (zh, en) = loss.words(important);
+    tracing::warn!(terminal = %terminal, important, "terminal {terminal}: {en}");
     let alarm = Alarm::new(AlarmKind::TerminalEventsLost, format!("terminal {terminal}"), now);
     if let Err(error) = store.raise_alarm(&alarm.saying(zh, en)).await {
         tracing::error!(
@@ -188,7 +185,7 @@ async fn ask_ring(
 }
 
 /// The first place from one on, up to before another, at which an event came; the other where there is none.
-fn nearest(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
+pub(super) fn nearest(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
     let mut place = from;
     while place != to && events.iter().all(|event| event.place != place) {
         place = place.wrapping_add(1);
@@ -197,7 +194,7 @@ fn nearest(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
 }
 
 /// The place behind the last event that came without a gap.
-fn behind(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
+pub(super) fn behind(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
     let mut place = from;
     while place != to && events.iter().any(|event| event.place == place) {
         place = place.wrapping_add(1);

@@ -1,5 +1,7 @@
 //! `/api/v1/terminals`: concentrators and terminals, how they stand, and which are taken in.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,6 +17,7 @@ use crate::http::routes::Routes;
 use crate::http::terminals::{Seen, adopt, forget, one, seen, set_clock, strangers};
 use crate::http::{Caller, Given, Problem, Services};
 use crate::store::terminal::Difference;
+use crate::terminal::LinkMeasured;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -63,6 +66,8 @@ struct TerminalShown {
     silent: u64,
     /// How many wait.
     waiting: usize,
+    /// How good the way to it is; `null` in a process that serves no terminals.
+    link: Option<TerminalLinkShown>,
     /// How often somebody came under its address from elsewhere while it was there, since the program began. Its points
     /// count as not verified since then.
     claims: u64,
@@ -76,6 +81,22 @@ struct TerminalShown {
     floods: u64,
     /// The certificate that it comes with, as SHA-256 in hexadecimal; `null` without TLS.
     certificate: Option<String>,
+}
+
+/// How good the way to a terminal is. The protocol tells no signal strength: this is measured here since the program began, with
+/// what was asked of the terminal itself; frames for meters behind it do not count.
+#[derive(Debug, Serialize, ToSchema)]
+struct TerminalLinkShown {
+    /// good, fair, poor, or unknown before enough has passed.
+    quality: String,
+    /// The last requests, each repetition one; at most 32.
+    asked: u8,
+    /// Of these, left without an answer of any kind.
+    unanswered: u8,
+    /// How many milliseconds the first frame of an answer took, the middle one of those requests; `null` before there is one.
+    answered_after_ms: Option<u64>,
+    /// How often it logged in within the last 24 hours.
+    logins_in_a_day: u16,
 }
 
 /// Terminals, by address.
@@ -284,12 +305,24 @@ fn shown(seen: &Seen) -> TerminalShown {
         requests: status.map_or(0, |status| status.requests),
         silent: status.map_or(0, |status| status.silent),
         waiting: status.map_or(0, |status| status.waiting),
+        link: status.map(|status| link(&status.link)),
         claims: status.map_or(0, |status| status.claims),
         claimed_at: text(claimed.map(|(at, _)| at)),
         claimed_from: claimed.map(|(_, from)| from.to_string()),
         refused: status.map_or(0, |status| status.refused),
         floods: status.map_or(0, |status| status.floods),
         certificate: status.and_then(|status| status.certificate.clone()),
+    }
+}
+
+fn link(measured: &LinkMeasured) -> TerminalLinkShown {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    TerminalLinkShown {
+        quality: measured.quality().name().to_owned(),
+        asked: measured.asked,
+        unanswered: measured.unanswered,
+        answered_after_ms: measured.answered_after.map(milliseconds),
+        logins_in_a_day: measured.logins,
     }
 }
 
@@ -307,11 +340,9 @@ mod tests {
     use crate::store::terminal::TerminalLine;
     use crate::terminal::TerminalStatus;
 
-    #[test]
-    fn t05_a_terminal_is_shown_with_who_claimed_it_and_its_certificate() {
-        let address = "1100-3039".parse().unwrap();
-        let kept = TerminalLine {
-            address,
+    fn line() -> TerminalLine {
+        TerminalLine {
+            address: "1100-3039".parse().unwrap(),
             name: None,
             adopted: None,
             meters: 0,
@@ -324,7 +355,32 @@ mod tests {
             clock: None,
             verified: 0,
             shared: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_shown_with_the_way_to_it() {
+        let kept = line();
+        let told =
+            |now| serde_json::to_value(shown(&Seen { kept: kept.clone(), now })).unwrap()["link"].clone();
+        assert!(told(None).is_null(), "this process serves none");
+        let unasked = TerminalStatus::sample(kept.address);
+        let nothing = serde_json::json!({
+            "quality": "unknown", "asked": 0, "unanswered": 0, "answered_after_ms": null, "logins_in_a_day": 0,
+        });
+        assert_eq!(told(Some(unasked.clone())), nothing);
+        let answered_after = Some(Duration::from_millis(820));
+        let link = LinkMeasured { asked: 32, unanswered: 2, answered_after, logins: 3 };
+        let measured = serde_json::json!({
+            "quality": "fair", "asked": 32, "unanswered": 2, "answered_after_ms": 820, "logins_in_a_day": 3,
+        });
+        assert_eq!(told(Some(TerminalStatus { link, ..unasked })), measured);
+    }
+
+    #[test]
+    fn t05_a_terminal_is_shown_with_who_claimed_it_and_its_certificate() {
+        let kept = line();
+        let address = kept.address;
         let now = TerminalStatus {
             claims: 2,
             claimed: Some((Moment::from_micros(0), "10.66.66.66:4711".parse().unwrap())),

@@ -1,6 +1,7 @@
 //! Terminals (集中器, 采集终端): which are on line, what they bring, what their archives have otherwise, and which want to be
 //! taken in.
 
+mod link;
 mod one;
 mod passed;
 
@@ -119,6 +120,7 @@ impl TerminalsPage {
                 li.tile { b { (self.strangers.len()) } span { (view.say("待接入", "want to be taken in")) } }
             }
             (self.table(view).markup(view))
+            p.hint { (link::HINT.of(view.look.language)) }
             @if !self.strangers.is_empty() || view.may(Action::AdoptTerminal) { (self.adoption(view)) }
         }
     }
@@ -217,6 +219,11 @@ fn columns() -> Vec<Column<Line>> {
             html! { @if let Some(at) = heard(line) { span title=(at.in_china()) { (age(view, at)) } } }
         })
         .by(|line| heard(line).map_or(0, crate::domain::Moment::micros)),
+        Column::new("link", "信号（链路）", "Link", |line: &Line, language| {
+            line.1.as_ref().map(|status| link::text(&status.link, language)).unwrap_or_default()
+        })
+        .shown(|line, view| html! { @if let Some(status) = &line.1 { (link::shown(&status.link, view)) } })
+        .by(|line| link::order(line.1.as_ref().map(|status| &status.link))),
     ];
     columns.extend(brought_columns());
     columns

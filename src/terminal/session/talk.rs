@@ -195,7 +195,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         let outcome = &talk.told.outcome;
         counter!(telemetry::TERMINAL_DIALOGUES, "outcome" => outcome.kind()).increment(1);
         let (number, afn, now) = (talk.number, talk.order.request.afn(), Instant::now());
+        // That a meter says nothing is not the fault of the way to the terminal, nor is the time its answer takes.
+        let is_for_meter = matches!(talk.order.request, Request::Forward(_));
+        let answered_after = talk.told.answered_at.map(|at| at.saturating_duration_since(talk.told.asked_at));
         self.station.with(|state| {
+            if talk.has_left && !is_for_meter {
+                state.measured.request(talk.dialogue.sent(), answered_after);
+            }
             match outcome {
                 Outcome::Silent | Outcome::Unknown => state.tally.silent += 1,
                 Outcome::Answered { .. } | Outcome::Confirmed(_) => state.tally.answers += 1,

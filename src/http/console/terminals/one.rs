@@ -15,7 +15,7 @@ use super::super::table::{Asked, Column, Table, escaped};
 use super::super::typed::{Typed, refused};
 use super::super::view::View;
 use super::super::words::{Language, Phrase};
-use super::{Line, clock_words, passed, stands, written};
+use super::{Line, clock_words, link, passed, stands, written};
 use crate::domain::access::Action;
 use crate::domain::{Id, Run};
 use crate::http::api::written::{LONGEST, some_words};
@@ -343,6 +343,10 @@ fn traffic(status: &TerminalStatus, view: &View) -> Markup {
             },
         ),
         (view.say("排队", "Waiting"), html! { (status.waiting) }),
+        (
+            view.say("信号（链路）", "Link"),
+            html! { (link::shown(&status.link, view)) p.hint { (link::HINT.of(view.look.language)) } },
+        ),
     ])
 }
 

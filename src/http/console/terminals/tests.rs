@@ -3,7 +3,7 @@ use crate::domain::access::Role;
 use crate::domain::{ClockOffset, Day};
 use crate::http::console::view;
 use crate::store::terminal::{Difference, DifferenceKind};
-use crate::terminal::PassedFrame;
+use crate::terminal::{LinkMeasured, PassedFrame};
 
 fn line(address: &str, name: Option<&str>, differences: Vec<Difference>) -> Line {
     let at = "2026-11-28".parse::<Day>().unwrap().start();
@@ -93,6 +93,59 @@ fn a_terminal_is_told_by_words_and_what_others_wrote_does_nothing() {
     let sorted =
         TerminalPage { asked: asked(&[("frames-sort", "bytes")]), ..one }.markup(&view).into_string();
     assert!(sorted.find(">20</span>").unwrap() < sorted.find("48</span>").unwrap(), "{sorted}");
+}
+
+#[test]
+fn the_way_to_a_terminal_stands_in_the_list_its_file_and_on_its_page() {
+    let with = |address, link: Option<LinkMeasured>| {
+        let (kept, _) = line(address, None, Vec::new());
+        let status = link.map(|link| TerminalStatus { link, ..TerminalStatus::sample(kept.address) });
+        (kept, status)
+    };
+    let answered_after = Some(std::time::Duration::from_millis(820));
+    let good = LinkMeasured { asked: 32, unanswered: 1, answered_after, logins: 2 };
+    let poor = LinkMeasured { unanswered: 9, ..good };
+    let page = |asked: &[(&str, &str)]| TerminalsPage {
+        terminals: vec![
+            with("1100-0001", None),
+            with("1100-0002", Some(good)),
+            with("1100-0003", Some(poor)),
+        ],
+        asked: Asked(asked.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()),
+        ..sample(Asked::default())
+    };
+    for (language, words) in [
+        (
+            Language::Chinese,
+            ["信号（链路）", " 好</span>", "0.8 s，9/32 无应答，24 小时登录 2 次", "不提供信号强度"],
+        ),
+        (
+            Language::English,
+            [">Link", " good</span>", "0.8 s, 9/32 unanswered, 2 logins in 24 h", "no signal strength"],
+        ),
+    ] {
+        let view = view::sample(language, Role::Viewer);
+        let drawn = page(&[]).markup(&view).into_string();
+        for told in words {
+            assert!(drawn.contains(told), "{told}: {drawn}");
+        }
+        let sorted = page(&[("sort", "link")]).markup(&view).into_string();
+        let places = ["1100-0003", "1100-0002", "1100-0001"].map(|address| sorted.find(address).unwrap());
+        assert!(places.is_sorted(), "the worst first: {sorted}");
+        let file = page(&[("csv", "all")]).file(&view).unwrap();
+        assert!(file.contains("9/32") && file.contains(language.of("差，0.8 s", "poor, 0.8 s")), "{file}");
+        let one = TerminalPage {
+            line: with("1100-0003", Some(poor)),
+            events: Vec::new(),
+            frames: Vec::new(),
+            run: None,
+            settings: Vec::new(),
+            typed: Typed::default(),
+            asked: Asked::default(),
+        };
+        let drawn = one.markup(&view).into_string();
+        assert!(drawn.contains(words[2]) && drawn.contains(words[3]), "{drawn}");
+    }
 }
 
 #[test]
