@@ -68,7 +68,8 @@ impl Site {
         let mut verified = None;
         let mut orders = self.supply.changes();
         let mut held = None;
-        let mut is_refused = false;
+        // The last entry that was there when another was refused.
+        let mut refused_behind: Option<i64> = None;
         loop {
             if held.is_none()
                 && let Some(file) = settings.anchor_file.clone()
@@ -80,9 +81,9 @@ impl Site {
                 self.verify(settings.anchor_file.as_deref()).await;
                 verified = Some(today);
             }
-            let before = last;
             last = self.note_head(settings.anchor_file.as_deref(), last).await;
-            if last > before && std::mem::take(&mut is_refused) {
+            if refused_behind.is_some_and(|behind| last > behind) {
+                refused_behind = None;
                 self.settle(AlarmKind::AuditFailed, None).await;
             }
             tokio::select! {
@@ -90,7 +91,7 @@ impl Site {
                 // Of what was sent something stands elsewhere soon, whatever becomes of the database.
                 Ok(()) = orders.changed() => {}
                 () = self.store.audit_refused() => {
-                    is_refused = true;
+                    refused_behind = self.store.audit_head().await.ok().map(|head| head.number).or(refused_behind);
                     self.settle(AlarmKind::AuditFailed, Some(REFUSED)).await;
                 }
                 () = self.store.loss_acknowledged() => {
@@ -133,7 +134,8 @@ impl Site {
             }
             Ok(Err(error)) => {
                 tracing::error!("the end of the audit log cannot be noted: {error}");
-                self.settle(AlarmKind::AuditFailed, Some(&error.to_string())).await;
+                let error = error.to_string();
+                self.settle(AlarmKind::AuditFailed, Some((&error, &error))).await;
                 last
             }
             Err(_) => last,
@@ -175,15 +177,15 @@ impl Site {
         if let Some(wrong) = &wrong {
             tracing::error!("the audit log does not verify: {wrong}");
         }
-        self.settle(AlarmKind::AuditBroken, wrong.as_deref()).await;
+        self.settle(AlarmKind::AuditBroken, wrong.as_deref().map(|wrong| (wrong, wrong))).await;
     }
 
-    /// Raises an alarm about the log for what is wrong, or ends it.
-    async fn settle(&self, kind: AlarmKind, wrong: Option<&str>) {
+    /// Raises an alarm about it for what is wrong, in Chinese and in English, or ends it.
+    async fn settle(&self, kind: AlarmKind, wrong: Option<(&str, &str)>) {
         let now = self.clock.now();
         let done = match wrong {
-            Some(wrong) => {
-                let alarm = Alarm::new(kind, SUBJECT, now).saying(wrong, wrong);
+            Some((zh, en)) => {
+                let alarm = Alarm::new(kind, SUBJECT, now).saying(zh, en);
                 self.store.raise_alarm(&alarm).await.map(|_| ())
             }
             None => self.store.clear_alarm(kind, SUBJECT, now).await.map(|_| ()),
@@ -195,8 +197,10 @@ impl Site {
 }
 
 /// What is told where the log takes no entry.
-const REFUSED: &str = "the database takes no entry of the audit log: nothing is done, STOP works by its file  数据库不接受审计日志，\
-    各项操作均被拒绝，急停请用急停文件";
+const REFUSED: (&str, &str) = (
+    "数据库不接受审计日志条目，各项操作均被拒绝；急停请用 [supply] stop_file 所指的文件",
+    "the database takes no entry of the audit log, and nothing is done without: STOP works by the file that [supply] stop_file names",
+);
 
 /// What alarms about it name.
 const SUBJECT: &str = "audit log";

@@ -51,9 +51,12 @@ impl Site {
             if let Err(error) = self.make_room(night.day).await {
                 tracing::error!(kind = error.kind(), "making room for new days: {}", with_causes(&error));
             }
-            if self.has_meters_in(night, stop).await {
-                tokio::join!(self.night(night, stop), self.let_old_go(night, stop));
-            }
+            let run = async {
+                if self.has_meters_in(night, stop).await {
+                    self.night(night, stop).await;
+                }
+            };
+            tokio::join!(run, self.let_old_go(night, stop));
             last = Some(night.day);
             if began >= night.deadline {
                 // It was run behind its time: should that come after all, it is still to be run.

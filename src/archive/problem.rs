@@ -21,6 +21,8 @@ pub(super) const fn column_of(problem: &ArchiveProblem) -> Column {
             Column::CustomerNumber
         }
         ArchiveProblem::OtherZeros { of: Numbered::Point, .. } => Column::PointNumber,
+        ArchiveProblem::OtherZeros { of: Numbered::Area, .. } => Column::TransformerArea,
+        ArchiveProblem::OtherZeros { of: Numbered::Route, .. } => Column::Route,
         ArchiveProblem::OtherZeros { of: Numbered::Asset, .. } => Column::AssetNumber,
         ArchiveProblem::OtherFeeder { .. } => Column::Feeder,
         ArchiveProblem::OtherReadingDay { .. } => Column::ReadingDay,
@@ -108,11 +110,11 @@ fn against_kept(problem: &ArchiveProblem) -> Words {
         ),
         ArchiveProblem::OtherZeros { known, .. } => Words::new(
             format!(
-                "recorded is {known}, which differs by the zeros before it alone; write it so, and give the column the format text, \
-                 or a spreadsheet takes the zeros away"
+                "recorded is {known}, with the zeros before it: write it so, and give the column the format text, or a spreadsheet \
+                 takes them away"
             ),
             format!(
-                "已登记的是 {known}，仅前面的零不同；请按已登记的填写，并将该列设为“文本”格式（否则电子表格会去掉前导零）"
+                "已登记的是 {known}（有前导零）；请按已登记的填写，并将该列设为“文本”格式（否则电子表格会去掉前导零）"
             ),
         ),
         ArchiveProblem::Overlap => Words::of(

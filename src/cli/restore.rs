@@ -100,18 +100,10 @@ impl Restore {
             )));
         }
         let put = self.put_configuration(&manifest)?;
-        let loaded = Config::load(&self.config).map_err(|error| {
-            // What names files that are not there yet is not left for another backup to go by.
+        let (config, _notes, ready) = self.restore(&manifest).await.inspect_err(|_| {
+            // No other backup is to go by it.
             put.iter().for_each(|file| drop(fs::remove_file(file)));
-            super::config::config_error(&error)
         })?;
-        let mut config = loaded.config;
-        self.owner.stand_in(&mut config)?;
-        let _notes = self.hold_anchor(&config)?;
-        let ready = match &config.database.place {
-            DatabasePlace::Sqlite(file) => self.restore_file(&manifest, file).await?,
-            DatabasePlace::Postgres(url) => self.restore_server(&manifest, url).await?,
-        };
         if !self.drill {
             self.put_anchor_aside(&config)?;
         }
@@ -131,6 +123,19 @@ impl Restore {
             );
         }
         self.report(out, &manifest, ready, began.elapsed().as_secs())
+    }
+
+    /// Puts the database back, by the configuration that is there.
+    async fn restore(&self, manifest: &Manifest) -> Result<(Config, Option<SiteLock>, Ready), CliError> {
+        let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
+        let mut config = loaded.config;
+        self.owner.stand_in(&mut config)?;
+        let notes = self.hold_anchor(&config)?;
+        let ready = match &config.database.place {
+            DatabasePlace::Sqlite(file) => self.restore_file(manifest, file).await?,
+            DatabasePlace::Postgres(url) => self.restore_server(manifest, url).await?,
+        };
+        Ok((config, notes, ready))
     }
 
     /// Puts the configuration of the backup where there is none; gives the files that were put there.

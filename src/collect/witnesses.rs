@@ -67,13 +67,16 @@ impl Witnesses {
         if let Some(judged) = heard.last.filter(|judged| judged.holds(now)) {
             return judged.verdict;
         }
-        heard.shown.retain(|_, (at, _)| at.elapsed() < LATELY);
-        let shown = heard.shown.values().map(|(at, shown)| shown.plus(at.elapsed()).micros_since(now));
-        let offsets: Vec<i64> = shown.collect();
+        let offsets = heard.offsets(now);
         let is_many = offsets.len() >= MANY;
         let verdict = said(offsets, tolerance);
         heard.last = is_many.then(|| Judged { at: Instant::now(), now, verdict });
         verdict
+    }
+
+    /// As [`Self::verdict`], by a tolerance of its own.
+    pub(super) fn verdict_within(&self, now: Moment, tolerance: Duration) -> Verdict {
+        said(self.heard().offsets(now), tolerance)
     }
 
     /// True once in an hour: whoever is told of a contradiction need not be told for every meter.
@@ -93,6 +96,15 @@ impl Witnesses {
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Heard {
+    /// How far those who were heard lately are ahead of our clock, which shows `now`.
+    fn offsets(&mut self, now: Moment) -> Vec<i64> {
+        self.shown.retain(|_, (at, _)| at.elapsed() < LATELY);
+        let shown = self.shown.values().map(|(at, shown)| shown.plus(at.elapsed()).micros_since(now));
+        shown.collect()
     }
 }
 

@@ -87,8 +87,8 @@ pub enum ArchiveProblem {
         /// Address of that meter.
         address: String,
     },
-    /// What is kept differs by zeros before the number alone, as a spreadsheet loses them.
-    #[error("recorded is {known}, which differs by the zeros before it alone")]
+    /// What is recorded has more zeros before it, which a spreadsheet takes away.
+    #[error("recorded is {known}, with zeros before it")]
     OtherZeros {
         /// What the number is of.
         of: Numbered,
@@ -141,6 +141,10 @@ pub enum Numbered {
     Point,
     /// A meter, by its asset number (资产编号).
     Asset,
+    /// A transformer area (台区).
+    Area,
+    /// A reading route (抄表段).
+    Route,
 }
 
 impl ArchiveProblem {

@@ -77,7 +77,7 @@ impl Store {
 
 /// From when on sessions say how far meters are off a clock that shows `now`.
 async fn lately(reading: &mut Transaction, now: Moment) -> Result<Moment, StoreError> {
-    let set = clock_step::dated_otherwise(reading, now).await?;
+    let set = clock_step::last_set(reading, now).await?;
     Ok(set.into_iter().fold(now.minus(NOT_LONG), Ord::max))
 }
 
@@ -92,15 +92,18 @@ const CONFIRMED: Table = Table {
 
 const DOUBTED: &str = "SELECT m.address, c.at, c.fast_us, c.uncertainty_us FROM clock_ledger c JOIN meter m ON m.id = c.meter_id \
     WHERE c.is_doubted = 1 AND c.at > $1 \
-    AND c.at = (SELECT max(e.at) FROM clock_ledger e WHERE e.meter_id = c.meter_id) ORDER BY m.address";
+    AND NOT EXISTS (SELECT 1 FROM clock_outdated o WHERE o.meter_id = c.meter_id AND o.at = c.at) \
+    AND c.at = (SELECT max(e.at) FROM clock_ledger e WHERE e.meter_id = c.meter_id \
+        AND NOT EXISTS (SELECT 1 FROM clock_outdated o WHERE o.meter_id = e.meter_id AND o.at = e.at)) ORDER BY m.address";
 
 const LAST: &str = "SELECT max(at) FROM clock_confirmed";
 
 const BEFORE: Sql = Sql {
     sqlite: "SELECT c.meter_id, c.at, c.fast_us, c.uncertainty_us FROM json_each($1) k CROSS JOIN clock_ledger c \
         WHERE c.meter_id = k.value ->> 0 AND c.at = (SELECT max(e.at) FROM clock_ledger e \
-        WHERE e.meter_id = k.value ->> 0 AND e.at > $2 AND e.at <= $3)",
+        WHERE e.meter_id = k.value ->> 0 AND e.at > $2 AND e.at <= $3 \
+        AND NOT EXISTS (SELECT 1 FROM clock_outdated o WHERE o.meter_id = e.meter_id AND o.at = e.at))",
     postgres: "SELECT c.meter_id, c.at, c.fast_us, c.uncertainty_us FROM unnest($1::bigint[]) AS k (meter_id) \
         CROSS JOIN LATERAL (SELECT * FROM clock_ledger e WHERE e.meter_id = k.meter_id AND e.at > $2 AND e.at <= $3 \
-        ORDER BY e.at DESC LIMIT 1) c",
+        AND NOT EXISTS (SELECT 1 FROM clock_outdated o WHERE o.meter_id = e.meter_id AND o.at = e.at) ORDER BY e.at DESC LIMIT 1) c",
 };

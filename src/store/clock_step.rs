@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::{Kind, Rows, Table};
 use super::supply::halts_in_force;
 use super::transaction::Transaction;
 use crate::domain::Moment;
@@ -31,10 +30,8 @@ impl Store {
     pub async fn follow_clock(&self, by_us: i64, now: Moment) -> Result<u64, StoreError> {
         let mut writing = self.write("following a clock that was set").await?;
         let back = 0_i64.saturating_sub(by_us).max(0);
-        let mut rows = Rows::new(&STEP);
-        let showed = Moment::from_micros(now.micros().saturating_add(back));
-        rows.push([now.into(), showed.into()]);
-        writing.insert(&STEP, &rows).await?;
+        writing.execute(STEP, &[now.into()]).await?;
+        writing.execute(OUTDATED, &[now.into()]).await?;
         let mut moved = 0;
         for statement in WAITING.iter().filter(|_| back > 0) {
             moved += writing.execute(*statement, &[back.into(), now.into()]).await?;
@@ -44,13 +41,14 @@ impl Store {
     }
 }
 
-/// Until when, by a clock that shows `now`, something may have been dated by another that it was set from since.
-pub(in crate::store) async fn dated_otherwise(
+/// When the clock was set last before it showed `now`. Sessions before that were dated by another one, as were those in
+/// `clock_outdated`.
+pub(in crate::store) async fn last_set(
     reading: &mut Transaction,
     now: Moment,
 ) -> Result<Option<Moment>, StoreError> {
-    let row: Option<(Option<i64>,)> = reading.row(UNTIL, &[now.into()]).await?;
-    Ok(row.and_then(|(until,)| until).map(Moment::from_micros))
+    let row: Option<(Option<i64>,)> = reading.row(LAST_SET, &[now.into()]).await?;
+    Ok(row.and_then(|(at,)| at).map(Moment::from_micros))
 }
 
 /// From when the age of what is let go is counted: from the newest row that is a day old by this clock, so that one which has just
@@ -71,13 +69,9 @@ pub(in crate::store) async fn surely_past(
 /// Within so long a clock that has leapt ahead is found out.
 const A_DAY: Duration = Duration::from_secs(86_400);
 
-const STEP: Table = Table {
-    name: "clock_step",
-    columns: &[("at", Kind::Int), ("until", Kind::Int)],
-    on_conflict: "DO NOTHING",
-};
-
-const UNTIL: &str = "SELECT max(until) FROM clock_step WHERE at <= $1";
+const STEP: &str = "INSERT INTO clock_step (at) VALUES ($1) ON CONFLICT DO NOTHING";
+const OUTDATED: &str = "INSERT INTO clock_outdated (meter_id, at) SELECT meter_id, at FROM clock_ledger WHERE at > $1 ON CONFLICT DO NOTHING";
+const LAST_SET: &str = "SELECT max(at) FROM clock_step WHERE at <= $1";
 
 const LAST_NOTED: &str = "SELECT at FROM audit ORDER BY number DESC LIMIT 1";
 

@@ -330,13 +330,14 @@ impl Place {
                     Due::Begun | Due::Never => std::future::pending().await,
                 }
             };
+            if is_stopped && due != Due::Begun {
+                // It may have come back to the queue since.
+                self.give_up(AskError::Stopped);
+            }
             tokio::select! {
                 biased;
                 came = &mut comes => return came.map_err(|_| reason),
-                () = &mut stopped, if due != Due::Begun && !is_stopped => {
-                    is_stopped = true;
-                    self.give_up(AskError::Stopped);
-                }
+                () = &mut stopped, if !is_stopped => is_stopped = true,
                 why = over => {
                     reason = why;
                     self.give_up(why);

@@ -1,13 +1,13 @@
 //! Whether the clock of this machine is borne out before the clock of a terminal is set by it (F14, F33).
 //!
 //! A terminal is no witness for the clock that it is set by: what was wrong would be right from then on, and would date what
-//! all meters behind it froze. So another clock has to show the time of ours: that of meters which were heard lately, of
-//! another terminal, or of a meter behind this one.
+//! all meters behind it froze. So another clock has to show the time of ours: that of meters which were heard lately, of a meter
+//! behind this one, or of another terminal.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::super::Collector;
@@ -25,13 +25,13 @@ impl Collector {
     /// Whether another clock than that of this terminal shows the time of ours.
     pub(super) async fn is_borne_out(&self, own: &TerminalAsker) -> Result<bool, StoreError> {
         let inner = &self.inner;
-        let tolerance = inner.settings.collection.freeze_tolerance;
-        match inner.witnesses.verdict(inner.clock.now(), tolerance) {
+        match inner.witnesses.verdict_within(inner.clock.now(), NEAR) {
             Verdict::BornOut => return Ok(true),
             Verdict::Contradicted { .. } => return Ok(false),
             Verdict::Unknown => {}
         }
-        Ok(self.other_terminal_shows_it(own).await || self.meter_shows_it(own).await?)
+        let asked = async { Ok(self.meter_shows_it(own).await? || self.other_terminal_shows_it(own).await) };
+        timeout(PATIENCE, asked).await.unwrap_or(Ok(false))
     }
 
     async fn other_terminal_shows_it(&self, own: &TerminalAsker) -> bool {
@@ -79,5 +79,5 @@ fn is_near(clock: ClockOffset) -> bool {
 const NEAR: Duration = Duration::from_secs(60);
 /// So many others are asked.
 const MOST_ASKED: usize = 5;
-/// How long each terminal, and all meters together, are asked for.
+/// How long they are asked for, all together.
 const PATIENCE: Duration = Duration::from_secs(60);

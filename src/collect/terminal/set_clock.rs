@@ -6,6 +6,7 @@ use std::time::Duration;
 use gdw1376::address::TerminalAddress;
 use gdw1376::dialogue::Timing;
 use gdw1376::request::Request;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -68,8 +69,17 @@ impl Collector {
         acting: &Acting,
         address: TerminalAddress,
     ) -> Result<ClockSet, StoreError> {
-        let is_doubted = self.inner.store.halts().await?.iter().any(|halt| halt.kind == HaltKind::Clock);
-        let set = if is_doubted { ClockSet::OwnClockDoubted } else { self.try_set_clock(address).await? };
+        let (collector, acting) = (self.clone(), acting.clone());
+        let (tell, told) = oneshot::channel();
+        // What has begun is brought to its end and entered, whoever still waits for it.
+        self.inner.beside.let_end(async move {
+            let _ = tell.send(collector.set_and_enter(&acting, address).await);
+        });
+        told.await.unwrap_or(Ok(ClockSet::Unknown))
+    }
+
+    async fn set_and_enter(&self, acting: &Acting, address: TerminalAddress) -> Result<ClockSet, StoreError> {
+        let set = self.try_set_clock(address).await?;
         let now = self.inner.clock.now();
         let entry = AuditEntry::by(acting, now, "terminal.set_clock", format!("terminal {address}"));
         let entry = match &set {
@@ -88,8 +98,8 @@ impl Collector {
         let Some(terminals) = inner.lines.terminals().cloned() else {
             return Ok(ClockSet::NotReached("this process serves no terminals".to_owned()));
         };
-        let asker = TerminalAsker {
-            terminals,
+        let asker = || TerminalAsker {
+            terminals: terminals.clone(),
             address,
             clock: inner.clock.clone(),
             lane: Lane::OnDemand,
@@ -97,20 +107,18 @@ impl Collector {
             patience: PATIENCE,
             stop: CancellationToken::new(),
         };
-        let before = match session::read_clock(&asker).await {
-            Ok(Some(before)) => before,
-            // A clock that shows no time is wrong enough.
-            Ok(None) => ClockOffset { at: inner.clock.now(), fast_us: i64::MAX, uncertainty: Duration::ZERO },
-            Err(Missed { detail, .. }) => return Ok(ClockSet::NotReached(detail)),
-        };
-        match correction(before, inner.clock.now(), ALLOWED) {
-            Correction::NotNeeded => return Ok(ClockSet::NotNeeded(before)),
-            Correction::NotBefore(at) => return Ok(ClockSet::NotBefore(at)),
-            Correction::ByBroadcast | Correction::ByWrite => {}
+        if let Err(set) = self.called_for(&asker()).await? {
+            return Ok(set);
         }
-        if !self.is_borne_out(&asker).await? {
+        if !self.is_borne_out(&asker()).await? {
             return Ok(ClockSet::OwnClockDoubted);
         }
+        // That took a while: midnight may be near, or our clock have been set.
+        let asker = asker();
+        let before = match self.called_for(&asker).await? {
+            Ok(before) => before,
+            Err(set) => return Ok(set),
+        };
         // It is under way for half a second or so, and terminals take whole seconds.
         let Some(civil) = items::civil(inner.clock.now().plus(UNDER_WAY)) else {
             return Ok(ClockSet::NotReached("no terminal can write such a time".to_owned()));
@@ -134,6 +142,25 @@ impl Collector {
             (Correction::NotNeeded, _) => ClockSet::Done(before, after),
             (_, RecordAnswer::Taken) => ClockSet::Refused,
             _ => ClockSet::Unknown,
+        })
+    }
+
+    /// How a terminal's clock stands, if it is to be set now by one that nobody doubts; else what came of it.
+    async fn called_for(&self, asker: &TerminalAsker) -> Result<Result<ClockOffset, ClockSet>, StoreError> {
+        let inner = &self.inner;
+        if inner.store.halts().await?.iter().any(|halt| halt.kind == HaltKind::Clock) {
+            return Ok(Err(ClockSet::OwnClockDoubted));
+        }
+        let before = match session::read_clock(asker).await {
+            Ok(Some(before)) => before,
+            // A clock that shows no time is wrong enough.
+            Ok(None) => ClockOffset { at: inner.clock.now(), fast_us: i64::MAX, uncertainty: Duration::ZERO },
+            Err(Missed { detail, .. }) => return Ok(Err(ClockSet::NotReached(detail))),
+        };
+        Ok(match correction(before, inner.clock.now(), ALLOWED) {
+            Correction::NotNeeded => Err(ClockSet::NotNeeded(before)),
+            Correction::NotBefore(at) => Err(ClockSet::NotBefore(at)),
+            Correction::ByBroadcast | Correction::ByWrite => Ok(before),
         })
     }
 }

@@ -8,34 +8,22 @@ use super::known::Taken;
 pub(super) struct Kept<V> {
     held: HashMap<String, (i64, V)>,
     changed: HashMap<String, Taken>,
-    /// Keys that are digits alone, by what is left without the zeros before them.
-    by_digits: HashMap<String, String>,
     next: i64,
-}
-
-/// What is left of digits without the zeros before them; `None` where there is anything else.
-pub(super) fn without_zeros(key: &str) -> Option<&str> {
-    let is_digits = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
-    is_digits.then(|| key.trim_start_matches('0'))
 }
 
 impl<V: PartialEq> Kept<V> {
     pub(super) fn of(rows: impl Iterator<Item = (i64, String, V)>) -> Self {
         let held: HashMap<String, (i64, V)> = rows.map(|(id, key, value)| (key, (id, value))).collect();
         let next = held.values().map(|(id, _)| *id).max().unwrap_or(0) + 1;
-        let digits = |key: &String| Some((without_zeros(key)?.to_owned(), key.clone()));
-        let by_digits = held.keys().filter_map(digits).collect();
-        Self { held, changed: HashMap::new(), by_digits, next }
+        Self { held, changed: HashMap::new(), next }
     }
 
     pub(super) fn held(&self, key: &str) -> Option<&V> {
         self.held.get(key).map(|(_, value)| value)
     }
 
-    /// Of a key that is not there, one that is and differs from it by zeros before it alone.
-    pub(super) fn alike(&self, key: &str) -> Option<&str> {
-        let digits = without_zeros(key).filter(|_| !self.held.contains_key(key))?;
-        self.by_digits.get(digits).map(String::as_str)
+    pub(super) fn id(&self, key: &str) -> Option<i64> {
+        self.held.get(key).map(|(id, _)| *id)
     }
 
     /// Everything, with its keys.
@@ -55,9 +43,6 @@ impl<V: PartialEq> Kept<V> {
                 let id = self.next;
                 self.next += 1;
                 self.held.insert(key.to_owned(), (id, value));
-                if let Some(digits) = without_zeros(key) {
-                    self.by_digits.insert(digits.to_owned(), key.to_owned());
-                }
                 (id, Taken::Added)
             }
         };

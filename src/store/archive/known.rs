@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::guarded::Guarded;
-use super::kept::{Kept, without_zeros};
+use super::kept::Kept;
 use super::sites::Sites;
+use super::zeros::{Zeros, lacks_zeros};
 use crate::domain::modbus::unit_of;
 use crate::domain::{
     ArchiveEntry, ArchiveProblem, Coded, Customer, Meter, MeterPath, MeterProtocol, Moment, Numbered,
@@ -25,6 +26,15 @@ pub(super) struct Known {
     meters: Kept<MeterRow>,
     sites: Sites,
     guarded: Guarded,
+    zeros: AllZeros,
+}
+
+/// What was recorded with zeros before it.
+struct AllZeros {
+    customers: Zeros,
+    points: Zeros,
+    areas: Zeros,
+    routes: Zeros,
 }
 
 /// What became of an entry.
@@ -89,13 +99,23 @@ impl Known {
         let meters = meters(reading).await?;
         let customer = |(id, number, name, class)| (id, number, (name, class));
         let named = |(id, name)| (id, name, ());
+        let customers = Kept::of(customers.into_iter().map(customer));
+        let points = Kept::of(points.into_iter().map(point));
+        let (areas, routes) = (Kept::of(areas.into_iter()), Kept::of(routes.into_iter()));
+        let zeros = AllZeros {
+            customers: Zeros::of(&customers),
+            points: Zeros::of(&points),
+            areas: Zeros::of(&areas),
+            routes: Zeros::of(&routes),
+        };
         Ok(Self {
-            customers: Kept::of(customers.into_iter().map(customer)),
+            customers,
             feeders: Kept::of(feeders.into_iter().map(named)),
-            areas: Kept::of(areas.into_iter()),
-            routes: Kept::of(routes.into_iter()),
+            areas,
+            routes,
             lines: Kept::of(lines.into_iter().map(named)),
-            points: Kept::of(points.into_iter().map(point)),
+            points,
+            zeros,
             meters: Kept::of(meters.into_iter()),
             sites: Sites::load(reading).await?,
             guarded: Guarded::load(reading).await?,
@@ -119,20 +139,31 @@ impl Known {
         found
     }
 
-    /// Numbers of which a spreadsheet has lost the zeros before them, or another list has kept them: each would become a thing of
-    /// its own.
-    fn lost_zeros<'e>(&'e self, entry: &'e ArchiveEntry) -> impl Iterator<Item = ArchiveProblem> + 'e {
-        let customer = self.customers.alike(&entry.customer.number).map(|known| (Numbered::Customer, known));
-        let point = self.points.alike(&entry.point.number).map(|known| (Numbered::Point, known));
+    /// Numbers without the zeros that are recorded before them.
+    fn lost_zeros(&self, entry: &ArchiveEntry) -> Vec<ArchiveProblem> {
+        let (zeros, number) = (&self.zeros, &entry.customer.number);
+        let of_point = || {
+            let row = self.points.held(&entry.point.number)?;
+            zeros.customers.lost_from(row.customer, number)
+        };
+        let customer = zeros.customers.lost(&self.customers, number).or_else(of_point);
+        let point = zeros.points.lost(&self.points, &entry.point.number);
+        let area = entry.point.area.as_ref().and_then(|name| zeros.areas.lost(&self.areas, name));
+        let route = entry.point.route.as_ref().and_then(|name| zeros.routes.lost(&self.routes, name));
         let held = || self.meters.held(&entry.meter.address.to_string())?.asset_number.as_deref();
         let asset = entry.meter.asset_number.as_deref().zip(held());
-        let is_alike = |(told, held): &(&str, &str)| {
-            told != held && without_zeros(told).is_some_and(|told| without_zeros(held) == Some(told))
+        let asset = asset.filter(|(told, held)| lacks_zeros(told, held)).map(|(_, held)| held);
+        let found = [
+            (Numbered::Customer, customer),
+            (Numbered::Point, point),
+            (Numbered::Asset, asset),
+            (Numbered::Area, area),
+            (Numbered::Route, route),
+        ];
+        let problem = |(of, known): (Numbered, Option<&str>)| {
+            known.map(|known| ArchiveProblem::OtherZeros { of, known: known.to_owned() })
         };
-        let asset = asset.filter(is_alike).map(|(_, known)| (Numbered::Asset, known));
-        let problem =
-            |(of, known): (Numbered, &str)| ArchiveProblem::OtherZeros { of, known: known.to_owned() };
-        [customer, point, asset].into_iter().flatten().map(problem)
+        found.into_iter().filter_map(problem).collect()
     }
 
     /// Of all that was taken over, what another installed meter has as well. Asked at the end, since a list may move

@@ -11,6 +11,7 @@ mod load;
 mod preview;
 mod save;
 mod sites;
+mod zeros;
 
 pub use exchange::Exchange;
 pub(super) use exchange::{record as record_exchange, record_transformers};
