@@ -155,4 +155,6 @@ pub mod decisions {
     pub mod d0062_what_brought_a_read_is_looked_up_and_not_kept_with_the_value {}
     #[doc = include_str!("decisions/0063-a-password-that-was-refused-keeps-cuts-back-and-restores-not.md")]
     pub mod d0063_a_password_that_was_refused_keeps_cuts_back_and_restores_not {}
+    #[doc = include_str!("decisions/0065-what-two-let-pass-is-a-ceiling-as-they-saw-it.md")]
+    pub mod d0065_what_two_let_pass_is_a_ceiling_as_they_saw_it {}
 }
