@@ -57,6 +57,7 @@ pub(super) async fn import(
     let entry = AuditEntry::by(&caller.acting, now, "archive.import", named);
     let saved = services.store.import_archive(&file.entries, now, Saving::Agreed(changes), &entry).await;
     let report = saved.map_err(|error| problem(error, &file))?;
+    services.judge_cuts_again();
     Ok((file, report))
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::config::Words;
+use crate::domain::supply::OrderKind;
 use crate::domain::{Id, MeteringPoint};
 use crate::http::{Caller, Problem, Services};
 use crate::supply::CannotServe;
@@ -33,13 +34,18 @@ pub struct OrderableShown {
 }
 
 impl Orderable {
-    /// Whether the meter at a point can be ordered.
+    /// Whether the meter at a point can be given orders of a kind: a meter that refused its password today is given supply
+    /// back, and cut tomorrow.
     ///
     /// # Errors
     /// [`Problem`] when the database does not say.
-    pub(super) async fn of(services: &Services, point: Id<MeteringPoint>) -> Result<Self, Problem> {
+    pub(super) async fn of(
+        services: &Services,
+        point: Id<MeteringPoint>,
+        kind: OrderKind,
+    ) -> Result<Self, Problem> {
         let Some(supply) = &services.supply else { return Ok(Self::NoLines) };
-        Ok(match supply.can_order(point).await? {
+        Ok(match supply.can_order(point, kind).await? {
             Ok(()) => Self::Yes,
             Err(why) => Self::No(why),
         })
@@ -71,7 +77,7 @@ impl Orderable {
     }
 }
 
-/// Those of some points, by number, whose meters cannot be ordered, and why: the first so many are asked, and what this
+/// Those of some points, by number, whose meters cannot be given orders of a kind, and why: the first so many are asked, and what this
 /// account may not see is left out.
 ///
 /// # Errors
@@ -80,13 +86,14 @@ pub(super) async fn cannot_be_ordered(
     services: &Services,
     caller: &Caller,
     numbers: &[String],
+    kind: OrderKind,
 ) -> Result<Vec<(String, Words)>, Problem> {
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).take(MOST_ASKED).collect();
     let known = services.store.numbered_points(&numbers, &caller.acting.regions).await?;
     let mut found = Vec::new();
     for number in numbers {
         let Some(point) = known.get(number) else { continue };
-        if let Some(why) = Orderable::of(services, point.point).await?.why() {
+        if let Some(why) = Orderable::of(services, point.point, kind).await?.why() {
             found.push((number.to_owned(), why));
         }
     }

@@ -157,4 +157,6 @@ pub mod decisions {
     pub mod d0063_a_password_that_was_refused_keeps_cuts_back_and_restores_not {}
     #[doc = include_str!("decisions/0064-the-way-to-a-terminal-is-judged-by-what-was-asked-of-it.md")]
     pub mod d0064_the_way_to_a_terminal_is_judged_by_what_was_asked_of_it {}
+    #[doc = include_str!("decisions/0065-what-two-let-pass-is-a-ceiling-as-they-saw-it.md")]
+    pub mod d0065_what_two_let_pass_is_a_ceiling_as_they_saw_it {}
 }

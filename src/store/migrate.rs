@@ -222,6 +222,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0041_steps.sql"),
         include_str!("migrations/postgres/0041_steps.sql"),
     ),
+    Migration::new(
+        "over",
+        include_str!("migrations/sqlite/0042_over.sql"),
+        include_str!("migrations/postgres/0042_over.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

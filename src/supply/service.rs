@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::field::{CannotOrder, Fields, NotReachable};
+use super::field::{CannotOrder, Capability, Fields, NotReachable};
 use super::guard::ClockWatch;
 use super::leaving::Leaving;
 use crate::clock::Clock;
@@ -268,14 +268,18 @@ impl Supply {
     /// entered (F45).
     pub fn judge_again(&self) {
         self.0.leaving.take_back_all();
-        self.0.wake.notify_one();
+        self.0.tell();
     }
 
-    /// Whether the meter at a point can be ordered from here, before anyone plans on it.
+    /// Whether the meter at a point can be given orders of a kind from here, before anyone plans on it.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn can_order(&self, point: Id<MeteringPoint>) -> Result<Result<(), CannotServe>, StoreError> {
+    pub async fn can_order(
+        &self,
+        point: Id<MeteringPoint>,
+        kind: OrderKind,
+    ) -> Result<Result<(), CannotServe>, StoreError> {
         let addresses = self.0.store.addresses_at(&[point]).await?;
         let Some((_, address)) = addresses.first() else { return Ok(Err(CannotServe::NoMeter)) };
         let Some(site) = self.0.store.site_meter(*address).await? else {
@@ -283,7 +287,11 @@ impl Supply {
         };
         Ok(match self.0.fields.of(site) {
             Err(why) => Err(why.into()),
-            Ok(field) => field.capability().await.means.map(|_| ()).map_err(CannotServe::from),
+            Ok(field) => {
+                let Capability { means, cut, .. } = field.capability().await;
+                let can = if kind.is_cut_class() { cut } else { means };
+                can.map(|_| ()).map_err(CannotServe::from)
+            }
         })
     }
 

@@ -49,7 +49,7 @@ pub(super) fn verdict(due: &Due, attempt: &AttemptRecord, proof: Proof, now: Mom
     };
     Verdict {
         event,
-        due: case.look_again(proof, event),
+        due: case.no_later_than_told(case.look_again(proof, event)),
         tell: if ends { case.of_end(proof, event) } else { case.tell(proof) },
         over,
     }
@@ -68,7 +68,7 @@ pub(super) fn unread(due: &Due, attempt: &AttemptRecord, now: Moment) -> Verdict
     let event = (due.kind.is_repeated() && due.state == OrderState::Unknown && case.may_repeat())
         .then_some(OrderEvent::TryAgain);
     let wait = if due.kind.is_restore() && case.may_repeat() { SOON } else { case.pause() };
-    Verdict { event, due: now.plus(wait), tell: case.late(), over: &[] }
+    Verdict { event, due: case.no_later_than_told(now.plus(wait)), tell: case.late(), over: &[] }
 }
 
 /// True when what nobody else is asked for could not be sent for so long that a crew has to go there: nothing of it is
@@ -188,9 +188,28 @@ impl Case<'_> {
             let told = steps(self.due, self.now);
             return (told > self.due.told).then(|| (kind_of(told), told));
         }
-        let tried_at = self.due.tried_at.filter(|_| !self.due.kind.is_cut_class());
-        let is_late = self.now.since(tried_at.unwrap_or(self.attempt.intent_at)) >= HANDED_OVER;
-        (is_late && self.due.told == 0).then_some((AlarmKind::OrderUnknown, 1))
+        let is_late = self.told_by().is_some_and(|by| self.now >= by);
+        is_late.then_some((AlarmKind::OrderUnknown, 1))
+    }
+
+    /// When people are to be told first that it lasts; `None` once they were.
+    fn told_by(&self) -> Option<Moment> {
+        let Due { kind, submitted_at, tried_at, told, .. } = *self.due;
+        if told > 0 {
+            return None;
+        }
+        if kind.is_restore() {
+            return tried_at.map(|at| submitted_at.plus(HANDED_OVER).max(at.plus(TRIED_FOR)));
+        }
+        let since = tried_at.filter(|_| !kind.is_cut_class()).unwrap_or(self.attempt.intent_at);
+        // The look itself may take its time, and what is sent no more need not be tried to the end.
+        let within = if kind.is_repeated() { HANDED_OVER } else { HANDED_OVER.saturating_sub(LOOK_TAKES) };
+        Some(since.plus(within))
+    }
+
+    /// When it is looked at next, at the latest when people are to be told (I15).
+    fn no_later_than_told(&self, due: Moment) -> Moment {
+        self.told_by().filter(|by| *by > self.now).map_or(due, |by| due.min(by))
     }
 
     /// What people are told at the end.
@@ -246,6 +265,8 @@ const OVER: [AlarmKind; 8] = [
 
 /// After how long nobody waits any more for a meter: a crew goes there, people are told (I15).
 const HANDED_OVER: Duration = Duration::from_secs(1800);
+/// How long a look may take behind a slow carrier.
+const LOOK_TAKES: Duration = Duration::from_secs(120);
 /// How long what gives supply back is tried at least.
 const TRIED_FOR: Duration = Duration::from_secs(300);
 /// Within how long supply is to be back.
@@ -349,9 +370,28 @@ mod tests {
             let due = due(OrderKind::Cut, OrderState::Unknown);
             verdict(&due, &attempt(AttemptOutcome::Unknown), proof, after(seconds))
         };
-        assert_eq!((verdict(1799).event, verdict(1799).tell), (None, None));
-        assert_eq!((verdict(1800).event, verdict(1800).tell), (None, Some((AlarmKind::OrderUnknown, 1))));
+        assert_eq!((verdict(1679).event, verdict(1679).tell), (None, None));
+        assert_eq!((verdict(1680).event, verdict(1680).tell), (None, Some((AlarmKind::OrderUnknown, 1))));
         assert!(verdict(86_400).due <= after(86_400 + 300));
+    }
+
+    #[test]
+    fn i15_no_look_is_set_beyond_the_moment_at_which_people_are_to_be_told() {
+        use OrderKind::{AlarmOn, ClosePermit, Cut, HoldOff, HoldOn};
+        for (kind, by) in [(Cut, 1680), (HoldOff, 1680), (AlarmOn, 1680), (HoldOn, 1800), (ClosePermit, 1800)]
+        {
+            for before in [1, 60, 250] {
+                let due = due(kind, OrderState::Unknown);
+                let silent = attempt(AttemptOutcome::Unknown);
+                let seen = verdict(&due, &silent, Proof::Unknown(Doubt::Disagreement), after(by - before));
+                let unread = unread(&due, &silent, after(by - before));
+                assert!(seen.due <= after(by) && unread.due <= after(by), "{kind:?} {before}");
+                assert_eq!((seen.tell, unread.tell), (None, None), "{kind:?} {before}");
+            }
+            let told = Due { told: 1, ..due(kind, OrderState::Unknown) };
+            let silent = attempt(AttemptOutcome::Unknown);
+            assert!(unread(&told, &silent, after(by - 1)).due > after(by), "{kind:?}: it was told");
+        }
     }
 
     #[test]

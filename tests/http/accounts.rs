@@ -89,7 +89,9 @@ async fn t17_t32_approvers_that_are_disabled_reset_or_demoted_are_still_asked_an
     let first = make(&rig, &admin, "王", "wang", "approver").await;
     let wang = id(&first);
     for (what, told) in [("disable", 1), ("reset", 2)] {
+        let judged = rig.judged();
         let done = open(&rig, &admin, wang, what).await;
+        assert!(judged.has_changed().unwrap() || what != "disable", "no cut leaves by their approval (F45)");
         assert_eq!(done.status, StatusCode::OK, "{done:?}");
         let made = make(&rig, &admin, "李", &format!("li{told}"), "approver").await;
         assert_eq!(made.json()["account"]["is_enabled"], false, "{what}: {made:?}");
@@ -100,7 +102,9 @@ async fn t17_t32_approvers_that_are_disabled_reset_or_demoted_are_still_asked_an
     }
     let shown = rig.get(&format!("/api/v1/accounts/{wang}"), Some(&admin)).await;
     let version = shown.json()["account"]["version"].as_i64();
+    let judged = rig.judged();
     let demoted = set_role(&rig, &admin, wang, version, "viewer").await;
+    assert!(judged.has_changed().unwrap(), "nor by a role that is changed");
     assert_eq!(demoted.json()["account"]["role"], "approver", "it waits for another approver: {demoted:?}");
 }
 

@@ -116,8 +116,9 @@ async fn an_exchange_of_a_meter_goes_from_its_form_to_the_second_person() {
     let confirm = format!("{place}/confirm");
     let wrong = town.rig.form(&confirm, Some(&town.wang), &[("code", "000000")]).await;
     assert!(wrong.status.is_client_error() && wrong.body.contains("待第二人确认"), "{wrong:?}");
-    let right = code(&town, &town.wang);
+    let (right, judged) = (code(&town, &town.wang), town.rig.judged());
     assert_eq!(led(&town.rig.form(&confirm, Some(&town.wang), &[("code", &right)]).await), place);
+    assert!(judged.has_changed().unwrap(), "cuts that are about to leave are judged once more (F45)");
     assert!(page(&town, &place, &town.li).await.contains("已确认并生效"));
     let points = town.rig.services.store.numbered_points(&["P1"], &Regions::All).await.unwrap();
     let meter = town.rig.services.store.meter_with("9".parse().unwrap()).await.unwrap();

@@ -58,7 +58,9 @@ async fn f38_a_file_by_the_api_changes_only_what_was_shown_and_named() {
     assert_eq!(take(&rig, &li, &first, "x").await.code(), "preview_stale");
     let other = file(&[meter(1, "L1"), meter(3, "L1")]);
     assert_eq!(take(&rig, &li, &other, &digest).await.code(), "preview_stale", "another file");
+    let judged = rig.judged();
     let taken = take(&rig, &li, &first, &digest).await.json()["import"].clone();
+    assert!(judged.has_changed().unwrap(), "what is there now may stand against a cut (F45)");
     assert_eq!((taken["added"].as_u64(), taken["is_saved"].as_bool()), (Some(2), Some(true)));
     assert_eq!(store.site_meters().await.unwrap().len(), 2);
     let again = take(&rig, &li, &first, &digest).await;

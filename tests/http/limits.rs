@@ -19,7 +19,9 @@ async fn ceilings_are_made_stricter_by_one_and_given_free_by_two_approvers() {
     let stricter = json!({ "order": 5, "hour": 500, "day": 100, "area_percent": 5, "total_percent": 1 });
     let tighten = "/api/v1/supply/ceilings/tighten";
     assert_eq!(town.post(tighten, &town.li, &stricter).await.code(), "not_allowed");
+    let judged = town.rig.judged();
     let made = town.post(tighten, &town.admin, &stricter).await;
+    assert!(judged.has_changed().unwrap(), "cuts that are about to leave are judged once more (F45)");
     let held = json!({ "order": 5, "hour": 200, "day": 100, "area_percent": 5, "total_percent": 1 });
     assert_eq!(
         (made.status, &made.json()["in_force"]),

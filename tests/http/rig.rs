@@ -91,6 +91,11 @@ impl Rig {
         Self { services, router, clock, _progress: progress, _folder: folder }
     }
 
+    /// Follows whether cuts that are about to leave are judged once more (F45).
+    pub(crate) fn judged(&self) -> watch::Receiver<u64> {
+        self.services.supply.as_ref().unwrap().changes()
+    }
+
     /// Makes an account that is finished: it has its own password and, where its role needs one, a second factor.
     pub(crate) async fn somebody(&self, name: &str, role: Role, regions: Regions) -> Somebody {
         let store = &self.services.store;

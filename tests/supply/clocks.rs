@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use chaobiao::domain::AuditEntry;
-use chaobiao::domain::supply::HaltKind;
-use chaobiao::domain::supply::OrderState;
+use chaobiao::domain::supply::{HaltKind, OrderKind, OrderState};
 use chaobiao::domain::{ClockOffset, Day, Moment};
 use chaobiao::store::{Address, Batch, NewSecret, SecretDigits, SecretScope, StoreError};
-use chaobiao::supply::field::CannotSetClock;
-use chaobiao::supply::{MeterClockSet, Supply};
+use chaobiao::supply::field::{CannotOrder, CannotSetClock};
+use chaobiao::supply::{CannotServe, MeterClockSet, Supply};
 use dlt645::password::Level;
 use tokio::time::Instant;
 
@@ -130,7 +129,13 @@ async fn f14_i18_a_refused_password_is_not_tried_again_that_day_and_no_other_but
     assert_eq!(set(&street, supply, 0).await, MeterClockSet::Cannot(CannotSetClock::RefusedToday));
     assert_eq!(times(&street, 0), 1);
     // Three wrong ones may shut the meter, whatever their level. A cut can wait for tomorrow, and supply cannot.
-    assert_eq!(supply.can_order(point).await.unwrap(), Ok(()));
+    let can = async |kind| supply.can_order(point, kind).await.unwrap();
+    assert_eq!(can(OrderKind::ClosePermit).await, Ok(()));
+    assert_eq!(
+        can(OrderKind::Cut).await,
+        Err(CannotServe::Cannot(CannotOrder::RefusedToday)),
+        "it says so before"
+    );
     street.set_clock_off(1, 300);
     assert_eq!(set(&street, supply, 1).await, MeterClockSet::PasswordRefused);
     let now = street.clock.now();

@@ -137,9 +137,35 @@ enum Holds {
     Cancel,
     Stop,
     Protection,
+    Ceiling,
+    Account,
+    Exchange,
 }
 
 impl Holds {
+    const ALL: [Self; 8] = [
+        Self::Restore,
+        Self::Payment,
+        Self::Cancel,
+        Self::Stop,
+        Self::Protection,
+        Self::Ceiling,
+        Self::Account,
+        Self::Exchange,
+    ];
+}
+
+impl Holds {
+    /// What the races call it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ceiling => "limit lowered",
+            Self::Account => "account disabled",
+            Self::Exchange => "meter exchanged",
+            Self::Restore | Self::Payment | Self::Cancel | Self::Stop | Self::Protection => "",
+        }
+    }
+
     async fn happen(self, street: &Street, head_end: &HeadEnd, id: Id<SupplyOrder>) {
         let (supply, now) = (&head_end.supply, street.clock.now());
         match self {
@@ -158,6 +184,10 @@ impl Holds {
                 street.store.add_protections(&acting("li", now), &[entry], now).await.unwrap();
                 supply.judge_again();
             }
+            Self::Ceiling | Self::Account | Self::Exchange => {
+                crate::races::stand_against(street, self.name(), street.houses[0].home).await;
+                supply.judge_again();
+            }
         }
     }
 }
@@ -165,7 +195,7 @@ impl Holds {
 #[tokio::test]
 async fn f45_f48_what_stands_against_a_cut_takes_it_back_while_it_waits_on_the_line() {
     let after = intended_after().await;
-    for holds in [Holds::Restore, Holds::Payment, Holds::Cancel, Holds::Stop, Holds::Protection] {
+    for holds in Holds::ALL {
         let mut taken_back = 0;
         for tenth in 1..8_u32 {
             let street = Street::new(2).await;
@@ -198,6 +228,9 @@ async fn f45_f48_what_stands_against_a_cut_takes_it_back_while_it_waits_on_the_l
                 .await;
             head_end.close().await;
             street.close().await;
+            if taken_back == 2 {
+                break;
+            }
         }
         println!("f45: {taken_back} cuts taken back on the line by {holds:?}");
         assert!(taken_back > 0, "{holds:?}");

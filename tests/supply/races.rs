@@ -2,24 +2,31 @@
 
 use std::time::Duration;
 
-use chaobiao::domain::supply::{OrderState, ProtectionKind};
-use chaobiao::domain::{Id, Moment, supply::SupplyOrder};
-use chaobiao::store::AuditFilter;
+use chaobiao::domain::supply::{Ceilings, OrderState, ProtectionKind, SupplyOrder};
+use chaobiao::domain::{AuditEntry, Id, Meter, Moment};
+use chaobiao::store::access::AccountChange;
+use chaobiao::store::archive::Exchange;
 use chaobiao::store::supply::{IdentityEntry, PaymentEntry, ProtectionEntry};
+use chaobiao::store::{Address, AuditFilter};
 use chaobiao::supply::Supply;
+use dlt645::address::MeterAddress;
 use simulator::seed::Seed;
 
 use crate::orders::approved;
-use crate::ready::{Home, acting};
+use crate::ready::{Home, acting, run};
 use crate::rig::Street;
 
-/// What happens, and what the audit log calls it.
-const EVENTS: [(&str, &str); 5] = [
+/// What happens, and what the audit log calls it; what leaves no entry has the place behind all there are.
+const EVENTS: [(&str, &str); 9] = [
     ("payment", "evidence.payment"),
     ("protection", "protection.add"),
     ("withdrawal", "order.withdraw"),
     ("restore", "order.submit"),
     ("crossed", "evidence.identity"),
+    ("limit lowered", "ceiling.tighten"),
+    ("account disabled", "account.disable"),
+    ("meter exchanged", ""),
+    ("STOP", "stop.press"),
 ];
 
 #[tokio::test]
@@ -52,9 +59,12 @@ async fn race(count: usize, seed: u64) {
                 street.clock.sleep_until(due.minus(Duration::from_millis(500))).await;
                 tokio::time::sleep(Duration::from_millis(draw % 12_000)).await;
                 happen(&street, &head_end.supply, event, id, street.houses[place].home).await;
-                let happened = last(&street, action, None).await;
+                let happened = match action {
+                    "" => last(&street, None, None).await.map(|number| number + 1),
+                    action => last(&street, Some(action), None).await,
+                };
                 tokio::time::sleep(Duration::from_secs(120)).await;
-                let intent = last(&street, "order.intent", Some(id)).await;
+                let intent = last(&street, Some("order.intent"), Some(id)).await;
                 let frames = street.orders(place).iter().filter(|order| **order == 0x1A).count();
                 match intent {
                     None => {
@@ -67,6 +77,7 @@ async fn race(count: usize, seed: u64) {
                         assert!(frames <= 1, "{event}");
                     }
                 }
+                undo(&street).await;
             }
         })
         .await;
@@ -110,15 +121,54 @@ async fn happen(street: &Street, supply: &Supply, event: &str, id: Id<SupplyOrde
             };
             street.store.enter_identities(&li, &[entry], now).await.unwrap();
         }
+        "STOP" => supply.press_stop(&acting("auditor", now), "too many").await.unwrap(),
+        other => {
+            stand_against(street, other, home).await;
+            supply.judge_again();
+        }
+    }
+}
+
+/// What is entered against cuts by others than those who order them.
+pub(crate) async fn stand_against(street: &Street, event: &str, home: Home) {
+    let (store, now) = (&street.store, street.clock.now());
+    match event {
+        "limit lowered" => {
+            let none = Ceilings { day: 0, ..Ceilings::BUILT_IN };
+            store.tighten_ceilings(&acting("admin", now), none, now).await.unwrap();
+        }
+        "account disabled" => {
+            let entry = AuditEntry::by(&acting("admin", now), now, "account.disable", "account wang");
+            let wang = acting("wang", now).account;
+            store.change_account(wang, None, &AccountChange::Enable(false), &entry).await.unwrap();
+        }
+        "meter exchanged" => {
+            let sites = store.site_meters().await.unwrap();
+            let site = sites.iter().find(|site| site.point_id == home.point).unwrap();
+            let address = MeterAddress::from_number(900_000 + home.point.number().unsigned_abs()).unwrap();
+            let installed = Meter { address, ..site.meter.clone() };
+            let exchange = Exchange { point: home.point, removed: site.meter.address, installed, at: now };
+            store.exchange_meter(&exchange).await.unwrap();
+        }
         other => panic!("{other}"),
     }
 }
 
+/// Takes back what concerns all.
+async fn undo(street: &Street) {
+    let sql = format!(
+        "UPDATE account SET is_enabled = 1 WHERE id = 12; DELETE FROM supply_ceiling; \
+         UPDATE supply_halt SET ended_at = {} WHERE ended_at IS NULL",
+        street.clock.now().micros()
+    );
+    run(&Address::Sqlite(street.folder.path().join("store.db")), &sql).await;
+}
+
 /// The number of the last such entry of the audit log.
-async fn last(street: &Street, action: &str, order: Option<Id<SupplyOrder>>) -> Option<i64> {
+async fn last(street: &Street, action: Option<&str>, order: Option<Id<SupplyOrder>>) -> Option<i64> {
     let filter = AuditFilter {
         order: order.map(Id::number),
-        action: Some(action.to_owned()),
+        action: action.map(str::to_owned),
         ..AuditFilter::default()
     };
     let found = street.store.audit_before(&filter, i64::MAX, 1).await.unwrap();

@@ -75,7 +75,9 @@ pub(super) fn one(
         if let Some((en, zh)) = proof_words(&point.proof) {
             writeln!(out, "    {en}  {zh}")?;
         }
-        if let Some(due) = due_words(content.kind, point.state, point.due_at, content.window) {
+        if let Some(due) =
+            due_words(content.kind, (point.state, &point.objections), point.due_at, content.window)
+        {
             writeln!(out, "    {}  {}", due.en, due.zh)?;
         }
         for objection in &point.objections {

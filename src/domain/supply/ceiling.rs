@@ -1,6 +1,9 @@
 //! How many may be cut at once (停电上限), whoever asks and however small the orders are (F51, T31).
 
+use std::fmt;
+
 use super::objection::Objection;
+use crate::domain::{Coded, Id, TransformerArea};
 
 /// The ceilings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,23 +36,24 @@ impl Ceilings {
         }
     }
 
-    /// Which ceilings this use is above, and by how much; of the areas the one that is fullest beyond its share.
+    /// Which ceilings this use is above, and by how much; each transformer area by itself.
     #[must_use]
     pub fn exceeded(&self, usage: &Usage) -> Vec<CeilingUse> {
         let share = |percent: u32, points: u64| (points * u64::from(percent) / 100).max(1);
-        let areas = usage.areas.iter().map(|(cuts, points)| (*cuts, share(self.area_percent, *points)));
-        let fullest = areas.max_by_key(|(cuts, most)| cuts.saturating_sub(*most)).unwrap_or_default();
-        [
-            (Objection::OverOrderCeiling, usage.order, u64::from(self.order)),
-            (Objection::OverHourCeiling, usage.hour, u64::from(self.hour)),
-            (Objection::OverDayCeiling, usage.day, u64::from(self.day)),
-            (Objection::OverAreaCeiling, fullest.0, fullest.1),
-            (Objection::OverTotalCeiling, usage.day, share(self.total_percent, usage.points)),
-        ]
-        .into_iter()
-        .filter(|(_, used, most)| used > most)
-        .map(|(ceiling, used, most)| CeilingUse { ceiling, used, most })
-        .collect()
+        let of_area = |used: &AreaUsage| {
+            let most = share(self.area_percent, used.points);
+            (Objection::OverAreaCeiling, Some(used.area), used.cuts, most)
+        };
+        let of_all = [
+            (Objection::OverOrderCeiling, None, usage.order, u64::from(self.order)),
+            (Objection::OverHourCeiling, None, usage.hour, u64::from(self.hour)),
+            (Objection::OverDayCeiling, None, usage.day, u64::from(self.day)),
+            (Objection::OverTotalCeiling, None, usage.day, share(self.total_percent, usage.points)),
+        ];
+        let all = of_all.into_iter().chain(usage.areas.iter().map(of_area));
+        all.filter(|(.., used, most)| used > most)
+            .map(|(ceiling, area, used, most)| CeilingUse { ceiling, area, used, most })
+            .collect()
     }
 }
 
@@ -58,10 +62,56 @@ impl Ceilings {
 pub struct CeilingUse {
     /// Which, as what stands against a cut by it.
     pub ceiling: Objection,
+    /// Of which transformer area, where it is one of areas.
+    pub area: Option<Id<TransformerArea>>,
     /// How many points count for it, those in question among them.
     pub used: u64,
     /// How many it allows.
     pub most: u64,
+}
+
+impl CeilingUse {
+    /// True when whoever has let this one pass has let `other` pass: the same ceiling, no lower than it was, and no fuller.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let is_same = (self.ceiling, self.area) == (other.ceiling, other.area);
+        is_same && other.used <= self.used && other.most >= self.most
+    }
+
+    /// As it is kept: `over_area_ceiling@12:9/2`, the area only where it is one of areas. What is none is nothing.
+    fn parse(text: &str) -> Option<Self> {
+        let (of, use_) = text.split_once(':')?;
+        let (used, most) = use_.split_once('/')?;
+        let (name, area) = of.split_once('@').map_or((of, None), |(name, area)| (name, Some(area)));
+        Some(Self {
+            ceiling: Objection::from_name(name)?,
+            area: area.map(str::parse::<i64>).transpose().ok()?.map(Id::new),
+            used: used.parse().ok()?,
+            most: most.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for CeilingUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.ceiling.name())?;
+        if let Some(area) = self.area {
+            write!(f, "@{area}")?;
+        }
+        write!(f, ":{}/{}", self.used, self.most)
+    }
+}
+
+/// Ceilings that are exceeded, one behind the other, as they are kept.
+#[must_use]
+pub fn ceilings_kept(over: &[CeilingUse]) -> String {
+    over.iter().map(CeilingUse::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// The same read again. What cannot be read was let pass by nobody.
+#[must_use]
+pub fn ceilings_read(kept: &str) -> Vec<CeilingUse> {
+    kept.split_whitespace().filter_map(CeilingUse::parse).collect()
 }
 
 /// How much is used, the cut in question counted in.
@@ -73,9 +123,20 @@ pub struct Usage {
     pub hour: u64,
     /// Cuts of the last day.
     pub day: u64,
-    /// Cuts of the last hour and points, of each transformer area concerned.
-    pub areas: Vec<(u64, u64)>,
+    /// Of each transformer area concerned.
+    pub areas: Vec<AreaUsage>,
     /// All points.
+    pub points: u64,
+}
+
+/// How much of one transformer area is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AreaUsage {
+    /// Which.
+    pub area: Id<TransformerArea>,
+    /// Cuts of the last hour.
+    pub cuts: u64,
+    /// Its points.
     pub points: u64,
 }
 
@@ -89,8 +150,17 @@ pub const fn stops_itself(ended: u32, unexpected: u32) -> bool {
 mod tests {
     use super::*;
 
+    fn areas(areas: &[(u64, u64)]) -> Vec<AreaUsage> {
+        let area = |(area, (cuts, points)): (i64, &(u64, u64))| AreaUsage {
+            area: Id::new(area),
+            cuts: *cuts,
+            points: *points,
+        };
+        (1..).zip(areas).map(area).collect()
+    }
+
     fn usage() -> Usage {
-        Usage { order: 50, hour: 200, day: 1000, areas: vec![(5, 100), (1, 3)], points: 50_000 }
+        Usage { order: 50, hour: 200, day: 1000, areas: areas(&[(5, 100), (1, 3)]), points: 50_000 }
     }
 
     #[test]
@@ -103,8 +173,8 @@ mod tests {
         for (over, objection) in [
             (Usage { order: 51, ..usage() }, Objection::OverOrderCeiling),
             (Usage { hour: 201, ..usage() }, Objection::OverHourCeiling),
-            (Usage { areas: vec![(6, 100)], ..usage() }, Objection::OverAreaCeiling),
-            (Usage { areas: vec![(2, 20)], ..usage() }, Objection::OverAreaCeiling),
+            (Usage { areas: areas(&[(6, 100)]), ..usage() }, Objection::OverAreaCeiling),
+            (Usage { areas: areas(&[(2, 20)]), ..usage() }, Objection::OverAreaCeiling),
             (Usage { points: 49_999, ..usage() }, Objection::OverTotalCeiling),
         ] {
             assert_eq!(exceeded(&over), [objection]);
@@ -114,11 +184,29 @@ mod tests {
     }
 
     #[test]
-    fn f51_it_is_said_by_how_much_a_ceiling_is_exceeded() {
-        let over = Usage { areas: vec![(2, 100), (9, 100), (7, 40)], day: 3, points: 64, ..usage() };
-        let said = |over: &CeilingUse| (over.ceiling, over.used, over.most);
-        let said: Vec<_> = Ceilings::BUILT_IN.exceeded(&over).iter().map(said).collect();
-        assert_eq!(said, [(Objection::OverAreaCeiling, 7, 2), (Objection::OverTotalCeiling, 3, 1)]);
+    fn f51_it_is_said_by_how_much_a_ceiling_is_exceeded_and_kept_as_it_was() {
+        let over = Usage { areas: areas(&[(2, 100), (9, 100), (7, 40)]), day: 3, points: 64, ..usage() };
+        let over = Ceilings::BUILT_IN.exceeded(&over);
+        let kept = "over_total_ceiling:3/1 over_area_ceiling@2:9/5 over_area_ceiling@3:7/2";
+        assert_eq!(ceilings_kept(&over), kept);
+        assert_eq!(ceilings_read(kept), over);
+        for odd in ["", "over_hour_ceiling", "over_hour_ceiling:3", "over_area_ceiling@x:9/2", "what:3/1"] {
+            assert_eq!(ceilings_read(odd), [], "{odd}");
+        }
+    }
+
+    #[test]
+    fn f51_what_was_let_pass_is_that_ceiling_no_lower_and_no_fuller() {
+        let of = |text: &str| *ceilings_read(text).first().unwrap();
+        let seen = of("over_hour_ceiling:300/200");
+        for passes in ["over_hour_ceiling:300/200", "over_hour_ceiling:201/200", "over_hour_ceiling:300/250"]
+        {
+            assert!(seen.covers(&of(passes)), "{passes}");
+        }
+        for stands in ["over_hour_ceiling:301/200", "over_hour_ceiling:200/199", "over_day_ceiling:300/200"] {
+            assert!(!seen.covers(&of(stands)), "{stands}");
+        }
+        assert!(!of("over_area_ceiling@1:9/5").covers(&of("over_area_ceiling@2:9/5")));
     }
 
     #[test]

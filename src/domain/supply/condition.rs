@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ceiling::CeilingUse;
 use super::content::OrderedPoint;
 use super::facts::{Approval, Notice, NoticeKind, OrderFacts, PointFacts, ProtectionList};
 use super::kind::{OrderKind, Reason};
@@ -133,25 +134,15 @@ fn of_form(facts: &OrderFacts, stage: Stage, now: Moment, found: &mut Vec<Object
 pub fn approval_objections(facts: &OrderFacts) -> Vec<Objection> {
     let mut found = Vec::new();
     let hash = facts.content.hash();
-    let (valid, changed): (Vec<&Approval>, Vec<&Approval>) =
-        facts.approvals.iter().partition(|approval| approval.hash == hash);
-    let mut persons = Vec::new();
-    for approval in &valid {
-        let objections = [
-            (facts.requesters.contains(&approval.person), Objection::OwnOrder),
-            (approval.at.since(approval.role_since) < ROLE_LEAST, Objection::RoleTooNew),
-            (!approval.still_may, Objection::ApproverGone),
-        ];
-        let before = found.len();
-        found.extend(objections.into_iter().filter_map(|(is_so, objection)| is_so.then_some(objection)));
-        if found.len() == before && !persons.contains(&approval.person) {
-            persons.push(approval.person);
-        }
+    let is_changed = facts.approvals.iter().any(|approval| approval.hash != hash);
+    for approval in facts.approvals.iter().filter(|approval| approval.hash == hash) {
+        found.extend(against_approval(facts, approval));
     }
-    if !changed.is_empty() && persons.len() < facts.approvers_needed() {
+    let persons = approvers(facts, |_| true);
+    if is_changed && persons < facts.approvers_needed() {
         found.push(Objection::OrderChanged);
     }
-    match (persons.len(), facts.approvers_needed()) {
+    match (persons, facts.approvers_needed()) {
         (count, needed) if count >= needed => {}
         (0, _) => found.push(Objection::NotApproved),
         _ => found.push(Objection::SecondApproverMissing),
@@ -159,14 +150,46 @@ pub fn approval_objections(facts: &OrderFacts) -> Vec<Objection> {
     found
 }
 
-/// What keeps all cuts back. A ceiling is no objection before the order could be held for a second approver, nor once a
-/// second one has let it pass.
+/// What stands against one approval of exactly this order.
+fn against_approval(facts: &OrderFacts, approval: &Approval) -> impl Iterator<Item = Objection> + use<> {
+    let objections = [
+        (facts.requesters.contains(&approval.person), Objection::OwnOrder),
+        (approval.at.since(approval.role_since) < ROLE_LEAST, Objection::RoleTooNew),
+        (!approval.still_may, Objection::ApproverGone),
+    ];
+    objections.into_iter().filter_map(|(is_so, objection)| is_so.then_some(objection))
+}
+
+/// How many persons have approved exactly this order, of those approvals that are meant.
+fn approvers(facts: &OrderFacts, is_meant: impl Fn(&Approval) -> bool) -> usize {
+    let hash = facts.content.hash();
+    let valid = facts.approvals.iter().filter(|approval| approval.hash == hash && is_meant(approval));
+    let mut persons: Vec<_> = valid
+        .filter(|approval| against_approval(facts, approval).next().is_none())
+        .map(|approval| approval.person)
+        .collect();
+    persons.sort_unstable();
+    persons.dedup();
+    persons.len()
+}
+
+/// The ceilings that it is above and that two persons have not let it pass as they are now (F51).
+fn ceilings_in_its_way(facts: &OrderFacts) -> Vec<Objection> {
+    let stands = |over: &&CeilingUse| {
+        approvers(facts, |approval| approval.over.iter().any(|seen| seen.covers(over)))
+            < APPROVERS_OVER_CEILING
+    };
+    let mut found: Vec<_> = facts.over.iter().filter(stands).map(|over| over.ceiling).collect();
+    found.dedup();
+    found
+}
+
+/// What keeps all cuts back. A ceiling is no objection before the order could be held for a second approver, nor once two
+/// have let it pass.
 fn of_all_cuts(facts: &OrderFacts, stage: Stage, found: &mut Vec<Objection>) {
     if stage.is_now() {
         found.extend(facts.halts.iter().map(|halt| halt.objection()));
-        if !facts.is_quarantined {
-            found.extend(&facts.over);
-        }
+        found.extend(ceilings_in_its_way(facts));
         if facts.is_of_other_version {
             found.push(Objection::VersionsDiffer);
         }
@@ -279,6 +302,8 @@ fn is_within(then: Moment, now: Moment, most: Duration) -> bool {
 
 /// How often a cut is tried under one approval (F47).
 const MOST_ATTEMPTS: u32 = 2;
+/// How many persons let an order pass a ceiling.
+const APPROVERS_OVER_CEILING: usize = 2;
 /// How long a window may be.
 const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 86_400);
 /// How long somebody must have the role to approve.

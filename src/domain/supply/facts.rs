@@ -1,5 +1,6 @@
 //! What is known when an order is judged.
 
+use super::ceiling::CeilingUse;
 use super::content::{ContentHash, OrderContent, OrderedPoint};
 use super::objection::Objection;
 use super::terms::Terms;
@@ -176,7 +177,7 @@ pub struct Identity {
 }
 
 /// An approval, and how whoever gave it stands now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
     /// Who.
     pub person: Id<Person>,
@@ -186,6 +187,8 @@ pub struct Approval {
     pub role_since: Moment,
     /// What they saw.
     pub hash: ContentHash,
+    /// The ceilings that it was above then.
+    pub over: Vec<CeilingUse>,
     /// Their account is in use and still may approve.
     pub still_may: bool,
 }
@@ -212,7 +215,7 @@ pub struct OrderFacts {
     /// Days within the window, or the present one, on which nobody is cut.
     pub no_cut_days: Vec<CalendarKind>,
     /// Ceilings that it would exceed.
-    pub over: Vec<Objection>,
+    pub over: Vec<CeilingUse>,
     /// Another version has changed the database since this one opened it (F40).
     pub is_of_other_version: bool,
 }

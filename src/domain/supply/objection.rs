@@ -181,12 +181,30 @@ impl Objection {
         )
     }
 
+    /// True for a ceiling: the whole order waits for two to let it pass (F51).
+    #[must_use]
+    pub const fn is_ceiling(self) -> bool {
+        matches!(
+            self,
+            Self::OverOrderCeiling
+                | Self::OverHourCeiling
+                | Self::OverDayCeiling
+                | Self::OverAreaCeiling
+                | Self::OverTotalCeiling
+        )
+    }
+
     /// True for what only another approval takes away.
     #[must_use]
     pub const fn needs_approval(self) -> bool {
         matches!(
             self,
-            Self::NotApproved | Self::OwnOrder | Self::RoleTooNew | Self::ApproverGone | Self::OrderChanged
+            Self::NotApproved
+                | Self::SecondApproverMissing
+                | Self::OwnOrder
+                | Self::RoleTooNew
+                | Self::ApproverGone
+                | Self::OrderChanged
         )
     }
 

@@ -212,6 +212,7 @@ async fn disable(
 ) -> Result<Response, Problem> {
     let accounts = managing(&services, &caller, &body.code).await?;
     let account = accounts.enable(Id::new(id), false).await?;
+    services.judge_cuts_again();
     one(&services, account).await
 }
 
@@ -272,6 +273,7 @@ async fn set_role(
     let role = role_of(&body.role)?;
     let accounts = managing(&services, &caller, &body.code).await?;
     let account = accounts.set_role(Id::new(id), Some(version), role).await?;
+    services.judge_cuts_again();
     one(&services, account).await
 }
 
@@ -334,6 +336,7 @@ async fn confirm_role(
     may_confirm_role(&services, &caller, Id::new(id), seen).await?;
     let (by, accounts) = (caller.acting.person, managing(&services, &caller, &body.code).await?);
     let account = accounts.decide_role(Id::new(id), by, Decision::Confirm { seen }).await?;
+    services.judge_cuts_again();
     one(&services, account).await
 }
 

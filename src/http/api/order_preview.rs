@@ -116,7 +116,7 @@ async fn preview(
         points.push(PreviewPoint {
             point: point.number.clone(),
             meter: point.address.clone(),
-            orderable: Orderable::of(&services, point.ordered.point).await?.shown(),
+            orderable: Orderable::of(&services, point.ordered.point, view.order.content.kind).await?.shown(),
             hold_end: ends.iter().find(of_point).map(hold_end),
         });
     }

@@ -230,7 +230,7 @@ pub(crate) fn detail(view: &OrderView, steps: &[AuditRecord]) -> OrderDetail {
 }
 
 fn point(record: &PointRecord, content: &OrderContent) -> OrderPointShown {
-    let due = due_words(content.kind, record.state, record.due_at, content.window);
+    let due = due_words(content.kind, (record.state, &record.objections), record.due_at, content.window);
     let (due, due_zh) = due.map(|words| (words.en, words.zh)).unzip();
     let known_by = proof_words(&record.proof).map(|(en, zh)| ProblemReason {
         code: record.proof.clone(),

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::evidence::{found, points};
 use super::terms::{TermsShown, terms_shown};
 use crate::domain::access::Action;
+use crate::domain::supply::OrderKind;
 use crate::domain::{Coded, Moment};
 use crate::http::orderable::{Orderable, OrderableShown};
 use crate::http::routes::Routes;
@@ -130,7 +131,7 @@ async fn of_point(
     let points = points(&services, &caller, &[number.as_str()]).await?;
     let point = found(&points, &number)?.point;
     let evidence = services.store.evidence_of(point, services.clock.now()).await?;
-    let orderable = Orderable::of(&services, point).await?;
+    let orderable = Orderable::of(&services, point, OrderKind::Cut).await?;
     Ok(Json(EvidenceAnswer { evidence: shown(evidence.ok_or_else(Problem::not_there)?, &orderable) }))
 }
 

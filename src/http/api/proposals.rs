@@ -235,6 +235,7 @@ async fn decide(
 ) -> Result<Json<ProposalAnswer>, Problem> {
     let (profiles, now) = (services.profiles(), services.clock.now());
     services.store.decide_proposal(id, verdict, &caller.acting, &profiles, now).await?;
+    services.judge_cuts_again();
     Ok(Json(answered(services, find(services, caller, id).await?).await?))
 }
 

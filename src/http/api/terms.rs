@@ -167,6 +167,7 @@ async fn tighten(
     let CeilingsShown { order, hour, day, area_percent, total_percent } = body;
     let ceilings = Ceilings { order, hour, day, area_percent, total_percent };
     services.store.tighten_ceilings(&caller.acting, ceilings, services.clock.now()).await?;
+    services.judge_cuts_again();
     Ok(Json(answer(&services).await?))
 }
 
@@ -254,6 +255,7 @@ async fn confirm(
     }
     confirm_second_factor(&services, &caller.acting, &body.code).await?;
     services.store.confirm_terms(&caller.acting, record.id, services.clock.now()).await?;
+    services.judge_cuts_again();
     Ok(Json(TermsProposedAnswer { id: id.to_string() }))
 }
 

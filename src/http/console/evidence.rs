@@ -20,6 +20,7 @@ use super::view::View;
 use super::words::{Phrase, inert};
 use crate::domain::Moment;
 use crate::domain::access::Action;
+use crate::domain::supply::OrderKind;
 use crate::http::api::evidence::{found, points};
 use crate::http::lists::LARGE;
 use crate::http::orderable::Orderable;
@@ -78,7 +79,7 @@ async fn read(
         let known = services.store.numbered_points(&[number], &caller.acting.regions).await?;
         if let Some(known) = known.get(number) {
             let evidence = services.store.evidence_of(known.point, view.now).await?;
-            let orderable = Orderable::of(services, known.point).await?;
+            let orderable = Orderable::of(services, known.point, OrderKind::Cut).await?;
             page.point = evidence.map(|evidence| (evidence, orderable));
         }
     }

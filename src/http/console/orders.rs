@@ -21,10 +21,10 @@ use crate::config::Words;
 use crate::domain::Coded;
 use crate::domain::access::Action;
 use crate::domain::supply::{CeilingUse, HaltKind, Objection, OrderKind, OrderState, SupplyOrder, Window};
-use crate::domain::{Id, Moment};
+use crate::domain::{Id, MeteringPoint, Moment};
 use crate::store::supply::{
-    ApprovalRecord, AttemptOutcome, AttemptRecord, EmergencyReport, HaltRecord, HoldEnd, OrderRecord,
-    OrderView, PointRecord,
+    ApprovalRecord, AttemptOutcome, AttemptRecord, EmergencyReport, HaltRecord, HeldRecord, HoldEnd,
+    OrderRecord, OrderView, PointRecord,
 };
 use crate::supply::due_words;
 
@@ -60,7 +60,7 @@ pub struct OrderPage {
     /// What the end of a hold may lead to, as long as nothing was sent.
     pub hold_ends: Vec<HoldEnd>,
     /// The ceilings that it is above, as long as it waits for approval.
-    pub over: Vec<CeilingUse>,
+    pub over: Vec<(CeilingUse, String)>,
     /// The report of an emergency cut, once it is due.
     pub report: Option<EmergencyReport>,
     /// What the address says.
@@ -235,10 +235,10 @@ fn point_columns() -> Vec<Column<PointLine>> {
             language.of(line.point.state.zh(), line.point.state.name()).to_owned()
         })
         .shown(|line, view| {
-            let (PointRecord { state, due_at, .. }, language) = (&line.point, view.look.language);
+            let (PointRecord { state, due_at, objections, .. }, language) = (&line.point, view.look.language);
             html! {
                 (state_of(*state, language))
-                @if let Some(due) = due_words(line.kind, *state, *due_at, line.window) {
+                @if let Some(due) = due_words(line.kind, (*state, objections), *due_at, line.window) {
                     div.hint { (inert(language.words(&due))) }
                 }
             }
@@ -362,6 +362,7 @@ impl OrderPage {
             );
             steps.push((notice.given_at, by(view.say("通知", "notice"), &words)));
         }
+        steps.extend(self.order.held.iter().map(|held| (held.at, self.held(view, held))));
         for attempt in &self.order.attempts {
             steps.push((attempt.intent_at, self.attempt(view, attempt)));
         }
@@ -374,10 +375,28 @@ impl OrderPage {
         }
     }
 
+    /// What has kept it back, and what follows.
+    fn held(&self, view: &View, held: &HeldRecord) -> Markup {
+        let language = view.look.language;
+        let words = |objection: &Objection| language.of(objection.zh(), objection.en()).to_owned();
+        let why = held.objections.iter().map(words).collect::<Vec<_>>().join(language.of("；", "; "));
+        html! {
+            @match held.point {
+                Some(point) => { b { (view.say("未下发 ", "not sent ")) (self.number(point)) } }
+                None => { b { (view.say("须两人审批后方可下发", "two have to approve it before it is sent")) } }
+            }
+            " " (state(Tone::Warn, &why))
+        }
+    }
+
+    fn number(&self, point: Id<MeteringPoint>) -> String {
+        let known = self.order.points.iter().find(|known| known.ordered.point == point);
+        known.map_or_else(|| point.to_string(), |known| inert(&known.number))
+    }
+
     fn attempt(&self, view: &View, attempt: &AttemptRecord) -> Markup {
         let language = view.look.language;
-        let point = self.order.points.iter().find(|point| point.ordered.point == attempt.point);
-        let number = point.map_or_else(|| attempt.point.to_string(), |point| inert(&point.number));
+        let number = self.number(attempt.point);
         let (tone, outcome) = match attempt.outcome {
             None => (Tone::Waiting, Phrase::new("结果还不知道", "not known yet")),
             Some(AttemptOutcome::Accepted) => (
@@ -446,8 +465,9 @@ impl OrderPage {
             @if self.order.order.is_quarantined && self.over.is_empty() { " · "
                 a href="/settings" { (view.say("超过停电上限，见设置", "above a ceiling of cuts, see the settings")) } }
         }
-        @if !self.over.is_empty() { ul { @for CeilingUse { ceiling, used, most } in &self.over { li {
-            (state(Tone::Warn, view.look.language.of(ceiling.zh(), ceiling.en()))) (view.say("：", ": "))
+        @if !self.over.is_empty() { ul { @for (CeilingUse { ceiling, used, most, .. }, area) in &self.over { li {
+            (state(Tone::Warn, view.look.language.of(ceiling.zh(), ceiling.en())))
+            @if !area.is_empty() { " " (inert(area)) } (view.say("：", ": "))
             (grouped(*used)) " / " (grouped(*most)) (view.say(" 户", "")) " "
             a href="/settings" { (view.say("设置", "settings")) }
         } } } } }

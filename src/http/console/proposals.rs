@@ -140,7 +140,9 @@ async fn decide(
     verdict: Verdict,
 ) -> Result<(), Problem> {
     let (profiles, now) = (services.profiles(), services.clock.now());
-    Ok(services.store.decide_proposal(id, verdict, &caller.acting, &profiles, now).await?)
+    services.store.decide_proposal(id, verdict, &caller.acting, &profiles, now).await?;
+    services.judge_cuts_again();
+    Ok(())
 }
 
 /// The proposal as it stands then, with why it was not decided.

@@ -100,7 +100,7 @@ async fn enable(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
 
 async fn disable(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> {
     let done = async { sent.managing().await?.enable(Id::new(id), false).await.map_err(Problem::from) };
-    let done = done.await.map(|_| None);
+    let done = done.await.inspect(|_| sent.services.judge_cuts_again()).map(|_| None);
     told(sent, done).await
 }
 
@@ -121,7 +121,7 @@ async fn set_role(Path(id): Path<i64>, sent: Sent) -> Result<Response, Problem> 
         let role = role_of(sent.typed.text("role"))?;
         sent.managing().await?.set_role(Id::new(id), None, role).await.map_err(Problem::from)
     };
-    let done = done.await.map(|_| None);
+    let done = done.await.inspect(|_| sent.services.judge_cuts_again()).map(|_| None);
     told(sent, done).await
 }
 
@@ -170,6 +170,7 @@ async fn confirm(
     let decision = Decision::Confirm { seen };
     let accounts = managing(&services, &caller, typed.text("code")).await?;
     accounts.decide_role(Id::new(id), caller.acting.person, decision).await?;
+    services.judge_cuts_again();
     Ok(Redirect::to("/roles"))
 }
 

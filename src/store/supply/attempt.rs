@@ -2,14 +2,14 @@
 
 use super::commit_with;
 use super::facts::{Judging, hold_still, judge_order, judge_point};
-use super::head::{Head, Mark, Step};
-use super::left::{LeftBy, leave_off};
-use super::order::{Limits, quarantine};
+use super::head::{Head, Step};
+use super::held::hold_back;
+use super::order::Limits;
 use super::pace::{is_full, wait, watch_batch};
 use super::paid::tell_of_paid;
 use super::undone::order_again;
 use crate::domain::relay::{Currents, Look, StatusWord3};
-use crate::domain::supply::{Attempt, Objection, OrderEvent, OrderState, Stage, SupplyOrder, words_of};
+use crate::domain::supply::{Attempt, Objection, OrderEvent, OrderState, Stage, SupplyOrder};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, MeteringPoint, Moment, TransformerArea};
 use crate::store::alarm::{clear, raise};
 use crate::store::error::{Refusal, StoreError};
@@ -142,11 +142,11 @@ impl Store {
         if known.state != OrderState::Approved {
             return Ok(vec![Objection::WrongState]);
         }
-        let judging = Judging { stage: Stage::Arm, point: Some(point), limits, now };
+        let judging = Judging { stage: Stage::Arm, limits, now };
         let (facts, mut objections) = judge_order(&mut writing, &head, judging).await?;
         objections.extend(judge_point(&mut writing, &head, &facts, known, judging).await?);
         if !objections.is_empty() {
-            hold_back(writing, &mut head, point, &objections, now).await?;
+            hold_back(writing, &mut head, point, (&objections, &facts.over), now).await?;
             return Ok(objections);
         }
         head.step(&mut writing, point, &Step { due: Some(due), ..Step::of(OrderEvent::Arm, now) }).await?;
@@ -184,16 +184,13 @@ impl Store {
             // Found out here, it is judged below.
             writing.is_audit_there().await?;
         }
-        let judging = Judging { stage: Stage::Intent, point: Some(point), limits, now };
+        let judging = Judging { stage: Stage::Intent, limits, now };
         hold_still(&mut writing, &head, point).await?;
         let (facts, mut objections) = judge_order(&mut writing, &head, judging).await?;
         objections.extend(judge_point(&mut writing, &head, &facts, known, judging).await?);
         objections.extend(intent.found);
         if !objections.is_empty() {
-            if !facts.over.is_empty() && !head.is_quarantined {
-                quarantine(&mut writing, &mut head, now).await?;
-            }
-            hold_back(writing, &mut head, point, &objections, now).await?;
+            hold_back(writing, &mut head, point, (&objections, &facts.over), now).await?;
             return Ok(Intended::Objected(objections));
         }
         let id = self.numbers.next(now);
@@ -367,43 +364,6 @@ pub(super) async fn end_alarms_of_others(
     Ok(())
 }
 
-/// Notes why a point is not carried out. What no waiting helps is taken out of its order, what needs another approval
-/// waits for one, and the rest is tried again until the window has passed.
-async fn hold_back(
-    mut writing: Transaction,
-    head: &mut Head,
-    point: Id<MeteringPoint>,
-    objections: &[Objection],
-    now: Moment,
-) -> Result<(), StoreError> {
-    let event = if head.kind().is_cut_class() && now >= head.content.window.until {
-        Some(OrderEvent::Expire)
-    } else if objections.iter().any(|objection| objection.is_final()) {
-        Some(OrderEvent::Cancel)
-    } else if objections.iter().any(|objection| objection.needs_approval()) {
-        Some(OrderEvent::Withdraw)
-    } else {
-        None
-    };
-    let Some(event) = event else {
-        let again = if head.kind().is_cut_class() { AGAIN } else { SOON };
-        let due = Moment::from_micros(now.micros() + again);
-        let args = [head.id.into(), point.into(), words_of(objections).into(), due.into(), now.into()];
-        writing.execute(WAIT, &args).await?;
-        return writing.commit().await;
-    };
-    let state = if event == OrderEvent::Cancel {
-        head.mark(&mut writing, Mark::Flagged).await?;
-        leave_off(&mut writing, head, point, (objections, LeftBy::Program), now).await?
-    } else {
-        head.step(&mut writing, point, &Step { objections, ..Step::of(event, now) }).await?
-    };
-    head.settle(&mut writing, now).await?;
-    let entry = AuditEntry::of_system(now, "order.hold_back", object(head.id, point));
-    let result = format!("{}: {}", state.name(), words_of(objections));
-    commit_with(writing, &entry.for_order(head.id.number()).ending(result)).await
-}
-
 /// Adds the row of an intent.
 async fn add(
     writing: &mut Transaction,
@@ -540,15 +500,6 @@ fn look((at, status, a, b, c): LookRow) -> Option<Look> {
     let status = StatusWord3::from_bits(u16::try_from(status).ok()?);
     Some(Look { at: Moment::from_micros(at), status, currents: Currents([a, b, c]) })
 }
-
-/// After how long what stands against an order is asked again, in microseconds.
-const AGAIN: i64 = 60_000_000;
-/// The same for what somebody waits for in the dark.
-const SOON: i64 = 5_000_000;
-
-/// State 4 is armed: it is tried for the first time when something stands against it first.
-const WAIT: &str = "UPDATE supply_order_point SET changed_at = CASE WHEN state = 4 AND objections = '' \
-    THEN CAST($5 AS bigint) ELSE changed_at END, objections = $3, due_at = $4 WHERE order_id = $1 AND point_id = $2";
 
 const NUMBER: &str = "SELECT CAST(coalesce(max(number), 0) + 1 AS bigint) FROM supply_attempt WHERE order_id = $1 AND point_id = $2";
 

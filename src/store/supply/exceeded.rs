@@ -26,7 +26,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let limits = Limits { ceilings: configured, incapable: &[] };
-        let judging = Judging { stage: Stage::Approve, point: None, limits: &limits, now };
+        let judging = Judging { stage: Stage::Approve, limits: &limits, now };
         exceeded(&mut reading, &head, judging).await
     }
 }

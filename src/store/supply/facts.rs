@@ -9,9 +9,9 @@ use super::protection::{list_in_force, no_cut_days, protections_of};
 use super::terms::terms_in_force;
 use crate::domain::access::{Action, Role};
 use crate::domain::supply::{
-    Approval, CLOCKS_DIFFER, CeilingUse, ContentHash, HaltKind, Identity, Notice, Objection, OrderFacts,
-    OrderState, OrderedPoint, PointFacts, Stage, SupplyOrder, Terms, Usage, objections_to_order,
-    objections_to_point, terms_for,
+    Approval, AreaUsage, CLOCKS_DIFFER, CeilingUse, ContentHash, HaltKind, Identity, Notice, Objection,
+    OrderFacts, OrderState, OrderedPoint, PointFacts, Stage, SupplyOrder, Terms, Usage, ceilings_read,
+    objections_to_order, objections_to_point, terms_for,
 };
 use crate::domain::{Coded, CustomerClass, Day, Id, MeteringPoint, Moment, TransformerArea};
 use crate::store::code;
@@ -24,8 +24,6 @@ use crate::store::transaction::Transaction;
 #[derive(Clone, Copy)]
 pub(super) struct Judging<'a> {
     pub(super) stage: Stage,
-    /// The point in question, once it is about one.
-    pub(super) point: Option<Id<MeteringPoint>>,
     pub(super) limits: &'a Limits<'a>,
     pub(super) now: Moment,
 }
@@ -59,8 +57,7 @@ pub(super) async fn order_facts(
             facts.halts.push(HaltKind::DatabaseBehind);
         }
         facts.no_cut_days = no_cut_days(reading, days(head, judging), &areas(head)).await?;
-        let over = exceeded(reading, head, judging).await?;
-        facts.over = over.into_iter().map(|over| over.ceiling).collect();
+        facts.over = exceeded(reading, head, judging).await?;
     }
     Ok(facts)
 }
@@ -204,7 +201,7 @@ fn days(head: &Head, judging: Judging<'_>) -> (Day, Day) {
 
 async fn approvals(reading: &mut Transaction, head: &Head) -> Result<Vec<Approval>, StoreError> {
     let rows: Vec<ApprovalRow> = reading.rows(APPROVALS, &[head.id.into()]).await?;
-    let approval = |(person, at, role_since, hash, owner, role, is_enabled): ApprovalRow| {
+    let approval = |(person, at, role_since, hash, over, owner, role, is_enabled): ApprovalRow| {
         let unknown = || StoreError::Unknown { list: "hash", found: hash.clone() };
         let role: Option<Role> = role.and_then(Role::from_code);
         let may = role.is_some_and(|role| role.may(Action::ApproveCut));
@@ -213,14 +210,15 @@ async fn approvals(reading: &mut Transaction, head: &Head) -> Result<Vec<Approva
             at: Moment::from_micros(at),
             role_since: Moment::from_micros(role_since),
             hash: ContentHash::from_hex(&hash).ok_or_else(unknown)?,
+            over: ceilings_read(&over),
             still_may: may && is_enabled == Some(1) && owner == Some(person),
         })
     };
     rows.into_iter().map(approval).collect()
 }
 
-/// Person, at, role since, hash; owner, role and state of the account, if it is there.
-type ApprovalRow = (i64, i64, i64, String, Option<i64>, Option<i64>, Option<i64>);
+/// Person, at, role since, hash, ceilings; owner, role and state of the account, if it is there.
+type ApprovalRow = (i64, i64, i64, String, String, Option<i64>, Option<i64>, Option<i64>);
 
 /// The ceilings that an order is above.
 pub(super) async fn exceeded(
@@ -232,20 +230,22 @@ pub(super) async fn exceeded(
     Ok(ceilings.exceeded(&usage(reading, head, judging).await?))
 }
 
-/// How much of the ceilings is used. Before anything is sent, what others have open counts as sent today.
+/// How much of the ceilings is used, with all of the order that was not sent: nothing of it is sent in part (F51). Before its
+/// window what others have open counts as sent. Then what was approved behind it does not count against it: whoever approved
+/// that has weighed both.
 async fn usage(reading: &mut Transaction, head: &Head, judging: Judging<'_>) -> Result<Usage, StoreError> {
-    let Judging { stage, now, point, .. } = judging;
-    // A home that is cut in a second attempt is one home.
-    let but = point.map_or(0, Id::number);
-    let is_early = matches!(stage, Stage::Submit | Stage::Approve);
+    let now = judging.now;
+    let is_early = matches!(judging.stage, Stage::Submit | Stage::Approve);
     let hour_ago = Moment::from_micros(now.micros() - HOUR);
     let day_ago = Moment::from_micros(now.micros() - DAY);
-    let alive = |point: &&HeadPoint| point.state.is_before_intent();
-    let own = if is_early { head.points.iter().filter(alive).count() } else { 1 };
-    let own = u64::try_from(own).unwrap_or(u64::MAX);
-    let mut hour = count(reading, SENT, &[hour_ago.into(), but.into()]).await?;
-    let mut day = count(reading, SENT, &[day_ago.into(), but.into()]).await?;
-    // Windows that meet ours within the hour may send beside it: nothing of an order is sent in part (F51).
+    let first = if is_early { None } else { first_approval(reading, head).await? };
+    let sent = |since: Moment| [since.into(), head.id.into(), first.unwrap_or(i64::MAX).into()];
+    let alive: Vec<&HeadPoint> = head.points.iter().filter(|point| point.state.is_before_intent()).collect();
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let own = number(alive.len());
+    let mut hour = own + count(reading, SENT, &sent(hour_ago)).await?;
+    let mut day = own + count(reading, SENT, &sent(day_ago)).await?;
+    // Windows that meet ours within the hour may send beside it.
     let window = head.content.window;
     let beside = [head.id.into(), window.from.minus(AN_HOUR).into(), window.until.plus(AN_HOUR).into()];
     if is_early {
@@ -253,32 +253,33 @@ async fn usage(reading: &mut Transaction, head: &Head, judging: Judging<'_>) -> 
         hour += count(reading, WAITING_BESIDE, &beside).await?;
     }
     let mut of_areas = Vec::new();
-    let of_point = head.points.iter().find(|known| !is_early && Some(known.ordered.point) == point);
-    // One home counts where it is; the other areas of its order are no fuller for it.
-    for area in of_point.map_or_else(|| areas(head), |known| areas_of([known])) {
-        let mut sent = count(reading, SENT_IN_AREA, &[hour_ago.into(), but.into(), area.into()]).await?;
+    for area in areas_of(alive.iter().copied()) {
+        let in_area = |point: &&&HeadPoint| [point.area, point.area_now].contains(&Some(area));
+        let [since, id, until] = sent(hour_ago);
+        let mut cuts = number(alive.iter().filter(in_area).count());
+        cuts += count(reading, SENT_IN_AREA, &[since, id, until, area.into()]).await?;
         if is_early {
             let [id, from, until] = beside.clone();
-            sent += count(reading, WAITING_IN_AREA, &[id, from, until, area.into()]).await?;
+            cuts += count(reading, WAITING_IN_AREA, &[id, from, until, area.into()]).await?;
         }
-        let in_area = head
-            .points
-            .iter()
-            .filter(alive)
-            .filter(|point| [point.area, point.area_now].contains(&Some(area)))
-            .count();
-        let in_area = if is_early { u64::try_from(in_area).unwrap_or(u64::MAX) } else { 1 };
-        of_areas.push((sent + in_area, count(reading, POINTS_IN_AREA, &[area.into()]).await?));
+        let points = count(reading, POINTS_IN_AREA, &[area.into()]).await?;
+        of_areas.push(AreaUsage { area, cuts, points });
     }
     // What was taken out of it, or back, is no part of it.
     let of_order = head.points.iter().filter(|point| point.state != OrderState::Cancelled).count();
     Ok(Usage {
-        order: u64::try_from(of_order).unwrap_or(u64::MAX),
-        hour: hour + own,
-        day: day + own,
+        order: number(of_order),
+        hour,
+        day,
         areas: of_areas,
         points: count(reading, POINTS, &[]).await?,
     })
+}
+
+/// The first of the approvals of an order that are in force.
+async fn first_approval(reading: &mut Transaction, head: &Head) -> Result<Option<i64>, StoreError> {
+    let row: Option<(Option<i64>,)> = reading.row(FIRST_APPROVAL, &[head.id.into()]).await?;
+    Ok(row.and_then(|(id,)| id))
 }
 
 async fn count(
@@ -360,16 +361,21 @@ const ALL_THERE: &str = "SELECT s.point_id, n.meter_id, p.customer_id FROM suppl
     JOIN metering_point p ON p.id = s.point_id \
     JOIN installation n ON n.point_id = p.id AND n.removed_at IS NULL WHERE s.order_id = $1";
 
-const APPROVALS: &str = "SELECT a.person_id, a.at, a.role_since, a.hash, t.person_id, t.role, t.is_enabled \
+const APPROVALS: &str = "SELECT a.person_id, a.at, a.role_since, a.hash, a.over, t.person_id, t.role, t.is_enabled \
     FROM supply_approval a LEFT JOIN account t ON t.id = a.account_id \
     WHERE a.order_id = $1 AND a.ended_at IS NULL ORDER BY a.id";
 
-/// 1 is a cut, 7 the end of a hold; an outcome of 3 is one that was certainly not sent.
-const SENT: &str = "SELECT count(DISTINCT point_id) FROM supply_attempt WHERE intent_at > $1 AND kind IN (1, 7) \
-    AND coalesce(outcome, 0) <> 3 AND point_id <> $2";
+const FIRST_APPROVAL: &str = "SELECT min(id) FROM supply_approval WHERE order_id = $1 AND ended_at IS NULL";
 
-const SENT_IN_AREA: &str = "SELECT count(DISTINCT point_id) FROM supply_attempt WHERE intent_at > $1 AND kind IN (1, 7) \
-    AND coalesce(outcome, 0) <> 3 AND point_id <> $2 AND area_id = $3";
+/// 1 is a cut, 7 the end of a hold; an outcome of 3 is one that was certainly not sent. Homes of the order that wait to be sent
+/// (1 to 4) count as such, those that were sent before among them.
+const SENT: &str = "SELECT count(DISTINCT t.point_id) FROM supply_attempt t WHERE t.intent_at > $1 AND t.kind IN (1, 7) \
+    AND coalesce(t.outcome, 0) <> 3 AND (t.order_id = $2 OR coalesce(t.approval_id, 0) <= $3) \
+    AND t.point_id NOT IN (SELECT p.point_id FROM supply_order_point p WHERE p.order_id = $2 AND p.state IN (1, 2, 3, 4))";
+
+const SENT_IN_AREA: &str = "SELECT count(DISTINCT t.point_id) FROM supply_attempt t WHERE t.intent_at > $1 AND t.kind IN (1, 7) \
+    AND coalesce(t.outcome, 0) <> 3 AND (t.order_id = $2 OR coalesce(t.approval_id, 0) <= $3) AND t.area_id = $4 \
+    AND t.point_id NOT IN (SELECT p.point_id FROM supply_order_point p WHERE p.order_id = $2 AND p.state IN (1, 2, 3, 4))";
 
 /// States 2 to 4 are those before the intent, drafts left out.
 const WAITING: &str = "SELECT count(*) FROM supply_order_point p JOIN supply_order o ON o.id = p.order_id \

@@ -4,7 +4,8 @@ use crate::domain::access::Person;
 use crate::domain::supply::{
     Objection, OrderContent, OrderEvent, OrderKind, OrderState, OrderedPoint, SupplyOrder, Window, words_of,
 };
-use crate::domain::{Coded, Id, MeteringPoint, Moment, TransformerArea};
+use crate::domain::{AlarmKind, Coded, Id, MeteringPoint, Moment, TransformerArea};
+use crate::store::alarm::clear;
 use crate::store::code;
 use crate::store::error::{Refusal, StoreError};
 use crate::store::transaction::Transaction;
@@ -173,7 +174,7 @@ impl Head {
         Ok(stepped)
     }
 
-    /// Keeps how the order stands as a whole.
+    /// Keeps how the order stands as a whole. Once it is over, so is what was told of its being above a ceiling.
     pub(super) async fn settle(
         &self,
         writing: &mut Transaction,
@@ -185,6 +186,9 @@ impl Head {
             found.into_iter().filter_map(|(state,)| OrderState::from_code(state)).collect();
         let state = OrderState::of_order(states.into_iter());
         writing.execute(SETTLE, &[self.id.into(), state.code().into(), now.into()]).await?;
+        if self.is_quarantined && state.has_ended() {
+            clear(writing, AlarmKind::CeilingReached, &self.object(), now).await?;
+        }
         Ok(state)
     }
 

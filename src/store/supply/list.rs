@@ -4,6 +4,7 @@ use dlt645::address::MeterAddress;
 
 use super::attempt::AttemptRecord;
 use super::head::Head;
+use super::held::{HeldRecord, held};
 use crate::domain::access::{Person, Regions};
 use crate::domain::supply::{
     ContentHash, NoticeKind, Objection, OrderContent, OrderState, OrderedPoint, SupplyOrder,
@@ -128,6 +129,8 @@ pub struct OrderView {
     pub attempts: Vec<AttemptRecord>,
     /// What its customers were told.
     pub notices: Vec<NoticeRecord>,
+    /// What has kept it back when it was to be carried out.
+    pub held: Vec<HeldRecord>,
 }
 
 impl Store {
@@ -189,6 +192,7 @@ impl Store {
             approvals: approvals.into_iter().map(approval).collect(),
             attempts,
             notices: notices.into_iter().map(notice).collect::<Result<_, _>>()?,
+            held: held(&mut reading, id).await?,
         }))
     }
 

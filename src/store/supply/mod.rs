@@ -16,6 +16,7 @@ mod facts;
 mod halt;
 mod handed_over;
 mod head;
+mod held;
 mod known;
 mod left;
 mod list;
@@ -41,6 +42,7 @@ pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, Paid, PaymentEntry}
 pub(super) use halt::halts_in_force;
 pub use halt::{HaltRecord, Lifting};
 pub use handed_over::HandedOver;
+pub use held::HeldRecord;
 pub use known::{ArrearsRecord, IdentityRecord, NoticeKept, PaymentRecord, PointEvidence};
 pub use left::HowSent;
 pub use list::{ApprovalRecord, NoticeRecord, OrderFilter, OrderRecord, OrderView, PointRecord};

@@ -1,7 +1,7 @@
 //! Writing orders, handing them in, approving them and taking them back.
 
 use super::attempt::object;
-use super::facts::{Judging, judge_order, judge_plain, judge_point, order_facts, there_of};
+use super::facts::{Judging, exceeded, judge_order, judge_plain, judge_point, order_facts, there_of};
 use super::head::{Head, HeadPoint, Mark, Step, add_writer};
 use super::left::{LeftBy, leave_off, sent_before};
 use super::report::watch_pattern;
@@ -9,13 +9,14 @@ use super::written::{NewOrder, add_points, check_text, of_point, told};
 use super::{Objected, PointObjections, SupplyError, commit_with};
 use crate::domain::access::{Acting, Action};
 use crate::domain::supply::{
-    Ceilings, ContentHash, Objection, OrderEvent, OrderState, Stage, SupplyOrder, approval_objections,
+    CeilingUse, Ceilings, ContentHash, Objection, OrderEvent, OrderState, Stage, SupplyOrder,
+    approval_objections, ceilings_kept, words_of,
 };
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, Moment};
-use crate::store::Store;
 use crate::store::alarm::{clear, raise};
 use crate::store::error::StoreError;
 use crate::store::transaction::Transaction;
+use crate::store::{Store, audit};
 
 /// What an order is held to besides what is kept.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +76,7 @@ impl Store {
         let asked = async {
             let mut writing = self.change_supply("handing in a supply order").await?;
             let id = self.draft(&mut writing, acting, new, now).await?;
-            let judging = Judging { stage: Stage::Submit, point: None, limits, now };
+            let judging = Judging { stage: Stage::Submit, limits, now };
             let submitted = submit(&mut writing, acting, id, judging).await?;
             let entry = AuditEntry::by(acting, now, "order.submit", format!("order {id}"));
             commit_with(writing, &entry.for_order(id.number()).saying(told(new))).await?;
@@ -97,7 +98,7 @@ impl Store {
     ) -> Result<Submitted, SupplyError> {
         let submitted = async {
             let mut writing = self.change_supply("handing in a supply order").await?;
-            let judging = Judging { stage: Stage::Submit, point: None, limits, now };
+            let judging = Judging { stage: Stage::Submit, limits, now };
             let submitted = submit(&mut writing, acting, id, judging).await?;
             let entry = AuditEntry::by(acting, now, "order.submit", format!("order {id}"));
             commit_with(writing, &entry.for_order(id.number())).await?;
@@ -132,6 +133,10 @@ impl Store {
             check_right(acting, &head)?;
             check_text(&new.text)?;
             head.step_all(&mut writing, &Step::of(OrderEvent::Edit, now)).await?;
+            if head.is_quarantined {
+                // It is judged anew when it is handed in.
+                clear(&mut writing, AlarmKind::CeilingReached, &head.object(), now).await?;
+            }
             end_approvals(&mut writing, id, None, &acting.name, now).await?;
             writing.execute("DELETE FROM supply_order_point WHERE order_id = $1", &[id.into()]).await?;
             let args = [
@@ -170,12 +175,13 @@ impl Store {
         let approved = async {
             let mut writing = self.change_supply("approving a supply order").await?;
             let mut head = Head::load(&mut writing, id).await?;
-            let judging = Judging { stage: Stage::Approve, point: None, limits, now };
+            let judging = Judging { stage: Stage::Approve, limits, now };
             check_approver(&mut writing, acting, &head, seen, judging).await?;
             let state = self.approve(&mut writing, acting, &mut head, judging).await?;
             let entry = AuditEntry::by(acting, now, "order.approve", head.object());
-            let detail = format!("{{\"hash\":\"{seen}\"}}");
-            commit_with(writing, &entry.for_order(id.number()).saying(detail)).await?;
+            let over = ceilings_kept(&exceeded(&mut writing, &head, judging).await?);
+            let detail = serde_json::json!({ "hash": seen.to_string(), "over": over });
+            commit_with(writing, &entry.for_order(id.number()).saying(detail.to_string())).await?;
             Ok(state)
         };
         self.ended(approved.await, acting, "order.approve", format!("order {id}"), now).await
@@ -312,8 +318,8 @@ impl Store {
         if !objections.is_empty() {
             return Err(objections.into());
         }
-        if !facts.over.is_empty() {
-            quarantine(writing, head, now).await?;
+        if !facts.over.is_empty() && !head.is_quarantined {
+            quarantine(writing, head, (&ceilings_of(&facts.over), &facts.over), now).await?;
         }
         let mut found = Vec::new();
         let open: Vec<HeadPoint> =
@@ -331,6 +337,7 @@ impl Store {
         if !found.is_empty() || !head.points.iter().any(|point| point.state.is_before_intent()) {
             return Err(SupplyError::Objected(Objected { order: Vec::new(), points: found }));
         }
+        let over = exceeded(writing, head, judging).await?;
         let args = [
             self.numbers.next(now).into(),
             head.id.into(),
@@ -340,6 +347,7 @@ impl Store {
             acting.role_since.into(),
             now.into(),
             head.content.hash().to_string().into(),
+            ceilings_kept(&over).into(),
         ];
         writing.execute(APPROVE, &args).await?;
         let facts = order_facts(writing, head, judging).await?;
@@ -411,7 +419,7 @@ async fn submit(
     }
     let is_quarantined = !facts.over.is_empty();
     if is_quarantined {
-        quarantine(writing, &mut head, now).await?;
+        quarantine(writing, &mut head, (&ceilings_of(&facts.over), &facts.over), now).await?;
     }
     if head.kind().is_restore() {
         cancel_cuts(writing, &head, now).await?;
@@ -436,16 +444,25 @@ async fn cancel_cuts(writing: &mut Transaction, restore: &Head, now: Moment) -> 
     Ok(())
 }
 
-/// Marks an order that is above a ceiling: it needs a second approver, and people are told.
+/// Marks an order that is above a ceiling: it needs a second approver, and people are told. Nothing of it is sent under what
+/// was approved before; what may have been obeyed by now is looked at all the same.
 pub(super) async fn quarantine(
     writing: &mut Transaction,
     head: &mut Head,
+    (ceilings, over): (&[Objection], &[CeilingUse]),
     now: Moment,
 ) -> Result<(), StoreError> {
     head.mark(writing, Mark::Quarantined).await?;
     head.is_quarantined = true;
+    end_approvals(writing, head.id, None, AuditEntry::SYSTEM, now).await?;
+    head.step_all(writing, &Step { objections: ceilings, ..Step::of(OrderEvent::Withdraw, now) }).await?;
+    // What was told of it before was another excess.
+    clear(writing, AlarmKind::CeilingReached, &head.object(), now).await?;
     let alarm = Alarm::new(AlarmKind::CeilingReached, head.object(), now).for_order(head.id.number());
     raise(writing, &alarm).await?;
+    let entry = AuditEntry::of_system(now, QUARANTINE, head.object()).for_order(head.id.number());
+    let detail = serde_json::json!({ "over": ceilings_kept(over) }).to_string();
+    audit::append(writing, &entry.ending(words_of(ceilings)).saying(detail)).await?;
     Ok(())
 }
 
@@ -504,6 +521,16 @@ pub(super) async fn end_approvals(
     writing.execute(END_APPROVALS, &[id.into(), person.into(), now.into(), by.into()]).await
 }
 
+/// Each of the ceilings once.
+fn ceilings_of(over: &[CeilingUse]) -> Vec<Objection> {
+    let mut ceilings: Vec<Objection> = over.iter().map(|over| over.ceiling).collect();
+    ceilings.dedup();
+    ceilings
+}
+
+/// What it is called in the audit log when an order is found to be above a ceiling.
+pub(super) const QUARANTINE: &str = "order.quarantine";
+
 /// How long somebody must have the role to approve.
 const ROLE_LEAST: std::time::Duration = std::time::Duration::from_secs(86_400);
 
@@ -512,8 +539,8 @@ const EDIT: &str = "UPDATE supply_order SET reason = $2, text = $3, window_from 
 
 const TRIED: &str = "SELECT id FROM supply_attempt WHERE order_id = $1 LIMIT 1";
 
-const APPROVE: &str = "INSERT INTO supply_approval (id, order_id, person_id, account_id, name, role_since, at, hash) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const APPROVE: &str = "INSERT INTO supply_approval (id, order_id, person_id, account_id, name, role_since, at, hash, over) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 const END_APPROVALS: &str = "UPDATE supply_approval SET ended_at = $3, ended_by = $4 \
     WHERE order_id = $1 AND ended_at IS NULL AND (CAST($2 AS bigint) IS NULL OR person_id = $2)";

@@ -1,7 +1,7 @@
 //! A batch of cuts that goes wrong stops itself, and so not all of it is under way before that can be seen (F51).
 
 use super::head::{Head, HeadPoint, Mark};
-use crate::domain::supply::{OrderKind, OrderState, SupplyOrder, stops_itself};
+use crate::domain::supply::{OrderState, SupplyOrder, stops_itself};
 use crate::domain::{Alarm, AlarmKind, Id, MeteringPoint, Moment};
 use crate::store::Store;
 use crate::store::alarm::raise;
@@ -60,13 +60,13 @@ pub(super) async fn wait(
     Ok(())
 }
 
-/// Stops a batch of cuts in which too much ends otherwise than expected (F51).
+/// Stops a batch of cuts, or of ends of holds, in which too much ends otherwise than expected (F51).
 pub(super) async fn watch_batch(
     writing: &mut Transaction,
     head: &Head,
     now: Moment,
 ) -> Result<(), StoreError> {
-    if head.kind() != OrderKind::Cut || head.has_stopped_itself {
+    if !head.kind().is_cut_class() || head.has_stopped_itself {
         return Ok(());
     }
     let tried = |state: OrderState| !state.is_before_intent() && state != OrderState::Sending;

@@ -1,18 +1,19 @@
 //! What holds up many orders at once: STOP, the ceilings, and the terms of a supply hold.
 
-use chaobiao::domain::AlarmKind;
 use chaobiao::domain::access::Regions;
 use chaobiao::domain::supply::{
-    CeilingUse, Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason, Window,
+    CalendarKind, CeilingUse, Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason, SupplyOrder,
+    Window,
 };
+use chaobiao::domain::{AlarmKind, Day, Id};
 use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::archive::Saving;
-use chaobiao::store::supply::{Intended, Lifting, Limits, NewOrder};
-use chaobiao::store::{Migrations, Store};
+use chaobiao::store::supply::{CalendarEntry, Intended, Lifting, Limits, NewOrder, OrderView};
+use chaobiao::store::{AuditFilter, Migrations, Store};
 
-use super::ready::HOUR;
+use super::ready::{HOUR, Home};
 use super::ready::{acting, cut, homes, make_ready, restore};
-use super::steps::{armed, intend};
+use super::steps::{armed, intend, intend_within, state};
 use super::{LIMITS, approve, now, objections, town};
 use crate::archive::entry;
 use crate::{on_both, on_sqlite};
@@ -115,14 +116,13 @@ async fn f51_orders_that_wait_for_the_same_hour_are_held_against_its_ceiling_tog
         let homes = town(fresh, 3).await;
         let (store, li) = (&fresh.store, acting("li", now()));
         let limits = Limits { ceilings: Ceilings { hour: 1, ..Ceilings::BUILT_IN }, ..LIMITS };
-        let ask = async |homes: &[super::ready::Home]| {
-            store.ask_order(&li, &cut(homes, now()), &limits, now()).await.unwrap()
-        };
+        let ask =
+            async |homes: &[Home]| store.ask_order(&li, &cut(homes, now()), &limits, now()).await.unwrap();
         let exceeded = async |id| store.exceeded_ceilings(id, limits.ceilings, now()).await.unwrap();
         let first = ask(&homes[..1]).await;
         assert!(!first.is_quarantined && exceeded(first.id).await.is_empty());
         let second = ask(&homes[1..2]).await;
-        let over = CeilingUse { ceiling: Objection::OverHourCeiling, used: 2, most: 1 };
+        let over = CeilingUse { ceiling: Objection::OverHourCeiling, area: None, used: 2, most: 1 };
         assert_eq!(exceeded(second.id).await, [over], "whoever approves it is told by how much");
         assert!(second.is_quarantined, "the hour would not hold both, and neither is sent in part");
         let window = Window { from: now().plus(HOUR * 48), until: now().plus(HOUR * 52) };
@@ -185,6 +185,157 @@ async fn f52_stop_outlives_a_restart_takes_two_to_lift_and_lets_supply_be_given_
         again.halt_cuts(HaltKind::Clock, "once more", now()).await.unwrap();
         assert_eq!(again.lift_halt(&zhao, HaltKind::Clock, now()).await.unwrap(), Lifting::Lifted);
         again.close().await;
+    })
+    .await;
+}
+
+/// Asks for a cut and has it approved by so many.
+async fn let_pass(store: &Store, homes: &[Home], limits: &Limits<'_>, by: &[&str]) -> Id<SupplyOrder> {
+    let asked = store.ask_order(&acting("li", now()), &cut(homes, now()), limits, now()).await.unwrap();
+    approve_by(store, asked.id, limits, by).await;
+    asked.id
+}
+
+async fn approve_by(store: &Store, id: Id<SupplyOrder>, limits: &Limits<'_>, by: &[&str]) {
+    for name in by {
+        let seen = view(store, id).await.hash;
+        store.approve_order(&acting(name, now()), id, seen, limits, now()).await.unwrap();
+    }
+    assert_eq!(state(store, id).await, OrderState::Approved);
+}
+
+async fn arm_all(store: &Store, id: Id<SupplyOrder>, homes: &[Home], limits: &Limits<'_>) {
+    for home in homes {
+        assert_eq!(store.arm_point((id, home.point), now(), limits, now()).await.unwrap(), []);
+    }
+}
+
+async fn view(store: &Store, id: Id<SupplyOrder>) -> OrderView {
+    store.supply_order(id, &Regions::All).await.unwrap().unwrap()
+}
+
+/// How many entries of this kind an order has in the audit log.
+async fn entries(store: &Store, id: Id<SupplyOrder>, action: &str) -> usize {
+    let filter =
+        AuditFilter { order: Some(id.number()), action: Some(action.to_owned()), ..AuditFilter::default() };
+    store.audit_before(&filter, i64::MAX, 100).await.unwrap().len()
+}
+
+/// Whether the alarm of an order that is above a ceiling is open.
+async fn is_told(store: &Store, id: Id<SupplyOrder>) -> bool {
+    let kind = Some(AlarmKind::CeilingReached);
+    let filter = AlarmFilter { kind, is_open: true, ..AlarmFilter::default() };
+    let open = store.alarms(&filter, &Regions::All, i64::MAX, 100).await.unwrap();
+    open.iter().any(|alarm| alarm.order == Some(id.number()))
+}
+
+#[tokio::test]
+async fn f51_a_ceiling_that_is_lowered_holds_an_order_that_two_had_let_pass_another() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 3).await;
+        let store = &fresh.store;
+        let limits = Limits { ceilings: Ceilings { day: 2, ..Ceilings::BUILT_IN }, ..LIMITS };
+        let id = let_pass(store, &homes, &limits, &["wang", "zhao"]).await;
+        arm_all(store, id, &homes, &limits).await;
+        assert!(matches!(intend_within(store, id, homes[0], &limits).await, Intended::Kept(_)));
+        // The hour is one that nobody has let pass. What has left has left.
+        let lower = Ceilings { hour: 2, ..Ceilings::BUILT_IN };
+        store.tighten_ceilings(&acting("admin", now()), lower, now()).await.unwrap();
+        let found = intend_within(store, id, homes[1], &limits).await;
+        assert_eq!(found, Intended::Objected(vec![Objection::OverHourCeiling]));
+        let seen = view(store, id).await;
+        assert!(seen.approvals.iter().all(|by| by.ended.is_some()), "{:?}", seen.approvals);
+        let states: Vec<_> = seen.points.iter().map(|point| point.state).collect();
+        assert_eq!(states, [OrderState::Sending, OrderState::Submitted, OrderState::Submitted]);
+        assert_eq!(seen.points[2].objections, [Objection::OverHourCeiling], "all of it waits, and says why");
+        let again = intend_within(store, id, homes[2], &limits).await;
+        assert_eq!(again, Intended::Objected(vec![Objection::WrongState]));
+        assert_eq!(seen.held.last().map(|held| (held.point, held.objections.len())), Some((None, 1)));
+        assert_eq!(entries(store, id, "order.quarantine").await, 2, "when it was handed in, and now");
+        assert!(is_told(store, id).await);
+        // Whoever looks at it anew may let it pass anew, and then it goes out.
+        approve_by(store, id, &limits, &["wang", "zhao"]).await;
+        arm_all(store, id, &homes[1..], &limits).await;
+        for home in &homes[1..] {
+            let found = intend_within(store, id, *home, &limits).await;
+            assert!(matches!(found, Intended::Kept(_)), "{found:?}");
+        }
+        assert!(is_told(store, id).await, "it is not over");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f51_an_order_that_two_have_let_pass_goes_out_beside_one_that_was_let_pass_behind_it() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 4).await;
+        let store = &fresh.store;
+        let limits = Limits { ceilings: Ceilings { hour: 1, ..Ceilings::BUILT_IN }, ..LIMITS };
+        let first = let_pass(store, &homes[..2], &limits, &["wang", "zhao"]).await;
+        let second = let_pass(store, &homes[2..], &limits, &["wang", "zhao"]).await;
+        for (id, homes) in [(second, &homes[2..]), (first, &homes[..2])] {
+            arm_all(store, id, homes, &limits).await;
+            for home in homes {
+                let found = intend_within(store, id, *home, &limits).await;
+                assert!(matches!(found, Intended::Kept(_)), "{found:?}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f51_a_ceiling_that_is_reached_when_an_order_is_armed_holds_all_of_it_and_is_told_until_it_is_over() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 2).await;
+        let (store, li) = (&fresh.store, acting("li", now()));
+        let limits = Limits { ceilings: Ceilings { order: 1, ..Ceilings::BUILT_IN }, ..LIMITS };
+        let id = let_pass(store, &homes, &LIMITS, &["wang"]).await;
+        assert!(!is_told(store, id).await);
+        let found = store.arm_point((id, homes[0].point), now(), &limits, now()).await.unwrap();
+        assert_eq!(found, [Objection::OverOrderCeiling]);
+        let seen = view(store, id).await;
+        assert!(seen.order.is_quarantined && seen.order.state == OrderState::Submitted, "{seen:?}");
+        assert!(is_told(store, id).await);
+        let found = store.arm_point((id, homes[1].point), now(), &limits, now()).await.unwrap();
+        assert_eq!(found, [Objection::WrongState], "nothing of it is sent in part");
+        // Whoever approved it before has not seen the ceiling: they may approve it again, and it takes both.
+        approve_by(store, id, &limits, &["wang", "zhao"]).await;
+        arm_all(store, id, &homes, &limits).await;
+        store.cancel_order(&li, id, now()).await.unwrap();
+        assert!(!is_told(store, id).await, "it was taken back");
+        let late = let_pass(store, &homes, &limits, &["wang", "zhao"]).await;
+        assert!(is_told(store, late).await);
+        store.expire_orders(now().plus(HOUR * 5)).await.unwrap();
+        assert!(!is_told(store, late).await, "its window has passed");
+        let edited = store.ask_order(&li, &cut(&homes, now()), &limits, now()).await.unwrap().id;
+        let fewer = cut(&homes[..1], now());
+        store.edit_order(&li, (edited, None), &fewer, now()).await.unwrap();
+        assert!(!is_told(store, edited).await, "another order than the one that was above it");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t27_what_holds_an_order_back_is_entered_when_it_changes_and_not_each_time() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 1).await;
+        let (store, wang) = (&fresh.store, acting("wang", now()));
+        let id = armed(store, &cut(&homes, now()), now()).await;
+        store.press_stop(&wang, "smoke", now()).await.unwrap();
+        for _ in 0..3 {
+            let found = intend(store, id, homes[0], now()).await;
+            assert_eq!(found, Intended::Objected(vec![Objection::Stopped]));
+        }
+        assert_eq!(entries(store, id, "order.hold_back").await, 1);
+        let day = CalendarEntry { day: Day::of(now()), area: None, kind: CalendarKind::Heat };
+        store.enter_calendar(&acting("li", now()), &[day], now()).await.unwrap();
+        intend(store, id, homes[0], now()).await;
+        assert_eq!(entries(store, id, "order.hold_back").await, 2, "another reason");
+        let held = view(store, id).await.held;
+        let told: Vec<_> = held.iter().map(|held| (held.point, held.objections.clone())).collect();
+        let both = vec![Objection::Stopped, Objection::NoCutDay];
+        assert_eq!(told, [(Some(homes[0].point), vec![Objection::Stopped]), (Some(homes[0].point), both)]);
     })
     .await;
 }

@@ -1,13 +1,14 @@
 //! What is odd and is told of: late restores, far more cuts than usual, and a batch with odd results.
 
 use chaobiao::domain::access::Regions;
-use chaobiao::domain::supply::Objection;
+use chaobiao::domain::supply::{Objection, OrderKind, Reason};
 use chaobiao::domain::{AlarmKind, Day, Id, Moment};
+use chaobiao::store::Store;
 use chaobiao::store::alarm::AlarmFilter;
-use chaobiao::store::supply::{AttemptOutcome, Intended};
+use chaobiao::store::supply::{AttemptOutcome, Intended, NewOrder};
 
 use super::happening::happen;
-use super::ready::{HOUR, acting, cut, restore};
+use super::ready::{HOUR, Home, acting, cut, restore};
 use super::steps::{armed, intend};
 use super::{LIMITS, approve, now, objections, town};
 use crate::on_both;
@@ -38,27 +39,34 @@ async fn f48_who_has_paid_and_is_without_supply_is_told_of_after_the_promises() 
 #[tokio::test]
 async fn f51_a_batch_with_odd_results_stops_itself() {
     on_both(async |fresh| {
-        let homes = town(fresh, 12).await;
-        let store = &fresh.store;
-        let asked = store.ask_order(&acting("li", now()), &cut(&homes, now()), &LIMITS, now()).await.unwrap();
-        assert!(asked.is_quarantined, "two percent of 250 are five");
-        approve(store, asked.id, "wang", now()).await.unwrap();
-        approve(store, asked.id, "zhao", now()).await.unwrap();
-        for home in &homes {
-            assert_eq!(store.arm_point((asked.id, home.point), now(), &LIMITS, now()).await.unwrap(), []);
-        }
-        for (place, home) in homes[..10].iter().enumerate() {
-            assert!(matches!(intend(store, asked.id, *home, now()).await, Intended::Kept(_)), "{place}");
-            let (attempt, _) = store.last_attempt(asked.id, home.point).await.unwrap().unwrap();
-            let outcome = if place < 3 { AttemptOutcome::Refused } else { AttemptOutcome::Accepted };
-            store.note_outcome(&attempt, (outcome, ""), now(), now()).await.unwrap();
-        }
-        let view = store.supply_order(asked.id, &Regions::All).await.unwrap().unwrap();
-        assert!(view.order.has_stopped_itself);
-        let found = intend(store, asked.id, homes[10], now()).await;
-        assert_eq!(found, Intended::Objected(vec![Objection::StoppedItself]));
+        let homes = town(fresh, 24).await;
+        stops_itself(&fresh.store, OrderKind::Cut, &homes[..12]).await;
+        // The end of a hold takes supply away as well, where the meter is in debt.
+        stops_itself(&fresh.store, OrderKind::HoldOff, &homes[12..]).await;
     })
     .await;
+}
+
+async fn stops_itself(store: &Store, kind: OrderKind, homes: &[Home]) {
+    let reason = if kind == OrderKind::Cut { Reason::Arrears } else { Reason::ProtectionOver };
+    let new = NewOrder { kind, reason, ..cut(homes, now()) };
+    let asked = store.ask_order(&acting("li", now()), &new, &LIMITS, now()).await.unwrap();
+    assert!(asked.is_quarantined, "two percent of 250 are five");
+    approve(store, asked.id, "wang", now()).await.unwrap();
+    approve(store, asked.id, "zhao", now()).await.unwrap();
+    for home in homes {
+        assert_eq!(store.arm_point((asked.id, home.point), now(), &LIMITS, now()).await.unwrap(), []);
+    }
+    for (place, home) in homes[..10].iter().enumerate() {
+        assert!(matches!(intend(store, asked.id, *home, now()).await, Intended::Kept(_)), "{place}");
+        let (attempt, _) = store.last_attempt(asked.id, home.point).await.unwrap().unwrap();
+        let outcome = if place < 3 { AttemptOutcome::Refused } else { AttemptOutcome::Accepted };
+        store.note_outcome(&attempt, (outcome, ""), now(), now()).await.unwrap();
+    }
+    let view = store.supply_order(asked.id, &Regions::All).await.unwrap().unwrap();
+    assert!(view.order.has_stopped_itself);
+    let found = intend(store, asked.id, homes[10], now()).await;
+    assert_eq!(found, Intended::Objected(vec![Objection::StoppedItself]));
 }
 
 #[tokio::test]

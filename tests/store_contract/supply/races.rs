@@ -1,15 +1,16 @@
 //! What happens while an order is on its way: in whichever order the transactions come, no intent is kept behind an event
 //! that stands against it (F45).
 
-use chaobiao::domain::supply::OrderState;
-use chaobiao::store::supply::{AttemptOutcome, Intended};
+use chaobiao::domain::access::Regions;
+use chaobiao::domain::supply::{Ceilings, OrderState};
+use chaobiao::store::supply::{AttemptOutcome, Intended, Limits};
 use chaobiao::store::{Address, AuditFilter, Migrations, Store};
 use simulator::seed::Seed;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::happening::{EVENTS, happen, undo};
 use super::ready::{acting, cut};
-use super::steps::{armed, intend};
+use super::steps::{armed, intend, intend_within};
 use super::{LIMITS, approved, now, town};
 use crate::{Fresh, empty_databases};
 
@@ -41,6 +42,65 @@ async fn f45_nor_is_any_on_postgresql() {
         race(&fresh, 3, 7).await;
         fresh.store.close().await;
     }
+}
+
+/// An order of several points that two have let pass one ceiling, while another one is lowered: what is kept is kept before.
+#[tokio::test]
+async fn f45_f51_of_an_order_that_two_let_pass_no_intent_is_kept_behind_a_lower_ceiling() {
+    let fresh = in_memory().await;
+    let homes = town(&fresh, 3).await;
+    let store = &fresh.store;
+    let limits = Limits { ceilings: Ceilings { day: 1, ..Ceilings::BUILT_IN }, ..LIMITS };
+    let (mut first, mut late, mut between) = (0, 0, 0);
+    for round in 0..40 {
+        let draw = Seed::new(51).named("lower ceiling").number(round);
+        let id = store.ask_order(&acting("li", now()), &cut(&homes, now()), &limits, now()).await.unwrap().id;
+        for name in ["wang", "zhao"] {
+            let seen = store.supply_order(id, &Regions::All).await.unwrap().unwrap().hash;
+            store.approve_order(&acting(name, now()), id, seen, &limits, now()).await.unwrap();
+        }
+        for home in &homes {
+            assert_eq!(store.arm_point((id, home.point), now(), &limits, now()).await.unwrap(), []);
+        }
+        let steps = async {
+            let mut kept = Vec::new();
+            for home in &homes {
+                pause(draw % 5).await;
+                if matches!(intend_within(store, id, *home, &limits).await, Intended::Kept(_)) {
+                    kept.push(*home);
+                }
+            }
+            kept
+        };
+        let lowered = async {
+            pause(draw / 5 % 23).await;
+            let lower = Ceilings { hour: 1, ..Ceilings::BUILT_IN };
+            store.tighten_ceilings(&acting("admin", now()), lower, now()).await.unwrap();
+        };
+        let (kept, ()) = tokio::join!(steps, lowered);
+        let of = async |order, action: &str| {
+            let filter = AuditFilter { order, action: Some(action.to_owned()), ..AuditFilter::default() };
+            store.audit_before(&filter, i64::MAX, 9).await.unwrap()
+        };
+        let happened = of(None, "ceiling.tighten").await[0].number;
+        let intents = of(Some(id.number()), "order.intent").await;
+        assert_eq!(intents.len(), kept.len());
+        assert!(intents.iter().all(|intent| intent.number < happened), "an intent was kept behind it");
+        match kept.len() {
+            0 => first += 1,
+            3 => late += 1,
+            _ => between += 1,
+        }
+        for home in kept {
+            let (attempt, _) = store.last_attempt(id, home.point).await.unwrap().unwrap();
+            store.note_outcome(&attempt, (AttemptOutcome::NotSent, ""), now(), now()).await.unwrap();
+        }
+        store.cancel_order(&acting("li", now()), id, now()).await.unwrap();
+        undo(&fresh, now()).await;
+    }
+    println!("f45 seed 51 lower ceiling, two approved: {first} before, {between} between, {late} behind");
+    assert!(first + between > 0 && late + between > 0, "{first} {between} {late}");
+    fresh.store.close().await;
 }
 
 /// A change that another transaction has made and not committed yet: the intent waits for it, and is judged by it.
@@ -196,7 +256,7 @@ async fn settle(
     home: super::ready::Home,
     intended: &Intended,
 ) {
-    let view = fresh.store.supply_order(id, &chaobiao::domain::access::Regions::All).await.unwrap().unwrap();
+    let view = fresh.store.supply_order(id, &Regions::All).await.unwrap().unwrap();
     if let Intended::Kept(_) = intended {
         let (attempt, _) = fresh.store.last_attempt(id, home.point).await.unwrap().unwrap();
         fresh.store.note_outcome(&attempt, (AttemptOutcome::NotSent, ""), now(), now()).await.unwrap();

@@ -41,12 +41,18 @@ fn order() -> OrderFacts {
     })
 }
 
+/// A ceiling that is exceeded, as it is kept.
+fn use_of(kept: &str) -> CeilingUse {
+    *crate::domain::supply::ceilings_read(kept).first().unwrap()
+}
+
 fn approval(order: &OrderFacts, person: i64) -> Approval {
     Approval {
         person: Id::new(person),
         at: ago(now(), 2 * HOUR),
         role_since: ago(now(), 100 * DAY),
         hash: order.content.hash(),
+        over: order.over.clone(),
         still_may: true,
     }
 }
@@ -115,7 +121,7 @@ const FAULTS: &[Fault] = &[
     (Objection::StoppedItself, |order, _| order.has_stopped_itself = true),
     (Objection::NoProtectionList, |order, _| order.list = ProtectionList::Missing),
     (Objection::NoCutDay, |order, _| order.no_cut_days.push(CalendarKind::Heat)),
-    (Objection::OverHourCeiling, |order, _| order.over.push(Objection::OverHourCeiling)),
+    (Objection::OverHourCeiling, |order, _| order.over.push(use_of("over_hour_ceiling:3/2"))),
     (Objection::NotThere, |_, point| point.there = None),
     (Objection::Protected, |_, point| point.protections.push(ProtectionKind::Medical)),
     (Objection::NoticeMissing, |_, point| notices_without(point, NoticeKind::Cut)),
@@ -293,11 +299,44 @@ fn f54_protection_is_an_objection_at_every_stage_for_every_cut() {
 #[test]
 fn f51_over_a_ceiling_a_second_approver_lets_it_pass_and_nobody_else() {
     let mut over = order();
-    over.over.push(Objection::OverDayCeiling);
+    over.over.push(use_of("over_day_ceiling:3/1"));
     assert_eq!(all(&over, &point(), Stage::Intent), [Objection::OverDayCeiling]);
     over.is_quarantined = true;
-    assert_eq!(all(&over, &point(), Stage::Intent), [Objection::SecondApproverMissing]);
-    assert_eq!(all(&approved(over), &point(), Stage::Intent), []);
+    let missing = [Objection::SecondApproverMissing, Objection::OverDayCeiling];
+    assert_eq!(all(&over, &point(), Stage::Intent), missing, "whoever approved before has seen no ceiling");
+    let both = approved(over);
+    assert_eq!(all(&both, &point(), Stage::Intent), []);
+    let mut same = both;
+    same.approvals.iter_mut().for_each(|by| by.person = Id::new(20));
+    assert_eq!(all(&same, &point(), Stage::Intent), missing, "one person twice");
+}
+
+#[test]
+fn f51_a_ceiling_that_was_lowered_or_is_fuller_than_two_have_let_pass_stands_again() {
+    let mut over = order();
+    over.is_quarantined = true;
+    over.over.push(use_of("over_day_ceiling:3/1"));
+    let approved = approved(over);
+    let at = |stage, kept: &[&str]| {
+        let over = kept.iter().map(|kept| use_of(kept)).collect();
+        all(&OrderFacts { over, ..approved.clone() }, &point(), stage)
+    };
+    for stage in [Stage::Arm, Stage::Intent] {
+        assert_eq!(at(stage, &["over_day_ceiling:2/1"]), [], "less of it is left");
+        assert_eq!(at(stage, &["over_day_ceiling:3/0"]), [Objection::OverDayCeiling], "lowered since");
+        assert_eq!(at(stage, &["over_day_ceiling:4/1"]), [Objection::OverDayCeiling], "fuller since");
+        let other = ["over_day_ceiling:3/1", "over_hour_ceiling:3/2"];
+        assert_eq!(at(stage, &other), [Objection::OverHourCeiling], "one that nobody has seen");
+        let areas = ["over_area_ceiling@1:3/2", "over_area_ceiling@2:3/2"];
+        assert_eq!(at(stage, &areas), [Objection::OverAreaCeiling], "said once");
+    }
+    let mut one = approved.clone();
+    one.approvals[0].over.clear();
+    assert_eq!(
+        all(&one, &point(), Stage::Intent),
+        [Objection::OverDayCeiling],
+        "only one of them has seen it"
+    );
 }
 
 #[test]

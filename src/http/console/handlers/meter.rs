@@ -8,6 +8,7 @@ use axum::response::Response;
 use super::{answer, answer_as, answer_of};
 use crate::config::Words;
 use crate::domain::access::{Action, Regions};
+use crate::domain::supply::OrderKind;
 use crate::domain::{Day, Fetch, Id, Item, Moment, RunKind};
 use crate::http::console::at_once::{Ended, ended};
 use crate::http::console::meter::{self, CurvePart, FetchPage, MeterPage, Part, RegistersPart, stretch};
@@ -116,7 +117,7 @@ async fn page_of(
     let wanted = if Part::may_be_seen(wanted, view) { wanted } else { "status" };
     let part = part(services, (&sheet, &caller.acting.regions), wanted, &asked, view.now).await?;
     let orderable = match sheet.point {
-        Some(point) => Some(Orderable::of(services, point).await?),
+        Some(point) => Some(Orderable::of(services, point, OrderKind::Cut).await?),
         None => None,
     };
     let relay = services.store.relay_seen(sheet.line.meter).await?;

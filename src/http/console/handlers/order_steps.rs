@@ -155,7 +155,7 @@ async fn form_with(services: &Services, caller: &Caller, order: &OrderView) -> R
         text: content.text.clone(),
         window: (as_field(content.window.from), as_field(content.window.until)),
         of: Some((order.order.id.number(), order.hash.to_string())),
-        cannot: cannot_be_ordered(services, caller, &numbers).await?,
+        cannot: cannot_be_ordered(services, caller, &numbers, content.kind).await?,
         refused: None,
     })
 }

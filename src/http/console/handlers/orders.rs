@@ -9,7 +9,7 @@ use maud::html;
 
 use super::{answer, answer_as, answer_of};
 use crate::domain::access::Action;
-use crate::domain::supply::{ContentHash, HaltKind, OrderKind, Reason, Window};
+use crate::domain::supply::{CeilingUse, ContentHash, HaltKind, OrderKind, Reason, Window};
 use crate::domain::{Coded, Day, Id, Moment};
 use crate::http::api::order_drafts::may_be_drafted;
 use crate::http::api::written::{LONGEST, words};
@@ -128,7 +128,7 @@ pub(super) async fn new(
     let points = asked.value("points").unwrap_or_default().to_owned();
     let form = OrderForm {
         kind,
-        cannot: cannot_be_ordered(&services, &caller, &numbers(&points, MOST_POINTS)).await?,
+        cannot: cannot_be_ordered(&services, &caller, &numbers(&points, MOST_POINTS), kind).await?,
         points,
         reason: asked.value("reason").and_then(Reason::from_name),
         text: String::new(),
@@ -310,14 +310,18 @@ pub(super) async fn page_of(services: &Services, caller: &Caller, id: i64) -> Re
     let (mut cannot, mut hold_ends) = (Vec::new(), Vec::new());
     if is_early && content.kind.is_cut_class() {
         let numbers: Vec<String> = order.points.iter().map(|point| point.number.clone()).collect();
-        cannot = cannot_be_ordered(services, caller, &numbers).await?;
+        cannot = cannot_be_ordered(services, caller, &numbers, content.kind).await?;
     }
     if is_early && content.kind == OrderKind::HoldOff {
         hold_ends = services.store.hold_ends(of).await?;
     }
     let mut over = Vec::new();
     if let Some(supply) = services.supply.as_ref().filter(|_| is_early && order.order.is_quarantined) {
-        over = services.store.exceeded_ceilings(of, supply.ceilings(), services.clock.now()).await?;
+        let found = services.store.exceeded_ceilings(of, supply.ceilings(), services.clock.now()).await?;
+        let names = services.store.names_of_areas().await?;
+        let name =
+            |over: &CeilingUse| over.area.and_then(|area| names.get(&area).cloned()).unwrap_or_default();
+        over = found.into_iter().map(|over| (over, name(&over))).collect();
     }
     let report = services.store.emergency_report(of).await?;
     Ok(OrderPage { order, cannot, hold_ends, over, report, asked: Asked::default() })

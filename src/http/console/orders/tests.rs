@@ -83,6 +83,7 @@ fn one(kind: OrderKind, state: OrderState) -> OrderPage {
             approvals: vec![approval],
             attempts: vec![attempt],
             notices: vec![notice],
+            held: Vec::new(),
         },
         cannot: Vec::new(),
         hold_ends: Vec::new(),
@@ -439,8 +440,29 @@ fn whoever_approves_is_told_which_ceiling_is_exceeded_and_by_how_much() {
     page.order.order.is_quarantined = true;
     let zh = page.markup(&view(Language::Chinese, Role::Approver)).into_string();
     assert!(zh.contains("超过停电上限，见设置"), "{zh}");
-    page.over = vec![CeilingUse { ceiling: Objection::OverTotalCeiling, used: 3, most: 1 }];
+    page.over = vec![
+        (CeilingUse { ceiling: Objection::OverTotalCeiling, area: None, used: 3, most: 1 }, String::new()),
+        (
+            CeilingUse { ceiling: Objection::OverAreaCeiling, area: Some(Id::new(4)), used: 9, most: 2 },
+            "东区台区".to_owned(),
+        ),
+    ];
     let zh = page.markup(&view(Language::Chinese, Role::Approver)).into_string();
     assert!(zh.contains("超过全部计量点停电比例上限") && zh.contains("：3 / 1 户"), "{zh}");
+    assert!(zh.contains("东区台区：9 / 2 户"), "{zh}");
     assert!(!zh.contains("超过停电上限，见设置"), "{zh}");
+}
+
+#[test]
+fn t27_what_keeps_an_order_back_is_told_among_its_steps() {
+    let mut page = one(OrderKind::Cut, OrderState::Armed);
+    page.order.points[0].objections = vec![Objection::Stopped];
+    page.order.held = vec![
+        HeldRecord { at: at(600), point: Some(Id::new(1)), objections: vec![Objection::Stopped] },
+        HeldRecord { at: at(700), point: None, objections: vec![Objection::OverHourCeiling] },
+    ];
+    let zh = page.markup(&view(Language::Chinese, Role::Viewer)).into_string();
+    assert!(zh.contains("未下发 P0000001") && zh.contains("须两人审批后方可下发"), "{zh}");
+    assert!(zh.contains(Objection::OverHourCeiling.zh()), "{zh}");
+    assert!(zh.contains("暂不下发：") && !zh.contains("定于"), "{zh}");
 }
