@@ -155,4 +155,6 @@ pub mod decisions {
     pub mod d0062_what_brought_a_read_is_looked_up_and_not_kept_with_the_value {}
     #[doc = include_str!("decisions/0063-a-password-that-was-refused-keeps-cuts-back-and-restores-not.md")]
     pub mod d0063_a_password_that_was_refused_keeps_cuts_back_and_restores_not {}
+    #[doc = include_str!("decisions/0066-a-report-that-cannot-be-read-is-kept-as-it-is-and-its-events-are-asked-for.md")]
+    pub mod d0066_a_report_that_cannot_be_read_is_kept_as_it_is_and_its_events_are_asked_for {}
 }
