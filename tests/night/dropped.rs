@@ -1,6 +1,5 @@
 //! Curves of terminals that drop the line, or are not there for a while: read when they are back (F18, F19); and curves of more
 //! slots than one answer bears.
-#![expect(clippy::indexing_slicing, reason = "a terminal that is not there must end its test")]
 
 use std::time::Duration;
 
@@ -60,9 +59,12 @@ fn of_one_minute(setup: Setup) -> Setup {
     Setup { settings: Settings { density: 255, sends: 512, ..setup.settings }, ..setup }
 }
 
+/// What becomes of the terminals.
+type Terminals = fn(Setup) -> Setup;
+
 #[tokio::test]
 async fn f18_curves_of_five_minutes_and_of_one_are_read_whole_in_one_night() {
-    let densities: [(&str, fn(Setup) -> Setup, usize); 2] =
+    let densities: [(&str, Terminals, usize); 2] =
         [("5min", of_five_minutes, 288), ("1min", of_one_minute, 1440)];
     for (period, terminals, slots) in densities {
         let more = format!("{NO_HISTORY}period = \"{period}\"\n");

@@ -215,7 +215,8 @@ mod tests {
     fn a_meter_that_a_terminal_does_not_read_or_reads_by_another_protocol_is_told() {
         let sites = [site(1, 1, Some(31)), site(2, 2, None), site(3, 3, None), site(4, 4, Some(2))];
         let sites: Vec<_> = sites.iter().collect();
-        let by = |number, protocol| ArchiveRecord { protocol, ..record(number, number, number as u8) };
+        let by =
+            |number: u8, protocol| ArchiveRecord { protocol, ..record(number.into(), number.into(), number) };
         let records = [by(1, NOT_READ), by(2, SPEAKS_1997), by(3, SPEAKS_2007_BY_MODULE), by(4, NOT_READ)];
         let seen: Vec<_> = compare(&records, &sites).iter().map(|d| (d.point, d.kind)).collect();
         let other = DifferenceKind::OtherProtocol;
