@@ -193,15 +193,17 @@ impl LineRun {
         self.stop.is_cancelled() || Instant::now() >= self.deadline
     }
 
-    /// Keeps a batch with how some meters stand then, in one transaction; what could not be kept has to be read again.
-    pub(super) async fn keep(&mut self, mut batch: Batch, mut outcomes: Vec<RunMeter>) {
+    /// Keeps a batch with how some meters stand then, in one transaction; what could not be kept has to be read again. False when
+    /// it could not be.
+    pub(super) async fn keep(&mut self, mut batch: Batch, mut outcomes: Vec<RunMeter>) -> bool {
         batch.outcomes.extend(outcomes.iter().cloned());
         if batch.is_empty() {
-            return;
+            return true;
         }
         let slots: usize = batch.curves.iter().map(|(_, curve)| curve.count()).sum();
         let mut slots = u64::try_from(slots).unwrap_or(u64::MAX);
-        if self.inner.writer.save(batch).await.is_none() {
+        let is_kept = self.inner.writer.save(batch).await.is_some();
+        if !is_kept {
             slots = 0;
             for outcome in &mut outcomes {
                 outcome.outcome = RunOutcome::Missing(MissingCause::Stopped);
@@ -210,6 +212,7 @@ impl LineRun {
         }
         self.inner.progress.send_modify(|progress| progress.slots += slots);
         outcomes.into_iter().for_each(|outcome| self.settle(Step::Registers, Done::of(outcome)));
+        is_kept
     }
 
     /// The meters whose registers are not read, as far as `is_wanted` says.

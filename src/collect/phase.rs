@@ -184,7 +184,7 @@ impl Facts {
     }
 
     /// What is kept of curves is not asked for again, nor counted.
-    fn has_kept(&self, kept: Vec<DayCurve>) {
+    pub(super) fn has_kept(&self, kept: Vec<DayCurve>) {
         let mut curves = self.curves.lock().unwrap_or_else(PoisonError::into_inner);
         for curve in kept {
             match curves.entry(curve.meter).or_default().entry((curve.item, curve.day)) {

@@ -23,7 +23,8 @@
 //! - **The terminal's own reading goes first**: while it says that it still reads its meters, and gets on with it, only those
 //!   are asked through it of which it will never store anything. A meter that nobody can read holds up no other.
 //! - **An answer that fails costs one question**: what was kept stays, and the run goes on where it stopped when the
-//!   terminal comes back (F19).
+//!   terminal comes back (F19), with curves as with registers: a curve is had when the terminal has answered for it, be it that
+//!   it has none.
 //!
 //! - **Events and status words are the meters' own**: they are asked of the meters, through the terminal, beside the run and
 //!   in the lowest lane, for a bounded time each night, in turns.
@@ -35,6 +36,7 @@ mod borne_out;
 mod counted;
 mod curve;
 mod events;
+mod first_events;
 mod freeze;
 mod items;
 mod lost;
@@ -72,6 +74,7 @@ use crate::store::terminal::Verified;
 use crate::store::{Batch, StoreError};
 use crate::terminal::Terminals;
 use ask::TerminalAsker;
+pub(super) use counted::Unread;
 pub(super) use curve::{keeps_curve_of, keeps_curves_every};
 use freeze::Frozen;
 pub use report::keep_reports;
@@ -185,9 +188,10 @@ impl TerminalNight {
             self.pass(is_first).await?;
             is_first = false;
             self.begin_meter_events();
-            let is_left = !self.line.pending(may_be_better).is_empty();
+            let has_registers_left = !self.line.pending(may_be_better).is_empty();
+            let is_left = has_registers_left || !self.without_curves().is_empty();
             // While the terminal still reads its meters, passes are not used up.
-            if self.session.has_read_all {
+            if self.session.has_read_all || !has_registers_left {
                 match pauses.next() {
                     Some(next) => pause = next,
                     None => break,
@@ -264,11 +268,10 @@ impl TerminalNight {
         }
     }
 
-    /// The curves of the day before, of meters at verified points that were read, each once.
-    async fn read_curves(&mut self) {
-        let settings = self.line.inner.settings.intervals.clone();
-        if settings.mode != IntervalMode::LoadRecord {
-            return;
+    /// The meters at verified points that were read, of whose curves of the day before the terminal has not answered yet.
+    fn without_curves(&self) -> Vec<Arc<SiteMeter>> {
+        if self.line.inner.settings.intervals.mode != IntervalMode::LoadRecord {
+            return Vec::new();
         }
         let mut sites = self.line.answering();
         // The registers of its midnights tell whether a curve is the meter's own.
@@ -276,29 +279,55 @@ impl TerminalNight {
             self.line.outcome_of(site.meter_id).is_some_and(|outcome| outcome.outcome.is_read())
         };
         sites.retain(|site| is_read(site) && self.is_believed(site) && !self.curved.contains(&site.meter_id));
+        sites
+    }
+
+    /// The curves of the day before, of meters at verified points that were read, until the terminal has answered for each. Where
+    /// it is gone, or leaves several of them unanswered, the others are not asked for in this pass.
+    async fn read_curves(&mut self) {
+        let settings = self.line.inner.settings.intervals.clone();
+        let sites = self.without_curves();
         self.line.expect(sites.len());
+        let (mut silences, mut gone): (u8, Option<Missed>) = (0, None);
         for sites in sites.chunks(KEPT_AT_ONCE) {
-            let (mut batch, mut outcomes) = (Batch::default(), Vec::new());
+            let (mut batch, mut outcomes, mut answered) = (Batch::default(), Vec::new(), Vec::new());
             for site in sites {
                 if self.line.is_over() {
                     break;
                 }
                 let gaps = self.facts.curve_gaps(&settings, site, (self.line.run.day.previous(), 1));
-                let (brought, missed) = self.curves_of(site, &gaps).await;
+                let (brought, missed) = match &gone {
+                    Some(missed) => (Batch::default(), Some(missed.clone())),
+                    None => self.curves_of(site, &gaps).await,
+                };
                 // Somebody else may have come under its address meanwhile.
                 let outcome = self.line.outcome_of(site.meter_id).filter(|_| self.is_believed(site));
                 let Some(mut outcome) = outcome else { continue };
                 let slots: usize = brought.curves.iter().map(|(_, curve)| curve.count()).sum();
                 let wanted: u64 = gaps.iter().map(|gap| u64::from(gap.slots)).sum();
                 let left = wanted.saturating_sub(u64::try_from(slots).unwrap_or(u64::MAX));
-                let cause = (left > 0).then(|| missed.map_or(MissingCause::NoValue, |missed| missed.cause));
-                outcome.holes = Some((u32::try_from(left).unwrap_or(u32::MAX), cause));
-                self.curved.insert(site.meter_id);
+                let cause = missed.as_ref().map_or(MissingCause::NoValue, |missed| missed.cause);
+                outcome.holes = Some((u32::try_from(left).unwrap_or(u32::MAX), (left > 0).then_some(cause)));
+                match missed.filter(|missed| !curve::is_answer(missed.cause)) {
+                    None => {
+                        silences = 0;
+                        answered.push(site.meter_id);
+                    }
+                    Some(missed) => {
+                        silences = silences.saturating_add(1);
+                        let is_gone = missed.cause != MissingCause::TerminalSilent || silences >= MOST_SILENT;
+                        gone = gone.or_else(|| is_gone.then_some(missed));
+                    }
+                }
                 batch.curves.extend(brought.curves);
                 batch.fetches.extend(brought.fetches);
                 outcomes.push(outcome);
             }
-            self.line.keep(batch, outcomes).await;
+            let kept = batch.curves.iter().map(|(_, curve)| curve.clone()).collect();
+            if self.line.keep(batch, outcomes).await {
+                self.facts.has_kept(kept);
+                self.curved.extend(answered);
+            }
         }
     }
 
@@ -314,20 +343,24 @@ impl TerminalNight {
         }
         let span = (self.line.run.day.plus(-2), settings.repair_days.saturating_sub(1));
         let mut batch = Batch::default();
-        'sites: for site in sites {
-            let mut gaps = self.facts.curve_gaps(&settings, &site, span);
-            gaps.retain(|gap| self.is_believed_of(&site, gap.day.next()));
+        'sites: for (number, site) in sites.iter().enumerate() {
+            let mut gaps = self.facts.curve_gaps(&settings, site, span);
+            gaps.retain(|gap| self.is_believed_of(site, gap.day.next()));
             for gap in gaps {
                 if self.line.is_over() {
                     break 'sites;
                 }
-                let (brought, missed) = self.curves_of(&site, std::slice::from_ref(&gap)).await;
-                if !self.is_believed(&site) {
+                let (brought, missed) = self.curves_of(site, std::slice::from_ref(&gap)).await;
+                if !self.is_believed(site) {
                     break;
                 }
                 batch.curves.extend(brought.curves);
                 batch.fetches.extend(brought.fetches);
                 if missed.is_some_and(|missed| missed.cause == MissingCause::TerminalOffline) {
+                    // In a later pass, if there is one.
+                    for site in sites.iter().skip(number) {
+                        self.repaired.remove(&site.meter_id);
+                    }
                     break 'sites;
                 }
                 if batch.curves.len() >= KEPT_AT_ONCE {
@@ -351,16 +384,21 @@ impl TerminalNight {
             let midnights = match inner.known.accepted(&curve::Wanted::midnights_of(site, gap)).await {
                 Ok(midnights) => midnights,
                 Err(error) => {
-                    first = first.or_else(|| Some(Missed::of_database(&error)));
+                    first = Some(Missed::of_database(&error));
                     break;
                 }
             };
             let (midnights, run) = (&midnights, self.line.run.id);
-            let wanted = curve::Wanted { site, profile, point, gap, slots, quality, run, midnights };
+            let most = curve::most_points(self.session.sends);
+            let wanted = curve::Wanted { site, profile, point, gap, slots, most, quality, run, midnights };
             let (brought, missed) = curve::read_curves(&asker, &inner.store, wanted).await;
             batch.curves.extend(brought.curves);
             batch.fetches.extend(brought.fetches);
-            first = first.or(missed);
+            let is_gone = missed.as_ref().is_some_and(|missed| !curve::is_answer(missed.cause));
+            first = if is_gone { missed } else { first.or(missed) };
+            if is_gone {
+                break;
+            }
         }
         (batch, first)
     }
@@ -473,6 +511,8 @@ fn point_of(site: &SiteMeter) -> Option<Point> {
 const AT_ONCE: usize = 3;
 /// How many meters' curves are kept together: a commit is waited for, and a terminal on 4G answers sooner than it is done.
 const KEPT_AT_ONCE: usize = 8;
+/// So many meters in a row whose curves a terminal leaves unanswered end that for a pass.
+const MOST_SILENT: u8 = 3;
 /// How long a point stays verified.
 pub const VERIFY_AGAIN: Duration = Duration::from_secs(30 * 86_400);
 /// How many points of a terminal are verified again in one night at most.

@@ -159,4 +159,6 @@ pub mod decisions {
     pub mod d0064_the_way_to_a_terminal_is_judged_by_what_was_asked_of_it {}
     #[doc = include_str!("decisions/0065-what-two-let-pass-is-a-ceiling-as-they-saw-it.md")]
     pub mod d0065_what_two_let_pass_is_a_ceiling_as_they_saw_it {}
+    #[doc = include_str!("decisions/0066-a-report-that-cannot-be-read-is-kept-as-it-is-and-its-events-are-asked-for.md")]
+    pub mod d0066_a_report_that_cannot_be_read_is_kept_as_it_is_and_its_events_are_asked_for {}
 }

@@ -118,3 +118,44 @@ async fn a_terminal_that_began_anew_is_told_as_that_and_its_events_are_each_kept
         town.close().await;
     }
 }
+
+#[tokio::test]
+async fn all_events_that_a_terminal_holds_are_read_when_it_is_asked_for_the_first_time() {
+    for (count, held) in [(0, 0), (60, 60), (255, 255), (256, 256), (300, 256)] {
+        let (_folder, town) = town(world(2, 1, 99), NO_HISTORY, swift).await;
+        verify(&town).await;
+        let head_end = town.head_end();
+        happens(&town, count, 1000);
+        town.night(&head_end, day("2026-11-22")).await;
+        assert_eq!((kept(&town).await, lost(&town).await), (held, Vec::new()), "of {count}");
+        happens(&town, 3, 3000);
+        town.night(&head_end, day("2026-11-23")).await;
+        assert_eq!(
+            (kept(&town).await, lost(&town).await),
+            (held + 3, Vec::new()),
+            "of {count}, and three new"
+        );
+        head_end.close().await;
+        town.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_that_comes_for_the_first_time_by_day_is_asked_by_day() {
+    let (_folder, town) = town(world(2, 1, 90), NO_HISTORY, swift).await;
+    happens(&town, 60, 1000);
+    let head_end = town.head_end();
+    let stop = CancellationToken::new();
+    let day_goes_on = async {
+        tokio::time::sleep(Duration::from_secs(5 * 60)).await;
+        assert_eq!(kept(&town).await, 60, "it has told nothing of itself, and is asked");
+        let asked = head_end.terminals.status(town.terminals[0].address).unwrap().requests;
+        tokio::time::sleep(Duration::from_secs(30 * 60)).await;
+        let later = head_end.terminals.status(town.terminals[0].address).unwrap().requests;
+        assert_eq!(later, asked, "once");
+        stop.cancel();
+    };
+    tokio::join!(head_end.collector.read_counted_events(&stop), day_goes_on);
+    head_end.close().await;
+    town.close().await;
+}

@@ -10,6 +10,7 @@ mod codes;
 mod complete;
 mod counted;
 mod doubted;
+mod dropped;
 mod events;
 mod held;
 mod kills;
@@ -24,6 +25,7 @@ mod polls;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod relays;
+mod reported;
 mod rig;
 mod settings;
 mod steps;

@@ -183,3 +183,79 @@ async fn f21_a_terminal_that_never_reads_is_hung_up() {
     assert!(!desk.terminals.status(address()).unwrap().is_online);
     desk.close().await;
 }
+
+/// The same frame under another length code.
+fn under(code: u8, frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    for place in [1, 3] {
+        frame[place] = frame[place] & 0xFC | code;
+    }
+    frame
+}
+
+// covers [1376 1.2]
+#[tokio::test(start_paused = true)]
+async fn what_comes_under_a_length_code_of_no_edition_is_no_terminals() {
+    let desk = Desk::new();
+    let mut reports = desk.terminals.reports().unwrap();
+    for code in [0, 3] {
+        let mut peer = desk.dial(5000);
+        peer.send(&under(code, &hex(LOGIN))).await;
+        assert!(peer.is_quiet(SECOND * 3).await);
+        assert!(!desk.terminals.status(address()).unwrap().is_online, "{code}");
+    }
+    let mut peer = desk.log_in(5001).await;
+    let event =
+        hex("68 86 00 86 00 68 CA 00 11 39 30 00 0E 71 00 00 01 00 BE 00 BD BE 2E 0F 52 00 05 08 19 01 00 00
+                     00 03 00 00 63 02 01 00 16");
+    let sum = event[6..event.len() - 2].iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte));
+    let event: Vec<u8> = [&event[..event.len() - 2], &[sum, 0x16]].concat();
+    for code in [0, 3] {
+        peer.send(&under(code, &event)).await;
+        assert!(peer.is_quiet(SECOND * 3).await);
+        assert!(reports.try_recv().is_err(), "{code}");
+    }
+    // Nor is it an answer.
+    let ask = desk.terminals.ask(address(), clock_question(Urgency::OnDemand));
+    let answers = async {
+        let request = peer.hear().await;
+        let wrong = hex("00 00 02 00 00 00 00 01 21 23");
+        let seq = gdw1376::seq::Seq::single(number(&request));
+        let frame = answer_to(&request, gdw1376::control::Control::DATA, None, seq, &wrong);
+        peer.send(&under(3, &frame)).await;
+        tokio::time::sleep(SECOND).await;
+        peer.answer(&request, &clock_units()).await;
+    };
+    let (told, ()) = tokio::join!(ask, answers);
+    assert!(told.unwrap().frames[0].windows(6).any(|window| window == hex("30 05 12 20 48 24")));
+    assert_eq!(desk.terminals.status(address()).unwrap().foreign, 3);
+    desk.close().await;
+}
+
+// covers [1376 1.2]
+#[tokio::test(start_paused = true)]
+async fn a_terminal_is_asked_under_the_code_of_its_own_edition() {
+    let desk = Desk::new();
+    let mut peer = desk.dial(5000);
+    peer.send(&under(1, &hex(LOGIN))).await;
+    assert_eq!(peer.hear().await, under(1, &hex(LOGIN_ANSWER)));
+    let code = async |peer: &mut Peer, request: Vec<u8>| {
+        peer.answer(&request, &clock_units()).await;
+        request[1] & 3
+    };
+    let ask = desk.terminals.ask(address(), clock_question(Urgency::OnDemand));
+    let (told, first) = tokio::join!(ask, async {
+        let request = peer.hear().await;
+        code(&mut peer, request).await
+    });
+    assert_eq!((told.unwrap().outcome, first), (Outcome::Answered { is_complete: true }, 1));
+    // It has answered under the code of the later one: that is what it speaks.
+    let ask = desk.terminals.ask(address(), set_clock());
+    let (_, second) = tokio::join!(ask, async {
+        let request = peer.hear().await;
+        assert_eq!(request.len(), 6 + 8 + 4 + 6 + 16 + 2, "with sixteen bytes of PW");
+        code(&mut peer, request).await
+    });
+    assert_eq!(second, 2);
+    desk.close().await;
+}

@@ -12,6 +12,10 @@ use crate::request::ArchiveRecord;
 use crate::terminal_time::TerminalTime;
 use crate::unit::Unit;
 
+mod deviating;
+
+pub use self::deviating::{ToldEvents, events_of};
+
 /// The terminal's clock as it stands, AFN 0C F2.
 #[must_use]
 pub fn clock(unit: &Unit<'_>) -> Option<TerminalTime> {

@@ -14,7 +14,7 @@ pub use self::history::{Curve, Density, Freeze, Period};
 
 use crate::address::AddressField;
 use crate::afn::Afn;
-use crate::auxiliary::{Auxiliary, Password, TimeTag};
+use crate::auxiliary::{Auxiliary, Password, TimeTag, password_width};
 use crate::catalog;
 use crate::civil::Civil;
 use crate::control::Control;
@@ -30,6 +30,8 @@ use crate::terminal_time::{TerminalTime, TimeFormat};
 pub struct Envelope {
     /// The terminal, and the number of this master station.
     pub address: AddressField,
+    /// The edition that the terminal speaks: one of 2005 is asked under its own code.
+    pub code: LengthCode,
     /// PSEQ, 0 to 15: one more for each new request, unchanged when it is repeated.
     pub number: u8,
     /// The frame count bit, for terminals that count; most masters leave it out.
@@ -44,7 +46,8 @@ impl Envelope {
     /// Without counting, time tag and authentication, as most masters send.
     #[must_use]
     pub const fn new(address: AddressField, number: u8) -> Self {
-        Self { address, number: number & 0x0F, count_bit: None, tag: None, password: Password::NONE }
+        let (code, number) = (LengthCode::GDW_376, number & 0x0F);
+        Self { address, code, number, count_bit: None, tag: None, password: Password::NONE }
     }
 }
 
@@ -226,16 +229,18 @@ impl Request {
         // Set and control want a confirmation; forwarding is answered with data.
         let is_command = matches!(afn, Afn::SET_PARAMETERS | Afn::CONTROL);
         let control = if is_command { Control::COMMAND } else { Control::QUERY };
+        let control = envelope.count_bit.map_or(control, |bit| control.with_frame_count_bit(bit));
+        let password = password_width(envelope.code, control, afn);
         let seq = Seq::single(envelope.number).with_time_tag(envelope.tag.is_some());
         let message = Message {
-            code: LengthCode::GDW_376,
-            control: envelope.count_bit.map_or(control, |bit| control.with_frame_count_bit(bit)),
+            code: envelope.code,
+            control,
             address: envelope.address,
             afn,
             seq: if is_command { seq.to_confirm() } else { seq },
             units: &units,
             auxiliary: Auxiliary {
-                password: afn.carries_password().then_some(&envelope.password.0[..]),
+                password: password.and_then(|width| envelope.password.0.get(..width)),
                 events: None,
                 tag: envelope.tag,
             },

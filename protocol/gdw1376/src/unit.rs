@@ -150,7 +150,7 @@ pub(crate) fn cut_to_show<'a>(message: &Message<'a>) -> Units<'a> {
 }
 
 fn cut_from(source: Source<'_>) -> Units<'_> {
-    let mut cutter = Cutter { source, offset: 0, units: Vec::new(), reaches: Reaches::default() };
+    let mut cutter = Cutter::of(source);
     let rest = cutter.run().err().map(|(offset, identifier, why)| {
         let bytes = source.from(offset);
         Rest { offset, identifier, bytes, why }
@@ -166,6 +166,10 @@ struct Cutter<'a> {
 }
 
 impl<'a> Cutter<'a> {
+    fn of(source: Source<'a>) -> Self {
+        Self { source, offset: 0, units: Vec::new(), reaches: Reaches::default() }
+    }
+
     /// Cuts off units until nothing is left. The error tells where the rest begins and under which identifier it stands.
     fn run(&mut self) -> Result<(), (usize, Option<Identifier>, Stop)> {
         while let rest @ [_, ..] = self.source.from(self.offset) {
@@ -226,7 +230,7 @@ impl<'a> Cutter<'a> {
         let named_item = named.function.or_else(|| identifier.functions.functions().next());
         let (afn, function) = (self.source.afn, named_item.ok_or(Stop::NoItem(identifier))?);
         let data_at = self.offset;
-        let ways = self.source.ways(row, function, data_at)?;
+        let ways = self.source.ways(row, function, data_at, &self.reaches.work)?;
         let filled =
             ways.iter().find_map(|way| way.filled).filter(|_| ways.iter().all(|way| way.filled.is_some()));
         let way = self.reaches.choose(&self.source, ways, |length| behind(data_at + length));

@@ -41,7 +41,7 @@ pub struct Settings {
     pub keeps_months: u32,
     /// How many days of curves it keeps.
     pub keeps_curve_days: u32,
-    /// Density of its curves: 1 every 15 minutes, 2 every 30, 3 every 60. [1376 3.9]
+    /// Density of its curves: 1 every 15 minutes, 2 every 30, 3 every 60, 254 every 5, 255 every one. [1376 3.9]
     pub density: u8,
     /// The line to its meters.
     pub plc: Plc,

@@ -7,8 +7,8 @@ use gdw1376::answer;
 use gdw1376::request::{ArchiveRecord, Request};
 
 use super::super::ask::Missed;
-use super::ask::TerminalAsker;
-use crate::domain::{MeterPath, MissingCause, Moment};
+use super::ask::{Answered, TerminalAsker};
+use crate::domain::{MeterPath, MeterProtocol, MissingCause, Moment};
 use crate::store::archive::SiteMeter;
 use crate::store::terminal::{ArchiveCompared, Difference, DifferenceKind};
 
@@ -28,9 +28,9 @@ pub(super) async fn read_archive(asker: &TerminalAsker, most_point: u16) -> Resu
     while next <= MOST_RECORDS {
         let numbers: Vec<u16> = (next..=MOST_RECORDS).take(AT_ONCE).collect();
         let last = numbers.last().copied().unwrap_or(MOST_RECORDS);
-        let told = asker.ask("archive", Request::ReadArchive(numbers)).await;
-        let answered = match told {
-            Ok(answered) => answered,
+        let told = asker.ask("archive", Request::ReadArchive(numbers.clone())).await;
+        let mut answers = match told {
+            Ok(answered) => vec![answered],
             Err(missed) if missed.is_not_there() => {
                 if last >= most_point {
                     break;
@@ -40,13 +40,20 @@ pub(super) async fn read_archive(asker: &TerminalAsker, most_point: u16) -> Resu
             }
             Err(missed) => return Err(missed),
         };
-        at = answered.answered_at;
-        is_whole &= answered.is_whole();
+        // A frame of it that was lost may come the second time.
+        if answers.iter().any(|answered| !answered.is_whole()) {
+            answers.extend(asker.ask("archive", Request::ReadArchive(numbers)).await);
+        }
+        is_whole &= answers.iter().any(Answered::is_whole);
         let before = records.len();
-        for (_, unit) in answered.units() {
-            let Some((told, _)) = answer::archive(&unit) else { continue };
-            // A record without a point was deleted.
-            records.extend(told.into_iter().filter(|record| record.point.number() > 0));
+        // What was told last stands first: of one number it is the one that is kept.
+        for answered in answers.iter().rev() {
+            at = at.max(answered.answered_at);
+            for (_, unit) in answered.units() {
+                let Some((told, _)) = answer::archive(&unit) else { continue };
+                // A record without a point was deleted.
+                records.extend(told.into_iter().filter(|record| record.point.number() > 0));
+            }
         }
         if records.len() == before && last >= most_point {
             break;
@@ -56,6 +63,13 @@ pub(super) async fn read_archive(asker: &TerminalAsker, most_point: u16) -> Resu
     records.sort_by_key(|record| record.number);
     records.dedup_by_key(|record| record.number);
     Ok(Told { records, at, is_whole })
+}
+
+/// What differs between a part of a terminal's list and ours: what is not in it the terminal may hold all the same.
+pub(super) fn compare_in_part(records: &[ArchiveRecord], sites: &[&SiteMeter]) -> Vec<Difference> {
+    let mut differences = compare(records, sites);
+    differences.retain(|difference| difference.kind != DifferenceKind::Lacking);
+    differences
 }
 
 /// What differs between a terminal's list and ours.
@@ -96,9 +110,20 @@ fn at_point(
         (Some(_), Some(_)) if theirs.is_some_and(|records| records.len() > 1) => DifferenceKind::Doubled,
         (Some(_), Some(_)) if our_address != their_address => DifferenceKind::OtherMeter,
         (Some((_, Some(port))), Some(record)) if *port != record.port => DifferenceKind::OtherPort,
+        (Some((site, _)), Some(record)) if !spoken_by(site.meter.protocol).contains(&record.protocol) => {
+            DifferenceKind::OtherProtocol
+        }
         (Some(_), Some(_)) => return None,
     };
     Some(Difference { point, kind, ours: our_address, theirs: their_address })
+}
+
+/// The numbers under which a terminal reads a meter that speaks this.
+pub(super) const fn spoken_by(protocol: MeterProtocol) -> &'static [u8] {
+    match protocol {
+        MeterProtocol::Dlt1997 => &[SPEAKS_1997],
+        MeterProtocol::Dlt2007 | MeterProtocol::Modbus => &[SPEAKS_2007, SPEAKS_2007_BY_MODULE],
+    }
 }
 
 /// The meter's address as people write it; in hexadecimal where it is no number.
@@ -122,6 +147,10 @@ pub(super) fn excluded(compared: &ArchiveCompared) -> HashMap<u16, Missed> {
 const MOST_RECORDS: u16 = 2040;
 /// So many records fit into an answer of 512 bytes.
 const AT_ONCE: usize = 16;
+/// What a terminal speaks with a meter. [1376 3.4]
+const SPEAKS_1997: u8 = 1;
+pub(super) const SPEAKS_2007: u8 = 30;
+const SPEAKS_2007_BY_MODULE: u8 = 31;
 /// The terminal measures by itself.
 pub(super) const OWN_MEASURING: u8 = 2;
 /// The record is there and not read.
@@ -130,7 +159,7 @@ pub(super) const NOT_READ: u8 = 0;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Id, Meter, MeterProtocol, MeteringPoint, PointRole};
+    use crate::domain::{Id, Meter, MeteringPoint, PointRole};
     use gdw1376::identifier::Point;
     use gdw1376::request::{Speed, UserClass};
 
@@ -180,6 +209,28 @@ mod tests {
             area_id: None,
             installed_at: Moment::from_micros(0),
         }
+    }
+
+    #[test]
+    fn a_meter_that_a_terminal_does_not_read_or_reads_by_another_protocol_is_told() {
+        let sites = [site(1, 1, Some(31)), site(2, 2, None), site(3, 3, None), site(4, 4, Some(2))];
+        let sites: Vec<_> = sites.iter().collect();
+        let by =
+            |number: u8, protocol| ArchiveRecord { protocol, ..record(number.into(), number.into(), number) };
+        let records = [by(1, NOT_READ), by(2, SPEAKS_1997), by(3, SPEAKS_2007_BY_MODULE), by(4, NOT_READ)];
+        let seen: Vec<_> = compare(&records, &sites).iter().map(|d| (d.point, d.kind)).collect();
+        let other = DifferenceKind::OtherProtocol;
+        assert_eq!(seen, [(1, other), (2, other), (4, DifferenceKind::OtherPort)]);
+        assert!(!other.excludes(), "what it stored there is the meter's all the same");
+    }
+
+    #[test]
+    fn f24_what_is_not_in_a_part_of_a_list_is_not_told_as_lacking() {
+        let sites = [site(1, 1, None), site(2, 2, None), site(3, 3, None)];
+        let sites: Vec<_> = sites.iter().collect();
+        let records = [record(1, 1, 0x01), record(2, 2, 0x99)];
+        let seen: Vec<_> = compare_in_part(&records, &sites).iter().map(|d| (d.point, d.kind)).collect();
+        assert_eq!(seen, [(2, DifferenceKind::OtherMeter)]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Events that terminals count in the day: read before their memory, of 256 of each kind, has gone round.
 //!
 //! Terminals tell their counters (EC) with every answer and report. A night reads what is new; where many come within a day
-//! that is too late for the first of them.
+//! that is too late for the first of them. So it is for one that has come for the first time, which may hold as many already,
+//! and for one whose report could not be read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gdw1376::address::TerminalAddress;
@@ -18,15 +20,48 @@ use crate::channel::Lane;
 use crate::store::{Batch, StoreError};
 use crate::telemetry::with_causes;
 
-/// What was heard of a terminal, and when it is looked at again though it tells nothing else.
+/// Terminals whose reports could not be read: what they have new is to be asked for.
+#[derive(Debug, Default)]
+pub(in crate::collect) struct Unread(Mutex<HashSet<TerminalAddress>>);
+
+impl Unread {
+    pub(super) fn add(&self, terminal: TerminalAddress) {
+        self.known().insert(terminal);
+    }
+
+    fn holds(&self, terminal: TerminalAddress) -> bool {
+        self.known().contains(&terminal)
+    }
+
+    fn take(&self, terminal: TerminalAddress) {
+        self.known().remove(&terminal);
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashSet<TerminalAddress>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was heard of a terminal when it was looked at last.
 #[derive(Clone, Copy, Debug)]
 struct Looked {
-    events: EventCounters,
+    events: Option<EventCounters>,
+    /// When it may be asked again, where it was.
     again_at: Option<Instant>,
+    /// How often in a row it was asked.
+    tries: u8,
+}
+
+impl Looked {
+    /// Whether there is nothing new to look at.
+    fn is_settled(&self, events: Option<EventCounters>, is_unread: bool, now: Instant) -> bool {
+        self.again_at.map_or(!is_unread && events == self.events, |again_at| now < again_at)
+    }
 }
 
 impl Collector {
-    /// Reads events of terminals whose counters have gone far beyond what was read, until `stop`.
+    /// Reads events of terminals that were never asked for them, that have counted far beyond what was read, or whose reports
+    /// could not be read, until `stop`.
     pub async fn read_counted_events(&self, stop: &CancellationToken) {
         if !self.inner.settings.collection.events {
             return;
@@ -49,21 +84,29 @@ impl Collector {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let Some(terminals) = self.inner.lines.terminals() else { return Ok(()) };
-        for status in terminals.all() {
-            let (terminal, now) = (status.address, Instant::now());
-            let Some(events) = status.events.filter(|_| status.is_online) else { continue };
-            let is_known = |looked: &Looked| {
-                looked.events == events && looked.again_at.is_none_or(|again_at| now < again_at)
-            };
-            if looked.get(&terminal).is_some_and(is_known) {
+        let mut begun = 0;
+        for status in terminals.all().into_iter().filter(|status| status.is_online) {
+            let (terminal, events, now) = (status.address, status.events, Instant::now());
+            let is_unread = self.inner.unread.holds(terminal);
+            let before = looked.get(&terminal).copied();
+            if before.is_some_and(|looked| looked.is_settled(events, is_unread, now)) {
                 continue;
             }
             let read = self.inner.store.told_of_terminal(terminal).await?.events_read;
-            let again_at = is_far(read, events).then(|| now + ASK_AGAIN);
-            if again_at.is_some() {
-                self.begin_reading_events(terminal, stop);
+            if !is_unread && !is_due(read, events) {
+                looked.insert(terminal, Looked { events, again_at: None, tries: 0 });
+                continue;
             }
-            looked.insert(terminal, Looked { events, again_at });
+            // Where a whole site comes for the first time, the others have their turn at the next look.
+            if begun >= MOST_BEGUN {
+                continue;
+            }
+            begun += 1;
+            self.inner.unread.take(terminal);
+            self.begin_reading_events(terminal, stop);
+            let tries = before.map_or(0, |looked| looked.tries).saturating_add(1);
+            let pause = if tries < OFTEN { ASK_AGAIN } else { ASK_SELDOM };
+            looked.insert(terminal, Looked { events, again_at: Some(now + pause), tries });
         }
         Ok(())
     }
@@ -102,7 +145,7 @@ impl Collector {
         };
         let events = keep_new(&asker, &inner.store, read, &meters).await;
         let kept = events.iter().map(|read| read.events.len()).sum::<usize>();
-        tracing::info!(terminal = %terminal, kept, "{kept} events of terminal {terminal} were read in the day: many were counted");
+        tracing::info!(terminal = %terminal, kept, "{kept} events of terminal {terminal} were read in the day");
         let mut batch = Batch::default();
         batch.notes.terminals.events = events;
         inner.writer.save(batch).await;
@@ -110,11 +153,14 @@ impl Collector {
     }
 }
 
-/// Whether so many are counted beyond what is read that the memory may go round before the night. What was never read has
-/// its first night yet.
-fn is_far(read: (Option<u8>, Option<u8>), counted: EventCounters) -> bool {
-    let behind = |read: Option<u8>, counted: u8| read.map_or(0, |read| counted.wrapping_sub(read));
-    behind(read.0, counted.important).max(behind(read.1, counted.ordinary)) >= FAR
+/// Whether a terminal is to be asked by day: its events were never read, or so many are counted beyond what is read that its
+/// memory may go round before the night.
+fn is_due(read: (Option<u8>, Option<u8>), counted: Option<EventCounters>) -> bool {
+    let (Some(important), Some(ordinary)) = read else { return true };
+    counted.is_some_and(|counted| {
+        let behind = |read: u8, counted: u8| counted.wrapping_sub(read);
+        behind(important, counted.important).max(behind(ordinary, counted.ordinary)) >= FAR
+    })
 }
 
 /// So many unread of the 256 that a terminal holds.
@@ -122,6 +168,11 @@ const FAR: u8 = 100;
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Where reading them has not brought it nearer.
 const ASK_AGAIN: Duration = Duration::from_secs(10 * 60);
+/// After so many times it is asked more seldom.
+const OFTEN: u8 = 3;
+const ASK_SELDOM: Duration = Duration::from_secs(6 * 3600);
+/// So many terminals are begun to be asked at one look.
+const MOST_BEGUN: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 #[cfg(test)]
@@ -130,11 +181,34 @@ mod tests {
 
     #[test]
     fn events_are_read_before_the_memory_goes_round() {
-        let counted = |important, ordinary| EventCounters { important, ordinary };
+        let counted = |important, ordinary| Some(EventCounters { important, ordinary });
         let read = (Some(10), Some(200));
-        assert!(!is_far(read, counted(10, 200)));
-        assert!(!is_far(read, counted(109, 200)) && is_far(read, counted(110, 200)));
-        assert!(!is_far(read, counted(10, 43)) && is_far(read, counted(10, 44)), "the counter turns");
-        assert!(!is_far((None, None), counted(250, 250)));
+        assert!(!is_due(read, counted(10, 200)) && !is_due(read, None));
+        assert!(!is_due(read, counted(109, 200)) && is_due(read, counted(110, 200)));
+        assert!(!is_due(read, counted(10, 43)) && is_due(read, counted(10, 44)), "the counter turns");
+    }
+
+    #[test]
+    fn a_terminal_whose_events_were_never_read_is_asked_whatever_it_counts() {
+        let none = EventCounters { important: 0, ordinary: 0 };
+        for counted in [None, Some(none)] {
+            assert!(is_due((None, None), counted) && is_due((Some(0), None), counted));
+            assert!(!is_due((Some(0), Some(0)), counted));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_asked_is_let_alone_for_a_while_and_then_looked_at_again() {
+        let now = Instant::now();
+        let events = Some(EventCounters { important: 1, ordinary: 2 });
+        let asked = Looked { events, again_at: Some(now + ASK_AGAIN), tries: 1 };
+        assert!(
+            asked.is_settled(None, true, now),
+            "an unread report as well: it comes with every other minute"
+        );
+        assert!(!asked.is_settled(events, false, now + ASK_AGAIN));
+        let seen = Looked { again_at: None, ..asked };
+        assert!(seen.is_settled(events, false, now));
+        assert!(!seen.is_settled(events, true, now) && !seen.is_settled(None, false, now));
     }
 }

@@ -1,4 +1,4 @@
-//! Curves that a terminal stores, one point and one item a question (F18).
+//! Curves that a terminal stores, one point and one item a question, of as many slots as an answer bears (F18).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(super) struct Wanted<'a> {
     pub(super) point: Point,
     pub(super) gap: &'a CurveGap,
     pub(super) slots: SlotsPerDay,
+    /// How many points one question asks for at most.
+    pub(super) most: u8,
     pub(super) quality: Quality,
     pub(super) run: Id<Run>,
     /// What the registers showed at the midnights before and behind the day, where that is accepted.
@@ -71,7 +73,7 @@ impl Wanted<'_> {
     }
 }
 
-/// Reads the slots of a gap, item by item; what is missing first, and why.
+/// Reads the slots of a gap, item by item; what is missing first, and why, or why the terminal did not answer.
 pub(super) async fn read_curves(
     asker: &TerminalAsker,
     store: &Store,
@@ -80,95 +82,172 @@ pub(super) async fn read_curves(
     let (mut batch, mut first) = (Batch::default(), None);
     for item in &wanted.gap.items {
         let mut told = read_curve(asker, wanted, *item).await;
-        if told.as_ref().is_err_and(|missed| missed.cause == MissingCause::WrongForm) {
+        if told.missed.as_ref().is_some_and(|missed| missed.cause == MissingCause::WrongForm) {
             told = read_curve(asker, wanted, *item).await;
         }
-        match told {
-            Ok((curve, answered)) => {
-                let fetch = fetch(store, wanted, *item, &answered, &curve);
-                batch.curves.push((fetch.id, curve));
-                batch.fetches.push(fetch);
-            }
-            Err(missed) => {
-                let is_there = matches!(
-                    missed.cause,
-                    MissingCause::NoSuchData
-                        | MissingCause::NoValue
-                        | MissingCause::PointNotVerified
-                        | MissingCause::WrongForm
-                );
-                first = first.or(Some(missed));
-                if !is_there {
-                    break;
-                }
-            }
+        if told.curve.newest().is_some()
+            && let Some(last) = told.answers.last()
+        {
+            let frames =
+                told.answers.iter().flat_map(|answered| &answered.frames).flatten().copied().collect();
+            let fetch = fetch(store, wanted, *item, (last.answered_at, frames), &told.curve);
+            batch.curves.push((fetch.id, told.curve));
+            batch.fetches.push(fetch);
         }
+        if told.missed.as_ref().is_some_and(|missed| !is_answer(missed.cause)) {
+            return (batch, told.missed);
+        }
+        first = first.or(told.missed);
     }
     (batch, first)
 }
 
-async fn read_curve(
+/// Whether what is missing is so because the terminal said so, or because of what it said: it need not be asked again in this
+/// night.
+pub(super) const fn is_answer(cause: MissingCause) -> bool {
+    matches!(
+        cause,
+        MissingCause::NoSuchData
+            | MissingCause::Refused
+            | MissingCause::NoValue
+            | MissingCause::PointNotVerified
+            | MissingCause::WrongForm
+    )
+}
+
+/// What came of the questions for one item.
+struct Told {
+    curve: DayCurve,
+    answers: Vec<Answered>,
+    missed: Option<Missed>,
+}
+
+/// Asks for the slots of an item, as many at a time as an answer bears; on behind the last that a terminal has told, where it
+/// told fewer.
+async fn read_curve(asker: &TerminalAsker, wanted: Wanted<'_>, item: Item) -> Told {
+    let CurveGap { day, from, until, .. } = *wanted.gap;
+    let none = DayCurve::new(wanted.site.meter_id, item, day, wanted.slots);
+    let (mut told, mut next) = (Told { curve: none.clone(), answers: Vec::new(), missed: None }, from);
+    let slots = until.since(from).as_secs() / wanted.slots.period().as_secs().max(1) + 1;
+    for _ in 0..=2 * (slots / u64::from(wanted.most.max(1)) + 1) {
+        if next > until {
+            break;
+        }
+        match ask_piece(asker, wanted, item, next).await {
+            Ok(piece) => {
+                for (at, value) in piece.slots {
+                    told.curve.fill(at, SlotValue { value, quality: wanted.quality });
+                }
+                told.answers.push(piece.answered);
+                next = piece.next;
+            }
+            // It has none of these hours; it may have others.
+            Err((missed, Some(behind))) if missed.is_not_there() => {
+                told.missed = told.missed.or(Some(missed));
+                next = behind;
+            }
+            Err((missed, _)) => {
+                let is_wrong = missed.cause == MissingCause::WrongForm;
+                if is_wrong {
+                    told.curve = none.clone();
+                }
+                told.missed = Some(missed);
+                break;
+            }
+        }
+    }
+    if !wanted.is_plausible(item, &told.curve) {
+        let detail = format!("curve of {}: it does not fit the registers of its midnights", item.code());
+        return Told { curve: none, missed: Some(Missed::new(MissingCause::WrongForm, detail)), ..told };
+    }
+    if told.curve.newest().is_none() && told.missed.is_none() {
+        let detail = format!("curve of {}: the terminal has no value", item.code());
+        told.missed = Some(Missed::new(MissingCause::NoValue, detail));
+    }
+    told
+}
+
+/// What one question brought.
+struct Piece {
+    answered: Answered,
+    slots: Vec<(Moment, i64)>,
+    /// The first instant that it says nothing of.
+    next: Moment,
+}
+
+/// Asks for the slots from `start` on, as many as an answer bears. Where it is not there, the first instant that was not asked
+/// for stands beside why.
+async fn ask_piece(
     asker: &TerminalAsker,
     wanted: Wanted<'_>,
     item: Item,
-) -> Result<(DayCurve, Answered), Missed> {
+    start: Moment,
+) -> Result<Piece, (Missed, Option<Moment>)> {
     if !wanted.can_be_judged(item) {
         let detail = format!("curve of {}: no register of its midnights to compare it with", item.code());
-        return Err(Missed::new(MissingCause::PointNotVerified, detail));
+        return Err((Missed::new(MissingCause::PointNotVerified, detail), None));
     }
-    let none =
-        |what: &str| Missed::new(MissingCause::NoSuchData, format!("curve of {}: {what}", item.code()));
+    let none = |what: &str| {
+        (Missed::new(MissingCause::NoSuchData, format!("curve of {}: {what}", item.code())), None)
+    };
     let function = items::curve(item).ok_or_else(|| none("terminals keep none"))?;
     let density = density(wanted.slots).ok_or_else(|| none("terminals keep no such density"))?;
     let CurveGap { day, from, until, .. } = *wanted.gap;
-    let slots = until.since(from).as_secs() / wanted.slots.period().as_secs().max(1) + 1;
-    let start = items::civil(from).ok_or_else(|| none("no such time"))?;
-    let points = u8::try_from(slots).unwrap_or(MOST_POINTS).min(MOST_POINTS);
-    let question = Curve { point: wanted.point, function, start, density, points };
+    let period = wanted.slots.period();
+    let left = until.since(start).as_secs() / period.as_secs().max(1) + 1;
+    let points = u8::try_from(left).unwrap_or(wanted.most).min(wanted.most);
+    let behind = start.plus(period * u32::from(points));
+    let civil = items::civil(start).ok_or_else(|| none("no such time"))?;
+    let question = Curve { point: wanted.point, function, start: civil, density, points };
     let what = format!("curve of {}, p{}", item.code(), wanted.point.number());
-    let answered = asker.ask(&what, Request::ReadCurve(question)).await?;
-    let mut curve = DayCurve::new(wanted.site.meter_id, item, day, wanted.slots);
+    let answered =
+        asker.ask(&what, Request::ReadCurve(question)).await.map_err(|missed| (missed, Some(behind)))?;
+    let (mut slots, mut last) = (Vec::new(), None);
     for (_, unit) in answered.units() {
         if unit.point != Some(wanted.point) || unit.function != Some(function) {
             continue;
         }
         for read in reading::readings(&unit) {
-            let (Ok(value), Some(at)) = (read.value, read.as_of.and_then(items::moment)) else { continue };
-            let is_wanted = (from..=until).contains(&at) && at <= answered.asked_at;
-            let is_of_day = wanted.slots.slot_of(at).is_some_and(|(of, _)| of == day);
-            if items::of(read.item) != Some(item) || !is_wanted || !is_of_day {
+            let Some(at) = read.as_of.and_then(items::moment) else { continue };
+            if items::of(read.item) != Some(item) || at < start {
                 continue;
             }
-            let value = items::scaled(item, value)
-                .ok_or_else(|| Missed::new(MissingCause::WrongForm, format!("{what}: too many digits")))?;
-            curve.fill(at, SlotValue { value, quality: wanted.quality });
+            last = last.max(Some(at));
+            let Ok(value) = read.value else { continue };
+            let is_wanted = (from..=until).contains(&at) && at <= answered.asked_at;
+            let is_of_day = wanted.slots.slot_of(at).is_some_and(|(of, _)| of == day);
+            if is_wanted && is_of_day {
+                let wrong =
+                    || (Missed::new(MissingCause::WrongForm, format!("{what}: too many digits")), None);
+                slots.push((at, items::scaled(item, value).ok_or_else(wrong)?));
+            }
         }
     }
-    if !wanted.is_plausible(item, &curve) {
-        let detail = format!("{what}: it does not fit the registers of its midnights");
-        return Err(Missed::new(MissingCause::WrongForm, detail));
-    }
-    if curve.newest().is_none() {
-        return Err(Missed::new(MissingCause::NoValue, format!("{what}: the terminal has no value")));
-    }
-    Ok((curve, answered))
+    let next = last.map_or(behind, |last| last.plus(period));
+    Ok(Piece { answered, slots, next })
 }
 
-fn fetch(store: &Store, wanted: Wanted<'_>, item: Item, answered: &Answered, curve: &DayCurve) -> Fetch {
+fn fetch(
+    store: &Store,
+    wanted: Wanted<'_>,
+    item: Item,
+    (answered_at, frames): (Moment, Vec<u8>),
+    curve: &DayCurve,
+) -> Fetch {
     let (mut from, mut until): (Option<Moment>, _) = (None, wanted.gap.until);
     for (at, _) in curve.filled() {
         from = from.or(Some(at));
         until = at;
     }
     Fetch {
-        id: store.new_fetch_id(answered.answered_at),
+        id: store.new_fetch_id(answered_at),
         meter: wanted.site.meter_id,
         items: vec![item],
         from: from.unwrap_or(wanted.gap.from),
         until,
         source: Source::LoadRecord,
-        collected_at: answered.answered_at,
-        frames: answered.frames.concat(),
+        collected_at: answered_at,
+        frames,
         run: Some(wanted.run),
     }
 }
@@ -199,5 +278,31 @@ fn density(slots: SlotsPerDay) -> Option<Density> {
     .find_map(|(each, density)| (each == period).then_some(density))
 }
 
-/// How many points are asked for at most: a day of quarter hours.
-const MOST_POINTS: u8 = 96;
+/// How many points an answer bears in one frame of a terminal that sends frames up to this, in counted bytes.
+pub(super) fn most_points(sends: Option<u16>) -> u8 {
+    let told = sends.filter(|sends| *sends >= SHORTEST).map(|sends| (sends - HEAD) / WIDEST);
+    told.map_or(USUAL, |points| u8::try_from(points).unwrap_or(u8::MAX).min(MOST))
+}
+
+/// A day of quarter hours, for a terminal that does not tell how long its frames may be.
+const USUAL: u8 = 96;
+/// More are not asked for at once: they are counted in one byte, and an answer that is lost costs them all.
+const MOST: u8 = 240;
+/// No terminal sends less. [1376 3.7]
+const SHORTEST: u16 = 256;
+/// What of a frame is no point of a curve: control, address, function, number, identifier, start, density and count, EC, Tp.
+const HEAD: u16 = 40;
+/// The bytes of the widest point. [1376 3.9]
+const WIDEST: u16 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_asks_for_what_fits_into_one_frame_of_the_terminal() {
+        assert_eq!(most_points(None), 96);
+        assert_eq!([0, 255].map(|sends| most_points(Some(sends))), [96, 96], "it has told nothing of use");
+        assert_eq!([256, 512, 1024, 2048].map(|sends| most_points(Some(sends))), [54, 118, 240, 240]);
+    }
+}

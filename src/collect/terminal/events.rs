@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use gdw1376::answer::{self, EventRecord, Events};
+use gdw1376::frame::Frame;
 use gdw1376::request::Request;
-use gdw1376::unit::Unit;
 use serde_json::json;
 
 use super::super::ask::Missed;
 use super::ask::TerminalAsker;
+use super::first_events;
 use super::lost::{Last, Loss};
 use crate::domain::{Alarm, AlarmKind, Id, Meter, MissingCause, Moment};
 use crate::store::Store;
@@ -48,12 +49,13 @@ async fn read_events(
     for (important, known, counted) in
         [(true, read.0, counters.important), (false, read.1, counters.ordinary)]
     {
-        let mut from = known.unwrap_or_else(|| counted.saturating_sub(AT_FIRST));
-        let last = match known {
-            Some(place) => look_at(asker, store, important, place.wrapping_sub(1), meters).await,
-            None => Ok(Last::Stands),
+        let Some(mut from) = known else {
+            let (read, missed) = first_events::read(asker, important, counted, meters).await;
+            brought.extend(read);
+            first = first.or(missed);
+            continue;
         };
-        let last = match last {
+        let last = match look_at(asker, store, important, from.wrapping_sub(1), meters).await {
             Ok(last) => last,
             // It has something, and not that one: it was reset, or leaves such a question unanswered. The rest is read all the
             // same; nobody can tell whether some were lost.
@@ -124,7 +126,7 @@ async fn tell(asker: &TerminalAsker, store: &Store, important: bool, loss: Loss)
 
 /// The events from one place to before another, question by question. Where the terminal gives fewer, reading goes on behind
 /// what came; what it does not give when it is asked for that alone is gone from its ring, and is not waited for.
-async fn read_ring(
+pub(super) async fn read_ring(
     asker: &TerminalAsker,
     important: bool,
     (from, to): (u8, u8),
@@ -152,7 +154,7 @@ async fn read_ring(
         // Nothing of the first place: what lies before that which came is asked for alone, once.
         let came = nearest(place, to, &events);
         if came == until {
-            tracing::warn!(terminal = %terminal, from = place, to = came, "terminal {terminal} counts events that it does not give");
+            tracing::info!(terminal = %terminal, from = place, to = came, "terminal {terminal} counts events that it does not give");
             (place, until) = (came, to);
             place = behind(place, to, &events);
         } else {
@@ -165,7 +167,7 @@ async fn read_ring(
 }
 
 /// The events from one place to before another, as one question brings them; none where there are none.
-async fn ask_ring(
+pub(super) async fn ask_ring(
     asker: &TerminalAsker,
     important: bool,
     (from, to): (u8, u8),
@@ -177,9 +179,10 @@ async fn ask_ring(
         Err(missed) => return Err(missed),
     };
     let mut events = Vec::new();
-    for (_, unit) in answered.units() {
-        let Some(told) = answer::events(&unit).filter(|told| told.important == important) else { continue };
-        events.extend(told.records.iter().map(|record| event(record, meters, answered.answered_at)));
+    for frame in answered.frames.iter().filter_map(|bytes| Frame::parse(bytes).ok()) {
+        let told = answer::events_of(&frame).events;
+        let records = told.iter().filter(|told| told.important == important).flat_map(|told| &told.records);
+        events.extend(records.map(|record| event(record, meters, answered.answered_at)));
     }
     Ok(events)
 }
@@ -205,13 +208,38 @@ pub(super) fn behind(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
 /// The events of a report.
 pub(super) fn reported(
     terminal: TerminalAddress,
-    unit: &Unit<'_>,
+    told: &Events<'_>,
     meters: &HashMap<u16, Id<Meter>>,
     at: Moment,
-) -> Option<EventsRead> {
-    let Events { important, records, .. } = answer::events(unit)?;
-    let events = records.iter().map(|record| event(record, meters, at)).collect();
-    Some(EventsRead { terminal, important, read_to: None, events })
+) -> EventsRead {
+    let events = told.records.iter().map(|record| event(record, meters, at)).collect();
+    EventsRead { terminal, important: told.important, read_to: None, events }
+}
+
+/// A report that could not be read to its end, as an event that says so. Its events are asked for by their places.
+pub(super) fn unread(terminal: TerminalAddress, bytes: &[u8], at: Moment) -> EventsRead {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let whole = hex(bytes.get(..MOST_UNREAD).unwrap_or(bytes));
+    // One that is longer than any event is known again by how it begins and ends.
+    let ends = || bytes.split_at_checked(HEAD_UNREAD).zip(bytes.last_chunk::<TAIL_UNREAD>());
+    let body = match ends().filter(|_| bytes.len() > HEAD_UNREAD + TAIL_UNREAD) {
+        Some(((head, _), tail)) => hex(head) + &hex(tail),
+        None => hex(bytes),
+    };
+    let told = json!({
+        "name": "report that could not be read", "name_zh": "无法解析的事件上报", "at": null,
+        "values": [{ "name": "bytes", "name_zh": "报文", "value": whole, "unit": "" }],
+    });
+    let event = TerminalEvent {
+        place: 0,
+        code: TerminalEvent::UNREAD,
+        meter: None,
+        began: None,
+        body,
+        record: told.to_string(),
+        collected_at: at,
+    };
+    EventsRead { terminal, important: true, read_to: None, events: vec![event] }
 }
 
 fn event(record: &EventRecord<'_>, meters: &HashMap<u16, Id<Meter>>, at: Moment) -> TerminalEvent {
@@ -240,8 +268,11 @@ fn event(record: &EventRecord<'_>, meters: &HashMap<u16, Id<Meter>>, at: Moment)
     }
 }
 
-/// Of a terminal that is asked for the first time so many of the newest are enough.
-const AT_FIRST: u8 = 10;
+/// So many bytes are kept of a report that could not be read: no report of a terminal in order is longer.
+const MOST_UNREAD: usize = 2048;
+/// By so many of its first and last ones it is known again.
+const HEAD_UNREAD: usize = 240;
+const TAIL_UNREAD: usize = 15;
 /// A ring of 256 is read with no more questions than this in one night.
 const MOST_QUESTIONS: usize = 64;
 

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use gdw1376::identifier::Point;
 use gdw1376::request::{ArchiveRecord, Speed, UserClass};
 
-use super::archive::{NOT_READ, OWN_MEASURING, shown};
+use super::archive::{NOT_READ, OWN_MEASURING, SPEAKS_2007, shown, spoken_by};
 use super::point_of;
 use crate::domain::terminal_archive::{MeterRecord, RecordChange};
-use crate::domain::{MeterPath, MeterProtocol, PointRole};
+use crate::domain::{MeterPath, PointRole};
 use crate::store::archive::SiteMeter;
 
 /// A record without its number and its password.
@@ -135,10 +135,7 @@ fn wanted(site: &SiteMeter, point: u16, before: Option<MeterRecord>) -> MeterRec
         let named = baud.and_then(|baud| u16::try_from(baud).ok());
         record.baud = named.filter(|baud| MeterRecord::SPEEDS.contains(baud)).unwrap_or(record.baud);
     }
-    let speaks: &[u8] = match site.meter.protocol {
-        MeterProtocol::Dlt1997 => &[SPEAKS_1997],
-        MeterProtocol::Dlt2007 | MeterProtocol::Modbus => &[SPEAKS_2007, SPEAKS_2007_BY_MODULE],
-    };
+    let speaks = spoken_by(site.meter.protocol);
     if !speaks.contains(&record.protocol) {
         record.protocol = speaks.first().copied().unwrap_or(SPEAKS_2007);
     }
@@ -164,9 +161,6 @@ const SPEEDS: [(Speed, u16); 8] = [
 ];
 /// The port of the carrier module of most makers.
 const CARRIER: u8 = 31;
-const SPEAKS_1997: u8 = 1;
-const SPEAKS_2007: u8 = 30;
-const SPEAKS_2007_BY_MODULE: u8 = 31;
 /// Classes of customers. [1376 3.4]
 const RESIDENT: u8 = 5;
 const AREA_CHECK: u8 = 6;

@@ -32,6 +32,8 @@ pub(super) struct Session {
     pub(super) events_read: (Option<u8>, Option<u8>),
     /// How long frames may be is known.
     has_frames: bool,
+    /// The longest frame it sends, in counted bytes, as it told.
+    pub(super) sends: Option<u16>,
 }
 
 /// How many meters its own reading has brought, pass by pass.
@@ -62,7 +64,8 @@ struct Silences {
 impl Session {
     /// What is known before it was asked.
     pub(super) fn of(told: TerminalTold) -> Self {
-        Self { events_read: told.events_read, has_frames: told.frames.is_some(), ..Self::default() }
+        let sends = told.frames.map(|(_, sends)| sends);
+        Self { events_read: told.events_read, has_frames: told.frames.is_some(), sends, ..Self::default() }
     }
 }
 
@@ -85,19 +88,19 @@ impl TerminalNight {
         {
             let limits = frames.units().iter().find_map(|(_, unit)| answer::frame_limits(unit));
             self.session.has_frames = true;
+            self.session.sends = limits.map(|limits| limits.sends);
             notes.frames.extend(limits.map(|limits| (self.asker.address, (limits.takes, limits.sends))));
         }
         if self.session.compared.is_none() && self.session.silences.archive < MOST_SILENT {
             let before = self.session.silences.archive;
             let compared = self.compare_archives().await?;
-            notes.archives.extend(compared.clone());
             let is_untold = self.session.silences.archive > before;
-            self.session.excluded = match &compared {
-                Some(compared) => archive::excluded(compared),
-                None if is_untold => self.excluded_before().await,
-                None => HashMap::new(),
-            };
-            self.session.compared = compared;
+            let mut excluded = if is_untold { self.excluded_before().await } else { HashMap::new() };
+            excluded.extend(compared.iter().flat_map(archive::excluded));
+            self.session.excluded = excluded;
+            // A list that came in part is none: it is asked for again in the next pass.
+            self.session.compared = compared.filter(|_| !is_untold);
+            notes.archives.extend(self.session.compared.clone());
         }
         let own = self.own_reading().await?;
         self.session.has_read_all = own.is_none_or(|own| own.is_over);
@@ -118,15 +121,25 @@ impl TerminalNight {
         compared.as_ref().map(archive::excluded).unwrap_or_default()
     }
 
+    /// Reads the terminal's list and compares it. One that did not come whole counts as untold, and so does what was told of
+    /// it: points at which it has another meter are not believed, and nobody is lacking in it.
     async fn compare_archives(&mut self) -> Result<Option<ArchiveCompared>, Missed> {
         let sites: Vec<_> = self.line.sites.iter().map(Arc::as_ref).collect();
         let most = sites.iter().filter_map(|site| point_of(site)).map(|point| point.number()).max();
         let read = archive::read_archive(&self.asker, most.unwrap_or_default()).await;
-        let Some(archive::Told { records, at, .. }) = or_untold(read, &mut self.session.silences.archive)?
+        let Some(archive::Told { records, at, is_whole }) =
+            or_untold(read, &mut self.session.silences.archive)?
         else {
             return Ok(None);
         };
-        let differences = archive::compare(&records, &sites);
+        let differences = if is_whole {
+            archive::compare(&records, &sites)
+        } else {
+            tracing::info!(terminal = %self.asker.address,
+                "the list of meters of terminal {} did not come whole", self.asker.address);
+            self.session.silences.archive += 1;
+            archive::compare_in_part(&records, &sites)
+        };
         let records = u32::try_from(records.len()).unwrap_or(u32::MAX);
         Ok(Some(ArchiveCompared { terminal: self.asker.address, at, records, differences }))
     }

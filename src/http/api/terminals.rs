@@ -127,7 +127,7 @@ struct TerminalAnswer {
 struct DifferenceShown {
     /// The measuring point.
     point: u16,
-    /// lacking, unknown, other_meter, other_port, doubled or other_values.
+    /// lacking, unknown, other_meter, other_port, other_protocol, doubled or other_values.
     kind: String,
     /// The meter that our archive names.
     ours: Option<String>,

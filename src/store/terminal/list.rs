@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gdw1376::address::TerminalAddress;
 
-use super::notes::Difference;
+use super::notes::{Difference, TerminalEvent};
 use crate::domain::access::Regions;
 use crate::domain::{ClockOffset, Id, Meter, Moment};
 use crate::store::Store;
@@ -229,7 +229,8 @@ impl Store {
         let mut reading = self.read("reading events of terminals").await?;
         let args = [terminal.to_string().into(), i64::from(important).into(), i64::from(place).into()];
         let rows: Vec<(i64, String)> = reading.rows(AT, &args).await?;
-        Ok(rows.into_iter().filter_map(|(code, body)| Some((u8::try_from(code).ok()?, body))).collect())
+        let known = rows.into_iter().filter_map(|(code, body)| Some((u8::try_from(code).ok()?, body)));
+        Ok(known.filter(|(code, _)| *code != TerminalEvent::UNREAD).collect())
     }
 
     /// The newest events of a terminal, or of all, the last that came in first.

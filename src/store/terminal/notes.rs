@@ -67,6 +67,8 @@ pub enum DifferenceKind {
     OtherMeter,
     /// The port is another.
     OtherPort,
+    /// The terminal is not to read it, or by another protocol than the meter speaks.
+    OtherProtocol,
     /// The terminal has two records of the point.
     Doubled,
     /// The terminal stores other values for the point than the meter itself gives.
@@ -82,6 +84,7 @@ impl DifferenceKind {
             Self::Unknown => "unknown",
             Self::OtherMeter => "other_meter",
             Self::OtherPort => "other_port",
+            Self::OtherProtocol => "other_protocol",
             Self::Doubled => "doubled",
             Self::OtherValues => "other_values",
         }
@@ -90,7 +93,7 @@ impl DifferenceKind {
     /// True when what the terminal stores for the point is not this meter's, or nothing is.
     #[must_use]
     pub const fn excludes(self) -> bool {
-        !matches!(self, Self::OtherPort)
+        !matches!(self, Self::OtherPort | Self::OtherProtocol)
     }
 }
 
@@ -137,6 +140,11 @@ pub struct TerminalEvent {
     pub record: String,
     /// When it came in.
     pub collected_at: Moment,
+}
+
+impl TerminalEvent {
+    /// The code of what is no event: a report that could not be read. No event has it.
+    pub const UNREAD: u8 = 0;
 }
 
 impl TerminalNotes {

@@ -8,7 +8,6 @@ use gdw1376::confirmation::Confirmation;
 use gdw1376::frame::Frame;
 use gdw1376::message::Message;
 use gdw1376::report::Begun;
-use gdw1376::unit;
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -52,7 +51,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
     /// Takes one frame, and gives what is to be said to it at once.
     fn hear_one(&mut self, wire: &[u8]) -> Option<Vec<u8>> {
         let message = read(wire).filter(|message| {
-            message.control.is_uplink() && message.address.terminal == self.station.address
+            let is_own = message.address.terminal == self.station.address;
+            message.code.is_standard() && message.control.is_uplink() && is_own
         });
         let Some(message) = message else {
             self.station.with(|state| state.tally.foreign += 1);
@@ -63,7 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         self.heard_at = Instant::now();
         self.station.with(|state| {
             state.tally.edition = Some(message.code);
-            state.tally.events = counted(&message).or(state.tally.events);
+            state.tally.events = counted(&message, wire).or(state.tally.events);
         });
         match Begun::of(&message) {
             Some(begun) if !self.spend() => {
@@ -104,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             Confirm::All => Confirmation::All,
             Confirm::Each => Confirmation::each_right(message),
         };
-        // A confirmation is short enough; under a length code of no edition none can be sent.
+        // A confirmation is short enough.
         confirmation.reply_to(message).ok()
     }
 
@@ -128,10 +128,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
 }
 
 /// What it says of its event counters, beside anything or with events themselves. [1376 3.10]
-fn counted(message: &Message<'_>) -> Option<EventCounters> {
-    let of_events = || unit::cut(message).units.iter().find_map(answer::events).map(|told| told.counters);
-    let has_events = message.afn == Afn::CLASS_3;
-    message.auxiliary.events.or_else(|| has_events.then(of_events).flatten())
+fn counted(message: &Message<'_>, wire: &[u8]) -> Option<EventCounters> {
+    if message.afn != Afn::CLASS_3 {
+        return message.auxiliary.events;
+    }
+    // Behind events what stands for counters may be the end of a record.
+    let frame = Frame::parse(wire).ok()?;
+    answer::events_of(&frame).events.first().map(|told| told.counters)
 }
 
 pub(super) fn read(wire: &[u8]) -> Option<Message<'_>> {

@@ -129,8 +129,9 @@ fn is_login(wire: &[u8]) -> bool {
     matches!(begun, Some(Begun::Login | Begun::Heartbeat { .. }))
 }
 
+/// A message under the code of an edition. What comes under another is no terminal's, however it looks.
 fn read(wire: &[u8]) -> Option<Message<'_>> {
-    Message::of(&Frame::parse(wire).ok()?).ok()
+    Message::of(&Frame::parse(wire).ok()?).ok().filter(|message| message.code.is_standard())
 }
 
 /// The longest frame that is waited for, in counted bytes: a login has 12.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use gdw1376::address::AddressField;
 use gdw1376::answer;
 use gdw1376::dialogue::{Dialogue, Heard, Outcome};
+use gdw1376::frame::LengthCode;
 use gdw1376::message::Message;
 use gdw1376::request::{Envelope, Request};
 use gdw1376::unit;
@@ -69,7 +70,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         }
         let number = self.station.with(|state| state.numbers.take(now));
         let address = AddressField::single(self.station.address, self.shared.config.master);
-        let envelope = Envelope { password: order.password, ..Envelope::new(address, number) };
+        let heard = self.station.with(|state| state.tally.edition);
+        let code = heard.filter(|code| code.is_standard()).unwrap_or(LengthCode::GDW_376);
+        let envelope = Envelope { code, password: order.password, ..Envelope::new(address, number) };
         let dialogue = match Dialogue::begin(&order.request, &envelope, order.timing, now.into_std()) {
             Ok(dialogue) => dialogue,
             Err(error) => return order.give_up(error.into()),

@@ -97,6 +97,9 @@ pub fn message(input: &[u8]) {
         None => assert_eq!(at, message.units.len(), "bytes left over"),
     }
     let _ = Confirmation::of(&message);
+    let told = answer::events_of(&frame);
+    let is_plain = cut.rest.is_none() && !told.events.is_empty();
+    assert!(!is_plain || told.is_whole, "what comes out as it says is taken so");
 }
 
 fn check_unit(unit: &Unit<'_>, is_up: bool) {

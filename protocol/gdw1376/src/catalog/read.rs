@@ -119,16 +119,29 @@ pub(crate) fn read_to_show<'a>(layout: &'static Layout, data: &'a [u8]) -> Resul
 }
 
 /// The ways to read data of which a count is filled with EE: with each number for which everything behind the count is EE,
-/// too. Without the bytes behind the data nobody can tell which it is.
-pub(crate) fn read_filled<'a>(layout: &'static Layout, data: &'a [u8]) -> Vec<Read<'a>> {
+/// too. Without the bytes behind the data nobody can tell which it is. Each value that is looked at on the way is one step of
+/// `steps`; where they are used up, no more ways are looked for.
+pub(crate) fn read_filled<'a>(
+    layout: &'static Layout,
+    data: &'a [u8],
+    steps: &mut impl FnMut(usize) -> bool,
+) -> Vec<Read<'a>> {
     let mut ways: Vec<Read<'a>> = Vec::new();
     for number in 0..=u64::from(u8::MAX) {
         let mut reader = Reader { filled: Some(number), ..Reader::of(data) };
-        if reader.nodes(&layout.nodes, Place::default()).is_err() {
+        let read = reader.nodes(&layout.nodes, Place::default());
+        if !steps(reader.found.len() + 1) {
+            break;
+        }
+        if read.is_err() {
+            // What is too long, or not all filled, with so many tariffs is so with more.
+            if reader.filled_at.is_some_and(|(letter, _)| letter == TARIFFS) {
+                break;
+            }
             continue;
         }
         let Reader { filled_at, offset, found, .. } = reader;
-        let counted = filled_at.and_then(|at| data.get(at..offset)).unwrap_or_default();
+        let counted = filled_at.and_then(|(_, at)| data.get(at..offset)).unwrap_or_default();
         let is_new = ways.iter().all(|(_, length)| *length != offset);
         if is_new && !counted.is_empty() && counted.iter().all(|byte| *byte == FILLING) {
             ways.push((found, offset));
@@ -217,8 +230,8 @@ struct Reader<'a> {
     found: Vec<Decoded<'a>>,
     /// The number to be taken for a count that is filled with EE.
     filled: Option<u64>,
-    /// Where such a count stands.
-    filled_at: Option<usize>,
+    /// The letter of such a count, and where it stands.
+    filled_at: Option<(char, usize)>,
     takes_all_records: bool,
 }
 
@@ -295,11 +308,17 @@ impl<'a> Reader<'a> {
             let (offset, left) = (self.offset, rest.len());
             return Err(ReadError::Truncated { field: field.key, offset, needed, left });
         };
+        // What a filled count counts is filled, too: with any other byte it was another number.
+        if let Some((count, offset)) = self.filled_at
+            && raw.iter().any(|byte| *byte != FILLING)
+        {
+            return Err(ReadError::Filled { count, offset });
+        }
         let mut value = decode(field.format, raw);
         self.counts.keep(field, &value);
         if let Some(count) = self.filled_count(field, raw) {
             let number = self.filled.ok_or(ReadError::Filled { count, offset: self.offset })?;
-            self.filled_at = self.filled_at.or(Some(self.offset));
+            self.filled_at = self.filled_at.or(Some((count, self.offset)));
             self.counts.set(count, Some(number).filter(|number| count != TARIFFS || *number <= MOST_TARIFFS));
             value = Value::Absent(Absence::Missing);
         }

@@ -109,6 +109,20 @@ fn count_bit_tag_and_password_stand_where_they_belong() {
     }
 }
 
+// covers [1376 1.2] [1376 1.7]
+#[test]
+fn a_terminal_of_the_edition_of_2005_is_asked_under_its_own_code() {
+    let password = Password([0xA5; 16]);
+    let envelope = Envelope { code: LengthCode::GDW_130, password, ..envelope(2) };
+    for request in [Request::SetClock(day()), Request::ReadClock] {
+        let bytes = request.to_bytes(&envelope).unwrap();
+        let message = Message::of(&Frame::parse(&bytes).unwrap()).unwrap();
+        assert_eq!(message.code, LengthCode::GDW_130);
+        assert_eq!(message.units, request.units().unwrap(), "nothing of the code stands among the data");
+        assert_eq!(message.auxiliary.password, request.changes().then_some(&[0xA5; 2][..]));
+    }
+}
+
 #[test]
 fn many_points_and_items_become_few_identifiers_each_with_its_date() {
     let freeze = Freeze {

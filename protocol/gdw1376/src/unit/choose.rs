@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{FILLED, Source, Way};
+use super::source::{FILLED, Source, Way, Work};
 use crate::identifier::Identifier;
 
 /// How far cutting has come.
@@ -55,6 +55,7 @@ enum Fit {
 pub(super) struct Reaches {
     known: BTreeMap<State, Reach>,
     has_given_up: bool,
+    pub(super) work: Work,
 }
 
 impl Reaches {
@@ -117,11 +118,15 @@ impl Reaches {
         let mut steps: BTreeMap<State, Vec<(State, Reach)>> = BTreeMap::new();
         let mut open = BTreeSet::from([from]);
         while let Some(state) = open.pop_first() {
-            if steps.len() >= MOST_STATES {
+            if steps.len() >= MOST_STATES || self.work.is_spent() {
                 self.has_given_up = true;
                 return;
             }
-            let next = if self.known.contains_key(&state) { Vec::new() } else { steps_from(source, state) };
+            let next = if self.known.contains_key(&state) {
+                Vec::new()
+            } else {
+                steps_from(source, state, &self.work)
+            };
             open.extend(next.iter().map(|(next, _)| *next));
             steps.insert(state, next);
         }
@@ -138,9 +143,9 @@ impl Reaches {
 }
 
 /// Where cutting may go on from a state, and whether over corrupt values.
-fn steps_from(source: &Source<'_>, state: State) -> Vec<(State, Reach)> {
+fn steps_from(source: &Source<'_>, state: State, work: &Work) -> Vec<(State, Reach)> {
     if state.identifier_at == State::NONE {
-        return behind_identifier(source, state.offset);
+        return behind_identifier(source, state.offset, work);
     }
     let pair = source.identifier(state.identifier_at).map(|identifier| {
         let mut pairs = identifier.pairs().skip(state.place);
@@ -155,11 +160,11 @@ fn steps_from(source: &Source<'_>, state: State) -> Vec<(State, Reach)> {
             State { offset, identifier_at: state.identifier_at, place: state.place + 1 }
         }
     };
-    let ways = source.ways(row, function, state.offset).unwrap_or_default();
+    let ways = source.ways(row, function, state.offset, work).unwrap_or_default();
     ways.iter().map(|way| (behind(state.offset + way.length), reach_of(way))).collect()
 }
 
-fn behind_identifier(source: &Source<'_>, at: usize) -> Vec<(State, Reach)> {
+fn behind_identifier(source: &Source<'_>, at: usize, work: &Work) -> Vec<(State, Reach)> {
     let Some(identifier) = source.identifier(at).filter(|identifier| identifier.points.0 != FILLED) else {
         return Vec::new();
     };
@@ -169,7 +174,7 @@ fn behind_identifier(source: &Source<'_>, at: usize) -> Vec<(State, Reach)> {
     }
     let Some(first) = identifier.functions.functions().next() else { return Vec::new() };
     let Ok(row) = source.shared_row(identifier) else { return Vec::new() };
-    let ways = source.ways(row, first, data_at).unwrap_or_default();
+    let ways = source.ways(row, first, data_at, work).unwrap_or_default();
     ways.iter().map(|way| (State::identifier(data_at + way.length), reach_of(way))).collect()
 }
 

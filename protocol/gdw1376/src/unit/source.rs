@@ -1,6 +1,8 @@
 //! What is cut into units: the bytes, and what tells how to read them. Every way in which the catalogue lets data be read is
 //! given; which of them it is, others choose.
 
+use core::cell::Cell;
+
 use super::Stop;
 use crate::afn::Afn;
 use crate::catalog::{self, Decoded, Layout, Read, ReadError, Row, Shape};
@@ -8,6 +10,31 @@ use crate::format::Value;
 use crate::frame::LengthCode;
 use crate::identifier::{FnNumber, Identifier, Named};
 use crate::message::Message;
+
+/// What was spent on looking for the ways to read one message. A frame may be made so that there are very many of them; the work on
+/// it stays within bounds whatever it holds.
+#[derive(Debug, Default)]
+pub(super) struct Work(Cell<usize>);
+
+impl Work {
+    /// So many values are looked at in one message, besides those that it has: many times what any terminal in order needs.
+    pub(super) const MOST: usize = 1 << 18;
+
+    /// Counts values that were looked at; false when these were too many.
+    pub(super) fn spend(&self, values: usize) -> bool {
+        self.0.set(self.0.get().saturating_add(values));
+        !self.is_spent()
+    }
+
+    pub(super) const fn is_spent(&self) -> bool {
+        self.0.get() > Self::MOST
+    }
+
+    #[cfg(test)]
+    pub(super) const fn spent(&self) -> usize {
+        self.0.get()
+    }
+}
 
 /// The units of one message.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +117,7 @@ impl<'a> Source<'a> {
         row: &'static Row,
         function: FnNumber,
         offset: usize,
+        work: &Work,
     ) -> Result<Vec<Way<'a>>, Stop> {
         let (afn, rest) = (self.afn, self.from(offset));
         type Reads<'a> = fn(&'static Layout, &'a [u8]) -> Result<Read<'a>, ReadError>;
@@ -97,9 +125,13 @@ impl<'a> Source<'a> {
         let (mut ways, mut wrong) = (Vec::new(), None);
         for layout in self.shape(row).layouts() {
             match read(layout, rest) {
-                Ok((values, length)) => ways.push(Way { values, length, filled: None }),
+                Ok((values, length)) => {
+                    work.spend(values.len());
+                    ways.push(Way { values, length, filled: None });
+                }
                 Err(error @ ReadError::Filled { .. }) => {
-                    let filled = catalog::read_filled(layout, rest).into_iter();
+                    let filled = catalog::read_filled(layout, rest, &mut |steps| work.spend(steps));
+                    let filled = filled.into_iter();
                     ways.extend(filled.map(|(values, length)| Way { values, length, filled: Some(error) }));
                     wrong = wrong.or(Some(error));
                 }

@@ -267,3 +267,35 @@ fn many_layouts_in_one_message_are_told_in_time() {
         assert!(cut_up(true, afn, &filled).1.is_some());
     }
 }
+
+/// How many values were looked at beside those that the units have.
+fn spent(units: &[u8]) -> usize {
+    let message = message(true, 0x0D, units);
+    let mut cutter = Cutter::of(Source::of(&message));
+    let _ = cutter.run();
+    cutter.reaches.work.spent()
+}
+
+/// Eight points, eight items, and sixty bytes of EE for all that they have: each may end in many places.
+fn filled(times: usize) -> Vec<u8> {
+    [&[0xFF, 0x01, 0xFF, 0x14][..], &[0xEE; 60]].concat().repeat(times)
+}
+
+#[test]
+fn a_frame_that_can_be_read_in_ever_so_many_ways_costs_a_bounded_amount_of_work() {
+    // A reading at hand may be finished: one has no more values than a frame has bytes.
+    let most = source::Work::MOST + 20_000;
+    for units in [filled(250), filled(125), [&[0xFF, 0x01, 0xFF, 0x14][..], &[0xEE; 16_000]].concat()] {
+        assert!(spent(&units) <= most, "{} of {} bytes", spent(&units), units.len());
+    }
+    // What a terminal in order sends stays far below: all of a group of points filled, one unit behind the other.
+    let unit = |point: u8| {
+        let mut unit = vec![point, 0x01, 0x01, 0x14, 0x20, 0x08, 0x24];
+        unit.extend([0xEE; 5 + 1 + 25]);
+        unit
+    };
+    let answer: Vec<u8> = (0..8).map(|bit| 1 << bit).flat_map(unit).collect();
+    let told = cut_up(true, 0x0D, &answer);
+    assert_eq!((told.0.len(), told.1), (8, None));
+    assert!(spent(&answer) < answer.len() * 4, "{} for {} bytes", spent(&answer), answer.len());
+}

@@ -21,7 +21,7 @@ use crate::domain::{Id, Run};
 use crate::http::api::written::{LONGEST, some_words};
 use crate::http::terminals::{Seen, WantedOfTerminal, one, passed as frames_of, propose_records, set_clock};
 use crate::http::{Caller, Problem, Services};
-use crate::store::terminal::{ArchiveSetting, Difference, DifferenceKind, TerminalEventLine};
+use crate::store::terminal::{ArchiveSetting, Difference, DifferenceKind, TerminalEvent, TerminalEventLine};
 use crate::terminal::{PassedFrame, TerminalStatus};
 
 /// What the page is called, before the address.
@@ -391,6 +391,9 @@ const fn difference(kind: DifferenceKind) -> Phrase {
         DifferenceKind::Unknown => Phrase::new("主站档案无此表", "our archive has no meter there"),
         DifferenceKind::OtherMeter => Phrase::new("表地址不同", "another meter"),
         DifferenceKind::OtherPort => Phrase::new("端口不同", "another port"),
+        DifferenceKind::OtherProtocol => {
+            Phrase::new("通信规约不同或设为不抄读", "another protocol, or set not to be read")
+        }
         DifferenceKind::Doubled => Phrase::new("终端档案重复", "twice in the terminal's archive"),
         DifferenceKind::OtherValues => {
             Phrase::new("终端存储的示值与电表不符", "the terminal stores other values than the meter gives")
@@ -400,6 +403,9 @@ const fn difference(kind: DifferenceKind) -> Phrase {
 
 /// The name of an event with its code.
 fn kind(event: &TerminalEventLine, language: Language) -> String {
+    if event.code == TerminalEvent::UNREAD {
+        return language.of("无法解析的事件上报", "report that could not be read").to_owned();
+    }
     let known = gdw1376::catalog::event_kind(event.code);
     let name = known
         .map_or_else(|| language.of("地方扩展", "regional"), |kind| language.of(kind.name_zh, kind.name_en));

@@ -1,0 +1,50 @@
+//! The events of a terminal that is asked for them for the first time: all that it still holds, up to 256 of each kind.
+//!
+//! Nobody knows how many there are: its counter says where the next one goes, and not whether the ring went round before.
+
+use std::collections::HashMap;
+
+use super::super::ask::Missed;
+use super::ask::TerminalAsker;
+use super::events::{ask_ring, read_ring};
+use crate::domain::{Id, Meter, MissingCause};
+use crate::store::terminal::EventsRead;
+
+/// Reads all events of one kind that there are in front of the place `counted`, where the next one goes.
+pub(super) async fn read(
+    asker: &TerminalAsker,
+    important: bool,
+    counted: u8,
+    meters: &HashMap<u16, Id<Meter>>,
+) -> (Option<EventsRead>, Option<Missed>) {
+    // The oldest stands where the next one goes: a question for the whole ring would begin where it ends and ask for nothing.
+    let oldest = match ask_ring(asker, important, (counted, counted.wrapping_add(1)), meters).await {
+        Ok(came) => came.into_iter().filter(|event| event.place == counted).collect(),
+        Err(missed) if may_have_others(&missed) => Vec::new(),
+        Err(missed) => return (None, Some(missed)),
+    };
+    // Where it gives nothing to a question for places that it never filled, the ring did not go round yet; and the newest are
+    // worth a question of their own.
+    let begins = [counted.wrapping_add(1), 0, counted.saturating_sub(NEWEST)];
+    let mut told = (None, None);
+    for from in begins.into_iter().filter(|from| *from != counted) {
+        told = read_ring(asker, important, (from, counted), meters).await;
+        let has_some = told.0.as_ref().is_some_and(|read: &EventsRead| !read.events.is_empty());
+        let is_away = told.1.as_ref().is_some_and(|missed| !may_have_others(missed));
+        if has_some || is_away || !oldest.is_empty() {
+            break;
+        }
+    }
+    if let (Some(read), _) = &mut told {
+        read.events.extend(oldest);
+    }
+    told
+}
+
+/// It is there, and leaves this question unanswered or refuses it.
+fn may_have_others(missed: &Missed) -> bool {
+    missed.is_of_meter() || missed.cause == MissingCause::TerminalSilent
+}
+
+/// What is asked for last.
+const NEWEST: u8 = 10;

@@ -1,0 +1,196 @@
+//! Reports of events that are not as their head says: kept, confirmed, and none lost or kept twice (I1, F7).
+#![expect(clippy::indexing_slicing, reason = "a frame that is too short must end its test")]
+
+use std::time::Duration;
+
+use chaobiao::store::terminal::{EventsRead, TerminalEvent, TerminalEventLine};
+use chaobiao::store::{Batch, Notes};
+use chaobiao::terminal::TerminalSettings;
+use gdw1376::address::{AddressField, TerminalAddress};
+use gdw1376::afn::Afn;
+use gdw1376::auxiliary::Auxiliary;
+use gdw1376::control::Control;
+use gdw1376::decoder::Decoder;
+use gdw1376::frame::{Frame, LengthCode};
+use gdw1376::message::Message;
+use gdw1376::seq::Seq;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::behind::{NO_HISTORY, swift, town, world};
+use crate::rig::{HeadEnd, Town};
+
+/// A terminal by hand, with no meter behind it: it has so many important events.
+struct Hand {
+    stream: DuplexStream,
+    decoder: Decoder,
+    terminal: TerminalAddress,
+    events: u8,
+}
+
+/// ERC 14: supply went and came back, told apart by the minute.
+fn record(place: u8) -> Vec<u8> {
+    let at = [0x10 + place, 0x08, 0x22, 0x11, 0x26];
+    [&[14, 10][..], &at, &at].concat()
+}
+
+impl Hand {
+    async fn log_in(town: &Town, head_end: &HeadEnd, events: u8) -> Self {
+        let terminal = TerminalAddress::new(1100, 777).unwrap();
+        head_end.terminals.adopt(terminal, TerminalSettings::default());
+        // Both of its rings were read to their beginning.
+        let read = |important| EventsRead { terminal, important, read_to: Some(0), events: Vec::new() };
+        let mut notes = Notes::default();
+        notes.terminals.events = vec![read(true), read(false)];
+        town.store.save(&Batch { notes, ..Batch::default() }, town.clock.now()).await.unwrap();
+        let (ours, stream) = tokio::io::duplex(1 << 16);
+        head_end.terminals.attach(ours, ([10, 7, 7, 7], 7777).into());
+        let mut hand = Self { stream, decoder: Decoder::new(), terminal, events };
+        hand.send(Control::LINK_CHECK, Afn::LINK, Seq::single(0).to_confirm(), &[0, 0, 1, 0]).await;
+        assert_eq!(hand.hear().await.0, Afn::CONFIRM, "the login");
+        hand
+    }
+
+    async fn send(&mut self, control: Control, afn: Afn, seq: Seq, body: &[u8]) {
+        let message = Message {
+            code: LengthCode::GDW_376,
+            // What stands in the body may be counters or not: they are no part of this message.
+            control: Control(control.0 & !0x20),
+            address: AddressField::single(self.terminal, 0),
+            afn,
+            seq,
+            units: body,
+            auxiliary: Auxiliary::default(),
+        };
+        let mut bytes = message.to_bytes().unwrap();
+        let end = bytes.len() - 2;
+        bytes[6] = control.0;
+        bytes[end] = bytes[6..end].iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte));
+        self.stream.write_all(&bytes).await.unwrap();
+    }
+
+    /// The function, sequence byte and data of what the master says next.
+    async fn hear(&mut self) -> (Afn, Seq, Vec<u8>) {
+        loop {
+            let mut room = [0; 512];
+            let count = self.stream.read(&mut room).await.unwrap();
+            assert!(count > 0, "the line is closed");
+            let mut rest = &room[..count];
+            if let Some(found) = self.decoder.next_frame(&mut rest) {
+                let frame = Frame::parse(found.wire).unwrap();
+                return (frame.afn, frame.seq, frame.body.to_vec());
+            }
+        }
+    }
+
+    /// Reports, and answers what is asked until the report is confirmed.
+    async fn report(&mut self, number: u8, control: u8, body: &[u8]) {
+        self.send(Control(control), Afn::CLASS_3, Seq::single(number).to_confirm(), body).await;
+        loop {
+            let (afn, seq, body) = self.hear().await;
+            if afn == Afn::CONFIRM {
+                assert_eq!((seq.number(), &body[..4]), (number, &[0, 0, 1, 0][..]), "all of it");
+                return;
+            }
+            self.answer(afn, seq, &body).await;
+        }
+    }
+
+    async fn answer(&mut self, afn: Afn, seq: Seq, body: &[u8]) {
+        let seq = Seq::single(seq.number());
+        if afn == Afn::CLASS_1 && body[..4] == [0, 0, 0x40, 0] {
+            let told = [0, 0, 0x40, 0, self.events, 0];
+            return self.send(Control::DATA, afn, seq, &told).await;
+        }
+        let asked = (afn == Afn::CLASS_3 && body[..4] == [0, 0, 1, 0]).then(|| (body[4], body[5]));
+        let mut places = Vec::new();
+        if let Some((from, to)) = asked {
+            let mut place = from;
+            while place != to {
+                places.extend((place < self.events).then_some(place));
+                place = place.wrapping_add(1);
+            }
+        }
+        let (Some(first), Some(last)) = (places.first(), places.last()) else {
+            return self.send(Control::NO_DATA, Afn::CONFIRM, seq, &[0, 0, 2, 0]).await;
+        };
+        let mut told = vec![0, 0, 1, 0, self.events, 0, *first, last + 1];
+        places.iter().for_each(|place| told.extend(record(*place)));
+        self.send(Control::DATA, afn, seq, &told).await;
+    }
+}
+
+/// How often the event of each place is kept, and how many reports that could not be read. Asked of the store: the clock stands
+/// still while it works.
+async fn kept(town: &Town, terminal: TerminalAddress) -> (Vec<usize>, usize) {
+    let told = town.store.terminal_events(Some(terminal), 100).await.unwrap();
+    let of_minute = |minute: u8| {
+        let began = format!(" 08:{minute:02}");
+        let is_of = |event: &&TerminalEventLine| {
+            event.code == 14 && event.began.as_ref().is_some_and(|told| told.contains(&began))
+        };
+        told.iter().filter(is_of).count()
+    };
+    let unread = told.iter().filter(|event| event.code == TerminalEvent::UNREAD).count();
+    ((10..18).map(of_minute).collect(), unread)
+}
+
+#[tokio::test]
+async fn i01_f07_a_report_that_is_not_as_its_head_says_loses_no_event_and_doubles_none() {
+    let (_folder, town) = town(world(2, 1, 95), NO_HISTORY, swift).await;
+    let head_end = town.head_end();
+    let mut hand = Hand::log_in(&town, &head_end, 5).await;
+    // In order; with places that name none; without the counters that it announces.
+    hand.report(3, 0xCA, &[&[0, 0, 1, 0, 1, 0, 0, 1][..], &record(0)].concat()).await;
+    hand.report(4, 0xCA, &[&[0, 0, 1, 0, 2, 0, 1, 1][..], &record(1)].concat()).await;
+    hand.report(5, 0xEA, &[&[0, 0, 1, 0, 4, 0, 3, 4][..], &record(3)].concat()).await;
+    assert_eq!(
+        kept(&town, hand.terminal).await,
+        (vec![1, 1, 0, 1, 0, 0, 0, 0], 0),
+        "what can be nothing else is taken"
+    );
+    // Two places, and one record: it may be either.
+    let unsure = [&[0, 0, 1, 0, 5, 0, 2, 4][..], &record(3)].concat();
+    hand.report(6, 0xCA, &unsure).await;
+    assert_eq!(kept(&town, hand.terminal).await, (vec![1, 1, 0, 1, 0, 0, 0, 0], 1), "its bytes are kept");
+    // The same report once more, and another that has nothing of its head; then what it has new is asked for.
+    hand.report(7, 0xCA, &unsure).await;
+    hand.report(8, 0xCA, &[0, 0, 1, 0, 5]).await;
+    let stop = CancellationToken::new();
+    let asked = async {
+        let waited = tokio::time::timeout(Duration::from_secs(300), async {
+            loop {
+                let (afn, seq, body) = hand.hear().await;
+                hand.answer(afn, seq, &body).await;
+            }
+        });
+        assert!(waited.await.is_err());
+        stop.cancel();
+    };
+    tokio::join!(head_end.collector.read_counted_events(&stop), asked);
+    assert_eq!(kept(&town, hand.terminal).await, (vec![1, 1, 1, 1, 1, 0, 0, 0], 2), "each once");
+    let bytes: String = unsure.iter().map(|byte| format!("{byte:02X}")).collect();
+    let kept_so =
+        format!("SELECT count(*) FROM terminal_event WHERE body = '{bytes}' AND record LIKE '%无法解析%'");
+    assert_eq!(town.ask(&kept_so).await, 1);
+    head_end.close().await;
+    town.close().await;
+}
+
+/// What is kept as unread stands at no place of the ring: that an event stands there is no sign that others were lost.
+#[tokio::test]
+async fn a_report_that_could_not_be_read_is_no_event_of_the_ring() {
+    let (_folder, town) = town(world(2, 1, 96), NO_HISTORY, swift).await;
+    let head_end = town.head_end();
+    let mut hand = Hand::log_in(&town, &head_end, 1).await;
+    hand.report(3, 0xCA, &[0, 0, 1, 0, 5]).await;
+    assert_eq!(kept(&town, hand.terminal).await.1, 1);
+    assert_eq!(town.store.events_at(hand.terminal, true, 0).await.unwrap(), Vec::new());
+    // What it reports by task is confirmed and not kept.
+    hand.send(Control(0xCA), Afn::CLASS_2, Seq::single(4).to_confirm(), &[1, 1, 1, 0x14, 0x20, 0x08, 0x24])
+        .await;
+    assert_eq!(hand.hear().await.0, Afn::CONFIRM);
+    assert_eq!(town.store.terminal_events(None, 10).await.unwrap().len(), 1);
+    head_end.close().await;
+    town.close().await;
+}
