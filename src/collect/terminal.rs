@@ -108,6 +108,8 @@ pub(super) struct TerminalNight {
     stuck_passes: u8,
     /// Meters of which the curves of the day before were asked for.
     curved: HashSet<Id<Meter>>,
+    /// Those whose curves it left unanswered, and how often.
+    unanswered: HashMap<Id<Meter>, u8>,
     /// Meters of which earlier days were asked for.
     repaired: HashSet<Id<Meter>>,
     /// The events of its meters are asked for, beside what is still to come.
@@ -151,7 +153,7 @@ impl TerminalNight {
         let late_from = line.deadline.checked_sub(left / 4).unwrap_or(line.deadline);
         let stuck_passes = inner.settings.collection.passes.saturating_add(1);
         let (due, held, totals) = Default::default();
-        let (asked, curved, repaired, doubtful, late_gaps) = Default::default();
+        let (asked, curved, unanswered, repaired, doubtful, late_gaps) = Default::default();
         let mut night = Self {
             line,
             facts,
@@ -166,6 +168,7 @@ impl TerminalNight {
             asked,
             stuck_passes,
             curved,
+            unanswered,
             repaired,
             asks_events: false,
             doubtful,
@@ -286,7 +289,9 @@ impl TerminalNight {
     /// it is gone, or leaves several of them unanswered, the others are not asked for in this pass.
     async fn read_curves(&mut self) {
         let settings = self.line.inner.settings.intervals.clone();
-        let sites = self.without_curves();
+        let mut sites = self.without_curves();
+        // What it leaves unanswered of some keeps it from no others.
+        sites.sort_by_key(|site| self.unanswered.get(&site.meter_id).copied());
         self.line.expect(sites.len());
         let (mut silences, mut gone): (u8, Option<Missed>) = (0, None);
         for sites in sites.chunks(KEPT_AT_ONCE) {
@@ -314,8 +319,15 @@ impl TerminalNight {
                         answered.push(site.meter_id);
                     }
                     Some(missed) => {
+                        let is_silent = missed.cause == MissingCause::TerminalSilent;
+                        if is_silent && gone.is_none() {
+                            let often = self.unanswered.entry(site.meter_id).or_default();
+                            *often = often.saturating_add(1);
+                            // It will not say more when it is asked again.
+                            answered.extend((*often >= MOST_UNANSWERED).then_some(site.meter_id));
+                        }
                         silences = silences.saturating_add(1);
-                        let is_gone = missed.cause != MissingCause::TerminalSilent || silences >= MOST_SILENT;
+                        let is_gone = !is_silent || silences >= MOST_SILENT;
                         gone = gone.or_else(|| is_gone.then_some(missed));
                     }
                 }
@@ -513,6 +525,8 @@ const AT_ONCE: usize = 3;
 const KEPT_AT_ONCE: usize = 8;
 /// So many meters in a row whose curves a terminal leaves unanswered end that for a pass.
 const MOST_SILENT: u8 = 3;
+/// The curves of one meter that it leaves unanswered are asked for so often in a night.
+const MOST_UNANSWERED: u8 = 3;
 /// How long a point stays verified.
 pub const VERIFY_AGAIN: Duration = Duration::from_secs(30 * 86_400);
 /// How many points of a terminal are verified again in one night at most.

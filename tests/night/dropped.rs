@@ -29,9 +29,8 @@ async fn f19_curves_of_a_terminal_that_goes_and_comes_back_are_read_in_the_same_
     let night = day("2026-11-22");
     let goes_and_comes = async {
         // When the first curves are kept it goes, for longer than is waited for at a question.
-        while slots(&town).await == 0 {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
+        let mut progress = head_end.collector.progress();
+        progress.wait_for(|progress| progress.slots > 0).await.unwrap();
         town.terminals[0].live.power_off();
         tokio::time::sleep(Duration::from_secs(20 * 60)).await;
         let before = slots(&town).await;

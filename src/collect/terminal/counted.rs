@@ -48,7 +48,9 @@ struct Looked {
     events: Option<EventCounters>,
     /// When it may be asked again, where it was.
     again_at: Option<Instant>,
-    /// How often in a row it was asked.
+    /// What was read of it when it was asked last.
+    read: (Option<u8>, Option<u8>),
+    /// How often in a row it was asked and no more was read.
     tries: u8,
 }
 
@@ -94,7 +96,7 @@ impl Collector {
             }
             let read = self.inner.store.told_of_terminal(terminal).await?.events_read;
             if !is_unread && !is_due(read, events) {
-                looked.insert(terminal, Looked { events, again_at: None, tries: 0 });
+                looked.insert(terminal, Looked { events, again_at: None, read, tries: 0 });
                 continue;
             }
             // Where a whole site comes for the first time, the others have their turn at the next look.
@@ -104,9 +106,10 @@ impl Collector {
             begun += 1;
             self.inner.unread.take(terminal);
             self.begin_reading_events(terminal, stop);
-            let tries = before.map_or(0, |looked| looked.tries).saturating_add(1);
+            let fruitless = before.filter(|looked| looked.again_at.is_some() && looked.read == read);
+            let tries = fruitless.map_or(0, |looked| looked.tries).saturating_add(1);
             let pause = if tries < OFTEN { ASK_AGAIN } else { ASK_SELDOM };
-            looked.insert(terminal, Looked { events, again_at: Some(now + pause), tries });
+            looked.insert(terminal, Looked { events, again_at: Some(now + pause), read, tries });
         }
         Ok(())
     }
@@ -201,7 +204,7 @@ mod tests {
     async fn one_that_was_asked_is_let_alone_for_a_while_and_then_looked_at_again() {
         let now = Instant::now();
         let events = Some(EventCounters { important: 1, ordinary: 2 });
-        let asked = Looked { events, again_at: Some(now + ASK_AGAIN), tries: 1 };
+        let asked = Looked { events, again_at: Some(now + ASK_AGAIN), read: (None, None), tries: 1 };
         assert!(
             asked.is_settled(None, true, now),
             "an unread report as well: it comes with every other minute"

@@ -103,7 +103,7 @@ async fn look_at(
         return Ok(Last::Stands);
     }
     let came = ask_ring(asker, important, (place, place.wrapping_add(1)), meters).await?;
-    Ok(match came.iter().find(|event| event.place == place) {
+    Ok(match came.iter().find(|event| stands_at(event, place)) {
         None => Last::IsGone,
         Some(event) if known.contains(&(event.code, event.body.clone())) => Last::Stands,
         Some(_) => Last::IsAnother,
@@ -179,18 +179,29 @@ pub(super) async fn ask_ring(
         Err(missed) => return Err(missed),
     };
     let mut events = Vec::new();
-    for frame in answered.frames.iter().filter_map(|bytes| Frame::parse(bytes).ok()) {
-        let told = answer::events_of(&frame).events;
-        let records = told.iter().filter(|told| told.important == important).flat_map(|told| &told.records);
+    for bytes in &answered.frames {
+        let Ok(frame) = Frame::parse(bytes) else { continue };
+        let told = answer::events_of(&frame);
+        let of_kind = told.events.iter().filter(|told| told.important == important);
+        let records = of_kind.flat_map(|told| &told.records);
         events.extend(records.map(|record| event(record, meters, answered.answered_at)));
+        if !told.is_whole {
+            // What it says cannot be told from its places: it is kept as it came, and not taken for nothing (I1).
+            events.extend(unread(asker.address, bytes, answered.answered_at).events);
+        }
     }
     Ok(events)
+}
+
+/// Whether it is the event of this place; what could not be read stands at none.
+pub(super) fn stands_at(event: &TerminalEvent, place: u8) -> bool {
+    event.place == place && event.code != TerminalEvent::UNREAD
 }
 
 /// The first place from one on, up to before another, at which an event came; the other where there is none.
 pub(super) fn nearest(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
     let mut place = from;
-    while place != to && events.iter().all(|event| event.place != place) {
+    while place != to && !events.iter().any(|event| stands_at(event, place)) {
         place = place.wrapping_add(1);
     }
     place
@@ -199,7 +210,7 @@ pub(super) fn nearest(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
 /// The place behind the last event that came without a gap.
 pub(super) fn behind(from: u8, to: u8, events: &[TerminalEvent]) -> u8 {
     let mut place = from;
-    while place != to && events.iter().any(|event| event.place == place) {
+    while place != to && events.iter().any(|event| stands_at(event, place)) {
         place = place.wrapping_add(1);
     }
     place

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 
 use super::super::ask::Missed;
 use super::ask::TerminalAsker;
-use super::events::{ask_ring, read_ring};
+use super::events::{ask_ring, read_ring, stands_at};
 use crate::domain::{Id, Meter, MissingCause};
-use crate::store::terminal::EventsRead;
+use crate::store::terminal::{EventsRead, TerminalEvent};
 
 /// Reads all events of one kind that there are in front of the place `counted`, where the next one goes.
 pub(super) async fn read(
@@ -19,7 +19,7 @@ pub(super) async fn read(
 ) -> (Option<EventsRead>, Option<Missed>) {
     // The oldest stands where the next one goes: a question for the whole ring would begin where it ends and ask for nothing.
     let oldest = match ask_ring(asker, important, (counted, counted.wrapping_add(1)), meters).await {
-        Ok(came) => came.into_iter().filter(|event| event.place == counted).collect(),
+        Ok(came) => came.into_iter().filter(|event| is_unread(event) || event.place == counted).collect(),
         Err(missed) if may_have_others(&missed) => Vec::new(),
         Err(missed) => return (None, Some(missed)),
     };
@@ -31,7 +31,7 @@ pub(super) async fn read(
         told = read_ring(asker, important, (from, counted), meters).await;
         let has_some = told.0.as_ref().is_some_and(|read: &EventsRead| !read.events.is_empty());
         let is_away = told.1.as_ref().is_some_and(|missed| !may_have_others(missed));
-        if has_some || is_away || !oldest.is_empty() {
+        if has_some || is_away || oldest.iter().any(|event| stands_at(event, counted)) {
             break;
         }
     }
@@ -39,6 +39,10 @@ pub(super) async fn read(
         read.events.extend(oldest);
     }
     told
+}
+
+const fn is_unread(event: &TerminalEvent) -> bool {
+    event.code == TerminalEvent::UNREAD
 }
 
 /// It is there, and leaves this question unanswered or refuses it.

@@ -135,10 +135,11 @@ pub fn approval_objections(facts: &OrderFacts) -> Vec<Objection> {
     let mut found = Vec::new();
     let hash = facts.content.hash();
     let is_changed = facts.approvals.iter().any(|approval| approval.hash != hash);
-    for approval in facts.approvals.iter().filter(|approval| approval.hash == hash) {
-        found.extend(against_approval(facts, approval));
-    }
     let persons = approvers(facts, |_| true);
+    // An approval that does not count is no hindrance where enough others do.
+    for approval in facts.approvals.iter().filter(|approval| approval.hash == hash) {
+        found.extend(against_approval(facts, approval).filter(|_| persons < facts.approvers_needed()));
+    }
     if is_changed && persons < facts.approvers_needed() {
         found.push(Objection::OrderChanged);
     }

@@ -231,8 +231,8 @@ pub(super) async fn exceeded(
 }
 
 /// How much of the ceilings is used, with all of the order that was not sent: nothing of it is sent in part (F51). Before its
-/// window what others have open counts as sent. Then what was approved behind it does not count against it: whoever approved
-/// that has weighed both.
+/// window what others have open counts as sent. Then what two let pass above a ceiling behind it, since a ceiling was changed last,
+/// does not count against it: whoever approved that has weighed both.
 async fn usage(reading: &mut Transaction, head: &Head, judging: Judging<'_>) -> Result<Usage, StoreError> {
     let now = judging.now;
     let is_early = matches!(judging.stage, Stage::Submit | Stage::Approve);
@@ -370,11 +370,15 @@ const FIRST_APPROVAL: &str = "SELECT min(id) FROM supply_approval WHERE order_id
 /// 1 is a cut, 7 the end of a hold; an outcome of 3 is one that was certainly not sent. Homes of the order that wait to be sent
 /// (1 to 4) count as such, those that were sent before among them.
 const SENT: &str = "SELECT count(DISTINCT t.point_id) FROM supply_attempt t WHERE t.intent_at > $1 AND t.kind IN (1, 7) \
-    AND coalesce(t.outcome, 0) <> 3 AND (t.order_id = $2 OR coalesce(t.approval_id, 0) <= $3) \
+    AND coalesce(t.outcome, 0) <> 3 AND (t.order_id = $2 OR coalesce(t.approval_id, 0) <= $3 \
+        OR NOT EXISTS (SELECT 1 FROM supply_approval a WHERE a.id = t.approval_id AND a.over <> '' \
+            AND a.at > coalesce((SELECT max(c.entered_at) FROM supply_ceiling c), 0))) \
     AND t.point_id NOT IN (SELECT p.point_id FROM supply_order_point p WHERE p.order_id = $2 AND p.state IN (1, 2, 3, 4))";
 
 const SENT_IN_AREA: &str = "SELECT count(DISTINCT t.point_id) FROM supply_attempt t WHERE t.intent_at > $1 AND t.kind IN (1, 7) \
-    AND coalesce(t.outcome, 0) <> 3 AND (t.order_id = $2 OR coalesce(t.approval_id, 0) <= $3) AND t.area_id = $4 \
+    AND coalesce(t.outcome, 0) <> 3 AND (t.order_id = $2 OR coalesce(t.approval_id, 0) <= $3 \
+        OR NOT EXISTS (SELECT 1 FROM supply_approval a WHERE a.id = t.approval_id AND a.over <> '' \
+            AND a.at > coalesce((SELECT max(c.entered_at) FROM supply_ceiling c), 0))) AND t.area_id = $4 \
     AND t.point_id NOT IN (SELECT p.point_id FROM supply_order_point p WHERE p.order_id = $2 AND p.state IN (1, 2, 3, 4))";
 
 /// States 2 to 4 are those before the intent, drafts left out.

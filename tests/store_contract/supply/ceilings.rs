@@ -78,6 +78,45 @@ async fn f51_over_a_ceiling_the_whole_order_waits_for_a_second_approver() {
     .await;
 }
 
+#[tokio::test]
+async fn f45_f51_a_lowered_ceiling_holds_orders_that_were_approved_one_behind_the_other() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 4).await;
+        let store = &fresh.store;
+        let first = armed(store, &cut(&homes[..2], now()), now()).await;
+        let second = armed(store, &cut(&homes[2..], now()), now()).await;
+        let two = Ceilings { hour: 2, ..Ceilings::BUILT_IN };
+        store.tighten_ceilings(&acting("wang", now()), two, now()).await.unwrap();
+        for home in &homes[2..] {
+            let intended = intend(store, second, *home, now()).await;
+            assert!(matches!(intended, Intended::Kept(_)), "{intended:?}");
+        }
+        let intended = intend(store, first, homes[0], now()).await;
+        assert_eq!(intended, Intended::Objected(vec![Objection::OverHourCeiling]), "the hour has its two");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f45_another_approves_in_the_place_of_one_who_is_gone() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 1).await;
+        let store = &fresh.store;
+        let id = armed(store, &cut(&homes, now()), now()).await;
+        fresh.run("UPDATE account SET is_enabled = 0 WHERE name = 'wang'").await.unwrap();
+        let intended = intend(store, id, homes[0], now()).await;
+        assert!(
+            matches!(&intended, Intended::Objected(found) if found.contains(&Objection::ApproverGone)),
+            "{intended:?}"
+        );
+        assert_eq!(approve(store, id, "zhao", now()).await.unwrap(), OrderState::Approved);
+        assert_eq!(store.arm_point((id, homes[0].point), now(), &LIMITS, now()).await.unwrap(), []);
+        let intended = intend(store, id, homes[0], now()).await;
+        assert!(matches!(intended, Intended::Kept(_)), "{intended:?}");
+    })
+    .await;
+}
+
 /// What was left out of an order when it was handed in counts for no ceiling.
 #[tokio::test]
 async fn a_ceiling_counts_what_is_left_of_an_order() {
