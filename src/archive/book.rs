@@ -137,7 +137,7 @@ fn text(cell: &DataRef<'_>) -> Result<String, FaultKind> {
 
 /// Whether a long number ends with so many zeros that it was written as `2.02411E+11` once: what stood there is lost.
 fn is_rounded(number: f64) -> bool {
-    number.abs() >= LONG && number % ROUND == 0.0
+    number.abs() >= LONG && number.to_string().ends_with(ROUND)
 }
 
 fn broken<E>(_: E) -> Faults {
@@ -181,7 +181,7 @@ const MOST_CELLS: usize = 5_000_000;
 const EXACT: f64 = 1e15;
 /// Spreadsheets show numbers from here on with an exponent, and with six digits of them.
 const LONG: f64 = 1e11;
-const ROUND: f64 = 1e6;
+const ROUND: &str = "000000";
 
 #[cfg(test)]
 mod tests {

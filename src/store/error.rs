@@ -35,7 +35,7 @@ pub enum StoreError {
     },
     /// The audit log does not take an entry, and without it nothing is done (T26).
     #[error("the audit log does not take an entry, so nothing was done")]
-    AuditRefused(#[source] Box<StoreError>),
+    AuditRefused(#[source] Box<Self>),
     /// A number that stands for a member of a closed list, and is none.
     #[error("{list} holds {found}, which this version does not know")]
     Unknown {
