@@ -288,10 +288,11 @@ const TAIL_UNREAD: usize = 15;
 const MOST_QUESTIONS: usize = 64;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn at(place: u8) -> TerminalEvent {
+    /// An event at a place.
+    pub(in super::super) fn at(place: u8) -> TerminalEvent {
         TerminalEvent {
             place,
             code: 14,

@@ -80,19 +80,10 @@ const LACKING: u8 = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Moment;
+    use crate::collect::terminal::events::tests;
 
     fn at(places: impl IntoIterator<Item = u8>) -> Vec<TerminalEvent> {
-        let event = |place| TerminalEvent {
-            place,
-            code: 14,
-            meter: None,
-            began: None,
-            body: String::new(),
-            record: String::new(),
-            collected_at: Moment::from_micros(0),
-        };
-        places.into_iter().map(event).collect()
+        places.into_iter().map(tests::at).collect()
     }
 
     #[test]
