@@ -438,9 +438,7 @@ async fn f40_tables_of_an_older_version_are_changed_by_migrate_alone() {
     // As the version before the newest left it.
     let (newest,): (i64,) =
         sqlx::query_as("SELECT max(version) FROM schema_version").fetch_one(&mut file).await.unwrap();
-    let back = "DROP TRIGGER supply_approval_stays; ALTER TABLE supply_approval DROP COLUMN over; \
-        CREATE TRIGGER supply_approval_stays BEFORE UPDATE ON supply_approval BEGIN SELECT 1; END; \
-        DELETE FROM schema_version WHERE name = 'over'";
+    let back = "ALTER TABLE terminal DROP COLUMN unread_at; DELETE FROM schema_version WHERE name = 'unread'";
     sqlx::raw_sql(back).execute(&mut file).await.unwrap();
     file.close().await.unwrap();
     for command in [["user", "list"].as_slice(), &["meters", "import", "archive.csv"], &["backup", "backups"]]

@@ -27,10 +27,10 @@ pub(crate) fn request(meter: u64) -> Request {
     Request::read(MeterAddress::from_number(meter).unwrap(), "0001FF00".parse().unwrap())
 }
 
-struct Open {
+pub(crate) struct Open {
     lines: Vec<ChannelHandle>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Open {
@@ -44,7 +44,7 @@ impl Open {
         Self { lines: lines.collect(), tasks, stop }
     }
 
-    fn exchanges(&self) -> usize {
+    pub(crate) fn exchanges(&self) -> usize {
         let all: u64 = self.lines.iter().map(|line| line.status().tally.exchanges).sum();
         usize::try_from(all).unwrap()
     }
@@ -108,25 +108,45 @@ pub(crate) struct Night {
     pub(crate) durable: [i64; 4],
 }
 
+/// A site with a database of its own.
+pub(crate) struct HeadEnd {
+    pub(crate) open: Open,
+    pub(crate) collector: Collector,
+    pub(crate) clock: Clock,
+    store: Store,
+}
+
+impl HeadEnd {
+    /// Also gives the address of its database.
+    pub(crate) async fn start(town: &Town, cluster: &Cluster) -> (Self, String) {
+        let url = cluster.new_database().await;
+        let store = Store::open(&Address::Postgres(url.clone()), Migrations::Run).await.unwrap();
+        store.save_archive(&town.archive, Town::now(), Saving::Save).await.unwrap();
+        let open = Open::of(town);
+        let lines = Lines::of(open.lines.iter().cloned());
+        let (clock, settings) = (Clock::system(), Settings::of(&town.config));
+        let collector =
+            Collector::new(store.clone(), clock.clone(), lines, settings, &open.tasks, open.stop.clone());
+        (Self { open, collector, clock, store }, url)
+    }
+
+    pub(crate) async fn close(self) {
+        drop(self.collector);
+        self.open.close().await;
+        self.store.close().await;
+    }
+}
+
 /// A night of all meters into a new database.
 pub(crate) async fn night(town: &Town, cluster: &Cluster) -> Night {
-    let url = cluster.new_database().await;
-    let store = Store::open(&Address::Postgres(url.clone()), Migrations::Run).await.unwrap();
-    store.save_archive(&town.archive, Town::now(), Saving::Save).await.unwrap();
-    let open = Open::of(town);
-    let lines = Lines::of(open.lines.iter().cloned());
-    let (clock, settings) = (Clock::system(), Settings::of(&town.config));
-    let collector =
-        Collector::new(store.clone(), clock.clone(), lines, settings, &open.tasks, open.stop.clone());
+    let (head_end, url) = HeadEnd::start(town, cluster).await;
     let began = Instant::now();
-    let day = Day::of(clock.now());
-    let report = collector.run_night(day, &open.stop).await.unwrap();
+    let day = Day::of(head_end.clock.now());
+    let report = head_end.collector.run_night(day, &head_end.open.stop).await.unwrap();
     let time = began.elapsed();
     assert!(!report.was_stopped);
-    let exchanges = a_second(open.exchanges(), time);
-    drop(collector);
-    open.close().await;
-    store.close().await;
+    let exchanges = a_second(head_end.open.exchanges(), time);
+    head_end.close().await;
     let mut direct = PgConnection::connect(&url).await.unwrap();
     let (readings, commits): (i64, i64) = sqlx::query_as(COUNTS).fetch_one(&mut direct).await.unwrap();
     let durable: (i64, i64, i64, i64) = sqlx::query_as(DURABLE).fetch_one(&mut direct).await.unwrap();

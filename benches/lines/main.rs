@@ -1,8 +1,9 @@
-//! What lines and nights reach beside a bare exchange of the same bytes, in the same run (PERFORMANCE goals 5, 6 and 15).
+//! What lines and nights reach beside a bare exchange of the same bytes, in the same run (PERFORMANCE goals 5, 6 and 15), and how long a
+//! read on demand takes meanwhile (goal 13).
 //!
 //! `CHAOBIAO_TEST_PG_FOLDER=/var/tmp cargo bench --bench lines` (a folder on a disk, since a database in memory commits for
 //! nothing). Needs PostgreSQL. `CHAOBIAO_PEER_PYTHON` names a Python that has the package `dlt645`, for the comparison with
-//! it. Meters are simulated in the same process, behind TCP; all that is compared takes turns, five times.
+//! it; a word behind `--` (`exchanges`, `one_line`, `durable`, `on_demand`) takes one part of it. Meters are simulated in the same process, behind TCP; all that is compared takes turns, five times.
 #![expect(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
@@ -13,6 +14,7 @@
 
 mod bare;
 mod head_end;
+mod on_demand;
 mod peer;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
@@ -35,10 +37,20 @@ const LONGER: usize = 20;
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let lines = set("CHAOBIAO_BENCH_LINES", 256);
-        exchanges(lines).await;
-        one_line().await;
-        durable().await;
+        let only = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+        let is_wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
+        if is_wanted("exchanges") {
+            exchanges(set("CHAOBIAO_BENCH_LINES", 256)).await;
+        }
+        if is_wanted("one_line") {
+            one_line().await;
+        }
+        if is_wanted("durable") {
+            durable().await;
+        }
+        if is_wanted("on_demand") {
+            asked().await;
+        }
     });
 }
 
@@ -94,7 +106,7 @@ async fn durable() {
     // Before this nothing is counted, as in what it is compared with.
     let recorder = chaobiao::telemetry::Recorder::start().unwrap();
     let (lines, baud) = (set("CHAOBIAO_BENCH_PACED", 300), set("CHAOBIAO_BENCH_BAUD", 115_200));
-    let town = Town::at(baud.try_into().unwrap(), lines).await;
+    let town = Town::at(baud.try_into().unwrap(), lines, 2).await;
     let night = head_end::night(&town, cluster).await;
     println!("# From what a visit brought to durable, {lines} lines at {baud} in their night, PostgreSQL");
     let commits = hundredths(night.commits);
@@ -109,6 +121,29 @@ async fn durable() {
     println!("half within {half} ms, 99 of 100 within {most} ms, all within {all} ms");
     println!("the answer that waited longest for the rest of its visit: {each} ms");
 }
+
+/// Goal 13.
+async fn asked() {
+    let Some(cluster) = postgres::Cluster::shared() else { return };
+    let (lines, reads) = (set("CHAOBIAO_BENCH_ASKED", 1000), 300);
+    let town = Town::at(ASKED_BAUD, lines, 4).await;
+    let took = on_demand::measure(&town, cluster, reads).await;
+    println!("# Reads on demand, {lines} lines at {ASKED_BAUD} in their night, PostgreSQL, ten at once");
+    println!("meanwhile {} exchanges a second, {} steps of the night left", took.exchanges, took.steps_left);
+    for (name, took) in [("the meter had answered", &took.answered), ("that was kept and told", &took.told)] {
+        let share = |of: usize| took[(took.len() * of).div_ceil(100) - 1].as_millis();
+        println!(
+            "{name}: half within {} ms, 99 of 100 within {} ms, all within {} ms",
+            share(50),
+            share(99),
+            share(100)
+        );
+    }
+    println!("allowed, 99 of 100: {} ms", on_demand::allowed(ASKED_BAUD).as_millis());
+    println!();
+}
+
+const ASKED_BAUD: u32 = 2400;
 
 /// Prints the median with what is around it, and which part it is of the limit; gives the median.
 fn tell(name: &str, rates: &mut [u64], limit: Option<u64>) -> u64 {

@@ -27,9 +27,9 @@ impl Town {
         Self::new(rig::world(lines * METERS, lines, 9600, 5, false), Pace::Unpaced).await
     }
 
-    /// Lines with the times of this speed, and two meters each, which answer soon or late.
-    pub(crate) async fn at(baud: u32, lines: usize) -> Self {
-        let mut world = rig::world(lines * 2, lines, baud, 5, false);
+    /// Lines with the times of this speed, and so many meters each, which answer soon or late.
+    pub(crate) async fn at(baud: u32, lines: usize, each: usize) -> Self {
+        let mut world = rig::world(lines * each, lines, baud, 5, false);
         // No two lines are at the same place of their night.
         for (number, meter) in (0..).zip(&mut world.meter) {
             meter.answer_delay_ms = 20 + number * 37 % 60;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Site, SiteLock};
 use crate::domain::{Alarm, AlarmKind, Day, Moment};
 use crate::failpoint::{self, Side};
-use crate::store::{AuditHead, AuditNotes, Store, anchors};
+use crate::store::{AuditHead, AuditNotes, Spooled, Store, anchors};
 use crate::telemetry::with_causes;
 
 /// When the end of the log was last known to be noted outside the database.
@@ -61,7 +61,7 @@ pub(super) async fn expect(store: &Store, file: Option<&Path>, now: Moment) {
 
 impl Site {
     /// Notes the end of the audit log whenever it is due or an order has moved on, and once more at the end. Verifies the whole log
-    /// at the beginning and once a day.
+    /// at the beginning and once a day. Enters what the log has not taken as soon as it does (T26).
     pub(super) async fn anchor(&self, stop: &CancellationToken) {
         let settings = &self.config.audit;
         let mut last = 0;
@@ -70,6 +70,7 @@ impl Site {
         let mut held = None;
         // The last entry that was there when another was refused.
         let mut refused_behind: Option<i64> = None;
+        let mut waits = None;
         loop {
             if held.is_none()
                 && let Some(file) = settings.anchor_file.clone()
@@ -81,18 +82,26 @@ impl Site {
                 self.verify(settings.anchor_file.as_deref()).await;
                 verified = Some(today);
             }
+            waits = self.enter_spooled(waits).await;
             last = self.note_head(settings.anchor_file.as_deref(), last).await;
-            if refused_behind.is_some_and(|behind| last > behind) {
+            if waits.is_some() {
+                refused_behind.get_or_insert(last);
+            } else if refused_behind.is_some_and(|behind| last > behind) {
                 refused_behind = None;
                 self.settle(AlarmKind::AuditFailed, None).await;
             }
+            let pause = waits.map_or(settings.anchor_every, |_| settings.anchor_every.min(AGAIN));
             tokio::select! {
-                () = tokio::time::sleep(settings.anchor_every) => {}
+                () = tokio::time::sleep(pause) => {}
                 // Of what was sent something stands elsewhere soon, whatever becomes of the database.
                 Ok(()) = orders.changed() => {}
+                // It takes entries again: those that wait are entered at once.
+                () = self.store.audit_taken(), if waits.is_some() => {}
                 () = self.store.audit_refused() => {
                     refused_behind = self.store.audit_head().await.ok().map(|head| head.number).or(refused_behind);
-                    self.settle(AlarmKind::AuditFailed, Some(REFUSED)).await;
+                    if waits.is_none() {
+                        self.settle(AlarmKind::AuditFailed, Some(REFUSED)).await;
+                    }
                 }
                 () = self.store.loss_acknowledged() => {
                     self.begin_notes_anew(settings.anchor_file.as_deref()).await;
@@ -104,6 +113,23 @@ impl Site {
                 }
             }
         }
+    }
+
+    /// Enters what the log has not taken, if it takes it now; gives what still waits, which is an alarm when it is other than before.
+    async fn enter_spooled(&self, before: Option<Spooled>) -> Option<Spooled> {
+        let entered = self.store.enter_spooled(self.clock.now()).await;
+        match &entered {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "{count} entries that had waited are in the audit log now"),
+            Err(error) => tracing::warn!("entries for the audit log go on waiting: {}", with_causes(error)),
+        }
+        // Where that cannot be asked, it is as it was.
+        let waits = self.store.spooled().await.unwrap_or(before);
+        let Some(Spooled { count, since }) = waits.filter(|_| waits != before) else { return waits };
+        let en = format!("{}; {count} entries wait to be entered, the first of {since}", REFUSED.1);
+        let zh = format!("{}；{count} 条待补录，最早 {}", REFUSED.0, since.in_china());
+        self.settle(AlarmKind::AuditFailed, Some((&zh, &en))).await;
+        waits
     }
 
     /// Notes the end of the log if it is another than `last`; gives the number that was noted last.
@@ -198,9 +224,13 @@ impl Site {
 
 /// What is told where the log takes no entry.
 const REFUSED: (&str, &str) = (
-    "数据库不接受审计日志条目，各项操作均被拒绝；急停请用 [supply] stop_file 所指的文件",
-    "the database takes no entry of the audit log, and nothing is done without: STOP works by the file that [supply] stop_file names",
+    "审计日志不接受新条目：停电及其他操作均被拒绝；复电、保电、取消停电和急停照常执行，条目先行暂存",
+    "the audit log takes no entry: cuts and other changes are refused; giving supply back, holding it, taking cuts back and STOP go on, \
+     and their entries wait beside it",
 );
+
+/// How soon it is looked again whether the log takes what waits.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What alarms about it name.
 const SUBJECT: &str = "audit log";
@@ -237,8 +267,8 @@ mod tests {
     use crate::domain::access::{Acting, Regions, Role};
     use crate::domain::supply::HaltKind;
     use crate::domain::{AuditEntry, AuditHash, Id};
-    use crate::store::AnchorError;
     use crate::store::alarm::AlarmFilter;
+    use crate::store::{AnchorError, AuditFilter};
 
     #[tokio::test]
     async fn t26_a_log_that_was_rewritten_or_cannot_be_noted_is_an_alarm_until_it_is_mended() {
@@ -298,11 +328,30 @@ mod tests {
             while open().await != [AlarmKind::AuditFailed] {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            sqlx::raw_sql("DROP TRIGGER shut").execute(&mut beside).await.unwrap();
-            site.store.audit(&entry).await.unwrap();
-            while !open().await.is_empty() {
+            // What holds cuts back is kept all the same, its entry waits, and the alarm says how many do.
+            site.store.press_stop_at_machine("root", "smoke", site.clock.now()).await.unwrap();
+            let filter =
+                AlarmFilter { is_open: true, kind: Some(AlarmKind::AuditFailed), ..AlarmFilter::default() };
+            let told = async || {
+                let alarms = site.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
+                alarms.first().map(|alarm| alarm.detail.clone()).unwrap_or_default()
+            };
+            while !told().await.contains("1 entries wait to be entered") {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            assert_eq!(site.store.spooled().await.unwrap().map(|waiting| waiting.count), Some(1));
+            sqlx::raw_sql("DROP TRIGGER shut").execute(&mut beside).await.unwrap();
+            site.store.audit(&entry).await.unwrap();
+            while open().await.contains(&AlarmKind::AuditFailed) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(
+                site.store.spooled().await.unwrap(),
+                None,
+                "it is entered as soon as the log takes entries"
+            );
+            let last = site.store.audit_before(&AuditFilter::default(), i64::MAX, 1).await.unwrap();
+            assert!(last[0].action == "stop.press" && last[0].detail.contains("spooled_until"), "{last:?}");
             stop.cancel();
         };
         let within =

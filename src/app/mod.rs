@@ -7,6 +7,7 @@
 
 mod anchor;
 mod asked;
+mod configured;
 mod console;
 mod disk;
 mod handles;

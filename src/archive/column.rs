@@ -1,6 +1,7 @@
 //! The columns of the file, and which of them a file has.
 
 use super::fault::{Fault, FaultKind, Faults};
+use super::head;
 use super::table::Record;
 use crate::config::{Words, shortened};
 
@@ -92,8 +93,7 @@ impl Column {
 
     /// The column of this name, blanks and letter case aside.
     fn named(name: &str) -> Option<Self> {
-        let plain = name.trim().to_lowercase().replace([' ', '-'], "_");
-        let fits = |(_, en, zh): &&Names| *en == plain || zh.iter().any(|zh| zh.to_lowercase() == plain);
+        let fits = |(_, en, zh): &&Names| zh.iter().any(|zh| head::is_named(name, en, zh));
         Self::ALL.iter().find(fits).map(|(column, ..)| *column)
     }
 }
@@ -107,36 +107,23 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Finds the header among the first records: behind lines of a title, in one line or in two of which the lower one says
-    /// more of the upper one's columns. Says how many records it takes with those in front of it.
+    /// Finds the header among the first records, and says how many records it takes with those in front of it.
     pub(super) fn find(records: &[Record]) -> Result<(Self, usize), Faults> {
-        let known =
-            |record: &Record| record.cells.iter().filter(|name| Column::named(name).is_some()).count();
-        let mut best: Option<(usize, usize, Record)> = None;
-        for (place, record) in records.iter().enumerate() {
-            let both = records.get(place + 1).map(|lower| (place + 2, joined(record, lower)));
-            for (taken, record) in std::iter::once((place + 1, record.clone())).chain(both) {
-                let count = known(&record);
-                let is_better = best.as_ref().is_none_or(|(most, ..)| count > *most);
-                if is_better {
-                    best = Some((count, taken, record));
-                }
-            }
-        }
-        match (best, records.first()) {
-            (Some((count, taken, record)), _) if count >= FEWEST => Ok((Self::read(&record)?, taken)),
-            (_, Some(first)) => Ok((Self::read(first)?, 1)),
-            (_, None) => Err(FaultKind::Empty.into()),
+        match (head::find(records, FEWEST, |name| Column::named(name).is_some()), records.first()) {
+            (Some(head), _) => Ok((Self::read(&head.record)?, head.taken)),
+            (None, Some(first)) => Ok((Self::read(first)?, 1)),
+            (None, None) => Err(FaultKind::Empty.into()),
         }
     }
 
     pub(super) fn read(record: &Record) -> Result<Self, Faults> {
-        let names: Vec<String> = record.cells.iter().map(|name| name.trim().to_owned()).collect();
-        if let [only] = names.as_slice()
+        let mut cells = record.cells.iter().map(str::trim);
+        if let (Some(only), None) = (cells.next(), cells.next())
             && let Some(separator) = only.chars().find(|c| SEPARATORS.contains(c))
         {
             return Err(FaultKind::Separator(separator).into());
         }
+        let names: Vec<String> = record.cells.iter().map(head::shown).collect();
         let columns = names.iter().map(|name| Column::named(name)).collect();
         let header = Self { names, columns };
         let mut faults = Faults::default();
@@ -209,16 +196,6 @@ impl Header {
         };
         self.columns.iter().enumerate().filter_map(unknown).collect()
     }
-}
-
-/// Two lines as one: what the lower one says, else the upper one.
-fn joined(upper: &Record, lower: &Record) -> Record {
-    let width = upper.cells.len().max(lower.cells.len());
-    let cell = |place| {
-        let of = |record: &'_ Record| record.cells.get(place).unwrap_or_default().trim().to_owned();
-        Some(of(lower)).filter(|name| !name.is_empty()).unwrap_or_else(|| of(upper))
-    };
-    Record { line: upper.line, cells: (0..width).map(cell).collect::<Vec<_>>().into() }
 }
 
 /// A line that names so many columns is a header.

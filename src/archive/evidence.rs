@@ -378,6 +378,21 @@ mod tests {
     }
 
     #[test]
+    fn f38_the_header_of_a_list_may_stand_behind_a_title_and_in_two_lines() {
+        let body = "1001,2026-10-01,123.45,2026-11-20\n";
+        let plain =
+            read_arrears(format!("户号,欠费起始日,欠费金额,截至日期\n{body}").as_bytes(), None).unwrap();
+        for (head, lines) in [
+            ("十一月欠费清单,,,\n户号,欠费起始日,\"欠费\n金额\",截至日期\n", 4),
+            ("户号,欠费,,截至\n,起始日,金额,日期\n", 3),
+        ] {
+            let read = read_arrears(format!("{head}{body}").as_bytes(), None).unwrap();
+            assert_eq!(read.rows[0].1, plain.rows[0].1, "{head}");
+            assert_eq!(read.rows[0].0, lines, "{head}");
+        }
+    }
+
+    #[test]
     fn f38_a_column_that_is_none_of_the_list_is_told_and_never_stands_for_a_misspelt_one() {
         let text = "户号,用户名称,欠费起始日,欠费金额,截至日期,\n1001,张,2026-10-01,1,2026-11-20,\n";
         assert_eq!(read_arrears(text.as_bytes(), None).unwrap().ignored, ["用户名称"]);

@@ -14,6 +14,7 @@ mod column;
 mod encoding;
 pub mod evidence;
 mod fault;
+mod head;
 mod notice;
 mod problem;
 pub mod reads;
@@ -69,7 +70,7 @@ pub fn read(bytes: &[u8], told: Option<Encoding>, site: &Site<'_>) -> Result<Arc
     let (text, encoding) = encoding::decode(bytes, told)?;
     table::check(&text)?;
     let mut records = Records::new(&text);
-    let first: Vec<Record> = records.by_ref().take(HEADER_WITHIN).collect();
+    let first: Vec<Record> = records.by_ref().take(head::WITHIN).collect();
     let (header, taken) = Header::find(&first)?;
     of_records(
         header,
@@ -88,7 +89,7 @@ fn of_book(bytes: &[u8], site: &Site<'_>) -> Result<ArchiveFile, Faults> {
     let mut found = Vec::new();
     let mut refused = None;
     for sheet in book::sheets(bytes)? {
-        let first = sheet.records.get(..HEADER_WITHIN).unwrap_or(&sheet.records);
+        let first = sheet.records.get(..head::WITHIN).unwrap_or(&sheet.records);
         match Header::find(first) {
             Ok((header, taken)) => found.push((sheet, header, taken)),
             Err(faults) => refused = refused.or_else(|| Some(faults.of_sheet(Some(&sheet.name)))),
@@ -165,6 +166,3 @@ impl ArchiveFile {
         faults.of_sheet(self.sheet.as_deref())
     }
 }
-
-/// Among how many lines at the beginning the header is looked for.
-const HEADER_WITHIN: usize = 6;

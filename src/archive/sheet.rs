@@ -5,6 +5,7 @@ use super::cell;
 use super::cell::{Read, TextKind};
 use super::encoding::{self, Encoding};
 use super::fault::{Fault, FaultKind, Faults};
+use super::head::{self, Head};
 use super::table::{self, Record, Records};
 use crate::config::shortened;
 
@@ -18,8 +19,7 @@ pub(super) struct SheetColumn {
 
 impl SheetColumn {
     fn is_named(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
-        name == self.en || name == self.zh.to_lowercase()
+        head::is_named(name, self.en, self.zh)
     }
 
     /// Both its names.
@@ -72,20 +72,28 @@ impl Sheet {
         let Some((name, sheet, wrong)) = found.pop() else {
             return Err(refused.unwrap_or_else(|| FaultKind::Empty.into()));
         };
+        // What is merged in titles and headers is only dress.
+        let first_line = sheet.records.first().map_or(u64::MAX, |record| record.line);
         let mut faults = Faults::default();
-        for (line, _, kind) in wrong {
+        for (line, _, kind) in wrong.into_iter().filter(|(line, ..)| *line >= first_line) {
             faults.push(Fault::of_line(line, kind));
         }
         if faults.is_empty() { Ok(sheet) } else { Err(faults.sorted().of_sheet(Some(&name))) }
     }
 
     fn of_records(
-        mut records: impl Iterator<Item = Record>,
+        records: impl Iterator<Item = Record>,
         columns: &'static [SheetColumn],
     ) -> Result<Self, Faults> {
-        let Some(first) = records.next() else { return Err(FaultKind::Empty.into()) };
-        let records: Vec<_> = records.collect();
-        let names: Vec<&str> = first.cells.iter().map(str::trim).collect();
+        let mut records: Vec<_> = records.collect();
+        let fewest = columns.iter().filter(|column| column.is_required).count().min(FEWEST);
+        let found = head::find(&records, fewest, |name| columns.iter().any(|one| one.is_named(name)));
+        let first = || records.first().map(|first| Head { record: first.clone(), taken: 1 });
+        let Some(Head { record: first, taken }) = found.or_else(first) else {
+            return Err(FaultKind::Empty.into());
+        };
+        records.drain(..taken);
+        let names: Vec<String> = first.cells.iter().map(head::shown).collect();
         let known: Vec<_> =
             names.iter().map(|name| columns.iter().position(|one| one.is_named(name))).collect();
         let place = |of: usize| known.iter().position(|known| *known == Some(of));
@@ -98,7 +106,7 @@ impl Sheet {
         for (at, (name, known)) in names.iter().zip(&known).enumerate() {
             let before = known.and_then(&place).filter(|before| *before != at);
             if let Some(before) = before.and_then(|before| names.get(before)) {
-                faults.push(fault(Some(*name), FaultKind::RepeatedColumn { first: shortened(before) }));
+                faults.push(fault(Some(name), FaultKind::RepeatedColumn { first: shortened(before) }));
             }
         }
         let lacking = || columns.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(one, _)| one);
@@ -106,7 +114,7 @@ impl Sheet {
             faults.push(fault(None, FaultKind::NoColumn { en: column.en, zh: column.zh }));
         }
         let unknown = names.iter().zip(&known).enumerate().filter(|(_, (_, known))| known.is_none());
-        let ignored = ignored(unknown.map(|(at, (name, _))| (at, *name)), &records);
+        let ignored = ignored(unknown.map(|(at, (name, _))| (at, name.as_str())), &records);
         // It may be one of those, misspelt, and what stands there would be read as if it were not there.
         let others: Vec<String> = lacking().filter(|one| !one.is_required).map(SheetColumn::shown).collect();
         if !others.is_empty() {
@@ -147,6 +155,9 @@ impl Sheet {
         if faults.is_empty() { Ok(rows) } else { Err(faults) }
     }
 }
+
+/// A line that names so many columns is a header; of a list with fewer, one that names all it must have.
+const FEWEST: usize = 3;
 
 /// The columns that no list knows. Behind the last comma of an exported table there is often nothing.
 fn ignored<'a>(unknown: impl Iterator<Item = (usize, &'a str)>, records: &[Record]) -> Vec<String> {

@@ -10,7 +10,7 @@ use super::CliError;
 use super::database::{Place, store_error};
 use crate::domain::AuditEntry;
 use crate::http::auth::COMMAND_LINE;
-use crate::store::{AuditFault, AuditRecord, Migrations, Store, anchors};
+use crate::store::{AuditFault, AuditRecord, Migrations, Spooled, Store, anchors};
 use crate::{clock::Clock, http};
 
 /// Verify the audit log, or write it out
@@ -65,6 +65,8 @@ struct Found {
     /// The hash of the last entry; none where something is wrong.
     hash: Option<String>,
     anchors: usize,
+    /// Entries that the log did not take and that wait to be entered.
+    waiting: u64,
     problem: Option<String>,
 }
 
@@ -97,7 +99,9 @@ impl Verify {
             None => Vec::new(),
         };
         let verified = store.verify_audit(&noted).await;
+        let waiting = store.spooled().await;
         store.close().await;
+        let waiting = waiting.map_err(|error| store_error(&error))?;
         let verified = verified.map_err(|error| store_error(&error))?;
         let (number, hash) = match &verified {
             Ok(head) => (head.number, Some(head.hash.to_string())),
@@ -108,12 +112,19 @@ impl Verify {
             number,
             hash,
             anchors: noted.len(),
+            waiting: waiting.map_or(0, |waiting| waiting.count),
             problem: verified.as_ref().err().map(ToString::to_string),
         };
         if self.json {
             super::write_json(out, &found)?;
         } else if let Some(hash) = &found.hash {
             writeln!(out, "{number} entries are sound  审计日志完整，共 {number} 条\n{hash}")?;
+        }
+        if let Some(Spooled { count, since }) = waiting {
+            super::talk(&format!(
+                "{count} entries that the log did not take wait to be entered, the first of {since}: `chaobiao serve` enters them once it \
+                 does  另有 {count} 条未能写入、等待补录"
+            ));
         }
         if is_drill {
             super::talk(

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CliError;
-use crate::config::Config;
+use crate::config::{Config, Looser};
+use finding::Finding;
 pub(super) use finding::Level;
 pub(super) use rows::look_in as look_at_rows;
 use store::Standing;
@@ -57,6 +58,7 @@ impl Doctor {
             found.extend(ask::look(config).await);
         }
         found.extend(machine::look(config, standing));
+        found.extend(config.looser().iter().map(looser));
         found.extend(secrecy::look(&self.config, &loaded.effective));
         if self.rows {
             found.extend(rows::look(config).await);
@@ -74,4 +76,13 @@ impl Doctor {
         }
         Ok(())
     }
+}
+
+/// What the file has loosened, which is an alarm and an entry of the audit log as well.
+fn looser(looser: &Looser) -> Finding {
+    let Looser { key, value, built_in } = looser;
+    let text = format!("{key} = {value} protects less than {built_in}, which is built in");
+    Finding::warn("config", text, format!("{key} = {value}，比内置值 {built_in} 宽松")).doing(
+        "agree on it with a second person, or take it out of the file  请经第二人确认，否则从配置中删除",
+    )
 }

@@ -170,10 +170,16 @@ impl Named {
         let view = site.store.supply_order(Id::new(self.order), &Regions::All).await;
         let of_order = AuditFilter { order: Some(self.order), actor: None, action: None };
         let steps = site.store.audit_before(&of_order, i64::MAX, MOST_STEPS).await;
+        let view = view.map_err(|error| store_error(&error))?;
+        let over = match &view {
+            Some(view) => site.store.excess_of(view, site.ceilings, site.clock.now()).await,
+            None => Ok(Vec::new()),
+        };
         site.close().await;
         let steps = steps.map_err(|error| store_error(&error))?;
-        match view.map_err(|error| store_error(&error))? {
-            Some(view) => show::one(out, &view, &steps, self.json),
+        let over = over.map_err(|error| store_error(&error))?;
+        match view {
+            Some(view) => show::one(out, (&view, &over), &steps, self.json),
             None => Err(CliError::Unknown(format!("there is no order {}  没有此工单", self.order))),
         }
     }

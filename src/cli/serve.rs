@@ -8,10 +8,11 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::CliError;
+use super::backup::folder_of;
 use super::stop::Stops;
 use crate::app::{AppError, Console, Site, Standby};
 use crate::clock::Clock;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, in_force};
 use crate::http::auth::OneTimeLogin;
 use crate::store::Holder;
 use crate::telemetry;
@@ -32,12 +33,14 @@ impl Serve {
     pub(super) async fn run(self, _out: &mut impl Write) -> Result<(), CliError> {
         let loaded = Config::load(&self.config).map_err(|error| super::config::config_error(&error))?;
         let Loaded { config, effective } = loaded;
+        let in_force = in_force(&effective, folder_of(&self.config));
         telemetry::log::start(config.log);
         let recorder = config.metrics.listen.map(|_| telemetry::Recorder::start()).transpose();
         let recorder = recorder.map_err(|error| CliError::Failed(super::with_causes(&error)))?;
         let clock = Clock::system();
         let mut stops = Stops::listen()?;
         let Some(site) = started(&config, &clock, &mut stops).await? else { return Ok(()) };
+        site.note_configuration(&in_force).await;
         let site = site.showing(effective);
         let meters =
             site.store.site_meters().await.map_err(|error| super::database::store_error(&error))?.len();

@@ -13,7 +13,7 @@ use super::beside::Beside;
 use super::line::{LineNight, LineRun, poll_line};
 use super::patient::Patient;
 use super::progress::Progress;
-use super::terminal::{Rests, Unread};
+use super::terminal::Rests;
 use super::unbroken::{Begun, on_each};
 use super::visit::is_stranger;
 use super::witnesses::{Verdict, Witnesses};
@@ -136,8 +136,6 @@ pub(super) struct Inner {
     rereading: Mutex<CancellationToken>,
     /// What is left to be sent of records that are set in terminals.
     pub(super) rests: Rests,
-    /// Terminals whose reports could not be read.
-    pub(super) unread: Unread,
     /// What goes on beside runs.
     pub(super) beside: Beside,
     /// The meters of the last poll.
@@ -181,7 +179,7 @@ impl Collector {
         let writer = Writer::spawn(store.clone(), clock.clone(), tasks, stop);
         let progress = watch::Sender::new(Progress::default());
         let (alone, rereading) = (tokio::sync::Mutex::default(), Mutex::default());
-        let (witnesses, setting, rests, unread, polled) = Default::default();
+        let (witnesses, setting, rests, polled) = Default::default();
         let inner = Inner {
             store,
             known,
@@ -195,7 +193,6 @@ impl Collector {
             setting,
             rereading,
             rests,
-            unread,
             beside,
             polled,
         };

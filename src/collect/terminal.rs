@@ -74,7 +74,6 @@ use crate::store::terminal::Verified;
 use crate::store::{Batch, StoreError};
 use crate::terminal::Terminals;
 use ask::TerminalAsker;
-pub(super) use counted::Unread;
 pub(super) use curve::{keeps_curve_of, keeps_curves_every};
 use freeze::Frozen;
 pub use report::keep_reports;
@@ -402,7 +401,9 @@ impl TerminalNight {
             };
             let (midnights, run) = (&midnights, self.line.run.id);
             let most = curve::most_points(self.session.sends);
-            let wanted = curve::Wanted { site, profile, point, gap, slots, most, quality, run, midnights };
+            let tolerance = inner.settings.collection.freeze_tolerance;
+            let wanted =
+                curve::Wanted { site, profile, point, gap, slots, most, quality, tolerance, run, midnights };
             let (brought, missed) = curve::read_curves(&asker, &inner.store, wanted).await;
             batch.curves.extend(brought.curves);
             batch.fetches.extend(brought.fetches);
@@ -424,8 +425,8 @@ impl TerminalNight {
         let asker = TerminalAsker { lane: Lane::Housekeeping, ..self.asker.clone() };
         let store = &self.line.inner.store;
         let mut batch = Batch::default();
-        batch.notes.terminals.events =
-            events::keep_new(&asker, store, self.session.events_read, &meters).await;
+        let read = events::keep_new(&asker, store, self.session.events_read, &meters).await;
+        batch.notes.terminals.append(read);
         self.line.keep(batch, Vec::new()).await;
     }
 

@@ -15,11 +15,14 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// How often, where the file does not say.
+    pub(super) const EVERY: Duration = Duration::from_secs(300);
+
     pub(super) fn read(section: &mut Section<'_>, base: &Path) -> Self {
         let second = Duration::from_secs(1);
         Self {
             anchor_file: section.optional("anchor_file", ..).map(|file: PathBuf| base.join(file)),
-            anchor_every: section.value("anchor_every", second * 10..=second * 3600, second * 300),
+            anchor_every: section.value("anchor_every", second * 10..=second * 3600, Self::EVERY),
         }
     }
 }

@@ -90,6 +90,8 @@ pub enum AlarmKind {
     AuditFailed,
     /// The audit log was tampered with. (T26)
     AuditBroken,
+    /// The configuration file protects less than what is built in. (T32)
+    RulesLoosened,
     /// The clock of this machine was set. (F33)
     ClockStep,
     /// Somebody else asks on a line. (T3)
@@ -190,6 +192,7 @@ impl Coded for AlarmKind {
         (Self::TerminalEventsLost, 42, "terminal_events_lost"),
         (Self::CutsReport, 43, "cuts_report"),
         (Self::ClocksJumped, 44, "clocks_jumped"),
+        (Self::RulesLoosened, 45, "rules_loosened"),
     ];
 }
 
@@ -313,6 +316,13 @@ impl AlarmKind {
             ),
             row(Self::AuditFailed, Critical, true, "审计日志无法写入", "the audit log cannot be written"),
             row(Self::AuditBroken, Critical, true, "审计日志校验失败", "the audit log does not verify"),
+            row(
+                Self::RulesLoosened,
+                Warning,
+                true,
+                "配置文件放宽了保护规则",
+                "the configuration file protects less than what is built in",
+            ),
             row(
                 Self::ClockStep,
                 Critical,
@@ -509,7 +519,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_code_and_its_words() {
         coded::check::<Severity>(3);
-        coded::check::<AlarmKind>(44);
+        coded::check::<AlarmKind>(45);
         assert_eq!(AlarmKind::ROWS.len(), AlarmKind::TABLE.len());
         for (kind, ..) in AlarmKind::TABLE {
             assert!(

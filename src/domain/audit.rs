@@ -42,6 +42,9 @@ impl AuditEntry {
     /// The source of what is done on the machine itself.
     pub const COMMAND_LINE: &'static str = "command line";
 
+    /// The source of what is read from the configuration file.
+    pub const FILE: &'static str = "file";
+
     /// Something that somebody did.
     #[must_use]
     pub fn by(acting: &Acting, at: Moment, action: &'static str, object: impl Into<String>) -> Self {

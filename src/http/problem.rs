@@ -184,9 +184,9 @@ pub struct ProblemReason {
 
 /// Why nothing is done without an audit log, and what works all the same (T26).
 const AUDIT_REFUSED: (&str, &str) = (
-    "the audit log cannot be written, so nothing was done: STOP works by its file; send somebody to give supply back at the meter, and \
-     enter it once the log can be written again",
-    "审计日志无法写入，本次操作未执行：急停请用急停文件；复电请派人到现场办理，恢复后补录",
+    "the audit log cannot be written, so this was not done: giving supply back, holding it, taking cuts back and STOP go on, anything \
+     else waits until it can",
+    "审计日志无法写入，本次操作未执行：复电、保电、取消停电和急停照常可用，其余操作须待恢复后进行",
 );
 
 impl From<StoreError> for Problem {

@@ -161,4 +161,10 @@ pub mod decisions {
     pub mod d0065_what_two_let_pass_is_a_ceiling_as_they_saw_it {}
     #[doc = include_str!("decisions/0066-a-report-that-cannot-be-read-is-kept-as-it-is-and-its-events-are-asked-for.md")]
     pub mod d0066_a_report_that_cannot_be_read_is_kept_as_it_is_and_its_events_are_asked_for {}
+    #[doc = include_str!("decisions/0067-who-lets-an-order-pass-a-ceiling-was-shown-by-how-much.md")]
+    pub mod d0067_who_lets_an_order_pass_a_ceiling_was_shown_by_how_much {}
+    #[doc = include_str!("decisions/0068-what-gives-supply-back-waits-for-no-audit-log.md")]
+    pub mod d0068_what_gives_supply_back_waits_for_no_audit_log {}
+    #[doc = include_str!("decisions/0069-data-that-a-terminal-reports-are-observed-and-not-booked.md")]
+    pub mod d0069_data_that_a_terminal_reports_are_observed_and_not_booked {}
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Store;
 use super::audit::AuditHead;
 use super::audit_check::AuditFault;
+use super::audit_spool::Spooled;
 use super::error::StoreError;
 use crate::domain::AuditHash;
 
@@ -81,6 +82,8 @@ pub struct AuditVerdict {
     pub found: Result<AuditHead, AuditFault>,
     /// What it was compared with.
     pub notes: Notes,
+    /// What it has not taken yet.
+    pub waiting: Option<Spooled>,
 }
 
 impl AuditVerdict {
@@ -118,6 +121,7 @@ impl Store {
             Err(error) => (Vec::new(), Notes::Unreadable(error)),
         };
         noted.extend(self.witness.head());
-        Ok(AuditVerdict { found: self.verify_audit(&noted).await?, notes })
+        let found = self.verify_audit(&noted).await?;
+        Ok(AuditVerdict { found, notes, waiting: self.spooled().await? })
     }
 }

@@ -125,35 +125,64 @@ impl Store {
 
 /// Adds an entry behind the last one. Others that add entries wait until this transaction ends.
 pub(super) async fn append(writing: &mut Transaction, entry: &AuditEntry) -> Result<AuditHead, StoreError> {
+    let head = append_alone(writing, entry).await.map_err(|error| writing.tell_refused(error))?;
+    if let Some(request) = &entry.request {
+        note_request(writing, request, head.number, entry.at).await?;
+    }
+    Ok(head)
+}
+
+/// The same, without the key of the request that was done by it.
+pub(super) async fn append_alone(
+    writing: &mut Transaction,
+    entry: &AuditEntry,
+) -> Result<AuditHead, StoreError> {
+    let [actor, source, object, result, detail] = storable(entry);
+    let fields = [&actor, &source, entry.action, &object, &result, &detail];
+    chain(writing, (entry.at, entry.order), fields).await
+}
+
+/// Actor, source, object, result and details as they are kept: PostgreSQL keeps no NUL in a text.
+pub(super) fn storable(entry: &AuditEntry) -> [String; 5] {
+    let fields = [&entry.actor, &entry.source, &entry.object, &entry.result, &entry.detail];
+    fields.map(|text| text.replace('\0', "\u{fffd}"))
+}
+
+/// Waits until others that add entries have ended, on a server.
+pub(super) async fn take_turn(writing: &mut Transaction) -> Result<(), StoreError> {
     if writing.dialect() == Dialect::Postgres {
         writing.execute("SELECT pg_advisory_xact_lock(645200719970006)", &[]).await?;
     }
+    Ok(())
+}
+
+/// Adds an entry with these fields: actor, source, action, object, result, details.
+pub(super) async fn chain(
+    writing: &mut Transaction,
+    (at, order): (Moment, Option<i64>),
+    fields: [&str; 6],
+) -> Result<AuditHead, StoreError> {
+    take_turn(writing).await?;
     // What is missing is found out before its places are taken by others.
     writing.is_audit_there().await?;
     let last = head(writing).await?;
     let number = last.number + 1;
-    let AuditEntry { at, action, order, .. } = entry;
-    // PostgreSQL keeps no NUL in a text.
-    let fields = [&entry.actor, &entry.source, &entry.object, &entry.result, &entry.detail];
-    let [actor, source, object, result, detail] = fields.map(|text| text.replace('\0', "\u{fffd}"));
-    let hash = last.hash.of(number, *at, *order, [&actor, &source, action, &object, &result, &detail]);
+    let hash = last.hash.of(number, at, order, fields);
+    let [actor, source, action, object, result, detail] = fields;
     let args = [
         number.into(),
-        (*at).into(),
+        at.into(),
         actor.into(),
         source.into(),
-        (*action).into(),
+        action.into(),
         object.into(),
         result.into(),
-        (*order).into(),
+        order.into(),
         detail.into(),
         hash.to_string().into(),
     ];
     let added = writing.execute(ADD, &args).await;
-    added.map_err(|error| writing.audit_refused(error))?;
-    if let Some(request) = &entry.request {
-        note_request(writing, request, number, *at).await?;
-    }
+    added.map_err(StoreError::of_audit)?;
     let head = AuditHead { number, hash };
     writing.adds(head);
     Ok(head)

@@ -237,6 +237,11 @@ impl StoreError {
         }
     }
 
+    /// What the audit log says that does not take an entry, unless it may take it the next time.
+    pub(super) fn of_audit(error: Self) -> Self {
+        if matches!(error.remedy(), Remedy::Retry) { error } else { Self::AuditRefused(Box::new(error)) }
+    }
+
     /// Sorts an error of the database.
     pub(super) fn of(doing: &'static str, source: sqlx::Error) -> Self {
         if let Some(database) = source.as_database_error()

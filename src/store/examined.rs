@@ -36,6 +36,8 @@ pub struct Examined {
     pub connections: Option<(i64, i64)>,
     /// Whether it was restored for a drill.
     pub is_drill: bool,
+    /// Entries that the audit log did not take and that wait to be entered; only where it has the schema of this version.
+    pub spooled: i64,
     /// What its tables lack of what this version has made. A file's only, and only where it has the schema of this version.
     pub missing: Vec<String>,
     /// Bytes.
@@ -75,6 +77,12 @@ async fn file_seen(file: &Path) -> Result<Examined, sqlx::Error> {
         Some(schema) if schema == migrate::newest() => model::missing(&mut asking).await?,
         _ => Vec::new(),
     };
+    let spooled = match schema {
+        Some(schema) if schema == migrate::newest() => {
+            sqlx::query_scalar(SPOOLED).fetch_one(&mut asking).await?
+        }
+        _ => 0,
+    };
     let size: i64 =
         sqlx::query_scalar("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
             .fetch_one(&mut asking)
@@ -89,6 +97,7 @@ async fn file_seen(file: &Path) -> Result<Examined, sqlx::Error> {
         schema,
         unsafe_settings,
         is_drill: is_drill > 0,
+        spooled,
         missing,
         size: Some(size),
         ..Examined::default()
@@ -123,6 +132,9 @@ async fn server_seen(options: &PgConnectOptions) -> Result<Examined, sqlx::Error
         seen.schema = Some(sqlx::query_scalar(SCHEMA).fetch_one(&mut *asking).await?);
         seen.rights = Some(sqlx::query_as(RIGHTS).fetch_one(&mut *asking).await?);
         seen.not_readable = Some(sqlx::query_scalar(NOT_READABLE).fetch_one(&mut *asking).await?);
+        if seen.schema == Some(migrate::newest()) {
+            seen.spooled = sqlx::query_scalar(SPOOLED).fetch_one(&mut *asking).await?;
+        }
     }
     let began = tokio::time::Instant::now();
     let now: i64 = sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
@@ -141,6 +153,8 @@ async fn server_seen(options: &PgConnectOptions) -> Result<Examined, sqlx::Error
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = "SELECT coalesce(max(version), 0) FROM schema_version";
+
+const SPOOLED: &str = "SELECT count(*) FROM audit_spool";
 
 const RIGHTS: &str = "SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND pg_get_userbyid(c.relowner) = current_user), \

@@ -227,6 +227,21 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         include_str!("migrations/sqlite/0042_over.sql"),
         include_str!("migrations/postgres/0042_over.sql"),
     ),
+    Migration::new(
+        "spool",
+        include_str!("migrations/sqlite/0043_spool.sql"),
+        include_str!("migrations/postgres/0043_spool.sql"),
+    ),
+    Migration::new(
+        "configuration",
+        include_str!("migrations/sqlite/0044_configuration.sql"),
+        include_str!("migrations/postgres/0044_configuration.sql"),
+    ),
+    Migration::new(
+        "unread",
+        include_str!("migrations/sqlite/0045_unread.sql"),
+        include_str!("migrations/postgres/0045_unread.sql"),
+    ),
 ];
 
 /// Whether the tables may be changed.

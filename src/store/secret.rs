@@ -18,6 +18,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
+use super::audit_spool::append_or_spool;
 use super::error::StoreError;
 use super::sql::Dialect;
 use super::transaction::Transaction;
@@ -366,7 +367,7 @@ impl Store {
         writing.execute(REFUSED, &args).await?;
         let alarm = Alarm::new(AlarmKind::PasswordRefused, entry.object.clone(), entry.at);
         alarm::raise(&mut writing, &alarm).await?;
-        audit::append(&mut writing, entry).await?;
+        append_or_spool(&mut writing, entry).await?;
         writing.commit().await
     }
 

@@ -7,7 +7,7 @@ mod secret;
 pub(in crate::store) mod setting;
 
 pub use adopt::Adoption;
-pub use list::{TerminalEventLine, TerminalLine, TerminalTold, Verified};
+pub use list::{EventsKept, TerminalEventLine, TerminalLine, TerminalTold, Verified};
 pub use notes::{
     ArchiveCompared, Difference, DifferenceKind, EventsRead, TerminalEvent, TerminalNotes, VerifiedPoint,
 };

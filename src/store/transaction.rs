@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, Sqlite};
 
 use super::audit::AuditHead;
 use super::engine::Engine;
-use super::error::{Remedy, StoreError};
+use super::error::StoreError;
 use super::fullness::Fullness;
 use super::held_time::HeldTime;
 use super::lent::Lent;
@@ -39,6 +39,8 @@ pub(super) struct Transaction {
     witness: Option<Witness>,
     /// The entry of the audit log that it has added last.
     added: Option<AuditHead>,
+    /// An entry that the audit log did not take waits beside it.
+    spools: bool,
     /// It does what a request with a key asks for, and has noted the key.
     is_keyed: bool,
 }
@@ -96,6 +98,7 @@ impl Transaction {
                 fullness: None,
                 witness: None,
                 added: None,
+                spools: false,
                 is_keyed: false,
             })
             .map_err(|error| StoreError::of(doing, error))
@@ -154,13 +157,12 @@ impl Transaction {
         }
     }
 
-    /// Tells that the audit log does not take an entry, unless it may take it the next time.
-    pub(super) fn audit_refused(&self, error: StoreError) -> StoreError {
-        if matches!(error.remedy(), Remedy::Retry) {
-            return error;
+    /// Tells that the audit log has not taken an entry, unless it may take it the next time.
+    pub(super) fn tell_refused(&self, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::AuditRefused(_)) {
+            self.witness.iter().for_each(Witness::refused);
         }
-        self.witness.iter().for_each(Witness::refused);
-        StoreError::AuditRefused(Box::new(error))
+        error
     }
 
     /// What is missing of the audit log, as far as it was found out.
@@ -171,6 +173,11 @@ impl Transaction {
     /// An entry was added to the audit log: once it is kept, it is known.
     pub(super) const fn adds(&mut self, head: AuditHead) {
         self.added = Some(head);
+    }
+
+    /// An entry waits that the audit log did not take: once that is kept, it is told.
+    pub(super) const fn spools(&mut self) {
+        self.spools = true;
     }
 
     /// It does what a request with a key asks for; says whether that is news.
@@ -199,7 +206,7 @@ impl Transaction {
                 return Err(StoreError::Overtaken);
             }
         }
-        let Self { inner, doing, held: _held, fullness, witness, added, .. } = self;
+        let Self { inner, doing, held: _held, fullness, witness, added, spools, .. } = self;
         let committed = async {
             failpoint::pass(Side::Before, doing).await?;
             match inner {
@@ -210,8 +217,11 @@ impl Transaction {
             Ok(())
         };
         committed.await.map_err(|error| told(doing, error, fullness.as_ref()))?;
-        if let (Some(witness), Some(head)) = (witness, added) {
-            witness.saw(head);
+        if let Some(witness) = witness {
+            added.into_iter().for_each(|head| witness.saw(head));
+            if spools {
+                witness.refused();
+            }
         }
         Ok(())
     }

@@ -42,6 +42,8 @@ struct Inner {
     acknowledged: Notify,
     /// The log has not taken an entry.
     refused: Notify,
+    /// It has taken one.
+    taken: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +59,7 @@ impl Witness {
 
     /// An entry is known to be kept.
     pub(super) fn saw(&self, head: AuditHead) {
+        self.0.taken.notify_one();
         let mut known = self.known();
         if known.loss.is_none() && known.head.is_none_or(|before| before.number < head.number) {
             known.head = Some(head);
@@ -122,6 +125,11 @@ impl Store {
     /// Returns when the audit log has not taken an entry that it should have.
     pub async fn audit_refused(&self) {
         self.witness.0.refused.notified().await;
+    }
+
+    /// Returns when the audit log has taken an entry since this was waited for last.
+    pub async fn audit_taken(&self) {
+        self.witness.0.taken.notified().await;
     }
 
     /// What is missing, as far as it was found out.

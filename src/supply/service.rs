@@ -14,9 +14,7 @@ use super::leaving::Leaving;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::domain::access::Acting;
-use crate::domain::supply::{
-    Ceilings, ContentHash, HaltKind, OrderKind, OrderState, Reason, SupplyOrder, Window,
-};
+use crate::domain::supply::{Ceilings, HaltKind, OrderKind, OrderState, Reason, Shown, SupplyOrder, Window};
 use crate::domain::{Id, Meter, MeteringPoint};
 use crate::store::supply::{Lifting, Limits, NewOrder, PaymentEntry, Submitted, SupplyError};
 use crate::store::{Store, StoreError};
@@ -161,7 +159,7 @@ impl Supply {
         self.woken(submitted)
     }
 
-    /// Approves an order as it was seen.
+    /// Approves an order as it was shown, ceilings that it is above among it.
     ///
     /// # Errors
     /// [`SupplyError`] with all that stands against it, or against this person approving it.
@@ -169,9 +167,10 @@ impl Supply {
         &self,
         acting: &Acting,
         id: Id<SupplyOrder>,
-        seen: ContentHash,
+        shown: &Shown,
     ) -> Result<OrderState, SupplyError> {
-        let approved = self.0.store.approve_order(acting, id, seen, &self.limits(), self.0.clock.now()).await;
+        let approved =
+            self.0.store.approve_order(acting, id, shown, &self.limits(), self.0.clock.now()).await;
         self.woken(approved)
     }
 

@@ -9,7 +9,6 @@ use gdw1376::dialogue::{Outcome, Timing};
 use gdw1376::frame::Frame;
 use gdw1376::message::Message;
 use gdw1376::request::{Forward, LineSettings, Parity, Request, Wait};
-use gdw1376::unit;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -140,8 +139,7 @@ fn brought(told: &Told) -> Option<Vec<u8>> {
     }
     let of_frame = |wire: &Vec<u8>| {
         let message = Message::of(&Frame::parse(wire).ok()?).ok()?;
-        let cut = unit::cut(&message);
-        cut.units.iter().find_map(|unit| answer::forwarded(unit).map(|forwarded| forwarded.frame.to_vec()))
+        answer::forwarded_in(&message).map(|forwarded| forwarded.frame.to_vec())
     };
     told.frames.iter().find_map(of_frame).filter(|frame| !frame.is_empty())
 }

@@ -130,7 +130,7 @@ pub(crate) async fn approve(
     id: Id<SupplyOrder>,
 ) -> Result<OrderState, SupplyError> {
     let seen = street.view(id).await.hash;
-    head_end.supply.approve(&acting("wang", street.clock.now()), id, seen).await
+    head_end.supply.approve(&acting("wang", street.clock.now()), id, &seen.into()).await
 }
 
 /// At once, and for long enough that nothing is drawn.
@@ -251,7 +251,7 @@ async fn lived(away: Away) {
 
         // Whoever wants something is told, and nothing of it is kept.
         let wang = acting("wang", street.clock.now());
-        assert!(is_unavailable(head_end.supply.approve(&wang, unapproved, seen).await));
+        assert!(is_unavailable(head_end.supply.approve(&wang, unapproved, &seen.into()).await));
         let home = [street.houses[4].home.point];
         assert!(is_unavailable(head_end.supply.restore(&li, &home, Reason::Settled, None).await));
         println!("{away:?}: both were told within {:?}", began.elapsed());
@@ -357,7 +357,8 @@ async fn f32_an_approval_that_is_not_answered_is_whole_or_not_there() {
         let seen = street.view(id).await.hash;
         let (supply, wang) = (head_end.supply.clone(), acting("wang", street.clock.now()));
         proxy.behave(Manner::Late(Duration::from_millis(20)));
-        let approving = TaskTracker::new().spawn(async move { supply.approve(&wang, id, seen).await });
+        let approving =
+            TaskTracker::new().spawn(async move { supply.approve(&wang, id, &seen.into()).await });
         sleep(Duration::from_millis(150) * after).await;
         proxy.behave(Manner::Swallow);
         let ended = tokio::time::timeout(seconds(15), approving).await.unwrap().unwrap();

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::desk::{led, page};
 use crate::orders::{Town, number};
 use crate::rig::Somebody;
 
@@ -79,4 +80,65 @@ async fn a_row_of_terms_holds_once_another_person_has_confirmed_it() {
     );
     let twice = town.post(&confirm, &town.zhao, &town.code(&town.zhao)).await;
     assert_eq!(twice.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn f51_t32_the_page_of_settings_changes_ceilings_and_terms_with_as_many_persons_as_it_takes() {
+    let town = Town::new().await;
+    let send = async |what: &str, who: &Somebody, fields: &[(&str, &str)]| {
+        town.rig.form(&format!("/settings/{what}"), Some(who), fields).await
+    };
+    let held =
+        async || town.rig.get("/api/v1/supply/ceilings", Some(&town.li)).await.json()["in_force"].clone();
+    let stricter =
+        [("order", "5"), ("hour", "500"), ("day", "100"), ("area_percent", "5"), ("total_percent", "1")];
+    assert_eq!(send("ceilings", &town.li, &stricter).await.status, StatusCode::FORBIDDEN);
+    let wrong = send("ceilings", &town.admin, &[("order", "five")]).await;
+    assert!(
+        wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.body.contains("value=\"five\""),
+        "{wrong:?}"
+    );
+    assert_eq!(led(&send("ceilings", &town.admin, &stricter).await), "/settings");
+    assert_eq!((held().await["order"].clone(), held().await["hour"].clone()), (json!(5), json!(200)));
+    let loosen = async |who: &Somebody, code: &str| send("ceilings/loosen", who, &[("code", code)]).await;
+    assert_eq!(loosen(&town.admin, &town.rig.code(&town.admin)).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(loosen(&town.wang, "000000").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(led(&loosen(&town.wang, &town.rig.code(&town.wang)).await), "/settings");
+    assert_eq!(held().await["order"], 5, "one of two");
+    assert!(page(&town, "/settings", &town.zhao).await.contains("已同意：wang"));
+    assert_eq!(led(&loosen(&town.zhao, &town.rig.code(&town.zhao)).await), "/settings");
+    assert_eq!(held().await["order"], 50);
+
+    let row = [
+        ("from", "2026-12-01"),
+        ("class", "residential"),
+        ("notice_least", "3"),
+        ("notice_most", "15"),
+        ("second_least", "30"),
+        ("second_most", "24"),
+        ("arrears_least", "60"),
+        ("identity_most", "90"),
+        ("read_most", "48"),
+    ];
+    assert_eq!(send("terms", &town.wang, &row).await.status, StatusCode::FORBIDDEN);
+    let mut short = row;
+    short[2].1 = "2";
+    let refused = send("terms", &town.admin, &short).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for part in ["停电通知至少提前 3 天", "value=\"60\""] {
+        assert!(refused.body.contains(part), "what was typed stays: {refused:?}");
+    }
+    assert_eq!(led(&send("terms", &town.admin, &row).await), "/settings");
+    let waits = page(&town, "/settings", &town.wang).await;
+    assert!(waits.contains("待确认，未生效") && waits.contains("3 天 – 15 天"), "{waits}");
+    let id = waits.split("name=\"id\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let confirm =
+        async |who: &Somebody, code: &str| send("terms/confirm", who, &[("id", id), ("code", code)]).await;
+    assert_eq!(confirm(&town.admin, "000000").await.status, StatusCode::FORBIDDEN);
+    let code = town.rig.code(&town.wang);
+    assert_eq!(led(&confirm(&town.wang, &code).await), "/settings");
+    let holds = page(&town, "/settings", &town.li).await;
+    assert!(holds.contains("admin / wang") && !holds.contains("action=\"/settings/"), "{holds}");
+    let audited = town.rig.audited().await;
+    assert_eq!((audited["terms.propose"], audited["terms.confirm"]), (1, 1));
 }

@@ -315,6 +315,57 @@ async fn t17_an_order_is_approved_as_it_was_seen_by_others_than_asked_for_it_eac
 }
 
 #[tokio::test]
+async fn f51_whoever_approves_is_shown_by_how_much_a_ceiling_is_exceeded_and_asked_anew_when_it_is_more() {
+    let town = Town::new().await;
+    town.make_ready().await;
+    let id = town.submitted(&town.li, Reason::Arrears).await;
+    let (api, page) = (format!("/api/v1/orders/{id}/approve"), format!("/orders/{id}"));
+    let plain = town.order(id).await.header("etag").to_owned();
+    let seen = async |who: &Somebody| {
+        let shown = town.rig.get(&page, Some(who)).await.body;
+        shown.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let old = seen(&town.zhao).await;
+    // A ceiling is lowered while they look at it.
+    let none = json!({ "order": 50, "hour": 0, "day": 1000, "area_percent": 5, "total_percent": 2 });
+    let lowered = town.post("/api/v1/supply/ceilings/tighten", &town.admin, &none).await;
+    assert_eq!(lowered.status, StatusCode::OK);
+    for _ in 0..2 {
+        let late = town.post_with(&api, &town.wang, ("if-match", &plain), &town.code(&town.wang)).await;
+        assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{late:?}");
+        assert_eq!(reasons(&late), ["excess_not_shown", "over_hour_ceiling"]);
+        assert!(late.json()["reasons"][1]["detail"].as_str().unwrap().ends_with(": 1 of 0"), "{late:?}");
+    }
+    let code = town.rig.code(&town.zhao);
+    let late =
+        town.rig.form(&format!("{page}/approve"), Some(&town.zhao), &[("seen", &old), ("code", &code)]).await;
+    assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for part in ["请按现状重新审阅", "超过每小时停电上限：1 / 0 户", "审批：0 / 2"] {
+        assert!(late.body.contains(part), "{part}: {late:?}");
+    }
+    let order = town.order(id).await;
+    let detail = order.json()["order"].clone();
+    assert_eq!(
+        (&detail["approvals"], &detail["is_quarantined"]),
+        (&json!([]), &json!(true)),
+        "no click counts"
+    );
+    let over = json!([{ "ceiling": "over_hour_ceiling", "ceiling_zh": "超过每小时停电上限", "area": null, "used": 1, "most": 0 }]);
+    assert_eq!(detail["over"], over);
+    let hash = detail["hash"].as_str().unwrap();
+    assert_eq!(order.header("etag"), format!("\"{hash};over_hour_ceiling:1/0\""));
+    // Each has seen it now: by the API and by the page.
+    assert_eq!(town.approve(id, &town.wang).await.json()["order"]["state"], "submitted");
+    let (seen, code) = (seen(&town.zhao).await, town.rig.code(&town.zhao));
+    let done = town
+        .rig
+        .form(&format!("{page}/approve"), Some(&town.zhao), &[("seen", &seen), ("code", &code)])
+        .await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{done:?}");
+    assert_eq!(town.order(id).await.json()["order"]["state"], "approved");
+}
+
+#[tokio::test]
 async fn t17_nobody_approves_an_order_of_their_own() {
     let town = Town::new().await;
     town.make_ready().await;

@@ -29,7 +29,7 @@ struct Hand {
 }
 
 /// ERC 14: supply went and came back, told apart by the minute.
-fn record(place: u8) -> Vec<u8> {
+fn record_of(place: u8) -> Vec<u8> {
     let at = [0x10 + place, 0x08, 0x22, 0x11, 0x26];
     [&[14, 10][..], &at, &at].concat()
 }
@@ -115,7 +115,7 @@ impl Hand {
             return self.send(Control::NO_DATA, Afn::CONFIRM, seq, &[0, 0, 2, 0]).await;
         };
         let mut told = vec![0, 0, 1, 0, self.events, 0, *first, last + 1];
-        places.iter().for_each(|place| told.extend(record(*place)));
+        places.iter().for_each(|place| told.extend(record_of(*place)));
         self.send(Control::DATA, afn, seq, &told).await;
     }
 }
@@ -141,16 +141,16 @@ async fn i01_f07_a_report_that_is_not_as_its_head_says_loses_no_event_and_double
     let head_end = town.head_end();
     let mut hand = Hand::log_in(&town, &head_end, 5).await;
     // In order; with places that name none; without the counters that it announces.
-    hand.report(3, 0xCA, &[&[0, 0, 1, 0, 1, 0, 0, 1][..], &record(0)].concat()).await;
-    hand.report(4, 0xCA, &[&[0, 0, 1, 0, 2, 0, 1, 1][..], &record(1)].concat()).await;
-    hand.report(5, 0xEA, &[&[0, 0, 1, 0, 4, 0, 3, 4][..], &record(3)].concat()).await;
+    hand.report(3, 0xCA, &[&[0, 0, 1, 0, 1, 0, 0, 1][..], &record_of(0)].concat()).await;
+    hand.report(4, 0xCA, &[&[0, 0, 1, 0, 2, 0, 1, 1][..], &record_of(1)].concat()).await;
+    hand.report(5, 0xEA, &[&[0, 0, 1, 0, 4, 0, 3, 4][..], &record_of(3)].concat()).await;
     assert_eq!(
         kept(&town, hand.terminal).await,
         (vec![1, 1, 0, 1, 0, 0, 0, 0], 0),
         "what can be nothing else is taken"
     );
     // Two places, and one record: it may be either.
-    let unsure = [&[0, 0, 1, 0, 5, 0, 2, 4][..], &record(3)].concat();
+    let unsure = [&[0, 0, 1, 0, 5, 0, 2, 4][..], &record_of(3)].concat();
     hand.report(6, 0xCA, &unsure).await;
     assert_eq!(kept(&town, hand.terminal).await, (vec![1, 1, 0, 1, 0, 0, 0, 0], 1), "its bytes are kept");
     // The same report once more, and another that has nothing of its head; then what it has new is asked for.
@@ -177,6 +177,56 @@ async fn i01_f07_a_report_that_is_not_as_its_head_says_loses_no_event_and_double
     town.close().await;
 }
 
+/// The mark that a report could not be read goes when the events were asked for, and not before: neither with an asking that
+/// fails nor with the program.
+#[tokio::test]
+async fn i01_f26_events_of_a_report_that_could_not_be_read_are_asked_for_until_they_are_there() {
+    let (_folder, town) = town(world(2, 1, 105), NO_HISTORY, swift).await;
+    let head_end = town.head_end();
+    let mut hand = Hand::log_in(&town, &head_end, 5).await;
+    hand.report(3, 0xCA, &[&[0, 0, 1, 0, 5, 0, 2, 4][..], &record_of(3)].concat()).await;
+    let terminal = hand.terminal;
+    let is_unread = async || town.store.events_read().await.unwrap()[&terminal].is_unread;
+    assert!(is_unread().await);
+    let stop = CancellationToken::new();
+    let left_unanswered = async {
+        let mut asked = 0;
+        let waited = tokio::time::timeout(Duration::from_secs(300), async {
+            loop {
+                let (afn, _, body) = hand.hear().await;
+                asked += usize::from(afn == Afn::CLASS_1 && body[..4] == [0, 0, 0x40, 0]);
+            }
+        });
+        assert!(waited.await.is_err());
+        stop.cancel();
+        asked
+    };
+    let ((), asked) = tokio::join!(head_end.collector.read_counted_events(&stop), left_unanswered);
+    assert!(asked > 0);
+    assert!(is_unread().await, "nothing came of it");
+    drop(hand);
+    head_end.close().await;
+    // Another process finds the mark.
+    let head_end = town.head_end();
+    let mut hand = Hand::log_in(&town, &head_end, 5).await;
+    let stop = CancellationToken::new();
+    let asked = async {
+        let waited = tokio::time::timeout(Duration::from_secs(300), async {
+            loop {
+                let (afn, seq, body) = hand.hear().await;
+                hand.answer(afn, seq, &body).await;
+            }
+        });
+        assert!(waited.await.is_err());
+        stop.cancel();
+    };
+    tokio::join!(head_end.collector.read_counted_events(&stop), asked);
+    assert_eq!(kept(&town, hand.terminal).await, (vec![1, 1, 1, 1, 1, 0, 0, 0], 1), "each once");
+    assert!(!is_unread().await);
+    head_end.close().await;
+    town.close().await;
+}
+
 /// What is kept as unread stands at no place of the ring: that an event stands there is no sign that others were lost.
 #[tokio::test]
 async fn a_report_that_could_not_be_read_is_no_event_of_the_ring() {
@@ -186,11 +236,50 @@ async fn a_report_that_could_not_be_read_is_no_event_of_the_ring() {
     hand.report(3, 0xCA, &[0, 0, 1, 0, 5]).await;
     assert_eq!(kept(&town, hand.terminal).await.1, 1);
     assert_eq!(town.store.events_at(hand.terminal, true, 0).await.unwrap(), Vec::new());
-    // What it reports by task is confirmed and not kept.
-    hand.send(Control(0xCA), Afn::CLASS_2, Seq::single(4).to_confirm(), &[1, 1, 1, 0x14, 0x20, 0x08, 0x24])
-        .await;
-    assert_eq!(hand.hear().await.0, Afn::CONFIRM);
-    assert_eq!(town.store.terminal_events(None, 10).await.unwrap().len(), 1);
+    head_end.close().await;
+    town.close().await;
+}
+
+/// Data that a terminal reports by task: each report is confirmed and kept as observed, once, however often it comes; no value
+/// is made of it, and it takes nothing from the events of the day.
+#[tokio::test]
+async fn i01_f24_what_a_terminal_reports_of_data_is_kept_as_observed_and_booked_nowhere() {
+    let (_folder, town) = town(world(2, 1, 106), NO_HISTORY, swift).await;
+    let head_end = town.head_end();
+    let mut hand = Hand::log_in(&town, &head_end, 1).await;
+    // p1 F161 of 2026-11-21: read at 00:15, 1234.5600 kWh.
+    let freeze = |last: u8| {
+        [
+            &[1, 1, 1, 0x14, 0x21, 0x11, 0x26, 0x15, 0x00, 0x22, 0x11, 0x26, 0][..],
+            &[last, 0x56, 0x34, 0x12, 0],
+        ]
+        .concat()
+    };
+    for number in [4, 5] {
+        let seq = Seq::single(number).to_confirm();
+        hand.send(Control(0xCA), Afn::CLASS_2, seq, &freeze(0)).await;
+        assert_eq!(hand.hear().await.0, Afn::CONFIRM);
+    }
+    let told = town.store.terminal_events(None, 10).await.unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].code, told[0].important, told[0].meter), (TerminalEvent::UNREAD, false, None));
+    let record = &told[0].record;
+    let says = ["数据主动上报", "p1 1-0:1.8.0 2026-11-22 00:00:00", "1234.5600", "010101142111261500"];
+    assert!(says.iter().all(|part| record.contains(part)), "{record}");
+    // More than any terminal in order reports: all are confirmed, not all are kept, and its events are.
+    for last in 1..=14 {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let long = [freeze(last), vec![0x11; 16_000]].concat();
+        hand.send(Control(0xCA), Afn::CLASS_2, Seq::single(last & 0x0F).to_confirm(), &long).await;
+        assert_eq!(hand.hear().await.0, Afn::CONFIRM, "{last}");
+    }
+    assert_eq!(town.store.terminal_events(None, 100).await.unwrap().len(), 1 + 9, "5000 events are 160 kB");
+    hand.report(15, 0xCA, &[&[0, 0, 1, 0, 1, 0, 0, 1][..], &record_of(0)].concat()).await;
+    assert_eq!(kept(&town, hand.terminal).await.0[0], 1);
+    // The clock goes on while another program asks, so that comes last.
+    for table in ["register_ledger", "meter_fetch", "interval_day"] {
+        assert_eq!(town.ask(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
     head_end.close().await;
     town.close().await;
 }

@@ -32,8 +32,9 @@ use simulator::world::World;
 use simulator::world::file::{BusEntry, EditionName, LoadName, MeterEntry, WorldFile};
 use simulator::world::fitted::Shared;
 use simulator::world::generate::Plan;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection, SqliteConnection};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -228,19 +229,27 @@ impl Town {
 
     /// What a query of one number says, asked as another program would.
     pub(crate) async fn ask(&self, sql: &str) -> i64 {
+        let rows: Vec<(i64,)> = self.rows(sql).await;
+        rows.first().unwrap().0
+    }
+
+    /// The rows of a query, asked as another program would.
+    pub(crate) async fn rows<T>(&self, sql: &str) -> Vec<T>
+    where
+        T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
         let sql = AssertSqlSafe(sql.to_owned());
-        let (number,): (i64,) = match &self.address {
+        match &self.address {
             Address::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path);
                 let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-                sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap()
+                sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap()
             }
             Address::Postgres(url) => {
                 let mut connection = PgConnection::connect(url).await.unwrap();
-                sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap()
+                sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap()
             }
-        };
-        number
+        }
     }
 
     /// Sets the clock of the head-end; the town's own time goes on.

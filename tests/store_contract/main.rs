@@ -12,6 +12,7 @@ mod archive;
 mod audit;
 mod billing;
 mod clock;
+mod configuration;
 mod counts;
 mod damage;
 #[path = "../support/disk.rs"]

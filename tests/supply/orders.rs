@@ -29,7 +29,7 @@ pub(crate) async fn approved(street: &Street, head_end: &HeadEnd, places: &[usiz
     let asked = head_end.supply.ask(&acting("li", now), &new).await.unwrap();
     assert_eq!(asked.refused, []);
     let seen = street.view(asked.id).await.hash;
-    head_end.supply.approve(&acting("wang", now), asked.id, seen).await.unwrap();
+    head_end.supply.approve(&acting("wang", now), asked.id, &seen.into()).await.unwrap();
     asked.id
 }
 
@@ -327,7 +327,7 @@ async fn f33_a_clock_that_was_set_while_nobody_was_there_cuts_nobody() {
         new.window = Window { from: now.plus(HOUR + MINUTE * 30), until: now.plus(HOUR * 4) };
         let asked = head_end.supply.ask(&acting("li", now), &new).await.unwrap();
         let seen = street.view(asked.id).await.hash;
-        head_end.supply.approve(&acting("wang", now), asked.id, seen).await.unwrap();
+        head_end.supply.approve(&acting("wang", now), asked.id, &seen.into()).await.unwrap();
         head_end.close().await;
         let by = HOUR * u32::try_from(hours.unsigned_abs()).unwrap();
         street.manual.set(if hours < 0 { now.minus(by) } else { now.plus(by) });

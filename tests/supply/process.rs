@@ -193,7 +193,7 @@ async fn approved(street: &Street) -> Id<SupplyOrder> {
     new.window.until = now.plus(Duration::from_secs(540));
     let asked = head_end.supply.ask(&acting("li", now), &new).await.unwrap();
     let seen = street.view(asked.id).await.hash;
-    head_end.supply.approve(&acting("wang", now), asked.id, seen).await.unwrap();
+    head_end.supply.approve(&acting("wang", now), asked.id, &seen.into()).await.unwrap();
     head_end.close().await;
     asked.id
 }

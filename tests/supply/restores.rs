@@ -263,3 +263,40 @@ async fn i12_an_order_that_is_damaged_in_the_database_keeps_nobody_from_having_s
         street.close().await;
     }
 }
+
+/// The audit log takes no entry: a home that was cut has its supply back at the meter, and every step is entered behind.
+#[tokio::test]
+async fn t26_a_meter_is_given_its_supply_back_while_the_audit_log_takes_no_entry() {
+    let street = Street::new(2).await;
+    let address = Address::Sqlite(street.folder.path().join("store.db"));
+    let head_end = street.head_end().await;
+    head_end
+        .during(async {
+            opened(&street, &head_end, 0).await;
+            let before = street.store.audit_head().await.unwrap();
+            let shut = "CREATE TRIGGER shut BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'shut'); END";
+            run(&address, shut).await;
+            let li = acting("li", street.clock.now());
+            let refused = head_end.supply.ask(&li, &cut(&[street.houses[1].home], street.clock.now())).await;
+            assert!(format!("{refused:?}").contains("AuditRefused"), "{refused:?}");
+            let back = restored(&street, &head_end, 0).await;
+            assert_eq!(street.until(back, &[OrderState::VerifiedClosed]).await, OrderState::VerifiedClosed);
+            assert!(!street.is_open(0));
+            assert_eq!(street.orders(0), [TRIP, PERMIT]);
+            assert_eq!(street.orders(1), [0; 0]);
+            assert_eq!(street.store.audit_head().await.unwrap(), before);
+            run(&address, "DROP TRIGGER shut").await;
+            street.store.enter_spooled(street.clock.now()).await.unwrap();
+            let entered = street.store.audit_after(before.number, 100).await.unwrap();
+            let of_back: Vec<_> = entered
+                .iter()
+                .filter(|entry| entry.order == Some(back.number()))
+                .map(|entry| entry.action.as_str())
+                .collect();
+            assert_eq!(of_back, ["order.submit", "order.arm", "order.intent", "order.sent", "order.seen"]);
+            street.store.verify_audit(&[before]).await.unwrap().unwrap();
+        })
+        .await;
+    head_end.close().await;
+    street.close().await;
+}

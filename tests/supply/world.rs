@@ -97,7 +97,7 @@ async fn act(
             if let Ok(asked) = asked {
                 let seen = street.view(asked.id).await.hash;
                 if draw & 0x80 == 0 {
-                    supply.approve(&wang, asked.id, seen).await.unwrap();
+                    supply.approve(&wang, asked.id, &seen.into()).await.unwrap();
                     *done.entry("approve").or_default() += 1;
                 }
             }

@@ -14,7 +14,7 @@ use crate::unit::Unit;
 
 mod deviating;
 
-pub use self::deviating::{ToldEvents, events_of};
+pub use self::deviating::{ToldEvents, events_of, forwarded_in};
 
 /// The terminal's clock as it stands, AFN 0C F2.
 #[must_use]

@@ -2,7 +2,8 @@
 //!
 //! A terminal sends all frames of an answer one after the other. The first carries FIR and the number of the request, each
 //! further one adds one modulo 16, the last carries FIN. Each holds whole data units, so that frames are decoded one by one
-//! and nothing is joined; what has to be known is whether all of them came.
+//! and nothing is joined; what has to be known is whether all of them came. That holds without the first one, too, where units say
+//! all by themselves: stored data (AFN 0D) name their point, their item and their time, and are used for what they hold.
 //!
 //! ```text
 //! asked with number 14:  FIR 14 | 15 | 0 | FIN 1
@@ -86,7 +87,8 @@ impl Assembly {
         }
         let fits = match (self.frames, self.has_ended) {
             (_, true) => late,
-            (0, false) => ahead == 0 && is_begin(message.seq),
+            (0, false) if ahead == 0 => is_begin(message.seq),
+            (0, false) => ahead < BEHIND && self.goes_on_without_its_first(message),
             (_, false) => late || ahead < BEHIND && !message.seq.is_first(),
         };
         if !fits {
@@ -110,6 +112,11 @@ impl Assembly {
             self.has_ended = message.seq.is_last();
         }
         Step::Taken
+    }
+
+    /// A further frame of an answer whose first was lost, of units that stand by themselves.
+    fn goes_on_without_its_first(&self, message: &Message<'_>) -> bool {
+        self.afn == Afn::CLASS_2 && message.afn == self.afn && !message.seq.is_first()
     }
 
     /// One number on; the one that falls out of the last eight stands for another from now on.

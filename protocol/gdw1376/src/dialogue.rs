@@ -243,6 +243,13 @@ impl Dialogue {
         self.outcome.take()
     }
 
+    /// How many numbers the answer took up, with those that were passed over; `None` where its last frame did not come.
+    #[must_use]
+    pub fn numbers(&self) -> Option<u8> {
+        let numbers = u32::from(self.assembly.frames()) + self.assembly.missing();
+        self.assembly.has_ended().then(|| u8::try_from(numbers).unwrap_or(u8::MAX))
+    }
+
     /// How often the request was sent, repetitions included.
     #[must_use]
     pub const fn sent(&self) -> u16 {

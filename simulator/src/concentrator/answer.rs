@@ -103,6 +103,7 @@ impl Concentrator {
         let said = match heading.afn {
             Afn::SET_PARAMETERS if self.habits.sets == Sets::Deaf => Said::Later,
             _ if !is_signed => Said::Denied,
+            _ if self.withholds(heading.afn, &questions.asked) => Said::Later,
             _ if self.lacks(heading.afn, &questions.asked) => match self.habits.unknown {
                 Unknown::Denied => Said::Denied,
                 Unknown::Ignored => Said::Later,
@@ -115,6 +116,11 @@ impl Concentrator {
 
     fn lacks(&self, afn: Afn, asked: &[Asked<'_>]) -> bool {
         asked.iter().any(|unit| self.habits.lacks.contains(&(afn.0, unit.function)))
+    }
+
+    fn withholds(&self, afn: Afn, asked: &[Asked<'_>]) -> bool {
+        let withheld = |unit: &Asked<'_>| self.habits.withholds.contains(&(unit.point, unit.function));
+        afn == Afn::CLASS_2 && asked.iter().any(withheld)
     }
 
     fn hang_up_and_dial(&mut self, leaves_open: bool) {
@@ -165,10 +171,18 @@ impl Concentrator {
         if !heading.is_answered || said == Said::Later {
             return;
         }
-        let frames = self.frames(heading, said);
+        let mut frames = self.frames(heading, said);
         let strikes = |kind, this: &mut Self| this.faults.strike(kind, heading.request, this.now);
         if strikes(Kind::Silence, self) {
             return;
+        }
+        if frames.len() > 1 && self.habits.loses_first_frame {
+            frames.remove(0);
+        }
+        if frames.len() > 1 && strikes(Kind::LostFrame, self) {
+            let last = i64::try_from(frames.len()).unwrap_or_default() - 1;
+            let place = self.faults.number(Kind::LostFrame, heading.request, 0, last);
+            frames.remove(usize::try_from(place).unwrap_or_default());
         }
         let air = self.settings.air;
         let mut due = self.now.plus(self.thinks(heading.request)).plus(air.round_trip);

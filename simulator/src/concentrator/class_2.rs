@@ -161,11 +161,18 @@ impl Concentrator {
         let form = curve.form();
         let fits = (self.room().saturating_sub(11) / form.bytes).clamp(1, 255);
         let mut units = Vec::new();
-        for (place, piece) in values.chunks(fits).enumerate() {
-            let passed = i64::try_from(place * fits).unwrap_or_default() * step;
-            let head = Unit::new().bytes(&unit.identifier()).a15(Some(first.plus(passed))).byte(density);
+        let mut told = |from: At, piece: &[Option<i64>]| {
+            let head = Unit::new().bytes(&unit.identifier()).a15(Some(from)).byte(density);
             let head = head.byte(u8::try_from(piece.len()).unwrap_or_default());
             units.push(piece.iter().fold(head, |unit, value| form.put(unit, *value)).into_bytes());
+        };
+        let (ahead, values) = values.split_at(usize::from(self.habits.dates_ahead));
+        if !ahead.is_empty() {
+            told(first.plus(SIXTY_YEARS), ahead);
+        }
+        for (place, piece) in values.chunks(fits).enumerate() {
+            let passed = i64::try_from(place * fits + ahead.len()).unwrap_or_default() * step;
+            told(first.plus(passed), piece);
         }
         Some(units)
     }
@@ -215,5 +222,6 @@ const fn minutes(density: u8) -> Option<u16> {
     })
 }
 
+const SIXTY_YEARS: i64 = 60 * 365 * 86_400;
 /// Registers of meters start again at zero after 999999.99.
 const ROLLS_OVER_AT: i64 = 100_000_000;

@@ -22,6 +22,8 @@ pub enum Kind {
     Cut,
     /// An answer is sent twice.
     Duplicate,
+    /// One frame of an answer in several is lost.
+    LostFrame,
     /// The connection ends at a request, and the terminal dials anew.
     Reconnect,
     /// The terminal dials anew and leaves the old connection open.
@@ -38,13 +40,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order in which they are told.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Silence,
         Self::Late,
         Self::Reorder,
         Self::Flip,
         Self::Cut,
         Self::Duplicate,
+        Self::LostFrame,
         Self::Reconnect,
         Self::HalfOpen,
         Self::OldData,
@@ -63,6 +66,7 @@ impl Kind {
             Self::Flip => "terminal-flip",
             Self::Cut => "terminal-cut",
             Self::Duplicate => "terminal-duplicate",
+            Self::LostFrame => "lost-frame",
             Self::Reconnect => "reconnect",
             Self::HalfOpen => "half-open",
             Self::OldData => "old-data",
@@ -82,6 +86,7 @@ impl Kind {
             Self::Flip => ("one bit of its answer is wrong", "终端应答有一位翻转"),
             Self::Cut => ("its answer breaks off", "终端应答中途截断"),
             Self::Duplicate => ("its answer comes twice", "终端应答重复"),
+            Self::LostFrame => ("one frame of an answer in several is lost", "终端多帧应答丢失一帧"),
             Self::Reconnect => ("it drops the line and dials anew", "终端断线重连"),
             Self::HalfOpen => ("it dials anew, the old connection stays", "终端重连而旧连接未断"),
             Self::OldData => ("it sends data of the day before", "终端以前一日数据应答"),

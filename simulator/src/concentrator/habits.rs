@@ -134,6 +134,12 @@ pub struct Habits {
     pub refuses_clock: bool,
     /// Freezes of single registers that it could not read, point and function of AFN 0D: EE, or left out.
     pub fails: &'static [(u16, u16)],
+    /// The first frame of each answer in several never comes.
+    pub loses_first_frame: bool,
+    /// Curves, point and function of AFN 0D, that it drops a question for without a word.
+    pub withholds: &'static [(u16, u16)],
+    /// The first value of each curve that it tells is dated sixty years ahead.
+    pub dates_ahead: bool,
     /// What it says wrong each time.
     pub lasting: Lasting,
 }
@@ -163,6 +169,9 @@ impl Default for Habits {
             unknown: Unknown::Denied,
             refuses_clock: false,
             fails: &[],
+            loses_first_frame: false,
+            withholds: &[],
+            dates_ahead: false,
             lasting: Lasting::Truth,
         }
     }

@@ -36,6 +36,13 @@ impl Concentrator {
         is_read.then_some(Poll { shown, at })
     }
 
+    /// Whether it read the meter of a point when its clock showed a time: then its curves have a value there.
+    #[must_use]
+    pub fn has_polled(&self, point: u16, shown: At) -> bool {
+        let poll = self.archive.of_point(point).zip(self.meter_of(point));
+        poll.is_some_and(|(record, meter)| self.polled(record, meter, shown).is_some())
+    }
+
     /// The last successful poll up to a time of the terminal's clock.
     pub(super) fn last_poll(&self, record: &Record, meter: &Meter, up_to: At) -> Option<Poll> {
         let slot = up_to.slot_start();
@@ -91,7 +98,8 @@ impl Concentrator {
     }
 
     /// Another point of the archive, whose data a lying terminal sends.
-    pub(super) fn other_point(&self, point: u16) -> u16 {
+    #[must_use]
+    pub fn other_point(&self, point: u16) -> u16 {
         let points: Vec<u16> = self.archive.points().collect();
         let place = points.iter().position(|other| *other == point).unwrap_or_default();
         points.get((place + 1) % points.len().max(1)).copied().unwrap_or(point)

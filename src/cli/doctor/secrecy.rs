@@ -7,10 +7,10 @@ use std::path::Path;
 
 use super::super::backup::folder_of;
 use super::finding::Finding;
-use crate::config::Effective;
+use crate::config::{Effective, SECRET_FILES};
 
 pub(super) fn look(config: &Path, effective: &[Effective]) -> Vec<Finding> {
-    let named = effective.iter().filter(|value| SECRET.contains(&value.key));
+    let named = effective.iter().filter(|value| SECRET_FILES.contains(&value.key) && value.key != "key_file");
     named.filter_map(|value| open_to_others(config, value)).collect()
 }
 
@@ -25,6 +25,3 @@ fn open_to_others(config: &Path, value: &Effective) -> Option<Finding> {
     let text = format!("{} may be read by everybody (mode {mode:03o})", file.display());
     Some(Finding::warn(&of, text, "所有用户均可读取该机密文件").doing("chmod 600 FILE  请执行 chmod 600"))
 }
-
-/// Keys that name a file with a secret.
-const SECRET: [&str; 4] = ["url_file", "secret_file", "password_file", "tls_key"];

@@ -124,6 +124,13 @@ fn judge(found: &mut Vec<Finding>, config: &Config, seen: &Examined) {
             Finding::fail(OF, text, "数据库结构比程序新").doing("run the newer version  请使用新版本程序")
         }
     });
+    if seen.spooled > 0 {
+        let count = seen.spooled;
+        let text = format!("{count} entries that the audit log did not take wait to be entered");
+        found.push(Finding::warn(OF, text, format!("{count} 条审计日志条目等待补录")).doing(
+            "find out why it takes none (trigger, rights, damage, room): `chaobiao serve` enters them once it does  请查明审计表为何拒绝写入，恢复后自动补录",
+        ));
+    }
     if !seen.missing.is_empty() {
         let text = format!("it lacks, or has otherwise: {}", seen.missing.join(", "));
         found.push(Finding::fail(OF, text, "数据库缺少或改动了表、视图或触发器").doing(

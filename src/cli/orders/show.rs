@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use crate::cli::{CliError, write_json};
+use crate::domain::supply::CeilingUse;
 use crate::domain::{Coded, detail_zh};
 use crate::http::api::{order_shown, order_shown_whole};
 use crate::store::AuditRecord;
-use crate::store::supply::{AttemptOutcome, OrderRecord, OrderView};
+use crate::store::supply::{AttemptOutcome, Excess, OrderRecord, OrderView};
 use crate::supply::{due_words, proof_words};
 
 pub(super) fn list(out: &mut impl Write, orders: &[OrderRecord], json: bool) -> Result<(), CliError> {
@@ -42,12 +43,12 @@ pub(super) fn list(out: &mut impl Write, orders: &[OrderRecord], json: bool) -> 
 /// An order with its points, approvals and attempts; as JSON with its steps, too, of which the newest comes first.
 pub(super) fn one(
     out: &mut impl Write,
-    view: &OrderView,
+    (view, over): (&OrderView, &[Excess]),
     steps: &[AuditRecord],
     json: bool,
 ) -> Result<(), CliError> {
     if json {
-        return write_json(out, &order_shown_whole(view, steps));
+        return write_json(out, &order_shown_whole(view, over, steps));
     }
     let content = &view.order.content;
     writeln!(
@@ -62,6 +63,9 @@ pub(super) fn one(
         view.order.state.zh()
     )?;
     writeln!(out, "  {} .. {}", content.window.from.in_china(), content.window.until.in_china())?;
+    for (CeilingUse { ceiling, used, most, .. }, area) in over {
+        writeln!(out, "  {}  {}: {used} / {most}  {area}", ceiling.en(), ceiling.zh())?;
+    }
     for point in &view.points {
         writeln!(
             out,

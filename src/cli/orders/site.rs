@@ -21,7 +21,7 @@ use crate::store::{Migrations, Store};
 pub(super) struct Site {
     pub(super) store: Store,
     pub(super) clock: Clock,
-    ceilings: Ceilings,
+    pub(super) ceilings: Ceilings,
 }
 
 /// Points that are there, and the numbers of those that are not.

@@ -46,6 +46,17 @@ pub(super) struct Answered {
     pub(super) answered_at: Moment,
 }
 
+/// How much of an answer is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Every frame came and was read to its end: what such an answer leaves out the terminal did not tell.
+    Whole,
+    /// A frame was lost: what the answer leaves out may have stood in it.
+    Lossy,
+    /// A frame could not be read to its end: what is left out may stand behind that place.
+    Unread,
+}
+
 impl TerminalAsker {
     /// Asks; `what` names it for people.
     pub(super) async fn ask(&self, what: &str, request: Request) -> Result<Answered, Missed> {
@@ -92,11 +103,19 @@ impl Answered {
         units
     }
 
-    /// Every frame came and was read to its end: what such an answer leaves out the terminal did not tell. Of any other it may
-    /// stand where reading had to stop.
-    pub(super) fn is_whole(&self) -> bool {
+    /// How much of the answer is known.
+    pub(super) fn reach(&self) -> Reach {
         let is_read = |bytes: &Vec<u8>| cut(bytes).is_some_and(|cut| cut.rest.is_none());
-        self.is_complete && self.frames.iter().all(is_read)
+        match self.frames.iter().all(is_read) {
+            false => Reach::Unread,
+            true if self.is_complete => Reach::Whole,
+            true => Reach::Lossy,
+        }
+    }
+
+    /// Every frame came and was read to its end.
+    pub(super) fn is_whole(&self) -> bool {
+        self.reach() == Reach::Whole
     }
 
     /// The frames with these numbers, one behind the other.

@@ -4,8 +4,7 @@
 //! that is too late for the first of them. So it is for one that has come for the first time, which may hold as many already,
 //! and for one whose report could not be read.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use gdw1376::address::TerminalAddress;
@@ -17,30 +16,9 @@ use super::super::Collector;
 use super::ask::TerminalAsker;
 use super::events::keep_new;
 use crate::channel::Lane;
+use crate::store::terminal::EventsKept;
 use crate::store::{Batch, StoreError};
 use crate::telemetry::with_causes;
-
-/// Terminals whose reports could not be read: what they have new is to be asked for.
-#[derive(Debug, Default)]
-pub(in crate::collect) struct Unread(Mutex<HashSet<TerminalAddress>>);
-
-impl Unread {
-    pub(super) fn add(&self, terminal: TerminalAddress) {
-        self.known().insert(terminal);
-    }
-
-    fn holds(&self, terminal: TerminalAddress) -> bool {
-        self.known().contains(&terminal)
-    }
-
-    fn take(&self, terminal: TerminalAddress) {
-        self.known().remove(&terminal);
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashSet<TerminalAddress>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// What was heard of a terminal when it was looked at last.
 #[derive(Clone, Copy, Debug)]
@@ -86,15 +64,16 @@ impl Collector {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let Some(terminals) = self.inner.lines.terminals() else { return Ok(()) };
+        // One question to the database for all of them.
+        let kept = self.inner.store.events_read().await?;
         let mut begun = 0;
         for status in terminals.all().into_iter().filter(|status| status.is_online) {
             let (terminal, events, now) = (status.address, status.events, Instant::now());
-            let is_unread = self.inner.unread.holds(terminal);
+            let EventsKept { read, is_unread } = kept.get(&terminal).copied().unwrap_or_default();
             let before = looked.get(&terminal).copied();
             if before.is_some_and(|looked| looked.is_settled(events, is_unread, now)) {
                 continue;
             }
-            let read = self.inner.store.told_of_terminal(terminal).await?.events_read;
             if !is_unread && !is_due(read, events) {
                 looked.insert(terminal, Looked { events, again_at: None, read, tries: 0 });
                 continue;
@@ -104,7 +83,6 @@ impl Collector {
                 continue;
             }
             begun += 1;
-            self.inner.unread.take(terminal);
             self.begin_reading_events(terminal, stop);
             let fruitless = before.filter(|looked| looked.again_at.is_some() && looked.read == read);
             let tries = fruitless.map_or(0, |looked| looked.tries).saturating_add(1);
@@ -146,11 +124,11 @@ impl Collector {
             patience: PATIENCE,
             stop,
         };
-        let events = keep_new(&asker, &inner.store, read, &meters).await;
-        let kept = events.iter().map(|read| read.events.len()).sum::<usize>();
+        let notes = keep_new(&asker, &inner.store, read, &meters).await;
+        let kept = notes.events.iter().map(|read| read.events.len()).sum::<usize>();
         tracing::info!(terminal = %terminal, kept, "{kept} events of terminal {terminal} were read in the day");
         let mut batch = Batch::default();
-        batch.notes.terminals.events = events;
+        batch.notes.terminals = notes;
         inner.writer.save(batch).await;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Curves that a terminal stores, one point and one item a question, of as many slots as an answer bears (F18).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use gdw1376::identifier::Point;
@@ -8,7 +8,7 @@ use gdw1376::reading;
 use gdw1376::request::{Curve, Density, Request};
 
 use super::super::ask::Missed;
-use super::ask::{Answered, TerminalAsker};
+use super::ask::{Answered, Reach, TerminalAsker};
 use super::items;
 use crate::config::profile::MeterProfile;
 use crate::domain::register::{self, State};
@@ -31,6 +31,8 @@ pub(super) struct Wanted<'a> {
     /// How many points one question asks for at most.
     pub(super) most: u8,
     pub(super) quality: Quality,
+    /// A value that is dated so far behind our own clock is of a time that has not come.
+    pub(super) tolerance: Duration,
     pub(super) run: Id<Run>,
     /// What the registers showed at the midnights before and behind the day, where that is accepted.
     pub(super) midnights: &'a HashMap<RegisterKey, Accepted>,
@@ -83,7 +85,7 @@ pub(super) async fn read_curves(
     for item in &wanted.gap.items {
         let mut told = read_curve(asker, wanted, *item).await;
         if told.missed.as_ref().is_some_and(|missed| missed.cause == MissingCause::WrongForm) {
-            told = read_curve(asker, wanted, *item).await;
+            told = told.or_better(read_curve(asker, wanted, *item).await);
         }
         if told.curve.newest().is_some()
             && let Some(last) = told.answers.last()
@@ -122,35 +124,50 @@ struct Told {
     missed: Option<Missed>,
 }
 
+impl Told {
+    /// What was told a second time, or the first time where that was more; why something is missing by the second.
+    fn or_better(self, second: Self) -> Self {
+        if second.curve.filled().count() >= self.curve.filled().count() {
+            return second;
+        }
+        Self { missed: second.missed.or(self.missed), ..self }
+    }
+}
+
 /// Asks for the slots of an item, as many at a time as an answer bears; on behind the last that a terminal has told, where it
-/// told fewer.
+/// told fewer, and once more for those that may have stood in a frame that was lost.
 async fn read_curve(asker: &TerminalAsker, wanted: Wanted<'_>, item: Item) -> Told {
     let CurveGap { day, from, until, .. } = *wanted.gap;
     let none = DayCurve::new(wanted.site.meter_id, item, day, wanted.slots);
-    let (mut told, mut next) = (Told { curve: none.clone(), answers: Vec::new(), missed: None }, from);
+    let mut told = Told { curve: none.clone(), answers: Vec::new(), missed: None };
+    let mut left = vec![(from, until)];
     let slots = until.since(from).as_secs() / wanted.slots.period().as_secs().max(1) + 1;
     for _ in 0..=2 * (slots / u64::from(wanted.most.max(1)) + 1) {
-        if next > until {
-            break;
-        }
-        match ask_piece(asker, wanted, item, next).await {
+        let Some(span) = left.pop() else { break };
+        match ask_piece(asker, wanted, item, span).await {
             Ok(piece) => {
                 for (at, value) in piece.slots {
                     told.curve.fill(at, SlotValue { value, quality: wanted.quality });
                 }
+                if let Some(at) = piece.to_come {
+                    let detail = format!(
+                        "curve of {}: a value of {}, which is still to come",
+                        item.code(),
+                        at.in_china()
+                    );
+                    tracing::warn!(terminal = %asker.address, "p{}: {detail}", wanted.point.number());
+                    told.missed.get_or_insert_with(|| Missed::new(MissingCause::WrongForm, detail));
+                }
                 told.answers.push(piece.answered);
-                next = piece.next;
+                left.extend(piece.left.into_iter().rev());
             }
             // It has none of these hours; it may have others.
             Err((missed, Some(behind))) if missed.is_not_there() => {
                 told.missed = told.missed.or(Some(missed));
-                next = behind;
+                left.extend((behind <= span.1).then_some((behind, span.1)));
             }
+            // Of what was told to the questions before this one each slot was dated by itself.
             Err((missed, _)) => {
-                let is_wrong = missed.cause == MissingCause::WrongForm;
-                if is_wrong {
-                    told.curve = none.clone();
-                }
                 told.missed = Some(missed);
                 break;
             }
@@ -171,17 +188,19 @@ async fn read_curve(asker: &TerminalAsker, wanted: Wanted<'_>, item: Item) -> To
 struct Piece {
     answered: Answered,
     slots: Vec<(Moment, i64)>,
-    /// The first instant that it says nothing of.
-    next: Moment,
+    /// What of the span is still to be asked for, from one instant to another each.
+    left: Vec<(Moment, Moment)>,
+    /// What it dates a value that cannot be there yet.
+    to_come: Option<Moment>,
 }
 
-/// Asks for the slots from `start` on, as many as an answer bears. Where it is not there, the first instant that was not asked
-/// for stands beside why.
+/// Asks for the slots of a span from its begin on, as many as an answer bears. Where it is not there, the first instant that was
+/// not asked for stands beside why.
 async fn ask_piece(
     asker: &TerminalAsker,
     wanted: Wanted<'_>,
     item: Item,
-    start: Moment,
+    (start, end): (Moment, Moment),
 ) -> Result<Piece, (Missed, Option<Moment>)> {
     if !wanted.can_be_judged(item) {
         let detail = format!("curve of {}: no register of its midnights to compare it with", item.code());
@@ -194,25 +213,36 @@ async fn ask_piece(
     let density = density(wanted.slots).ok_or_else(|| none("terminals keep no such density"))?;
     let CurveGap { day, from, until, .. } = *wanted.gap;
     let period = wanted.slots.period();
-    let left = until.since(start).as_secs() / period.as_secs().max(1) + 1;
-    let points = u8::try_from(left).unwrap_or(wanted.most).min(wanted.most);
+    let count = end.since(start).as_secs() / period.as_secs().max(1) + 1;
+    let points = u8::try_from(count).unwrap_or(wanted.most).min(wanted.most);
     let behind = start.plus(period * u32::from(points));
     let civil = items::civil(start).ok_or_else(|| none("no such time"))?;
     let question = Curve { point: wanted.point, function, start: civil, density, points };
     let what = format!("curve of {}, p{}", item.code(), wanted.point.number());
     let answered =
         asker.ask(&what, Request::ReadCurve(question)).await.map_err(|missed| (missed, Some(behind)))?;
-    let (mut slots, mut last) = (Vec::new(), None);
+    let (mut slots, mut dated, mut of_other, mut to_come) = (Vec::new(), BTreeSet::new(), None, None);
+    let mut is_of_question = false;
     for (_, unit) in answered.units() {
         if unit.point != Some(wanted.point) || unit.function != Some(function) {
             continue;
         }
+        is_of_question = true;
         for read in reading::readings(&unit) {
             let Some(at) = read.as_of.and_then(items::moment) else { continue };
-            if items::of(read.item) != Some(item) || at < start {
+            if items::of(read.item) != Some(item) {
                 continue;
             }
-            last = last.max(Some(at));
+            let is_to_come = at > answered.answered_at.plus(wanted.tolerance);
+            to_come = to_come.or((is_to_come && read.value.is_ok()).then_some(at));
+            // What is dated in front of what is asked for, or behind what is wanted, says nothing of it.
+            if at < start || at > until {
+                of_other = of_other.or(Some(at));
+            }
+            if at < start || at > until || is_to_come {
+                continue;
+            }
+            dated.insert(at);
             let Ok(value) = read.value else { continue };
             let is_wanted = (from..=until).contains(&at) && at <= answered.asked_at;
             let is_of_day = wanted.slots.slot_of(at).is_some_and(|(of, _)| of == day);
@@ -223,8 +253,49 @@ async fn ask_piece(
             }
         }
     }
-    let next = last.map_or(behind, |last| last.plus(period));
-    Ok(Piece { answered, slots, next })
+    // A late answer to another question, or old data under a new one, say nothing of what was asked.
+    if !is_of_question {
+        let detail = format!("{what}: the terminal answered with something else");
+        return Err((Missed::new(MissingCause::WrongForm, detail), None));
+    }
+    if let Some(at) = of_other.filter(|_| dated.is_empty() && to_come.is_none()) {
+        let detail = format!("{what}: the terminal answered with a curve of {}", at.in_china());
+        return Err((Missed::new(MissingCause::WrongForm, detail), None));
+    }
+    let left = left(&dated, answered.reach(), (start, behind, end), period);
+    Ok(Piece { answered, slots, left, to_come })
+}
+
+/// What is still to be asked for of a span that ends at `end`, of which a question from `start` to before `behind` has told these
+/// instants.
+fn left(
+    dated: &BTreeSet<Moment>,
+    reach: Reach,
+    (start, behind, end): (Moment, Moment, Moment),
+    period: Duration,
+) -> Vec<(Moment, Moment)> {
+    let told_to = dated.last().map_or(behind, |last| last.plus(period));
+    // What stands in front of all that was told was not answered: it may be the late answer to a question for what follows.
+    let begins = dated.first().copied().unwrap_or(start);
+    let (mut left, rest) = match reach {
+        Reach::Lossy if !dated.is_empty() => (untold(dated, (start, behind), period), told_to.max(behind)),
+        Reach::Lossy | Reach::Whole | Reach::Unread => (untold(dated, (start, begins), period), told_to),
+    };
+    left.extend((rest <= end).then_some((rest, end)));
+    left
+}
+
+/// The spans from one instant to before another of which nothing was told.
+fn untold(dated: &BTreeSet<Moment>, (from, to): (Moment, Moment), period: Duration) -> Vec<(Moment, Moment)> {
+    let mut spans: Vec<(Moment, Moment)> = Vec::new();
+    let instants = std::iter::successors(Some(from), |at| Some(at.plus(period))).take_while(|at| *at < to);
+    for at in instants.filter(|at| !dated.contains(at)) {
+        match spans.last_mut().filter(|(_, last)| last.plus(period) == at) {
+            Some((_, last)) => *last = at,
+            None => spans.push((at, at)),
+        }
+    }
+    spans
 }
 
 fn fetch(
@@ -298,6 +369,57 @@ const WIDEST: u16 = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stood_in_a_lost_frame_is_asked_for_and_nothing_else_is() {
+        let day = Day::new(2024, 8, 21).unwrap().start();
+        let period = Duration::from_secs(900);
+        let at = |slot: u32| day.plus(period * slot);
+        let left = |told: &[u32]| {
+            let dated: BTreeSet<Moment> = told.iter().map(|slot| at(*slot)).collect();
+            untold(&dated, (at(0), at(6)), period)
+        };
+        assert_eq!(left(&[0, 1, 5]), [(at(2), at(4))], "the middle");
+        assert_eq!(left(&[2, 3, 5]), [(at(0), at(1)), (at(4), at(4))], "the first, and one more");
+        assert_eq!(left(&[0, 1, 2, 3, 4, 5]), []);
+    }
+
+    #[test]
+    fn what_a_terminal_leaves_out_in_front_and_behind_is_asked_for() {
+        let day = Day::new(2024, 8, 21).unwrap().start();
+        let period = Duration::from_secs(900);
+        let at = |slot: u32| day.plus(period * slot);
+        let of = |told: std::ops::Range<u32>, reach| {
+            let dated: BTreeSet<Moment> = told.map(at).collect();
+            left(&dated, reach, (at(0), at(54), at(95)), period)
+        };
+        assert_eq!(of(0..54, Reach::Whole), [(at(54), at(95))]);
+        assert_eq!(of(0..24, Reach::Whole), [(at(24), at(95))], "it told fewer");
+        assert_eq!(of(10..34, Reach::Whole), [(at(0), at(9)), (at(34), at(95))], "and not the first");
+        assert_eq!(of(10..34, Reach::Lossy), [(at(0), at(9)), (at(34), at(53)), (at(54), at(95))]);
+        assert_eq!(of(0..0, Reach::Whole), [(at(54), at(95))], "it told nothing");
+        assert_eq!(of(0..96, Reach::Unread), []);
+    }
+
+    #[test]
+    fn a_second_reading_takes_nothing_from_the_first() {
+        let day = Day::new(2024, 8, 21).unwrap();
+        let item = Item::parse("1-0:1.8.0").unwrap();
+        let told = |slots: u32, missed| {
+            let mut curve = DayCurve::new(Id::new(1), item, day, SlotsPerDay::new(96).unwrap());
+            for slot in 0..slots {
+                let at = day.start().plus(Duration::from_secs(900) * slot);
+                curve.fill(at, SlotValue { value: 1, quality: Quality::Good });
+            }
+            Told { curve, answers: Vec::new(), missed: Some(Missed::new(missed, String::new())) }
+        };
+        let kept = |first, second| {
+            let kept = told(first, MissingCause::WrongForm).or_better(told(second, MissingCause::Silent));
+            (kept.curve.filled().count(), kept.missed.unwrap().cause)
+        };
+        assert_eq!(kept(95, 0), (95, MissingCause::Silent));
+        assert_eq!(kept(0, 96), (96, MissingCause::Silent));
+    }
 
     #[test]
     fn a_question_asks_for_what_fits_into_one_frame_of_the_terminal() {

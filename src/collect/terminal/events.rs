@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use gdw1376::answer::{self, EventRecord, Events};
 use gdw1376::frame::Frame;
+use gdw1376::message::Message;
 use gdw1376::request::Request;
+use gdw1376::{reading, unit};
 use serde_json::json;
 
 use super::super::ask::Missed;
@@ -13,7 +15,7 @@ use super::first_events;
 use super::lost::{Last, Loss};
 use crate::domain::{Alarm, AlarmKind, Id, Meter, MissingCause, Moment};
 use crate::store::Store;
-use crate::store::terminal::{EventsRead, TerminalEvent};
+use crate::store::terminal::{EventsRead, TerminalEvent, TerminalNotes};
 use gdw1376::address::TerminalAddress;
 
 /// Reads the events of both kinds that are new since the places in `read`, to be kept; what came of one kind stands whatever
@@ -23,13 +25,15 @@ pub(super) async fn keep_new(
     store: &Store,
     read: (Option<u8>, Option<u8>),
     meters: &HashMap<u16, Id<Meter>>,
-) -> Vec<EventsRead> {
-    let terminal = asker.address;
-    let (brought, first) = read_events(asker, store, read, meters).await;
+) -> TerminalNotes {
+    let (terminal, asked_at) = (asker.address, asker.clock.now());
+    let (events, first) = read_events(asker, store, read, meters).await;
+    // A report that could not be read is made up for by nothing less than all that is new.
+    let asked = if first.is_none() { vec![(terminal, asked_at)] } else { Vec::new() };
     if let Some(missed) = first {
         tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
     }
-    brought
+    TerminalNotes { events, asked, ..TerminalNotes::default() }
 }
 
 async fn read_events(
@@ -44,7 +48,10 @@ async fn read_events(
     };
     let units = answered.units();
     let counters = units.iter().find_map(|(_, unit)| answer::event_counters(unit));
-    let Some(counters) = counters else { return (Vec::new(), None) };
+    let Some(counters) = counters else {
+        let none = "event counters: the terminal gave no answer that can be read";
+        return (Vec::new(), Some(Missed::new(MissingCause::WrongForm, none)));
+    };
     let (mut brought, mut first) = (Vec::new(), None);
     for (important, known, counted) in
         [(true, read.0, counters.important), (false, read.1, counters.ordinary)]
@@ -229,6 +236,32 @@ pub(super) fn reported(
 
 /// A report that could not be read to its end, as an event that says so. Its events are asked for by their places.
 pub(super) fn unread(terminal: TerminalAddress, bytes: &[u8], at: Moment) -> EventsRead {
+    let names = ("report that could not be read", "无法解析的事件上报");
+    let event = as_it_came(names, Vec::new(), bytes, at);
+    EventsRead { terminal, important: true, read_to: None, events: vec![event] }
+}
+
+/// A report of data, as an event that says what it told: it is kept as observed, and counts for nothing.
+pub(super) fn observed(terminal: TerminalAddress, message: &Message<'_>, at: Moment) -> EventsRead {
+    let cut = unit::cut(message);
+    let told = cut.units.iter().flat_map(reading::readings).take(MOST_TOLD).map(|told| {
+        let holds = told.as_of.map(|at| format!(" {at}")).unwrap_or_default();
+        let name = format!("p{} {}{holds}", told.point.number(), told.item);
+        let value = told.value.map_or_else(|why| why.reason().to_owned(), |value| value.to_string());
+        json!({ "name": name, "name_zh": name, "value": value, "unit": told.unit })
+    });
+    let told = told.collect();
+    let event = as_it_came(("data report, not booked", "数据主动上报（未入账）"), told, message.units, at);
+    EventsRead { terminal, important: false, read_to: None, events: vec![event] }
+}
+
+/// What is kept by its bytes.
+fn as_it_came(
+    (name, name_zh): (&str, &str),
+    mut values: Vec<serde_json::Value>,
+    bytes: &[u8],
+    at: Moment,
+) -> TerminalEvent {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
     let whole = hex(bytes.get(..MOST_UNREAD).unwrap_or(bytes));
     // One that is longer than any event is known again by how it begins and ends.
@@ -237,11 +270,9 @@ pub(super) fn unread(terminal: TerminalAddress, bytes: &[u8], at: Moment) -> Eve
         Some(((head, _), tail)) => hex(head) + &hex(tail),
         None => hex(bytes),
     };
-    let told = json!({
-        "name": "report that could not be read", "name_zh": "无法解析的事件上报", "at": null,
-        "values": [{ "name": "bytes", "name_zh": "报文", "value": whole, "unit": "" }],
-    });
-    let event = TerminalEvent {
+    values.push(json!({ "name": "bytes", "name_zh": "报文", "value": whole, "unit": "" }));
+    let told = json!({ "name": name, "name_zh": name_zh, "at": null, "values": values });
+    TerminalEvent {
         place: 0,
         code: TerminalEvent::UNREAD,
         meter: None,
@@ -249,8 +280,7 @@ pub(super) fn unread(terminal: TerminalAddress, bytes: &[u8], at: Moment) -> Eve
         body,
         record: told.to_string(),
         collected_at: at,
-    };
-    EventsRead { terminal, important: true, read_to: None, events: vec![event] }
+    }
 }
 
 fn event(record: &EventRecord<'_>, meters: &HashMap<u16, Id<Meter>>, at: Moment) -> TerminalEvent {
@@ -281,6 +311,8 @@ fn event(record: &EventRecord<'_>, meters: &HashMap<u16, Id<Meter>>, at: Moment)
 
 /// So many bytes are kept of a report that could not be read: no report of a terminal in order is longer.
 const MOST_UNREAD: usize = 2048;
+/// So many values of a report of data are written out: those of a curve of a day.
+const MOST_TOLD: usize = 100;
 /// By so many of its first and last ones it is known again.
 const HEAD_UNREAD: usize = 240;
 const TAIL_UNREAD: usize = 15;

@@ -26,17 +26,27 @@ pub(super) async fn read(
     // Where it gives nothing to a question for places that it never filled, the ring did not go round yet; and the newest are
     // worth a question of their own.
     let begins = [counted.wrapping_add(1), 0, counted.saturating_sub(NEWEST)];
-    let mut told = (None, None);
+    let (mut told, mut as_they_came) = ((None, None), Vec::new());
     for from in begins.into_iter().filter(|from| *from != counted) {
         told = read_ring(asker, important, (from, counted), meters).await;
-        let has_some = told.0.as_ref().is_some_and(|read: &EventsRead| !read.events.is_empty());
+        // Places that it has and places that it never filled in one answer stand under a head that tells of neither.
+        let is_told = |read: &EventsRead| read.events.iter().any(|event| !is_unread(event));
+        let has_some = told.0.as_ref().is_some_and(is_told);
+        let events = told.0.iter().flat_map(|read| &read.events).filter(|event| is_unread(event)).cloned();
+        as_they_came.extend(events.filter(|_| !has_some));
         let is_away = told.1.as_ref().is_some_and(|missed| !may_have_others(missed));
-        if has_some || is_away || oldest.iter().any(|event| stands_at(event, counted)) {
+        // That one stands there says that the ring went round, unless new ones came meanwhile.
+        let is_round = oldest.iter().any(|event| stands_at(event, counted));
+        if has_some || is_away || is_round && as_they_came.is_empty() {
             break;
         }
     }
+    if told.0.is_none() && !as_they_came.is_empty() {
+        told.0 = Some(EventsRead { terminal: asker.address, important, read_to: None, events: Vec::new() });
+    }
     if let (Some(read), _) = &mut told {
         read.events.extend(oldest);
+        read.events.extend(as_they_came);
     }
     told
 }

@@ -1,14 +1,16 @@
 //! Which points are still to be asked for, when one question names many.
 //!
 //! - A question that is left unanswered is put again by halves, as long as any part is answered at all.
-//! - What an answer leaves out is missing only where the answer was whole: a point behind the place where reading had to stop
-//!   is asked for alone. [1376 6]
+//! - What an answer leaves out is missing only where the answer was whole. What may have stood in a frame that was lost is asked
+//!   for once more, and alone where that brought nothing; a point behind the place where reading had to stop is asked for
+//!   alone. [1376 6]
 
 use std::collections::HashMap;
 
 use gdw1376::identifier::Point;
 
 use super::super::ask::Missed;
+use super::ask::Reach;
 use crate::domain::MissingCause;
 
 /// Questions under way, and what came of them by point.
@@ -35,7 +37,7 @@ impl<T> Questions<T> {
         &mut self,
         points: &[Point],
         mut came: HashMap<u16, Result<T, Missed>>,
-        is_whole: bool,
+        reach: Reach,
     ) {
         self.unanswered = 0;
         let mut left_out = Vec::new();
@@ -48,11 +50,14 @@ impl<T> Questions<T> {
             }
         }
         match left_out.as_slice() {
-            _ if is_whole => {}
+            [] => {}
+            _ if reach == Reach::Whole => {}
             [only] if points.len() == 1 => {
                 let unread = "the terminal's answer cannot be read to its end";
                 self.found.insert(only.number(), Err(Missed::new(MissingCause::WrongForm, unread)));
             }
+            // Fewer than before.
+            _ if reach == Reach::Lossy && left_out.len() < points.len() => self.open.push(left_out),
             left_out => self.open.extend(left_out.iter().rev().map(|point| vec![*point])),
         }
     }
@@ -106,11 +111,11 @@ mod tests {
     fn what_stands_behind_an_unreadable_place_is_asked_for_alone() {
         let mut questions = Questions::of(points(&[1, 2, 3, 4]));
         let asked = questions.next().unwrap();
-        questions.answered(&asked, came(&[1]), false);
+        questions.answered(&asked, came(&[1]), Reach::Unread);
         for (number, told) in [(2, &[][..]), (3, &[3]), (4, &[4])] {
             let asked = questions.next().unwrap();
             assert_eq!(asked, points(&[number]));
-            questions.answered(&asked, came(told), number != 2);
+            questions.answered(&asked, came(told), if number == 2 { Reach::Unread } else { Reach::Whole });
         }
         assert_eq!(questions.next(), None);
         let found = questions.found();
@@ -122,9 +127,22 @@ mod tests {
     fn what_a_whole_answer_leaves_out_is_not_asked_for_again() {
         let mut questions = Questions::of(points(&[1, 2]));
         let asked = questions.next().unwrap();
-        questions.answered(&asked, came(&[2]), true);
+        questions.answered(&asked, came(&[2]), Reach::Whole);
         assert_eq!(questions.next(), None);
         assert_eq!(questions.found().into_keys().collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn what_stood_in_a_lost_frame_is_asked_for_together_and_then_alone() {
+        let mut questions = Questions::of(points(&[1, 2, 3, 4]));
+        for (asked, told) in [(&[1, 2, 3, 4][..], &[3, 4][..]), (&[1, 2], &[]), (&[1], &[1]), (&[2], &[])] {
+            assert_eq!(questions.next(), Some(points(asked)));
+            questions.answered(&points(asked), came(told), Reach::Lossy);
+        }
+        assert_eq!(questions.next(), None, "it ends where a frame is lost each time");
+        let found = questions.found();
+        assert_eq!([1, 3, 4].map(|number| found[&number].clone().ok()), [Some(1), Some(3), Some(4)]);
+        assert_eq!(found[&2].as_ref().unwrap_err().cause, MissingCause::WrongForm);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use gdw1376::request::{Freeze, Period, Request};
 use super::super::ask::Missed;
 use super::super::judge::judge;
 use super::super::phase::{Step, implausible};
+use super::ask::Reach;
 use super::freeze::{Frozen, frozen, left_out};
 use super::questions::Questions;
 use super::{AT_ONCE, TerminalNight, items, point_of};
@@ -343,11 +344,12 @@ impl TerminalNight {
             let what = format!("freezes of {} points", points.len());
             match self.asker.ask(&what, Request::ReadFreeze(freeze)).await {
                 Ok(answered) => {
-                    questions.answered(
-                        &points,
-                        frozen(&answered, (day, totals), tolerance),
-                        answered.is_whole(),
-                    );
+                    let (mut came, reach) = (frozen(&answered, (day, totals), tolerance), answered.reach());
+                    if reach == Reach::Lossy && points.len() > 1 {
+                        // What lacks something may have the rest of it in the frame that was lost.
+                        came.retain(|_, told| told.as_ref().is_ok_and(|told| told.lacking.is_empty()));
+                    }
+                    questions.answered(&points, came, reach);
                 }
                 Err(missed) => questions.missed(&points, &missed),
             }

@@ -3,43 +3,69 @@
 //! - **No reported event is lost** (I1): a report is confirmed when all that it says is kept. One that cannot be read to its end is
 //!   kept by its bytes, as an event that says so, and what the terminal has new is asked for at once: then nothing depends on what
 //!   that report said.
+//! - **What is reported of data counts for nothing**: it is kept as observed, with what it said, and asked for as if it had not
+//!   been told. A value that may reach a bill is one that was said twice to a question.
 //! - **None is kept twice**: an event of a report whose place is not sure is not taken from it.
-//! - **One terminal holds up no other**: what nobody keeps is not taken apart, and what one frame costs is bounded.
+//! - **One terminal holds up no other**: what nobody keeps is not taken apart, what one frame costs is bounded, and a report waits
+//!   for no commit of another's.
 
 use std::collections::HashMap;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use gdw1376::address::TerminalAddress;
 use gdw1376::afn::Afn;
 use gdw1376::answer;
 use gdw1376::frame::Frame;
+use gdw1376::message::Message;
 use metrics::counter;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Collector;
-use super::events::{reported, unread};
+use super::events::{self, reported, unread};
 use crate::domain::{Alarm, AlarmKind, Day, Moment};
 use crate::store::{Batch, StoreError};
 use crate::telemetry;
 use crate::terminal::Report;
 
-/// Keeps what terminals report until `stop`. A report with events is confirmed when they are committed; one with data, by
-/// task, tells nothing that a night would not ask for: it is counted and confirmed as it is.
+/// Keeps what terminals report until `stop`: a report is confirmed when it is committed. Of data, which a night asks for in any
+/// case, so much is kept of a day; the rest is confirmed and counted.
 pub async fn keep_reports(
     collector: Collector,
     mut reports: tokio::sync::mpsc::Receiver<Report>,
     stop: CancellationToken,
 ) {
-    let mut ceiling = Ceiling::default();
-    while let Some(Some(report)) = stop.run_until_cancelled(reports.recv()).await {
-        let Report { terminal, received_at, frame, kept } = report;
-        let (batch, weight, is_whole) = match batch_of(&collector, terminal, &frame, received_at).await {
-            Ok(read) => read,
-            Err(error) => {
-                tracing::error!(kind = error.kind(), "a report of terminal {terminal} is not kept: {error}");
-                continue;
-            }
+    let (mut ceiling, mut observed) = (Ceiling::default(), Ceiling::default());
+    let mut keeping = FuturesUnordered::new();
+    loop {
+        let report = tokio::select! {
+            biased;
+            Some(()) = keeping.next() => continue,
+            report = stop.run_until_cancelled(reports.recv()), if keeping.len() < AT_ONCE => report.flatten(),
         };
-        match ceiling.take(terminal, Day::of(received_at), weight) {
+        let Some(report) = report else { break };
+        let Report { terminal, received_at, frame, kept } = report;
+        let Read { mut batch, weight, is_whole, is_of_data } =
+            match batch_of(&collector, terminal, &frame, received_at).await {
+                Ok(read) => read,
+                Err(error) => {
+                    tracing::error!(
+                        kind = error.kind(),
+                        "a report of terminal {terminal} is not kept: {error}"
+                    );
+                    continue;
+                }
+            };
+        let day = Day::of(received_at);
+        if is_of_data {
+            let is_kept = weight > 0 && observed.take(terminal, day, weight) == Take::Kept;
+            let outcome = if is_kept { "data_observed" } else { "data_not_kept" };
+            counter!(telemetry::TERMINAL_REPORTS, "outcome" => outcome).increment(1);
+            if !is_kept {
+                batch = Batch::default();
+            }
+        }
+        match if is_of_data { Take::Kept } else { ceiling.take(terminal, day, weight) } {
             Take::Kept => {}
             Take::First => {
                 let alarm = Alarm::new(AlarmKind::TerminalFlood, format!("terminal {terminal}"), received_at);
@@ -58,13 +84,16 @@ pub async fn keep_reports(
         if !is_whole {
             tracing::warn!(terminal = %terminal,
                 "a report of terminal {terminal} cannot be read: it is kept as it is, and its events are asked for");
-            collector.inner.unread.add(terminal);
         }
-        if batch.is_empty() || collector.inner.writer.save(batch).await.is_some() {
-            // The terminal may be gone already; then it sends the report again, which is kept once.
-            let _ = kept.send(());
-        }
+        let writer = &collector.inner.writer;
+        keeping.push(async move {
+            if batch.is_empty() || writer.save(batch).await.is_some() {
+                // The terminal may be gone already; then it sends the report again, which is kept once.
+                let _ = kept.send(());
+            }
+        });
     }
+    while keeping.next().await.is_some() {}
 }
 
 /// How many events of each terminal were kept on a day.
@@ -96,19 +125,34 @@ impl Ceiling {
     }
 }
 
-/// What is kept of a report, how much that is in events, and whether it was read to its end.
+/// What a report says.
+#[derive(Debug, Default)]
+struct Read {
+    batch: Batch,
+    /// How much that is, in events.
+    weight: usize,
+    /// It was read to its end.
+    is_whole: bool,
+    /// It tells data and no events.
+    is_of_data: bool,
+}
+
 async fn batch_of(
     collector: &Collector,
     terminal: TerminalAddress,
     bytes: &[u8],
     at: Moment,
-) -> Result<(Batch, usize, bool), StoreError> {
+) -> Result<Read, StoreError> {
     let mut batch = Batch::default();
+    let nothing = Read { is_whole: true, is_of_data: true, ..Read::default() };
     // The session has read it.
-    let Ok(frame) = Frame::parse(bytes) else { return Ok((batch, 0, true)) };
+    let Ok(frame) = Frame::parse(bytes) else { return Ok(nothing) };
     if frame.afn != Afn::CLASS_3 {
-        counter!(telemetry::TERMINAL_REPORTS, "outcome" => "data_not_kept").increment(1);
-        return Ok((batch, 0, true));
+        let Some(message) = Message::of(&frame).ok().filter(|_| DATA.contains(&frame.afn)) else {
+            return Ok(nothing);
+        };
+        batch.notes.terminals.events.push(events::observed(terminal, &message, at));
+        return Ok(Read { batch, weight: 1 + frame.body.len() / BYTES_OF_AN_EVENT, ..nothing });
     }
     let told = answer::events_of(&frame);
     let meters = collector.inner.store.meters_at(terminal).await?;
@@ -117,11 +161,17 @@ async fn batch_of(
     let mut weight = batch.notes.terminals.events.iter().map(|read| read.events.len()).sum();
     if !told.is_whole {
         batch.notes.terminals.events.push(unread(terminal, frame.body, at));
+        batch.notes.terminals.unread.push((terminal, at));
         weight += 1 + frame.body.len() / BYTES_OF_AN_EVENT;
     }
-    Ok((batch, weight, told.is_whole))
+    Ok(Read { batch, weight, is_whole: told.is_whole, is_of_data: false })
 }
 
+/// What is reported by task: data of now, and stored ones.
+const DATA: [Afn; 2] = [Afn::CLASS_1, Afn::CLASS_2];
+
+/// So many reports are on their way to be kept; they are kept in the order in which they came, many in one commit.
+const AT_ONCE: usize = 256;
 /// So many bytes of what could not be read count as one event.
 const BYTES_OF_AN_EVENT: usize = 32;
 /// Events of one terminal that are kept of one day: many times what any has.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::content::ContentHash;
 use super::objection::Objection;
 use crate::domain::{Coded, Id, TransformerArea};
 
@@ -114,6 +115,47 @@ pub fn ceilings_read(kept: &str) -> Vec<CeilingUse> {
     kept.split_whitespace().filter_map(CeilingUse::parse).collect()
 }
 
+/// What somebody who approves was shown: the order, and by how much it was above which ceilings.
+///
+/// Written as the hash and, behind semicolons, each ceiling as it is kept: what the page and the `ETag` of an order hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The order.
+    pub hash: ContentHash,
+    /// The ceilings that it was above.
+    pub over: Vec<CeilingUse>,
+}
+
+impl Shown {
+    /// The same read again; `None` for what is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(';');
+        let hash = ContentHash::from_hex(parts.next()?)?;
+        Some(Self { hash, over: parts.map(CeilingUse::parse).collect::<Option<_>>()? })
+    }
+
+    /// True when each of these was shown, no lower and no fuller than it is.
+    #[must_use]
+    pub fn covers(&self, over: &[CeilingUse]) -> bool {
+        over.iter().all(|now| self.over.iter().any(|shown| shown.covers(now)))
+    }
+}
+
+impl From<ContentHash> for Shown {
+    /// An order that was above no ceiling.
+    fn from(hash: ContentHash) -> Self {
+        Self { hash, over: Vec::new() }
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.hash)?;
+        self.over.iter().try_for_each(|over| write!(f, ";{over}"))
+    }
+}
+
 /// How much is used, the cut in question counted in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -207,6 +249,27 @@ mod tests {
             assert!(!seen.covers(&of(stands)), "{stands}");
         }
         assert!(!of("over_area_ceiling@1:9/5").covers(&of("over_area_ceiling@2:9/5")));
+    }
+
+    #[test]
+    fn f51_what_was_shown_is_read_as_it_was_written_and_covers_no_more() {
+        let hash = "ab".repeat(32);
+        let text = format!("{hash};over_hour_ceiling:3/2;over_area_ceiling@12:9/5");
+        let shown = Shown::parse(&text).unwrap();
+        assert_eq!((shown.to_string(), shown.over.len()), (text.clone(), 2));
+        assert_eq!(Shown::parse(&hash), Some(Shown::from(shown.hash)));
+        for odd in
+            ["", "ab", &format!("{text};"), &format!("{hash};over_hour_ceiling"), &format!("{hash};x:1/2")]
+        {
+            assert_eq!(Shown::parse(odd), None, "{odd}");
+        }
+        let of = |kept: &str| ceilings_read(kept);
+        assert!(shown.covers(&[]) && shown.covers(&of("over_area_ceiling@12:7/5 over_hour_ceiling:3/2")));
+        assert!(
+            !shown.covers(&of("over_hour_ceiling:3/2 over_area_ceiling@12:9/4")),
+            "one of them has got lower"
+        );
+        assert!(!shown.covers(&of("over_day_ceiling:3/2")) && !Shown::from(shown.hash).covers(&shown.over));
     }
 
     #[test]

@@ -14,7 +14,9 @@ mod objection;
 mod state;
 mod terms;
 
-pub use ceiling::{AreaUsage, CeilingUse, Ceilings, Usage, ceilings_kept, ceilings_read, stops_itself};
+pub use ceiling::{
+    AreaUsage, CeilingUse, Ceilings, Shown, Usage, ceilings_kept, ceilings_read, stops_itself,
+};
 pub use condition::{Stage, approval_objections, objections_to_order, objections_to_point};
 pub use content::{ContentHash, OrderContent, OrderedPoint, Window};
 pub use facts::{

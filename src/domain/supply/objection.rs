@@ -68,6 +68,7 @@ pub enum Objection {
     VersionsDiffer,
     DatabaseBehind,
     TakenBack,
+    ExcessNotShown,
 }
 
 /// An objection, its code, its name, and its words in English and in Chinese.
@@ -138,6 +139,7 @@ impl Objection {
         (Self::VersionsDiffer, 60, "versions_differ", "another version of the program has changed the database: no cuts until this one is replaced", "数据库已被其他版本升级，更换本程序前不得停电"),
         (Self::DatabaseBehind, 61, "database_behind", "the database has lost what it had kept: no cuts until an administrator has looked into it", "数据库缺失已提交的记录，须管理员核对确认后方可停电"),
         (Self::TakenBack, 62, "taken_back", "the order was taken back", "工单已取消"),
+        (Self::ExcessNotShown, 63, "excess_not_shown", "it is above a ceiling by more than was shown: look at it as it stands now, and approve it anew", "超上限情况未曾显示或已比审阅时更大，请按现状重新审阅后再审批"),
     ];
 }
 
@@ -234,10 +236,10 @@ mod tests {
 
     #[test]
     fn every_objection_has_its_own_words_in_both_languages() {
-        coded::check::<Objection>(62);
+        coded::check::<Objection>(63);
         let en: std::collections::HashSet<_> = Objection::WORDS.iter().map(|row| row.3).collect();
         let zh: std::collections::HashSet<_> = Objection::WORDS.iter().map(|row| row.4).collect();
-        assert_eq!((en.len(), zh.len()), (62, 62));
+        assert_eq!((en.len(), zh.len()), (63, 63));
         for (objection, ..) in Objection::TABLE {
             assert!(!objection.en().is_empty() && !objection.zh().is_ascii());
         }

@@ -71,6 +71,8 @@ struct Verified {
     remark: Option<String>,
     /// The same in Chinese.
     remark_zh: Option<String>,
+    /// Entries that the log did not take and that wait to be entered.
+    waiting: u64,
     /// The last entry, or the first that is wrong.
     number: i64,
     /// The hash of the last entry.
@@ -132,7 +134,9 @@ async fn verify(State(services): State<Services>) -> Result<Json<VerifyAnswer>, 
         Err(fault) => (fault.number(), None),
     };
     let (remark, remark_zh) = remark.map(|(en, zh)| (en.to_owned(), zh.to_owned())).unzip();
-    let audit = Verified { is_sound: verdict.is_sound(), notes, remark, remark_zh, number, hash, problem };
+    let waiting = verdict.waiting.map_or(0, |waiting| waiting.count);
+    let audit =
+        Verified { is_sound: verdict.is_sound(), notes, remark, remark_zh, waiting, number, hash, problem };
     Ok(Json(VerifyAnswer { audit }))
 }
 

@@ -20,7 +20,7 @@ pub(super) mod objected;
 mod openapi;
 pub(super) mod order_drafts;
 mod order_preview;
-mod orders;
+pub(super) mod orders;
 mod orders_shown;
 mod point_evidence;
 mod proposals;
@@ -38,7 +38,7 @@ mod stop;
 mod stream;
 mod terminal_records;
 mod terminals;
-mod terms;
+pub(super) mod terms;
 pub(super) mod tokens;
 pub(super) mod written;
 

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use crate::config::Words;
 use crate::domain::Coded;
-use crate::domain::supply::Objection;
+use crate::domain::supply::{CeilingUse, Objection};
 use crate::http::{Problem, ProblemReason, Services};
 use crate::store::supply::{Objected, PointObjections, SupplyError};
 use crate::supply::Supply;
@@ -39,8 +39,20 @@ pub(super) fn reasons_of(points: &[PointObjections]) -> Vec<ProblemReason> {
 /// All that stands against an order: against the whole, then against its points.
 pub(crate) fn reasons_against(objected: &Objected) -> Vec<ProblemReason> {
     let mut reasons: Vec<_> = objected.order.iter().map(|objection| reason(*objection, None)).collect();
+    reasons.extend(objected.over.iter().map(exceeded));
     reasons.extend(reasons_of(&objected.points));
     reasons
+}
+
+/// By how much it is above a ceiling.
+pub(in crate::http) fn exceeded(over: &CeilingUse) -> ProblemReason {
+    let CeilingUse { ceiling, used, most, .. } = over;
+    let said = reason(*ceiling, None);
+    ProblemReason {
+        detail: format!("{}: {used} of {most}", said.detail),
+        detail_zh: format!("{}：{used} / {most} 户", said.detail_zh),
+        ..said
+    }
 }
 
 /// There are no points or customers with these numbers, or none that whoever asks may see.
@@ -74,6 +86,10 @@ fn refused(objected: &Objected) -> Problem {
     if of_order(Objection::OrderChanged) {
         return Problem::stale().because(reasons);
     }
+    if of_order(Objection::ExcessNotShown) {
+        let words = Words::of(Objection::ExcessNotShown.en(), Objection::ExcessNotShown.zh());
+        return Problem { words, ..Problem::stale() }.because(reasons);
+    }
     let status = if of_order(Objection::OwnOrder) || of_order(Objection::RoleTooNew) {
         StatusCode::FORBIDDEN
     } else if of_order(Objection::WrongState) || of_order(Objection::ApprovedBefore) {
@@ -95,7 +111,7 @@ mod tests {
             true => Vec::new(),
             false => vec![PointObjections { point: Id::new(1), number: "P1".to_owned(), objections: points }],
         };
-        SupplyError::Objected(Objected { order, points }).into()
+        SupplyError::Objected(Objected { order, points, ..Objected::default() }).into()
     }
 
     #[test]
@@ -117,6 +133,7 @@ mod tests {
         assert_eq!((elsewhere.status, elsewhere.reasons.len()), (StatusCode::NOT_FOUND, 0));
         assert_eq!(problem(vec![Objection::NoRight], vec![]).code, "not_allowed");
         assert_eq!(problem(vec![Objection::OrderChanged], vec![]).status, StatusCode::PRECONDITION_FAILED);
+        assert_eq!(problem(vec![Objection::ExcessNotShown], vec![]).code, "stale");
         assert_eq!(problem(vec![Objection::OwnOrder], vec![]).status, StatusCode::FORBIDDEN);
         assert_eq!(problem(vec![Objection::ApprovedBefore], vec![]).status, StatusCode::CONFLICT);
     }

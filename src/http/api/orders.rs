@@ -14,13 +14,13 @@ use super::orders_shown::{OrderDetail, OrderShown, detail, shown};
 use super::proposals::FactorBody;
 use super::written::{LONGEST, field, instant, named, words};
 use crate::domain::access::{Action, Regions};
-use crate::domain::supply::{ContentHash, Objection, OrderKind, OrderState, Reason, SupplyOrder, Window};
+use crate::domain::supply::{Objection, OrderKind, OrderState, Reason, Shown, SupplyOrder, Window};
 use crate::domain::{Coded, Id, MeteringPoint};
 use crate::http::auth::confirm_second_factor;
 use crate::http::once::Once;
 use crate::http::routes::{Routes, Rule};
 use crate::http::{Asked, Caller, Given, Problem, ProblemReason, Services, Topic};
-use crate::store::supply::{NewOrder, OrderFilter, OrderView, PointObjections, Submitted};
+use crate::store::supply::{Excess, NewOrder, OrderFilter, OrderView, PointObjections, Submitted, as_shown};
 use crate::store::{AuditFilter, AuditRecord};
 
 pub(super) fn routes() -> Routes {
@@ -173,7 +173,7 @@ async fn ask(
 
 /// An order with its points, persons, steps and attempts
 ///
-/// The ETag names exactly this order; whoever approves it gives it back.
+/// The ETag names exactly this order and by how much it is above which ceilings; whoever approves it gives it back.
 #[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "orders",
     params(("id" = String, Path)), responses((status = 200, body = OrderAnswer)))]
 async fn show(
@@ -185,6 +185,8 @@ async fn show(
 }
 
 /// Approve an order as another person than asked for it, exactly as it was seen
+///
+/// An order that is above a ceiling by more than the ETag says is not approved: `excess_not_shown`, beside by how much it is now.
 #[utoipa::path(post, path = "/api/v1/orders/{id}/approve", tag = "orders",
     request_body = FactorBody,
     params(("id" = String, Path), ("If-Match" = String, Header, description = "the ETag of the order that was seen"),
@@ -197,17 +199,17 @@ async fn approve(
     headers: HeaderMap,
     Given(body): Given<FactorBody>,
 ) -> Result<Response, Problem> {
-    let hash = seen(&headers)?;
+    let shown = seen(&headers)?;
     let work = async |by: Caller| {
         let view = as_seen(&services, &caller, id, &headers).await?;
         confirm_second_factor(&services, &caller.acting, &body.code).await?;
-        changed(&services, supply(&services)?.approve(&by.acting, view.order.id, view.hash).await)?;
+        changed(&services, supply(&services)?.approve(&by.acting, view.order.id, &shown).await)?;
         Ok((StatusCode::OK, answer(&services, &caller, view.order.id).await?.1))
     };
     let again = async |_: AuditRecord| Ok((StatusCode::OK, answer(&services, &caller, Id::new(id)).await?.1));
     let once = Once { services: &services, caller: &caller, headers: &headers };
-    let answered = once.answer(&format!("approve {id} {hash}"), work, again).await?;
-    Ok(([etag(hash)], answered).into_response())
+    let answered = once.answer(&format!("approve {id} {shown}"), work, again).await?;
+    Ok(([etag(&shown)], answered).into_response())
 }
 
 /// Withdraw one's approval, as long as nothing was sent
@@ -434,7 +436,7 @@ pub(super) async fn as_seen(
 ) -> Result<OrderView, Problem> {
     let seen = seen(headers)?;
     let view = find(services, caller, Id::new(id)).await?;
-    if view.hash == seen {
+    if view.hash == seen.hash {
         return Ok(view);
     }
     Err(Problem::stale().because(vec![reason(Objection::OrderChanged, None)]))
@@ -452,30 +454,38 @@ pub(super) async fn one(
     caller: &Caller,
     id: Id<SupplyOrder>,
 ) -> Result<Response, Problem> {
-    let (hash, answer) = answer(services, caller, id).await?;
-    Ok(([etag(hash)], Json(answer)).into_response())
+    let (shown, answer) = answer(services, caller, id).await?;
+    Ok(([etag(&shown)], Json(answer)).into_response())
 }
 
-/// An order with all that belongs to it, and its hash.
+/// By how much an order is above which ceilings, for whoever approves it: where orders are carried out, which is where they
+/// are approved.
+pub(in crate::http) async fn excess(services: &Services, view: &OrderView) -> Result<Vec<Excess>, Problem> {
+    let Some(supply) = &services.supply else { return Ok(Vec::new()) };
+    Ok(services.store.excess_of(view, supply.ceilings(), services.clock.now()).await?)
+}
+
+/// An order with all that belongs to it, and as what it is shown.
 async fn answer(
     services: &Services,
     caller: &Caller,
     id: Id<SupplyOrder>,
-) -> Result<(ContentHash, OrderAnswer), Problem> {
+) -> Result<(Shown, OrderAnswer), Problem> {
     let view = find(services, caller, id).await?;
     let of_order = AuditFilter { order: Some(id.number()), actor: None, action: None };
     let steps = services.store.audit_before(&of_order, i64::MAX, MOST_STEPS).await?;
-    Ok((view.hash, OrderAnswer { order: detail(&view, &steps) }))
+    let over = excess(services, &view).await?;
+    Ok((as_shown(&view, &over), OrderAnswer { order: detail(&view, &over, &steps) }))
 }
 
 /// The header `ETag` of an order.
-fn etag(hash: ContentHash) -> (HeaderName, HeaderValue) {
-    let value = HeaderValue::from_str(&format!("\"{hash}\""));
+fn etag(shown: &Shown) -> (HeaderName, HeaderValue) {
+    let value = HeaderValue::from_str(&format!("\"{shown}\""));
     (header::ETAG, value.unwrap_or(HeaderValue::from_static("\"\"")))
 }
 
 /// What whoever approves has seen, from the header `If-Match`.
-fn seen(headers: &HeaderMap) -> Result<ContentHash, Problem> {
+fn seen(headers: &HeaderMap) -> Result<Shown, Problem> {
     let Some(given) = headers.get(header::IF_MATCH) else {
         return Err(Problem::new(
             StatusCode::PRECONDITION_REQUIRED,
@@ -484,8 +494,8 @@ fn seen(headers: &HeaderMap) -> Result<ContentHash, Problem> {
             "须用 If-Match 指明所审阅的工单（即读取时的 ETag）",
         ));
     };
-    let hash = given.to_str().ok().and_then(|text| ContentHash::from_hex(text.trim_matches('"')));
-    hash.ok_or_else(Problem::stale)
+    let shown = given.to_str().ok().and_then(|text| Shown::parse(text.trim_matches('"')));
+    shown.ok_or_else(Problem::stale)
 }
 
 pub(super) const ASK: Rule = Rule::MayOneOf(&[Action::RequestCut, Action::Restore, Action::CloseDirectly]);

@@ -4,11 +4,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::objected::reason;
-use crate::domain::supply::OrderContent;
+use crate::domain::supply::{CeilingUse, OrderContent};
 use crate::domain::{Coded, Id, MeteringPoint};
 use crate::http::ProblemReason;
 use crate::store::AuditRecord;
-use crate::store::supply::{AttemptRecord, OrderRecord, OrderView, PointRecord};
+use crate::store::supply::{AttemptRecord, Excess, OrderRecord, OrderView, PointRecord};
 use crate::supply::{due_words, proof_words};
 
 /// An order in a list.
@@ -57,10 +57,12 @@ pub(crate) struct OrderShown {
 pub(crate) struct OrderDetail {
     #[serde(flatten)]
     order: OrderShown,
-    /// What whoever approves it approves; the ETag.
+    /// What whoever approves it approves; with what is in `over` the ETag.
     hash: String,
     /// How many approvers it takes.
     approvers_needed: u8,
+    /// The ceilings that it is above as long as it may be approved; whoever approves it lets it pass them as they are shown.
+    over: Vec<CeilingShown>,
     points: Vec<OrderPointShown>,
     approvals: Vec<ApprovalShown>,
     attempts: Vec<AttemptShown>,
@@ -68,6 +70,21 @@ pub(crate) struct OrderDetail {
     notices: Vec<NoticeShown>,
     /// Who did what, the oldest first.
     steps: Vec<StepShown>,
+}
+
+/// A ceiling that an order is above.
+#[derive(Debug, Serialize, ToSchema)]
+struct CeilingShown {
+    /// Which: over_order_ceiling, over_hour_ceiling, over_day_ceiling, over_area_ceiling or over_total_ceiling.
+    ceiling: String,
+    /// The same in Chinese.
+    ceiling_zh: String,
+    /// Name of the transformer area, where it is one of areas.
+    area: Option<String>,
+    /// How many points count for it, those of the order among them.
+    used: u64,
+    /// How many it allows.
+    most: u64,
 }
 
 /// A point of an order.
@@ -191,8 +208,8 @@ pub(crate) fn shown(order: &OrderRecord) -> OrderShown {
     }
 }
 
-/// An order with all that belongs to it, and its steps, of which the newest comes first.
-pub(crate) fn detail(view: &OrderView, steps: &[AuditRecord]) -> OrderDetail {
+/// An order with all that belongs to it, the ceilings that it is above, and its steps, of which the newest comes first.
+pub(crate) fn detail(view: &OrderView, over: &[Excess], steps: &[AuditRecord]) -> OrderDetail {
     let number = |point: Id<MeteringPoint>| {
         let of = view.points.iter().find(|known| known.ordered.point == point);
         of.map(|known| known.number.clone()).unwrap_or_default()
@@ -221,11 +238,22 @@ pub(crate) fn detail(view: &OrderView, steps: &[AuditRecord]) -> OrderDetail {
         order: shown(&view.order),
         hash: view.hash.to_string(),
         approvers_needed: u8::try_from(view.order.approvers_needed()).unwrap_or(u8::MAX),
+        over: over.iter().map(ceiling).collect(),
         points: view.points.iter().map(|known| point(known, &view.order.content)).collect(),
         approvals: approvals.collect(),
         attempts: view.attempts.iter().map(|tried| attempt(tried, number(tried.point))).collect(),
         notices: notices.collect(),
         steps: steps.collect(),
+    }
+}
+
+fn ceiling((CeilingUse { ceiling, used, most, .. }, area): &Excess) -> CeilingShown {
+    CeilingShown {
+        ceiling: ceiling.name().to_owned(),
+        ceiling_zh: ceiling.zh().to_owned(),
+        area: (!area.is_empty()).then(|| area.clone()),
+        used: *used,
+        most: *most,
     }
 }
 

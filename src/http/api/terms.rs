@@ -65,7 +65,7 @@ struct CeilingsAnswer {
 /// What a cut has to keep to. Everything in seconds.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TermsShown {
+pub(in crate::http) struct TermsShown {
     /// How old the notice must be.
     notice_least_seconds: u64,
     /// How old it may be.
@@ -80,6 +80,22 @@ pub(super) struct TermsShown {
     identity_most_seconds: u64,
     /// How old the last read may be.
     read_most_seconds: u64,
+}
+
+impl TermsShown {
+    /// Of these seconds, in the order of its fields.
+    pub(in crate::http) const fn of(seconds: [u64; 7]) -> Self {
+        let [notice_least, notice_most, second_least, second_most, arrears, identity, read] = seconds;
+        Self {
+            notice_least_seconds: notice_least,
+            notice_most_seconds: notice_most,
+            second_least_seconds: second_least,
+            second_most_seconds: second_most,
+            arrears_least_seconds: arrears,
+            identity_most_seconds: identity,
+            read_most_seconds: read,
+        }
+    }
 }
 
 /// A row of the table of terms.
@@ -181,11 +197,20 @@ async fn loosen(
     caller: Caller,
     Given(body): Given<FactorBody>,
 ) -> Result<(StatusCode, Json<LoosenedAnswer>), Problem> {
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
-    let lifting = services.store.loosen_ceilings(&caller.acting, services.clock.now()).await?;
-    let is_loosened = lifting == Lifting::Lifted;
+    let is_loosened = loosened(&services, &caller, &body.code).await?;
     let status = if is_loosened { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(LoosenedAnswer { is_loosened })))
+}
+
+/// Notes that this person wants what was made stricter taken away, with their second factor; says whether it is.
+pub(in crate::http) async fn loosened(
+    services: &Services,
+    caller: &Caller,
+    code: &str,
+) -> Result<bool, Problem> {
+    confirm_second_factor(services, &caller.acting, code).await?;
+    let lifting = services.store.loosen_ceilings(&caller.acting, services.clock.now()).await?;
+    Ok(lifting == Lifting::Lifted)
 }
 
 /// What cuts have to keep to
@@ -247,20 +272,31 @@ async fn confirm(
     Path(id): Path<i64>,
     Given(body): Given<FactorBody>,
 ) -> Result<Json<TermsProposedAnswer>, Problem> {
+    confirmed(&services, &caller, id, &body.code).await?;
+    Ok(Json(TermsProposedAnswer { id: id.to_string() }))
+}
+
+/// Confirms a row that waits and that this account may see, with the second factor of whoever does.
+pub(in crate::http) async fn confirmed(
+    services: &Services,
+    caller: &Caller,
+    id: i64,
+    code: &str,
+) -> Result<(), Problem> {
     let known = services.store.terms().await?;
     let record = known.iter().find(|record| record.id.number() == id && record.confirmed_by.is_none());
     let record = record.ok_or_else(Problem::not_there)?;
     if !caller.acting.regions.hold(record.row.area) {
         return Err(Problem::not_there());
     }
-    confirm_second_factor(&services, &caller.acting, &body.code).await?;
+    confirm_second_factor(services, &caller.acting, code).await?;
     services.store.confirm_terms(&caller.acting, record.id, services.clock.now()).await?;
     services.judge_cuts_again();
-    Ok(Json(TermsProposedAnswer { id: id.to_string() }))
+    Ok(())
 }
 
 /// The area with a name, within what this account may see.
-async fn area_of(
+pub(in crate::http) async fn area_of(
     services: &Services,
     caller: &Caller,
     name: Option<&str>,
@@ -273,7 +309,7 @@ async fn area_of(
 
 /// Terms that can be kept: what is asked for at least does not lie above what is asked for at most, and no cut comes
 /// with less notice than the national text gives.
-fn terms_of(shown: &TermsShown) -> Result<Terms, Problem> {
+pub(in crate::http) fn terms_of(shown: &TermsShown) -> Result<Terms, Problem> {
     let orders = [
         (shown.notice_least_seconds, shown.notice_most_seconds),
         (shown.second_least_seconds, shown.second_most_seconds),
@@ -322,7 +358,7 @@ const fn shown(ceilings: Ceilings) -> CeilingsShown {
     CeilingsShown { order, hour, day, area_percent, total_percent }
 }
 
-const LIMITS: Rule = Rule::MayOneOf(&[Action::ProposeLimits, Action::ConfirmLimits]);
+pub(in crate::http) const LIMITS: Rule = Rule::MayOneOf(&[Action::ProposeLimits, Action::ConfirmLimits]);
 
 /// Seconds of three days.
 const NATIONAL_NOTICE: u64 = 3 * 86_400;

@@ -201,10 +201,10 @@ pub(super) async fn refused(
         ..AuditEntry::of_system(now, action, object(name))
     };
     let detail = why.map(|why| format!(r#"{{"why":"{}"}}"#, why.kind())).unwrap_or_default();
-    store.audit(&entry("login.refused").ending("refused").saying(detail)).await?;
+    store.audit_or_spool(&entry("login.refused").ending("refused").saying(detail)).await?;
     if locks {
         tracing::warn!(source, "signing in is locked after too many failures");
-        store.audit(&entry("login.locked").ending("locked")).await?;
+        store.audit_or_spool(&entry("login.locked").ending("locked")).await?;
         let (zh, en) = (format!("来自{source}"), format!("tried from {source}"));
         let alarm = Alarm::new(AlarmKind::LoginLocked, object(name), now).saying(&zh, &en);
         store.raise_alarm(&alarm).await?;

@@ -16,7 +16,7 @@ use crate::domain::supply::{Objection, OrderState};
 use crate::http::api::audit::{UNNOTED, as_file, csv};
 use crate::http::routes::Routes;
 use crate::http::{Caller, Problem, Services};
-use crate::store::{AuditFilter, AuditHead, AuditNotes, AuditRecord};
+use crate::store::{AuditFilter, AuditHead, AuditNotes, AuditRecord, Spooled};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -58,6 +58,13 @@ async fn verify(State(services): State<Services>, view: View) -> Result<Response
         (AuditNotes::None, Ok(AuditHead { number, hash })) => (
             format!("{number} entries are sound in themselves; the last hash is {hash}; {}", UNNOTED.0),
             format!("共 {number} 条，自身完整无误；末端摘要 {hash}；{}", UNNOTED.1),
+        ),
+    };
+    let (en, zh) = match verdict.waiting {
+        None => (en, zh),
+        Some(Spooled { count, .. }) => (
+            format!("{en}; {count} entries that it did not take wait to be entered"),
+            format!("{zh}；另有 {count} 条未能写入、等待补录"),
         ),
     };
     let words = Words::new(en, zh);
@@ -180,6 +187,7 @@ const WORDS: &[(&str, &str)] = &[
     ("system", "系统"),
     ("command line", "命令行"),
     ("stop file", "急停文件"),
+    ("file", "配置文件"),
     ("done", "完成"),
     ("refused", "拒绝"),
     ("not allowed", "无权限"),

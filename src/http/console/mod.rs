@@ -20,6 +20,7 @@ mod file_field;
 mod handlers;
 pub mod labels;
 pub mod layout;
+mod limits;
 pub mod lines;
 mod login;
 pub(super) mod looking;
@@ -60,6 +61,7 @@ pub(super) fn routes() -> Routes {
         .and(protections::routes())
         .and(evidence::routes())
         .and(notices::routes())
+        .and(limits::routes())
         .and(settings::routes())
         .and(terminals::routes())
         .and(receivers::routes())

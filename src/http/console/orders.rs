@@ -23,8 +23,8 @@ use crate::domain::access::Action;
 use crate::domain::supply::{CeilingUse, HaltKind, Objection, OrderKind, OrderState, SupplyOrder, Window};
 use crate::domain::{Id, MeteringPoint, Moment};
 use crate::store::supply::{
-    ApprovalRecord, AttemptOutcome, AttemptRecord, EmergencyReport, HaltRecord, HeldRecord, HoldEnd,
-    OrderRecord, OrderView, PointRecord,
+    ApprovalRecord, AttemptOutcome, AttemptRecord, EmergencyReport, Excess, HaltRecord, HeldRecord, HoldEnd,
+    OrderRecord, OrderView, PointRecord, as_shown,
 };
 use crate::supply::due_words;
 
@@ -60,7 +60,7 @@ pub struct OrderPage {
     /// What the end of a hold may lead to, as long as nothing was sent.
     pub hold_ends: Vec<HoldEnd>,
     /// The ceilings that it is above, as long as it waits for approval.
-    pub over: Vec<(CeilingUse, String)>,
+    pub over: Vec<Excess>,
     /// The report of an emergency cut, once it is due.
     pub report: Option<EmergencyReport>,
     /// What the address says.
@@ -397,16 +397,7 @@ impl OrderPage {
     fn attempt(&self, view: &View, attempt: &AttemptRecord) -> Markup {
         let language = view.look.language;
         let number = self.number(attempt.point);
-        let (tone, outcome) = match attempt.outcome {
-            None => (Tone::Waiting, Phrase::new("结果还不知道", "not known yet")),
-            Some(AttemptOutcome::Accepted) => (
-                Tone::Waiting,
-                Phrase::new("电表受理（尚不等于执行）", "accepted (not yet proof that it was done)"),
-            ),
-            Some(AttemptOutcome::Refused) => (Tone::Bad, Phrase::new("电表拒绝", "refused by the meter")),
-            Some(AttemptOutcome::NotSent) => (Tone::Quiet, Phrase::new("未发出", "nothing left")),
-            Some(AttemptOutcome::Unknown) => (Tone::Bad, Phrase::new("结果未知", "unknown")),
-        };
+        let (tone, outcome) = outcome(attempt.outcome);
         html! {
             b { (view.say("下发 ", "sent ")) (number) " #" (attempt.number) } " "
             (state(tone, outcome.of(language))) " " (inert(&language.detail(&attempt.detail))) " "
@@ -436,8 +427,11 @@ impl OrderPage {
                     p { (view.say(
                         "您同意的正是上面列出的内容；之后任何改动都会使审批失效。",
                         "You approve exactly what stands above; any later change makes the approval void.")) }
+                    @if !self.over.is_empty() { p { (state(Tone::Warn, view.say(
+                        "本工单超过停电上限：您同意的是上面所列的超限，须两位审批人均已看到。",
+                        "It is above a ceiling: you let it pass as it is shown above, and two have to have seen it."))) } }
                     (token(view))
-                    input type="hidden" name="seen" value=(self.order.hash);
+                    input type="hidden" name="seen" value=(as_shown(&self.order, &self.over));
                     (second_factor(view))
                     button.danger { (view.say("同意执行", "Approve")) }
                 }
@@ -471,6 +465,20 @@ impl OrderPage {
             (grouped(*used)) " / " (grouped(*most)) (view.say(" 户", "")) " "
             a href="/settings" { (view.say("设置", "settings")) }
         } } } } }
+    }
+}
+
+/// What a meter has answered to an order.
+const fn outcome(outcome: Option<AttemptOutcome>) -> (Tone, Phrase) {
+    match outcome {
+        None => (Tone::Waiting, Phrase::new("结果还不知道", "not known yet")),
+        Some(AttemptOutcome::Accepted) => (
+            Tone::Waiting,
+            Phrase::new("电表受理（尚不等于执行）", "accepted (not yet proof that it was done)"),
+        ),
+        Some(AttemptOutcome::Refused) => (Tone::Bad, Phrase::new("电表拒绝", "refused by the meter")),
+        Some(AttemptOutcome::NotSent) => (Tone::Quiet, Phrase::new("未发出", "nothing left")),
+        Some(AttemptOutcome::Unknown) => (Tone::Bad, Phrase::new("结果未知", "unknown")),
     }
 }
 

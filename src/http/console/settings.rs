@@ -1,5 +1,5 @@
-//! What the head-end runs with (设置): the configuration as it holds, the rules of cuts, and where each is changed. Nothing is
-//! changed here, and no secret is shown: secrets stand in files of their own.
+//! What the head-end runs with (设置): the configuration as it holds, the rules of cuts, and where each is changed. The configuration
+//! is changed in its file; no secret is shown: secrets stand in files of their own.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,14 @@ use maud::{Markup, html};
 use super::components::{Tone, facts, lasting, state, time};
 use super::handlers::answer;
 use super::labels;
+use super::limits;
 use super::table::{Asked, Column, Table};
+use super::typed::Typed;
 use super::view::View;
 use super::words::{Language, Phrase, inert};
 use crate::config::Effective;
 use crate::domain::access::{Action, Regions};
-use crate::domain::supply::{Ceilings, Terms};
+use crate::domain::supply::{Ceilings, DatedTerms, Terms};
 use crate::domain::{Id, TransformerArea};
 use crate::http::routes::Routes;
 use crate::http::{Problem, Services};
@@ -47,6 +49,10 @@ pub struct SettingsPage {
     pub serving: Serving,
     /// How many meters there are by line or terminal.
     pub meters: u64,
+    /// Approvers who want ceilings loosened; one is not enough.
+    pub wanted_by: Vec<String>,
+    /// What was typed into a form that was not taken.
+    pub typed: Typed,
     /// What the address says.
     pub asked: Asked,
 }
@@ -74,14 +80,16 @@ pub(super) async fn load(services: &Services, view: &View, asked: Asked) -> Resu
         audit: store.audit_head().await?.number,
         serving: store.serving().await?,
         meters: store.meters_by_line(regions).await?.iter().map(|(.., meters)| *meters).sum(),
+        wanted_by: store.wanting_looser_ceilings(services.clock.now()).await?,
+        typed: Typed::default(),
         asked,
     })
 }
 
 /// A ceiling: what it is called, in what it counts, and where it stands.
-type Ceiling = (Phrase, &'static str, fn(&Ceilings) -> u32);
+pub(super) type Ceiling = (Phrase, &'static str, fn(&Ceilings) -> u32);
 
-const CEILINGS: [Ceiling; 5] = [
+pub(super) const CEILINGS: [Ceiling; 5] = [
     (Phrase::new("每张工单户数", "points of one order"), "", |ceilings| ceilings.order),
     (Phrase::new("每小时停电户数", "cuts within an hour"), "", |ceilings| ceilings.hour),
     (Phrase::new("每日停电户数", "cuts within a day"), "", |ceilings| ceilings.day),
@@ -116,8 +124,8 @@ struct TermsLine {
     area: Option<String>,
     class: Option<Phrase>,
     terms: Terms,
-    /// Who proposed it, and who confirmed it; `None` for what is built in.
-    persons: Option<(String, Option<String>)>,
+    /// Its number, who proposed it, and who confirmed it; `None` for what is built in.
+    persons: Option<(Id<DatedTerms>, String, Option<String>)>,
 }
 
 impl SettingsPage {
@@ -127,10 +135,9 @@ impl SettingsPage {
         html! {
             (self.site(view))
             (self.ceilings(view).markup(view))
-            p.hint { (view.say(
-                "收紧由管理员或审批人通过接口 /api/v1/supply/ceilings/tighten 进行，立即生效；放宽须两名审批人。",
-                "An administrator or approver makes them stricter at /api/v1/supply/ceilings/tighten, at once; two approvers loosen them.")) }
+            (limits::of_ceilings(view, self))
             (self.terms(view).markup(view))
+            (limits::of_terms(view, self))
             (self.config(view).markup(view))
         }
     }
@@ -168,8 +175,8 @@ impl SettingsPage {
                 (view.say("急停文件", "STOP file"), self.value("supply", "stop_file")),
             ]))
             p.hint { (view.say(
-                "本页只读。修改配置：编辑 chaobiao.toml，用 chaobiao config check 检查，再重启服务。",
-                "This page changes nothing. To change the configuration, edit chaobiao.toml, check it with `chaobiao config check`, and start the service anew.")) }
+                "配置不在本页修改：编辑 chaobiao.toml，用 chaobiao config check 检查，再重启服务。",
+                "The configuration is not changed here: edit chaobiao.toml, check it with `chaobiao config check`, and start the service anew.")) }
             p.hint { a href="/alarms" { (view.say("告警通道在“告警”页", "Where alarms go stands under Alarms")) } " · "
                 a href="/lines" { (view.say("线路状态在“线路”页", "how lines are stands under Lines")) } }
         } }
@@ -233,7 +240,7 @@ impl SettingsPage {
             area: record.row.area.map(|area| self.areas.get(&area).cloned().unwrap_or_default()),
             class: record.row.class.map(labels::class),
             terms: record.row.terms,
-            persons: Some((record.proposed_by.clone(), record.confirmed_by.clone())),
+            persons: Some((record.id, record.proposed_by.clone(), record.confirmed_by.clone())),
         };
         let rows = std::iter::once(built_in).chain(self.terms.iter().map(line)).collect();
         let caption = Phrase::new(
@@ -304,17 +311,19 @@ fn terms_columns() -> Vec<Column<TermsLine>> {
         Column::new("persons", "提出 / 确认", "Proposed / confirmed", |line: &TermsLine, language| {
             match &line.persons {
                 None => String::new(),
-                Some((by, Some(confirmed))) => format!("{by} / {confirmed}"),
-                Some((by, None)) => {
+                Some((_, by, Some(confirmed))) => format!("{by} / {confirmed}"),
+                Some((_, by, None)) => {
                     format!("{by} / {}", language.of("待确认，未生效", "waits, does not hold"))
                 }
             }
         })
         .shown(|line, view| match &line.persons {
             None => html! {},
-            Some((by, Some(confirmed))) => html! { (inert(by)) " / " (inert(confirmed)) },
-            Some((by, None)) => html! {
-            (inert(by)) " / " (state(Tone::Waiting, view.say("待确认，未生效", "waits, does not hold"))) },
+            Some((_, by, Some(confirmed))) => html! { (inert(by)) " / " (inert(confirmed)) },
+            Some((id, by, None)) => html! {
+                (inert(by)) " / " (state(Tone::Waiting, view.say("待确认，未生效", "waits, does not hold")))
+                (limits::confirming(view, *id))
+            },
         }),
     ]
 }
@@ -327,7 +336,6 @@ fn between(least: u64, most: u64, language: Language) -> String {
 pub(crate) fn sample(asked: Asked) -> SettingsPage {
     use crate::config::Words;
     use crate::domain::CustomerClass;
-    use crate::domain::supply::DatedTerms;
     let effective = |section: &str, key: &'static str, value: Option<&str>, is_default| Effective {
         section: section.to_owned(),
         key,
@@ -355,6 +363,8 @@ pub(crate) fn sample(asked: Asked) -> SettingsPage {
         audit: 77,
         serving: Serving { holder: None, is_here: true },
         meters: 1200,
+        wanted_by: Vec::new(),
+        typed: Typed::default(),
         asked,
     }
 }

@@ -16,7 +16,7 @@ pub use account::{AccountRecord, FactorSecret, NewAccount, PasswordHash, SecondF
 pub use attempt::{Attempt, AttemptPolicy};
 pub use change::AccountChange;
 pub use once::Claim;
-pub(super) use once::note as note_request;
+pub(super) use once::{move_request, note as note_request};
 pub use rate::Portion;
 pub use session::{NewSession, SessionLimits, SessionRecord};
 pub use token::{NewToken, TokenRecord};

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::super::audit_spool::waiting;
 use super::super::clock_step::surely_past;
 use super::super::error::{Refusal, StoreError};
 use super::super::transaction::Transaction;
@@ -42,14 +43,18 @@ impl Store {
         let mut reading = self.read("reading the key of a request").await?;
         let args = [request.account.into(), request.key.as_str().into()];
         let found: Option<Row> = reading.row(ONE, &args).await?;
-        drop(reading);
         Ok(match found {
             None => Claim::New,
             Some((hash, ..)) if hash != request.hash => Claim::Other,
             Some((_, Some(status), Some(answer), _)) => {
                 Claim::Answered { status: u16::try_from(status).unwrap_or(500), answer }
             }
+            Some((_, _, _, Some(number))) if number < 0 => {
+                let entry = waiting(&mut reading, number).await?;
+                entry.map_or(Claim::Open, |entry| Claim::Done(Box::new(entry)))
+            }
             Some((_, _, _, Some(number))) => {
+                drop(reading);
                 let entry = self.audit_after(number - 1, 1).await?.into_iter().next();
                 entry.map_or(Claim::Open, |entry| Claim::Done(Box::new(entry)))
             }
@@ -100,6 +105,15 @@ pub(in crate::store) async fn note(
     }
 }
 
+/// An entry that waited to be entered in the log, under a number below nothing, has its own now.
+pub(in crate::store) async fn move_request(
+    writing: &mut Transaction,
+    waited: i64,
+    entry: i64,
+) -> Result<(), StoreError> {
+    writing.execute(MOVE, &[waited.into(), entry.into()]).await.map(drop)
+}
+
 /// Hash, status, answer, number of the entry.
 type Row = (String, Option<i64>, Option<String>, Option<i64>);
 
@@ -112,6 +126,8 @@ const FORGET: &str = "DELETE FROM idempotency WHERE created_at < $1";
 
 const NOTE: &str = "INSERT INTO idempotency (account_id, key, request_hash, created_at, audit_number) \
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, key) DO NOTHING";
+
+const MOVE: &str = "UPDATE idempotency SET audit_number = $2 WHERE audit_number = $1";
 
 const ONE: &str =
     "SELECT request_hash, status, answer, audit_number FROM idempotency WHERE account_id = $1 AND key = $2";

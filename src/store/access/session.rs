@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::Store;
 use super::super::audit::append;
+use super::super::audit_spool::append_or_spool;
 use super::super::error::StoreError;
 use super::account::{AccountRecord, load};
 use super::attempt;
@@ -78,7 +79,7 @@ impl Store {
         let kept = i64::from(limits.most.saturating_sub(1));
         writing.execute(LIMIT, &[account.into(), kept.into()]).await?;
         writing.execute(OPEN, &[hash.into(), account.into(), source.into(), now.into()]).await?;
-        append(&mut writing, entry).await?;
+        append_or_spool(&mut writing, entry).await?;
         writing.commit().await
     }
 

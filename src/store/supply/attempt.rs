@@ -1,6 +1,5 @@
 //! Carrying orders out: arming, the intent before the first byte, what became of it, and what was seen afterwards.
 
-use super::commit_with;
 use super::facts::{Judging, hold_still, judge_order, judge_point};
 use super::head::{Head, Step};
 use super::held::hold_back;
@@ -8,6 +7,7 @@ use super::order::Limits;
 use super::pace::{is_full, wait, watch_batch};
 use super::paid::tell_of_paid;
 use super::undone::order_again;
+use super::{commit_in_any_case, commit_step};
 use crate::domain::relay::{Currents, Look, StatusWord3};
 use crate::domain::supply::{Attempt, Objection, OrderEvent, OrderState, Stage, SupplyOrder};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, MeteringPoint, Moment, TransformerArea};
@@ -152,7 +152,7 @@ impl Store {
         head.step(&mut writing, point, &Step { due: Some(due), ..Step::of(OrderEvent::Arm, now) }).await?;
         head.settle(&mut writing, now).await?;
         let entry = AuditEntry::of_system(now, "order.arm", object(order, point));
-        commit_with(writing, &entry.for_order(order.number())).await?;
+        commit_step(writing, head.kind(), &entry.for_order(order.number())).await?;
         Ok(objections)
     }
 
@@ -204,7 +204,8 @@ impl Store {
             "meter": known.ordered.meter.number(),
             "expires": intent.expires.to_string(),
         });
-        commit_with(writing, &entry.for_order(order.number()).saying(detail.to_string())).await?;
+        commit_step(writing, head.kind(), &entry.for_order(order.number()).saying(detail.to_string()))
+            .await?;
         Ok(Intended::Kept(Id::new(id)))
     }
 
@@ -251,7 +252,7 @@ impl Store {
         let entry = AuditEntry::of_system(now, "order.sent", object(attempt.order, attempt.point));
         let entry = entry.for_order(attempt.order.number()).ending(outcome.name());
         let detail = serde_json::json!({ "attempt": attempt.id.number(), "detail": detail }).to_string();
-        commit_with(writing, &entry.saying(detail)).await
+        commit_in_any_case(writing, &entry.saying(detail)).await
     }
 
     /// Notes what was seen after an attempt.
@@ -286,7 +287,7 @@ impl Store {
         }
         let entry = AuditEntry::of_system(now, "order.seen", subject).for_order(seen.order.number());
         let detail = serde_json::json!({ "proof": seen.proof });
-        commit_with(writing, &entry.ending(state.name()).saying(detail.to_string())).await?;
+        commit_in_any_case(writing, &entry.ending(state.name()).saying(detail.to_string())).await?;
         Ok(state)
     }
 

@@ -2,7 +2,7 @@
 //! no other order, and people are told (F42).
 
 use super::attempt::object;
-use super::commit_with;
+use super::commit_in_any_case;
 use super::head::Head;
 use crate::domain::supply::{OrderState, SupplyOrder};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Id, MeteringPoint, Moment};
@@ -50,7 +50,7 @@ impl Store {
         }
         let entry = AuditEntry::of_system(now, "order.damaged", subject);
         let detail = serde_json::json!({ "error": error.to_string() }).to_string();
-        commit_with(writing, &entry.for_order(order.number()).saying(detail)).await?;
+        commit_in_any_case(writing, &entry.for_order(order.number()).saying(detail)).await?;
         Ok(true)
     }
 }

@@ -1,6 +1,6 @@
 //! What is to be done about orders now, and which homes should have supply again.
 
-use super::commit_with;
+use super::commit_in_any_case;
 use super::damaged::{Damaged, unless_damaged};
 use super::head::{Head, Step};
 use dlt645::address::MeterAddress;
@@ -159,7 +159,7 @@ impl Store {
             return Ok(0);
         }
         let entry = AuditEntry::of_system(now, "order.expire", format!("orders {}", ended.join(" ")));
-        commit_with(writing, &entry).await?;
+        commit_in_any_case(writing, &entry).await?;
         Ok(ended.len())
     }
 

@@ -1,6 +1,6 @@
 //! What keeps all cuts back: STOP, a clock that jumped, ceilings that were made stricter; and how it is lifted.
 
-use super::{SupplyError, commit_with};
+use super::{SupplyError, commit_in_any_case, commit_with};
 use crate::domain::access::{Acting, Action};
 use crate::domain::supply::{Ceilings, HaltKind, Objection};
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Moment, detail_zh};
@@ -176,6 +176,8 @@ impl Store {
                 acting.name.as_str().into(),
             ];
             writing.execute(TIGHTEN, &args).await?;
+            // Whoever wanted an earlier one taken away has not seen this one.
+            writing.execute(FORGET, &[CEILINGS_SUBJECT.into()]).await?;
             let entry = AuditEntry::by(acting, now, "ceiling.tighten", "ceilings");
             let detail = serde_json::json!({
                 "order": order, "hour": hour, "day": day, "area_percent": area, "total_percent": total,
@@ -196,7 +198,7 @@ impl Store {
                 return Err(Objection::NoRight.into());
             }
             let mut writing = self.change_supply("taking stricter ceilings away").await?;
-            let is_lifted = lift(&mut writing, acting, "ceilings", 2, now).await?;
+            let is_lifted = lift(&mut writing, acting, CEILINGS_SUBJECT, 2, now).await?;
             if is_lifted {
                 writing.execute(LOOSEN, &[now.into(), acting.name.as_str().into()]).await?;
             }
@@ -214,6 +216,17 @@ impl Store {
     /// As [`Self::halts`].
     pub async fn ceilings(&self) -> Result<Ceilings, StoreError> {
         ceilings_in_force(&mut self.read("reading the ceilings").await?).await
+    }
+
+    /// Approvers who want what was made stricter taken away; one is not enough.
+    ///
+    /// # Errors
+    /// As [`Self::halts`].
+    pub async fn wanting_looser_ceilings(&self, now: Moment) -> Result<Vec<String>, StoreError> {
+        let mut reading = self.read("reading who wants ceilings loosened").await?;
+        let args = [CEILINGS_SUBJECT.into(), now.minus(WANTED_FOR).into()];
+        let names: Vec<(String,)> = reading.rows(LIFTERS, &args).await?;
+        Ok(names.into_iter().map(|(name,)| name).collect())
     }
 
     async fn halt(
@@ -237,7 +250,7 @@ impl Store {
             raise(&mut writing, &alarm).await?;
         }
         let detail = serde_json::json!({ "reason": reason }).to_string();
-        commit_with(writing, &entry.saying(detail)).await
+        commit_in_any_case(writing, &entry.saying(detail)).await
     }
 }
 
@@ -306,6 +319,9 @@ const fn alarms(kind: HaltKind) -> (AlarmKind, Option<AlarmKind>) {
         HaltKind::DatabaseBehind => (AlarmKind::DatabaseBehind, None),
     }
 }
+
+/// What whoever wants ceilings loosened wants.
+const CEILINGS_SUBJECT: &str = "ceilings";
 
 /// How long somebody must have the role to lift anything, or to confirm what others propose.
 pub(super) const ROLE_LEAST: std::time::Duration = std::time::Duration::from_secs(86_400);

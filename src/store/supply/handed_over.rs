@@ -1,7 +1,7 @@
 //! Orders that go to people: nothing of them is sent from here any more.
 
 use super::attempt::{object, tell_of};
-use super::commit_with;
+use super::commit_in_any_case;
 use super::head::{Head, Step};
 use super::left::may_have_left;
 use crate::domain::supply::{OrderEvent, OrderState, SupplyOrder};
@@ -48,7 +48,7 @@ impl Store {
         head.settle(&mut writing, now).await?;
         let entry = AuditEntry::of_system(now, "order.seen", subject).for_order(order.number());
         let detail = serde_json::json!({ "proof": proof });
-        commit_with(writing, &entry.ending(state.name()).saying(detail.to_string())).await?;
+        commit_in_any_case(writing, &entry.ending(state.name()).saying(detail.to_string())).await?;
         Ok(state)
     }
 }

@@ -1,7 +1,7 @@
 //! What is not carried out, or not yet: what becomes of it, and how that is told (T27).
 
 use super::attempt::object;
-use super::commit_with;
+use super::commit_step;
 use super::head::{Head, Mark, Step};
 use super::left::{LeftBy, leave_off};
 use super::order::{QUARANTINE, quarantine};
@@ -76,7 +76,7 @@ pub(super) async fn hold_back(
             return writing.commit().await;
         }
         let state = head.point(point)?.state;
-        return commit_with(writing, &held_back(head, point, (state, objections), now)).await;
+        return commit_step(writing, head.kind(), &held_back(head, point, (state, objections), now)).await;
     };
     let state = if event == OrderEvent::Cancel {
         head.mark(&mut writing, Mark::Flagged).await?;
@@ -85,7 +85,7 @@ pub(super) async fn hold_back(
         head.step(&mut writing, point, &Step { objections, ..Step::of(event, now) }).await?
     };
     head.settle(&mut writing, now).await?;
-    commit_with(writing, &held_back(head, point, (state, objections), now)).await
+    commit_step(writing, head.kind(), &held_back(head, point, (state, objections), now)).await
 }
 
 /// What the audit log says of a point that is not carried out, or not yet.

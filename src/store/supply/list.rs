@@ -162,6 +162,19 @@ impl Store {
         Ok(orders)
     }
 
+    /// The first order that gave supply back at each point of an order behind it; those that were taken back left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn restores_after(
+        &self,
+        order: Id<SupplyOrder>,
+    ) -> Result<Vec<(Id<MeteringPoint>, Id<SupplyOrder>)>, StoreError> {
+        let mut reading = self.read("reading what gave supply back").await?;
+        let rows: Vec<(i64, i64)> = reading.rows(RESTORES, &[order.into()]).await?;
+        Ok(rows.into_iter().map(|(point, order)| (Id::new(point), Id::new(order))).collect())
+    }
+
     /// An order with all that belongs to it; `None` for one that is not there or not in these regions.
     ///
     /// # Errors
@@ -340,6 +353,12 @@ fn notice(
         given_by,
     })
 }
+
+/// Kinds 2 and 3 give supply back; 13 is a point that was taken back.
+const RESTORES: &str = "SELECT s.point_id, min(o.id) FROM supply_order_point s \
+    JOIN supply_order_point p ON p.point_id = s.point_id AND p.state <> 13 \
+    JOIN supply_order o ON o.id = p.order_id AND o.kind IN (2, 3) AND o.submitted_at IS NOT NULL \
+    WHERE s.order_id = $1 AND o.id > $1 GROUP BY s.point_id ORDER BY s.point_id";
 
 const ADDRESS: &str = "SELECT m.address FROM installation n JOIN meter m ON m.id = n.meter_id \
     WHERE n.point_id = $1 AND n.removed_at IS NULL";

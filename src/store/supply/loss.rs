@@ -1,7 +1,7 @@
 //! What becomes of cuts when the database has lost what it had kept (F31): a STOP, a payment or a withdrawal may be among what
 //! is gone, and so may the intent of a cut that was sent. All cuts are kept back, and none goes out by an approval of before.
 
-use super::commit_with;
+use super::commit_in_any_case;
 use super::damaged::unless_damaged;
 use super::halt::{HALT, halts_in_force, subject};
 use super::head::{Head, Step};
@@ -73,7 +73,7 @@ impl Store {
         raise(&mut writing, &alarm).await?;
         let entry = AuditEntry::of_system(now, "audit.behind", format!("entries {reason}"));
         let detail = serde_json::json!({ "first": first, "last": last, "approvals": approvals });
-        commit_with(writing, &entry.saying(detail.to_string())).await?;
+        commit_in_any_case(writing, &entry.saying(detail.to_string())).await?;
         tracing::error!(
             first,
             last,

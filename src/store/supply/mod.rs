@@ -39,6 +39,7 @@ pub use damaged::Damaged;
 pub use due::{Due, DueOnLine, DueWork, LateRestore, Work};
 pub use emergency::EmergencyReport;
 pub use evidence::{ArrearsEntry, IdentityEntry, NoticeEntry, Paid, PaymentEntry};
+pub use exceeded::{Excess, as_shown};
 pub(super) use halt::halts_in_force;
 pub use halt::{HaltRecord, Lifting};
 pub use handed_over::HandedOver;
@@ -58,12 +59,13 @@ pub use written::NewOrder;
 
 use std::fmt;
 
+use super::audit_spool::{append_or_spool, enter_waiting};
 use super::error::StoreError;
 use super::sql::Dialect;
 use super::transaction::Transaction;
 use super::{Store, audit};
 use crate::domain::access::Acting;
-use crate::domain::supply::{Objection, words_of};
+use crate::domain::supply::{CeilingUse, Objection, OrderKind, words_of};
 use crate::domain::{AuditEntry, Id, MeteringPoint, Moment};
 
 /// Why an order was not changed.
@@ -95,6 +97,8 @@ pub struct Objected {
     pub order: Vec<Objection>,
     /// Against single points.
     pub points: Vec<PointObjections>,
+    /// By how much it is above which ceilings, where that was not shown to whoever approves.
+    pub over: Vec<CeilingUse>,
 }
 
 /// What stands against one point.
@@ -126,7 +130,7 @@ impl From<Objection> for SupplyError {
 
 impl From<Vec<Objection>> for SupplyError {
     fn from(order: Vec<Objection>) -> Self {
-        Self::Objected(Objected { order, points: Vec::new() })
+        Self::Objected(Objected { order, ..Objected::default() })
     }
 }
 
@@ -135,6 +139,9 @@ impl fmt::Display for Objected {
         f.write_str("refused  已拒绝")?;
         for objection in &self.order {
             write!(f, "\n  {}  {}", objection.en(), objection.zh())?;
+        }
+        for CeilingUse { ceiling, used, most, .. } in &self.over {
+            write!(f, "\n  {}  {}: {used} / {most}", ceiling.en(), ceiling.zh())?;
         }
         for point in &self.points {
             for objection in &point.objections {
@@ -166,7 +173,7 @@ impl Store {
     ) -> Result<T, SupplyError> {
         if let Err(SupplyError::Objected(objected)) = &done {
             let entry = AuditEntry::by(acting, now, action, object);
-            self.audit(&entry.ending(format!("refused: {}", objected.names()))).await?;
+            self.audit_or_spool(&entry.ending(format!("refused: {}", objected.names()))).await?;
         }
         done
     }
@@ -177,6 +184,24 @@ const TURN: &str = "SELECT pg_advisory_xact_lock(645200719970008)";
 
 /// Adds the audit entry, the last thing before the end, and commits.
 async fn commit_with(mut writing: Transaction, entry: &AuditEntry) -> Result<(), StoreError> {
+    // What was done while the log took no entry stands in front of it; where that cannot be entered, neither can this.
+    enter_waiting(&mut writing, entry.at).await?;
     audit::append(&mut writing, entry).await?;
     writing.commit().await
+}
+
+/// The same for what gives supply back, keeps it or holds cuts back, and for what has happened already: where the audit log does
+/// not take the entry, it waits to be entered (T26).
+async fn commit_in_any_case(mut writing: Transaction, entry: &AuditEntry) -> Result<(), StoreError> {
+    append_or_spool(&mut writing, entry).await?;
+    writing.commit().await
+}
+
+/// The same for a step of an order towards its meter, which waits for no audit log unless supply is taken away by it.
+async fn commit_step(writing: Transaction, kind: OrderKind, entry: &AuditEntry) -> Result<(), StoreError> {
+    if kind.is_cut_class() {
+        commit_with(writing, entry).await
+    } else {
+        commit_in_any_case(writing, entry).await
+    }
 }

@@ -6,11 +6,11 @@ use super::head::{Head, HeadPoint, Mark, Step, add_writer};
 use super::left::{LeftBy, leave_off, sent_before};
 use super::report::watch_pattern;
 use super::written::{NewOrder, add_points, check_text, of_point, told};
-use super::{Objected, PointObjections, SupplyError, commit_with};
+use super::{Objected, PointObjections, SupplyError, commit_in_any_case, commit_step, commit_with};
 use crate::domain::access::{Acting, Action};
 use crate::domain::supply::{
-    CeilingUse, Ceilings, ContentHash, Objection, OrderEvent, OrderState, Stage, SupplyOrder,
-    approval_objections, ceilings_kept, words_of,
+    CeilingUse, Ceilings, ContentHash, Objection, OrderEvent, OrderFacts, OrderState, Shown, Stage,
+    SupplyOrder, approval_objections, ceilings_kept, words_of,
 };
 use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Id, Meter, Moment};
 use crate::store::alarm::{clear, raise};
@@ -79,7 +79,7 @@ impl Store {
             let judging = Judging { stage: Stage::Submit, limits, now };
             let submitted = submit(&mut writing, acting, id, judging).await?;
             let entry = AuditEntry::by(acting, now, "order.submit", format!("order {id}"));
-            commit_with(writing, &entry.for_order(id.number()).saying(told(new))).await?;
+            commit_step(writing, new.kind, &entry.for_order(id.number()).saying(told(new))).await?;
             Ok(submitted)
         };
         self.ended(asked.await, acting, "order.submit", "order".into(), now).await
@@ -160,7 +160,9 @@ impl Store {
         self.ended(edited.await, acting, "order.edit", format!("order {id}"), now).await
     }
 
-    /// Approves an order as it was seen: with this hash, and no other. Says how it stands then.
+    /// Approves an order as it was shown: with this hash and no other, and no further above the ceilings than was shown. Says
+    /// how it stands then. What is further above one is not approved; where it was not known to be, it waits for two from now
+    /// on, and whoever has not been shown by how much is none of them (F51).
     ///
     /// # Errors
     /// [`SupplyError`] with all that stands against the order, or against this person approving it.
@@ -168,7 +170,7 @@ impl Store {
         &self,
         acting: &Acting,
         id: Id<SupplyOrder>,
-        seen: ContentHash,
+        shown: &Shown,
         limits: &Limits<'_>,
         now: Moment,
     ) -> Result<OrderState, SupplyError> {
@@ -176,11 +178,21 @@ impl Store {
             let mut writing = self.change_supply("approving a supply order").await?;
             let mut head = Head::load(&mut writing, id).await?;
             let judging = Judging { stage: Stage::Approve, limits, now };
-            check_approver(&mut writing, acting, &head, seen, judging).await?;
-            let state = self.approve(&mut writing, acting, &mut head, judging).await?;
+            check_approver(&mut writing, acting, &head, shown.hash, judging).await?;
+            let (facts, objections) = judge_order(&mut writing, &head, judging).await?;
+            if !objections.is_empty() {
+                return Err(objections.into());
+            }
+            if !shown.covers(&facts.over) {
+                let over = facts.over;
+                quarantine_if_new(writing, &mut head, &over, now).await?;
+                let order = vec![Objection::ExcessNotShown];
+                return Err(SupplyError::Objected(Objected { order, over, ..Objected::default() }));
+            }
+            let state = self.approve(&mut writing, acting, (&mut head, facts), judging).await?;
             let entry = AuditEntry::by(acting, now, "order.approve", head.object());
             let over = ceilings_kept(&exceeded(&mut writing, &head, judging).await?);
-            let detail = serde_json::json!({ "hash": seen.to_string(), "over": over });
+            let detail = serde_json::json!({ "hash": shown.hash.to_string(), "over": over });
             commit_with(writing, &entry.for_order(id.number()).saying(detail.to_string())).await?;
             Ok(state)
         };
@@ -207,7 +219,7 @@ impl Store {
             head.step_all(&mut writing, &Step::of(OrderEvent::Withdraw, now)).await?;
             let state = head.settle(&mut writing, now).await?;
             let entry = AuditEntry::by(acting, now, "order.withdraw", head.object());
-            commit_with(writing, &entry.for_order(id.number())).await?;
+            commit_in_any_case(writing, &entry.for_order(id.number())).await?;
             Ok(state)
         };
         self.ended(withdrawn.await, acting, "order.withdraw", format!("order {id}"), now).await
@@ -244,8 +256,12 @@ impl Store {
                 head.mark(&mut writing, Mark::TakenBack).await?;
             }
             let state = head.settle(&mut writing, now).await?;
-            let entry = AuditEntry::by(acting, now, "order.cancel", head.object());
-            commit_with(writing, &entry.for_order(id.number())).await?;
+            let entry = AuditEntry::by(acting, now, "order.cancel", head.object()).for_order(id.number());
+            if head.kind().is_cut_class() {
+                commit_in_any_case(writing, &entry).await?;
+            } else {
+                commit_with(writing, &entry).await?;
+            }
             Ok(state)
         };
         self.ended(cancelled.await, acting, "order.cancel", format!("order {id}"), now).await
@@ -310,14 +326,10 @@ impl Store {
         &self,
         writing: &mut Transaction,
         acting: &Acting,
-        head: &mut Head,
+        (head, facts): (&mut Head, OrderFacts),
         judging: Judging<'_>,
     ) -> Result<OrderState, SupplyError> {
         let now = judging.now;
-        let (facts, objections) = judge_order(writing, head, judging).await?;
-        if !objections.is_empty() {
-            return Err(objections.into());
-        }
         if !facts.over.is_empty() && !head.is_quarantined {
             quarantine(writing, head, (&ceilings_of(&facts.over), &facts.over), now).await?;
         }
@@ -335,7 +347,7 @@ impl Store {
             }
         }
         if !found.is_empty() || !head.points.iter().any(|point| point.state.is_before_intent()) {
-            return Err(SupplyError::Objected(Objected { order: Vec::new(), points: found }));
+            return Err(SupplyError::Objected(Objected { points: found, ..Objected::default() }));
         }
         let over = exceeded(writing, head, judging).await?;
         let args = [
@@ -402,7 +414,7 @@ async fn submit(
         }
     }
     if refused.len() == head.points.len() {
-        return Err(SupplyError::Objected(Objected { order: Vec::new(), points: refused }));
+        return Err(SupplyError::Objected(Objected { points: refused, ..Objected::default() }));
     }
     if !refused.is_empty() {
         head.mark(writing, Mark::Flagged).await?;
@@ -464,6 +476,21 @@ pub(super) async fn quarantine(
     let detail = serde_json::json!({ "over": ceilings_kept(over) }).to_string();
     audit::append(writing, &entry.ending(words_of(ceilings)).saying(detail)).await?;
     Ok(())
+}
+
+/// The same for an order of which it was not known, by itself.
+async fn quarantine_if_new(
+    mut writing: Transaction,
+    head: &mut Head,
+    over: &[CeilingUse],
+    now: Moment,
+) -> Result<(), StoreError> {
+    if head.is_quarantined {
+        return Ok(());
+    }
+    quarantine(&mut writing, head, (&ceilings_of(over), over), now).await?;
+    head.settle(&mut writing, now).await?;
+    writing.commit().await
 }
 
 fn check_right(acting: &Acting, head: &Head) -> Result<(), SupplyError> {

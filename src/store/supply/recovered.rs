@@ -1,7 +1,7 @@
 //! Attempts that nobody is about any more: the process that was sending them has ended, or its task has.
 
 use super::attempt::{AttemptOutcome, conclude};
-use super::commit_with;
+use super::commit_in_any_case;
 use super::damaged::unless_damaged;
 use super::head::{Head, Step};
 use crate::domain::supply::{OrderEvent, SupplyOrder};
@@ -70,7 +70,7 @@ async fn lose(
         return Ok(0);
     }
     let entry = AuditEntry::of_system(now, "order.recover", format!("{lost} points"));
-    commit_with(writing, &entry.ending("unknown")).await?;
+    commit_in_any_case(writing, &entry.ending("unknown")).await?;
     Ok(lost)
 }
 

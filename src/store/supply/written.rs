@@ -99,7 +99,7 @@ pub(super) async fn add_points(
     for point in points {
         let Some((meter, customer, area)) = there.get(&point.number()).copied() else {
             let points = vec![of_point(writing, point, vec![Objection::NotThere]).await?];
-            return Err(SupplyError::Objected(Objected { order: Vec::new(), points }));
+            return Err(SupplyError::Objected(Objected { points, ..Objected::default() }));
         };
         let state = OrderState::Draft.code().into();
         rows.push([

@@ -84,6 +84,15 @@ pub struct Verified {
     pub turn: Option<Duration>,
 }
 
+/// How far the events of a terminal are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventsKept {
+    /// Behind which places its important and its ordinary events are read.
+    pub read: (Option<u8>, Option<u8>),
+    /// A report of it could not be read, and its events were not asked for since.
+    pub is_unread: bool,
+}
+
 /// What a terminal told of itself in earlier nights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TerminalTold {
@@ -170,6 +179,20 @@ impl Store {
         Ok(rows.into_iter().next().map_or_else(TerminalTold::default, told))
     }
 
+    /// How far the events of each terminal that is kept are read, and whether a report of it could not be read since.
+    ///
+    /// # Errors
+    /// As [`Self::terminals`].
+    pub async fn events_read(&self) -> Result<HashMap<TerminalAddress, EventsKept>, StoreError> {
+        let mut reading = self.read("reading how far the events of terminals are read").await?;
+        let rows: Vec<EventsRow> = reading.rows(EVENTS_READ, &[]).await?;
+        let kept = |(text, important, ordinary, unread): EventsRow| {
+            let read = (place(important), place(ordinary));
+            Ok((address(&text)?, EventsKept { read, is_unread: unread.is_some() }))
+        };
+        rows.into_iter().map(kept).collect()
+    }
+
     /// How the clock of a terminal stood in its last session before an instant and in all since, in order of time.
     ///
     /// # Errors
@@ -244,7 +267,7 @@ impl Store {
     ) -> Result<Vec<TerminalEventLine>, StoreError> {
         let mut reading = self.read("reading events of terminals").await?;
         let of = of.map(|address| address.to_string());
-        let args = [of.as_deref().into(), i64::from(most).into()];
+        let args = [of.as_deref().into(), i64::from(most).into(), i64::from(most / 10).into()];
         let rows: Vec<EventRow> = reading.rows(EVENTS, &args).await?;
         let event = |(terminal, important, code, meter, began, record, at): EventRow| {
             Ok(TerminalEventLine {
@@ -280,6 +303,9 @@ type KeptRow = (
 
 /// Terminal, important, code, meter, began, record, came in.
 type EventRow = (String, i64, i64, Option<i64>, Option<String>, String, i64);
+
+/// Address, important, ordinary, when a report came that could not be read.
+type EventsRow = (String, Option<i64>, Option<i64>, Option<i64>);
 
 /// Takes, sends, important and ordinary events read.
 type OwnRow = (Option<i64>, Option<i64>, Option<i64>, Option<i64>);
@@ -375,6 +401,8 @@ const KEPT: &str = "SELECT k.address, t.name, t.adopted_at, t.adopted_by, t.logg
     WHERE m.terminal IS NOT NULL) k LEFT JOIN terminal t ON t.address = k.address \
     WHERE $1 IS NULL OR k.address = $1 ORDER BY 1";
 
+const EVENTS_READ: &str = "SELECT address, important, ordinary, unread_at FROM terminal";
+
 const OWN: &str = "SELECT takes, sends, important, ordinary FROM terminal WHERE address = $1";
 
 const AREAS: &str = "SELECT DISTINCT m.terminal, p.area_id FROM meter m \
@@ -413,5 +441,9 @@ const METERS: &str = "SELECT m.measuring_point, m.id FROM meter m \
 const AT: &str =
     "SELECT code, body FROM terminal_event WHERE terminal = $1 AND important = $2 AND place = $3";
 
-const EVENTS: &str = "SELECT terminal, important, code, meter_id, began, record, collected_at FROM terminal_event \
-    WHERE $1 IS NULL OR terminal = $1 ORDER BY collected_at DESC, place DESC LIMIT $2";
+/// Reports of data (0069) push no event out.
+const EVENTS: &str = "SELECT terminal, important, code, meter_id, began, record, collected_at FROM ( \
+    SELECT * FROM (SELECT * FROM terminal_event WHERE ($1 IS NULL OR terminal = $1) AND (code <> 0 OR important <> 0) \
+        ORDER BY collected_at DESC, place DESC LIMIT $2) AS events \
+    UNION ALL SELECT * FROM (SELECT * FROM terminal_event WHERE ($1 IS NULL OR terminal = $1) AND code = 0 AND important = 0 \
+        ORDER BY collected_at DESC, place DESC LIMIT $3) AS observed) AS told ORDER BY collected_at DESC, place DESC";

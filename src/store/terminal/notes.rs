@@ -27,6 +27,10 @@ pub struct TerminalNotes {
     pub doubted: Vec<Id<Meter>>,
     /// Events, with how far they are read.
     pub events: Vec<EventsRead>,
+    /// Reports that could not be read, by when they came: the events of the terminal are to be asked for.
+    pub unread: Vec<(TerminalAddress, Moment)>,
+    /// Terminals that were asked for their events at a moment and have told all that is new.
+    pub asked: Vec<(TerminalAddress, Moment)>,
 }
 
 /// A terminal's own list of meters, compared with ours (档案比对).
@@ -143,7 +147,8 @@ pub struct TerminalEvent {
 }
 
 impl TerminalEvent {
-    /// The code of what is no event: a report that could not be read. No event has it.
+    /// The code of what is no event and is kept by its bytes: among important ones a report that could not be read, among
+    /// ordinary ones a report of data. No event has it.
     pub const UNREAD: u8 = 0;
 }
 
@@ -158,6 +163,8 @@ impl TerminalNotes {
             && self.turns.is_empty()
             && self.doubted.is_empty()
             && self.events.is_empty()
+            && self.unread.is_empty()
+            && self.asked.is_empty()
     }
 
     /// Takes in all that is in another.
@@ -169,6 +176,8 @@ impl TerminalNotes {
         self.turns.append(&mut other.turns);
         self.doubted.append(&mut other.doubted);
         self.events.append(&mut other.events);
+        self.unread.append(&mut other.unread);
+        self.asked.append(&mut other.asked);
     }
 }
 
@@ -208,6 +217,12 @@ pub(in crate::store) async fn save(
     }
     for read in &notes.events {
         save_events(writing, read).await?;
+    }
+    for (terminal, at) in &notes.unread {
+        writing.execute(UNREAD, &[named(*terminal), (*at).into()]).await?;
+    }
+    for (terminal, at) in &notes.asked {
+        writing.execute(ASKED, &[named(*terminal), (*at).into()]).await?;
     }
     Ok(())
 }
@@ -286,6 +301,12 @@ const VERIFIED: &str = "INSERT INTO terminal_point (meter_id, terminal, point, v
 const TURN: &str = "UPDATE terminal_point SET turn_minutes = $2 WHERE meter_id = $1";
 
 const DOUBTED: &str = "DELETE FROM terminal_point WHERE meter_id = $1";
+
+const UNREAD: &str = "INSERT INTO terminal (address, unread_at) VALUES ($1, $2) \
+    ON CONFLICT (address) DO UPDATE SET unread_at = excluded.unread_at";
+
+/// One that came since has still to be asked for.
+const ASKED: &str = "UPDATE terminal SET unread_at = NULL WHERE address = $1 AND unread_at <= $2";
 
 const IMPORTANT: &str = "INSERT INTO terminal (address, important) VALUES ($1, $2) \
     ON CONFLICT (address) DO UPDATE SET important = excluded.important";

@@ -16,7 +16,7 @@ use super::{End, Session};
 use crate::config::Confirm;
 use crate::telemetry;
 
-/// An answer in several frames that nobody waits for any more: its next frame has this number.
+/// An answer in several frames that nobody waits for: its next frame has this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Late {
     number: u8,
@@ -113,11 +113,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         let (number, afn) = (message.seq.number(), message.afn);
         let goes_on = self.late == Some(Late { number, afn }) && !message.seq.is_first();
         self.late = None;
-        if !goes_on && self.is_answer(message, wire) {
+        let is_open = self.station.with(|state| state.numbers.is_late(number, afn));
+        // Without its first frame an answer is known by the numbers of the others: none that another may still have.
+        let is_others = goes_on || is_open && self.lacks_first(number);
+        if !is_others && self.is_answer(message, wire) {
             return;
         }
-        let is_late = goes_on || self.station.with(|state| state.numbers.is_late(number, afn));
-        if is_late && !message.seq.is_last() {
+        let is_late = goes_on || is_open;
+        if !message.seq.is_last() {
             self.late = Some(Late { number: (number + 1) & 0x0F, afn });
         }
         self.station.with(|state| state.tally.late += 1);

@@ -135,6 +135,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         heard != Heard::Foreign
     }
 
+    /// Whether a frame with this number would be a further one of the open answer, of which none is there yet.
+    pub(super) fn lacks_first(&self, number: u8) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.told.frames.is_empty() && talk.number != number)
+    }
+
     /// Ends the dialogue when it has an outcome. What it still has to send goes first.
     pub(super) async fn settle(&mut self) -> Result<(), End> {
         self.transmit().await?;
@@ -209,9 +214,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
                 Outcome::Silent | Outcome::Unknown => state.tally.silent += 1,
                 Outcome::Answered { .. } | Outcome::Confirmed(_) => state.tally.answers += 1,
             }
-            match outcome {
-                Outcome::Silent | Outcome::Unknown => state.numbers.left_open(number, 1, afn, now),
-                Outcome::Answered { is_complete: false } => {
+            let numbers = talk.dialogue.numbers().filter(|_| talk.dialogue.sent() == 1);
+            match (outcome, numbers) {
+                (Outcome::Silent | Outcome::Unknown, _) => state.numbers.left_open(number, 1, afn, now),
+                // What is missing in front of its end was lost: it has been waited for.
+                (Outcome::Answered { is_complete: false }, Some(numbers)) => {
+                    state.numbers.answered(number, numbers);
+                }
+                (Outcome::Answered { is_complete: false }, None) => {
                     state.numbers.left_open(number, talk.taken.saturating_add(MORE_FRAMES), afn, now);
                 }
                 _ if talk.dialogue.sent() > 1 => state.numbers.left_open(number, talk.taken, afn, now),

@@ -2,19 +2,19 @@
 
 use chaobiao::domain::access::Regions;
 use chaobiao::domain::supply::{
-    CalendarKind, CeilingUse, Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason, SupplyOrder,
-    Window,
+    CalendarKind, CeilingUse, Ceilings, HaltKind, Objection, OrderKind, OrderState, Reason, Shown,
+    SupplyOrder, Window, ceilings_kept, ceilings_read,
 };
 use chaobiao::domain::{AlarmKind, Day, Id};
 use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::archive::Saving;
-use chaobiao::store::supply::{CalendarEntry, Intended, Lifting, Limits, NewOrder, OrderView};
+use chaobiao::store::supply::{CalendarEntry, Intended, Lifting, Limits, NewOrder, OrderView, SupplyError};
 use chaobiao::store::{AuditFilter, Migrations, Store};
 
 use super::ready::{HOUR, Home};
 use super::ready::{acting, cut, homes, make_ready, restore};
 use super::steps::{armed, intend, intend_within, state};
-use super::{LIMITS, approve, now, objections, town};
+use super::{LIMITS, approve, now, objections, shown, town};
 use crate::archive::entry;
 use crate::{on_both, on_sqlite};
 
@@ -71,6 +71,16 @@ async fn f51_over_a_ceiling_the_whole_order_waits_for_a_second_approver() {
         let strict = Ceilings { hour: 1, ..Ceilings::BUILT_IN };
         store.tighten_ceilings(&wang, strict, now()).await.unwrap();
         assert_eq!(store.ceilings().await.unwrap().hour, 1);
+        assert_eq!(store.loosen_ceilings(&wang, now()).await.unwrap(), Lifting::NeedsSecond);
+        assert_eq!(store.wanting_looser_ceilings(now()).await.unwrap(), ["wang"]);
+        // Who wanted that has not seen what was made stricter since.
+        let stricter = Ceilings { day: 1, ..Ceilings::BUILT_IN };
+        store.tighten_ceilings(&acting("li", now()), stricter, now()).await.unwrap();
+        assert_eq!(store.wanting_looser_ceilings(now()).await.unwrap(), [""; 0]);
+        assert_eq!(store.loosen_ceilings(&acting("zhao", now()), now()).await.unwrap(), Lifting::NeedsSecond);
+        assert_eq!(store.ceilings().await.unwrap().day, 1);
+        assert_eq!(store.loosen_ceilings(&wang, now()).await.unwrap(), Lifting::Lifted);
+        store.tighten_ceilings(&wang, strict, now()).await.unwrap();
         assert_eq!(store.loosen_ceilings(&wang, now()).await.unwrap(), Lifting::NeedsSecond);
         assert_eq!(store.loosen_ceilings(&acting("zhao", now()), now()).await.unwrap(), Lifting::Lifted);
         assert_eq!(store.ceilings().await.unwrap(), Ceilings::BUILT_IN);
@@ -237,8 +247,8 @@ async fn let_pass(store: &Store, homes: &[Home], limits: &Limits<'_>, by: &[&str
 
 async fn approve_by(store: &Store, id: Id<SupplyOrder>, limits: &Limits<'_>, by: &[&str]) {
     for name in by {
-        let seen = view(store, id).await.hash;
-        store.approve_order(&acting(name, now()), id, seen, limits, now()).await.unwrap();
+        let seen = shown(store, id, limits, now()).await;
+        store.approve_order(&acting(name, now()), id, &seen, limits, now()).await.unwrap();
     }
     assert_eq!(state(store, id).await, OrderState::Approved);
 }
@@ -300,6 +310,67 @@ async fn f51_a_ceiling_that_is_lowered_holds_an_order_that_two_had_let_pass_anot
             assert!(matches!(found, Intended::Kept(_)), "{found:?}");
         }
         assert!(is_told(store, id).await, "it is not over");
+    })
+    .await;
+}
+
+/// Approves by somebody who was shown this, and gives by how much that is too little.
+async fn not_shown(
+    store: &Store,
+    id: Id<SupplyOrder>,
+    (name, seen): (&str, &Shown),
+    limits: &Limits<'_>,
+) -> String {
+    match store.approve_order(&acting(name, now()), id, seen, limits, now()).await {
+        Err(SupplyError::Objected(objected)) => {
+            assert_eq!(objected.order, [Objection::ExcessNotShown]);
+            ceilings_kept(&objected.over)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn f51_whoever_was_not_shown_by_how_much_a_ceiling_is_exceeded_has_not_let_it_pass() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 3).await;
+        let (store, li, wang) = (&fresh.store, acting("li", now()), acting("wang", now()));
+        let id = store.ask_order(&li, &cut(&homes[..2], now()), &LIMITS, now()).await.unwrap().id;
+        let plain = shown(store, id, &LIMITS, now()).await;
+        assert_eq!(plain.over, []);
+        // A ceiling is lowered while somebody looks at it: their click counts for nothing but that two are needed.
+        let limits = Limits { ceilings: Ceilings { hour: 1, ..Ceilings::BUILT_IN }, ..LIMITS };
+        for _ in 0..2 {
+            assert_eq!(not_shown(store, id, ("wang", &plain), &limits).await, "over_hour_ceiling:2/1");
+            let order = view(store, id).await;
+            assert!(order.order.is_quarantined && order.approvals.is_empty(), "{order:?}");
+            assert_eq!((entries(store, id, "order.quarantine").await, is_told(store, id).await), (1, true));
+        }
+        // Told of it, the same person counts once.
+        let seen = shown(store, id, &limits, now()).await;
+        let once = store.approve_order(&wang, id, &seen, &limits, now()).await.unwrap();
+        assert_eq!(once, OrderState::Submitted);
+        let twice = store.approve_order(&wang, id, &seen, &limits, now()).await;
+        assert_eq!(objections(twice), [Objection::ApprovedBefore]);
+        // Another order takes room while the second one looks: they are asked anew, and the first has not to be.
+        store.ask_order(&li, &cut(&homes[2..], now()), &limits, now()).await.unwrap();
+        assert_eq!(not_shown(store, id, ("zhao", &seen), &limits).await, "over_hour_ceiling:3/1");
+        let approvals = view(store, id).await.approvals;
+        assert!(approvals.len() == 1 && approvals[0].ended.is_none(), "{approvals:?}");
+        assert_eq!(entries(store, id, "order.quarantine").await, 1);
+        // What is claimed to have been shown is kept as far as it stands, and lets no more pass than that.
+        let claimed = Shown { over: ceilings_read("over_hour_ceiling:900/0"), ..seen };
+        let approved =
+            store.approve_order(&acting("zhao", now()), id, &claimed, &limits, now()).await.unwrap();
+        assert_eq!(approved, OrderState::Approved);
+        let filter = AuditFilter { action: Some("order.approve".to_owned()), ..AuditFilter::default() };
+        let last = store.audit_before(&filter, i64::MAX, 1).await.unwrap();
+        assert!(last[0].detail.contains("\"over\":\"over_hour_ceiling:3/1\""), "{last:?}");
+        arm_all(store, id, &homes[..2], &limits).await;
+        for home in &homes[..2] {
+            let found = intend_within(store, id, *home, &limits).await;
+            assert!(matches!(found, Intended::Kept(_)), "{found:?}");
+        }
     })
     .await;
 }

@@ -51,7 +51,7 @@ async fn t17_two_persons_cannot_be_played_by_one() {
         let hash = store.supply_order(asked.id, &Regions::All).await.unwrap().unwrap().hash;
         let mut new = acting("zhao", now());
         new.role_since = now().minus(DAY - HOUR);
-        let found = objections(store.approve_order(&new, asked.id, hash, &LIMITS, now()).await);
+        let found = objections(store.approve_order(&new, asked.id, &hash.into(), &LIMITS, now()).await);
         assert_eq!(found, [Objection::RoleTooNew]);
         // Edited after it was seen: what was seen is not what is approved.
         let edited = NewOrder { text: "moved".into(), ..cut(&homes[1..2], now()) };
@@ -60,7 +60,7 @@ async fn t17_two_persons_cannot_be_played_by_one() {
         assert_eq!(objections(faster), [Objection::OrderChanged], "whoever was slower changes nothing");
         store.submit_order(&at_desk, asked.id, &LIMITS, now()).await.unwrap();
         let zhao = acting("zhao", now());
-        let found = objections(store.approve_order(&zhao, asked.id, hash, &LIMITS, now()).await);
+        let found = objections(store.approve_order(&zhao, asked.id, &hash.into(), &LIMITS, now()).await);
         assert_eq!(found, [Objection::OrderChanged]);
         assert_eq!(approve(store, asked.id, "zhao", now()).await.unwrap(), OrderState::Approved);
         assert_eq!(objections(approve(store, asked.id, "zhao", now()).await), [Objection::ApprovedBefore]);

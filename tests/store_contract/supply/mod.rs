@@ -13,17 +13,18 @@ mod odd;
 mod on_site;
 mod races;
 mod ready;
+mod spooled;
 mod steps;
 mod taken_back;
 mod tampering;
 mod work;
 
 use chaobiao::domain::access::Regions;
-use chaobiao::domain::supply::{Ceilings, Objection, OrderState, SupplyOrder};
+use chaobiao::domain::supply::{Ceilings, Objection, OrderState, Shown, SupplyOrder};
 use chaobiao::domain::{Id, Moment};
 use chaobiao::store::Store;
 use chaobiao::store::archive::Saving;
-use chaobiao::store::supply::{Limits, NewOrder, SupplyError};
+use chaobiao::store::supply::{Limits, NewOrder, SupplyError, as_shown};
 use ready::{HOUR, Home, acting, homes, make_people, make_ready, protect};
 
 use crate::archive::entry;
@@ -80,6 +81,12 @@ pub(crate) async fn approve(
     name: &str,
     now: Moment,
 ) -> Result<OrderState, SupplyError> {
-    let seen = store.supply_order(id, &Regions::All).await.unwrap().unwrap().hash;
-    store.approve_order(&acting(name, now), id, seen, &LIMITS, now).await
+    let shown = shown(store, id, &LIMITS, now).await;
+    store.approve_order(&acting(name, now), id, &shown, &LIMITS, now).await
+}
+
+/// What whoever approves an order is shown now.
+pub(crate) async fn shown(store: &Store, id: Id<SupplyOrder>, limits: &Limits<'_>, now: Moment) -> Shown {
+    let order = store.supply_order(id, &Regions::All).await.unwrap().unwrap();
+    as_shown(&order, &store.excess_of(&order, limits.ceilings, now).await.unwrap())
 }

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::happening::{EVENTS, happen, undo};
 use super::ready::{acting, cut};
 use super::steps::{armed, intend, intend_within};
-use super::{LIMITS, approved, now, town};
+use super::{LIMITS, approved, now, shown, town};
 use crate::{Fresh, empty_databases};
 
 /// What came of the interleavings of one event.
@@ -56,8 +56,8 @@ async fn f45_f51_of_an_order_that_two_let_pass_no_intent_is_kept_behind_a_lower_
         let draw = Seed::new(51).named("lower ceiling").number(round);
         let id = store.ask_order(&acting("li", now()), &cut(&homes, now()), &limits, now()).await.unwrap().id;
         for name in ["wang", "zhao"] {
-            let seen = store.supply_order(id, &Regions::All).await.unwrap().unwrap().hash;
-            store.approve_order(&acting(name, now()), id, seen, &limits, now()).await.unwrap();
+            let seen = shown(store, id, &limits, now()).await;
+            store.approve_order(&acting(name, now()), id, &seen, &limits, now()).await.unwrap();
         }
         for home in &homes {
             assert_eq!(store.arm_point((id, home.point), now(), &limits, now()).await.unwrap(), []);

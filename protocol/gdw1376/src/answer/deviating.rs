@@ -1,10 +1,15 @@
+//! What stands otherwise in a frame than the text has it.
+//!
 //! Events of a frame whose head says other than what stands in it: some terminals set ACD and send no counters (EC), some give
 //! places (Pm, Pn) that are not those of their records. An event is told of once: what such a frame holds is only taken
 //! where it can be nothing else. [1376 1.7] [1376 3.10]
+//!
+//! A forwarded frame whose bytes one maker's terminals count in one byte instead of two. [1376 1.2]
 
-use super::{Events, events};
+use super::{Events, Forwarded, events, forwarded};
+use crate::afn::Afn;
 use crate::auxiliary::{Auxiliary, Parts};
-use crate::frame::Frame;
+use crate::frame::{Frame, START, WAKE_UP};
 use crate::message::Message;
 use crate::unit::{self, Stop, Units};
 
@@ -36,6 +41,21 @@ pub fn events_of<'a>(frame: &Frame<'a>) -> ToldEvents<'a> {
         return ToldEvents { events, is_whole: true };
     }
     ToldEvents { events: message_by(announced, frame).map(in_front).unwrap_or_default(), is_whole: false }
+}
+
+/// The forwarded frame of an answer, AFN 10 F1. Where the bytes are not those that its two bytes of length count, one byte is
+/// taken for the length if all comes out with it and a frame of a meter begins behind it.
+#[must_use]
+pub fn forwarded_in<'a>(message: &Message<'a>) -> Option<Forwarded<'a>> {
+    let as_told = unit::cut(message).units.iter().find_map(forwarded);
+    as_told.or_else(|| {
+        let ([0, 0, 1, 0, port, length], frame) = message.units.split_first_chunk::<6>()? else {
+            return None;
+        };
+        let is_whole = message.afn == Afn::FORWARD && frame.len() == usize::from(*length);
+        let begins = frame.iter().find(|byte| **byte != WAKE_UP) == Some(&START);
+        (is_whole && begins && message.control.is_uplink()).then_some(Forwarded { port: *port, frame })
+    })
 }
 
 fn message_by<'a>(parts: Parts, frame: &Frame<'a>) -> Option<Message<'a>> {

@@ -28,6 +28,24 @@ fn answer(afn: u8, units: &[u8]) -> Vec<u8> {
     message.to_bytes().unwrap()
 }
 
+// covers [1376 1.2] [1376 3.12]
+#[test]
+fn a_forwarded_frame_that_is_counted_in_one_byte_is_read_and_nothing_that_only_looks_so() {
+    let meter = hex("FE FE 68 61 10 01 30 12 15 68 9C 00 35 16");
+    let told = |units: &[u8]| {
+        let bytes = answer(0x10, units);
+        let frame = Frame::parse(&bytes).unwrap();
+        forwarded_in(&Message::of(&frame).unwrap()).map(|told| (told.port, told.frame.to_vec()))
+    };
+    let counted = |length: &[u8], frame: &[u8]| [&[0, 0, 1, 0, 31][..], length, frame].concat();
+    assert_eq!(told(&counted(&[14, 0], &meter)), Some((31, meter.clone())), "in two, as the text has it");
+    assert_eq!(told(&counted(&[14], &meter)), Some((31, meter.clone())));
+    assert_eq!(told(&counted(&[13], &meter)), None, "a byte too many");
+    assert_eq!(told(&counted(&[15], &meter)), None, "a byte too few");
+    assert_eq!(told(&counted(&[3], &[0x91, 0x68, 0x16])), None, "no frame begins there");
+    assert_eq!(told(&counted(&[0, 0], &[])), Some((31, Vec::new())), "the meter kept silent");
+}
+
 // covers [1376 3.8] [1376 9]
 #[test]
 fn the_captured_clock() {

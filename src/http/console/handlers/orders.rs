@@ -1,5 +1,7 @@
 //! Supply orders, and the stop of all cuts.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use axum::extract::{Form, Path, State};
@@ -9,9 +11,11 @@ use maud::html;
 
 use super::{answer, answer_as, answer_of};
 use crate::domain::access::Action;
-use crate::domain::supply::{CeilingUse, ContentHash, HaltKind, OrderKind, Reason, Window};
+use crate::domain::supply::{HaltKind, OrderKind, Reason, Shown, Window};
 use crate::domain::{Coded, Day, Id, Moment};
+use crate::http::api::objected::exceeded;
 use crate::http::api::order_drafts::may_be_drafted;
+use crate::http::api::orders::excess;
 use crate::http::api::written::{LONGEST, words};
 use crate::http::auth::confirm_second_factor;
 use crate::http::console::components::said;
@@ -108,7 +112,17 @@ pub(super) async fn paper(
     if paper == Paper::Notice {
         owed = services.store.overdue_lines(&caller.acting.regions, MOST_OVERDUE, view.now).await?;
     }
-    let page = PaperPage { paper, order, owed, asked };
+    let mut restores = Vec::new();
+    if paper == Paper::Record && order.order.content.kind == OrderKind::Cut {
+        let mut known = HashMap::new();
+        for (point, id) in services.store.restores_after(order.order.id).await? {
+            if let Entry::Vacant(new) = known.entry(id) {
+                new.insert(services.store.supply_order(id, &caller.acting.regions).await?);
+            }
+            restores.extend(known.get(&id).cloned().flatten().map(|back| (point, back)));
+        }
+    }
+    let page = PaperPage { paper, order, owed, restores, asked };
     answer(&services, &view, paper.title(), (page.markup(&view), None)).await
 }
 
@@ -207,9 +221,9 @@ pub(super) async fn approve(
 }
 
 async fn approved(services: &Services, caller: &Caller, id: i64, fields: &Asked) -> Result<(), Problem> {
-    let seen = fields.value("seen").and_then(ContentHash::from_hex).ok_or_else(Problem::stale)?;
+    let shown = fields.value("seen").and_then(Shown::parse).ok_or_else(Problem::stale)?;
     confirm_second_factor(services, &caller.acting, fields.value("code").unwrap_or_default()).await?;
-    supply(services)?.approve(&caller.acting, Id::new(id), seen).await.map_err(refused)?;
+    supply(services)?.approve(&caller.acting, Id::new(id), &shown).await.map_err(refused)?;
     services.changes.tell(Topic::Order);
     Ok(())
 }
@@ -315,14 +329,7 @@ pub(super) async fn page_of(services: &Services, caller: &Caller, id: i64) -> Re
     if is_early && content.kind == OrderKind::HoldOff {
         hold_ends = services.store.hold_ends(of).await?;
     }
-    let mut over = Vec::new();
-    if let Some(supply) = services.supply.as_ref().filter(|_| is_early && order.order.is_quarantined) {
-        let found = services.store.exceeded_ceilings(of, supply.ceilings(), services.clock.now()).await?;
-        let names = services.store.names_of_areas().await?;
-        let name =
-            |over: &CeilingUse| over.area.and_then(|area| names.get(&area).cloned()).unwrap_or_default();
-        over = found.into_iter().map(|over| (over, name(&over))).collect();
-    }
+    let over = excess(services, &order).await?;
     let report = services.store.emergency_report(of).await?;
     Ok(OrderPage { order, cannot, hold_ends, over, report, asked: Asked::default() })
 }
@@ -398,7 +405,8 @@ fn refused(error: SupplyError) -> Problem {
     };
     let all = objected.order.iter().chain(objected.points.iter().flat_map(|point| &point.objections));
     let (en, zh): (Vec<&str>, Vec<&str>) = all.map(|objection| (objection.en(), objection.zh())).unzip();
-    Problem::unacceptable("objected", &en.join("; "), &zh.join("；"))
+    let reasons = objected.over.iter().map(exceeded).collect();
+    Problem::unacceptable("objected", &en.join("; "), &zh.join("；")).because(reasons)
 }
 
 /// The longest list of points that an address has room for.

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::{kind_name, state_name};
-use crate::domain::Moment;
-use crate::domain::supply::OrderState;
+use super::{kind_name, outcome, state_name, told};
+use crate::domain::supply::{OrderKind, OrderState, Reason};
+use crate::domain::{Coded, Id, MeteringPoint, Moment};
 use crate::http::console::components::{Tone, field, state, time};
 use crate::http::console::table::Asked;
 use crate::http::console::typed::{as_field, moment};
@@ -65,6 +65,8 @@ pub struct PaperPage {
     pub order: OrderView,
     /// Those of its points that are in arrears, with what is owed; for the notice alone.
     pub owed: Vec<OverdueLine>,
+    /// The orders that gave supply back behind it, each with the point; for the record alone.
+    pub restores: Vec<(Id<MeteringPoint>, OrderView)>,
     /// What the address says.
     pub asked: Asked,
 }
@@ -107,10 +109,42 @@ impl PaperPage {
                     _ if is_left_out(point) => p.no-print {
                         (state(Tone::Warn, view.say("已剔除，不打印通知书：", "left out of the order, no notice: ")))
                         " " (inert(&point.number)) " " (inert(&point.customer.0)) " " (inert(&point.customer.1)) },
+                    // Also where its customer owes something: paying would not keep this supply on.
+                    _ if self.is_for_other_than_arrears() => (self.notice(view, point)),
                     Some(line) => (notices::sheet(view, line, from)),
                     None => p.no-print { (state(Tone::Warn, view.say("没有欠费，不打印通知书：", "in arrears with nothing, no notice: ")))
                         " " (inert(&point.number)) " " (inert(&point.customer.0)) " " (inert(&point.customer.1)) },
                 }
+            }
+        }
+    }
+
+    /// A cut for another reason than arrears: its customer is told of it all the same.
+    fn is_for_other_than_arrears(&self) -> bool {
+        let content = &self.order.order.content;
+        content.kind == OrderKind::Cut && content.reason != Reason::Arrears
+    }
+
+    /// The sheet of one customer of such a cut: when, and why.
+    fn notice(&self, view: &View, point: &PointRecord) -> Markup {
+        let (content, language) = (&self.order.order.content, view.look.language);
+        html! {
+            article.form-sheet.new-page {
+                h2 { (view.say("停电通知书", "Notice of disconnection")) }
+                p { (view.say("用户：", "Customer: ")) (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
+                p { (view.say("计量点：", "Point: ")) (inert(&point.number)) " · " (view.say("电能表：", "Meter: ")) (point.address) }
+                p { (view.say("停电原因：", "Why: ")) b { (language.of(content.reason.zh(), content.reason.name())) } }
+                p { (view.say("将在以下时段内停止供电：", "Supply will be disconnected between ")) b { (time(content.window.from)) }
+                    (view.say(" 至 ", " and ")) b { (time(content.window.until)) }
+                    (view.say("。停电原因消除后 24 小时内恢复供电。", ". It is restored within 24 hours of when the cause has ended.")) }
+                p { (view.say("请提前做好准备。如家中有人依赖用电维持生命或健康，请立即告知供电单位。",
+                    "Please be prepared. If anybody's life or health depends on supply, tell us at once.")) }
+                (signs(&[
+                    view.say("停电原因说明：", "Why, in words:"),
+                    view.say("供电单位（盖章）：", "Supplier (seal):"), view.say("联系电话：", "Telephone:"),
+                    view.say("送达人：", "Delivered by:"), view.say("送达方式与时间：", "How and when:"),
+                    view.say("用户签收：", "Received by:"),
+                ]))
             }
         }
     }
@@ -122,7 +156,7 @@ impl PaperPage {
             article.form-sheet {
                 h2 { (Paper::Approval.title().of(language)) }
                 p { (view.say("工单编号：", "Order: ")) (order.id) " · " (kind_name(order.content.kind, language)) }
-                p { (view.say("原因：", "Reason: ")) (language.of(order.content.reason.zh(), crate::domain::Coded::name(order.content.reason)))
+                p { (view.say("原因：", "Reason: ")) (language.of(order.content.reason.zh(), order.content.reason.name()))
                     " " (inert(&order.content.text)) }
                 p { (view.say("执行时段：", "Window: ")) (time(order.content.window.from)) " – " (time(order.content.window.until)) }
                 (self.customers(view))
@@ -199,37 +233,81 @@ impl PaperPage {
     }
 
     fn record(&self, view: &View) -> Markup {
+        let order = &self.order.order;
         let language = view.look.language;
-        let sent = |point: &PointRecord| {
-            let of_point = self.order.attempts.iter().filter(|attempt| attempt.point == point.ordered.point);
-            of_point.map(|attempt| attempt.intent_at).collect::<Vec<Moment>>()
-        };
         html! {
             article.form-sheet {
                 h2 { (Paper::Record.title().of(language)) }
-                p { (view.say("工单编号：", "Order: ")) (self.order.order.id) " · "
-                    (kind_name(self.order.order.content.kind, language)) }
+                p { (view.say("工单编号：", "Order: ")) (order.id) " · " (kind_name(order.content.kind, language)) }
+                p { (view.say("申请人：", "Asked by: ")) (inert(&order.requested_by)) " " (time(order.created_at)) }
+                @for approval in self.order.approvals.iter().filter(|approval| approval.ended.is_none()) {
+                    p { (view.say("审批人：", "Approved by: ")) (inert(&approval.name)) " " (time(approval.at)) }
+                }
                 table {
                     thead { tr {
                         th scope="col" { (view.say("计量点", "Point")) }
                         th scope="col" { (view.say("用户", "Customer")) }
-                        th scope="col" { (view.say("下发时间", "Sent at")) }
+                        th scope="col" { (view.say("下发时间及应答", "Sent at, and what came of it")) }
                         th scope="col" { (view.say("结果", "Result")) }
                         th scope="col" { (view.say("依据", "Known by")) }
                     } }
-                    tbody { @for point in &self.order.points { tr {
-                        th scope="row" { (inert(&point.number)) }
-                        td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
-                        td { @for at in sent(point) { div { (time(at)) } } }
-                        td { (state_name(point.state, language)) }
-                        td { (time(point.changed_at)) " " (labels::proven(view, &point.proof)) }
-                    } } }
+                    @for point in &self.order.points { tbody {
+                        tr {
+                            th scope="row" { (inert(&point.number)) }
+                            td { (inert(&point.customer.0)) " " (inert(&point.customer.1)) }
+                            (ended(view, &self.order, point))
+                        }
+                        (self.read_before(view, point))
+                        (self.given_back(view, point))
+                    } }
                 }
                 (signs(&[
                     view.say("操作人：", "Done by:"), view.say("监护人：", "Second person:"), view.say("日期：", "Date:"),
                 ]))
             }
         }
+    }
+
+    /// What the meter said before the frame left (F53): whose it is, its register, its load and its relay.
+    fn read_before(&self, view: &View, point: &PointRecord) -> Markup {
+        let of_point = self.order.attempts.iter().filter(|attempt| attempt.point == point.ordered.point);
+        html! { @for attempt in of_point.filter(|attempt| !attempt.before.told.is_empty()) {
+            tr { td colspan="5" {
+                b { (view.say("下发前所读", "What the meter said before")) " #" (attempt.number) } (told::markup(view, &attempt.before.told))
+            } }
+        } }
+    }
+
+    /// The order that gave supply back behind a cut, and how that is known.
+    fn given_back(&self, view: &View, point: &PointRecord) -> Markup {
+        let language = view.look.language;
+        let is_of_point = |(of, _): &&(Id<MeteringPoint>, OrderView)| *of == point.ordered.point;
+        html! {
+            @for (of, back) in self.restores.iter().filter(is_of_point) {
+                @for there in back.points.iter().filter(|there| there.ordered.point == *of) { tr {
+                    th scope="row" { (view.say("复电", "Given back")) }
+                    td { (kind_name(back.order.content.kind, language)) " " (back.order.id) " · "
+                        (inert(&back.order.requested_by)) " " (time(back.order.created_at)) }
+                    (ended(view, back, there))
+                } }
+            }
+            @if self.restores.iter().all(|(of, _)| *of != point.ordered.point) && self.order.order.content.kind == OrderKind::Cut
+                && !is_left_out(point) {
+                tr { td colspan="5" { (view.say("尚无复电工单。", "No order has given supply back.")) } }
+            }
+        }
+    }
+}
+
+/// When an order was sent to a point and what the meter answered, how it stands, and how that is known.
+fn ended(view: &View, order: &OrderView, point: &PointRecord) -> Markup {
+    let language = view.look.language;
+    html! {
+        td { @for attempt in order.attempts.iter().filter(|attempt| attempt.point == point.ordered.point) {
+            div { (time(attempt.intent_at)) " " (outcome(attempt.outcome).1.of(language)) }
+        } }
+        td { (state_name(point.state, language)) }
+        td { (time(point.changed_at)) " " (labels::proven(view, &point.proof)) }
     }
 }
 

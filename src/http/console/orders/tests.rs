@@ -218,6 +218,7 @@ pub(crate) fn pages() -> Vec<SamplePage> {
             number: "P0000002".to_owned(),
             objections: vec![Objection::Protected, Objection::NoticeMissing],
         }],
+        ..Objected::default()
     };
     let form = |kind, refused| OrderForm {
         kind,
@@ -236,6 +237,7 @@ pub(crate) fn pages() -> Vec<SamplePage> {
         paper,
         order: one(OrderKind::Cut, OrderState::VerifiedOpen).order,
         owed: owed(),
+        restores: Vec::new(),
         asked: Asked::default(),
     };
     let papers = Paper::ALL.map(|paper| {
@@ -339,6 +341,7 @@ fn a_notice_says_what_is_owed_and_names_no_time_that_is_past() {
         paper: Paper::Notice,
         order: one(OrderKind::Cut, OrderState::Submitted).order,
         owed: owed(),
+        restores: Vec::new(),
         asked: Asked::default(),
     };
     page.order.points[1].state = OrderState::Submitted;
@@ -403,6 +406,7 @@ fn nobody_who_was_left_out_is_given_a_notice() {
         paper: Paper::Notice,
         order: one(OrderKind::Cut, OrderState::Submitted).order,
         owed: owed(),
+        restores: Vec::new(),
         asked: Asked::default(),
     };
     page.order.points[0].state = OrderState::Cancelled;
@@ -465,4 +469,61 @@ fn t27_what_keeps_an_order_back_is_told_among_its_steps() {
     assert!(zh.contains("未下发 P0000001") && zh.contains("须两人审批后方可下发"), "{zh}");
     assert!(zh.contains(Objection::OverHourCeiling.zh()), "{zh}");
     assert!(zh.contains("暂不下发：") && !zh.contains("定于"), "{zh}");
+}
+
+#[test]
+fn f53_the_record_of_a_cut_tells_what_was_read_before_and_how_supply_was_given_back() {
+    let mut order = one(OrderKind::Cut, OrderState::VerifiedOpen).order;
+    order.attempts[0].before.told =
+        r#"{"at":"2026-11-28T08:00:00Z","status":0,"address":"202411110001","asset_number":"A1","check":"same","energy":12345678,"currents_ma":[5123,null,null]}"#
+            .to_owned();
+    let mut back = one(OrderKind::ClosePermit, OrderState::VerifiedClosed).order;
+    back.order.id = Id::new(777);
+    let page = PaperPage {
+        paper: Paper::Record,
+        order,
+        owed: Vec::new(),
+        restores: vec![(Id::new(1), back)],
+        asked: Asked::default(),
+    };
+    let zh = page.markup(&view(Language::Chinese, Role::Operator)).into_string();
+    for part in [
+        "下发前所读",
+        "1234.5678 kWh",
+        "5.123 / — / — A",
+        "A1",
+        "均相符",
+        "审批人：li.na",
+        "复电",
+        "777",
+        "合闸允许",
+    ] {
+        assert!(zh.contains(part), "{part}: {zh}");
+    }
+    assert!(zh.contains("电表受理") && zh.find("777") > zh.find("下发前所读"), "{zh}");
+    assert!(!zh.contains("尚无复电工单"), "the other point was left out: {zh}");
+    let none = PaperPage { restores: Vec::new(), ..page };
+    let en = none.markup(&view(Language::English, Role::Operator)).into_string();
+    assert!(en.contains("No order has given supply back.") && !en.contains("777"), "{en}");
+}
+
+#[test]
+fn f44_a_cut_for_another_reason_than_arrears_has_a_notice_that_says_why_and_when() {
+    let mut order = one(OrderKind::Cut, OrderState::Submitted).order;
+    (order.order.content.reason, order.order.content.text) = (Reason::Request, "线路检修".to_owned());
+    // Also of a home that owes something: paying would not keep its supply on.
+    let page = PaperPage {
+        paper: Paper::Notice,
+        order,
+        owed: owed(),
+        restores: Vec::new(),
+        asked: Asked::default(),
+    };
+    let zh = page.markup(&view(Language::Chinese, Role::Operator)).into_string();
+    assert!(!zh.contains("线路检修"), "what the operator wrote is for those who approve: {zh}");
+    for part in ["停电通知书", "用户申请", "停电原因说明", "2026-11-28 10:00:00", "用户签收", "new-page"]
+    {
+        assert!(zh.contains(part), "{part}: {zh}");
+    }
+    assert!(!zh.contains("您户欠费") && zh.contains("已剔除，不打印通知书"), "{zh}");
 }

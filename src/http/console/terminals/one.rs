@@ -403,6 +403,9 @@ const fn difference(kind: DifferenceKind) -> Phrase {
 
 /// The name of an event with its code.
 fn kind(event: &TerminalEventLine, language: Language) -> String {
+    if event.code == TerminalEvent::UNREAD && !event.important {
+        return language.of("数据主动上报（未入账）", "data report, not booked").to_owned();
+    }
     if event.code == TerminalEvent::UNREAD {
         return language.of("无法解析的事件上报", "report that could not be read").to_owned();
     }
