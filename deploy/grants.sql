@@ -57,7 +57,7 @@ BEGIN
             CONTINUE;
         END IF;
         EXECUTE format('GRANT UPDATE ON %I TO %I', each.name, service);
-        IF each.name <> 'interval_day' THEN
+        IF each.name NOT IN ('interval_day', 'audit_spool') THEN
             EXECUTE format('GRANT DELETE ON %I TO %I', each.name, service);
         END IF;
     END LOOP;

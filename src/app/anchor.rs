@@ -97,6 +97,8 @@ impl Site {
                 Ok(()) = orders.changed() => {}
                 // It takes entries again: those that wait are entered at once.
                 () = self.store.audit_taken(), if waits.is_some() => {}
+                // It is tried at once, and whoever guards the log is told if it still does not take it.
+                () = self.store.audit_put_by() => {}
                 () = self.store.audit_refused() => {
                     refused_behind = self.store.audit_head().await.ok().map(|head| head.number).or(refused_behind);
                     if waits.is_none() {

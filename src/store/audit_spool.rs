@@ -2,9 +2,9 @@
 //!
 //! What gives supply back, keeps it, or holds cuts back, and what has happened already, is kept with its entry whether the log
 //! takes that or not. The entry waits in the same transaction, so that neither is there without the other, and is entered in one
-//! that takes it out of here: none is lost or doubled wherever a process ends. Whatever takes supply away is refused meanwhile.
-//! What waits is bound to nothing: who may write this table may change it until it is entered, and every entry is told in the
-//! log of the program when it is put here.
+//! that notes here under which number: none is lost or doubled wherever a process ends. Whatever takes supply away is refused
+//! meanwhile. Nothing here is changed or deleted; it is bound to nothing until it is entered, and every entry is told in the log
+//! of the program when it is put here.
 
 use super::Store;
 use super::access::{move_request, note_request};
@@ -89,7 +89,7 @@ async fn enter(writing: &mut Transaction, now: Moment) -> Result<u64, StoreError
         let fields = [actor, source, action, object, result, &detail].map(String::as_str);
         let AuditHead { number, .. } = chain(writing, (*at, *order), fields).await?;
         move_request(writing, -id, number).await?;
-        writing.execute(DONE, &[id.into()]).await?;
+        writing.execute(DONE, &[id.into(), number.into()]).await?;
         entered += 1;
     }
     Ok(entered)
@@ -134,8 +134,9 @@ async fn spool(writing: &mut Transaction, entry: &AuditEntry) -> Result<i64, Sto
         detail.into(),
     ];
     let added: Option<(i64,)> = writing.row(ADD, &args).await?;
-    writing.spools();
-    Ok(added.map_or(0, |(id,)| id))
+    let id = added.map_or(0, |(id,)| id);
+    writing.spools(id, entry.at);
+    Ok(id)
 }
 
 /// The entry that waits under a number, which is below nothing.
@@ -169,10 +170,10 @@ fn record((id, at, actor, source, action, object, result, order, detail): Row) -
 /// How many are entered in one transaction.
 const PORTION: i64 = 200;
 
-const WAITING: &str = "SELECT count(*), min(at) FROM audit_spool";
+const WAITING: &str = "SELECT count(*), min(at) FROM audit_spool WHERE entered IS NULL";
 
 const OLDEST: &str = "SELECT id, at, actor, source, action, object, result, order_id, detail FROM audit_spool \
-    ORDER BY id LIMIT $1";
+    WHERE entered IS NULL ORDER BY id LIMIT $1";
 
 const ONE: &str =
     "SELECT id, at, actor, source, action, object, result, order_id, detail FROM audit_spool WHERE id = $1";
@@ -180,7 +181,7 @@ const ONE: &str =
 const ADD: &str = "INSERT INTO audit_spool (at, actor, source, action, object, result, order_id, detail) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
 
-const DONE: &str = "DELETE FROM audit_spool WHERE id = $1";
+const DONE: &str = "UPDATE audit_spool SET entered = $2 WHERE id = $1";
 
 #[cfg(test)]
 mod tests {

@@ -8,8 +8,9 @@ use super::Store;
 use super::alarm::{clear, raise};
 use super::audit_spool::append_or_spool;
 use super::error::StoreError;
+use super::transaction::Transaction;
 use crate::config::{InForce, Looser};
-use crate::domain::{Alarm, AlarmKind, AuditEntry, Moment};
+use crate::domain::{Alarm, AlarmKind, AuditEntry, Coded, Moment};
 
 /// A key whose value is another than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,8 @@ impl Store {
         let rows: Vec<(String, String)> = writing.rows("SELECT name, value FROM configuration", &[]).await?;
         let before: BTreeMap<String, String> = rows.into_iter().collect();
         let changes = changes(&before, in_force);
-        if changes.is_empty() {
+        let is_told = tell_looser(&mut writing, looser, now).await?;
+        if changes.is_empty() && !is_told {
             return Ok(changes);
         }
         for change in &changes {
@@ -49,13 +51,6 @@ impl Store {
                 None => writing.execute(DROP, &[change.key.as_str().into()]).await?,
             };
         }
-        if looser.is_empty() {
-            clear(&mut writing, AlarmKind::RulesLoosened, SUBJECT, now).await?;
-        } else if changes.iter().any(|change| looser.iter().any(|looser| looser.key == change.key)) {
-            let alarm = Alarm::new(AlarmKind::RulesLoosened, SUBJECT, now)
-                .saying(&told(looser, "内置 "), &told(looser, "built in: "));
-            raise(&mut writing, &alarm).await?;
-        }
         // What was not there before is not worth naming where nobody has said it.
         let is_first = before.is_empty();
         let given = |change: &&ConfigChange| {
@@ -64,24 +59,47 @@ impl Store {
         let named: Vec<_> = changes
             .iter()
             .filter(given)
-            .take(MOST)
             .map(|change| json!({ "key": change.key, "before": change.before, "after": change.after }))
             .collect();
-        let detail = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "changes": changes.len(),
-            "changed": named,
-            "looser": looser.iter().map(|looser| looser.key).collect::<Vec<_>>(),
-        });
-        let entry = AuditEntry {
-            source: AuditEntry::FILE.to_owned(),
-            ..AuditEntry::of_system(now, "config.change", "configuration")
-        };
-        // It is in force, whether the log takes the entry or not.
-        append_or_spool(&mut writing, &entry.saying(detail.to_string())).await?;
+        let looser: Vec<_> = looser
+            .iter()
+            .map(|of| json!({ "key": of.key, "value": of.value, "built_in": of.built_in }))
+            .collect();
+        // An entry is of a size that can be read: many changes stand in several.
+        let parts: Vec<_> = if named.is_empty() { vec![&[][..]] } else { named.chunks(MOST).collect() };
+        for (part, named) in (1..).zip(&parts) {
+            let detail = json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "changes": changes.len(),
+                "part": format!("{part}/{}", parts.len()),
+                "changed": named,
+                "looser": looser,
+            });
+            let entry = AuditEntry {
+                source: AuditEntry::FILE.to_owned(),
+                ..AuditEntry::of_system(now, "config.change", "configuration")
+            };
+            // It is in force, whether the log takes the entry or not.
+            append_or_spool(&mut writing, &entry.saying(detail.to_string())).await?;
+        }
         writing.commit().await?;
         Ok(changes)
     }
+}
+
+/// Tells of what is looser than built in, unless that was told and is still so; says whether it had to.
+async fn tell_looser(writing: &mut Transaction, looser: &[Looser], now: Moment) -> Result<bool, StoreError> {
+    const KIND: AlarmKind = AlarmKind::RulesLoosened;
+    let open: Option<(String,)> = writing.row(OPEN, &[KIND.code().into()]).await?;
+    let (zh, en) = (told(looser, "内置 "), told(looser, "built in: "));
+    if open.map_or(looser.is_empty(), |(detail,)| detail == en) {
+        return Ok(false);
+    }
+    clear(writing, KIND, SUBJECT, now).await?;
+    if !looser.is_empty() {
+        raise(writing, &Alarm::new(KIND, SUBJECT, now).saying(&zh, &en)).await?;
+    }
+    Ok(true)
 }
 
 fn changes(before: &BTreeMap<String, String>, in_force: &[InForce]) -> Vec<ConfigChange> {
@@ -110,6 +128,8 @@ const SUBJECT: &str = "configuration";
 
 /// How many keys an entry names.
 const MOST: usize = 200;
+
+const OPEN: &str = "SELECT detail FROM alarm WHERE kind = $1 AND ended_at IS NULL";
 
 const KEEP: &str = "INSERT INTO configuration (name, value) VALUES ($1, $2) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";

@@ -154,7 +154,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = "SELECT coalesce(max(version), 0) FROM schema_version";
 
-const SPOOLED: &str = "SELECT count(*) FROM audit_spool";
+const SPOOLED: &str = "SELECT count(*) FROM audit_spool WHERE entered IS NULL";
 
 const RIGHTS: &str = "SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND pg_get_userbyid(c.relowner) = current_user), \

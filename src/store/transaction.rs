@@ -14,7 +14,8 @@ use super::held_time::HeldTime;
 use super::lent::Lent;
 use super::sql::{Cell, Dialect, Kind, Rows, Sql, Table};
 use super::tenure::{IS_OURS, Tenure};
-use super::witness::{self, Loss, Witness};
+use super::witness::{self, Known, Loss, Witness};
+use crate::domain::Moment;
 use crate::failpoint::{self, Side};
 
 /// A row that both databases can give: a tuple of numbers, texts and bytes.
@@ -40,7 +41,7 @@ pub(super) struct Transaction {
     /// The entry of the audit log that it has added last.
     added: Option<AuditHead>,
     /// An entry that the audit log did not take waits beside it.
-    spools: bool,
+    spools: Option<(i64, Moment)>,
     /// It does what a request with a key asks for, and has noted the key.
     is_keyed: bool,
 }
@@ -98,7 +99,7 @@ impl Transaction {
                 fullness: None,
                 witness: None,
                 added: None,
-                spools: false,
+                spools: None,
                 is_keyed: false,
             })
             .map_err(|error| StoreError::of(doing, error))
@@ -150,10 +151,9 @@ impl Transaction {
     /// sees what was there when it began.
     pub(super) async fn is_audit_there(&mut self) -> Result<Option<Loss>, StoreError> {
         let Some(witness) = self.witness.clone() else { return Ok(None) };
-        match (witness.loss(), witness.head()) {
-            (Some(loss), _) => Ok(Some(loss)),
-            (None, None) => Ok(None),
-            (None, Some(head)) => witness::compare(&witness, head, self).await,
+        match witness.known() {
+            Known { loss: Some(loss), .. } => Ok(Some(loss)),
+            known => witness::compare(&witness, known, self).await,
         }
     }
 
@@ -176,8 +176,8 @@ impl Transaction {
     }
 
     /// An entry waits that the audit log did not take: once that is kept, it is told.
-    pub(super) const fn spools(&mut self) {
-        self.spools = true;
+    pub(super) const fn spools(&mut self, id: i64, at: Moment) {
+        self.spools = Some((id, at));
     }
 
     /// It does what a request with a key asks for; says whether that is news.
@@ -219,8 +219,8 @@ impl Transaction {
         committed.await.map_err(|error| told(doing, error, fullness.as_ref()))?;
         if let Some(witness) = witness {
             added.into_iter().for_each(|head| witness.saw(head));
-            if spools {
-                witness.refused();
+            if let Some((id, at)) = spools {
+                witness.put_by(id, at);
             }
         }
         Ok(())

@@ -58,7 +58,7 @@ async fn f31_a_server_that_lost_its_last_seconds_holds_cuts_and_says_what_is_mis
         };
         println!("f31: found out {:?} after the return, entries {}", began.elapsed(), halt.reason);
         assert_eq!(halt.kind, HaltKind::DatabaseBehind);
-        assert_eq!(through.loss(), Some(Loss { first: kept + 1, last: lost }));
+        assert_eq!(through.loss(), Some(Loss::Entries { first: kept + 1, last: lost }));
         assert_eq!(halt.reason, format!("{}-{lost}", kept + 1));
         let view = street.view(id).await;
         assert_eq!(view.points[0].state, OrderState::Submitted, "by the copy it was approved");

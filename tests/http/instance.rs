@@ -54,7 +54,7 @@ async fn f31_what_the_database_has_lost_is_told_everywhere_and_acknowledged_by_a
     let last = store.audit_head().await.unwrap().number;
     store.expect_audit(AuditHead { number: last + 3, hash: AuditHash::from_hex(&"ab".repeat(32)).unwrap() });
     let loss = store.is_audit_there().await.unwrap().unwrap();
-    assert_eq!(loss, Loss { first: last + 1, last: last + 3 });
+    assert_eq!(loss, Loss::Entries { first: last + 1, last: last + 3 });
     store.halt_for_loss(loss, town.now()).await.unwrap();
 
     let health = town.rig.get("/api/v1/health", Some(&town.li)).await.json();

@@ -65,13 +65,29 @@ async fn t27_t32_a_change_of_the_configuration_is_entered_with_before_and_after_
             { "key": "http.lock_after", "before": "5, by default", "after": "20" },
             { "key": "line[2].tcp", "before": "\"b:1\"", "after": null },
         ]);
-        assert_eq!((&last["changed"], &last["looser"]), (&expected, &json!(["http.lock_after"])));
+        assert_eq!(
+            (&last["changed"], &last["looser"]),
+            (&expected, &json!([{ "key": "http.lock_after", "value": "20", "built_in": "5" }]))
+        );
         assert_eq!(told(store).await.as_deref(), Some("http.lock_after = 20 (built in: 5)"));
         assert_eq!(noted(store, &second, std::slice::from_ref(&loose)).await, 0);
         assert!(told(store).await.is_some(), "it stands until it is taken back");
+        // Another version has another value built in: nothing in the file has changed, and what is told has.
+        let other = Looser { built_in: "3".to_owned(), ..loose };
+        assert_eq!(noted(store, &second, &[other]).await, 0);
+        assert_eq!(told(store).await.as_deref(), Some("http.lock_after = 20 (built in: 3)"));
 
         assert_eq!(noted(store, &first, &[]).await, 2);
-        assert_eq!((told(store).await, entries(store).await.len()), (None, 3));
+        assert_eq!((told(store).await, entries(store).await.len()), (None, 4));
+        // Many changes stand in several entries, and each of them in one.
+        let many: Vec<_> =
+            (1..=450).map(|number| is(&format!("line[{number}].tcp"), &format!("\"c:{number}\""))).collect();
+        assert_eq!(noted(store, &many, &[]).await, 451);
+        let parts: Vec<_> = entries(store).await.iter().take(3).map(detail).collect();
+        let named = parts
+            .iter()
+            .map(|part| (part["part"].as_str().unwrap(), part["changed"].as_array().unwrap().len()));
+        assert_eq!(named.collect::<Vec<_>>(), [("3/3", 51), ("2/3", 200), ("1/3", 200)]);
         store.verify_audit(&[]).await.unwrap().unwrap();
     })
     .await;

@@ -232,21 +232,24 @@ impl Concentrator {
 
     /// The frames of an answer.
     fn frames(&self, heading: &Heading, said: Said) -> Vec<Vec<u8>> {
-        let units = match said {
+        let (control, units) = match said {
             Said::Units(units) => return self.frames_of(heading, Control::DATA, heading.afn, &units),
             Said::Later => return Vec::new(),
-            Said::Done => (Control::ACKNOWLEDGE, vec![0, 0, 1, 0]),
-            Said::Denied if heading.afn.is_query() => (Control::NO_DATA, vec![0, 0, 2, 0]),
-            Said::Denied => (Control::ACKNOWLEDGE, vec![0, 0, 2, 0]),
+            Said::Done => (Control::ACKNOWLEDGE, vec![vec![0, 0, 1, 0]]),
+            Said::Denied if heading.afn.is_query() => (Control::NO_DATA, vec![vec![0, 0, 2, 0]]),
+            Said::Denied => (Control::ACKNOWLEDGE, vec![vec![0, 0, 2, 0]]),
             Said::Each(results) => {
-                let mut unit = Unit::new().bytes(&[0, 0, 4, 0, heading.afn.0]);
-                for (identifier, error) in results {
-                    unit = unit.bytes(&identifier).byte(error);
-                }
-                (Control::ACKNOWLEDGE, unit.into_bytes())
+                // As many in one as a frame has room for.
+                let each = results.chunks(self.room() / OF_RESULT - 1).map(|results| {
+                    let unit = Unit::new().bytes(&[0, 0, 4, 0, heading.afn.0]);
+                    let all = results.iter();
+                    all.fold(unit, |unit, (identifier, error)| unit.bytes(identifier).byte(*error))
+                        .into_bytes()
+                });
+                (Control::ACKNOWLEDGE, each.collect())
             }
         };
-        self.frames_of(heading, units.0, Afn::CONFIRM, &[units.1])
+        self.frames_of(heading, control, Afn::CONFIRM, &units)
     }
 
     /// Cuts units into frames no longer than the terminal sends.
@@ -321,6 +324,8 @@ impl Concentrator {
     }
 }
 
+/// An identifier and its error; what stands in front of them is no longer.
+const OF_RESULT: usize = 5;
 /// C, A, AFN and SEQ, EC, Tp.
 const AROUND_UNITS: usize = 16;
 /// A terminal that sends less could not answer anything.

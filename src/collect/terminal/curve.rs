@@ -234,7 +234,7 @@ async fn ask_piece(
                 continue;
             }
             let is_to_come = at > answered.answered_at.plus(wanted.tolerance);
-            to_come = to_come.or((is_to_come && read.value.is_ok()).then_some(at));
+            to_come = to_come.or_else(|| (is_to_come && read.value.is_ok()).then_some(at));
             // What is dated in front of what is asked for, or behind what is wanted, says nothing of it.
             if at < start || at > until {
                 of_other = of_other.or(Some(at));

@@ -219,7 +219,10 @@ fn lost(view: &View) -> Markup {
             strong { (view.say(
                 "■ 数据库缺失已提交的记录：不发出任何停电命令",
                 "■ The database has lost what it had kept: no cut leaves")) }
-            span { (view.say("审计日志缺失条目 ", "missing entries of the audit log: ")) (inert(entries)) }
+            span { @match entries.strip_prefix("waiting ") {
+                Some(number) => { (view.say("缺失待补录的审计记录，编号 ", "missing entries that waited for the audit log, up to number ")) (inert(number)) }
+                None => { (view.say("审计日志缺失条目 ", "missing entries of the audit log: ")) (inert(entries)) }
+            } }
             span { (view.say(
                 "原停电审批均已作废；复电不受影响。由管理员核对后确认。",
                 "Approvals of cuts have ended; supply is given back as ever. An administrator looks into it and says so.")) }

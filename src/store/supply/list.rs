@@ -162,7 +162,8 @@ impl Store {
         Ok(orders)
     }
 
-    /// The first order that gave supply back at each point of an order behind it; those that were taken back left out.
+    /// The orders that gave supply back at each point to which a cut was sent, behind its last frame and before that of another
+    /// cut, the first of them first; those that were taken back left out.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
@@ -354,11 +355,15 @@ fn notice(
     })
 }
 
-/// Kinds 2 and 3 give supply back; 13 is a point that was taken back.
-const RESTORES: &str = "SELECT s.point_id, min(o.id) FROM supply_order_point s \
-    JOIN supply_order_point p ON p.point_id = s.point_id AND p.state <> 13 \
+/// Kind 1 takes supply away, 2 and 3 give it back; 13 is a point that was taken back.
+const RESTORES: &str = "WITH sent AS (SELECT point_id, max(intent_at) AS at FROM supply_attempt WHERE order_id = $1 GROUP BY point_id) \
+    SELECT sent.point_id, o.id FROM sent JOIN supply_order_point p ON p.point_id = sent.point_id AND p.state <> 13 \
     JOIN supply_order o ON o.id = p.order_id AND o.kind IN (2, 3) AND o.submitted_at IS NOT NULL \
-    WHERE s.order_id = $1 AND o.id > $1 GROUP BY s.point_id ORDER BY s.point_id";
+    WHERE coalesce((SELECT max(a.intent_at) FROM supply_attempt a WHERE a.order_id = o.id AND a.point_id = sent.point_id), \
+        o.submitted_at) >= sent.at \
+    AND NOT EXISTS (SELECT 1 FROM supply_attempt a WHERE a.point_id = sent.point_id AND a.kind = 1 AND a.order_id <> $1 \
+        AND a.intent_at > sent.at AND a.intent_at <= o.submitted_at) \
+    ORDER BY sent.point_id, o.submitted_at, o.id";
 
 const ADDRESS: &str = "SELECT m.address FROM installation n JOIN meter m ON m.id = n.meter_id \
     WHERE n.point_id = $1 AND n.removed_at IS NULL";

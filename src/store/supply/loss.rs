@@ -1,6 +1,8 @@
 //! What becomes of cuts when the database has lost what it had kept (F31): a STOP, a payment or a withdrawal may be among what
 //! is gone, and so may the intent of a cut that was sent. All cuts are kept back, and none goes out by an approval of before.
 
+use serde_json::{Value, json};
+
 use super::commit_in_any_case;
 use super::damaged::unless_damaged;
 use super::halt::{HALT, halts_in_force, subject};
@@ -65,23 +67,35 @@ impl Store {
             }
             head.settle(&mut writing, now).await?;
         }
-        let Loss { first, last } = loss;
+        let (zh, en, detail) = told(loss);
         let alarm = Alarm::new(AlarmKind::DatabaseBehind, subject(KIND), now).saying(
-            &format!("审计日志第 {first} 至 {last} 条曾经提交，现已不在库中；停电已暂停，原审批作废"),
-            &format!("entries {first} to {last} of the audit log were kept and are gone; cuts are held, approvals have ended"),
+            &format!("{zh}曾经提交，现已不在库中；停电已暂停，原审批作废"),
+            &format!("{en} were kept and are gone; cuts are held, approvals have ended"),
         );
         raise(&mut writing, &alarm).await?;
         let entry = AuditEntry::of_system(now, "audit.behind", format!("entries {reason}"));
-        let detail = serde_json::json!({ "first": first, "last": last, "approvals": approvals });
+        let detail = json!({ "lost": detail, "approvals": approvals });
         commit_in_any_case(writing, &entry.saying(detail.to_string())).await?;
         tracing::error!(
-            first,
-            last,
             approvals,
-            "the database has lost what it had kept: entries {first} to {last} of the audit log are missing; no cut goes out until an \
-             administrator has looked into it"
+            "the database has lost what it had kept: {en} are missing; no cut goes out until an administrator has looked into it"
         );
         Ok(())
+    }
+}
+
+fn told(loss: Loss) -> (String, String, Value) {
+    match loss {
+        Loss::Entries { first, last } => (
+            format!("审计日志第 {first} 至 {last} 条"),
+            format!("entries {first} to {last} of the audit log"),
+            json!({ "first": first, "last": last }),
+        ),
+        Loss::Waiting { id } => (
+            format!("待补录的审计记录（第 {id} 条及之前）"),
+            format!("entries that waited for the audit log, up to number {id},"),
+            json!({ "waiting": id }),
+        ),
     }
 }
 

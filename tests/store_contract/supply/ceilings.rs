@@ -75,7 +75,7 @@ async fn f51_over_a_ceiling_the_whole_order_waits_for_a_second_approver() {
         assert_eq!(store.wanting_looser_ceilings(now()).await.unwrap(), ["wang"]);
         // Who wanted that has not seen what was made stricter since.
         let stricter = Ceilings { day: 1, ..Ceilings::BUILT_IN };
-        store.tighten_ceilings(&acting("li", now()), stricter, now()).await.unwrap();
+        store.tighten_ceilings(&acting("zhao", now()), stricter, now()).await.unwrap();
         assert_eq!(store.wanting_looser_ceilings(now()).await.unwrap(), [""; 0]);
         assert_eq!(store.loosen_ceilings(&acting("zhao", now()), now()).await.unwrap(), Lifting::NeedsSecond);
         assert_eq!(store.ceilings().await.unwrap().day, 1);

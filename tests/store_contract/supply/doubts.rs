@@ -127,6 +127,36 @@ async fn f48_finishing_an_order_hides_nobody_who_has_paid_and_is_dark() {
 }
 
 #[tokio::test]
+async fn t27_the_record_of_a_cut_names_what_gave_supply_back_behind_it_and_before_the_next() {
+    on_both(async |fresh| {
+        let homes = town(fresh, 2).await;
+        let (store, home) = (&fresh.store, homes[0]);
+        let minute = |count: u32| now().plus(HOUR / 60 * count);
+        let first = armed(store, &cut(&homes, now()), now()).await;
+        let of = async |id| store.restores_after(id).await.unwrap();
+        back(store, &restore(&homes[1..], now()), homes[1], now()).await;
+        assert_eq!(of(first).await, [], "nothing was sent there");
+        sent(store, first, home, AttemptOutcome::Accepted, minute(1)).await;
+        seen(store, first, home, (OrderEvent::SeeOpen, "open"), minute(2)).await;
+        let failed = back(store, &restore(&[home], minute(3)), home, minute(3)).await;
+        seen(store, failed, home, (OrderEvent::GiveUp, "not_sent"), minute(4)).await;
+        let closed = back(store, &restore(&[home], minute(5)), home, minute(5)).await;
+        sent(store, closed, home, AttemptOutcome::Accepted, minute(5)).await;
+        seen(store, closed, home, (OrderEvent::SeeClosed, "closed"), minute(6)).await;
+        assert_eq!(of(first).await, [(home.point, failed), (home.point, closed)]);
+        let second = armed(store, &cut(&[home], minute(7)), minute(7)).await;
+        sent(store, second, home, AttemptOutcome::Accepted, minute(7)).await;
+        seen(store, second, home, (OrderEvent::SeeOpen, "open"), minute(8)).await;
+        assert_eq!(of(second).await, [], "that was before");
+        let last = back(store, &restore(&[home], minute(9)), home, minute(9)).await;
+        sent(store, last, home, AttemptOutcome::Accepted, minute(9)).await;
+        assert_eq!(of(second).await, [(home.point, last)]);
+        assert_eq!(of(first).await, [(home.point, failed), (home.point, closed)]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn i12_another_customer_at_the_point_takes_no_restore_back_and_another_meter_is_told() {
     on_both(async |fresh: &Fresh| {
         let homes = town(fresh, 3).await;

@@ -5,7 +5,7 @@ use chaobiao::domain::access::RequestKey;
 use chaobiao::domain::supply::{HaltKind, OrderState};
 use chaobiao::store::access::Claim;
 use chaobiao::store::supply::{AttemptOutcome, Intended, SupplyError};
-use chaobiao::store::{Address, AuditRecord, Store, StoreError};
+use chaobiao::store::{Address, AuditRecord, Loss, Store, StoreError};
 
 use super::ready::{HOUR, acting, cut, restore};
 use super::steps::{armed, intend, state};
@@ -174,6 +174,42 @@ async fn t26_entries_that_wait_are_neither_lost_nor_doubled_where_entering_them_
         let objects: Vec<_> = entries.iter().map(|entry| entry.object.clone()).collect();
         assert_eq!(objects, (0..250).map(|number| format!("point {number}")).collect::<Vec<_>>());
         store.verify_audit(&[]).await.unwrap().unwrap();
+    })
+    .await;
+}
+
+/// A copy that was behind and has taken the place of the database: the STOP that waited is among what is gone.
+#[tokio::test]
+async fn f31_an_entry_that_waited_and_is_gone_with_what_it_told_of_is_found_out() {
+    on_both(async |fresh| {
+        let store = &fresh.store;
+        shut(fresh).await;
+        store.press_stop(&acting("li", now()), "smoke", now()).await.unwrap();
+        assert_eq!(store.is_audit_there().await.unwrap(), None);
+        for sql in ["DELETE FROM audit_spool", "UPDATE audit_spool SET result = 'other'"] {
+            assert!(fresh.run(sql).await.is_err(), "{sql}");
+        }
+        opened(fresh).await;
+        assert_eq!(store.enter_spooled(now()).await.unwrap(), 1);
+        assert_eq!(store.is_audit_there().await.unwrap(), None, "it is in the log");
+        assert!(fresh.run("UPDATE audit_spool SET entered = NULL").await.is_err(), "it is entered once");
+
+        shut(fresh).await;
+        store.audit_or_spool(&AuditEntry::of_system(now(), "test", "waits")).await.unwrap();
+        fresh
+            .run(match &fresh.address {
+                Address::Sqlite(_) => "DROP TRIGGER audit_spool_is_kept",
+                Address::Postgres(_) => "DROP TRIGGER audit_spool_is_kept ON audit_spool",
+            })
+            .await
+            .unwrap();
+        fresh.run("DELETE FROM audit_spool WHERE entered IS NULL").await.unwrap();
+        let loss = Loss::Waiting { id: 2 };
+        assert_eq!(store.is_audit_there().await.unwrap(), Some(loss));
+        store.halt_for_loss(loss, now()).await.unwrap();
+        let halts = store.halts().await.unwrap();
+        let held = halts.iter().find(|halt| halt.kind == HaltKind::DatabaseBehind).unwrap();
+        assert_eq!(held.reason, "waiting 2");
     })
     .await;
 }
