@@ -115,7 +115,7 @@ const OPEN_FOR: Duration = Duration::from_secs(15 * 60);
 const MOST_OPEN: usize = 256;
 /// So many frames behind the first an answer is known to go on.
 const FURTHER: u8 = 7;
-/// What a frame for a meter begins with, behind what wakes the meter up. [645-2007 5.2.1]
+/// What a frame for a meter begins with, behind what wakes the meter up. [645-2007 2]
 const START: u8 = 0x68;
 
 #[cfg(test)]
