@@ -37,11 +37,6 @@ impl Lacking {
         self.lost.get_or_insert(missed);
     }
 
-    /// Whether nothing is lacking.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.unfitted.is_empty() && self.lost.is_none() && self.unsummed.is_empty()
-    }
-
     /// Whether one that the meter has is gone.
     pub(super) const fn is_lost(&self) -> bool {
         self.lost.is_some()

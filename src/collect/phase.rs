@@ -155,6 +155,27 @@ impl Facts {
         curve_gaps(&settings.items, settings.slots, (newest, days), span, curves)
     }
 
+    /// How many slots are missing of a meter's curves when those that were brought are kept.
+    pub(super) fn slots_left<'a>(
+        &self,
+        settings: &Intervals,
+        site: &SiteMeter,
+        (newest, days): (Day, u8),
+        brought: impl Iterator<Item = &'a DayCurve>,
+    ) -> u32 {
+        let mut curves =
+            self.curves.lock().unwrap_or_else(PoisonError::into_inner).get(&site.meter_id).cloned();
+        let curves = curves.get_or_insert_default();
+        for curve in brought {
+            curves.entry((curve.item, curve.day)).or_insert_with(|| curve.clone()).merge(curve);
+        }
+        let span = (site.installed_at, self.day.start());
+        curve_gaps(&settings.items, settings.slots, (newest, days), span, curves)
+            .iter()
+            .map(|gap| gap.slots)
+            .sum()
+    }
+
     /// The midnights of which a meter's registers are missing.
     pub(super) fn register_gaps(
         &self,

@@ -107,7 +107,7 @@ pub(super) struct TerminalNight {
     stuck_passes: u8,
     /// Meters of which the curves of the day before were asked for.
     curved: HashSet<Id<Meter>>,
-    /// Those whose curves it left unanswered, and how often.
+    /// Those whose curves it left unanswered or told wrong, and how often.
     unanswered: HashMap<Id<Meter>, u8>,
     /// Meters of which earlier days were asked for.
     repaired: HashSet<Id<Meter>>,
@@ -299,7 +299,8 @@ impl TerminalNight {
                 if self.line.is_over() {
                     break;
                 }
-                let gaps = self.facts.curve_gaps(&settings, site, (self.line.run.day.previous(), 1));
+                let span = (self.line.run.day.previous(), 1);
+                let gaps = self.facts.curve_gaps(&settings, site, span);
                 let (brought, missed) = match &gone {
                     Some(missed) => (Batch::default(), Some(missed.clone())),
                     None => self.curves_of(site, &gaps).await,
@@ -307,24 +308,26 @@ impl TerminalNight {
                 // Somebody else may have come under its address meanwhile.
                 let outcome = self.line.outcome_of(site.meter_id).filter(|_| self.is_believed(site));
                 let Some(mut outcome) = outcome else { continue };
-                let slots: usize = brought.curves.iter().map(|(_, curve)| curve.count()).sum();
-                let wanted: u64 = gaps.iter().map(|gap| u64::from(gap.slots)).sum();
-                let left = wanted.saturating_sub(u64::try_from(slots).unwrap_or(u64::MAX));
+                // Of what was asked for anew most was there.
+                let curves = brought.curves.iter().map(|(_, curve)| curve);
+                let left = self.facts.slots_left(&settings, site, span, curves);
                 let cause = missed.as_ref().map_or(MissingCause::NoValue, |missed| missed.cause);
-                outcome.holes = Some((u32::try_from(left).unwrap_or(u32::MAX), (left > 0).then_some(cause)));
+                outcome.holes = Some((left, (left > 0).then_some(cause)));
+                let is_silent =
+                    missed.as_ref().is_some_and(|missed| missed.cause == MissingCause::TerminalSilent);
+                let may_come_right = missed.as_ref().is_some_and(curve::may_come_right);
+                if may_come_right || is_silent && gone.is_none() {
+                    let often = self.unanswered.entry(site.meter_id).or_default();
+                    *often = often.saturating_add(1);
+                    // It will not say more, or anything else, when it is asked again.
+                    answered.extend((*often >= MOST_UNANSWERED).then_some(site.meter_id));
+                }
                 match missed.filter(|missed| !curve::is_answer(missed.cause)) {
                     None => {
                         silences = 0;
-                        answered.push(site.meter_id);
+                        answered.extend((!may_come_right).then_some(site.meter_id));
                     }
                     Some(missed) => {
-                        let is_silent = missed.cause == MissingCause::TerminalSilent;
-                        if is_silent && gone.is_none() {
-                            let often = self.unanswered.entry(site.meter_id).or_default();
-                            *often = often.saturating_add(1);
-                            // It will not say more when it is asked again.
-                            answered.extend((*often >= MOST_UNANSWERED).then_some(site.meter_id));
-                        }
                         silences = silences.saturating_add(1);
                         let is_gone = !is_silent || silences >= MOST_SILENT;
                         gone = gone.or_else(|| is_gone.then_some(missed));
@@ -408,7 +411,7 @@ impl TerminalNight {
             batch.curves.extend(brought.curves);
             batch.fetches.extend(brought.fetches);
             let is_gone = missed.as_ref().is_some_and(|missed| !curve::is_answer(missed.cause));
-            first = if is_gone { missed } else { first.or(missed) };
+            first = if is_gone { missed } else { curve::first_of(first, missed) };
             if is_gone {
                 break;
             }
@@ -526,7 +529,7 @@ const AT_ONCE: usize = 3;
 const KEPT_AT_ONCE: usize = 8;
 /// So many meters in a row whose curves a terminal leaves unanswered end that for a pass.
 const MOST_SILENT: u8 = 3;
-/// The curves of one meter that it leaves unanswered are asked for so often in a night.
+/// The curves of one meter that it leaves unanswered or tells wrong are asked for so often in a night.
 const MOST_UNANSWERED: u8 = 3;
 /// How long a point stays verified.
 pub const VERIFY_AGAIN: Duration = Duration::from_secs(30 * 86_400);

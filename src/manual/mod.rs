@@ -167,4 +167,6 @@ pub mod decisions {
     pub mod d0068_what_gives_supply_back_waits_for_no_audit_log {}
     #[doc = include_str!("decisions/0069-data-that-a-terminal-reports-are-observed-and-not-booked.md")]
     pub mod d0069_data_that_a_terminal_reports_are_observed_and_not_booked {}
+    #[doc = include_str!("decisions/0072-what-is-kept-of-reports-of-data-is-counted-as-it-is-stored.md")]
+    pub mod d0072_what_is_kept_of_reports_of_data_is_counted_as_it_is_stored {}
 }

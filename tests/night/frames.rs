@@ -60,8 +60,8 @@ async fn i20_each_answer_in_several_frames_loses_one_and_nothing_is_missing_or_t
     assert_eq!((findings.registers, findings.slots), (12 * 10, 12 * 2 * 96), "{findings:?}");
     // Its list of meters is one of these answers: it never came whole, and nobody is said to be missing in it.
     assert_eq!(kept(&town).await.archive, None);
-    // One frame in three: the list is there when it came whole once.
-    set_faults(&town, &[(Kind::LostFrame, "30%")]);
+    // One frame in five: the list is there when it came whole once.
+    set_faults(&town, &[(Kind::LostFrame, "20%")]);
     let report = town.night(&head_end, second).await;
     assert_eq!((report.run.state, report.progress.read), (RunState::Done, 12), "{:?}", report.progress);
     let told = town.judge_terminals(second, second.start(), false).await;
@@ -124,6 +124,24 @@ async fn f18_a_value_that_is_dated_far_ahead_ends_no_curve() {
     // Each answer has one such value, of two questions for each of two curves of each meter.
     assert_eq!(findings.slots, 2 * 2 * (288 - 2), "{findings:?}");
     assert_eq!(findings.holes, [("wrong form", 2 * 2 * 2)].into(), "they are named");
+    head_end.close().await;
+    town.close().await;
+}
+
+/// One answer of stored data in three is that of the day before: of eight meters some curve comes wrong twice in a row.
+#[tokio::test]
+async fn f18_a_curve_that_came_wrong_twice_is_asked_for_again_in_the_same_night() {
+    let (_folder, town) = town(world(8, 1, 109), NO_HISTORY, swift).await;
+    verify(&town).await;
+    set_faults(&town, &[(Kind::OldData, "35%")]);
+    let head_end = town.head_end();
+    let night = day("2026-11-22");
+    let report = town.night(&head_end, night).await;
+    assert_eq!(report.run.state, RunState::Done, "{:?}", report.progress);
+    assert!(struck(&town, Kind::OldData) > 4, "{}", struck(&town, Kind::OldData));
+    let findings = town.judge((night.previous(), night), &[night]).await;
+    assert_eq!(findings.wrong, Vec::<String>::new());
+    assert_eq!(findings.slots, 8 * 2 * 96, "{findings:?}");
     head_end.close().await;
     town.close().await;
 }

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use chaobiao::domain::AlarmKind;
+use chaobiao::domain::access::Regions;
+use chaobiao::store::alarm::AlarmFilter;
 use chaobiao::store::terminal::{EventsRead, TerminalEvent, TerminalEventLine};
 use chaobiao::store::{Batch, Notes};
 use chaobiao::terminal::TerminalSettings;
@@ -26,6 +29,12 @@ struct Hand {
     decoder: Decoder,
     terminal: TerminalAddress,
     events: u8,
+    /// The place of one that it does not hold any more.
+    gone: Option<u8>,
+    /// The place that it leaves a question for unanswered, when it is asked for that alone.
+    silent_at: Option<u8>,
+    /// So many events it tells at once.
+    at_once: usize,
 }
 
 /// ERC 14: supply went and came back, told apart by the minute.
@@ -45,7 +54,8 @@ impl Hand {
         town.store.save(&Batch { notes, ..Batch::default() }, town.clock.now()).await.unwrap();
         let (ours, stream) = tokio::io::duplex(1 << 16);
         head_end.terminals.attach(ours, ([10, 7, 7, 7], 7777).into());
-        let mut hand = Self { stream, decoder: Decoder::new(), terminal, events };
+        let (decoder, gone, silent_at) = (Decoder::new(), None, None);
+        let mut hand = Self { stream, decoder, terminal, events, gone, silent_at, at_once: usize::MAX };
         hand.send(Control::LINK_CHECK, Afn::LINK, Seq::single(0).to_confirm(), &[0, 0, 1, 0]).await;
         assert_eq!(hand.hear().await.0, Afn::CONFIRM, "the login");
         hand
@@ -106,10 +116,20 @@ impl Hand {
         let mut places = Vec::new();
         if let Some((from, to)) = asked {
             let mut place = from;
+            if self.silent_at.is_some_and(|silent| (from, to) == (silent, silent + 1)) {
+                return;
+            }
             while place != to {
-                places.extend((place < self.events).then_some(place));
+                places.extend((place < self.events && self.gone != Some(place)).then_some(place));
                 place = place.wrapping_add(1);
             }
+            // One without a gap.
+            let run = places
+                .iter()
+                .zip(places.iter().skip(1))
+                .take_while(|(place, next)| **place + 1 == **next)
+                .count();
+            places.truncate((run + 1).min(self.at_once));
         }
         let (Some(first), Some(last)) = (places.first(), places.last()) else {
             return self.send(Control::NO_DATA, Afn::CONFIRM, seq, &[0, 0, 2, 0]).await;
@@ -117,6 +137,22 @@ impl Hand {
         let mut told = vec![0, 0, 1, 0, self.events, 0, *first, last + 1];
         places.iter().for_each(|place| told.extend(record_of(*place)));
         self.send(Control::DATA, afn, seq, &told).await;
+    }
+
+    /// Answers what is asked of it in so many minutes of the day.
+    async fn for_minutes(&mut self, minutes: u64, head_end: &HeadEnd) {
+        let stop = CancellationToken::new();
+        let asked = async {
+            let waited = tokio::time::timeout(Duration::from_secs(minutes * 60), async {
+                loop {
+                    let (afn, seq, body) = self.hear().await;
+                    self.answer(afn, seq, &body).await;
+                }
+            });
+            assert!(waited.await.is_err());
+            stop.cancel();
+        };
+        tokio::join!(head_end.collector.read_counted_events(&stop), asked);
     }
 }
 
@@ -227,6 +263,60 @@ async fn i01_f26_events_of_a_report_that_could_not_be_read_are_asked_for_until_t
     town.close().await;
 }
 
+/// The mark goes when all that the terminal holds is read, whether what was read last can be looked at again or not; it stays
+/// while there is more than was asked for in one go.
+#[tokio::test]
+async fn i01_the_mark_of_a_report_that_could_not_be_read_goes_with_the_last_of_its_events() {
+    let (_folder, town) = town(world(2, 1, 107), NO_HISTORY, swift).await;
+    let head_end = town.head_end();
+    let mut hand = Hand::log_in(&town, &head_end, 5).await;
+    let terminal = hand.terminal;
+    let is_unread = async || town.store.events_read().await.unwrap()[&terminal].is_unread;
+    let unreadable = [&[0, 0, 1, 0, 5, 0, 2, 4][..], &record_of(3)].concat();
+    hand.report(3, 0xCA, &unreadable).await;
+    hand.for_minutes(5, &head_end).await;
+    assert!(!is_unread().await);
+    // A terminal that never gives an event twice is asked on from there, and not for ever.
+    (hand.events, hand.silent_at) = (6, Some(4));
+    hand.report(4, 0xCA, &[unreadable.clone(), vec![1]].concat()).await;
+    assert!(is_unread().await);
+    hand.for_minutes(5, &head_end).await;
+    assert_eq!(kept(&town, terminal).await, (vec![1, 1, 1, 1, 1, 1, 0, 0], 2));
+    assert!(!is_unread().await, "all of it was read");
+    // One event an answer, and more of them than are asked for in one go.
+    (hand.events, hand.silent_at, hand.at_once) = (106, None, 1);
+    hand.report(5, 0xCA, &[unreadable, vec![2]].concat()).await;
+    hand.for_minutes(5, &head_end).await;
+    let read = town.store.events_read().await.unwrap()[&terminal];
+    assert_eq!((read.is_unread, read.read), (true, (Some(6 + 64), Some(0))), "there are more");
+    hand.for_minutes(5, &head_end).await;
+    let read = town.store.events_read().await.unwrap()[&terminal];
+    assert_eq!((read.is_unread, read.read), (false, (Some(106), Some(0))));
+    head_end.close().await;
+    town.close().await;
+}
+
+/// What a report told that could not be read, and what the terminal does not hold any more, is told as lost, once.
+#[tokio::test]
+async fn i01_an_event_of_an_unreadable_report_that_the_terminal_has_forgotten_is_told_as_lost_once() {
+    let (_folder, town) = town(world(2, 1, 108), NO_HISTORY, swift).await;
+    let head_end = town.head_end();
+    let mut hand = Hand::log_in(&town, &head_end, 5).await;
+    hand.gone = Some(2);
+    hand.report(3, 0xCA, &[&[0, 0, 1, 0, 5, 0, 2, 4][..], &record_of(3)].concat()).await;
+    for _ in 0..2 {
+        hand.for_minutes(5, &head_end).await;
+        assert_eq!(kept(&town, hand.terminal).await, (vec![1, 1, 0, 1, 1, 0, 0, 0], 1));
+        assert!(!town.store.events_read().await.unwrap()[&hand.terminal].is_unread);
+        let filter = AlarmFilter { kind: Some(AlarmKind::TerminalEventsLost), ..AlarmFilter::default() };
+        let told = town.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
+        assert!(told.len() == 1 && told[0].detail.contains("a report could not be read"), "{told:?}");
+        assert_eq!(told[0].count, 1, "once");
+    }
+    head_end.close().await;
+    town.close().await;
+}
+
 /// What is kept as unread stands at no place of the ring: that an event stands there is no sign that others were lost.
 #[tokio::test]
 async fn a_report_that_could_not_be_read_is_no_event_of_the_ring() {
@@ -267,16 +357,32 @@ async fn i01_f24_what_a_terminal_reports_of_data_is_kept_as_observed_and_booked_
     let says = ["数据主动上报", "p1 1-0:1.8.0 2026-11-22 00:00:00", "1234.5600", "010101142111261500"];
     assert!(says.iter().all(|part| record.contains(part)), "{record}");
     // More than any terminal in order reports: all are confirmed, not all are kept, and its events are.
-    for last in 1..=14 {
+    let long = [freeze(1), vec![0x11; 16_000]].concat();
+    tokio::time::sleep(Duration::from_secs(11 * 60)).await;
+    for number in 0..150_u8 {
         tokio::time::sleep(Duration::from_secs(30)).await;
-        let long = [freeze(last), vec![0x11; 16_000]].concat();
-        hand.send(Control(0xCA), Afn::CLASS_2, Seq::single(last & 0x0F).to_confirm(), &long).await;
-        assert_eq!(hand.hear().await.0, Afn::CONFIRM, "{last}");
+        let report = [&freeze(number)[..], &long].concat();
+        hand.send(Control(0xCA), Afn::CLASS_2, Seq::single(number & 0x0F).to_confirm(), &report).await;
+        assert_eq!(hand.hear().await.0, Afn::CONFIRM, "{number}");
     }
-    assert_eq!(town.store.terminal_events(None, 100).await.unwrap().len(), 1 + 9, "5000 events are 160 kB");
+    let rows = town.store.terminal_events(None, 1000).await.unwrap();
+    assert!((50..130).contains(&rows.len()), "{}", rows.len());
+    assert!(
+        rows[0].record.contains("未保存的报文字节数"),
+        "what is left out of a row is told: {}",
+        rows[0].record
+    );
+    let filter = AlarmFilter { kind: Some(AlarmKind::TerminalFlood), ..AlarmFilter::default() };
+    let told = town.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap();
+    assert!(told.len() == 1 && told[0].count == 1, "once: {told:?}");
+    assert!(told[0].detail.contains("too many reports of data in one day"), "{told:?}");
     hand.report(15, 0xCA, &[&[0, 0, 1, 0, 1, 0, 0, 1][..], &record_of(0)].concat()).await;
     assert_eq!(kept(&town, hand.terminal).await.0[0], 1);
     // The clock goes on while another program asks, so that comes last.
+    let stored =
+        "SELECT coalesce(sum(length(record) + length(body)), 0) FROM terminal_event WHERE important = 0";
+    let stored = town.ask(stored).await;
+    assert!((1..=512 * 1024).contains(&stored), "{stored} characters");
     for table in ["register_ledger", "meter_fetch", "interval_day"] {
         assert_eq!(town.ask(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }

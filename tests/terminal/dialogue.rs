@@ -329,3 +329,92 @@ async fn f48_a_question_that_is_left_unanswered_is_not_put_again_while_supply_wa
     assert_eq!(desk.terminals.status(address()).unwrap().late, 1);
     desk.close().await;
 }
+
+fn freeze_question() -> Ask {
+    let freeze = Request::ReadFreeze(Freeze {
+        points: (1..=8).filter_map(Point::new).collect(),
+        functions: FnNumber::new(161).into_iter().collect(),
+        period: Period::Day(Civil::date(2024, 8, 20).unwrap()),
+    });
+    let timing = Timing { answer: SECOND, next_frame: SECOND, repetitions: 0, ..Timing::STORED };
+    Ask::new(freeze, Urgency::Nightly, timing)
+}
+
+/// The freeze of point 1.
+fn freeze_units() -> Vec<u8> {
+    hex("01 01 01 14 20 08 24 15 00 21 08 24 00 00 56 34 12 00")
+}
+
+/// A frame in the middle of an answer is not waited for any more when its end has come: it is no part of a later answer.
+#[tokio::test(start_paused = true)]
+async fn f24_a_frame_that_an_answer_lacked_is_none_of_a_newer_answer() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let part = |request: &[u8], number, is_first, is_last| {
+        answer_to(request, Control::DATA, None, Seq::part(number, is_first, is_last), &freeze_units())
+    };
+    let answers = async {
+        let request = peer.hear().await;
+        peer.send(&part(&request, 0, true, false)).await;
+        peer.send(&part(&request, 2, false, true)).await;
+        request
+    };
+    let (told, old) = tokio::join!(desk.terminals.ask(address(), freeze_question()), answers);
+    assert_eq!(told.unwrap().outcome, Outcome::Answered { is_complete: false });
+    // The numbers go round, and the one of the frame that did not come is left out.
+    let mut numbers = Vec::new();
+    for _ in 0..13 {
+        let ask = desk.terminals.ask(address(), clock_question(Urgency::Nightly));
+        let answers = async {
+            let request = peer.hear().await;
+            peer.answer(&request, &clock_units()).await;
+            number(&request)
+        };
+        let (told, number) = tokio::join!(ask, answers);
+        assert_eq!(told.unwrap().outcome, Outcome::Answered { is_complete: true });
+        numbers.push(number);
+    }
+    assert_eq!(numbers, [(3..16).collect::<Vec<u8>>()].concat());
+    let answers = async {
+        let request = peer.hear().await;
+        assert_eq!(number(&request), 0);
+        peer.send(&part(&old, 1, false, false)).await;
+        peer.send(&part(&request, 0, true, true)).await;
+    };
+    let (told, ()) = tokio::join!(desk.terminals.ask(address(), freeze_question()), answers);
+    let told = told.unwrap();
+    assert_eq!((told.outcome, told.frames.len()), (Outcome::Answered { is_complete: true }, 1));
+    assert_eq!(desk.terminals.status(address()).unwrap().late, 1);
+    desk.close().await;
+}
+
+/// The end of a late answer whose first frame was lost may be the answer of a terminal that leaves FIR out: it is used for what it
+/// holds, and is not known to be whole.
+#[tokio::test(start_paused = true)]
+async fn f24_the_end_of_a_late_answer_without_its_first_frame_is_no_whole_answer() {
+    let desk = Desk::new();
+    let mut peer = desk.log_in(5000).await;
+    let (told, old) = tokio::join!(desk.terminals.ask(address(), freeze_question()), peer.hear());
+    assert_eq!(told.unwrap().outcome, Outcome::Silent);
+    let part = |number, is_last| {
+        answer_to(&old, Control::DATA, None, Seq::part(number, false, is_last), &freeze_units())
+    };
+    let ask = || desk.terminals.ask(address(), freeze_question());
+    let answers = async {
+        let request = peer.hear().await;
+        assert_eq!(number(&request), 1);
+        peer.send(&part(1, true)).await;
+    };
+    let (told, ()) = tokio::join!(ask(), answers);
+    assert_eq!(told.unwrap().outcome, Outcome::Answered { is_complete: false });
+    // A terminal of which nothing is open is believed to leave FIR out.
+    tokio::time::sleep(SECOND * 16 * 60).await;
+    let mut peer = desk.log_in(5001).await;
+    let answers = async {
+        let request = peer.hear().await;
+        peer.send(&part(number(&request), true)).await;
+    };
+    let (told, ()) = tokio::join!(ask(), answers);
+    assert_eq!(told.unwrap().outcome, Outcome::Answered { is_complete: true });
+    desk.close().await;
+}

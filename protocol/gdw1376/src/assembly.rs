@@ -147,6 +147,12 @@ impl Assembly {
         self.lost + self.missing.count_ones()
     }
 
+    /// The numbers of frames that were passed over and may still come.
+    pub fn lacks(&self) -> impl Iterator<Item = u8> {
+        let missing = self.missing;
+        (0..16).filter(move |number| missing >> number & 1 == 1)
+    }
+
     /// How many frames were taken.
     #[must_use]
     pub const fn frames(&self) -> u16 {

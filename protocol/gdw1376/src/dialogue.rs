@@ -250,6 +250,11 @@ impl Dialogue {
         self.assembly.has_ended().then(|| u8::try_from(numbers).unwrap_or(u8::MAX))
     }
 
+    /// The numbers of frames that were passed over and may still come.
+    pub fn lacks(&self) -> impl Iterator<Item = u8> {
+        self.assembly.lacks()
+    }
+
     /// How often the request was sent, repetitions included.
     #[must_use]
     pub const fn sent(&self) -> u16 {

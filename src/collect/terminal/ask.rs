@@ -6,6 +6,7 @@ use gdw1376::address::TerminalAddress;
 use gdw1376::confirmation::Confirmation;
 use gdw1376::dialogue::{Outcome, Timing};
 use gdw1376::frame::Frame;
+use gdw1376::identifier::FnNumber;
 use gdw1376::message::Message;
 use gdw1376::request::Request;
 use gdw1376::unit::{self, Unit, Units};
@@ -101,6 +102,17 @@ impl Answered {
             units.extend(cut.into_iter().map(|unit| (number, unit)));
         }
         units
+    }
+
+    /// Whether the answer says something of a point by each of these functions, be it that there is no value.
+    pub(super) fn speaks_of(&self, point: u16, functions: &[FnNumber]) -> bool {
+        let units = self.units();
+        let is_there = |function: &FnNumber| {
+            let mut of_point =
+                units.iter().filter(|(_, unit)| unit.point.is_some_and(|of| of.number() == point));
+            of_point.any(|(_, unit)| unit.function == Some(*function))
+        };
+        functions.iter().all(is_there)
     }
 
     /// How much of the answer is known.

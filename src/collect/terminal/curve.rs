@@ -75,7 +75,8 @@ impl Wanted<'_> {
     }
 }
 
-/// Reads the slots of a gap, item by item; what is missing first, and why, or why the terminal did not answer.
+/// Reads the slots of a gap, item by item; what is missing first, and why, or why the terminal did not answer. What came wrong
+/// goes before what is not there.
 pub(super) async fn read_curves(
     asker: &TerminalAsker,
     store: &Store,
@@ -99,13 +100,23 @@ pub(super) async fn read_curves(
         if told.missed.as_ref().is_some_and(|missed| !is_answer(missed.cause)) {
             return (batch, told.missed);
         }
-        first = first.or(told.missed);
+        first = first_of(first, told.missed);
     }
     (batch, first)
 }
 
-/// Whether what is missing is so because the terminal said so, or because of what it said: it need not be asked again in this
-/// night.
+/// The first of what is missing; what came wrong goes before what is not there, as it may come right.
+pub(super) fn first_of(first: Option<Missed>, next: Option<Missed>) -> Option<Missed> {
+    let is_wrong = |missed: &Option<Missed>| missed.as_ref().is_some_and(may_come_right);
+    if is_wrong(&next) && !is_wrong(&first) { next } else { first.or(next) }
+}
+
+/// Whether what came was wrong both times: it is asked for again in a later round of the night.
+pub(super) fn may_come_right(missed: &Missed) -> bool {
+    missed.cause == MissingCause::WrongForm
+}
+
+/// Whether what is missing is so because the terminal said so, or because of what it said.
 pub(super) const fn is_answer(cause: MissingCause) -> bool {
     matches!(
         cause,

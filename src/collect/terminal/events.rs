@@ -27,13 +27,35 @@ pub(super) async fn keep_new(
     meters: &HashMap<u16, Id<Meter>>,
 ) -> TerminalNotes {
     let (terminal, asked_at) = (asker.address, asker.clock.now());
-    let (events, first) = read_events(asker, store, read, meters).await;
+    let New { events, missed, is_all } = read_events(asker, store, read, meters).await;
     // A report that could not be read is made up for by nothing less than all that is new.
-    let asked = if first.is_none() { vec![(terminal, asked_at)] } else { Vec::new() };
-    if let Some(missed) = first {
+    let asked = if is_all { vec![(terminal, asked_at)] } else { Vec::new() };
+    if let Some(missed) = missed {
         tracing::info!(terminal = %terminal, "events of terminal {terminal}: {}", missed.detail);
     }
     TerminalNotes { events, asked, ..TerminalNotes::default() }
+}
+
+/// What came of asking for all that is new.
+#[derive(Default)]
+struct New {
+    events: Vec<EventsRead>,
+    /// The first that did not come.
+    missed: Option<Missed>,
+    /// All that the terminal holds of it was read.
+    is_all: bool,
+}
+
+/// What came of asking for a part of a ring.
+#[derive(Debug, Default)]
+pub(super) struct RingRead {
+    pub(super) read: Option<EventsRead>,
+    /// Why reading ended before its end.
+    pub(super) missed: Option<Missed>,
+    /// It was read to its end.
+    pub(super) is_all: bool,
+    /// It was read over places at which the terminal counts events and gives none.
+    pub(super) lacks: bool,
 }
 
 async fn read_events(
@@ -41,25 +63,24 @@ async fn read_events(
     store: &Store,
     read: (Option<u8>, Option<u8>),
     meters: &HashMap<u16, Id<Meter>>,
-) -> (Vec<EventsRead>, Option<Missed>) {
+) -> New {
+    let not_asked = |missed| New { missed: Some(missed), ..New::default() };
     let answered = match asker.ask("event counters", Request::ReadEventCounters).await {
         Ok(answered) => answered,
-        Err(missed) => return (Vec::new(), Some(missed)),
+        Err(missed) => return not_asked(missed),
     };
     let units = answered.units();
     let counters = units.iter().find_map(|(_, unit)| answer::event_counters(unit));
     let Some(counters) = counters else {
         let none = "event counters: the terminal gave no answer that can be read";
-        return (Vec::new(), Some(Missed::new(MissingCause::WrongForm, none)));
+        return not_asked(Missed::new(MissingCause::WrongForm, none));
     };
-    let (mut brought, mut first) = (Vec::new(), None);
+    let mut new = New { is_all: true, ..New::default() };
     for (important, known, counted) in
         [(true, read.0, counters.important), (false, read.1, counters.ordinary)]
     {
         let Some(mut from) = known else {
-            let (read, missed) = first_events::read(asker, important, counted, meters).await;
-            brought.extend(read);
-            first = first.or(missed);
+            new.take(first_events::read(asker, important, counted, meters).await);
             continue;
         };
         let last = match look_at(asker, store, important, from.wrapping_sub(1), meters).await {
@@ -69,12 +90,12 @@ async fn read_events(
             Err(missed) if missed.is_of_meter() || missed.cause == MissingCause::TerminalSilent => {
                 tracing::warn!(terminal = %asker.address, important, "whether events of terminal {} were lost is not known: {}",
                     asker.address, missed.detail);
-                first = first.or(Some(missed));
+                new.missed = new.missed.or(Some(missed));
                 Last::Stands
             }
             // It is away, or there is no time left: what is read now would hide that some were lost; the next time tells.
             Err(missed) => {
-                first = first.or(Some(missed));
+                new.take(RingRead { missed: Some(missed), ..RingRead::default() });
                 continue;
             }
         };
@@ -85,15 +106,33 @@ async fn read_events(
         if from == counted {
             continue;
         }
-        let (read, missed) = read_ring(asker, important, (from, counted), meters).await;
-        let events = read.as_ref().map(|read| read.events.as_slice()).unwrap_or_default();
-        if let Some(loss) = Loss::of(last, (from, counted), events) {
+        let ring = read_ring(asker, important, (from, counted), meters).await;
+        let events = ring.read.as_ref().map(|read| read.events.as_slice()).unwrap_or_default();
+        let loss = Loss::of(last, (from, counted), events);
+        let loss = match loss {
+            None if ring.lacks && was_reported_unread(asker, store).await => Some(Loss::OfReport),
+            loss => loss,
+        };
+        if let Some(loss) = loss {
             tell(asker, store, important, loss).await;
         }
-        brought.extend(read);
-        first = first.or(missed);
+        new.take(ring);
     }
-    (brought, first)
+    new
+}
+
+impl New {
+    fn take(&mut self, ring: RingRead) {
+        self.events.extend(ring.read);
+        self.missed = self.missed.take().or(ring.missed);
+        self.is_all &= ring.is_all;
+    }
+}
+
+/// Whether a report of the terminal could not be read, and what it told may be what the ring does not hold any more.
+async fn was_reported_unread(asker: &TerminalAsker, store: &Store) -> bool {
+    // Where that cannot be known it is told.
+    store.told_of_terminal(asker.address).await.map_or(true, |told| told.is_unread)
 }
 
 /// What stands at the place of the event that was read last.
@@ -138,10 +177,10 @@ pub(super) async fn read_ring(
     important: bool,
     (from, to): (u8, u8),
     meters: &HashMap<u16, Id<Meter>>,
-) -> (Option<EventsRead>, Option<Missed>) {
+) -> RingRead {
     let terminal = asker.address;
     let mut events: Vec<TerminalEvent> = Vec::new();
-    let (mut place, mut until, mut missed) = (from, to, None);
+    let (mut place, mut until, mut missed, mut lacks) = (from, to, None, false);
     for _ in 0..MOST_QUESTIONS {
         if place == to {
             break;
@@ -162,6 +201,8 @@ pub(super) async fn read_ring(
         let came = nearest(place, to, &events);
         if came == until {
             tracing::info!(terminal = %terminal, from = place, to = came, "terminal {terminal} counts events that it does not give");
+            // What could not be read is kept as it came.
+            lacks |= !events.iter().any(|event| event.code == TerminalEvent::UNREAD);
             (place, until) = (came, to);
             place = behind(place, to, &events);
         } else {
@@ -170,7 +211,7 @@ pub(super) async fn read_ring(
     }
     let is_any = place != from || !events.is_empty();
     let read = EventsRead { terminal, important, read_to: Some(place), events };
-    (is_any.then_some(read), missed)
+    RingRead { read: is_any.then_some(read), missed, is_all: place == to, lacks }
 }
 
 /// The events from one place to before another, as one question brings them; none where there are none.
@@ -196,6 +237,10 @@ pub(super) async fn ask_ring(
             // What it says cannot be told from its places: it is kept as it came, and not taken for nothing (I1).
             events.extend(unread(asker.address, bytes, answered.answered_at).events);
         }
+    }
+    if events.is_empty() && !answered.is_complete {
+        // They may have stood in the frame that was lost.
+        return Err(Missed::new(MissingCause::TerminalSilent, "events: a part of the answer was lost"));
     }
     Ok(events)
 }
@@ -244,13 +289,15 @@ pub(super) fn unread(terminal: TerminalAddress, bytes: &[u8], at: Moment) -> Eve
 /// A report of data, as an event that says what it told: it is kept as observed, and counts for nothing.
 pub(super) fn observed(terminal: TerminalAddress, message: &Message<'_>, at: Moment) -> EventsRead {
     let cut = unit::cut(message);
-    let told = cut.units.iter().flat_map(reading::readings).take(MOST_TOLD).map(|told| {
+    let mut readings = cut.units.iter().flat_map(reading::readings);
+    let told = readings.by_ref().take(MOST_TOLD).map(|told| {
         let holds = told.as_of.map(|at| format!(" {at}")).unwrap_or_default();
         let name = format!("p{} {}{holds}", told.point.number(), told.item);
         let value = told.value.map_or_else(|why| why.reason().to_owned(), |value| value.to_string());
         json!({ "name": name, "name_zh": name, "value": value, "unit": told.unit })
     });
-    let told = told.collect();
+    let mut told: Vec<_> = told.collect();
+    told.extend(left_out(("values left out", "未列出的数值个数"), readings.count()));
     let event = as_it_came(("data report, not booked", "数据主动上报（未入账）"), told, message.units, at);
     EventsRead { terminal, important: false, read_to: None, events: vec![event] }
 }
@@ -271,6 +318,8 @@ fn as_it_came(
         None => hex(bytes),
     };
     values.push(json!({ "name": "bytes", "name_zh": "报文", "value": whole, "unit": "" }));
+    values
+        .extend(left_out(("bytes left out", "未保存的报文字节数"), bytes.len().saturating_sub(MOST_UNREAD)));
     let told = json!({ "name": name, "name_zh": name_zh, "at": null, "values": values });
     TerminalEvent {
         place: 0,
@@ -281,6 +330,11 @@ fn as_it_came(
         record: told.to_string(),
         collected_at: at,
     }
+}
+
+/// Says how many are left out of what is kept, where some are.
+fn left_out((name, name_zh): (&str, &str), count: usize) -> Option<serde_json::Value> {
+    (count > 0).then(|| json!({ "name": name, "name_zh": name_zh, "value": count.to_string(), "unit": "" }))
 }
 
 fn event(record: &EventRecord<'_>, meters: &HashMap<u16, Id<Meter>>, at: Moment) -> TerminalEvent {

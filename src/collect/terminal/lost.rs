@@ -27,6 +27,8 @@ pub(super) enum Loss {
     BeganAnew,
     /// One of these.
     Either,
+    /// What a report told that could not be read is not there any more.
+    OfReport,
 }
 
 impl Loss {
@@ -61,6 +63,10 @@ impl Loss {
             (Self::BeganAnew, _) => (
                 "终端事件计数已重新开始（终端被初始化或更换），此前未读取的事件已丢失",
                 "its event counters began anew, as it was initialised or exchanged: events from before that were not read are lost",
+            ),
+            (Self::OfReport, _) => (
+                "终端上报过无法解析的事件，其存储中已没有其中部分事件，只留有上报报文",
+                "a report could not be read, and the terminal does not hold all of its events any more: what is left of them are the bytes of the report",
             ),
             (Self::Either, true) => (
                 "上次读取后重要事件过多，或终端被初始化、更换后重新计数，部分事件已丢失",

@@ -2,8 +2,8 @@
 //!
 //! - A question that is left unanswered is put again by halves, as long as any part is answered at all.
 //! - What an answer leaves out is missing only where the answer was whole. What may have stood in a frame that was lost is asked
-//!   for once more, and alone where that brought nothing; a point behind the place where reading had to stop is asked for
-//!   alone. [1376 6]
+//!   for once more together, and alone only where that was lost again and brought nothing; a point behind the place where
+//!   reading had to stop is asked for alone. [1376 6]
 
 use std::collections::HashMap;
 
@@ -16,20 +16,32 @@ use crate::domain::MissingCause;
 /// Questions under way, and what came of them by point.
 #[derive(Debug)]
 pub(super) struct Questions<T> {
-    open: Vec<Vec<Point>>,
+    open: Vec<Open>,
+    /// What is asked for now was asked for before, and a frame of the answer was lost.
+    is_again: bool,
     unanswered: u32,
     found: HashMap<u16, Result<T, Missed>>,
+}
+
+/// A question that is still to be put.
+#[derive(Debug)]
+struct Open {
+    points: Vec<Point>,
+    is_again: bool,
 }
 
 impl<T> Questions<T> {
     /// One question for all.
     pub(super) fn of(points: Vec<Point>) -> Self {
-        Self { open: vec![points], unanswered: 0, found: HashMap::new() }
+        let open = vec![Open { points, is_again: false }];
+        Self { open, is_again: false, unanswered: 0, found: HashMap::new() }
     }
 
     /// The points to be asked for next; `None` when nothing is left.
     pub(super) fn next(&mut self) -> Option<Vec<Point>> {
-        self.open.pop()
+        let Open { points, is_again } = self.open.pop()?;
+        self.is_again = is_again;
+        Some(points)
     }
 
     /// An answer came to a question for these points.
@@ -49,16 +61,22 @@ impl<T> Questions<T> {
                 None => left_out.push(*point),
             }
         }
+        let is_lossy = reach == Reach::Lossy;
         match left_out.as_slice() {
             [] => {}
             _ if reach == Reach::Whole => {}
+            // For the first time, or fewer than before.
+            left if is_lossy && (!self.is_again || left.len() < points.len()) => {
+                self.open.push(Open { points: left_out, is_again: true });
+            }
             [only] if points.len() == 1 => {
                 let unread = "the terminal's answer cannot be read to its end";
                 self.found.insert(only.number(), Err(Missed::new(MissingCause::WrongForm, unread)));
             }
-            // Fewer than before.
-            _ if reach == Reach::Lossy && left_out.len() < points.len() => self.open.push(left_out),
-            left_out => self.open.extend(left_out.iter().rev().map(|point| vec![*point])),
+            left => {
+                let alone = left.iter().rev().map(|point| Open { points: vec![*point], is_again: is_lossy });
+                self.open.extend(alone);
+            }
         }
     }
 
@@ -67,13 +85,18 @@ impl<T> Questions<T> {
         if missed.cause == MissingCause::TerminalSilent && self.unanswered < MOST_UNANSWERED {
             self.unanswered += 1;
             match points.split_at_checked(points.len() / 2) {
-                Some((first, last)) if !first.is_empty() => self.open.extend([last.to_vec(), first.to_vec()]),
+                Some((first, last)) if !first.is_empty() => {
+                    let half = |points: &[Point]| Open { points: points.to_vec(), is_again: self.is_again };
+                    let halves = [last, first].map(half);
+                    self.open.extend(halves);
+                }
                 _ => self.miss(points.to_vec(), missed),
             }
         } else if missed.is_not_there() {
             self.miss(points.to_vec(), &Missed::new(MissingCause::NoValue, missed.detail.clone()));
         } else {
-            let left = points.iter().copied().chain(self.open.drain(..).flatten()).collect();
+            let open = self.open.drain(..).flat_map(|open| open.points);
+            let left = points.iter().copied().chain(open).collect();
             self.miss(left, missed);
         }
     }
@@ -143,6 +166,25 @@ mod tests {
         let found = questions.found();
         assert_eq!([1, 3, 4].map(|number| found[&number].clone().ok()), [Some(1), Some(3), Some(4)]);
         assert_eq!(found[&2].as_ref().unwrap_err().cause, MissingCause::WrongForm);
+    }
+
+    #[test]
+    fn a_lossy_answer_that_brought_nothing_is_asked_for_once_more_before_each_point_alone() {
+        let mut questions = Questions::of(points(&[1, 2, 3]));
+        for (asked, told) in
+            [(&[1, 2, 3][..], &[][..]), (&[1, 2, 3], &[2]), (&[1, 3], &[]), (&[1], &[1]), (&[3], &[])]
+        {
+            assert_eq!(questions.next(), Some(points(asked)));
+            questions.answered(&points(asked), came(told), Reach::Lossy);
+        }
+        assert_eq!(questions.next(), None);
+        // One point by itself is not given up by the first frame that was lost, either.
+        let mut questions = Questions::of(points(&[7]));
+        for told in [&[][..], &[7]] {
+            assert_eq!(questions.next(), Some(points(&[7])));
+            questions.answered(&points(&[7]), came(told), Reach::Lossy);
+        }
+        assert_eq!((questions.next(), questions.found()[&7].clone().ok()), (None, Some(7)));
     }
 
     #[test]

@@ -346,8 +346,8 @@ impl TerminalNight {
                 Ok(answered) => {
                     let (mut came, reach) = (frozen(&answered, (day, totals), tolerance), answered.reach());
                     if reach == Reach::Lossy && points.len() > 1 {
-                        // What lacks something may have the rest of it in the frame that was lost.
-                        came.retain(|_, told| told.as_ref().is_ok_and(|told| told.lacking.is_empty()));
+                        // What the answer does not speak of may stand in the frame that was lost; that there is no value is told.
+                        came.retain(|point, _| answered.speaks_of(*point, &functions));
                     }
                     questions.answered(&points, came, reach);
                 }

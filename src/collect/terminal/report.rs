@@ -35,7 +35,7 @@ pub async fn keep_reports(
     mut reports: tokio::sync::mpsc::Receiver<Report>,
     stop: CancellationToken,
 ) {
-    let (mut ceiling, mut observed) = (Ceiling::default(), Ceiling::default());
+    let (mut ceiling, mut observed) = (Ceiling::of(MOST_EVENTS), Ceiling::of(MOST_STORED));
     let mut keeping = FuturesUnordered::new();
     loop {
         let report = tokio::select! {
@@ -57,29 +57,20 @@ pub async fn keep_reports(
                 }
             };
         let day = Day::of(received_at);
+        let counted = if is_of_data { &mut observed } else { &mut ceiling };
+        let take = counted.take(terminal, day, weight);
+        if take == Take::First {
+            tell_flood(&collector, terminal, received_at, is_of_data).await;
+        }
         if is_of_data {
-            let is_kept = weight > 0 && observed.take(terminal, day, weight) == Take::Kept;
+            let is_kept = weight > 0 && take == Take::Kept;
             let outcome = if is_kept { "data_observed" } else { "data_not_kept" };
             counter!(telemetry::TERMINAL_REPORTS, "outcome" => outcome).increment(1);
             if !is_kept {
                 batch = Batch::default();
             }
-        }
-        match if is_of_data { Take::Kept } else { ceiling.take(terminal, day, weight) } {
-            Take::Kept => {}
-            Take::First => {
-                let alarm = Alarm::new(AlarmKind::TerminalFlood, format!("terminal {terminal}"), received_at);
-                let (zh, en) =
-                    ("当日上报事件过多，其余不再保存", "too many events in one day: no more are kept");
-                if let Err(error) = collector.inner.store.raise_alarm(&alarm.saying(zh, en)).await {
-                    tracing::error!(
-                        kind = error.kind(),
-                        "a flood of terminal {terminal} is not told: {error}"
-                    );
-                }
-                continue;
-            }
-            Take::Refused => continue,
+        } else if take != Take::Kept {
+            continue;
         }
         if !is_whole {
             tracing::warn!(terminal = %terminal,
@@ -96,32 +87,56 @@ pub async fn keep_reports(
     while keeping.next().await.is_some() {}
 }
 
-/// How many events of each terminal were kept on a day.
-#[derive(Debug, Default)]
-struct Ceiling(HashMap<TerminalAddress, (Day, usize)>);
+/// Says that no more of what a terminal reports is kept of this day.
+async fn tell_flood(collector: &Collector, terminal: TerminalAddress, at: Moment, is_of_data: bool) {
+    let (zh, en) = if is_of_data {
+        (
+            "当日主动上报的数据过多，其余仅确认、不再保存（仍按计划召测）",
+            "too many reports of data in one day: the rest are confirmed and not kept, and asked for as ever",
+        )
+    } else {
+        ("当日上报事件过多，其余不再保存", "too many events in one day: no more are kept")
+    };
+    tracing::warn!(terminal = %terminal, "terminal {terminal}: {en}");
+    let alarm = Alarm::new(AlarmKind::TerminalFlood, format!("terminal {terminal}"), at);
+    if let Err(error) = collector.inner.store.raise_alarm(&alarm.saying(zh, en)).await {
+        tracing::error!(kind = error.kind(), "a flood of terminal {terminal} is not told: {error}");
+    }
+}
 
-/// What becomes of reported events.
+/// How much of each terminal was kept on a day.
+#[derive(Debug)]
+struct Ceiling {
+    most: usize,
+    kept: HashMap<TerminalAddress, (Day, usize)>,
+}
+
+/// What becomes of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Take {
-    /// They are kept.
+    /// It is kept.
     Kept,
-    /// These are the first too many of the day.
+    /// It is the first too many of the day.
     First,
-    /// These are too many as well.
+    /// It is too many as well.
     Refused,
 }
 
 impl Ceiling {
-    fn take(&mut self, terminal: TerminalAddress, day: Day, events: usize) -> Take {
-        let (of, kept) = self.0.entry(terminal).or_insert((day, 0));
+    fn of(most: usize) -> Self {
+        Self { most, kept: HashMap::new() }
+    }
+
+    fn take(&mut self, terminal: TerminalAddress, day: Day, weight: usize) -> Take {
+        let (of, kept) = self.kept.entry(terminal).or_insert((day, 0));
         if *of != day {
             (*of, *kept) = (day, 0);
         }
-        if *kept > MOST_A_DAY {
+        if *kept > self.most {
             return Take::Refused;
         }
-        *kept = kept.saturating_add(events);
-        if *kept > MOST_A_DAY { Take::First } else { Take::Kept }
+        *kept = kept.saturating_add(weight);
+        if *kept > self.most { Take::First } else { Take::Kept }
     }
 }
 
@@ -129,7 +144,7 @@ impl Ceiling {
 #[derive(Debug, Default)]
 struct Read {
     batch: Batch,
-    /// How much that is, in events.
+    /// How much that is: in events, or, of data, in the bytes that are stored.
     weight: usize,
     /// It was read to its end.
     is_whole: bool,
@@ -151,8 +166,12 @@ async fn batch_of(
         let Some(message) = Message::of(&frame).ok().filter(|_| DATA.contains(&frame.afn)) else {
             return Ok(nothing);
         };
-        batch.notes.terminals.events.push(events::observed(terminal, &message, at));
-        return Ok(Read { batch, weight: 1 + frame.body.len() / BYTES_OF_AN_EVENT, ..nothing });
+        let read = events::observed(terminal, &message, at);
+        let stored =
+            read.events.iter().map(|event| (event.body.len() + event.record.len()).max(LEAST_STORED));
+        let weight = stored.sum();
+        batch.notes.terminals.events.push(read);
+        return Ok(Read { batch, weight, ..nothing });
     }
     let told = answer::events_of(&frame);
     let meters = collector.inner.store.meters_at(terminal).await?;
@@ -175,7 +194,11 @@ const AT_ONCE: usize = 256;
 /// So many bytes of what could not be read count as one event.
 const BYTES_OF_AN_EVENT: usize = 32;
 /// Events of one terminal that are kept of one day: many times what any has.
-const MOST_A_DAY: usize = 5000;
+const MOST_EVENTS: usize = 5000;
+/// Bytes of reports of data of one terminal that are stored of one day: those of 24 curves and some hundred freezes.
+const MOST_STORED: usize = 512 * 1024;
+/// A row counts for so much however short it is: no more than 512 are kept.
+const LEAST_STORED: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -185,11 +208,20 @@ mod tests {
     fn t05_a_terminal_fills_no_disk_with_events() {
         let (one, other) = (TerminalAddress::new(1100, 1).unwrap(), TerminalAddress::new(1100, 2).unwrap());
         let day = Day::new(2024, 8, 21).unwrap();
-        let mut ceiling = Ceiling::default();
+        let mut ceiling = Ceiling::of(MOST_EVENTS);
         let told: Vec<Take> = (0..200).map(|_| ceiling.take(one, day, 60)).collect();
         assert_eq!(told.iter().filter(|take| **take == Take::Kept).count(), 83);
         assert_eq!(told.iter().filter(|take| **take == Take::First).count(), 1, "it is told once");
         assert_eq!(ceiling.take(other, day, 60), Take::Kept);
         assert_eq!(ceiling.take(one, day.next(), 60), Take::Kept, "another day");
+    }
+
+    #[test]
+    fn t05_a_terminal_fills_no_disk_with_reports_of_data_however_short_they_are() {
+        let terminal = TerminalAddress::new(1100, 1).unwrap();
+        let day = Day::new(2024, 8, 21).unwrap();
+        let mut ceiling = Ceiling::of(MOST_STORED);
+        let taken = (0..1000).filter(|_| ceiling.take(terminal, day, LEAST_STORED) == Take::Kept).count();
+        assert_eq!(taken, 512);
     }
 }

@@ -100,6 +100,8 @@ pub struct TerminalTold {
     pub frames: Option<(u16, u16)>,
     /// Behind which places its important and its ordinary events are read.
     pub events_read: (Option<u8>, Option<u8>),
+    /// A report of it could not be read, and its events were not asked for since.
+    pub is_unread: bool,
 }
 
 impl Store {
@@ -172,9 +174,10 @@ impl Store {
     pub async fn told_of_terminal(&self, terminal: TerminalAddress) -> Result<TerminalTold, StoreError> {
         let mut reading = self.read("reading what a terminal told").await?;
         let rows: Vec<OwnRow> = reading.rows(OWN, &[terminal.to_string().into()]).await?;
-        let told = |(takes, sends, important, ordinary)| TerminalTold {
+        let told = |(takes, sends, important, ordinary, unread): OwnRow| TerminalTold {
             frames: size(takes).zip(size(sends)),
             events_read: (place(important), place(ordinary)),
+            is_unread: unread.is_some(),
         };
         Ok(rows.into_iter().next().map_or_else(TerminalTold::default, told))
     }
@@ -307,8 +310,8 @@ type EventRow = (String, i64, i64, Option<i64>, Option<String>, String, i64);
 /// Address, important, ordinary, when a report came that could not be read.
 type EventsRow = (String, Option<i64>, Option<i64>, Option<i64>);
 
-/// Takes, sends, important and ordinary events read.
-type OwnRow = (Option<i64>, Option<i64>, Option<i64>, Option<i64>);
+/// Takes, sends, important and ordinary events read, when a report came that could not be read.
+type OwnRow = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
 /// Address, meters, verified, read and planned in the last run, the clock.
 type ToldRow = (String, i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
@@ -403,7 +406,7 @@ const KEPT: &str = "SELECT k.address, t.name, t.adopted_at, t.adopted_by, t.logg
 
 const EVENTS_READ: &str = "SELECT address, important, ordinary, unread_at FROM terminal";
 
-const OWN: &str = "SELECT takes, sends, important, ordinary FROM terminal WHERE address = $1";
+const OWN: &str = "SELECT takes, sends, important, ordinary, unread_at FROM terminal WHERE address = $1";
 
 const AREAS: &str = "SELECT DISTINCT m.terminal, p.area_id FROM meter m \
     JOIN installation i ON i.meter_id = m.id AND i.removed_at IS NULL \

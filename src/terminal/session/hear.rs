@@ -113,10 +113,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         let (number, afn) = (message.seq.number(), message.afn);
         let goes_on = self.late == Some(Late { number, afn }) && !message.seq.is_first();
         self.late = None;
-        let is_open = self.station.with(|state| state.numbers.is_late(number, afn));
+        let (is_open, may_go_on) = self.station.with(|state| {
+            let may_go_on = state.numbers.may_go_on(number, afn, Instant::now());
+            (state.numbers.is_late(number, afn), may_go_on && !message.seq.is_first())
+        });
         // Without its first frame an answer is known by the numbers of the others: none that another may still have.
         let is_others = goes_on || is_open && self.lacks_first(number);
-        if !is_others && self.is_answer(message, wire) {
+        if !is_others && self.is_answer(message, wire, may_go_on) {
             return;
         }
         let is_late = goes_on || is_open;

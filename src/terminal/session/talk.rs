@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::{End, Session, hear};
 use crate::link::Urgency;
 use crate::telemetry;
+use crate::terminal::numbers::About;
 use crate::terminal::queue::{Order, Waiting, What};
 use crate::terminal::{AskError, Told};
 
@@ -29,6 +30,8 @@ pub(super) struct Talk {
     /// Frames that belong to the answer, confirmations included.
     taken: u8,
     has_left: bool,
+    /// What it began with may be the end of an earlier answer.
+    may_be_others: bool,
     told: Told,
     began: Instant,
 }
@@ -68,7 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         if order.is_over(now) || !self.shared.is_ours() {
             return order.give_up(AskError::OutOfTime);
         }
-        let number = self.station.with(|state| state.numbers.take(now));
+        let number = self.station.with(|state| state.numbers.take(About::of(&order.request), now));
         let address = AddressField::single(self.station.address, self.shared.config.master);
         let heard = self.station.with(|state| state.tally.edition);
         let code = heard.filter(|code| code.is_standard()).unwrap_or(LengthCode::GDW_376);
@@ -94,6 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             urgency: Urgency::Housekeeping,
             taken: 0,
             has_left: false,
+            may_be_others: false,
             told,
             began: now,
         }));
@@ -119,11 +123,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         Ok(())
     }
 
-    /// Shows a message to the dialogue; true when it belongs to it.
-    pub(super) fn is_answer(&mut self, message: &Message<'_>, wire: &[u8]) -> bool {
+    /// Shows a message to the dialogue; true when it belongs to it. What `may_go_on` from an earlier answer and ends it is used
+    /// for what it holds, and what it leaves out is not known for that: some terminals leave FIR out.
+    pub(super) fn is_answer(&mut self, message: &Message<'_>, wire: &[u8], may_go_on: bool) -> bool {
         let Some(talk) = &mut self.talk else { return false };
         let now = Instant::now();
+        let is_begin = talk.told.frames.is_empty();
         let heard = talk.dialogue.handle(message, now.into_std());
+        talk.may_be_others |= heard == Heard::Answer && is_begin && may_go_on;
         if heard != Heard::Foreign {
             talk.taken = talk.taken.saturating_add(1);
             talk.told.answered_at.get_or_insert(now);
@@ -147,7 +154,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         if let Some(outcome) = outcome
             && let Some(mut talk) = self.talk.take()
         {
-            talk.told.outcome = outcome;
+            let is_doubtful = talk.may_be_others && matches!(outcome, Outcome::Answered { .. });
+            talk.told.outcome = if is_doubtful { Outcome::Answered { is_complete: false } } else { outcome };
             self.end_talk(*talk);
         }
         Ok(())
@@ -202,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
     fn note_end(&self, talk: &Talk) {
         let outcome = &talk.told.outcome;
         counter!(telemetry::TERMINAL_DIALOGUES, "outcome" => outcome.kind()).increment(1);
-        let (number, afn, now) = (talk.number, talk.order.request.afn(), Instant::now());
+        let (number, about, now) = (talk.number, About::of(&talk.order.request), Instant::now());
         // That a meter says nothing is not the fault of the way to the terminal, nor is the time its answer takes.
         let is_for_meter = matches!(talk.order.request, Request::Forward(_));
         let answered_after = talk.told.answered_at.map(|at| at.saturating_duration_since(talk.told.asked_at));
@@ -216,15 +224,18 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             }
             let numbers = talk.dialogue.numbers().filter(|_| talk.dialogue.sent() == 1);
             match (outcome, numbers) {
-                (Outcome::Silent | Outcome::Unknown, _) => state.numbers.left_open(number, 1, afn, now),
-                // What is missing in front of its end was lost: it has been waited for.
+                (Outcome::Silent | Outcome::Unknown, _) => state.numbers.left_open(number, 1, about, now),
+                // What is missing in front of its end may still come. Its first frame has been waited for: there are terminals
+                // that never send it, and their numbers would all be open.
                 (Outcome::Answered { is_complete: false }, Some(numbers)) => {
                     state.numbers.answered(number, numbers);
+                    let lacking = talk.dialogue.lacks().filter(|lacking| *lacking != number);
+                    lacking.for_each(|lacking| state.numbers.lacks(lacking, about, now));
                 }
                 (Outcome::Answered { is_complete: false }, None) => {
-                    state.numbers.left_open(number, talk.taken.saturating_add(MORE_FRAMES), afn, now);
+                    state.numbers.left_open(number, talk.taken.saturating_add(MORE_FRAMES), about, now);
                 }
-                _ if talk.dialogue.sent() > 1 => state.numbers.left_open(number, talk.taken, afn, now),
+                _ if talk.dialogue.sent() > 1 => state.numbers.left_open(number, talk.taken, about, now),
                 _ => state.numbers.answered(number, talk.taken),
             }
         });
