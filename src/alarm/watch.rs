@@ -195,7 +195,8 @@ impl Watcher<'_> {
         told.refused = status.refused;
         if status.floods > told.floods {
             let alarm = Alarm::new(AlarmKind::TerminalFlood, subject, now);
-            self.store.raise_alarm(&alarm).await?;
+            let (zh, en) = ("已断开其连接", "its connection was hung up");
+            self.store.raise_alarm(&alarm.saying(zh, en)).await?;
         }
         told.floods = status.floods;
         Ok(())

@@ -304,8 +304,8 @@ impl AlarmKind {
                 Self::TerminalFlood,
                 Warning,
                 false,
-                "终端大量发送报文，已断开",
-                "a terminal sent far more than any has to and was hung up",
+                "终端发送报文过多",
+                "a terminal sends far more than any has to",
             ),
             row(
                 Self::LoginLocked,

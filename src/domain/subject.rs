@@ -20,6 +20,9 @@ fn behind(rest: &str) -> String {
     if let Some((_, zh)) = HALTS.iter().find(|(en, _)| *en == rest) {
         return format!("：{zh}");
     }
+    if let Some(whose) = rest.strip_suffix(" data") {
+        return format!("{whose} 数据上报");
+    }
     match rest.split_once(" point ") {
         Some((number, point)) => format!("{number} 计量点{point}"),
         None => rest.to_owned(),
@@ -85,6 +88,7 @@ mod tests {
             ("read job 3", "召测任务3"),
             ("halt clock", "停电暂停：时钟跳变"),
             ("clock", "时钟"),
+            ("terminal 1100-777 data", "终端1100-777 数据上报"),
             ("ordered", "ordered"),
             ("/meters?csv=all", "/meters?csv=all"),
             ("", ""),

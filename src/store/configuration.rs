@@ -39,7 +39,8 @@ impl Store {
         let rows: Vec<(String, String)> = writing.rows("SELECT name, value FROM configuration", &[]).await?;
         let before: BTreeMap<String, String> = rows.into_iter().collect();
         let changes = changes(&before, in_force);
-        let is_told = tell_looser(&mut writing, looser, now).await?;
+        let is_changed = changes.iter().any(|change| looser.iter().any(|looser| looser.key == change.key));
+        let is_told = tell_looser(&mut writing, (looser, is_changed), now).await?;
         if changes.is_empty() && !is_told {
             return Ok(changes);
         }
@@ -87,17 +88,21 @@ impl Store {
     }
 }
 
-/// Tells of what is looser than built in, unless that was told and is still so; says whether it had to.
-async fn tell_looser(writing: &mut Transaction, looser: &[Looser], now: Moment) -> Result<bool, StoreError> {
-    const KIND: AlarmKind = AlarmKind::RulesLoosened;
-    let open: Option<(String,)> = writing.row(OPEN, &[KIND.code().into()]).await?;
-    let (zh, en) = (told(looser, "内置 "), told(looser, "built in: "));
-    if open.map_or(looser.is_empty(), |(detail,)| detail == en) {
+/// Tells of what is looser than built in, unless that was told, is still so and has not changed; says whether it had to.
+async fn tell_looser(
+    writing: &mut Transaction,
+    (looser, is_changed): (&[Looser], bool),
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let alarm = Alarm::new(AlarmKind::RulesLoosened, SUBJECT, now)
+        .saying(&told(looser, "内置 "), &told(looser, "built in: "));
+    let open: Option<(String,)> = writing.row(OPEN, &[alarm.kind.code().into()]).await?;
+    if !is_changed && open.map_or(looser.is_empty(), |(detail,)| detail == alarm.detail) {
         return Ok(false);
     }
-    clear(writing, KIND, SUBJECT, now).await?;
+    clear(writing, alarm.kind, SUBJECT, now).await?;
     if !looser.is_empty() {
-        raise(writing, &Alarm::new(KIND, SUBJECT, now).saying(&zh, &en)).await?;
+        raise(writing, &alarm).await?;
     }
     Ok(true)
 }

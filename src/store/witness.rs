@@ -6,7 +6,7 @@
 //! - **When it is compared**: whenever an entry is added, in the transaction of every intent of a cut, and whenever somebody
 //!   asks ([`Store::is_audit_there`]). What was found out stays so until it is acknowledged, whatever is added meanwhile.
 //! - **What cannot be seen**: what was lost and never known here, such as commits of the seconds after the last note of a
-//!   process that ended with its database.
+//!   process that ended with its database, and, once the process has ended, what it had put by: the file has heads only.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -35,6 +35,8 @@ struct Hand {
     silent_at: Option<u8>,
     /// So many events it tells at once.
     at_once: usize,
+    /// The place of one that cannot be read, and nothing behind it in the same answer.
+    unreadable: Option<u8>,
 }
 
 /// ERC 14: supply went and came back, told apart by the minute.
@@ -55,7 +57,8 @@ impl Hand {
         let (ours, stream) = tokio::io::duplex(1 << 16);
         head_end.terminals.attach(ours, ([10, 7, 7, 7], 7777).into());
         let (decoder, gone, silent_at) = (Decoder::new(), None, None);
-        let mut hand = Self { stream, decoder, terminal, events, gone, silent_at, at_once: usize::MAX };
+        let (at_once, unreadable) = (usize::MAX, None);
+        let mut hand = Self { stream, decoder, terminal, events, gone, silent_at, at_once, unreadable };
         hand.send(Control::LINK_CHECK, Afn::LINK, Seq::single(0).to_confirm(), &[0, 0, 1, 0]).await;
         assert_eq!(hand.hear().await.0, Afn::CONFIRM, "the login");
         hand
@@ -135,7 +138,13 @@ impl Hand {
             return self.send(Control::NO_DATA, Afn::CONFIRM, seq, &[0, 0, 2, 0]).await;
         };
         let mut told = vec![0, 0, 1, 0, self.events, 0, *first, last + 1];
-        places.iter().for_each(|place| told.extend(record_of(*place)));
+        for place in &places {
+            if self.unreadable == Some(*place) {
+                told.extend([14, 200]);
+                break;
+            }
+            told.extend(record_of(*place));
+        }
         self.send(Control::DATA, afn, seq, &told).await;
     }
 
@@ -313,6 +322,26 @@ async fn i01_an_event_of_an_unreadable_report_that_the_terminal_has_forgotten_is
         assert!(told.len() == 1 && told[0].detail.contains("a report could not be read"), "{told:?}");
         assert_eq!(told[0].count, 1, "once");
     }
+    head_end.close().await;
+    town.close().await;
+}
+
+/// Around an event that cannot be read fewer are asked for at once: none is passed over for it.
+#[tokio::test]
+async fn i01_events_behind_one_that_cannot_be_read_are_all_read() {
+    let (_folder, town) = town(world(2, 1, 110), NO_HISTORY, swift).await;
+    let head_end = town.head_end();
+    let mut hand = Hand::log_in(&town, &head_end, 6).await;
+    hand.unreadable = Some(1);
+    hand.report(3, 0xCA, &[&[0, 0, 1, 0, 6, 0, 2, 4][..], &record_of(3)].concat()).await;
+    hand.for_minutes(5, &head_end).await;
+    let (told, unread) = kept(&town, hand.terminal).await;
+    assert_eq!(told, [1, 0, 1, 1, 1, 1, 0, 0]);
+    assert!(unread > 1, "its bytes are kept");
+    let read = town.store.events_read().await.unwrap()[&hand.terminal];
+    assert_eq!((read.is_unread, read.read), (false, (Some(6), Some(0))));
+    let filter = AlarmFilter { kind: Some(AlarmKind::TerminalEventsLost), ..AlarmFilter::default() };
+    assert_eq!(town.store.alarms(&filter, &Regions::All, i64::MAX, 10).await.unwrap(), []);
     head_end.close().await;
     town.close().await;
 }

@@ -181,30 +181,44 @@ pub(super) async fn read_ring(
     let terminal = asker.address;
     let mut events: Vec<TerminalEvent> = Vec::new();
     let (mut place, mut until, mut missed, mut lacks) = (from, to, None, false);
+    // Of an answer that cannot be read nobody knows which places it tells of: fewer are asked for, down to one, and then more again.
+    let mut width = u8::MAX;
+    let end =
+        |place: u8, width: u8| if to.wrapping_sub(place) <= width { to } else { place.wrapping_add(width) };
     for _ in 0..MOST_QUESTIONS {
         if place == to {
             break;
         }
-        match ask_ring(asker, important, (place, until), meters).await {
-            Ok(came) => events.extend(came),
+        let is_unread = match ask_ring(asker, important, (place, until), meters).await {
+            Ok(came) => {
+                let is_unread = came.iter().any(|event| event.code == TerminalEvent::UNREAD);
+                events.extend(came);
+                is_unread
+            }
             Err(why) => {
                 missed = Some(why);
                 break;
             }
-        }
+        };
+        let asked = until.wrapping_sub(place);
+        width = if is_unread { (asked / 2).max(1) } else { width.saturating_mul(2) };
         let next = behind(place, to, &events);
         if next != place {
-            (place, until) = (next, to);
+            (place, until) = (next, end(next, width));
+            continue;
+        }
+        if is_unread && asked > 1 {
+            until = end(place, width);
             continue;
         }
         // Nothing of the first place: what lies before that which came is asked for alone, once.
-        let came = nearest(place, to, &events);
+        let came = nearest(place, until, &events);
         if came == until {
             tracing::info!(terminal = %terminal, from = place, to = came, "terminal {terminal} counts events that it does not give");
             // What could not be read is kept as it came.
-            lacks |= !events.iter().any(|event| event.code == TerminalEvent::UNREAD);
-            (place, until) = (came, to);
-            place = behind(place, to, &events);
+            lacks |= !is_unread;
+            place = behind(came, to, &events);
+            until = end(place, width);
         } else {
             until = came;
         }

@@ -64,9 +64,13 @@ impl Loss {
                 "终端事件计数已重新开始（终端被初始化或更换），此前未读取的事件已丢失",
                 "its event counters began anew, as it was initialised or exchanged: events from before that were not read are lost",
             ),
-            (Self::OfReport, _) => (
-                "终端上报过无法解析的事件，其存储中已没有其中部分事件，只留有上报报文",
-                "a report could not be read, and the terminal does not hold all of its events any more: what is left of them are the bytes of the report",
+            (Self::OfReport, true) => (
+                "终端上报过无法解析的事件，其重要事件存储中有缺失，可能即为其中的事件，只留有上报报文",
+                "a report could not be read, and important events that may be its own are not in the terminal any more: what is left of them are the bytes of the report",
+            ),
+            (Self::OfReport, false) => (
+                "终端上报过无法解析的事件，其一般事件存储中有缺失，可能即为其中的事件，只留有上报报文",
+                "a report could not be read, and ordinary events that may be its own are not in the terminal any more: what is left of them are the bytes of the report",
             ),
             (Self::Either, true) => (
                 "上次读取后重要事件过多，或终端被初始化、更换后重新计数，部分事件已丢失",

@@ -346,8 +346,13 @@ impl TerminalNight {
                 Ok(answered) => {
                     let (mut came, reach) = (frozen(&answered, (day, totals), tolerance), answered.reach());
                     if reach == Reach::Lossy && points.len() > 1 {
-                        // What the answer does not speak of may stand in the frame that was lost; that there is no value is told.
-                        came.retain(|point, _| answered.speaks_of(*point, &functions));
+                        // What the answer does not speak of may stand in the frame that was lost, and what is of another day may be
+                        // of another answer; that there is no value is told.
+                        let is_told = |told: &Result<Frozen, Missed>| {
+                            told.as_ref()
+                                .map_or_else(|missed| missed.cause == MissingCause::NoValue, |_| true)
+                        };
+                        came.retain(|point, told| is_told(told) && answered.speaks_of(*point, &functions));
                     }
                     questions.answered(&points, came, reach);
                 }

@@ -98,7 +98,9 @@ async fn tell_flood(collector: &Collector, terminal: TerminalAddress, at: Moment
         ("当日上报事件过多，其余不再保存", "too many events in one day: no more are kept")
     };
     tracing::warn!(terminal = %terminal, "terminal {terminal}: {en}");
-    let alarm = Alarm::new(AlarmKind::TerminalFlood, format!("terminal {terminal}"), at);
+    // Too much data hides no flood of events.
+    let of = if is_of_data { " data" } else { "" };
+    let alarm = Alarm::new(AlarmKind::TerminalFlood, format!("terminal {terminal}{of}"), at);
     if let Err(error) = collector.inner.store.raise_alarm(&alarm.saying(zh, en)).await {
         tracing::error!(kind = error.kind(), "a flood of terminal {terminal} is not told: {error}");
     }

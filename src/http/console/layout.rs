@@ -220,7 +220,7 @@ fn lost(view: &View) -> Markup {
                 "■ 数据库缺失已提交的记录：不发出任何停电命令",
                 "■ The database has lost what it had kept: no cut leaves")) }
             span { @match entries.strip_prefix("waiting ") {
-                Some(number) => { (view.say("缺失待补录的审计记录，编号 ", "missing entries that waited for the audit log, up to number ")) (inert(number)) }
+                Some(number) => { (view.say("缺失待补录的审计记录（此前的也可能缺失），编号 ", "missing entries that waited for the audit log, perhaps some before, and number ")) (inert(number)) }
                 None => { (view.say("审计日志缺失条目 ", "missing entries of the audit log: ")) (inert(entries)) }
             } }
             span { (view.say(

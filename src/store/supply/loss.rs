@@ -92,8 +92,8 @@ fn told(loss: Loss) -> (String, String, Value) {
             json!({ "first": first, "last": last }),
         ),
         Loss::Waiting { id } => (
-            format!("待补录的审计记录（第 {id} 条及之前）"),
-            format!("entries that waited for the audit log, up to number {id},"),
+            format!("编号 {id} 的待补录审计记录（此前的也可能缺失）"),
+            format!("entries that waited for the audit log, number {id} and perhaps some before it,"),
             json!({ "waiting": id }),
         ),
     }

@@ -119,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         });
         // Without its first frame an answer is known by the numbers of the others: none that another may still have.
         let is_others = goes_on || is_open && self.lacks_first(number);
-        if !is_others && self.is_answer(message, wire, may_go_on) {
+        if !is_others && self.is_answer(message, wire, (is_open, may_go_on)) {
             return;
         }
         let is_late = goes_on || is_open;

@@ -30,7 +30,7 @@ pub(super) struct Talk {
     /// Frames that belong to the answer, confirmations included.
     taken: u8,
     has_left: bool,
-    /// What it began with may be the end of an earlier answer.
+    /// Some of it may be of an earlier answer.
     may_be_others: bool,
     told: Told,
     began: Instant,
@@ -123,14 +123,21 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
         Ok(())
     }
 
-    /// Shows a message to the dialogue; true when it belongs to it. What `may_go_on` from an earlier answer and ends it is used
-    /// for what it holds, and what it leaves out is not known for that: some terminals leave FIR out.
-    pub(super) fn is_answer(&mut self, message: &Message<'_>, wire: &[u8], may_go_on: bool) -> bool {
+    /// Shows a message to the dialogue; true when it belongs to it. What begins it and may go on from an earlier answer, or is a
+    /// further frame whose number is open from one, is used for what it holds, and what it leaves out is not known for that: some
+    /// terminals leave FIR out.
+    pub(super) fn is_answer(
+        &mut self,
+        message: &Message<'_>,
+        wire: &[u8],
+        (is_open, may_go_on): (bool, bool),
+    ) -> bool {
         let Some(talk) = &mut self.talk else { return false };
         let now = Instant::now();
         let is_begin = talk.told.frames.is_empty();
         let heard = talk.dialogue.handle(message, now.into_std());
-        talk.may_be_others |= heard == Heard::Answer && is_begin && may_go_on;
+        let may_be_others = is_begin && may_go_on || is_open && message.seq.number() != talk.number;
+        talk.may_be_others |= heard == Heard::Answer && may_be_others;
         if heard != Heard::Foreign {
             talk.taken = talk.taken.saturating_add(1);
             talk.told.answered_at.get_or_insert(now);
@@ -224,6 +231,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Session<S> {
             }
             let numbers = talk.dialogue.numbers().filter(|_| talk.dialogue.sent() == 1);
             match (outcome, numbers) {
+                // Its own may be still to come.
+                (Outcome::Answered { .. }, _) if talk.may_be_others => {
+                    state.numbers.left_open(number, talk.taken.saturating_add(MORE_FRAMES), about, now);
+                }
                 (Outcome::Silent | Outcome::Unknown, _) => state.numbers.left_open(number, 1, about, now),
                 // What is missing in front of its end may still come. Its first frame has been waited for: there are terminals
                 // that never send it, and their numbers would all be open.
