@@ -201,18 +201,7 @@ async fn i01_f07_a_report_that_is_not_as_its_head_says_loses_no_event_and_double
     // The same report once more, and another that has nothing of its head; then what it has new is asked for.
     hand.report(7, 0xCA, &unsure).await;
     hand.report(8, 0xCA, &[0, 0, 1, 0, 5]).await;
-    let stop = CancellationToken::new();
-    let asked = async {
-        let waited = tokio::time::timeout(Duration::from_secs(300), async {
-            loop {
-                let (afn, seq, body) = hand.hear().await;
-                hand.answer(afn, seq, &body).await;
-            }
-        });
-        assert!(waited.await.is_err());
-        stop.cancel();
-    };
-    tokio::join!(head_end.collector.read_counted_events(&stop), asked);
+    hand.for_minutes(5, &head_end).await;
     assert_eq!(kept(&town, hand.terminal).await, (vec![1, 1, 1, 1, 1, 0, 0, 0], 2), "each once");
     let bytes: String = unsure.iter().map(|byte| format!("{byte:02X}")).collect();
     let kept_so =
@@ -254,18 +243,7 @@ async fn i01_f26_events_of_a_report_that_could_not_be_read_are_asked_for_until_t
     // Another process finds the mark.
     let head_end = town.head_end();
     let mut hand = Hand::log_in(&town, &head_end, 5).await;
-    let stop = CancellationToken::new();
-    let asked = async {
-        let waited = tokio::time::timeout(Duration::from_secs(300), async {
-            loop {
-                let (afn, seq, body) = hand.hear().await;
-                hand.answer(afn, seq, &body).await;
-            }
-        });
-        assert!(waited.await.is_err());
-        stop.cancel();
-    };
-    tokio::join!(head_end.collector.read_counted_events(&stop), asked);
+    hand.for_minutes(5, &head_end).await;
     assert_eq!(kept(&town, hand.terminal).await, (vec![1, 1, 1, 1, 1, 0, 0, 0], 1), "each once");
     assert!(!is_unread().await);
     head_end.close().await;
